@@ -1,0 +1,158 @@
+"""Checks of what an event says with its fields: its message and its example."""
+
+from collections.abc import Iterator
+
+from auditwright_generator.expressions import refuse_pattern
+from auditwright_generator.findings import Mistakes, nearest, quote, way_out
+from auditwright_generator.load import Node
+from auditwright_generator.message import BUILT_IN, placeholders, refuse_message
+from auditwright_generator.model import Condition, Field
+from auditwright_generator.resolve import resolve_fields
+from auditwright_generator.source import CatalogSource, EventSource
+from auditwright_generator.values import refuse_value
+
+Fields = dict[str, Field | None]
+
+
+def check_message_is_plain(source: CatalogSource) -> Mistakes:
+    """A message has names in braces and nothing cleverer, so that every reader renders it alike."""
+    for _, event in source.events:
+        message = event.node.get("message")
+        piece = refuse_message(str(message.scalar)) if message else None
+        if message and piece:
+            way = "write {name} with the name of a field, or {{ and }} for braces"
+            yield message.place, f"message of {event.name} has {quote(piece)}; {way}"
+
+
+def check_message_names_fields(source: CatalogSource) -> Mistakes:
+    """A message can only show what the event has."""
+    for event, message, fields, name in _placeholders(source):
+        if name in fields or name in BUILT_IN or _finding_elsewhere(source, fields, name):
+            continue
+        known = [*(field.name for field in fields.values() if field and not field.entry), *BUILT_IN]
+        hint = way_out(name, known, "add the field to the event, or leave it out of the message")
+        yield (
+            message.place,
+            f"message of {event.name} names {quote(name)}, which the event does not have{hint}",
+        )
+
+
+def check_message_has_no_entry_fields(source: CatalogSource) -> Mistakes:
+    """The entry's own parts have one name each in all messages."""
+    for event, message, fields, name in _placeholders(source):
+        field = fields.get(name)
+        if field and field.entry and name not in BUILT_IN:
+            instead = "{ip_address}" if field.entry == "ip_address" else "{actor}"
+            yield message.place, f"message of {event.name} names {quote(name)}; write {instead}"
+
+
+def check_message_has_no_secrets(source: CatalogSource) -> Mistakes:
+    """Messages are stored, shown and exported as they are."""
+    for event, message, fields, name in _placeholders(source):
+        field = fields.get(name)
+        if field and field.sensitivity == "secret":
+            yield message.place, f"message of {event.name} names the secret {quote(name)}; leave it out"
+
+
+def check_message_has_what_is_always_there(source: CatalogSource) -> Mistakes:
+    """A message with a hole in it says nothing."""
+    for event, message, fields, name in _placeholders(source):
+        field = fields.get(name)
+        if field and field.sensitivity != "secret" and not field.entry and not field.always:
+            what = "has a condition" if field.when else "is not required"
+            text = f"message of {event.name} names {quote(name)}, which {what}"
+            yield message.place, f"{text}; leave it out, or make the field required"
+
+
+def _placeholders(source: CatalogSource) -> Iterator[tuple[EventSource, Node, Fields, str]]:
+    """Every name in every message once, with the fields of its event."""
+    for category, event in source.events:
+        message = event.node.get("message")
+        if message and source.has_known_fields(category, event):
+            fields = resolve_fields(source, category, event)
+            for name in dict.fromkeys(placeholders(str(message.scalar))):
+                yield event, message, fields, name
+
+
+def _finding_elsewhere(source: CatalogSource, fields: Fields, name: str) -> bool:
+    """Whether the name is probably that of a misspelt use, which has a finding already."""
+    undefined = [field for field in fields if field not in source.fields]
+    return nearest(name, undefined) is not None
+
+
+def check_example_is_valid(source: CatalogSource) -> Mistakes:
+    """The example is the documentation's and the tests' first call; it must be a right one."""
+    for category, event in source.events:
+        example = event.node.get("example")
+        if example and source.has_known_fields(category, event):
+            fields = resolve_fields(source, category, event)
+            yield from _given(source, event, example, fields)
+            yield from _absent(event, example, fields)
+
+
+def _given(source: CatalogSource, event: EventSource, example: Node, fields: Fields) -> Mistakes:
+    """What is wrong with the values that the example has."""
+    thing = f"example of {event.name}"
+    for name, node in example.entries.items():
+        field = fields.get(name)
+        if name not in fields and not _finding_elsewhere(source, fields, name):
+            known = [field.name for field in fields.values() if field and not field.entry]
+            hint = way_out(name, known, "remove it, or add the field to the event")
+            yield node.key, f"{thing} has {quote(name)}, which the event does not have{hint}"
+        elif field and field.entry:
+            yield node.key, f"{thing} has {quote(name)}, which the entry itself fills; remove it"
+        elif field and _is_consistent(field) and not node.broken:
+            value = [item.scalar for item in node.items] if isinstance(node.value, tuple) else node.scalar
+            wanted = refuse_value(field, value)
+            if wanted:
+                got = "" if field.sensitivity == "secret" else f", not {quote(value)}"
+                yield node.place, f"{thing}: {name} must be {wanted}{got}"
+
+
+def _absent(event: EventSource, example: Node, fields: Fields) -> Mistakes:
+    """Required fields that the example lacks, and conditional ones that it may not have."""
+    thing = f"example of {event.name}"
+    for name, field in fields.items():
+        if field is None or field.entry or not _can_decide(field, example, fields):
+            continue
+        given = example.entries.get(name)
+        holds = all(_holds(condition, example) for condition in field.when)
+        condition = " and ".join(_in_words(part) for part in field.when)
+        if field.required and holds and given is None:
+            why = f"required because {condition}" if field.when else "required"
+            yield example.key, f"{thing} has no {quote(name)}, which is {why}; add it"
+        elif given and not holds:
+            yield given.key, f"{thing} has {quote(name)}, which is allowed only when {condition}; remove it"
+
+
+def _is_consistent(field: Field) -> bool:
+    """Whether the field's own constraints make sense; else they have findings of their own."""
+    ranges = (
+        (field.min, field.max),
+        (field.min_length, field.max_length),
+        (field.min_items, field.max_items),
+    )
+    empty = any(low is not None and high is not None and low > high for low, high in ranges)
+    misfit = field.kind == "enum" and not field.values
+    return not empty and not misfit and (field.pattern is None or refuse_pattern(field.pattern) is None)
+
+
+def _can_decide(field: Field, example: Node, fields: Fields) -> bool:
+    """Whether the conditions of the field ask for sound fields with sound values."""
+    for condition in field.when:
+        given = example.entries.get(condition.field)
+        if fields.get(condition.field) is None or (given and given.broken):
+            return False
+    return True
+
+
+def _holds(condition: Condition, example: Node) -> bool:
+    given = example.entries.get(condition.field)
+    return given is not None and any(
+        given.scalar == value and type(given.scalar) is type(value) for value in condition.values
+    )
+
+
+def _in_words(condition: Condition) -> str:
+    values = [str(value).lower() if isinstance(value, bool) else str(value) for value in condition.values]
+    return f"{condition.field} is {' or '.join(values)}"

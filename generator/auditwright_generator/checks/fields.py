@@ -1,0 +1,175 @@
+"""Checks of fields.yaml: what a field's keys mean together with its type."""
+
+from auditwright_generator.expressions import refuse_pattern
+from auditwright_generator.findings import Mistakes, quote
+from auditwright_generator.load import Node
+from auditwright_generator.model import MAX_INTEGER
+from auditwright_generator.source import CatalogSource
+from auditwright_generator.structure import LIMITS
+
+RANGES = (("min", "max"), ("min_length", "max_length"), ("min_items", "max_items"))
+
+_FITS = {
+    "min": ("integer", "number"),
+    "max": ("integer", "number"),
+    "unit": ("integer", "number"),
+    "min_length": ("string",),
+    "max_length": ("string",),
+    "pattern": ("string",),
+    "values": ("enum",),
+}
+"""The kinds that each constraint is for."""
+
+_ENTRY_TYPES = {"actor_id": "string", "actor_name": "string", "ip_address": "ip"}
+
+
+def check_constraints_fit_their_type(source: CatalogSource) -> Mistakes:
+    """A constraint that the type cannot have would be ignored by some artifact."""
+    for field in source.fields.values():
+        type_ = field.node.string("type")
+        if type_:
+            yield from _misfits(f"field {field.name}", type_, field.node)
+            if type_.endswith("enum") and "values" not in field.node.entries:
+                message = f"field {field.name} is an enum without values; add values: {{key: Title}}"
+                yield field.node.key, message
+    for whose, use in source.all_uses:
+        definition = source.fields.get(use.field)
+        if definition and definition.node.string("type"):
+            yield from _misfits(f"{whose}: field {use.field}", definition.node.string("type"), use.node)
+
+
+def _misfits(thing: str, type_: str, node: Node) -> Mistakes:
+    kind = type_.removeprefix("list of ")
+    for key, kinds in _FITS.items():
+        limit = node.get(key)
+        if limit and kind not in kinds:
+            message = f"{thing} is of type {type_}, and {key} is for {' and '.join(kinds)}; remove it"
+            yield limit.key, message
+        elif limit and kind == "integer" and key in ("min", "max") and float(limit.scalar) % 1:
+            yield limit.place, f"{thing} is of type {type_}; its {key} must be a whole number"
+    for key in ("min_items", "max_items"):
+        limit = node.get(key)
+        if limit and kind == type_:
+            message = f"{thing} is of type {type_}, and {key} is for lists; remove it"
+            yield limit.key, message
+
+
+def check_ranges_hold_something(source: CatalogSource) -> Mistakes:
+    """A field whose range is empty can never be given."""
+    for field in source.fields.values():
+        for low, high in RANGES:
+            lower, upper = field.node.get(low), field.node.get(high)
+            if lower and upper and float(lower.scalar) > float(upper.scalar):
+                message = (
+                    f"field {field.name} has {low} {lower.text} above its {high} {upper.text}; swap them"
+                )
+                yield lower.key, message
+        for key in ("min", "max"):
+            limit = field.node.get(key)
+            whole = field.node.string("type").endswith("integer")
+            if limit and whole and abs(float(limit.scalar)) > MAX_INTEGER:
+                message = f"field {field.name} has {key} {limit.text}, beyond the 2^53-1 that JSON readers"
+                yield limit.place, f"{message} hold exactly; leave it out or narrow it"
+
+
+def check_patterns_mean_the_same_everywhere(source: CatalogSource) -> Mistakes:
+    """Python, Rust and ECMA 262 must give a pattern the same meaning."""
+    nodes = [(f"field {field.name}", field.node) for field in source.fields.values()]
+    nodes += [(f"{whose}: field {use.field}", use.node) for whose, use in source.all_uses]
+    for thing, node in nodes:
+        pattern = node.get("pattern")
+        reason = refuse_pattern(str(pattern.scalar)) if pattern else None
+        if pattern and reason:
+            yield pattern.place, f"{thing} has the pattern {quote(pattern.scalar)}: {reason}"
+
+
+def check_enum_titles_differ(source: CatalogSource) -> Mistakes:
+    """People choose an enum's value by its title."""
+    for field in source.fields.values():
+        values, owners = field.node.get("values"), dict[str, str]()
+        for key, title in (values.entries if values else {}).items():
+            if title.broken:
+                continue
+            first = owners.setdefault(str(title.scalar), key)
+            if first != key:
+                message = f"field {field.name}: values {first} and {key} have the same title"
+                yield title.place, f"{message} {quote(title.scalar)}; give one of them another"
+
+
+def check_secrets_are_plain_strings(source: CatalogSource) -> Mistakes:
+    """A secret is fingerprinted before anything could check it, so that no error can show it."""
+    secrets = [field for field in source.fields.values() if field.node.string("sensitivity") == "secret"]
+    for field in secrets:
+        type_ = field.node.get("type")
+        if type_ and type_.scalar != "string":
+            yield type_.place, f"field {field.name} is secret and of type {type_.scalar}; write type: string"
+        elif type_:
+            yield from _no_limits(f"field {field.name}", field.node)
+    names = {field.name for field in secrets if field.node.string("type") == "string"}
+    for whose, use in source.all_uses:
+        if use.field in names:
+            yield from _no_limits(f"{whose}: field {use.field}", use.node)
+
+
+def _no_limits(thing: str, node: Node) -> Mistakes:
+    for key in LIMITS[2:5]:  # the others do not fit a string, which is another rule's finding
+        limit = node.get(key)
+        if limit:
+            yield (
+                limit.key,
+                f"{thing} is secret and cannot have {key}: only its fingerprint is kept; remove it",
+            )
+
+
+def check_entry_fields_add_nothing(source: CatalogSource) -> Mistakes:
+    """A field with `entry:` is filled from the entry; nobody gives it, so nothing can constrain it."""
+    filled = {}
+    for field in source.fields.values():
+        entry = field.node.string("entry")
+        type_ = field.node.get("type")
+        if entry:
+            filled[field.name] = entry
+            wanted = _ENTRY_TYPES[entry]
+            if type_ and type_.scalar != wanted:
+                message = f"field {field.name} is filled from {entry} and of type {type_.scalar}"
+                yield type_.place, f"{message}; write type: {wanted}"
+            elif type_:
+                yield from _useless(f"field {field.name}", entry, field.node, ("column", *LIMITS))
+            if field.node.string("sensitivity") == "secret":
+                message = (
+                    f"field {field.name} is filled from {entry}, which every entry shows; it cannot be secret"
+                )
+                yield field.node.entries["sensitivity"].place, message
+    for whose, use in source.all_uses:
+        if use.field in filled:
+            keys = ("required", "when", *LIMITS, "values")
+            yield from _useless(f"{whose}: field {use.field}", filled[use.field], use.node, keys)
+
+
+def _useless(thing: str, entry: str, node: Node, keys: tuple[str, ...]) -> Mistakes:
+    for key in keys:
+        limit = node.get(key)
+        if limit and (key != "column" or limit.scalar):
+            yield limit.key, f"{thing} is filled from {entry}, and {key} has no meaning there; remove it"
+
+
+def check_columns_hold_one_value(source: CatalogSource) -> Mistakes:
+    """A column of the table holds a single value."""
+    for field in source.fields.values():
+        column = field.node.get("column")
+        if column and column.scalar and field.node.string("type").startswith("list of "):
+            message = f"field {field.name} is a list and cannot have a column of its own; remove column"
+            yield column.key, message
+
+
+def check_fields_are_used(source: CatalogSource) -> Mistakes:
+    """A field that no event carries is a leftover or a forgotten use; a deprecated one may stay."""
+    used = {use.field for _, use in source.all_uses}
+    whole = (
+        source.levels_known
+        and source.events_known
+        and not any(node.broken for node in (source.node, *(category.node for category in source.categories)))
+    )
+    for field in source.fields.values():
+        if whole and field.name not in used and "deprecated" not in field.node.entries:
+            yield field.node.key, f"field {field.name} is used by no event; use it, deprecate it or remove it"

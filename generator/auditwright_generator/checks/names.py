@@ -1,0 +1,186 @@
+"""Checks of names: which exist, which are refused, and which derived names collide or grow too long."""
+
+from collections.abc import Iterable
+
+from auditwright_generator import names
+from auditwright_generator.findings import Mistakes, listing, quote, way_out
+from auditwright_generator.load import Node
+from auditwright_generator.model import camel
+from auditwright_generator.source import CatalogSource
+
+
+def check_category_is_named_like_its_file(source: CatalogSource) -> Mistakes:
+    """`category:` repeats the file's name, so that a moved or copied file is noticed."""
+    for category in source.categories:
+        name = category.node.get("category")
+        if name and name.scalar != category.name:
+            message = f"the file is {category.name}.yaml and its category is {quote(name.scalar)}"
+            yield name.place, f"{message}; write category: {category.name}, or rename the file"
+
+
+def check_folder_is_a_level(source: CatalogSource) -> Mistakes:
+    """A category stands in the folder of its level."""
+    levels = [level.name for level in source.levels]
+    for category in source.categories:
+        if source.levels_known and category.level not in levels:
+            message = f"folder {quote(category.level)} is no level of catalog.yaml"
+            place = category.node.key
+            yield place, message + way_out(category.level, levels, f"the levels are {listing(levels)}")
+
+
+def check_levels_and_categories_are_not_empty(source: CatalogSource) -> Mistakes:
+    """A level without categories and a category without events appear in no log."""
+    for level in source.levels:
+        if not any(category.level == level.name for category in source.categories):
+            message = f"level {quote(level.name)} has no category; add {level.name}/<category>.yaml"
+            yield level.node.key, f"{message}, or remove the level"
+    for category in source.categories:
+        events = category.node.get("events")
+        if events and not events.entries:
+            message = f"category {quote(category.name)} has no events; add one, or remove the file"
+            yield events.key, message
+
+
+def check_keys_are_unique(source: CatalogSource) -> Mistakes:
+    """An alias leads to one event, and never hides another."""
+    owners = {event.key: event.key for _, event in source.events}
+    for _, event in source.events:
+        aliases = event.node.get("aliases")
+        for alias in aliases.items if aliases else ():
+            key = str(alias.scalar)
+            if key in owners:
+                what = "the key of that event" if owners[key] == key else f"an alias of {owners[key]}"
+                yield alias.place, f"event {event.key} has the alias {key}, which is {what}; remove it"
+            elif alias.value and not alias.broken:
+                owners[key] = event.key
+
+
+def check_listed_events_exist(source: CatalogSource) -> Mistakes:
+    """`only` and `except` name events of the category."""
+    for category in source.categories:
+        if not category.node.get("events"):
+            continue
+        known = [event.name for event in category.events]
+        for use in category.uses:
+            for key in ("only", "except"):
+                listed = use.node.get(key)
+                for item in listed.items if listed else ():
+                    if not item.broken and item.scalar not in known:
+                        message = (
+                            f"shared field {use.field}: {key} names the unknown event {quote(item.scalar)}"
+                        )
+                        hint = f"category {category.name} has no such event"
+                        yield item.place, message + way_out(str(item.scalar), known, hint)
+
+
+def check_generated_names_differ(source: CatalogSource) -> Mistakes:
+    """Classes of one module, and all database views, have names of their own."""
+    yield from _same_class("level", [(level.name, level.node) for level in source.levels])
+    for level in source.levels:
+        inside = [category for category in source.categories if category.level == level.name]
+        yield from _same_class("category", [(category.name, category.node) for category in inside])
+    for category in source.categories:
+        yield from _same_class("event", [(event.name, event.node) for event in category.events])
+    views: dict[str, str] = {}
+    for _, event in source.events:
+        view = event.key.replace(".", "_")
+        first = views.setdefault(view, event.key)
+        if first != event.key:
+            message = f"events {first} and {event.key} both get the database view {view}; rename one"
+            yield event.node.key, message
+
+
+def _same_class(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
+    owners: dict[str, str] = {}
+    for name, node in named:
+        first = owners.setdefault(camel(name), name)
+        if first != name:
+            message = f"{what} {quote(first)} and {what} {quote(name)} both get the class {camel(name)}"
+            yield node.key, f"{message}; rename one"
+
+
+def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
+    """No name breaks or hides what the generated code needs."""
+    package = source.node.get("package")
+    reason = names.refuse_package(str(package.scalar)) if package else None
+    if package and reason:
+        yield package.place, f"package {quote(package.scalar)} is refused: {reason}; choose another name"
+    for field in source.fields.values():
+        if reason := names.refuse_field(field.name, "entry" in field.node.entries):
+            yield field.node.key, _refused("field", field.name, reason)
+    for level in source.levels:
+        if reason := names.refuse_level(level.name):
+            yield level.node.key, _refused("level", level.name, reason)
+    for category in source.categories:
+        if reason := names.refuse_class(category.name):
+            name = category.node.get("category")
+            yield name.place if name else category.node.place, _refused("category", category.name, reason)
+        for event in category.events:
+            if reason := names.refuse_event(event.name):
+                yield event.node.key, _refused("event", event.name, reason)
+
+
+def _refused(what: str, name: str, reason: str) -> str:
+    return (
+        f"{what} {quote(name)} is refused: {reason}; choose another name, such as {quote(f'{name}_{what}')}"
+    )
+
+
+def check_names_are_short_enough(source: CatalogSource) -> Mistakes:
+    """PostgreSQL cuts long names silently, so that two of them may become one."""
+    for field in source.fields.values():
+        if names.too_long(field.name):
+            message = f"field {field.name} has {len(field.name)} characters, and a column may have"
+            yield field.node.key, f"{message} {names.MAX_BYTES}; shorten it"
+    for _, event in source.events:
+        view = event.key.replace(".", "_")
+        if names.too_long(view):
+            message = f"event {event.name} gets the database view {view} of {len(view)} characters"
+            yield (
+                event.node.key,
+                f"{message}, and {names.MAX_BYTES} are allowed; shorten the event or its category",
+            )
+
+
+def check_titles_differ(source: CatalogSource) -> Mistakes:
+    """People see titles: two alike in one place cannot be told apart."""
+    yield from _same_title("level", [(level.name, level.node) for level in source.levels])
+    for level in {category.level: None for category in source.categories}:
+        inside = [category for category in source.categories if category.level == level]
+        yield from _same_title("category", [(category.name, category.node) for category in inside])
+    for category in source.categories:
+        yield from _same_title("event", [(event.name, event.node) for event in category.events])
+
+
+def _same_title(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
+    owners: dict[str, str] = {}
+    for name, node in named:
+        title = node.get("title")
+        if title is None:
+            continue
+        first = owners.setdefault(str(title.scalar), name)
+        if first != name:
+            message = f"{what} {quote(name)} has the title {quote(title.scalar)} of {what} {quote(first)}"
+            yield title.place, f"{message}; give one of them another"
+
+
+def check_replacements_exist(source: CatalogSource) -> Mistakes:
+    """`deprecated.use` names what to use instead: another event by its whole key, or another field."""
+    for name, field in source.fields.items():
+        yield from _replacement("field", name, field.node, source.fields)
+    if source.events_known:
+        keys = sorted(source.event_keys)
+        for _, event in source.events:
+            yield from _replacement("event", event.key, event.node, keys)
+
+
+def _replacement(what: str, name: str, node: Node, known: Iterable[str]) -> Mistakes:
+    deprecated = node.get("deprecated")
+    use = deprecated.get("use") if deprecated else None
+    if use is None:
+        return
+    others = [other for other in known if other != name]
+    if use.scalar not in others:
+        hint = f"write the {'whole key of another event' if what == 'event' else 'name of another field'}"
+        message = f"{what} {name} is to be replaced by {quote(use.scalar)}, which is no other {what}"
+        yield use.place, message + way_out(str(use.scalar), others, hint)

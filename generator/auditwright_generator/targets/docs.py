@@ -1,0 +1,162 @@
+"""The reference in Markdown that reads well on a forge as it is: an index, and a page for each category.
+
+A page reads like the reference it stands for: what all events show, with the exceptions in words; the table of
+events; and under it each event whole. Anchors are the events' names and do not change with their titles.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditwright_generator.model import Catalog, Category, Event, Field, Level, Shared, Value
+from auditwright_generator.templating import header, json_literal, markdown_cell, render
+
+_RANGES = (("min", "at least {}"), ("max", "at most {}"), ("pattern", "matching `{}`"))
+
+
+def files(catalog: Catalog) -> dict[str, str]:
+    """`docs/index.md`, `docs/<level>/<category>.md` and `docs/mkdocs.yml`."""
+    made = {
+        "docs/index.md": render("index.md.j2", head=header(f"{catalog.folder}/"), catalog=catalog),
+        "docs/mkdocs.yml": render("mkdocs.yml.j2", head=header(f"{catalog.folder}/"), catalog=catalog),
+    }
+    for level in catalog.levels:
+        for category in level.categories:
+            made[f"docs/{category.key.replace('.', '/')}.md"] = render(
+                "category.md.j2",
+                head=header(category.source),
+                catalog=catalog,
+                level=level,
+                category=category,
+                shared=shared_sentences(level, category),
+                additional={event.key: _additional(category, event) for event in category.events},
+                fields={event.key: [_row(field) for field in event.fields] for event in category.events},
+                calls={event.key: python_call(event) for event in category.events},
+                examples={event.key: _example(event) for event in category.events},
+            )
+    return made
+
+
+def shared_sentences(level: Level, category: Category) -> list[str]:
+    """What the level and the category give to their events, in sentences like the reference's."""
+    titles = {event.name: event.title for event in category.events}
+    own = {shared.field for shared in category.metadata}
+    sentences = [
+        *_sentences([each for each in level.metadata if each.field not in own], titles, "every event of the level"),
+        *_sentences(category.metadata, titles, "all events"),
+    ]
+    return sentences or ["No metadata is shared by the events of this category."]
+
+
+def _sentences(metadata: Sequence[Shared], titles: dict[str, str], everything: str) -> list[str]:
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for shared in metadata:
+        groups.setdefault((shared.only, shared.except_), []).append(shared.title)
+    sentences = []
+    for (only, except_), names in groups.items():
+        given = f"{_and([f'**{markdown_cell(name)}**' for name in names])} {'is' if len(names) == 1 else 'are'} shown"
+        if only:
+            sentences.append(f"{given} for: {', '.join(markdown_cell(titles.get(name, name)) for name in only)}.")
+        elif except_:
+            exceptions = _and([markdown_cell(titles.get(name, name)) for name in except_])
+            sentences.append(f"{given} for {everything} except {exceptions}.")
+        else:
+            sentences.append(f"{given} for {everything}.")
+    return sentences
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _additional(category: Category, event: Event) -> str:
+    shared = {each.field for each in category.metadata}
+    own = [field for field in event.fields if field.declared_in == "event" and field.name not in shared]
+    return ", ".join(markdown_cell(field.title) + _note(field) for field in own) or "—"
+
+
+def _note(field: Field) -> str:
+    return f" ({_condition(field)})" if field.when else ""
+
+
+def _condition(field: Field) -> str:
+    parts = []
+    for part in field.when:
+        values = " or ".join(f"`{json.dumps(value) if isinstance(value, bool) else value}`" for value in part.values)
+        parts.append(f"`{part.field}` is {values}")
+    return "only if " + " and ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One field in an event's table, each cell as Markdown."""
+
+    name: str
+    title: str
+    type: str
+    required: str
+    meaning: str
+
+
+def _row(field: Field) -> _Row:
+    if field.entry:
+        required = "filled from the entry"
+    elif field.when:
+        required = f"required, {_condition(field)}"
+    else:
+        required = "required" if field.required else "optional"
+    sensitivity = {
+        "public": "",
+        "personal": " *Personal.*",
+        "secret": " *Secret: only a keyed fingerprint is stored.*",
+    }[field.sensitivity]
+    return _Row(
+        f"`{field.name}`",
+        markdown_cell(field.title),
+        _type(field),
+        required,
+        markdown_cell(field.description) + sensitivity + _deprecated(field),
+    )
+
+
+def _deprecated(field: Field) -> str:
+    return f" *Deprecated since {field.deprecated.since}.*" if field.deprecated else ""
+
+
+def _type(field: Field) -> str:
+    """Type, range and unit: `number, at least 0, at most 2`; an enum lists its values."""
+    bounds = [text.format(value) for name, text in _RANGES if (value := getattr(field, name)) is not None]
+    for low, high, unit in ((field.min_length, field.max_length, "characters"), (field.min_items, field.max_items, "items")):
+        if low is not None and high is not None:
+            bounds.append(f"{low} to {high} {unit}")
+        elif low is not None or high is not None:
+            bounds.append(f"at least {low} {unit}" if high is None else f"at most {high} {unit}")
+    if field.values:
+        bounds = [", ".join(f"`{value.key}`" for value in field.values), *bounds]
+    unit = [f"in {field.unit}"] if field.unit else []
+    return ", ".join([field.type, *unit, *bounds]).replace("|", "\\|")
+
+
+def python_call(event: Event) -> str:
+    """The call of the emitter that records the event's example."""
+    arguments = "".join(f"    {name}={_python(value)},\n" for name, value in event.example.items())
+    return f"audit.{event.key}(\n{arguments})" if arguments else f"audit.{event.key}()"
+
+
+def _python(value: Value) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_python(item) for item in value)}]"
+    return json_literal(value)
+
+
+def _example(event: Event) -> str:
+    form: dict[str, Any] = {
+        "event": event.key,
+        "actor": {"type": "user", "id": "u-17", "name": "Ada Lovelace"},
+        "ip_address": "203.0.113.7",
+        "metadata": event.example,
+    }
+    return json.dumps(form, indent=2, ensure_ascii=False)

@@ -1,0 +1,148 @@
+"""JSON Schema (2020-12): one document an event, for its whole entry in the JSON form, and an index.
+
+`format` is published and decides nothing: patterns do (see `patterns.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from auditwright_generator import patterns
+from auditwright_generator.model import MAX_INTEGER, Catalog, Event, Field
+from auditwright_generator.templating import header
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def files(catalog: Catalog) -> dict[str, str]:
+    """`<package>/json_schema/<level>/<category>/<event>.json` and `index.json`."""
+    folder = f"{catalog.package}/json_schema"
+    made = {
+        f"{folder}/{event.key.replace('.', '/')}.json": _text(entry_schema(catalog, event))
+        for event in catalog.events
+    }
+    lines = ",\n".join(
+        f'    {json.dumps(event.key)}: "{event.key.replace(".", "/")}.json"' for event in catalog.events
+    )
+    comment = json.dumps(header(f"{catalog.folder}/").replace("\n", " "))
+    made[f"{folder}/index.json"] = f'{{\n  "$comment": {comment},\n  "schemas": {{\n{lines}\n  }}\n}}\n'
+    return made
+
+
+def schema_id(catalog: Catalog, event: Event) -> str:
+    """The `$id` of an event's schema: it names the event, never a version or a place."""
+    return f"urn:auditwright:{catalog.package}:{event.key}"
+
+
+def entry_schema(catalog: Catalog, event: Event) -> Schema:
+    """The schema of an event's entry as `record_json` takes it."""
+    keys = [event.key, *event.aliases]
+    return {
+        "$schema": DIALECT,
+        "$id": schema_id(catalog, event),
+        "$comment": header(event.source).replace("\n", " "),
+        "title": event.title,
+        "description": event.description,
+        **({"deprecated": True} if event.deprecated else {}),
+        "type": "object",
+        "properties": {
+            "id": _string(patterns.UUID7, format="uuid"),
+            "account_id": {"type": "string", "minLength": 1, "maxLength": 256},
+            "event": {"enum": keys} if len(keys) > 1 else {"const": event.key},
+            "occurred_at": _string(patterns.TIMESTAMP, format="date-time"),
+            "actor": {
+                "type": "object",
+                "properties": {
+                    "type": {"enum": ["user", "app", "system"]},
+                    "id": {"type": "string", "minLength": 1, "maxLength": 256},
+                    "name": {"type": "string"},
+                },
+                "required": ["type"],
+                "additionalProperties": False,
+                "if": {"properties": {"type": {"const": "system"}}},
+                "else": {"required": ["id"]},
+            },
+            "ip_address": _string(patterns.IP),
+            "metadata": metadata_schema(event),
+        },
+        "required": ["event", "metadata"],
+        "additionalProperties": False,
+        "examples": [{"event": event.key, "metadata": event.example}],
+    }
+
+
+def metadata_schema(event: Event) -> Schema:
+    """The schema of an event's metadata, with its conditions as if/then/else."""
+    schema: Schema = {
+        "type": "object",
+        "properties": {field.name: _published(field) for field in event.metadata},
+        "required": [field.name for field in event.metadata if field.always],
+        "additionalProperties": False,
+    }
+    conditions = [_condition(field) for field in event.metadata if field.when]
+    return schema | ({"allOf": conditions} if conditions else {})
+
+
+def field_schema(field: Field) -> Schema:
+    """What a field's values are, with the patterns as the catalog and `patterns.py` write them."""
+    if field.many:
+        bounds = {"minItems": field.min_items, "maxItems": field.max_items}
+        return {"type": "array", "items": _item(field), **_given(bounds)}
+    return _item(field)
+
+
+def _published(field: Field) -> Schema:
+    """A property as it is published: titled, described, and with patterns that hold in Python too."""
+    schema = field_schema(field)
+    holder = schema["items"] if field.many else schema
+    if "pattern" in holder:
+        holder["pattern"] = patterns.very_end(holder["pattern"])
+    if field.kind in patterns.FORMATS:
+        holder["format"] = patterns.FORMATS[field.kind]
+    deprecated = {"deprecated": True} if field.deprecated else {}
+    return {"title": field.title, "description": field.description, **deprecated, **schema}
+
+
+def _item(field: Field) -> Schema:
+    if field.kind == "enum":
+        return {"type": "string", "enum": [value.key for value in field.values]}
+    if field.kind == "boolean":
+        return {"type": "boolean"}
+    if field.kind == "number":
+        return {"type": "number", **_given({"minimum": field.min, "maximum": field.max})}
+    if field.kind == "integer":
+        low = -MAX_INTEGER if field.min is None else field.min
+        high = MAX_INTEGER if field.max is None else field.max
+        return {"type": "integer", "minimum": low, "maximum": high}
+    bounds = {
+        "minLength": field.min_length,
+        "maxLength": field.max_length,
+        "pattern": patterns.BY_KIND.get(field.kind, field.pattern),
+    }
+    return {"type": "string", **_given(bounds)}
+
+
+def _condition(field: Field) -> Schema:
+    return {
+        "if": {
+            "properties": {part.field: {"enum": list(part.values)} for part in field.when},
+            "required": [part.field for part in field.when],
+        },
+        "then": {"required": [field.name]},
+        "else": {"properties": {field.name: False}},
+    }
+
+
+def _string(pattern: str, **more: str) -> Schema:
+    return {"type": "string", "pattern": patterns.very_end(pattern), **more}
+
+
+def _given(values: dict[str, Any]) -> Schema:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _text(schema: Schema) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,101 @@
+"""`catalog.json`: the resolved catalog, which the runtime, the page and later comparisons read.
+
+One line a field and an example, so that a change of the catalog is a change of a few lines here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from auditwright_generator.model import Catalog, Category, Deprecated, Event, Field, Level, Shared
+from auditwright_generator.templating import header
+
+
+def files(catalog: Catalog) -> dict[str, str]:
+    """`<package>/catalog.json`."""
+    lines = [
+        "{",
+        f' "$comment": {_json(header(f"{catalog.folder}/").replace(chr(10), " "))},',
+        ' "format": 1,',
+        *(
+            f' "{name}": {_json(getattr(catalog, name))},'
+            for name in ("package", "title", "description", "version")
+        ),
+        ' "levels": [',
+        ",\n".join(_level(level) for level in catalog.levels),
+        " ]",
+        "}",
+    ]
+    return {f"{catalog.package}/catalog.json": "\n".join(lines) + "\n"}
+
+
+def _level(level: Level) -> str:
+    head = _head(level, ("name", "title", "description"))
+    categories = ",\n".join(_category(category) for category in level.categories)
+    return f'  {{{head},\n   "metadata": {_shared(level.metadata)},\n   "categories": [\n{categories}\n   ]}}'
+
+
+def _category(category: Category) -> str:
+    head = _head(category, ("key", "name", "title", "description"))
+    events = ",\n".join(_event(event) for event in category.events)
+    return f'    {{{head},\n     "metadata": {_shared(category.metadata)},\n     "events": [\n{events}\n     ]}}'
+
+
+def _event(event: Event) -> str:
+    names = ("key", "name", "title", "description", "message")
+    parts = [f'"{name}": {_json(getattr(event, name))}' for name in names]
+    if event.aliases:
+        parts.append(f'"aliases": {_json(event.aliases)}')
+    if event.since:
+        parts.append(f'"since": {_json(event.since)}')
+    if event.deprecated:
+        parts.append(f'"deprecated": {_json(_deprecated(event.deprecated))}')
+    parts.append(f'"example": {_json(event.example)}')
+    fields = ",\n".join(f"         {_json(_field(field))}" for field in event.fields)
+    parts.append(f'"fields": [\n{fields}]')
+    return "      {" + ",\n       ".join(parts) + "}"
+
+
+def _field(field: Field) -> dict[str, Any]:
+    """A field's facts; what is as it is by default is left out."""
+    facts: dict[str, Any] = {
+        name: getattr(field, name)
+        for name in ("name", "title", "description", "kind", "many", "required", "declared_in")
+    }
+    if field.when:
+        facts["when"] = {part.field: list(part.values) for part in field.when}
+    if field.values:
+        facts["values"] = {value.key: value.title for value in field.values}
+    if field.deprecated:
+        facts["deprecated"] = _deprecated(field.deprecated)
+    for part in dataclasses.fields(field):
+        value = getattr(field, part.name)
+        if part.name not in facts and part.default is not dataclasses.MISSING and value != part.default:
+            facts[part.name] = value
+    return facts
+
+
+def _deprecated(deprecated: Deprecated) -> dict[str, str]:
+    return {name: value for name, value in dataclasses.asdict(deprecated).items() if value is not None}
+
+
+def _head(part: Level | Category, names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}": {_json(getattr(part, name))}' for name in names)
+
+
+def _shared(metadata: tuple[Shared, ...]) -> str:
+    return _json(
+        [
+            {"field": each.field, "title": each.title}
+            | ({"only": each.only} if each.only else {})
+            | ({"except": each.except_} if each.except_ else {})
+            for each in metadata
+        ]
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

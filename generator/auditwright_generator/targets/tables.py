@@ -1,0 +1,65 @@
+"""SQLModel classes: the table of entries, the reference tables, and for every event a class over its view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditwright_generator.model import Catalog, Category, Field
+from auditwright_generator.templating import json_literal, python_header, render
+
+_TYPES = {
+    "integer": ("int", "BigInteger"),
+    "number": ("float", "Float"),
+    "boolean": ("bool", "Boolean"),
+    "timestamp": ("datetime", "TimestampText"),
+}
+_TEXT = ("str", "Text")
+
+
+def files(catalog: Catalog) -> dict[str, str]:
+    """`<package>/tables/__init__.py` and `<package>/tables/<level>/<category>.py`."""
+    folder = f"{catalog.package}/tables"
+    head = python_header(f"{catalog.folder}/")
+    made = {f"{folder}/__init__.py": render("tables.py.j2", head=head, catalog=catalog)}
+    for level in catalog.levels:
+        made[f"{folder}/{level.name}/__init__.py"] = (
+            f'{head}"""The view classes of the level {level.name}, a module for each category."""\n'
+        )
+        for category in level.categories:
+            made[f"{folder}/{category.key.replace('.', '/')}.py"] = _module(catalog, category)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One field as a column of a view class."""
+
+    name: str
+    annotation: str
+    type: str
+    text: str
+
+
+def _module(catalog: Catalog, category: Category) -> str:
+    columns = {event.key: [_column(field) for field in event.metadata] for event in category.events}
+    used = {column.type for each in columns.values() for column in each}
+    return render(
+        "views.py.j2",
+        head=python_header(category.source),
+        package=catalog.package,
+        category=category,
+        columns=columns,
+        ours=sorted(used & {"Json", "Text", "TimestampText"}),
+        theirs=sorted(used & {"BigInteger", "Boolean", "Float"}),
+        dates=any("datetime" in column.annotation for each in columns.values() for column in each),
+        literals=any("Literal" in column.annotation for each in columns.values() for column in each),
+    )
+
+
+def _column(field: Field) -> _Column:
+    kind, column_type = _TYPES.get(field.kind, _TEXT)
+    if field.many:
+        item = "str" if field.kind == "timestamp" else kind
+        kind, column_type = f"list[{item}]", "Json"
+    # Older entries need not have what today's catalog requires, and a view shows them all.
+    return _Column(field.name, f"{kind} | None", column_type, json_literal(f"{field.title}. {field.description}"))

@@ -1,0 +1,121 @@
+"""Files to a folder: only what changed, each at once or not at all, with a manifest of what is ours.
+
+The manifest names every generated file with its SHA-256, which is how a hand edit is told from a change of the
+catalog, and how a file that is no longer made is known to be ours to remove.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+MANIFEST = "manifest.sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What sets a folder apart from what is generated: paths, sorted."""
+
+    missing: tuple[str, ...]
+    stale: tuple[str, ...]
+    """As some earlier run wrote them; the catalog has changed since."""
+    edited: tuple[str, ...]
+    """Not as any run wrote them."""
+    orphaned: tuple[str, ...]
+    """Written by an earlier run and made no longer."""
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.stale or self.edited or self.orphaned)
+
+
+def with_manifest(files: dict[str, str]) -> dict[str, str]:
+    """The files and the manifest that names them, in the format of sha256sum."""
+    lines = [f"{_digest(files[path].encode())}  {path}\n" for path in sorted(files)]
+    return {**files, MANIFEST: "".join(lines)}
+
+
+def compare(folder: Path, files: dict[str, str]) -> Difference:
+    """What writing the files (manifest included) into the folder would change."""
+    written = _read_manifest(folder)
+    missing, stale, edited = [], [], []
+    for path, text in sorted(files.items()):
+        data = _read(folder / path)
+        if data is None:
+            missing.append(path)
+        elif data != text.encode():
+            by_us = path == MANIFEST or _digest(data) == written.get(path)
+            (stale if by_us else edited).append(path)
+    orphaned = [path for path in sorted(written) if path not in files and (folder / path).is_file()]
+    return Difference(tuple(missing), tuple(stale), tuple(edited), tuple(orphaned))
+
+
+def write(folder: Path, files: dict[str, str]) -> Difference:
+    """Make the folder hold the files; what is as it should be is not touched. Says what was changed.
+
+    Files that the last manifest names and this one does not are removed, with folders left empty. The manifest
+    comes last, so that a run that was killed is seen by the next. Raises `OSError`.
+    """
+    difference = compare(folder, files)
+    for path in (*difference.missing, *difference.stale, *difference.edited):
+        if path != MANIFEST:
+            _replace(folder / path, files[path])
+    for path in difference.orphaned:
+        (folder / path).unlink()
+        _remove_empty(folder, (folder / path).parent)
+    if MANIFEST in (*difference.missing, *difference.stale, *difference.edited):
+        _replace(folder / MANIFEST, files[MANIFEST])
+    return difference
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(descriptor, "wb") as stream:  # noqa: PTH123 - of a descriptor
+            stream.write(text.encode())
+        # mkstemp makes files for their owner alone; these are like any other source file.
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _remove_empty(top: Path, folder: Path) -> None:
+    while folder != top and folder.is_dir():
+        for cache in folder.glob("__pycache__/*.pyc"):
+            cache.unlink()
+        cache_folder = folder / "__pycache__"
+        if cache_folder.is_dir() and not any(cache_folder.iterdir()):
+            cache_folder.rmdir()
+        if any(folder.iterdir()):
+            return
+        folder.rmdir()
+        folder = folder.parent
+
+
+def _read_manifest(folder: Path) -> dict[str, str]:
+    """Digest by path. A line that leads out of the folder is none of ours."""
+    data = _read(folder / MANIFEST) or b""
+    entries = (line.split("  ", 1) for line in data.decode(errors="replace").splitlines() if "  " in line)
+    return {
+        path: digest
+        for digest, path in entries
+        if ".." not in path.split("/") and not path.startswith("/") and "\\" not in path
+    }
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

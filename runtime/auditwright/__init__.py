@@ -1,0 +1,47 @@
+"""Auditwright: an audit log that is declared once.
+
+What a service needs: open an `AuditLog`, say who acts with an `Actor`, record through the generated
+emitters, read with a `Filter`. The generator is another package, `auditwright_generator`.
+"""
+
+from auditwright.catalog import Catalog
+from auditwright.context import Actor
+from auditwright.entry import Entry
+from auditwright.errors import (
+    AuditwrightError,
+    CatalogError,
+    ExportError,
+    FilterError,
+    IdConflict,
+    Problem,
+    SchemaMismatch,
+    SecretKeyMissing,
+    StorageError,
+    ValidationError,
+)
+from auditwright.filters import Condition, Filter
+from auditwright.fingerprint import SecretKey
+from auditwright.log import AccountLog, AuditLog
+from auditwright.pages import Page
+
+__all__ = [
+    "AccountLog",
+    "Actor",
+    "AuditLog",
+    "AuditwrightError",
+    "Catalog",
+    "CatalogError",
+    "Condition",
+    "Entry",
+    "ExportError",
+    "Filter",
+    "FilterError",
+    "IdConflict",
+    "Page",
+    "Problem",
+    "SchemaMismatch",
+    "SecretKey",
+    "SecretKeyMissing",
+    "StorageError",
+    "ValidationError",
+]

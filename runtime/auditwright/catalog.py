@@ -1,0 +1,202 @@
+"""What the generated package tells the runtime: the resolved catalog, read from its catalog.json.
+
+The runtime knows no event by name; all it knows stands here. The metadata models and the JSON Schemas
+of the generated package are found through it, and imported or read when first needed.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata as distributions
+from importlib import resources
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from auditwright.errors import CatalogError, did_you_mean
+
+if TYPE_CHECKING:
+    from auditwright.events import EventModel
+
+ENTRY_POINTS = "auditwright.catalogs"
+VARIABLE = "AUDITWRIGHT_CATALOG"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One piece of an event's metadata: see `catalog/README.md` for what each attribute means."""
+
+    name: str
+    title: str
+    description: str
+    kind: str
+    many: bool
+    required: bool
+    declared_in: str
+    when: dict[str, list[Any]] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+    min: float | None = None
+    max: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    unit: str | None = None
+    sensitivity: str = "public"
+    entry: str | None = None
+    column: bool = False
+    since: str | None = None
+    deprecated: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A kind of thing that happens; `level` and `category` are the keys it belongs to."""
+
+    key: str
+    level: str
+    category: str
+    category_title: str
+    name: str
+    title: str
+    description: str
+    message: str
+    fields: tuple[Field, ...]
+    example: dict[str, Any]
+    aliases: tuple[str, ...] = ()
+    since: str | None = None
+    deprecated: dict[str, str] | None = None
+
+    @property
+    def metadata(self) -> tuple[Field, ...]:
+        """The fields a caller gives: all but those that the entry itself fills."""
+        return tuple(field for field in self.fields if field.entry is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A module or entity, with its events."""
+
+    key: str
+    level: str
+    title: str
+    description: str
+    events: tuple[Event, ...]
+
+
+class Catalog:
+    """A generated package's catalog.
+
+    Made by the generated package itself (`audit_events.CATALOG`). Raises `CatalogError` when its
+    catalog.json cannot be read.
+    """
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+        try:
+            self.json = (resources.files(package) / "catalog.json").read_bytes()
+            content = orjson.loads(self.json)
+            self.version: str = content["version"]
+            self.title: str = content["title"]
+            self.categories = tuple(_categories(content))
+        except (OSError, ModuleNotFoundError, ValueError, KeyError, TypeError) as error:
+            raise CatalogError(
+                f"{package}: its catalog.json cannot be read ({error}); run `auditwright generate` again"
+            ) from error
+        self.events = {event.key: event for category in self.categories for event in category.events}
+        """Every event by its key, in catalog order."""
+        self.columns = tuple(
+            dict.fromkeys(f.name for event in self.events.values() for f in event.fields if f.column)
+        )
+        """The fields with a column of their own, in order of appearance."""
+        self.current = {key: key for key in self.events} | {
+            alias: event.key for event in self.events.values() for alias in event.aliases
+        }
+        """The present key for every key an entry may be stored under: keys and aliases."""
+
+    def event(self, key: str) -> Event | None:
+        """The event of a key, or of an alias of it; None when the catalog has neither."""
+        return self.events.get(self.current.get(key, ""))
+
+    def unknown_event(self, key: str) -> str:
+        """The sentence that says a key is no event of this catalog, with the nearest one."""
+        return f'"{key}" is no event of {self.package} {self.version}{did_you_mean(key, self.current)}'
+
+    def model(self, event: Event) -> type[EventModel]:
+        """The generated metadata model of an event; its category's module is imported when first needed."""
+        module = importlib.import_module(f"{self.package}.models.{event.category}")
+        name = "".join(part[:1].upper() + part[1:] for part in event.name.split("_"))
+        return cast("type[EventModel]", getattr(module, name))
+
+    def schema(self, event: Event) -> dict[str, Any]:
+        """The generated JSON Schema of an event's whole entry in its JSON form."""
+        path = event.key.replace(".", "/")
+        text = (resources.files(self.package) / "json_schema" / f"{path}.json").read_bytes()
+        return cast("dict[str, Any]", orjson.loads(text))
+
+    def __repr__(self) -> str:
+        return f"<Catalog {self.package} {self.version}: {len(self.events)} events>"
+
+
+def _categories(content: dict[str, Any]) -> Iterator[Category]:
+    for level in content["levels"]:
+        for category in level["categories"]:
+            belongs = {
+                "level": level["name"],
+                "category": category["key"],
+                "category_title": category["title"],
+            }
+            events = tuple(
+                Event(
+                    **belongs,
+                    **{
+                        **event,
+                        "fields": tuple(Field(**each) for each in event["fields"]),
+                        "aliases": tuple(event.get("aliases", ())),
+                    },
+                )
+                for event in category["events"]
+            )
+            yield Category(
+                category["key"], level["name"], category["title"], category["description"], events
+            )
+
+
+def find_catalog(package: str | None = None) -> Catalog:
+    """The catalog to work with: of `package`, of AUDITWRIGHT_CATALOG, or the one that is installed.
+
+    Raises `CatalogError` when the package is missing or holds no catalog, when none is installed, or when
+    several are and none was named.
+    """
+    named = package or os.environ.get(VARIABLE)
+    if named is not None:
+        return _load(named)
+    found = sorted({point.value.partition(":")[0] for point in distributions.entry_points(group=ENTRY_POINTS)})
+    if len(found) == 1:
+        return _load(found[0])
+    if not found:
+        raise CatalogError(
+            f"no generated catalog package is installed; name one with --catalog-package or {VARIABLE}"
+        )
+    raise CatalogError(
+        f"several catalog packages are installed ({', '.join(found)}); "
+        f"name one with --catalog-package or {VARIABLE}"
+    )
+
+
+@functools.cache
+def _load(package: str) -> Catalog:
+    try:
+        catalog = importlib.import_module(package).CATALOG
+    except ModuleNotFoundError as error:
+        raise CatalogError(f'the catalog package "{package}" cannot be imported: {error}') from error
+    except AttributeError:
+        catalog = None
+    if not isinstance(catalog, Catalog):
+        raise CatalogError(f'"{package}" is not a generated catalog package: it has no CATALOG')
+    return catalog

@@ -1,0 +1,142 @@
+"""Who acts, for which account and from where: carried beside the call, so that emitters need not be told.
+
+`AuditLog.acting` sets it, emitters read it. It lives in a ContextVar: threads of a pool and asyncio tasks
+each see the context they were started in.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal
+
+from auditwright.errors import Problem, ValidationError
+from auditwright.limits import MAX_ID, clean, short
+
+ActorType = Literal["user", "app", "system"]
+
+
+def identifier(path: str, value: object, most: int = MAX_ID) -> str:
+    """A cleaned id of 1 to `most` characters; raises `ValidationError` for anything else."""
+    if not isinstance(value, str) or not 1 <= len(value) <= most:
+        came = type(value).__name__ if not isinstance(value, str) else f"{len(value)} characters"
+        raise ValidationError(path, (Problem(path, f"a string of 1 to {most} characters", came),))
+    return clean(value)
+
+
+def ip_address(value: object) -> str | None:
+    """The address in its one normal form: RFC 5952 for IPv6, an IPv4-mapped one as IPv4; None stays None.
+
+    Raises `ValidationError` for what is no address, a name or a port among it.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            return socket.inet_ntop(socket.AF_INET, socket.inet_pton(socket.AF_INET, value))
+        except (OSError, UnicodeError, ValueError):
+            pass
+        try:
+            packed = socket.inet_pton(socket.AF_INET6, value)
+        except (OSError, UnicodeError, ValueError):
+            pass
+        else:
+            if packed.startswith(bytes(10) + b"\xff\xff"):
+                return socket.inet_ntop(socket.AF_INET, packed[12:])
+            return socket.inet_ntop(socket.AF_INET6, packed)
+    raise ValidationError(
+        "ip_address", (Problem("ip_address", "an IPv4 or IPv6 address", type(value).__name__),)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it. Make one with `Actor.user`, `Actor.app` or `Actor.system`.
+
+    The name is kept as of the time of recording; a very long one is cut. Raises `ValidationError` for an
+    id that is no string of 1 to 256 characters, or a type that does not exist.
+    """
+
+    type: ActorType
+    id: str | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.type not in ("user", "app", "system"):
+            raise ValidationError(
+                "actor", (Problem("actor.type", '"user", "app" or "system"', repr(self.type)),)
+            )
+        if self.id is not None or self.type != "system":
+            object.__setattr__(self, "id", identifier("actor.id", self.id))
+        if self.name is not None:
+            if not isinstance(self.name, str):
+                raise ValidationError(
+                    "actor", (Problem("actor.name", "a string", type(self.name).__name__),)
+                )
+            object.__setattr__(self, "name", short(clean(self.name)))
+
+    @classmethod
+    def user(cls, id: str, name: str | None = None) -> Actor:  # noqa: A002 - the word for it everywhere
+        """A person, by id, with the name as of now."""
+        return cls("user", id, name)
+
+    @classmethod
+    def app(cls, id: str, name: str | None = None) -> Actor:  # noqa: A002
+        """A program that acts in its own right, such as an API client."""
+        return cls("app", id, name)
+
+    @classmethod
+    def system(cls, name: str | None = None) -> Actor:
+        """The system itself, where nobody asked for it."""
+        return cls("system", None, name)
+
+    @property
+    def label(self) -> str:
+        """What people read: the name, else the id, else "System"."""
+        return self.name or self.id or "System"
+
+
+@dataclass(slots=True)
+class Context:
+    """What surrounds a call. Mutable, so that a web framework's authentication can fill it in late."""
+
+    actor: Actor | None = None
+    account_id: str | None = None
+    ip_address: str | None = None
+
+
+_EMPTY = Context()
+_current: ContextVar[Context] = ContextVar("auditwright_context", default=_EMPTY)
+
+
+def current() -> Context:
+    """The context of this call; an empty one outside `acting`."""
+    return _current.get()
+
+
+@contextmanager
+def acting(
+    actor: Actor | None = None, *, account_id: str | None = None, ip_address: str | None = None
+) -> Iterator[Context]:
+    """Set the context for what is recorded inside; what is left out is taken from the context around it.
+
+    Another actor does not inherit the outer actor's address: that one was not theirs.
+    """
+    outer = _current.get()
+    inherited = outer.ip_address if actor is None else None
+    inner = Context(
+        actor or outer.actor,
+        identifier("account_id", account_id) if account_id is not None else outer.account_id,
+        _ip_address(ip_address) if ip_address is not None else inherited,
+    )
+    token = _current.set(inner)
+    try:
+        yield inner
+    finally:
+        _current.reset(token)
+
+
+_ip_address = ip_address  # the parameter of `acting` has the same name

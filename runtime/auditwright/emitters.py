@@ -1,0 +1,79 @@
+"""What generated emitters stand on: one class that passes a call on, and the options they all take.
+
+`Emitters[S, R]` is generic in the session a caller may pass and in what recording returns, so that the
+same generated class serves synchronous and asynchronous code.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar
+
+from auditwright.errors import Problem, ValidationError
+
+if TYPE_CHECKING:
+    import sqlite3
+    import uuid
+
+    import sqlalchemy
+    import sqlalchemy.ext.asyncio
+    import sqlalchemy.orm
+
+    from auditwright.context import Actor
+
+    Session = sqlalchemy.orm.Session | sqlalchemy.Connection | sqlite3.Connection
+    AsyncSession = sqlalchemy.ext.asyncio.AsyncSession | sqlalchemy.ext.asyncio.AsyncConnection
+
+S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Options(TypedDict, Generic[S], total=False):
+    """What every emitter takes besides its event's fields; what is left out comes from `log.acting` and the log."""
+
+    id: uuid.UUID | str
+    """The entry's id, a UUIDv7: for a retry, `error.entry.id`."""
+    session: S | None
+    """Record in this session's transaction: committed with it, gone with its rollback."""
+    actor: Actor
+    """Who did it."""
+    ip_address: str
+    """From where; IPv4 or IPv6."""
+    occurred_at: datetime
+    """When it happened, with a time zone; at most 5 minutes ahead."""
+    account_id: str
+    """The tenant, 1 to 256 characters."""
+    details: str
+    """Up to 2,000 characters that are appended to the description."""
+
+
+class Record(Protocol[S_contra, R_co]):
+    """What passes an emitter's call on to the log."""
+
+    def __call__(self, key: str, values: dict[str, Any], options: Any, /) -> R_co:
+        """Record an event by its key."""
+
+
+class Emitters(Generic[S, R_co]):
+    """The base of the generated classes that hold a category's emitters."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: Record[S, R_co]) -> None:
+        self._record = record
+
+
+def timestamp(path: str, value: datetime | str | None) -> str | None:
+    """The JSON form of a time: UTC with Z and microseconds; text is left as it is.
+
+    Raises `ValidationError` for a datetime without a time zone.
+    """
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise ValidationError(
+            path.partition(":")[0],
+            (Problem(f"metadata.{path.partition(':')[2]}", "a datetime with a time zone", "one without"),),
+        )
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

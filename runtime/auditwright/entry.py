@@ -1,0 +1,281 @@
+"""The entry: one recorded occurrence of an event, as the row that is stored.
+
+`COLUMNS` is the one place that says what a row holds and in which order; ids and times are made here too.
+How a call becomes an entry is `recording.py`; how a row reaches a table is `storage/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+from uuid_utils import uuid4
+
+from auditwright.context import Actor
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog
+    from auditwright.events import EventModel
+
+Row = tuple[Any, ...]
+ColumnKind = Literal["text", "id", "timestamp", "digest", "json"]
+
+_LEADING: tuple[tuple[str, ColumnKind, bool], ...] = (
+    ("account_id", "text", True),
+    ("id", "id", True),
+    ("occurred_at", "timestamp", True),
+    ("recorded_at", "timestamp", True),
+    ("level", "text", True),
+    ("category", "text", True),
+    ("event", "text", True),
+    ("actor_type", "text", True),
+    ("actor_id", "text", False),
+    ("actor_name", "text", False),
+    ("ip_address", "text", False),
+    ("description", "text", True),
+)
+_TRAILING: tuple[tuple[str, ColumnKind, bool], ...] = (
+    ("catalog_version", "text", True),
+    ("digest", "digest", True),
+    ("alterations", "json", False),
+    ("metadata", "json", True),
+)
+_AT = {name: index for index, (name, _, _) in enumerate(_LEADING)}
+
+
+def columns(catalog: Catalog) -> tuple[tuple[str, ColumnKind, bool], ...]:
+    """Name, kind and whether it is never null, of each column of the table, in order.
+
+    A catalog adds the fields that have a column of their own.
+    """
+    return (*_LEADING, *((name, "text", False) for name in catalog.columns), *_TRAILING)
+
+
+# --- ids and times -------------------------------------------------------------------------------
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 of an aware datetime."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """The UTC datetime of microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def format_time(microseconds: int) -> str:
+    """RFC 3339 with microseconds and Z, the form of the JSON."""
+    return from_microseconds(microseconds).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class _Clock:
+    """The process's clock for `occurred_at`: rises by at least a microsecond from call to call."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def now(self) -> int:
+        with self._lock:
+            now = time.time_ns() // 1000
+            if now <= self._last:
+                now = self._last + 1
+            self._last = now
+            return now
+
+
+clock = _Clock()
+# A child must not wait for a lock that a thread of its parent held when it forked.
+os.register_at_fork(after_in_child=lambda: setattr(clock, "_lock", threading.Lock()))
+
+
+def make_id(microseconds: int) -> bytes:
+    """A UUIDv7 (RFC 9562, section 5.7) of a time: ordering by id is ordering by time.
+
+    48 bits hold the millisecond; the 12 bits of rand_a hold the microsecond in it times four
+    (section 6.2, method 3); the 62 of rand_b are random.
+    """
+    millisecond, microsecond = divmod(microseconds, 1000)
+    head = millisecond << 16 | 0x7000 | microsecond << 2
+    return head.to_bytes(8, "big") + uuid4().bytes[8:]
+
+
+def id_time(entry_id: bytes) -> int | None:
+    """The microseconds since 1970 that an id states; None when it is no UUIDv7.
+
+    Ids of other makers may hold 1,000 to 1,023 in the microsecond's place; that reads as 999.
+    """
+    head = int.from_bytes(entry_id[:8], "big")
+    if head >> 12 & 0xF != 7 or entry_id[8] >> 6 != 2:
+        return None
+    return (head >> 16) * 1000 + min((head & 0xFFF) >> 2, 999)
+
+
+def digest(
+    event: str, occurred_at: int, actor: Actor, ip_address: str | None, metadata: bytes
+) -> bytes:
+    """SHA-256 over what makes two entries of one id the same: event, time, actor, address, metadata."""
+    head = orjson.dumps((event, occurred_at, actor.type, actor.id, actor.name, ip_address))
+    return hashlib.sha256(head + metadata).digest()
+
+
+# --- the entry -----------------------------------------------------------------------------------
+
+
+class Entry:
+    """One entry, read-only. Equal to another when every stored value is equal."""
+
+    __slots__ = ("_catalog", "row")
+
+    row: Row
+    """The stored values, in the order of `columns`."""
+
+    def __init__(self, catalog: Catalog, row: Row) -> None:
+        self._catalog = catalog
+        self.row = row
+
+    @property
+    def account_id(self) -> str:
+        """The tenant."""
+        return self.row[0]  # type: ignore[no-any-return]
+
+    @property
+    def id(self) -> uuid.UUID:
+        """The UUIDv7; the key for exactly-once, and the order of entries."""
+        return uuid.UUID(bytes=self.row[1])
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When it happened, in UTC."""
+        return from_microseconds(self.row[2])
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When it was recorded, in UTC."""
+        return from_microseconds(self.row[3])
+
+    @property
+    def level(self) -> str:
+        """The level's key as of then."""
+        return self.row[4]  # type: ignore[no-any-return]
+
+    @property
+    def category(self) -> str:
+        """The category's key as of then."""
+        return self.row[5]  # type: ignore[no-any-return]
+
+    @property
+    def event(self) -> str:
+        """The event's key as of then."""
+        return self.row[6]  # type: ignore[no-any-return]
+
+    @property
+    def event_title(self) -> str:
+        """The event's title in the present catalog; its key where the catalog no longer has it."""
+        event = self._catalog.event(self.event)
+        return event.title if event else self.event
+
+    @property
+    def category_title(self) -> str:
+        """The category's title in the present catalog; its key where the catalog no longer has it."""
+        event = self._catalog.event(self.event)
+        return event.category_title if event else self.category
+
+    @property
+    def actor(self) -> Actor:
+        """Who did it, with the name as of then."""
+        return Actor(*self.row[7:10])
+
+    @property
+    def ip_address(self) -> str | None:
+        """From where, in normal form."""
+        return self.row[10]  # type: ignore[no-any-return]
+
+    @property
+    def description(self) -> str:
+        """What was done, as rendered when it was recorded."""
+        return self.row[11]  # type: ignore[no-any-return]
+
+    @property
+    def catalog_version(self) -> str:
+        """The version of the catalog that was in force."""
+        return self.row[-4]  # type: ignore[no-any-return]
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over the content; see `digest` in this module."""
+        return self.row[-3]  # type: ignore[no-any-return]
+
+    @property
+    def alterations(self) -> dict[str, Any]:
+        """What was cleaned or cut before storing, by path; normally empty."""
+        return orjson.loads(self.row[-2]) if self.row[-2] else {}
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata in catalog order, the fields with a column of their own among it."""
+        stored = orjson.loads(self.row[-1])
+        for name, value in zip(self._catalog.columns, self.row[len(_LEADING) :], strict=False):
+            if value is not None:
+                stored[name] = value
+        event = self._catalog.event(self.event)
+        known = [f.name for f in event.metadata if f.name in stored] if event else []
+        return {name: stored.pop(name) for name in known} | stored
+
+    @property
+    def typed(self) -> EventModel:
+        """The metadata as the event's generated model, so that its fields have their types.
+
+        It is not validated again: what was stored under an older catalog, cut, or a secret's fingerprint
+        need not fit today's constraints. Raises `LookupError` for an event the catalog no longer has.
+        """
+        event = self._catalog.event(self.event)
+        if event is None:
+            raise LookupError(self._catalog.unknown_event(self.event))
+        model = self._catalog.model(event)
+        values = self.metadata
+        return model.model_construct(**{name: values.get(name) for name in model.model_fields})
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form, with the parts that only the log writes; what is not there is left out."""
+        actor = {"type": self.row[7], "id": self.row[8], "name": self.row[9]}
+        form = {
+            "id": str(self.id),
+            "account_id": self.account_id,
+            "event": self.event,
+            "occurred_at": format_time(self.row[2]),
+            "actor": {name: value for name, value in actor.items() if value is not None},
+            "ip_address": self.ip_address,
+            "metadata": self.metadata,
+            "recorded_at": format_time(self.row[3]),
+            "level": self.level,
+            "category": self.category,
+            "description": self.description,
+            "catalog_version": self.catalog_version,
+            "alterations": self.alterations or None,
+        }
+        return {name: value for name, value in form.items() if value is not None}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entry) and self.row == other.row
+
+    def __hash__(self) -> int:
+        return hash(self.row[:2])
+
+    def __repr__(self) -> str:
+        return f"<Entry {self.id} {self.event} {format_time(self.row[2])}>"
+
+
+def position(column: str) -> int:
+    """Where one of the leading columns stands in a row."""
+    return _AT[column]

@@ -1,0 +1,118 @@
+"""Exports: CSV for spreadsheets and people, JSON Lines without loss. Streamed, consistent as of their start.
+
+CSV is RFC 4180 in UTF-8, with the columns and the order of the Audit Logs page's export.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import orjson
+
+from auditwright.entry import Entry
+from auditwright.errors import ExportError
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog
+    from auditwright.storage.base import Scope, Storage
+
+Progress = Callable[[int], None]
+"""Is told how many entries are written, now and then and at the end."""
+CHUNK = 1000
+"""Entries in one piece of the stream."""
+
+CSV_COLUMNS = (
+    "Date and Time (UTC)", "Event Name", "Category", "Description", "User or App Name", "IP Address",
+)  # fmt: skip
+FULL_COLUMNS = ("Event Key", "Category Key", "Level", "Actor Type", "Actor ID", "Entry ID", "Account ID")
+
+
+def csv_header(catalog: Catalog, full: bool) -> str:
+    """The first line; `full` adds keys, ids, the fields with a column of their own and the metadata."""
+    titles = {field.name: field.title for event in catalog.events.values() for field in event.fields}
+    added = (*FULL_COLUMNS, *(titles[name] for name in catalog.columns), "Metadata") if full else ()
+    return _csv_line([*CSV_COLUMNS, *added])
+
+
+def csv_chunks(storage: Storage, catalog: Catalog, scope: Scope, full: bool) -> Iterator[tuple[int, bytes]]:
+    """The file in pieces, each with the number of entries in it; the first one is the header."""
+    yield 0, csv_header(catalog, full).encode()
+    titles: dict[str, str] = {}
+    lines: list[str] = []
+    for start, key, rest in storage.csv_lines(scope, full):
+        title = titles.get(key)
+        if title is None:
+            event = catalog.event(key)
+            names = [event.title, event.category_title] if event else [key, ""]
+            title = titles[key] = _csv_line(names).removesuffix("\r\n")
+        lines.append(start + title + rest)
+        if len(lines) == CHUNK:
+            yield CHUNK, "".join(lines).encode()
+            lines.clear()
+    if lines:
+        yield len(lines), "".join(lines).encode()
+
+
+def jsonl_chunks(storage: Storage, catalog: Catalog, scope: Scope) -> Iterator[tuple[int, bytes]]:
+    """The entries in their JSON form, one a line, oldest first, so that an import keeps their order."""
+    lines: list[bytes] = []
+    for row in storage.rows(scope, newest_first=False):
+        lines.append(orjson.dumps(Entry(catalog, row).to_json(), option=orjson.OPT_APPEND_NEWLINE))
+        if len(lines) == CHUNK:
+            yield CHUNK, b"".join(lines)
+            lines.clear()
+    if lines:
+        yield len(lines), b"".join(lines)
+
+
+def write_export(
+    chunks: Iterable[tuple[int, bytes]], target: str | Path | BinaryIO, progress: Progress | None
+) -> int:
+    """Write the pieces to a stream, or to a file that appears under its name only when it is whole.
+
+    Returns the number of entries. Raises `ExportError` where the target cannot be written; a partial
+    file is removed, a stream is left for its owner to discard.
+    """
+    if not isinstance(target, (str, Path)):
+        return _write(chunks, target, progress)
+    path = Path(target)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        # Entries are for those who may read the log: nobody else may read the file.
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as stream:  # noqa: PTH123 - of a descriptor
+            count = _write(chunks, stream, progress)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise ExportError(f"{path}: the export was not written: {error.strerror or error}") from error
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+    return count
+
+
+def _write(chunks: Iterable[tuple[int, bytes]], stream: BinaryIO, progress: Progress | None) -> int:
+    count = 0
+    for entries, data in chunks:
+        stream.write(data)
+        count += entries
+        if progress is not None and entries:
+            progress(count)
+    return count
+
+
+def _csv_line(cells: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

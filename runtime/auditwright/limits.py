@@ -1,0 +1,93 @@
+"""What keeps an entry storable whatever comes: characters that no database takes, and sizes.
+
+NUL and lone surrogates become U+FFFD; a string over 4 KiB and an entry over 32 KiB are cut. Nothing is
+cut silently: the entry's `alterations` say where, how long it was and the SHA-256 of what it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import orjson
+
+MAX_ID = 256
+"""Characters in an account id or an actor id."""
+MAX_DETAILS = 2000
+"""Characters in `details=`."""
+MAX_STRING = 4096
+"""Bytes of UTF-8 in one stored string."""
+MAX_ENTRY = 32 * 1024
+"""Bytes of JSON in one entry's metadata."""
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_MARK = "…"
+
+Alterations = dict[str, dict[str, Any]]
+
+
+def clean(text: str) -> str:
+    """The text with each NUL and lone surrogate as U+FFFD: PostgreSQL stores neither."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def short(text: str, most: int = MAX_STRING) -> str:
+    """The text, cut to `most` bytes of UTF-8 with an ellipsis at its end where it is longer."""
+    data = text.encode()
+    if len(data) <= most:
+        return text
+    return data[: max(most - len(_MARK.encode()), 0)].decode(errors="ignore") + _MARK
+
+
+def clean_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
+    """The values with every string cleaned; what changed is noted in `alterations`."""
+
+    def cleaned(path: str, value: Any) -> Any:
+        if isinstance(value, str) and _UNSTORABLE.search(value):
+            original = value.encode("utf-8", "surrogatepass")
+            _note(alterations, path, "cleaned", len(value), original)
+            return clean(value)
+        if isinstance(value, list):
+            return [cleaned(f"{path}[{index}]", item) for index, item in enumerate(value)]
+        return value
+
+    return {name: cleaned(f"metadata.{name}", value) for name, value in values.items()}
+
+
+def cut_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
+    """The values with strings over 4 KiB cut, and then the largest ones until the whole fits 32 KiB."""
+    result = {name: _cut(f"metadata.{name}", value, MAX_STRING, alterations) for name, value in values.items()}
+    most = MAX_STRING
+    while len(orjson.dumps(result)) > MAX_ENTRY:
+        most //= 2
+        for name, value in result.items():
+            size = len(orjson.dumps(value))
+            if size > most:
+                result[name] = _cut(f"metadata.{name}", value, most, alterations)
+    return result
+
+
+def _cut(path: str, value: Any, most: int, alterations: Alterations) -> Any:
+    if isinstance(value, str):
+        cut = short(value, most)
+        if cut is not value:
+            _note(alterations, path, "cut", len(value), value.encode())
+        return cut
+    if isinstance(value, list):
+        items = [_cut(f"{path}[{index}]", item, MAX_STRING, alterations) for index, item in enumerate(value)]
+        keep, size = len(items), len(orjson.dumps(items))
+        if most < MAX_STRING and size > most:
+            while keep and size > most:
+                keep -= 1
+                size -= len(orjson.dumps(items[keep])) + 1
+            _note(alterations, path, "cut", len(items), orjson.dumps(items))
+        return items[:keep]
+    return value
+
+
+def _note(alterations: Alterations, path: str, what: str, length: int, original: bytes) -> None:
+    first = alterations.setdefault(
+        path, {"length": length, "sha256": hashlib.sha256(original).hexdigest()}
+    )
+    first[what] = True

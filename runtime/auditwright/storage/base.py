@@ -1,0 +1,65 @@
+"""What the log needs of a database engine, and how it says what to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from auditwright.entry import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Entries that one index gives in the order of their ids: of one event or all, of one user or not of some."""
+
+    event: str | None = None
+    user: str | None = None
+    """Needs an event: the index over users holds the event before the id."""
+    not_users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to read: the union of disjoint branches of one account, within a range of ids."""
+
+    account_id: str
+    branches: tuple[Branch, ...]
+    low: bytes | None = None
+    """The least id that belongs."""
+    high: bytes | None = None
+    """The least id above that does not."""
+
+
+class Storage(Protocol):
+    """One open database. Every method raises `StorageError`; `insert` and `join` also `IdConflict`."""
+
+    def insert(self, rows: Sequence[Row]) -> int:
+        """Store the rows in one transaction of their own, durably; how many were not there before.
+
+        A row whose id is there with equal content is passed over; with other content, nothing is stored.
+        """
+
+    def join(self, session: Any, row: Row) -> int:
+        """Store a row in the caller's transaction; 1, or 0 where it was there before."""
+
+    def row(self, account_id: str, entry_id: bytes) -> Row | None:
+        """One row of one account."""
+
+    def stored_events(self, account_id: str) -> list[str]:
+        """The keys of events that the account has entries of."""
+
+    def count(self, scope: Scope) -> int:
+        """How many entries there are."""
+
+    def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Iterator[Row]:
+        """The rows in the order of their ids, as of one moment; close the iterator to stop early."""
+
+    def csv_lines(self, scope: Scope, full: bool) -> Iterator[tuple[str, str, str]]:
+        """For each row, newest first and as of one moment: the line's start, the event's key, the line's rest.
+
+        The texts are ready for the file, except that the event's titles belong between start and rest.
+        """
+
+    def close(self) -> None:
+        """Let go of the database; closing twice is fine."""

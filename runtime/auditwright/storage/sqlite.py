@@ -1,0 +1,468 @@
+"""SQLite: one file, embedded; durable on COMMIT (WAL, synchronous=FULL), one writer in a process.
+
+The physical layout stands here: STRICT table, three indexes, the triggers that make it append-only, and a
+view for each event. The generated SQLModel classes map onto it; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditwright.entry import Row, columns
+from auditwright.errors import IdConflict, SchemaMismatch, StorageError
+from auditwright.storage.base import Branch, Scope
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog, Event
+
+MINIMUM = (3, 37, 0)
+"""The first SQLite with STRICT tables."""
+BUSY_SECONDS = 1.0
+"""How long a write waits for another one. In its own process there is none, unless the caller holds it."""
+MOST_BRANCHES = 400
+"""Branches in one statement; SQLite's limit is 500 (SQLITE_MAX_COMPOUND_SELECT)."""
+
+_TYPES = {"text": "TEXT", "id": "BLOB", "timestamp": "INTEGER", "digest": "BLOB", "json": "TEXT"}
+_CONFLICT = "auditwright: another entry has this id"
+
+INDEXES = {
+    "audit_entry_event": ("account_id", "event", "id"),
+    "audit_entry_user": ("account_id", "actor_id", "event", "id"),
+}
+
+_TRIGGERS = {
+    # Equal content under one id is a retry and is passed over; other content is refused. A row id that was
+    # given, rather than made by SQLite (-1 until then), would let INSERT OR REPLACE overwrite a row by it.
+    "audit_entry_once": f"""
+        BEFORE INSERT ON audit_entry
+        WHEN NEW.rowid <> -1 OR EXISTS
+            (SELECT 1 FROM audit_entry WHERE account_id = NEW.account_id AND id = NEW.id)
+        BEGIN
+            SELECT CASE
+                WHEN NEW.rowid <> -1 THEN RAISE(ABORT, 'auditwright: audit_entry takes no row ids')
+                WHEN NEW.digest = (SELECT digest FROM audit_entry
+                                   WHERE account_id = NEW.account_id AND id = NEW.id)
+                THEN RAISE(IGNORE)
+                ELSE RAISE(ABORT, '{_CONFLICT}')
+            END;
+        END""",
+    "audit_entry_no_update": """
+        BEFORE UPDATE ON audit_entry
+        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
+    "audit_entry_no_delete": """
+        BEFORE DELETE ON audit_entry
+        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
+}
+
+_REFERENCE_TABLES = {
+    "audit_category": ("key TEXT NOT NULL PRIMARY KEY", "level TEXT NOT NULL", "title TEXT NOT NULL",
+                       "description TEXT NOT NULL"),
+    "audit_event": ("key TEXT NOT NULL PRIMARY KEY", "level TEXT NOT NULL", "category TEXT NOT NULL",
+                    "title TEXT NOT NULL", "description TEXT NOT NULL"),
+    "audit_catalog": ("version TEXT NOT NULL PRIMARY KEY", "json TEXT NOT NULL"),
+}  # fmt: skip
+
+# A cell that a spreadsheet would run begins with one of these; a leading ' marks it as text, and a cell that
+# begins with ' gets a second one, so that the mark can be taken off again (OWASP, "CSV Injection").
+_FORMULA = "'=', '+', '-', '@', char(9), char(10), char(13), '＝', '＋', '－', '＠', ''''"
+
+
+class SQLiteStorage:
+    """One SQLite file; see `Storage`. Safe to use from many threads, and after a fork."""
+
+    def __init__(self, location: str, catalog: Catalog, create: bool = True) -> None:
+        if sqlite3.sqlite_version_info < MINIMUM:
+            raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed")
+        # sqlite:///audit.db is a relative path, sqlite:////srv/audit.db an absolute one.
+        path = location.removeprefix("/")
+        if path in ("", ":memory:"):
+            raise StorageError(
+                "an audit log in memory would not be durable; name a file, such as sqlite:///audit.db"
+            )
+        self.path = Path(path).absolute()
+        self._catalog = catalog
+        self._columns = columns(catalog)
+        names = [name for name, _, _ in self._columns]
+        self._names = ", ".join(names)
+        self._insert = f"INSERT INTO audit_entry ({self._names}) VALUES ({', '.join('?' * len(names))})"
+        self._reset()
+        self._open(create)
+
+    # --- connections ---------------------------------------------------------------------------
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._readers: list[sqlite3.Connection] = []
+
+    def _after_fork(self) -> None:
+        """A child leaves its parent's connections alone: using or closing them would harm both."""
+        if os.getpid() != self._pid:
+            _ABANDONED.extend([self._writer, *self._readers])
+            self._reset()
+
+    def _connect(self, *pragmas: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def _write_connection(self) -> sqlite3.Connection:
+        if self._writer is None:
+            self._writer = self._connect("synchronous=FULL", "recursive_triggers=ON", "cache_size=-16000")
+        return self._writer
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside a read transaction, so that all its statements see one moment."""
+        self._after_fork()
+        with self._errors("read"):
+            try:
+                connection = self._readers.pop()
+            except IndexError:
+                connection = self._connect("query_only=ON")
+            try:
+                connection.execute("BEGIN")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()
+                raise
+        self._readers.append(connection)
+
+    @contextmanager
+    def _errors(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._error(doing, error) from error
+
+    def _error(self, doing: str, error: sqlite3.Error) -> StorageError | IdConflict:
+        if _CONFLICT in str(error):
+            return IdConflict("an entry with this id and other content is stored already; it stays as it is")
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return StorageError(
+                f"{self.path}: another transaction is writing to this file. If it is your own, pass session= "
+                "so that the entry joins it; SQLite takes one writer at a time"
+            )
+        return StorageError(f"{self.path}: cannot {doing}: {error} ({name or type(error).__name__})")
+
+    # --- creating ------------------------------------------------------------------------------
+
+    def _open(self, create: bool) -> None:
+        if not self.path.exists() and not create:
+            raise StorageError(f"{self.path}: there is no such database; record something, or check its name")
+        if not self.path.parent.is_dir():
+            raise StorageError(f"{self.path}: the folder {self.path.parent} does not exist")
+        with self._errors("open"):
+            connection = self._write_connection()
+            connection.execute("PRAGMA journal_mode=WAL")
+            if self._needs_set_up(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    self._set_up(connection)
+                    connection.execute("COMMIT")
+                except BaseException:
+                    connection.execute("ROLLBACK")
+                    self.close()
+                    raise
+
+    def _needs_set_up(self, connection: sqlite3.Connection) -> bool:
+        """Whether anything is missing for this catalog; its row in audit_catalog is the last thing made."""
+        present = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+        if not {"audit_entry", *_REFERENCE_TABLES, *INDEXES, *_TRIGGERS} <= present:
+            return True
+        self._check_fit(connection)
+        known = connection.execute(
+            "SELECT json = ? FROM audit_catalog WHERE version = ?",
+            (self._catalog.json.decode(), self._catalog.version),
+        ).fetchone()
+        return known is None or not known[0]
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        definitions = [
+            f"{name} {_TYPES[kind]}{' NOT NULL' if never_null else ''}"
+            for name, kind, never_null in self._columns
+        ]
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS audit_entry ({', '.join(definitions)}, PRIMARY KEY (account_id, id)) STRICT"
+        )
+        for table, definition in _REFERENCE_TABLES.items():
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(definition)}) STRICT")
+        self._check_fit(connection)
+        for index, names in INDEXES.items():
+            connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry ({', '.join(names)})")
+        for trigger, body in _TRIGGERS.items():
+            connection.execute(f"CREATE TRIGGER IF NOT EXISTS {trigger} {body}")
+        self._describe_catalog(connection)
+
+    def _check_fit(self, connection: sqlite3.Connection) -> None:
+        """Refuse a table of our name that is not ours; a column the catalog has gained is added."""
+        found = {
+            name: (kind, bool(never_null))
+            for _, name, kind, never_null, _, _ in connection.execute("PRAGMA table_info(audit_entry)")
+        }
+        for name, kind, never_null in self._columns:
+            wanted = (_TYPES[kind], never_null)
+            if name not in found and name in self._catalog.columns:
+                if connection.in_transaction:
+                    connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {name} {_TYPES[kind]}")
+                continue
+            if found.get(name) != wanted:
+                came = " ".join([found[name][0], *["NOT NULL"] * found[name][1]]) if name in found else "none"
+                raise SchemaMismatch(
+                    f"{self.path}: the table audit_entry does not fit: column {name} should be "
+                    f"{wanted[0]}{' NOT NULL' if never_null else ''}, and is {came}; "
+                    "use another file, or rename that table"
+                )
+
+    def _describe_catalog(self, connection: sqlite3.Connection) -> None:
+        """Views and reference rows of this catalog, unless a newer one has been here."""
+        catalog = self._catalog
+        versions = [row[0] for row in connection.execute("SELECT version FROM audit_catalog")]
+        if all(_release(version) <= _release(catalog.version) for version in versions):
+            for event in catalog.events.values():
+                connection.execute(f'DROP VIEW IF EXISTS "{view_name(event)}"')
+                connection.execute(self._view(event))
+            connection.executemany(
+                "INSERT OR REPLACE INTO audit_category VALUES (?, ?, ?, ?)",
+                [(each.key, each.level, each.title, each.description) for each in catalog.categories],
+            )
+            connection.executemany(
+                "INSERT OR REPLACE INTO audit_event VALUES (?, ?, ?, ?, ?)",
+                [
+                    (each.key, each.level, each.category, each.title, each.description)
+                    for each in catalog.events.values()
+                ],
+            )
+        connection.execute(
+            "INSERT OR REPLACE INTO audit_catalog VALUES (?, ?)", (catalog.version, catalog.json.decode())
+        )
+
+    def _view(self, event: Event) -> str:
+        envelope = [
+            name
+            for name, _, _ in self._columns
+            if name not in ("digest", "alterations", "metadata", *self._catalog.columns)
+        ]
+        fields = [
+            field.name if field.column else f"json_extract(metadata, '$.{field.name}') AS {_quoted(field.name)}"
+            for field in event.metadata
+        ]
+        keys = ", ".join(f"'{key}'" for key in (event.key, *event.aliases))
+        return (
+            f"CREATE VIEW {_quoted(view_name(event))} AS SELECT {', '.join([*envelope, *fields])} "
+            f"FROM audit_entry WHERE event IN ({keys})"
+        )
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def insert(self, rows: Sequence[Row]) -> int:
+        """See `Storage.insert`."""
+        self._after_fork()
+        with self._lock, self._errors("write"):
+            connection = self._write_connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                new = connection.executemany(self._insert, rows).rowcount
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            return new
+
+    def join(self, session: Any, row: Row) -> int:
+        """See `Storage.join`: a SQLAlchemy or SQLModel session, a SQLAlchemy or a sqlite3 connection."""
+        if isinstance(session, sqlite3.Connection):
+            with self._errors("join the caller's transaction"):
+                if not session.in_transaction:
+                    session.execute("BEGIN IMMEDIATE")
+                return session.execute(self._insert, row).rowcount
+        return self._join_sqlalchemy(session, row)
+
+    def _join_sqlalchemy(self, session: Any, row: Row) -> int:
+        from sqlalchemy import Connection
+        from sqlalchemy.exc import SQLAlchemyError
+        from sqlalchemy.orm import Session
+
+        if isinstance(session, Session):
+            connect: Callable[[], Connection] = session.connection
+        elif isinstance(session, Connection):
+            connect = lambda: session  # noqa: E731
+        else:
+            raise StorageError(
+                f"session= takes a SQLModel or SQLAlchemy session or connection, or a sqlite3 connection, "
+                f"not {type(session).__name__}"
+            )
+        try:
+            connection = connect()
+            if connection.dialect.name != "sqlite":
+                raise StorageError(
+                    f"session= is a transaction on {connection.dialect.name}, and this log is on SQLite: "
+                    "an entry joins only a transaction of its own database"
+                )
+            return connection.exec_driver_sql(self._insert, row).rowcount
+        except SQLAlchemyError as error:
+            original = getattr(error, "orig", None)
+            if isinstance(original, sqlite3.Error):
+                raise self._error("join the caller's transaction", original) from error
+            raise StorageError(f"{self.path}: cannot join the caller's transaction: {error}") from error
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def row(self, account_id: str, entry_id: bytes) -> Row | None:
+        """See `Storage.row`."""
+        with self._reading() as connection:
+            found: Row | None = connection.execute(
+                f"SELECT {self._names} FROM audit_entry WHERE account_id = ? AND id = ?", (account_id, entry_id)
+            ).fetchone()
+            return found
+
+    def stored_events(self, account_id: str) -> list[str]:
+        """See `Storage.stored_events`: hops from key to key in the index, whatever the number of rows."""
+        with self._reading() as connection:
+            found = connection.execute(
+                """
+                WITH RECURSIVE hop(event) AS (
+                    SELECT min(event) FROM audit_entry WHERE account_id = :account
+                    UNION ALL
+                    SELECT (SELECT min(event) FROM audit_entry
+                            WHERE account_id = :account AND event > hop.event)
+                    FROM hop WHERE hop.event IS NOT NULL)
+                SELECT event FROM hop WHERE event IS NOT NULL""",
+                {"account": account_id},
+            )
+            return [row[0] for row in found]
+
+    def count(self, scope: Scope) -> int:
+        """See `Storage.count`."""
+        with self._reading() as connection:
+            return sum(
+                connection.execute(f"SELECT count(*) FROM ({statement})", values).fetchone()[0]
+                for statement, values in self._statements("1", scope, None)
+            )
+
+    def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Iterator[Row]:
+        """See `Storage.rows`."""
+        yield from self._merged(self._names, scope, newest_first, limit, id_at=1)
+
+    def csv_lines(self, scope: Scope, full: bool) -> Iterator[tuple[str, str, str]]:
+        """See `Storage.csv_lines`; SQLite formats the cells, which is quicker than Python."""
+        time = (
+            "strftime('%Y-%m-%d %H:%M:%S', occurred_at / 1000000, 'unixepoch') "
+            "|| printf('.%03d,', occurred_at / 1000 % 1000)"
+        )
+        name = "coalesce(actor_name, actor_id, CASE actor_type WHEN 'system' THEN 'System' ELSE '' END)"
+        cells = [_cell("description"), _cell(name), "coalesce(ip_address, '')"]
+        if full:
+            columns_ = [f"iif({each} IS NULL, '', {_cell(each)})" for each in self._catalog.columns]
+            cells += [
+                "event", "category", "level", "actor_type", f"iif(actor_id IS NULL, '', {_cell('actor_id')})",
+                "lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) "
+                "|| '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21))",
+                _cell("account_id"), *columns_, _cell("metadata"),
+            ]  # fmt: skip
+        rest = " || ',' || ".join(cells)
+        for _, start, event, line in self._merged(
+            f"id, {time}, event, ',' || {rest} || char(13, 10)", scope, True, None, id_at=0
+        ):
+            yield start, event, line
+
+    def _merged(
+        self, select: str, scope: Scope, newest_first: bool, limit: int | None, id_at: int
+    ) -> Iterator[Row]:
+        """The rows of all branches in the order of ids. SQLite merges lazily what one statement can hold."""
+        direction = "DESC" if newest_first else "ASC"
+        order = f" ORDER BY {id_at + 1} {direction}" + (f" LIMIT {limit}" if limit is not None else "")
+        with self._reading() as connection:
+            cursors = [
+                connection.execute(statement + order, values)
+                for statement, values in self._statements(select, scope, direction)
+            ]
+            if len(cursors) == 1:
+                yield from cursors[0]
+                return
+            merged = heapq.merge(*cursors, key=lambda row: row[id_at], reverse=newest_first)
+            for number, row in enumerate(merged):
+                if number == limit:
+                    break
+                yield row
+            for cursor in cursors:
+                cursor.close()
+
+    def _statements(
+        self, select: str, scope: Scope, direction: str | None
+    ) -> Iterator[tuple[str, list[Any]]]:
+        for start in range(0, len(scope.branches), MOST_BRANCHES):
+            parts, values = [], []
+            for branch in scope.branches[start : start + MOST_BRANCHES]:
+                index, where, bound = _branch(branch)
+                parts.append(
+                    f"SELECT {select} FROM audit_entry INDEXED BY {index} WHERE account_id = ?{where}"
+                    f"{' AND id >= ?' if scope.low else ''}{' AND id < ?' if scope.high else ''}"
+                )
+                values += [scope.account_id, *bound, *filter(None, [scope.low, scope.high])]
+            yield " UNION ALL ".join(parts), values
+
+    def close(self) -> None:
+        """See `Storage.close`."""
+        self._after_fork()
+        with self._lock:
+            for connection in [self._writer, *self._readers]:
+                if connection is not None:
+                    with closing(connection):
+                        pass
+            self._writer = None
+            self._readers.clear()
+
+
+_ABANDONED: list[sqlite3.Connection | None] = []
+
+
+def view_name(event: Event) -> str:
+    """The name of an event's view: `account_models_model_deployed`."""
+    return event.key.replace(".", "_")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _branch(branch: Branch) -> tuple[str, str, list[str]]:
+    """The index, the conditions after the account's, and their values."""
+    where, values = "", []
+    if branch.user is not None:
+        where, values = " AND actor_id = ? AND event = ?", [branch.user, branch.event or ""]
+        index = "audit_entry_user"
+    elif branch.event is not None:
+        where, values = " AND event = ?", [branch.event]
+        index = "audit_entry_event"
+    else:
+        index = "sqlite_autoindex_audit_entry_1"
+    return index, where + " AND actor_id IS NOT ?" * len(branch.not_users), [*values, *branch.not_users]
+
+
+def _cell(expression: str) -> str:
+    """SQL for a text cell of CSV: quoted (RFC 4180), and not to be run as a formula."""
+    return (
+        f"'\"' || iif(substr({expression}, 1, 1) IN ({_FORMULA}), '''', '') "
+        f"|| replace({expression}, '\"', '\"\"') || '\"'"
+    )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """A version's numbers, for comparing; what follows them (`-rc.1`) does not count."""
+    numbers = version.partition("-")[0].partition("+")[0].split(".")
+    return tuple(int(number) for number in numbers if number.isdigit())

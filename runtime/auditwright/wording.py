@@ -1,0 +1,133 @@
+"""The words of validation errors: what a field expects, and what came instead.
+
+Both ways of validating, pydantic models and JSON Schema, say only where a fault is; the words come from
+the catalog's own definition of the field, so that they are the same whichever found it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditwright.errors import Problem, did_you_mean
+from auditwright.limits import short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pydantic import ValidationError as ModelError
+
+    from auditwright.catalog import Event, Field
+
+MISSING = "nothing"
+_NAMES = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "a list"}
+_NOUNS = {
+    "string": ("a string", "strings"),
+    "integer": ("an integer", "integers"),
+    "number": ("a number", "numbers"),
+    "boolean": ("true or false", "true or false values"),
+    "timestamp": ("a UTC time such as 2026-01-02T03:04:05Z", "UTC times such as 2026-01-02T03:04:05Z"),
+    "ip": ("an IP address", "IP addresses"),
+    "url": ("an http or https URL without credentials", "http or https URLs without credentials"),
+    "email": ("an e-mail address", "e-mail addresses"),
+}
+
+
+def expected(field: Field, item: bool = False) -> str:
+    """What a field wants: `an integer of at least 1`, `a list of 1 or more strings`."""
+    one, several = _NOUNS.get(field.kind, ("", ""))
+    if field.kind == "enum":
+        one = several = "one of " + ", ".join(field.values)
+    bounds = [
+        f"of at least {field.min}" if field.min is not None else "",
+        f"of at most {field.max}" if field.max is not None else "",
+        f"matching {field.pattern}" if field.pattern else "",
+        _span(field.min_length, field.max_length, "characters"),
+    ]
+    suffix = "".join(f" {bound}" for bound in bounds if bound).replace(" of at most", " and at most", 1)
+    if field.min is None:
+        suffix = suffix.replace(" and at most", " of at most", 1)
+    if not field.many or item:
+        return one + suffix
+    return f"a list of {several}{suffix}{_span(field.min_items, field.max_items, 'items', ', ')}"
+
+
+def _span(low: int | None, high: int | None, what: str, lead: str = "of ") -> str:
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f"{lead}at least {low} {what if low != 1 else what[:-1]}"
+    return f"{lead}{low or 0} to {high} {what}"
+
+
+def came(value: Any, field: Field | None = None) -> str:
+    """What came: the value, cut to a line; only its type where the field is personal or secret."""
+    if value is None:
+        return "null"
+    kind = _NAMES.get(type(value)) or ("an object" if isinstance(value, dict) else type(value).__name__)
+    if field is None or field.sensitivity != "public" or isinstance(value, (dict, list)):
+        return kind
+    if isinstance(value, str):
+        return f"{short(value, 100)!r}" + (f" ({len(value)} characters)" if len(value) > 20 else "")
+    return short(f"{value!r}", 100) if isinstance(value, (bool, int, float)) else kind
+
+
+def unknown(event: Event, name: str) -> Problem:
+    """The problem of a field that the event does not have, with the nearest one that it has."""
+    fields = [field.name for field in event.metadata]
+    by_entry = next((field for field in event.fields if field.name == name and field.entry), None)
+    if by_entry is not None:
+        return Problem(f"metadata.{name}", "no such field: the entry itself fills it", "a value")
+    choices = f"one of {', '.join(fields)}" if fields else "no fields"
+    return Problem(f"metadata.{name}", f"{choices}{did_you_mean(name, fields)}", "an unknown field")
+
+
+def conditional(field: Field, path: str, value: Any) -> Problem:
+    """The problem of a field that is there, or missing, against its condition."""
+    when = " and ".join(
+        f"{other} is {' or '.join(_literal(value) for value in values)}"
+        for other, values in field.when.items()
+    )
+    if value is None:
+        return Problem(path, f"{expected(field)}, because {when}", MISSING)
+    return Problem(path, f"nothing unless {when}", came(value, field))
+
+
+def _literal(value: Any) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]) -> Problem:
+    """The problem at a place in the metadata, `("stop_sequence", 2)`, in the words of its field."""
+    name, *index = location
+    field = next((field for field in event.metadata if field.name == name), None)
+    if field is None:
+        return unknown(event, str(name))
+    path = f"metadata.{name}"
+    value = values.get(field.name)
+    if field.when and not index:
+        wrong_type = value is not None and _condition_holds(field, values)
+        if not wrong_type:
+            return conditional(field, path, value)
+    if value is None and field.name not in values:
+        return Problem(path, expected(field), MISSING)
+    if index and isinstance(value, list) and isinstance(index[0], int) and index[0] < len(value):
+        return Problem(f"{path}[{index[0]}]", expected(field, item=True), came(value[index[0]], field))
+    if isinstance(value, list) and field.many:
+        return Problem(path, expected(field), f"{len(value)} items")
+    return Problem(path, expected(field), came(value, field))
+
+
+def _condition_holds(field: Field, values: Mapping[str, Any]) -> bool:
+    return all(values.get(other) in choices for other, choices in field.when.items())
+
+
+def model_faults(event: Event, error: ModelError, values: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """The problems that a pydantic error names, each place once."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    given = {name: value for name, value in values.items() if value is not None}
+    return distinct(fault(event, detail["loc"] or ("",), given) for detail in details)
+
+
+def distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems without repetition, in order."""
+    return tuple(dict.fromkeys(problems))
