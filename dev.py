@@ -16,7 +16,7 @@ ENV = ROOT / ".venv"
 BIN = ENV / ("Scripts" if sys.platform == "win32" else "bin")
 PINS = ["-c", "constraints.txt"]
 
-TASKS = {
+TASKS: dict[str, tuple[str, list[list[str]]]] = {
     "demo": ("check the catalog, generate, and record one of each event", [
         ["auditwright", "check"],
         ["auditwright", "generate"],
@@ -83,8 +83,8 @@ def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):
         print(f"dev.py: Python 3.11 or newer is needed; this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
-    commands = [command for task in tasks for command in TASKS[task][1]]
-    commands[-1] = [*commands[-1], *extra]
+    commands = [[*command] for task in tasks for command in TASKS[task][1]]
+    commands[-1] += extra
     try:
         set_up()
         for name, *rest in commands:

@@ -1,4 +1,4 @@
-"""The commands `auditwright check` and `auditwright events`.
+"""The commands `auditwright check`, `auditwright events` and `auditwright generate`.
 
 The runtime's command line finds them through the entry point group `auditwright.commands`. Importing this
 module costs nothing: what reads YAML is imported when a command runs.
@@ -8,6 +8,7 @@ import argparse
 import csv
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -162,7 +163,69 @@ _FORMATS: dict[str, Callable[[Sequence[dict[str, Any]]], None]] = {
     "csv": _print_csv,
 }
 
+def _configure_generate(parser: argparse.ArgumentParser) -> None:
+    add_catalog_option(parser)
+    parser.add_argument(
+        "--out", metavar="DIR", default="generated", help="where the files go (default: generated)"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; list what is not current, and exit 1 if anything is"
+    )
+
+
+def _run_generate(options: argparse.Namespace) -> int:
+    checked = read_catalog_option(options)
+    if checked is None:
+        return UNREADABLE
+    if checked.findings:
+        for finding in checked.findings:
+            print(finding, file=sys.stderr)
+        print(checked.summary, file=sys.stderr)
+    if checked.catalog is None:
+        return FINDINGS
+    from auditwright_generator.generate import render
+    from auditwright_generator.write import compare, write
+
+    out = Path(options.out)
+    files = render(checked.catalog)
+    try:
+        difference = compare(out, files) if options.check else write(out, files)
+    except OSError as error:
+        print(f"auditwright: {error.filename or out}: {error.strerror or error}", file=sys.stderr)
+        return UNREADABLE
+    if not options.check:
+        written = len(difference.missing) + len(difference.stale) + len(difference.edited)
+        print(
+            f"{checked.events} events, {len(files)} files in {out}: "
+            f"{written} written, {len(difference.orphaned)} removed, the others were current"
+        )
+        return CLEAN
+    for state, paths in (
+        ("missing", difference.missing),
+        ("stale: the catalog has changed", difference.stale),
+        ("edited by hand", difference.edited),
+        ("orphaned: no longer generated", difference.orphaned),
+    ):
+        for path in paths:
+            print(f"{(out / path).as_posix()}: {state}")
+    if difference:
+        print(f"not current; `{_mending_command(options)}` mends it")
+        return FINDINGS
+    print(f"{len(files)} files in {out} are current")
+    return CLEAN
+
+
+def _mending_command(options: argparse.Namespace) -> str:
+    parts = ["auditwright", "generate"]
+    if options.catalog != "catalog":
+        parts += ["--catalog", options.catalog]
+    if options.out != "generated":
+        parts += ["--out", options.out]
+    return shlex.join(parts)
+
+
 check = Command(
     "check the catalog, and list everything that is wrong with it", add_catalog_option, _run_check
 )
 events = Command("list all events of the catalog with their fields", _configure_events, _run_events)
+generate = Command("generate schemas, models, tables, emitters and docs", _configure_generate, _run_generate)

@@ -36,6 +36,11 @@ class Finding:
     name: str
     message: str
 
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(self.path, self.line, self.column)
+
     def __str__(self) -> str:
         return (
             f"{self.path}:{self.line}:{self.column}: {self.severity} {self.code} {self.name}: {self.message}"

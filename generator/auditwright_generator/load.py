@@ -8,7 +8,7 @@ sense is for `structure.py` and the checks.
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -83,6 +83,12 @@ class Node:
         """The text of an entry; "" where there is none."""
         node = self.get(name)
         return node.value if node is not None and isinstance(node.value, str) else ""
+
+    def covers(self, places: Collection[Place]) -> bool:
+        """Whether any of the places is in it, that of its key included."""
+        if self.place in places or self.key in places:
+            return True
+        return any(part.covers(places) for part in (*self.entries.values(), *self.items))
 
     @property
     def broken(self) -> bool:
@@ -255,7 +261,11 @@ class _Reader:
                 FEATURE, place, f"anchor &{anchor}; remove it, and write the value out where it is used"
             )
         if tag is not None:
-            self._report(FEATURE, place, f"tag {quote(tag)}; remove it, and put text in quotes")
+            self._report(
+                FEATURE,
+                place,
+                f"tag {tag.replace('tag:yaml.org,2002:', '!!')}; remove it, and put text in quotes",
+            )
         value, text = self._value(event, place, depth)
         return Node(BROKEN if tag is not None else value, place, key or place, text)
 

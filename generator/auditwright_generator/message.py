@@ -9,7 +9,7 @@ import re
 BUILT_IN = ("actor", "ip_address")
 """Placeholders that every entry can fill."""
 
-_PIECE = re.compile(r"\{\{|\}\}|\{([a-z][a-z0-9_]*)\}|[^{}]+|.", re.DOTALL)
+_PIECE = re.compile(r"\{\{|\}\}|\{([a-z][a-z0-9_]*)\}|\{[^{}]*\}|[^{}]+|.", re.DOTALL)
 
 
 def placeholders(message: str) -> tuple[str, ...]:
@@ -17,11 +17,11 @@ def placeholders(message: str) -> tuple[str, ...]:
     return tuple(match.group(1) for match in _PIECE.finditer(message) if match.group(1))
 
 
-def refuse_message(message: str) -> str | None:
-    """The first piece of a message that is neither text nor a placeholder, with what follows it."""
-    for match in _PIECE.finditer(message):
-        if match.group() in ("{", "}"):
-            rest = message[match.start() :]
-            end = rest.find("}") + 1
-            return rest[:end] if rest.startswith("{") and end else match.group()
-    return None
+def refused_pieces(message: str) -> tuple[str, ...]:
+    """The pieces of a message that are neither text nor placeholders."""
+    pieces = _PIECE.finditer(message)
+    return tuple(
+        piece.group()
+        for piece in pieces
+        if piece.group()[0] in "{}" and piece.group(1) is None and piece.group() not in ("{{", "}}")
+    )

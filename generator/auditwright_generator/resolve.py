@@ -117,7 +117,8 @@ def resolve_fields(
     fields: dict[str, Field | None] = {}
     for name, uses in source.uses_of(category, event).items():
         definition = source.fields.get(name)
-        sound = definition and not definition.node.broken and not any(use.node.broken for use in uses)
+        nodes = [use.node for use in uses] + ([definition.node] if definition else [])
+        sound = not any(node.broken or node.covers(source.findings_at) for node in nodes)
         fields[name] = stack_uses(definition, uses) if definition and sound else None
     return fields
 

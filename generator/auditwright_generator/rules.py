@@ -3,6 +3,9 @@
 Rows without a function belong to loading and structure, which find such mistakes on their way.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from auditwright_generator import load, source, structure
 from auditwright_generator.checks import events, fields, names, uses
 from auditwright_generator.findings import Finding, Rule
@@ -49,6 +52,17 @@ _MEANING = (
          uses.check_values_are_of_the_enum),
     Rule("AC412", "narrowed-to-nothing", "error", "a field that no value fits can never be given",
          uses.check_uses_leave_something),
+    Rule("AC608", "constrained-secret", "error", "a secret is fingerprinted before anything could check it",
+         fields.check_secrets_are_plain_strings),
+    Rule("AC610", "constrained-entry-field", "error", "nobody gives it, so nothing would be checked",
+         fields.check_entry_fields_add_nothing),
+    Rule("AC611", "invalid-column", "error", "a column of the table holds a single value",
+         fields.check_columns_hold_one_value),
+    Rule("AC703", "unknown-replacement", "error", "readers are sent to what replaces the deprecated",
+         names.check_replacements_exist),
+)  # fmt: skip
+
+_SENTENCES = (
     Rule("AC502", "invalid-example", "error", "docs and tests use the example as a right call",
          events.check_example_is_valid),
     Rule("AC504", "message-unknown-field", "error", "a message can only show what the event has",
@@ -61,24 +75,20 @@ _MEANING = (
          events.check_message_is_plain),
     Rule("AC508", "message-entry-field", "error", "the entry's own parts have one name in all messages",
          events.check_message_has_no_entry_fields),
-    Rule("AC608", "constrained-secret", "error", "a secret is fingerprinted before anything could check it",
-         fields.check_secrets_are_plain_strings),
-    Rule("AC610", "constrained-entry-field", "error", "nobody gives it, so nothing would be checked",
-         fields.check_entry_fields_add_nothing),
-    Rule("AC611", "invalid-column", "error", "a column of the table holds a single value",
-         fields.check_columns_hold_one_value),
-    Rule("AC703", "unknown-replacement", "error", "readers are sent to what replaces the deprecated",
-         names.check_replacements_exist),
 )  # fmt: skip
+"""What events say with their fields: judged only by fields without findings, so that none has two."""
 
-RULES = tuple(sorted((*load.RULES, *source.RULES, *structure.RULES, *_MEANING), key=lambda rule: rule.code))
+_FOUND_ON_THE_WAY = (*load.RULES, *source.RULES, *structure.RULES)
+RULES = tuple(sorted((*_FOUND_ON_THE_WAY, *_MEANING, *_SENTENCES), key=lambda rule: rule.code))
+"""All of them, by code."""
 
 
 def check_meaning(catalog: CatalogSource) -> list[Finding]:
     """The findings of all checks in the table."""
-    return [
-        rule.at(place, message)
-        for rule in RULES
-        if rule.check is not None
-        for place, message in rule.check(catalog)
-    ]
+    found = _run(_MEANING, catalog)
+    judged = replace(catalog, findings_at=frozenset(finding.place for finding in found))
+    return found + _run(_SENTENCES, judged)
+
+
+def _run(rules: Sequence[Rule], catalog: CatalogSource) -> list[Finding]:
+    return [rule.at(place, message) for rule in rules if rule.check for place, message in rule.check(catalog)]

@@ -94,6 +94,8 @@ class CatalogSource:
     """Likewise for the levels of catalog.yaml."""
     events_known: bool
     """Likewise for the events of all categories."""
+    findings_at: frozenset[Place] = frozenset()
+    """Where findings were given: what they stand in is not to be judged by."""
 
     @property
     def events(self) -> Iterator[tuple[CategorySource, EventSource]]:
@@ -152,7 +154,9 @@ def read_source(folder: Path) -> tuple[CatalogSource, list[Finding]]:
     def read(path: Path, kind: FileKind) -> Node:
         node, wrong_yaml = read_yaml(path)
         node, wrong_structure = check_structure(node, kind)
-        findings.extend((*wrong_yaml, *wrong_structure))
+        places = {finding.place for finding in wrong_yaml}
+        findings.extend(wrong_yaml)
+        findings.extend(finding for finding in wrong_structure if finding.place not in places)
         return node
 
     catalog = read(paths.pop(folder / "catalog.yaml"), "catalog")

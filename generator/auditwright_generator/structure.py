@@ -202,6 +202,9 @@ def check_structure(root: Node, kind: FileKind) -> tuple[Node, list[Finding]]:
     if root.value is BROKEN or _decider(kind)(data):
         return root, []
     explained = _Explainer(root, kind).explain(data)
+    if not explained and not root.broken:
+        # The two libraries differ; better a vague finding than a wrong verdict.
+        explained = [((), BAD_VALUE.at(root.place, f"{_thing(kind, ())} does not fit the format"))]
     wrong = {path for path, _ in explained}
     return _without(root, wrong, ()), [finding for _, finding in explained]
 
@@ -308,11 +311,15 @@ class _Explainer:
     def _wrong_type(self, node: Node, thing: str, path: Path, wanted: str | list[str]) -> Finding:
         kinds = [wanted] if isinstance(wanted, str) else wanted
         words = " or ".join(_WANTED[kind] for kind in kinds)
-        where = f"{thing}: {_slot(path)}" if path else thing
+        introduced = not path or thing != _thing(self.kind, path[:-1])
+        where = thing if introduced else f"{thing}: {_slot(path)}"
         value = node.value
         if "string" in kinds and isinstance(value, bool | int | float):
             message = f"{where} must be {words}, and {node.text} is not; put it in quotes: {quote(node.text)}"
             return IMPLICIT_TYPE.at(node.place, message)
+        if value is None and not path:
+            keys = listing(DEFS[self.kind]["required"]) if self.kind != "fields" else "its fields"
+            return WRONG_TYPE.at(node.place, f"the file is empty; write {keys}")
         if value is None:
             empty = "{}" if "object" in kinds else "a value"
             return WRONG_TYPE.at(node.key, f"{where} must be {words}, and nothing is there; write {empty}")

@@ -40,7 +40,9 @@ def with_manifest(files: dict[str, str]) -> dict[str, str]:
 def compare(folder: Path, files: dict[str, str]) -> Difference:
     """What writing the files (manifest included) into the folder would change."""
     written = _read_manifest(folder)
-    missing, stale, edited = [], [], []
+    missing: list[str] = []
+    stale: list[str] = []
+    edited: list[str] = []
     for path, text in sorted(files.items()):
         data = _read(folder / path)
         if data is None:

@@ -6,8 +6,9 @@ same generated class serves synchronous and asynchronous code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 from auditwright.errors import Problem, ValidationError
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     AsyncSession = sqlalchemy.ext.asyncio.AsyncSession | sqlalchemy.ext.asyncio.AsyncConnection
 
 S = TypeVar("S")
-S_contra = TypeVar("S_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -48,11 +48,8 @@ class Options(TypedDict, Generic[S], total=False):
     """Up to 2,000 characters that are appended to the description."""
 
 
-class Record(Protocol[S_contra, R_co]):
-    """What passes an emitter's call on to the log."""
-
-    def __call__(self, key: str, values: dict[str, Any], options: Any, /) -> R_co:
-        """Record an event by its key."""
+Record = Callable[[str, dict[str, Any], Any], R_co]
+"""What passes an emitter's call on to the log: the event's key, its values, the options."""
 
 
 class Emitters(Generic[S, R_co]):
@@ -60,7 +57,7 @@ class Emitters(Generic[S, R_co]):
 
     __slots__ = ("_record",)
 
-    def __init__(self, record: Record[S, R_co]) -> None:
+    def __init__(self, record: Record[R_co]) -> None:
         self._record = record
 
 

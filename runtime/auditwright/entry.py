@@ -219,12 +219,13 @@ class Entry:
     @property
     def alterations(self) -> dict[str, Any]:
         """What was cleaned or cut before storing, by path; normally empty."""
-        return orjson.loads(self.row[-2]) if self.row[-2] else {}
+        found: dict[str, Any] = orjson.loads(self.row[-2]) if self.row[-2] else {}
+        return found
 
     @property
     def metadata(self) -> dict[str, Any]:
         """The metadata in catalog order, the fields with a column of their own among it."""
-        stored = orjson.loads(self.row[-1])
+        stored: dict[str, Any] = orjson.loads(self.row[-1])
         for name, value in zip(self._catalog.columns, self.row[len(_LEADING) :], strict=False):
             if value is not None:
                 stored[name] = value

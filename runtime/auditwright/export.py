@@ -40,12 +40,14 @@ def csv_header(catalog: Catalog, full: bool) -> str:
     return _csv_line([*CSV_COLUMNS, *added])
 
 
-def csv_chunks(storage: Storage, catalog: Catalog, scope: Scope, full: bool) -> Iterator[tuple[int, bytes]]:
+def csv_chunks(
+    storage: Storage, catalog: Catalog, scope: Scope, full: bool, limit: int | None
+) -> Iterator[tuple[int, bytes]]:
     """The file in pieces, each with the number of entries in it; the first one is the header."""
     yield 0, csv_header(catalog, full).encode()
     titles: dict[str, str] = {}
     lines: list[str] = []
-    for start, key, rest in storage.csv_lines(scope, full):
+    for start, key, rest in storage.csv_lines(scope, full, limit):
         title = titles.get(key)
         if title is None:
             event = catalog.event(key)

@@ -6,9 +6,11 @@ once by their ids, so that an import which was interrupted is simply run again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+
+import orjson
 
 from auditwright.entry import Entry, position
 from auditwright.errors import AuditwrightError, IdConflict, Problem, ValidationError
@@ -20,10 +22,10 @@ if TYPE_CHECKING:
     from auditwright.storage.base import Storage
     from auditwright.validate import Schemas
 
-import orjson
-
 BATCH = 1000
 """Entries in one transaction."""
+MAX_LINE = 1024 * 1024
+"""Bytes in one line: many times what an entry can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,10 @@ def import_lines(
         if not line.strip():
             continue
         try:
+            if len(line) > MAX_LINE:
+                raise ValidationError(
+                    "entry", (Problem("line", f"at most {MAX_LINE} bytes", "a longer line"),)
+                )
             batch.append((number, entry_of(parse(line), recorder, schemas)))
         except AuditwrightError as error:
             refused += 1
@@ -75,6 +81,14 @@ def import_lines(
     if batch:
         store()
     return Imported(stored, known, refused)
+
+
+def read_lines(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of a stream, each read no further than shows that it is too long to import."""
+    while line := stream.readline(MAX_LINE + 1):
+        yield line
+        while len(line) > MAX_LINE and not line.endswith(b"\n"):
+            line = stream.readline(MAX_LINE + 1)
 
 
 def entry_of(form: Form, recorder: Recorder, schemas: Schemas) -> Entry:

@@ -122,7 +122,12 @@ class AuditLog:
         `{"event", "metadata"}` are required; `id, account_id, occurred_at, actor, ip_address` are taken from
         the context and the log where they are left out.
         """
-        return self._store(self._entry_of_json(parse(payload)), None)
+        return self.record_form(parse(payload))
+
+    def record_form(self, form: Mapping[str, Any], **options: Unpack[Options[Session]]) -> Entry:
+        """`record_json` of an object that is parsed already; options go before what it says."""
+        session = options.pop("session", None)
+        return self._store(self._entry_of_json(dict(form), options), session)
 
     def record_many(self, events: Iterable[EventModel | Mapping[str, Any]]) -> int:
         """Record many events: metadata models, or JSON forms as mappings; returns how many were stored.
@@ -158,9 +163,9 @@ class AuditLog:
         """
         return imports.import_lines(lines, self._recorder, self._schemas, self._storage, report)
 
-    def _entry_of_json(self, form: dict[str, Any]) -> Entry:
+    def _entry_of_json(self, form: dict[str, Any], options: Mapping[str, Any] | None = None) -> Entry:
         event = self._schemas.check(form)
-        return self._recorder.entry(event.key, form["metadata"], options_of(form))
+        return self._recorder.entry(event.key, form["metadata"], {**options_of(form), **(options or {})})
 
     def _store(self, entry: Entry, session: Any) -> Entry:
         try:
@@ -200,6 +205,10 @@ class AuditLog:
         """The entries of one account; reading is always inside one."""
         return AccountLog(self._storage, self.catalog, context.identifier("account_id", account_id))
 
+    def accounts(self, most: int = 100) -> list[str]:
+        """The first accounts that have entries, in the order of their ids: for operators, never for tenants."""
+        return self._storage.accounts(most)
+
 
 class AccountLog:
     """The entries of one account: get one, page through them, export them. Made by `AuditLog.account`."""
@@ -238,12 +247,9 @@ class AccountLog:
         if not isinstance(limit, int) or not 1 <= limit <= MOST:
             raise FilterError(f"limit is 1 to {MOST}, not {limit!r}")
         where = where or Filter()
-        scope = self._scope(where, since, until)
-        selection = selection_of(where, since, until)
-        if after is not None:
-            scope = Scope(scope.account_id, scope.branches, scope.low, read_cursor(after, selection))
-        rows = self._storage.rows(scope, limit=limit + 1)
-        return page_of([Entry(self._catalog, row) for row in rows], limit, selection)
+        rows = self._storage.rows(self._scope(where, since, until, after), limit=limit + 1)
+        entries = [Entry(self._catalog, row) for row in rows]
+        return page_of(entries, limit, selection_of(where, since, until))
 
     def all(
         self, where: Filter | None = None, *, since: datetime | None = None, until: datetime | None = None
@@ -265,6 +271,8 @@ class AccountLog:
         *,
         since: datetime | None = None,
         until: datetime | None = None,
+        after: str | None = None,
+        limit: int | None = None,
         full: bool = False,
         progress: Progress | None = None,
     ) -> int:
@@ -272,10 +280,10 @@ class AccountLog:
 
         `target` is a path, which appears only when the file is whole, or a binary stream. The columns are those
         of the Audit Logs page; `full` adds keys, ids and the metadata. Cells that a spreadsheet would run as a
-        formula begin with '. Raises `FilterError`, `ExportError`, `StorageError`.
+        formula begin with '. `after` and `limit` narrow it as in `entries`; there is no limit by default. Raises `FilterError`, `ExportError`, `StorageError`.
         """
-        scope = self._scope(where or Filter(), since, until)
-        return write_export(csv_chunks(self._storage, self._catalog, scope, full), target, progress)
+        scope = self._scope(where or Filter(), since, until, after)
+        return write_export(csv_chunks(self._storage, self._catalog, scope, full, limit), target, progress)
 
     def export_jsonl(
         self,
@@ -290,8 +298,12 @@ class AccountLog:
         scope = self._scope(where or Filter(), since, until)
         return write_export(jsonl_chunks(self._storage, self._catalog, scope), target, progress)
 
-    def _scope(self, where: Filter, since: datetime | None, until: datetime | None) -> Scope:
+    def _scope(
+        self, where: Filter, since: datetime | None, until: datetime | None, after: str | None = None
+    ) -> Scope:
         low, high = id_bound(since, "since"), id_bound(until, "until")
+        if after is not None:
+            high = read_cursor(after, selection_of(where, since, until))
         stored = self._storage.stored_events(self.account_id) if where.conditions else []
         return Scope(self.account_id, where.branches(self._catalog, stored), low, high)
 

@@ -29,7 +29,7 @@ from auditwright.entry import (
     make_id,
     to_microseconds,
 )
-from auditwright.errors import Problem, SecretKeyMissing, ValidationError, did_you_mean
+from auditwright.errors import Problem, SecretKeyMissing, ValidationError
 from auditwright.fingerprint import FINGERPRINT, WAY_OUT, SecretKey
 from auditwright.limits import (
     MAX_DETAILS,
@@ -161,10 +161,7 @@ class Recorder:
         context = current()
         for name in options:
             if name not in OPTIONS:
-                fields = [field.name for field in plan.event.metadata]
-                problem = unknown(plan.event, name)
-                came = f"an unknown field{did_you_mean(name, [*fields, *OPTIONS])}"
-                raise ValidationError(plan.event.key, (Problem(f"metadata.{name}", problem.expected, came),))
+                raise ValidationError(plan.event.key, (unknown(plan.event, name, OPTIONS),))
         actor = options.get("actor") or context.actor
         if actor is not None and not isinstance(actor, Actor):
             raise _wrong(plan, "actor", "an Actor", type(actor).__name__)

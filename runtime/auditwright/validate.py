@@ -123,7 +123,7 @@ def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Prob
 
 def options_of(form: Form) -> dict[str, Any]:
     """The emitter's options of a checked JSON form."""
-    options = {name: form[name] for name in ("account_id", "ip_address") if name in form}
+    options: dict[str, Any] = {name: form[name] for name in ("account_id", "ip_address") if name in form}
     if "id" in form:
         options["id"] = uuid.UUID(form["id"])
     if "occurred_at" in form:

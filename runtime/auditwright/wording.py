@@ -71,14 +71,18 @@ def came(value: Any, field: Field | None = None) -> str:
     return short(f"{value!r}", 100) if isinstance(value, (bool, int, float)) else kind
 
 
-def unknown(event: Event, name: str) -> Problem:
-    """The problem of a field that the event does not have, with the nearest one that it has."""
+def unknown(event: Event, name: str, options: Iterable[str] = ()) -> Problem:
+    """The problem of a field that the event does not have, with the nearest one that it has.
+
+    `options` are other names that could have been meant.
+    """
     fields = [field.name for field in event.metadata]
     by_entry = next((field for field in event.fields if field.name == name and field.entry), None)
     if by_entry is not None:
         return Problem(f"metadata.{name}", "no such field: the entry itself fills it", "a value")
     choices = f"one of {', '.join(fields)}" if fields else "no fields"
-    return Problem(f"metadata.{name}", f"{choices}{did_you_mean(name, fields)}", "an unknown field")
+    came = f"an unknown field{did_you_mean(name, [*fields, *options])}"
+    return Problem(f"metadata.{name}", choices, came)
 
 
 def conditional(field: Field, path: str, value: Any) -> Problem:

@@ -45,7 +45,7 @@ class Account(Generic[S, R_co]):
         "default_role",
     )
 
-    def __init__(self, record: Record[S, R_co]) -> None:
+    def __init__(self, record: Record[R_co]) -> None:
         self.login_logout: LoginLogout[S, R_co] = LoginLogout(record)
         self.roles: Roles[S, R_co] = Roles(record)
         self.app_api_key: AppApiKey[S, R_co] = AppApiKey(record)

@@ -20,7 +20,7 @@ class Tool(Generic[S, R_co]):
         "guardrails",
     )
 
-    def __init__(self, record: Record[S, R_co]) -> None:
+    def __init__(self, record: Record[R_co]) -> None:
         self.user_management: UserManagement[S, R_co] = UserManagement(record)
         self.tool_management: ToolManagement[S, R_co] = ToolManagement(record)
         self.guardrails: Guardrails[S, R_co] = Guardrails(record)

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from auditwright_generator.expressions import refuse_pattern
 from auditwright_generator.findings import Mistakes, nearest, quote, way_out
 from auditwright_generator.load import Node
-from auditwright_generator.message import BUILT_IN, placeholders, refuse_message
+from auditwright_generator.message import BUILT_IN, placeholders, refused_pieces
 from auditwright_generator.model import Condition, Field
 from auditwright_generator.resolve import resolve_fields
 from auditwright_generator.source import CatalogSource, EventSource
@@ -18,10 +17,9 @@ def check_message_is_plain(source: CatalogSource) -> Mistakes:
     """A message has names in braces and nothing cleverer, so that every reader renders it alike."""
     for _, event in source.events:
         message = event.node.get("message")
-        piece = refuse_message(str(message.scalar)) if message else None
-        if message and piece:
+        for piece in refused_pieces(str(message.scalar)) if message else ():
             way = "write {name} with the name of a field, or {{ and }} for braces"
-            yield message.place, f"message of {event.name} has {quote(piece)}; {way}"
+            yield event.node.entries["message"].place, f"message of {event.name} has {quote(piece)}; {way}"
 
 
 def check_message_names_fields(source: CatalogSource) -> Mistakes:
@@ -101,7 +99,7 @@ def _given(source: CatalogSource, event: EventSource, example: Node, fields: Fie
             yield node.key, f"{thing} has {quote(name)}, which the event does not have{hint}"
         elif field and field.entry:
             yield node.key, f"{thing} has {quote(name)}, which the entry itself fills; remove it"
-        elif field and _is_consistent(field) and not node.broken:
+        elif field and not node.broken:
             value = [item.scalar for item in node.items] if isinstance(node.value, tuple) else node.scalar
             wanted = refuse_value(field, value)
             if wanted:
@@ -123,18 +121,6 @@ def _absent(event: EventSource, example: Node, fields: Fields) -> Mistakes:
             yield example.key, f"{thing} has no {quote(name)}, which is {why}; add it"
         elif given and not holds:
             yield given.key, f"{thing} has {quote(name)}, which is allowed only when {condition}; remove it"
-
-
-def _is_consistent(field: Field) -> bool:
-    """Whether the field's own constraints make sense; else they have findings of their own."""
-    ranges = (
-        (field.min, field.max),
-        (field.min_length, field.max_length),
-        (field.min_items, field.max_items),
-    )
-    empty = any(low is not None and high is not None and low > high for low, high in ranges)
-    misfit = field.kind == "enum" and not field.values
-    return not empty and not misfit and (field.pattern is None or refuse_pattern(field.pattern) is None)
 
 
 def _can_decide(field: Field, example: Node, fields: Fields) -> bool:

@@ -27,14 +27,14 @@ def check_constraints_fit_their_type(source: CatalogSource) -> Mistakes:
     """A constraint that the type cannot have would be ignored by some artifact."""
     for field in source.fields.values():
         type_ = field.node.string("type")
-        if type_:
+        if type_ and not field.node.string("entry"):  # which has a rule of its own
             yield from _misfits(f"field {field.name}", type_, field.node)
             if type_.endswith("enum") and "values" not in field.node.entries:
                 message = f"field {field.name} is an enum without values; add values: {{key: Title}}"
                 yield field.node.key, message
     for whose, use in source.all_uses:
         definition = source.fields.get(use.field)
-        if definition and definition.node.string("type"):
+        if definition and definition.node.string("type") and not definition.node.string("entry"):
             yield from _misfits(f"{whose}: field {use.field}", definition.node.string("type"), use.node)
 
 
@@ -98,7 +98,11 @@ def check_enum_titles_differ(source: CatalogSource) -> Mistakes:
 
 def check_secrets_are_plain_strings(source: CatalogSource) -> Mistakes:
     """A secret is fingerprinted before anything could check it, so that no error can show it."""
-    secrets = [field for field in source.fields.values() if field.node.string("sensitivity") == "secret"]
+    secrets = [
+        field
+        for field in source.fields.values()
+        if field.node.string("sensitivity") == "secret" and not field.node.string("entry")
+    ]
     for field in secrets:
         type_ = field.node.get("type")
         if type_ and type_.scalar != "string":
@@ -134,7 +138,9 @@ def check_entry_fields_add_nothing(source: CatalogSource) -> Mistakes:
                 message = f"field {field.name} is filled from {entry} and of type {type_.scalar}"
                 yield type_.place, f"{message}; write type: {wanted}"
             elif type_:
-                yield from _useless(f"field {field.name}", entry, field.node, ("column", *LIMITS))
+                yield from _useless(
+                    f"field {field.name}", entry, field.node, ("column", "unit", "values", *LIMITS)
+                )
             if field.node.string("sensitivity") == "secret":
                 message = (
                     f"field {field.name} is filled from {entry}, which every entry shows; it cannot be secret"

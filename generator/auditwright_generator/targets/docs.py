@@ -129,11 +129,15 @@ def _deprecated(field: Field) -> str:
 def _type(field: Field) -> str:
     """Type, range and unit: `number, at least 0, at most 2`; an enum lists its values."""
     bounds = [text.format(value) for name, text in _RANGES if (value := getattr(field, name)) is not None]
-    for low, high, unit in ((field.min_length, field.max_length, "characters"), (field.min_items, field.max_items, "items")):
+    spans = (
+        (field.min_length, field.max_length, "characters"),
+        (field.min_items, field.max_items, "items"),
+    )
+    for low, high, what in spans:
         if low is not None and high is not None:
-            bounds.append(f"{low} to {high} {unit}")
+            bounds.append(f"{low} to {high} {what}")
         elif low is not None or high is not None:
-            bounds.append(f"at least {low} {unit}" if high is None else f"at most {high} {unit}")
+            bounds.append(f"at least {low} {what}" if high is None else f"at most {high} {what}")
     if field.values:
         bounds = [", ".join(f"`{value.key}`" for value in field.values), *bounds]
     unit = [f"in {field.unit}"] if field.unit else []

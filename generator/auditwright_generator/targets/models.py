@@ -56,7 +56,8 @@ def _definition(event: Event) -> dict[str, Any]:
 
 
 def _generated(document: str) -> str:
-    from datamodel_code_generator import DataModelType, InputFileType, LiteralType, PythonVersion, generate
+    from datamodel_code_generator import InputFileType, LiteralType, PythonVersion, generate
+    from datamodel_code_generator.enums import DataModelType
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of options whose defaults will change: all are given

@@ -49,13 +49,16 @@ class Storage(Protocol):
     def stored_events(self, account_id: str) -> list[str]:
         """The keys of events that the account has entries of."""
 
+    def accounts(self, most: int) -> list[str]:
+        """The first accounts that have entries."""
+
     def count(self, scope: Scope) -> int:
         """How many entries there are."""
 
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Iterator[Row]:
         """The rows in the order of their ids, as of one moment; close the iterator to stop early."""
 
-    def csv_lines(self, scope: Scope, full: bool) -> Iterator[tuple[str, str, str]]:
+    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Iterator[tuple[str, str, str]]:
         """For each row, newest first and as of one moment: the line's start, the event's key, the line's rest.
 
         The texts are ready for the file, except that the event's titles belong between start and rest.

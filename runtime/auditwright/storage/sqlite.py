@@ -346,6 +346,21 @@ class SQLiteStorage:
             )
             return [row[0] for row in found]
 
+    def accounts(self, most: int) -> list[str]:
+        """See `Storage.accounts`."""
+        with self._reading() as connection:
+            found = connection.execute(
+                """
+                WITH RECURSIVE hop(account) AS (
+                    SELECT min(account_id) FROM audit_entry
+                    UNION ALL
+                    SELECT (SELECT min(account_id) FROM audit_entry WHERE account_id > hop.account)
+                    FROM hop WHERE hop.account IS NOT NULL)
+                SELECT account FROM hop WHERE account IS NOT NULL LIMIT ?""",
+                (most,),
+            )
+            return [row[0] for row in found]
+
     def count(self, scope: Scope) -> int:
         """See `Storage.count`."""
         with self._reading() as connection:
@@ -358,7 +373,9 @@ class SQLiteStorage:
         """See `Storage.rows`."""
         yield from self._merged(self._names, scope, newest_first, limit, id_at=1)
 
-    def csv_lines(self, scope: Scope, full: bool) -> Iterator[tuple[str, str, str]]:
+    def csv_lines(
+        self, scope: Scope, full: bool, limit: int | None = None
+    ) -> Iterator[tuple[str, str, str]]:
         """See `Storage.csv_lines`; SQLite formats the cells, which is quicker than Python."""
         time = (
             "strftime('%Y-%m-%d %H:%M:%S', occurred_at / 1000000, 'unixepoch') "
@@ -376,7 +393,7 @@ class SQLiteStorage:
             ]  # fmt: skip
         rest = " || ',' || ".join(cells)
         for _, start, event, line in self._merged(
-            f"id, {time}, event, ',' || {rest} || char(13, 10)", scope, True, None, id_at=0
+            f"id, {time}, event, ',' || {rest} || char(13, 10)", scope, True, limit, id_at=0
         ):
             yield start, event, line
 

@@ -1,0 +1,86 @@
+"""`auditwright demo`: one of each event, recorded, listed and exported, in a folder of its own."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import shlex
+import sys
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from pathlib import Path
+
+from auditwright.catalog import find_catalog
+from auditwright.commands import Command
+from auditwright.commands.read import print_page
+from auditwright.context import Actor
+from auditwright.filters import Filter
+from auditwright.fingerprint import SecretKey
+from auditwright.log import AuditLog
+
+ACCOUNT = "acme"
+ACTORS = (
+    (Actor.user("u-17", "Ada Lovelace"), "203.0.113.7"),
+    (Actor.user("u-42", "Grace Hopper"), "198.51.100.23"),
+    (Actor.user("u-58", "Radia Perlman"), "2001:db8::58"),
+    (Actor.app("app-ci", "Deployment pipeline"), "192.0.2.80"),
+)
+FILE = "auditwright-demo.db"
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--folder", default="demo", help="where the demo puts its files (default: demo)")
+    parser.add_argument("--catalog-package", metavar="NAME", help="the generated package to show")
+
+
+def _run(options: argparse.Namespace) -> int:
+    folder = Path(options.folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", "-wal", "-shm"):
+            (folder / (FILE + suffix)).unlink(missing_ok=True)
+    except OSError as error:
+        print(f"auditwright: {folder}: {error.strerror}", file=sys.stderr)
+        return 2
+    catalog = find_catalog(options.catalog_package)
+    package = importlib.import_module(catalog.package)
+    database = f"sqlite:///{folder / FILE}"
+    with AuditLog.open(
+        database, account_id=ACCOUNT, catalog=catalog, secret_key=SecretKey.generate("demo")
+    ) as log:
+        audit = package.AuditEvents(log)
+        start = datetime.now(UTC) - timedelta(minutes=13 * len(catalog.events))
+        for number, event in enumerate(catalog.events.values()):
+            actor, address = ACTORS[number % len(ACTORS)]
+            with log.acting(actor, ip_address=address):
+                emit = attrgetter(event.key)(audit)
+                emit(**event.example, occurred_at=start + timedelta(minutes=13 * number))
+        account = log.account(ACCOUNT)
+        count = account.count()
+        print(f"Recorded {count} of {len(catalog.events)} events by {len(ACTORS)} actors, one of each.\n")
+
+        category = max(catalog.categories, key=lambda each: len(each.events))
+        conditions = [f"category:is:{category.key}", f"user:is_not:{ACTORS[0][0].id}"]
+        print(f"Entries of {category.title}, but not by {ACTORS[0][0].label}:\n")
+        print_page(account.entries(Filter.parse(conditions), limit=10))
+
+        csv = folder / "audit-log.csv"
+        exported = account.export_csv(csv)
+    where = " ".join(f"--where {condition}" for condition in conditions)
+    common = f"--account {ACCOUNT} --database {shlex.quote(database)}"
+    print(
+        f"""
+The database   {folder / FILE}
+The CSV        {csv} ({exported} entries)
+The reference  generated/docs/index.md
+
+Try next (in .venv/bin, if that is not on the path):
+  auditwright list {where} {common}
+  auditwright export --format jsonl --output {shlex.quote(str(folder / "audit-log.jsonl"))} {common}
+  auditwright --help
+and edit catalog/account/models.yaml, then: auditwright check && auditwright generate"""
+    )
+    return 0 if count == exported == len(catalog.events) else 1
+
+
+command = Command("record one of each event, list and export them", _configure, _run)

@@ -1,0 +1,102 @@
+"""Options that several commands share, and the text forms of values on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import UTC, datetime
+
+from auditwright.catalog import find_catalog
+from auditwright.context import Actor
+from auditwright.errors import ValidationError
+from auditwright.filters import MATCHES, Filter
+from auditwright.log import AccountLog, AuditLog
+
+DATABASE, ACCOUNT = "AUDITWRIGHT_DATABASE", "AUDITWRIGHT_ACCOUNT"
+
+
+def add_log(parser: argparse.ArgumentParser) -> None:
+    """`--database`, `--account` and `--catalog-package`."""
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        default=os.environ.get(DATABASE) or "sqlite:///audit.db",
+        help=f"the database (default: ${DATABASE}, or sqlite:///audit.db)",
+    )
+    parser.add_argument(
+        "--account",
+        metavar="ID",
+        default=os.environ.get(ACCOUNT) or "default",
+        help=f"the account (default: ${ACCOUNT}, or default)",
+    )
+    parser.add_argument(
+        "--catalog-package",
+        metavar="NAME",
+        help="the generated package (default: $AUDITWRIGHT_CATALOG, or the one that is installed)",
+    )
+
+
+def open_log(options: argparse.Namespace, create: bool = False) -> AuditLog:
+    """The log that the options name; `create` makes a database that is not there."""
+    catalog = find_catalog(options.catalog_package)
+    return AuditLog.open(options.database, account_id=options.account, catalog=catalog, create=create)
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """`--where`, `--match`, `--from` and `--to`."""
+    parser.add_argument(
+        "--where",
+        metavar="CONDITION",
+        action="append",
+        default=[],
+        help="field:operator:value, such as category:is:account.models or user:is_not:u-17; fields are "
+        "category, event and user, operators is and is_not; may be given several times",
+    )
+    parser.add_argument(
+        "--match", choices=MATCHES, default="all", help="whether all conditions hold, or any of them (default: all)"
+    )
+    parser.add_argument(
+        "--from", dest="since", type=moment, metavar="TIME", help="the earliest time, such as 2026-01-31 (UTC)"
+    )
+    parser.add_argument(
+        "--to", dest="until", type=moment, metavar="TIME", help="the time before which entries end (UTC)"
+    )
+
+
+def selection(options: argparse.Namespace) -> tuple[Filter, datetime | None, datetime | None]:
+    """What the options of `add_selection` say."""
+    return Filter.parse(options.where, options.match), options.since, options.until
+
+
+def moment(text: str) -> datetime:
+    """A time from ISO 8601; without a zone it is UTC, without an hour it is midnight."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time; write 2026-01-31, 2026-01-31T09:30 or 2026-01-31T09:30:00+01:00"
+        ) from None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def actor(text: str) -> Actor:
+    """An actor from `user:u-17:Ada Lovelace`, `app:ci` or `system`."""
+    kind, _, rest = text.partition(":")
+    actor_id, _, name = rest.partition(":")
+    try:
+        if kind == "system" and not rest:
+            return Actor.system()
+        if kind in ("user", "app"):
+            return Actor(kind, actor_id, name or None)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise argparse.ArgumentTypeError(str(error.problems[0])) from None
+    raise argparse.ArgumentTypeError(f"{text!r} is no actor; write user:ID:NAME, app:ID:NAME or system")
+
+
+def nothing_found(log: AuditLog, account: AccountLog, filtered: bool) -> str:
+    """What to say where no entry fits: the account's emptiness, or other accounts that are there."""
+    if filtered:
+        return f'no entry of the account "{account.account_id}" fits'
+    others = ", ".join(log.accounts(most=5))
+    hint = f"; there are entries of {others}: name one with --account" if others else ""
+    return f'the account "{account.account_id}" has no entries{hint}'

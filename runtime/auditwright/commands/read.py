@@ -1,0 +1,130 @@
+"""`auditwright list` and `auditwright show`: entries on the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import uuid
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from auditwright.commands import Command
+from auditwright.commands.options import add_log, add_selection, nothing_found, open_log, selection
+from auditwright.commands.text import printable, table
+from auditwright.entry import Entry
+from auditwright.export import CSV_COLUMNS
+from auditwright.pages import MOST, Page
+
+
+def _configure_list(parser: argparse.ArgumentParser) -> None:
+    add_selection(parser)
+    parser.add_argument("--limit", type=int, default=50, help=f"how many, 1 to {MOST} (default: 50)")
+    parser.add_argument("--after", metavar="CURSOR", help="the page after: the cursor that the page before printed")
+    parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
+    add_log(parser)
+
+
+def _run_list(options: argparse.Namespace) -> int:
+    where, since, until = selection(options)
+    with open_log(options) as log:
+        account = log.account(options.account)
+        narrowed: Any = {"limit": options.limit, "after": options.after, "since": since, "until": until}
+        if options.format == "csv":
+            account.export_csv(sys.stdout.buffer, where, **narrowed)
+            return 0
+        page = account.entries(where, **narrowed)
+        print_page(page, options.format)
+        if not page.entries:
+            filtered = bool(where.conditions or since or until or options.after)
+            print(printable(nothing_found(log, account, filtered)), file=sys.stderr)
+    if page.next:
+        print(f"there is more: --after {page.next}", file=sys.stderr)
+    return 0
+
+
+def print_page(page: Page, form: str = "table") -> None:
+    """The entries of a page as a table, or as a JSON array."""
+    if form == "json":
+        forms = [entry.to_json() for entry in page.entries]
+        print(orjson.dumps(forms, option=orjson.OPT_INDENT_2).decode())
+    elif page.entries:
+        print("\n".join(table(CSV_COLUMNS, [_row(entry) for entry in page.entries])))
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    return (
+        _time(entry.occurred_at),
+        entry.event_title,
+        entry.category_title,
+        entry.description,
+        entry.actor.label,
+        entry.ip_address or "",
+    )
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}"
+
+
+def _configure_show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="the entry's id")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    add_log(parser)
+
+
+def _run_show(options: argparse.Namespace) -> int:
+    with open_log(options) as log:
+        entry = log.account(options.account).get(options.id)
+        if entry is None:
+            print(
+                f'auditwright: the account "{printable(options.account)}" has no entry {uuid.UUID(options.id)}',
+                file=sys.stderr,
+            )
+            return 1
+        if options.format == "json":
+            print(orjson.dumps(entry.to_json(), option=orjson.OPT_INDENT_2).decode())
+            return 0
+        for label, value in _details(log.catalog.event(entry.event), entry):
+            print(f"{label + ':':<24} {printable(value)}")
+    return 0
+
+
+def _details(event: Any, entry: Entry) -> list[tuple[str, str]]:
+    actor = entry.actor
+    who = f"{actor.label} ({actor.type}{f' {actor.id}' if actor.id else ''})"
+    metadata = entry.metadata
+    fields = {field.name: field for field in event.fields} if event else {}
+    shown = [
+        (fields[name].title if name in fields else name, _value(value, fields.get(name)))
+        for name, value in metadata.items()
+    ]
+    return [
+        ("Event Name", entry.event_title),
+        ("Category", entry.category_title),
+        ("Date and Time (UTC)", f"{entry.occurred_at:%Y-%m-%d %H:%M:%S.%f}"),
+        ("User or App Name", who),
+        ("IP Address", entry.ip_address or "—"),
+        ("Description", entry.description),
+        *shown,
+        ("Event key", entry.event),
+        ("Entry ID", str(entry.id)),
+        ("Account ID", entry.account_id),
+        ("Recorded (UTC)", f"{entry.recorded_at:%Y-%m-%d %H:%M:%S.%f}"),
+        ("Catalog version", entry.catalog_version),
+        *([("Altered", ", ".join(entry.alterations))] if entry.alterations else []),
+    ]
+
+
+def _value(value: Any, field: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_value(item, field) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = field.values.get(value, str(value)) if field else str(value)
+    return f"{text} {field.unit}" if field and field.unit else text
+
+
+list_command = Command("list entries, newest first", _configure_list, _run_list)
+show_command = Command("show one entry whole", _configure_show, _run_show)

@@ -1,0 +1,66 @@
+"""`auditwright record`: one entry, validated like any other."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+import orjson
+
+from auditwright.commands import Command
+from auditwright.commands.options import actor, add_log, moment, open_log
+from auditwright.commands.text import printable
+from auditwright.context import Actor
+from auditwright.errors import Problem, ValidationError
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("event", metavar="EVENT", help="the event's key, such as account.models.model_added")
+    parser.add_argument(
+        "--metadata", metavar="JSON", default="{}", help="the metadata as a JSON object; - reads it from stdin"
+    )
+    parser.add_argument(
+        "--actor",
+        type=actor,
+        default=Actor.system(),
+        help='who did it: user:ID:NAME, app:ID:NAME or system, the name may be left out (default: system)',
+    )
+    parser.add_argument("--ip", metavar="ADDRESS", help="from where")
+    parser.add_argument("--details", metavar="TEXT", help="text that is appended to the description")
+    parser.add_argument("--occurred-at", type=moment, metavar="TIME", help="when it happened (default: now)")
+    parser.add_argument("--id", metavar="UUID", help="the entry's id, for a retry")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    add_log(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    given: dict[str, Any] = {
+        "actor": options.actor,
+        "ip_address": options.ip,
+        "details": options.details,
+        "occurred_at": options.occurred_at,
+        "id": options.id,
+    }
+    with open_log(options, create=True) as log:
+        entry = log.record_form(
+            {"event": options.event, "metadata": _metadata(options)},
+            **{name: value for name, value in given.items() if value is not None},
+        )
+    if options.format == "json":
+        print(orjson.dumps(entry.to_json(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        print(f"{entry.id}  {entry.event}  {printable(entry.description)}")
+    return 0
+
+
+def _metadata(options: argparse.Namespace) -> Any:
+    text = sys.stdin.buffer.read() if options.metadata == "-" else options.metadata
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        problem = Problem("metadata", "a JSON object", f"no JSON: {error}")
+        raise ValidationError(options.event, (problem,)) from None
+
+
+command = Command("record one entry", _configure, _run)

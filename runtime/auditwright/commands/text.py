@@ -1,0 +1,45 @@
+"""Text for a terminal: what was stored is shown, and never runs as a control sequence."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+
+# C0 and C1 controls, which terminals obey, and the marks that turn the direction of the text around them.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text with each control character as its escape, on one line."""
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal the text takes (Unicode Standard Annex 11)."""
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )
+
+
+def fit(text: str, columns: int) -> str:
+    """The text cut or filled to a number of columns."""
+    if width(text) > columns:
+        while text and width(text) > columns - 1:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (columns - width(text))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as aligned lines; on a terminal the widest columns are cut so that a line fits."""
+    cells = [[printable(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(width(row[column]) for row in cells) for column in range(len(header))]
+    if sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns - 2 * (len(header) - 1)
+        while sum(widths) > room and max(widths) > 12:
+            widths[widths.index(max(widths))] -= 1
+    return ["  ".join(fit(cell, each) for cell, each in zip(row, widths, strict=True)).rstrip() for row in cells]

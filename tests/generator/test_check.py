@@ -1,0 +1,186 @@
+"""`auditwright check`: every rule has a case whose findings are compared whole.
+
+After a change of messages, `AUDITWRIGHT_UPDATE_CASES=1 pytest tests/generator` writes them anew.
+Review the diff.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.generator.commands import run
+
+from auditwright_generator import cli
+from auditwright_generator.check import read_catalog
+from auditwright_generator.rules import RULES
+
+CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
+CATALOG = Path(__file__).parents[2] / "catalog"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case_gives_its_findings(
+    case: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(case)
+    code = run(cli.check)
+    printed, problems = capsys.readouterr()
+    expected = case / "findings.txt"
+    if os.environ.get("AUDITWRIGHT_UPDATE_CASES"):
+        expected.write_text(printed, encoding="utf-8")
+    assert printed == expected.read_text(encoding="utf-8")
+    assert problems == ""
+    assert code == (0 if printed.endswith(": no findings\n") else 1)
+
+
+def test_every_rule_has_a_case() -> None:
+    text = "".join((case / "findings.txt").read_text(encoding="utf-8") for case in CASES)
+    found = set(re.findall(r": (error|warning) (AC[0-9]{3}) ([a-z-]+): ", text))
+    assert found == {(rule.severity, rule.code, rule.name) for rule in RULES}
+
+
+def test_rules_have_a_code_and_a_name_of_their_own() -> None:
+    assert len({rule.code for rule in RULES}) == len(RULES)
+    assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_catalog_of_the_project_is_clean(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.check, "--catalog", str(CATALOG)) == 0
+    assert capsys.readouterr().out == f"78 events, {len(RULES)} rules: no findings\n"
+
+
+SEEDED = [
+    (
+        "account/models.yaml",
+        "model_name: {}",
+        "model_nmae: {}",
+        'AC106 unknown-field: category models uses "model_nmae"; did you mean "model_name"?',
+    ),
+    (
+        "account/models.yaml",
+        "deployment_name: {when: {model_type: [open_source, fine_tuned]}}",
+        "deployment_name: {when: {model_type: [open_sauce]}}",
+        "AC408 invalid-condition: the condition of field deployment_name asks whether model_type is "
+        "open_sauce, which it never is; write one of open_source, fine_tuned, commercial",
+    ),
+    (
+        "account/roles.yaml",
+        "role_id: {except: [role_changed]}",
+        "role_id: {except: [role_change]}",
+        'AC105 unknown-event: shared field role_id: except names the unknown event "role_change"; '
+        'did you mean "role_changed"?',
+    ),
+    (
+        "account/default_role.yaml",
+        "title: Default Role Configured",
+        "titel: Default Role Configured",
+        'AC003 unknown-key: event "default_role_configured" has the unknown key "titel"; '
+        'did you mean "title"?',
+    ),
+    (
+        "tool/tool_management.yaml",
+        "timeout: {}",
+        "timeout: {required: no}",
+        "AC006 yaml-implicit-type: no is a truth value to some readers of YAML; write it in quotes if it is "
+        'text: "no"; if it is a truth value, write true or false',
+    ),
+    (
+        "fields.yaml",
+        "type: list of string",
+        "type: list of strings",
+        'AC012 wrong-value: field "added_user_ids" has the unknown type "list of strings"; '
+        'did you mean "list of string"?',
+    ),
+    (
+        "catalog.yaml",
+        "version: 1.0.0",
+        "version: 1.0",
+        'AC006 yaml-implicit-type: the catalog: "version" must be text, and 1.0 is not; '
+        'put it in quotes: "1.0"',
+    ),
+    (
+        "account/login_logout.yaml",
+        "login_method: single sign-on",
+        "login_methd: single sign-on",
+        'AC502 invalid-example: example of login has "login_methd", which the event does not have; '
+        'did you mean "login_method"?',
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "right", "wrong", "expected"), SEEDED, ids=lambda value: str(value)[:30])
+def test_mistake_in_the_catalog_of_the_project_is_found_where_it_is(
+    file: str, right: str, wrong: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(CATALOG, tmp_path / "catalog")
+    text = (tmp_path / "catalog" / file).read_text(encoding="utf-8")
+    (tmp_path / "catalog" / file).write_text(text.replace(right, wrong, 1), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    checked = read_catalog(Path("catalog"))
+    assert checked.catalog is None
+    [finding] = checked.findings
+    line = text[: text.index(right)].count("\n") + 1
+    assert str(finding).startswith(f"catalog/{file}:{line}:")
+    assert str(finding).endswith(f": error {expected}")
+
+
+def test_columns_point_at_the_culprit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(CATALOG, tmp_path / "catalog")
+    path = tmp_path / "catalog" / "account" / "models.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("[open_source, fine_tuned]", "[open_source, fine_tund]", 1), encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    [finding] = read_catalog(Path("catalog")).findings
+    line = path.read_text(encoding="utf-8").splitlines()[finding.line - 1]
+    assert line[finding.column - 1 :].startswith("fine_tund")
+
+
+def test_missing_folder_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.check, "--catalog", str(tmp_path / "nothing")) == 2
+    printed, problems = capsys.readouterr()
+    assert printed == ""
+    assert problems == (
+        f"auditwright: cannot read {tmp_path}/nothing: there is no such folder; "
+        "name the folder that holds catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR\n"
+    )
+
+
+def test_folder_without_a_catalog_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.events, "--catalog", str(tmp_path)) == 2
+    assert capsys.readouterr().err == (
+        f"auditwright: cannot read {tmp_path}: it holds no catalog.yaml; "
+        "name the folder that holds catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR\n"
+    )
+
+
+def test_folder_comes_from_the_environment(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUDITWRIGHT_CATALOG_DIR", str(CATALOG))
+    assert run(cli.check) == 0
+
+
+def test_warnings_alone_leave_a_catalog() -> None:
+    checked = read_catalog(Path(__file__).parent / "cases" / "unused_field" / "catalog")
+    assert [finding.severity for finding in checked.findings] == ["warning"]
+    assert checked.catalog is not None
+
+
+def test_checking_imports_no_sqlmodel() -> None:
+    program = (
+        "import sys; from pathlib import Path; import auditwright_generator.cli\n"
+        "assert 'yaml' not in sys.modules and 'jsonschema_rs' not in sys.modules\n"
+        "from auditwright_generator.check import read_catalog\n"
+        f"assert not read_catalog(Path({str(CATALOG)!r})).findings\n"
+        "heavy = {'sqlmodel', 'sqlalchemy', 'pydantic', 'jinja2', 'jsonschema', 'auditwright'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    root = Path(__file__).parents[2] / "generator"
+    subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": str(root)})

@@ -1,0 +1,49 @@
+"""`names.py`: the literal sets hold all that the installed libraries define."""
+
+import builtins
+import keyword
+
+import pytest
+from pydantic import BaseModel
+from sqlmodel import SQLModel
+
+from auditwright_generator import names
+
+
+@pytest.mark.parametrize("base", [BaseModel, SQLModel])
+def test_every_attribute_of_the_base_classes_is_refused(base: type) -> None:
+    public = {name for name in dir(base) if not name.startswith("_")}
+    assert public <= names.MODEL_ATTRIBUTES
+
+
+def test_every_keyword_is_refused_everywhere() -> None:
+    for word in keyword.kwlist:
+        assert names.refuse_field(word, fills_entry=False) == "it is a keyword of Python"
+        assert names.refuse_class(word) == "it is a keyword of Python"
+        assert names.refuse_event(word) is not None
+        assert names.refuse_level(word) is not None
+        assert names.refuse_package(word) is not None
+
+
+def test_field_of_the_entry_may_share_the_words_of_the_entry() -> None:
+    assert names.refuse_field("ip_address", fills_entry=True) is None
+    assert names.refuse_field("ip_address", fills_entry=False) is not None
+
+
+def test_globals_that_are_builtins_still_exist() -> None:
+    assert {name for name in names.GLOBALS if hasattr(builtins, name)} == {
+        *("str", "int", "float", "bool", "list", "dict", "tuple"),
+    }
+
+
+@pytest.mark.parametrize("name", ["auditwright", "json", "pydantic", "class", "tests"])
+def test_package_that_would_hide_another_is_refused(name: str) -> None:
+    assert names.refuse_package(name) is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["type", "date", "order", "user", "url", "timeout", "max_length", "model_id"]
+)
+def test_plain_names_are_fine(name: str) -> None:
+    assert names.refuse_field(name, fills_entry=False) is None
+    assert names.refuse_event(name) is None
