@@ -163,13 +163,16 @@ _FORMATS: dict[str, Callable[[Sequence[dict[str, Any]]], None]] = {
     "csv": _print_csv,
 }
 
+
 def _configure_generate(parser: argparse.ArgumentParser) -> None:
     add_catalog_option(parser)
     parser.add_argument(
         "--out", metavar="DIR", default="generated", help="where the files go (default: generated)"
     )
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; list what is not current, and exit 1 if anything is"
+        "--check",
+        action="store_true",
+        help="write nothing; list what is not current, and exit 1 if anything is",
     )
 
 

@@ -70,6 +70,8 @@ def _refuse_piece(piece: str, before: str) -> str | None:
         return "a group with an option is not known everywhere; write ( or (?:"
     if piece == "+" and (before in ("*", "+", "?") or _COUNTED.fullmatch(before)):
         return "possessive repetition is not known everywhere; leave the second + out"
+    if before in ("^", "$") and (piece in ("*", "+", "?") or _COUNTED.fullmatch(piece)):
+        return f"{before} cannot be repeated; leave {piece} out"
     if piece in ("{", "}", "]"):
         return f"a bare {piece} is not read alike everywhere; write \\{piece}"
     counts = _COUNTED.fullmatch(piece)
@@ -111,7 +113,7 @@ def _not_compiled(pattern: str) -> str | None:
     except (re.error, OverflowError, RecursionError, Warning) as error:
         return f"it is not a regular expression: {error}"
     try:
-        jsonschema_rs.validator_for({"pattern": pattern})
+        jsonschema_rs.validator_for({"pattern": very_end(pattern)})
     except ValueError:
         return "it is not a regular expression that every reader knows"
     return None

@@ -5,7 +5,6 @@ neither depth nor an alias can exhaust anything. Knows nothing of catalogs; whet
 sense is for `structure.py` and the checks.
 """
 
-import math
 import os
 import re
 from collections.abc import Collection, Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from auditwright_generator.findings import Finding, Place, Rule, quote
+from auditwright_generator.scalars import Scalar, read_plain
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
@@ -34,7 +34,6 @@ class Broken(Enum):
 
 
 BROKEN = Broken.BROKEN
-Scalar = str | int | float | bool | None
 
 
 class UnreadableCatalog(ValueError):
@@ -136,32 +135,6 @@ _UNPRINTABLE = re.compile(
 )
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
-_NULL = re.compile("|~|null|Null|NULL")
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-_NUMBER = re.compile(r"[-+]?((0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?")
-_SURPRISES = (
-    (re.compile(r"[yY]|[yY]es|YES|[nN]|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|True|TRUE|False|FALSE"), "a truth value"),
-    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t]+[0-9]{1,2}:.*)?"), "a date"),
-    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "a number in base 60"),
-    (re.compile(r"[-+]?0[0-9_][0-9_.]*|[-+]?0(o[0-7_]+|x[0-9a-fA-F_]+|b[01_]+)"), "a number in another base"),
-    (re.compile(r"[-+]?[0-9.]*[0-9]_[0-9_.]*"), "a number"),
-    (re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+"), "a number"),
-    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), "a number that is none"),
-    (re.compile(r"[-+]?[0-9]{19,}"), "a number too large to be exact"),
-    (re.compile("=|<<"), "an instruction"),
-)
-
-
-def _surprise(text: str) -> str | None:
-    """What some reader of YAML takes the unquoted text for, when others do not."""
-    return next((what for pattern, what in _SURPRISES if pattern.fullmatch(text)), None)
-
-
-def _instead(text: str, what: str) -> str:
-    """What to write instead of a surprise."""
-    quoted = f"write it in quotes if it is text: {quote(text)}"
-    return f"{quoted}; if it is a truth value, write true or false" if what == "a truth value" else quoted
-
 
 class _StopReading(Exception):
     """The rest of the file cannot be understood."""
@@ -176,7 +149,7 @@ class _Reader:
         self.events: Iterator[yaml.Event] = iter(())
 
     def read(self, content: bytes) -> tuple[Node, list[Finding]]:
-        start = Place(self.path, 1, 1)
+        start, text = Place(self.path, 1, 1), ""
         try:
             text = self._decode(content)
             self.events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -210,11 +183,8 @@ class _Reader:
         bad = _UNPRINTABLE.search(text)
         if bad:
             point = ord(bad.group())
-            escape = f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
-            message = (
-                f'character U+{point:04X} cannot stand in YAML; remove it, or write "{escape}" in quotes'
-            )
-            self._report(SYNTAX, self._place_after(text[: bad.start()]), message)
+            place = self._place_after(text[: bad.start()])
+            self._report(SYNTAX, place, f"character U+{point:04X} cannot stand in YAML; remove it")
             raise _StopReading
         return text
 
@@ -227,7 +197,10 @@ class _Reader:
         line, column = (mark.line, mark.column) if mark else (0, 0)
         problem = error.problem or error.context or "it cannot be parsed"
         lines = re.split("\r\n|\r|\n", text)
-        if line < len(lines) and "\t" in lines[line][: column + 1]:
+        if error.context == "while scanning a quoted scalar" and error.context_mark:
+            line, column = error.context_mark.line, error.context_mark.column
+            problem = "text in quotes that does not end; close the quotes"
+        elif line < len(lines) and re.match(" *\t", lines[line]):
             problem = "a tab stands where spaces should; indent with spaces"
         elif "mapping values are not allowed" in problem:
             problem = "a colon where no key can be; put text that holds a colon in quotes"
@@ -316,7 +289,7 @@ class _Reader:
             self._report(
                 IMPLICIT_TYPE,
                 place,
-                f"key {node.text or 'without a name'} is not text; {_instead(node.text, '')}",
+                f"key {node.text or 'without a name'} is not text; {_instead(node.text)}",
             )
         return node.text
 
@@ -330,18 +303,16 @@ class _Reader:
             return BROKEN
         if not event.implicit[0]:  # in quotes, or a block
             return text
-        if text in ("true", "false"):
-            return text == "true"
-        if _NULL.fullmatch(text):
-            return None
-        if _INTEGER.fullmatch(text):
-            return int(text)
-        if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
-            return float(text)
-        what = _surprise(text)
+        value, what = read_plain(text)
         if what is None:
-            return text
+            return value
         self._report(
             IMPLICIT_TYPE, place, f"{text} is {what} to some readers of YAML; {_instead(text, what)}"
         )
         return BROKEN
+
+
+def _instead(text: str, what: str = "") -> str:
+    """What to write instead of a surprise."""
+    quoted = f"write it in quotes if it is text: {quote(text)}"
+    return f"{quoted}; if it is a truth value, write true or false" if what == "a truth value" else quoted

@@ -35,7 +35,7 @@ TABLE_COLUMNS = _words("""
     """)
 """The columns of every entry, which views put beside the fields."""
 
-GLOBALS = _words("str int float bool list dict tuple datetime timestamp deprecated cls self")
+GLOBALS = _words("str bytes int float bool list dict tuple datetime timestamp deprecated cls self")
 """Names that generated classes and methods use; a field or an event of that name would hide them."""
 
 GENERATED_MODULES = _words("models tables json_schema docs emitters registry catalog")
@@ -43,8 +43,9 @@ GENERATED_MODULES = _words("models tables json_schema docs emitters registry cat
 
 IMPORTED_CLASSES = _words("""
     Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent AuditEvents
-    AuditLog BaseModel Catalog Coroutine Emitters Entry EntryId Event Field Generic Json Literal Metadata
-    Options Record S Session SQLModel Text Timestamp TypeVar Unpack
+    AuditLog BaseModel BigInteger Boolean Catalog Column ConfigDict Coroutine Digest Emitters Entry EntryId
+    Event EventModel EventView Field Float Generic Index Json Literal Metadata Options Record S SQLModel
+    Session Text Timestamp TypeVar Unpack
 """)
 """Classes that generated modules import or define by themselves."""
 

@@ -119,7 +119,8 @@ def resolve_fields(
         definition = source.fields.get(name)
         nodes = [use.node for use in uses] + ([definition.node] if definition else [])
         sound = not any(node.broken or node.covers(source.findings_at) for node in nodes)
-        fields[name] = stack_uses(definition, uses) if definition and sound else None
+        known = definition if definition and definition.node.string("type") else None
+        fields[name] = stack_uses(known, uses) if known and sound else None
     return fields
 
 

@@ -245,9 +245,9 @@ class _Explainer:
 
     def __init__(self, root: Node, kind: FileKind) -> None:
         self.root = root
-        self.kind = kind
+        self.kind: FileKind = kind
 
-    def explain(self, data: object) -> list[tuple[Path | None, Finding]]:
+    def explain(self, data: Any) -> list[tuple[Path | None, Finding]]:
         """The findings, each with the path of what is to be passed over (None: nothing is)."""
         from jsonschema import Draft202012Validator
 

@@ -102,8 +102,7 @@ def entry_of(form: Form, recorder: Recorder, schemas: Schemas) -> Entry:
             )
     key = form.get("event")
     event = schemas.check(form)
-    entry = recorder.entry(event.key, form["metadata"], options_of(form), stored=True)
-    row = list(entry.row)
+    row = list(recorder.row(event.key, form["metadata"], options_of(form), stored=True))
     row[position("event")] = key
     for name in ("level", "category", "description"):
         if name in kept:

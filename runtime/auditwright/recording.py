@@ -21,6 +21,7 @@ from pydantic import ValidationError as ModelError
 from auditwright.context import Actor, current, identifier, ip_address
 from auditwright.entry import (
     Entry,
+    Row,
     clock,
     digest,
     format_time,
@@ -59,13 +60,16 @@ class _Plan:
 
     event: Event
     validate: Callable[[Any], EventModel]
+    always_whole: bool
+    """Whether every field is always there, so that nothing is to be left out of the data."""
     secrets: tuple[str, ...]
-    columns: tuple[str | None, ...]
-    """For each column of the catalog, the field's name where this event has it."""
-    has_columns: bool
+    columns: tuple[str, ...]
+    """The fields with a column of their own."""
     template: str
     """The message with %s for each placeholder."""
-    placeholders: tuple[tuple[str, Field | None], ...]
+    placeholders: tuple[str, ...]
+    worded: dict[str, Field]
+    """The placeholders whose values are put into words: all but plain text."""
 
 
 class Recorder:
@@ -76,61 +80,60 @@ class Recorder:
         self.account_id = identifier("account_id", account_id) if account_id is not None else None
         self.secret_key = secret_key
         self._plans: dict[str, _Plan] = {}
+        self._no_columns = (None,) * len(catalog.columns)
 
-    def entry(
+    def entry(self, key: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> Entry:
+        """The finished entry of an event; see `row`."""
+        return Entry(self.catalog, self.row(key, values, options))
+
+    def row(
         self, key: str, values: Mapping[str, Any], options: Mapping[str, Any], stored: bool = False
-    ) -> Entry:
-        """The finished entry of an event; None among the values means "not given".
+    ) -> Row:
+        """The row of a finished entry; None among the values means "not given".
 
         `stored` says that the values were stored before (an import): fingerprints are kept as they are.
         Raises `ValidationError` with every problem, or `SecretKeyMissing`.
         """
         plan = self._plans.get(key) or self._plan(key)
-        context = current()
+        event = plan.event
         if options:
-            envelope = self._envelope(plan, options)
+            account_id, entry_id, occurred_at, actor, address, details = self._envelope(plan, options)
         else:
-            envelope = (context.account_id or self.account_id, None, clock.now(), context.actor,
-                        context.ip_address, None)  # fmt: skip
-        account_id, entry_id, occurred_at, actor, address, details = envelope
+            context = current()
+            account_id, actor, address = context.account_id or self.account_id, context.actor, context.ip_address
+            entry_id, occurred_at, details = None, clock.now(), None
         if account_id is None or actor is None:
-            raise ValidationError(plan.event.key, _absent(account_id, actor))
+            raise ValidationError(event.key, _absent(account_id, actor))
         if plan.secrets:
             values = self._without_secrets(plan, values, stored)
 
         alterations: Alterations = {}
         try:
-            data = _given(plan.validate(values))
+            data = _given(plan, plan.validate(values))
         except ModelError as error:
             data = self._cleaned(plan, values, error, alterations)
         body = orjson.dumps(data)
         if b"\\u0000" in body:
-            data = _given(plan.validate(clean_values(data, alterations)))
+            data = _given(plan, plan.validate(clean_values(data, alterations)))
             body = orjson.dumps(data)
         if len(body) > MAX_STRING:
             data = cut_values(data, alterations)
             body = orjson.dumps(data)
-
-        row = (
-            account_id,
-            entry_id or make_id(occurred_at),
-            occurred_at,
-            time.time_ns() // 1000,
-            plan.event.level,
-            plan.event.category,
-            plan.event.key,
-            actor.type,
-            actor.id,
-            actor.name,
-            address,
-            self._description(plan, data, actor, address, details, alterations),
-            *_take_columns(plan, data),
-            self.catalog.version,
-            digest(plan.event.key, occurred_at, actor, address, body),
-            orjson.dumps(alterations).decode() if alterations else None,
-            (orjson.dumps(data) if plan.has_columns else body).decode(),
-        )
-        return Entry(self.catalog, row)
+        description = _description(plan, data, actor, address)
+        if details or len(description) > MAX_STRING // 4:  # a character has at most 4 bytes
+            description = _bounded(description, details, alterations)
+        content = digest(event.key, occurred_at, actor, address, body)
+        in_columns = self._no_columns
+        if plan.columns:
+            in_columns = tuple(data.pop(name, None) for name in self.catalog.columns)
+            body = orjson.dumps(data)
+        return (
+            account_id, entry_id or make_id(occurred_at), occurred_at, time.time_ns() // 1000,
+            event.level, event.category, event.key, actor.type, actor.id, actor.name, address, description,
+            *in_columns,
+            self.catalog.version, content, orjson.dumps(alterations).decode() if alterations else None,
+            body.decode(),
+        )  # fmt: skip - the order of `entry.columns`
 
     def _plan(self, key: str) -> _Plan:
         event = self.catalog.event(key)
@@ -145,11 +148,12 @@ class Recorder:
         plan = _Plan(
             event,
             model.__pydantic_validator__.validate_python,
+            all(field.required and not field.when for field in fields.values()),
             tuple(name for name, field in fields.items() if field.sensitivity == "secret"),
-            tuple(name if name in fields else None for name in self.catalog.columns),
-            any(name in fields for name in self.catalog.columns),
+            tuple(name for name in self.catalog.columns if name in fields),
             template,
-            tuple((name, fields.get(name)) for name in names),
+            tuple(names),
+            {name: fields[name] for name in names if name in fields and _worded(fields[name])},
         )
         self._plans[key] = plan
         return plan
@@ -205,56 +209,51 @@ class Recorder:
         kept = clean_values(dict(values), alterations)
         try:
             if alterations:
-                return _given(plan.validate(kept))
+                return _given(plan, plan.validate(kept))
         except ModelError as still:
             error = still
         raise ValidationError(plan.event.key, model_faults(plan.event, error, kept)) from None
 
-    def _description(
-        self,
-        plan: _Plan,
-        data: dict[str, Any],
-        actor: Actor,
-        address: str | None,
-        details: str | None,
-        alterations: Alterations,
-    ) -> str:
-        parts = []
-        for name, field in plan.placeholders:
-            if name == "actor":
-                parts.append(actor.label)
-            elif name == "ip_address":
-                parts.append(address or "an unknown address")
-            else:
-                value = data[name]
-                parts.append(value if isinstance(value, str) and field and not field.values
-                             else _readable(value, field))  # fmt: skip
-        text = plan.template % tuple(parts)
-        if details:
-            text = f"{text} {clean(details)}"
-        if len(text) > MAX_STRING // 4 and (cut := short(text)) is not text:
-            alterations["description"] = {"length": len(text), "cut": True}
-            return cut
-        return text
 
-
-def _given(model: EventModel) -> dict[str, Any]:
+def _given(plan: _Plan, model: EventModel) -> dict[str, Any]:
+    """The validated values that are there. The model is ours alone, so its own dict will do."""
+    if plan.always_whole:
+        return model.__dict__
     return {name: value for name, value in model.__dict__.items() if value is not None}
 
 
-def _take_columns(plan: _Plan, data: dict[str, Any]) -> list[Any]:
-    """The values of the catalog's columns; they leave the data, the rest of which is the JSON."""
-    if not plan.has_columns:
-        return [None] * len(plan.columns)
-    return [data.pop(name, None) if name else None for name in plan.columns]
+def _description(plan: _Plan, data: dict[str, Any], actor: Actor, address: str | None) -> str:
+    parts: list[str] = []
+    for name in plan.placeholders:
+        if name == "actor":
+            parts.append(actor.name or actor.id or actor.label)
+        elif name == "ip_address":
+            parts.append(address or "an unknown address")
+        elif name in plan.worded:
+            parts.append(_in_words(data[name], plan.worded[name]))
+        else:
+            parts.append(data[name])
+    return plan.template % tuple(parts)
 
 
-def _readable(value: Any, field: Field | None) -> str:
+def _bounded(description: str, details: str | None, alterations: Alterations) -> str:
+    text = f"{description} {clean(details)}" if details else description
+    cut = short(text)
+    if cut is not text:
+        alterations["description"] = {"length": len(text), "cut": True}
+    return cut
+
+
+def _worded(field: Field) -> bool:
+    return field.many or bool(field.values) or field.kind in ("integer", "number", "boolean")
+
+
+def _in_words(value: Any, field: Field) -> str:
     if isinstance(value, list):
-        return ", ".join(_readable(item, field) for item in value)
+        return ", ".join(_in_words(item, field) for item in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return field.values.get(value, str(value)) if field else str(value)
+    return field.values.get(value, str(value))
 
 
 def _absent(account_id: str | None, actor: Actor | None) -> tuple[Problem, ...]:

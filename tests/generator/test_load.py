@@ -139,22 +139,11 @@ def test_any_bytes_are_a_node_or_findings(content: bytes) -> None:
         assert findings or wrong or not pruned.broken
 
 
-words = st.sampled_from(
-    ["title", "type", "string", "enum", "values", "serial", "state", "required", "when", "only", "min", "x"]
-    + [
-        "metadata",
-        "example",
-        "events",
-        "device_seen",
-        "{state}",
-        "no",
-        "list of ip",
-        "1.0.0",
-        "",
-        " ",
-        "a\nb",
-    ]
-)
+WORDS = """
+title type string enum values serial state required when only min x metadata example events device_seen
+{state} no 1.0.0 message pattern ^a$ deprecated since use
+"""
+words = st.sampled_from([*WORDS.split(), "list of ip", "", " ", "a\nb"])
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | words | st.text(max_size=5)
 anything = st.recursive(
     scalars,

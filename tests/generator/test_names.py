@@ -1,7 +1,10 @@
 """`names.py`: the literal sets hold all that the installed libraries define."""
 
+import ast
 import builtins
 import keyword
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -32,7 +35,7 @@ def test_field_of_the_entry_may_share_the_words_of_the_entry() -> None:
 
 def test_globals_that_are_builtins_still_exist() -> None:
     assert {name for name in names.GLOBALS if hasattr(builtins, name)} == {
-        *("str", "int", "float", "bool", "list", "dict", "tuple"),
+        *("str", "bytes", "int", "float", "bool", "list", "dict", "tuple"),
     }
 
 
@@ -47,3 +50,17 @@ def test_package_that_would_hide_another_is_refused(name: str) -> None:
 def test_plain_names_are_fine(name: str) -> None:
     assert names.refuse_field(name, fills_entry=False) is None
     assert names.refuse_event(name) is None
+
+
+def imported_names() -> Iterator[str]:
+    """What the generated modules of categories import from elsewhere, and so use by name."""
+    for path in (Path(__file__).parents[2] / "generated" / "audit_events").glob("**/*/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and path.name != "__init__.py":
+                yield from (alias.asname or alias.name for alias in node.names)
+
+
+def test_names_that_generated_modules_import_are_refused() -> None:
+    imported = set(imported_names()) - {"annotations", "R_co"}
+    assert imported
+    assert imported <= names.IMPORTED_CLASSES | names.GLOBALS

@@ -43,7 +43,7 @@ def _steps(source: CatalogSource) -> Iterator[tuple[Field, Use, bool]]:
     for category, event in source.events:
         for name, uses in source.uses_of(category, event).items():
             definition = source.fields.get(name)
-            if definition and not definition.node.broken:
+            if definition and definition.node.string("type") and not definition.node.broken:
                 for index, (field, use) in enumerate(stacked(definition, uses)):
                     yield field, use, index == 0
 
