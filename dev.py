@@ -33,8 +33,8 @@ TASKS: dict[str, tuple[str, list[list[str]]]] = {
     "benchmarks": ("print the figures of tests/benchmarks/", [["python", "-m", "tests.benchmarks"]]),
     "pins": ("renew constraints.txt", [
         [
-            "uv", "pip", "compile", "pyproject.toml", "--all-extras", "--group", "dev", "--upgrade", "--quiet",
-            "--universal", "--python-version", "3.11", "--no-annotate", "--no-header",
+            "uv", "pip", "compile", "pyproject.toml", "--all-extras", "--group", "dev", "--upgrade",
+            "--quiet", "--universal", "--python-version", "3.11", "--no-annotate", "--no-header",
             "--no-emit-index-url", "--output-file", "constraints.txt",
         ],
     ]),
@@ -51,7 +51,9 @@ def set_up() -> None:
     """Fill .venv/ afresh whenever pyproject.toml, constraints.txt or the interpreter has changed."""
     ready = ENV / "ready"
     inputs = [ROOT / "pyproject.toml", ROOT / "constraints.txt"]
-    digest = hashlib.sha256(b"\0".join([sys.version.encode(), bytes(ROOT), *(p.read_bytes() for p in inputs)]))
+    digest = hashlib.sha256(
+        b"\0".join([sys.version.encode(), bytes(ROOT), *(p.read_bytes() for p in inputs)])
+    )
     if ready.exists() and ready.read_text() == digest.hexdigest():
         return
     print("Setting up .venv (about a minute; only when the pins change) ...", file=sys.stderr, flush=True)
@@ -59,7 +61,7 @@ def set_up() -> None:
     # Debian's python3 has no ensurepip: an empty environment is filled by the pip outside of it.
     venv.create(ENV, symlinks=os.name != "nt")
     run(sys.executable, "-m", "pip", "--python", BIN / "python", "install", "-q", *PINS, "pip")
-    install = [BIN / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    install: list[str | Path] = [BIN / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     build = ["--build-constraint", "constraints.txt"]
     run(*install, *PINS, *build, "--group", "dev", "-e", ".[generator]")
     ready.write_text(digest.hexdigest())
@@ -80,7 +82,7 @@ def main(arguments: list[str]) -> int:
     if not tasks or not set(tasks) <= set(TASKS):
         print(usage(), end="", file=sys.stderr)
         return 2
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file runs before anything says so
         print(f"dev.py: Python 3.11 or newer is needed; this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
     commands = [[*command] for task in tasks for command in TASKS[task][1]]

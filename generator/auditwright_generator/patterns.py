@@ -1,8 +1,8 @@
 """The regular expressions behind the types `timestamp`, `ip`, `url` and `email`, and of ids.
 
-They mean the same to Python's re, Rust's regex and ECMA-262: no classes such as \\d, no look-around; `$` means
-the very end. They carry the whole of what a type allows, the calendar among it, so that a JSON Schema without
-`format` and a pydantic model without code of its own come to the same verdict.
+They mean the same to Python's re, Rust's regex and ECMA-262: no classes such as \\d, no look-around; `$`
+means the very end. They carry the whole of what a type allows, the calendar among it, so that a JSON Schema
+without `format` and a pydantic model without code of its own come to the same verdict.
 """
 
 _DAY28 = "(?:0[1-9]|1[0-9]|2[0-8])"

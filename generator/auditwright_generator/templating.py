@@ -30,7 +30,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - the output is Python and Markdown
+        autoescape=False,
     )
     environment.filters["literal"] = json_literal
     environment.filters["prose"] = prose

@@ -1,7 +1,7 @@
 """Files to a folder: only what changed, each at once or not at all, with a manifest of what is ours.
 
-The manifest names every generated file with its SHA-256, which is how a hand edit is told from a change of the
-catalog, and how a file that is no longer made is known to be ours to remove.
+The manifest names every generated file with its SHA-256, which is how a hand edit is told from a change of
+the catalog, and how a file that is no longer made is known to be ours to remove.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def compare(folder: Path, files: dict[str, str]) -> Difference:
 def write(folder: Path, files: dict[str, str]) -> Difference:
     """Make the folder hold the files; what is as it should be is not touched. Says what was changed.
 
-    Files that the last manifest names and this one does not are removed, with folders left empty. The manifest
-    comes last, so that a run that was killed is seen by the next. Raises `OSError`.
+    Files that the last manifest names and this one does not are removed, with folders left empty. The
+    manifest comes last, so that a run that was killed is seen by the next. Raises `OSError`.
     """
     difference = compare(folder, files)
     for path in (*difference.missing, *difference.stale, *difference.edited):

@@ -162,9 +162,7 @@ def _categories(content: dict[str, Any]) -> Iterator[Category]:
                 )
                 for event in category["events"]
             )
-            yield Category(
-                category["key"], level["name"], category["title"], category["description"], events
-            )
+            yield Category(category["key"], level["name"], category["title"], category["description"], events)
 
 
 def find_catalog(package: str | None = None) -> Catalog:
@@ -176,7 +174,9 @@ def find_catalog(package: str | None = None) -> Catalog:
     named = package or os.environ.get(VARIABLE)
     if named is not None:
         return _load(named)
-    found = sorted({point.value.partition(":")[0] for point in distributions.entry_points(group=ENTRY_POINTS)})
+    found = sorted(
+        {point.value.partition(":")[0] for point in distributions.entry_points(group=ENTRY_POINTS)}
+    )
     if len(found) == 1:
         return _load(found[0])
     if not found:

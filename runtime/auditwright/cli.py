@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -31,7 +32,9 @@ EXTRAS = {"yaml": "generator", "jinja2": "generator", "datamodel_code_generator"
 
 
 def find_commands() -> dict[str, Callable[[], Any]]:
-    """Every command's name with what loads it: first what works on the catalog, then what works on the log."""
+    """Every command's name with what loads it: first what works on the catalog, then what works on the
+    log.
+    """
     points = sorted(metadata.entry_points(group=GROUP), key=lambda point: point.name)
     found: dict[str, Callable[[], Any]] = {point.name: point.load for point in points}
     for name, place in COMMANDS.items():
@@ -46,13 +49,18 @@ def _loader(place: str) -> Callable[[], Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code: 0 fine, 1 something was found or refused, 2 wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its escape
+            stream.reconfigure(errors="backslashreplace")
     commands = find_commands()
     given = list(sys.argv[1:] if arguments is None else arguments)
     chosen = next((argument for argument in given if not argument.startswith("-")), None)
     parser = argparse.ArgumentParser(
         prog="auditwright", description="An audit log that is declared once.", allow_abbrev=False
     )
-    parser.add_argument("--version", action="version", version=f"auditwright {metadata.version('auditwright')}")
+    parser.add_argument(
+        "--version", action="version", version=f"auditwright {metadata.version('auditwright')}"
+    )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, load in commands.items():
         # One command needs one import; only the list of all needs each one's line of help.

@@ -73,9 +73,7 @@ class Actor:
             object.__setattr__(self, "id", identifier("actor.id", self.id))
         if self.name is not None:
             if not isinstance(self.name, str):
-                raise ValidationError(
-                    "actor", (Problem("actor.name", "a string", type(self.name).__name__),)
-                )
+                raise ValidationError("actor", (Problem("actor.name", "a string", type(self.name).__name__),))
             object.__setattr__(self, "name", short(clean(self.name)))
 
     @classmethod

@@ -30,7 +30,9 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Options(TypedDict, Generic[S], total=False):
-    """What every emitter takes besides its event's fields; what is left out comes from `log.acting` and the log."""
+    """What every emitter takes besides its event's fields; what is left out comes from `log.acting` and
+    the log.
+    """
 
     id: uuid.UUID | str
     """The entry's id, a UUIDv7: for a retry, `error.entry.id`."""

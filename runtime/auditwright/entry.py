@@ -121,9 +121,7 @@ def id_time(entry_id: bytes) -> int | None:
     return (head >> 16) * 1000 + min((head & 0xFFF) >> 2, 999)
 
 
-def digest(
-    event: str, occurred_at: int, actor: Actor, ip_address: str | None, metadata: bytes
-) -> bytes:
+def digest(event: str, occurred_at: int, actor: Actor, ip_address: str | None, metadata: bytes) -> bytes:
     """SHA-256 over what makes two entries of one id the same: event, time, actor, address, metadata."""
     head = orjson.dumps((event, occurred_at, actor.type, actor.id, actor.name, ip_address))
     return hashlib.sha256(head + metadata).digest()

@@ -56,7 +56,7 @@ class EventModel(BaseModel):
                 raise
             model = handler(whole)
         if cls._when:
-            cls._check_conditions(model.__dict__)
+            cls._check_conditions(vars(model))
         return model
 
     @classmethod

@@ -54,7 +54,9 @@ class Condition:
         _choice("a condition's field", self.field, FIELDS)
         _choice("a condition's operator", self.operator, OPERATORS)
         if not isinstance(self.value, str) or not 1 <= len(self.value) <= MAX_ID:
-            raise FilterError(f"the value of {self.field} {self.operator} is a string of 1 to {MAX_ID} characters")
+            raise FilterError(
+                f"the value of {self.field} {self.operator} is a string of 1 to {MAX_ID} characters"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -85,7 +87,9 @@ class Filter:
     def __post_init__(self) -> None:
         _choice("match", self.match, MATCHES)
         if len(self.conditions) > MOST_CONDITIONS:
-            raise FilterError(f"a filter has at most {MOST_CONDITIONS} conditions, not {len(self.conditions)}")
+            raise FilterError(
+                f"a filter has at most {MOST_CONDITIONS} conditions, not {len(self.conditions)}"
+            )
 
     @classmethod
     def parse(cls, conditions: Iterable[str], match: str = "all") -> Filter:
@@ -111,7 +115,7 @@ class Filter:
             if not isinstance(condition, Mapping):
                 raise FilterError("a condition is an object with field, operator and value")
             _only(condition, ("field", "operator", "value"), "a condition")
-            parsed.append(Condition(condition.get("field"), condition.get("operator"), condition.get("value")))  # type: ignore[arg-type]
+            parsed.append(Condition(**{"field": None, "operator": None, "value": None, **condition}))
         return cls(form.get("match", "all"), tuple(parsed))
 
     @classmethod
@@ -129,7 +133,8 @@ class Filter:
         return {
             "match": self.match,
             "conditions": [
-                {"field": each.field, "operator": each.operator, "value": each.value} for each in self.conditions
+                {"field": each.field, "operator": each.operator, "value": each.value}
+                for each in self.conditions
             ],
         }
 
@@ -152,7 +157,9 @@ class Filter:
         stored = list(stored)
         keys = dict.fromkeys([*catalog.current, *stored])
         named = [
-            (_named(condition, catalog, keys), condition) for condition in self.conditions if condition.field != "user"
+            (_named(condition, catalog, keys), condition)
+            for condition in self.conditions
+            if condition.field != "user"
         ]
         users = _users(self.match, (each for each in self.conditions if each.field == "user"))
         branches: list[Branch] = []
@@ -185,7 +192,9 @@ def _named(condition: Condition, catalog: Catalog, keys: Mapping[str, str | None
             )
         return frozenset(key for event in members.events for key in (event.key, *event.aliases))
     if condition.value not in keys:
-        raise FilterError(f"{catalog.unknown_event(short(condition.value, 80))}; `auditwright events` lists all")
+        raise FilterError(
+            f"{catalog.unknown_event(short(condition.value, 80))}; `auditwright events` lists all"
+        )
     event = catalog.event(condition.value)
     return frozenset((event.key, *event.aliases)) if event else frozenset((condition.value,))
 

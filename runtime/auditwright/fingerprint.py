@@ -1,7 +1,8 @@
 """Keyed fingerprints: all that is ever kept of a secret.
 
-`hmac-sha256:<key id>:<64 hex digits>`, HMAC-SHA256 (RFC 2104) of the UTF-8 value under a key of the deployment.
-Equal secrets have equal fingerprints, so "was it this token?" can be answered; the secret cannot be had back.
+`hmac-sha256:<key id>:<64 hex digits>`, HMAC-SHA256 (RFC 2104) of the UTF-8 value under a key of the
+deployment. Equal secrets have equal fingerprints, so "was it this token?" can be answered; the secret cannot
+be had back.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ class SecretKey:
     def parse(cls, text: str) -> SecretKey:
         """A key from `<key id>:<base64>`; raises `ValueError`, never naming the key itself."""
         key_id, colon, encoded = text.strip().partition(":")
-        try:
-            key = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
-            colon = ""
+        wanted = "a secret key is written <key id>:<base64 of at least 32 bytes>"
         if not colon:
-            raise ValueError("a secret key is written <key id>:<base64 of at least 32 bytes>")
-        return cls(key_id, key)
+            raise ValueError(wanted)
+        try:
+            return cls(key_id, base64.b64decode(encoded, validate=True))
+        except binascii.Error:
+            raise ValueError(wanted) from None
 
     @classmethod
     def generate(cls, key_id: str) -> SecretKey:

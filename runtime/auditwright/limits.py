@@ -57,7 +57,9 @@ def clean_values(values: dict[str, Any], alterations: Alterations) -> dict[str, 
 
 def cut_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
     """The values with strings over 4 KiB cut, and then the largest ones until the whole fits 32 KiB."""
-    result = {name: _cut(f"metadata.{name}", value, MAX_STRING, alterations) for name, value in values.items()}
+    result = {
+        name: _cut(f"metadata.{name}", value, MAX_STRING, alterations) for name, value in values.items()
+    }
     most = MAX_STRING
     while len(orjson.dumps(result)) > MAX_ENTRY:
         most //= 2
@@ -87,7 +89,5 @@ def _cut(path: str, value: Any, most: int, alterations: Alterations) -> Any:
 
 
 def _note(alterations: Alterations, path: str, what: str, length: int, original: bytes) -> None:
-    first = alterations.setdefault(
-        path, {"length": length, "sha256": hashlib.sha256(original).hexdigest()}
-    )
+    first = alterations.setdefault(path, {"length": length, "sha256": hashlib.sha256(original).hexdigest()})
     first[what] = True

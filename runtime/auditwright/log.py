@@ -59,8 +59,8 @@ class AuditLog:
         """Open the log in a database and make there what is missing.
 
         `url` is `sqlite:///audit.db` for a file here, `sqlite:////srv/audit.db` for one anywhere.
-        `account_id` is the tenant of entries recorded with no other one, 1 to 256 characters. `catalog` is the
-        generated package's CATALOG; without it AUDITWRIGHT_CATALOG names the package, or the one that is
+        `account_id` is the tenant of entries recorded with no other one, 1 to 256 characters. `catalog` is
+        the generated package's CATALOG; without it AUDITWRIGHT_CATALOG names the package, or the one that is
         installed is taken. `secret_key` makes the fingerprints of secret fields; without it
         AUDITWRIGHT_SECRET_KEY is read. `create=False` refuses a database that is not there yet.
 
@@ -97,7 +97,9 @@ class AuditLog:
             session = None
         return self._store(self._recorder.entry(key, values, options), session)
 
-    async def record_event_async(self, key: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> Entry:
+    async def record_event_async(
+        self, key: str, values: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Entry:
         """`record_event` without blocking the event loop; `session` is an AsyncSession or AsyncConnection."""
         options = dict(options)
         session = options.pop("session", None)
@@ -110,9 +112,10 @@ class AuditLog:
     def record(self, event: EventModel, **options: Unpack[Options[Session]]) -> Entry:
         """Record an event given as its generated metadata model; returns the entry once it is durable.
 
-        With `session=` the entry joins that transaction and is as durable as it. Recording again with the same
-        `id` and content gives the entry that is stored. Raises `ValidationError` for what the catalog does not
-        allow, `IdConflict`, `SecretKeyMissing`, `StorageError`; the last carry the entry (`error.entry`).
+        With `session=` the entry joins that transaction and is as durable as it. Recording again with the
+        same `id` and content gives the entry that is stored. Raises `ValidationError` for what the catalog
+        does not allow, `IdConflict`, `SecretKeyMissing`, `StorageError`; the last carry the entry
+        (`error.entry`).
         """
         return self.record_event(_key(event), event.__dict__, options)
 
@@ -146,7 +149,9 @@ class AuditLog:
                     batch = []
         except AuditwrightError as error:
             if error.entry is None:  # it was refused before it was an entry
-                error.add_note(f"event {number} (counted from 0) was refused; the {number} before it are stored")
+                error.add_note(
+                    f"event {number} (counted from 0) was refused; the {number} before it are stored"
+                )
                 self._store_batch(batch)
             raise
         return stored + self._store_batch(batch)
@@ -166,7 +171,11 @@ class AuditLog:
 
     def _store(self, entry: Entry, session: Any) -> Entry:
         try:
-            new = self._storage.join(session, entry.row) if session is not None else self._storage.insert([entry.row])
+            new = (
+                self._storage.join(session, entry.row)
+                if session is not None
+                else self._storage.insert([entry.row])
+            )
         except AuditwrightError as error:
             error.entry = entry
             raise
@@ -208,7 +217,9 @@ class AuditLog:
         return AccountLog(self._storage, self.catalog, context.identifier("account_id", account_id))
 
     def accounts(self, most: int = 100) -> list[str]:
-        """The first accounts that have entries, in the order of their ids: for operators, never for tenants."""
+        """The first accounts that have entries, in the order of their ids: for operators, never for
+        tenants.
+        """
         return self._storage.accounts(most)
 
 
@@ -243,8 +254,8 @@ class AccountLog:
     ) -> Page:
         """A page of the entries that fit, newest first.
 
-        `limit` is 1 to 1,000; `after` is the `next` of the page before, with the same filter and range; `since`
-        (included) and `until` (not included) are times with a zone. Raises `FilterError`.
+        `limit` is 1 to 1,000; `after` is the `next` of the page before, with the same filter and range;
+        `since` (included) and `until` (not included) are times with a zone. Raises `FilterError`.
         """
         if not isinstance(limit, int) or not 1 <= limit <= MOST:
             raise FilterError(f"limit is 1 to {MOST}, not {limit!r}")
@@ -280,9 +291,10 @@ class AccountLog:
     ) -> int:
         """Write the entries that fit as CSV, newest first; returns how many.
 
-        `target` is a path, which appears only when the file is whole, or a binary stream. The columns are those
-        of the Audit Logs page; `full` adds keys, ids and the metadata. Cells that a spreadsheet would run as a
-        formula begin with '. `after` and `limit` narrow it as in `entries`; there is no limit by default. Raises `FilterError`, `ExportError`, `StorageError`.
+        `target` is a path, which appears only when the file is whole, or a binary stream. The columns are
+        those of the Audit Logs page; `full` adds keys, ids and the metadata. Cells that a spreadsheet would
+        run as a formula begin with '. `after` and `limit` narrow it as in `entries`; there is no limit by
+        default. Raises `FilterError`, `ExportError`, `StorageError`.
         """
         scope = self._scope(where or Filter(), since, until, after)
         return write_export(csv_chunks(self._storage, self._catalog, scope, full, limit), target, progress)

@@ -1,4 +1,6 @@
-"""Keyset pages, newest first: a cursor says which entry the page before ended with, never a number of rows."""
+"""Keyset pages, newest first: a cursor says which entry the page before ended with, never a number of
+rows.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +44,17 @@ def read_cursor(cursor: str, selection: bytes) -> bytes:
     if len(data) != 16 + len(selection):
         raise FilterError("the cursor is not one of this log; start again from the first page")
     if data[16:] != selection:
-        raise FilterError("the cursor belongs to another filter or time range; start again from the first page")
+        raise FilterError(
+            "the cursor belongs to another filter or time range; start again from the first page"
+        )
     return data[:16]
 
 
 def selection_of(where: Filter, since: datetime | None, until: datetime | None) -> bytes:
     """What a cursor is bound to: the filter set and the time range."""
-    times = b"".join(to_microseconds(each).to_bytes(9, "big", signed=True) if each else b"-" for each in (since, until))
-
+    times = b"".join(
+        to_microseconds(each).to_bytes(9, "big", signed=True) if each else b"-" for each in (since, until)
+    )
 
     return hashlib.sha256(where.fingerprint() + times).digest()[:8]
 

@@ -66,8 +66,7 @@ class _Plan:
     columns: tuple[str, ...]
     """The fields with a column of their own."""
     template: str
-    """The message with %s for each placeholder."""
-    placeholders: tuple[str, ...]
+    """The message with %(name)s for each placeholder."""
     worded: dict[str, Field]
     """The placeholders whose values are put into words: all but plain text."""
 
@@ -100,7 +99,11 @@ class Recorder:
             account_id, entry_id, occurred_at, actor, address, details = self._envelope(plan, options)
         else:
             context = current()
-            account_id, actor, address = context.account_id or self.account_id, context.actor, context.ip_address
+            account_id, actor, address = (
+                context.account_id or self.account_id,
+                context.actor,
+                context.ip_address,
+            )
             entry_id, occurred_at, details = None, clock.now(), None
         if account_id is None or actor is None:
             raise ValidationError(event.key, _absent(account_id, actor))
@@ -128,23 +131,37 @@ class Recorder:
             in_columns = tuple(data.pop(name, None) for name in self.catalog.columns)
             body = orjson.dumps(data)
         return (
-            account_id, entry_id or make_id(occurred_at), occurred_at, time.time_ns() // 1000,
-            event.level, event.category, event.key, actor.type, actor.id, actor.name, address, description,
+            account_id,
+            entry_id or make_id(occurred_at),
+            occurred_at,
+            time.time_ns() // 1000,
+            event.level,
+            event.category,
+            event.key,
+            actor.type,
+            actor.id,
+            actor.name,
+            address,
+            description,
             *in_columns,
-            self.catalog.version, content, orjson.dumps(alterations).decode() if alterations else None,
+            self.catalog.version,
+            content,
+            orjson.dumps(alterations).decode() if alterations else None,
             body.decode(),
         )  # fmt: skip - the order of `entry.columns`
 
     def _plan(self, key: str) -> _Plan:
         event = self.catalog.event(key)
         if event is None:
-            problem = Problem("event", "an event of the catalog", f"{key!r}: {self.catalog.unknown_event(key)}")
+            problem = Problem(
+                "event", "an event of the catalog", f"{key!r}: {self.catalog.unknown_event(key)}"
+            )
             raise ValidationError(short(clean(str(key)), 200), (problem,))
         model = self.catalog.model(event)
         fields = {field.name: field for field in event.metadata}
         names = [match[1] for match in _PLACEHOLDER.finditer(event.message) if match[1]]
         plain = event.message.replace("%", "%%")
-        template = _PLACEHOLDER.sub(lambda match: "%s" if match[1] else match[0][0], plain)
+        template = _PLACEHOLDER.sub(lambda match: f"%({match[1]})s" if match[1] else match[0][0], plain)
         plan = _Plan(
             event,
             model.__pydantic_validator__.validate_python,
@@ -152,7 +169,6 @@ class Recorder:
             tuple(name for name, field in fields.items() if field.sensitivity == "secret"),
             tuple(name for name in self.catalog.columns if name in fields),
             template,
-            tuple(names),
             {name: fields[name] for name in names if name in fields and _worded(fields[name])},
         )
         self._plans[key] = plan
@@ -205,7 +221,9 @@ class Recorder:
     def _cleaned(
         self, plan: _Plan, values: Mapping[str, Any], error: ModelError, alterations: Alterations
     ) -> dict[str, Any]:
-        """The validated data where only unstorable characters stood in the way; else every problem, raised."""
+        """The validated data where only unstorable characters stood in the way; else every problem,
+        raised.
+        """
         kept = clean_values(dict(values), alterations)
         try:
             if alterations:
@@ -218,22 +236,19 @@ class Recorder:
 def _given(plan: _Plan, model: EventModel) -> dict[str, Any]:
     """The validated values that are there. The model is ours alone, so its own dict will do."""
     if plan.always_whole:
-        return model.__dict__
+        return vars(model)
     return {name: value for name, value in model.__dict__.items() if value is not None}
 
 
 def _description(plan: _Plan, data: dict[str, Any], actor: Actor, address: str | None) -> str:
-    parts: list[str] = []
-    for name in plan.placeholders:
-        if name == "actor":
-            parts.append(actor.name or actor.id or actor.label)
-        elif name == "ip_address":
-            parts.append(address or "an unknown address")
-        elif name in plan.worded:
-            parts.append(_in_words(data[name], plan.worded[name]))
-        else:
-            parts.append(data[name])
-    return plan.template % tuple(parts)
+    values = {
+        "actor": actor.name or actor.id or actor.label,
+        "ip_address": address or "an unknown address",
+        **data,
+    }
+    for name, field in plan.worded.items():
+        values[name] = _in_words(values[name], field)
+    return plan.template % values
 
 
 def _bounded(description: str, details: str | None, alterations: Alterations) -> str:

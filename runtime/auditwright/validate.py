@@ -64,9 +64,13 @@ class Schemas:
         event = self._catalog.event(key) if isinstance(key, str) else None
         if event is None:
             if not isinstance(key, str):
-                raise _refused("entry", "event", "the key of an event", came(key) if "event" in form else "nothing")
+                raise _refused(
+                    "entry", "event", "the key of an event", came(key) if "event" in form else "nothing"
+                )
             nearest = did_you_mean(key, self._catalog.current)
-            raise _refused(short(clean(key), 200), "event", f"an event of the catalog{nearest}", "an unknown one")
+            raise _refused(
+                short(clean(key), 200), "event", f"an event of the catalog{nearest}", "an unknown one"
+            )
         validator = self._validators.get(event.key)
         if validator is None:
             validator = jsonschema_rs.validator_for(self._catalog.schema(event))
@@ -109,9 +113,13 @@ def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Prob
             if name in READ_ONLY:
                 yield Problem(name, "nothing: the log itself writes it", "a value")
             elif name not in WRITABLE:
-                yield Problem(name, f"one of {', '.join(WRITABLE)}{did_you_mean(name, WRITABLE)}", "an unknown name")
+                yield Problem(
+                    name, f"one of {', '.join(WRITABLE)}{did_you_mean(name, WRITABLE)}", "an unknown name"
+                )
     elif error.validator == "required" and not path:
-        yield from (Problem(name, _EXPECTED[name], "nothing") for name in error.validator_value if name not in form)
+        yield from (
+            Problem(name, _EXPECTED[name], "nothing") for name in error.validator_value if name not in form
+        )
     else:
         name = str(path[0]) if path else ""
         where = ".".join(map(str, path))

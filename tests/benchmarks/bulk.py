@@ -1,7 +1,8 @@
 """`record_many` into SQLite, against the driver's executemany of equal rows and against SQLModel objects.
 
-All three write into a database that `AuditLog.open` has made: same table, indexes, triggers and pragmas, 10,000
-rows a transaction. The driver is given finished rows; `record_many` is given models and validates them.
+All three write into a database that `AuditLog.open` has made: same table, indexes, triggers and pragmas,
+10,000 rows a transaction. The driver is given finished rows; `record_many` is given models and validates
+them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.measure import print_table, side_by_side
+
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, SecretKey
 from auditwright.entry import Row, columns, from_microseconds
@@ -20,8 +23,6 @@ from auditwright.events import EventModel
 from auditwright.log import BATCH
 from auditwright.recording import Recorder
 from auditwright.storage.sqlite import WRITER_PRAGMAS
-
-from tests.benchmarks.measure import print_table, side_by_side
 
 EVENTS = 200_000
 ORM_EVENTS = 40_000  # the same work an event, at a fifth of the time
@@ -44,7 +45,10 @@ def run() -> None:
 
         fresh()
         with _open(path) as log, log.acting(Actor.user("u-17", "Ada Lovelace"), ip_address="203.0.113.7"):
-            rows = [recorder.row(events[number % len(events)].key, models[number][1], {}) for number in range(EVENTS)]
+            rows = [
+                recorder.row(events[number % len(events)].key, models[number][1], {})
+                for number in range(EVENTS)
+            ]
             built: list[EventModel] = [model(**example) for model, example in models]
 
             def record() -> None:
@@ -74,7 +78,10 @@ def run() -> None:
                     assert fresh_log.record_many(few) == ORM_EVENTS
 
             results = side_by_side(
-                {"record_many of models": record_few, "Session.add_all of SQLModel objects": lambda: _add_all(path, rows)},
+                {
+                    "record_many of models": record_few,
+                    "Session.add_all of SQLModel objects": lambda: _add_all(path, rows),
+                },
                 units=ORM_EVENTS,
                 rounds=3,
                 prepare=fresh,
@@ -110,9 +117,10 @@ def _add_all(path: Path, rows: list[Row]) -> None:
     import uuid
 
     import orjson
-    from audit_events.tables import AuditEntry
     from sqlalchemy import event
     from sqlmodel import Session, create_engine
+
+    from audit_events.tables import AuditEntry
 
     engine = create_engine(f"sqlite:///{path}")
 

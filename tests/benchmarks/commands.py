@@ -39,4 +39,6 @@ def run() -> None:
     base = statistics.median(cpu["python -c pass"])
     for name in commands:
         own = statistics.median(cpu[name])
-        print(f"| {name} | {own * 1000:.0f} | {statistics.median(wall[name]) * 1000:.0f} | {own / base:.1f} |")
+        print(
+            f"| {name} | {own * 1000:.0f} | {statistics.median(wall[name]) * 1000:.0f} | {own / base:.1f} |"
+        )

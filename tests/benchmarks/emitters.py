@@ -5,12 +5,12 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
+from tests.benchmarks.measure import print_table, side_by_side
+
 from audit_events import CATALOG, AuditEvents
 from auditwright import Actor, SecretKey
 from auditwright.context import acting
 from auditwright.recording import Recorder
-
-from tests.benchmarks.measure import print_table, side_by_side
 
 CALLS = 200
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Result:
-    """One line of a benchmark's table: CPU and wall time in a unit of work, and the ratio to the first line."""
+    """One line of a benchmark's table: CPU and wall time in a unit of work, and the ratio to the first
+    line.
+    """
 
     name: str
     cpu: float

@@ -11,7 +11,7 @@ The log itself writes through neither: see `auditwright.storage`.
 
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from auditwright.types import Digest, EntryId, Json, Text, Timestamp
 from sqlalchemy import Column, Index
@@ -22,7 +22,7 @@ from sqlmodel import Field, SQLModel
 class AuditEntry(SQLModel, table=True):
     """Every entry, of all accounts: a query names one."""
 
-    __tablename__ = "audit_entry"
+    __tablename__: ClassVar[Any] = "audit_entry"
     __table_args__ = (
         Index("audit_entry_event", "account_id", "event", "id"),
         Index("audit_entry_user", "account_id", "actor_id", "event", "id"),
@@ -68,7 +68,7 @@ class AuditEntry(SQLModel, table=True):
 class AuditCategory(SQLModel, table=True):
     """The categories, for queries to join: filled from the catalog when a log is opened."""
 
-    __tablename__ = "audit_category"
+    __tablename__: ClassVar[Any] = "audit_category"
     __table_args__ = {"sqlite_strict": True}
 
     key: str = Field(sa_type=Text, primary_key=True)
@@ -80,7 +80,7 @@ class AuditCategory(SQLModel, table=True):
 class AuditEvent(SQLModel, table=True):
     """The events, for queries to join: filled from the catalog when a log is opened."""
 
-    __tablename__ = "audit_event"
+    __tablename__: ClassVar[Any] = "audit_event"
     __table_args__ = {"sqlite_strict": True}
 
     key: str = Field(sa_type=Text, primary_key=True)
@@ -93,7 +93,7 @@ class AuditEvent(SQLModel, table=True):
 class AuditCatalog(SQLModel, table=True):
     """Every catalog that the database has seen, whole."""
 
-    __tablename__ = "audit_catalog"
+    __tablename__: ClassVar[Any] = "audit_catalog"
     __table_args__ = {"sqlite_strict": True}
 
     version: str = Field(sa_type=Text, primary_key=True)

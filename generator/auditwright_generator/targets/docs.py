@@ -1,7 +1,7 @@
 """The reference in Markdown that reads well on a forge as it is: an index, and a page for each category.
 
-A page reads like the reference it stands for: what all events show, with the exceptions in words; the table of
-events; and under it each event whole. Anchors are the events' names and do not change with their titles.
+A page reads like the reference it stands for: what all events show, with the exceptions in words; the table
+of events; and under it each event whole. Anchors are the events' names and do not change with their titles.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ _RANGES = (("min", "at least {}"), ("max", "at most {}"), ("pattern", "matching 
 
 
 def files(catalog: Catalog) -> dict[str, str]:
-    """`docs/index.md`, `docs/<level>/<category>.md` and `docs/mkdocs.yml`."""
+    """`README.md`, `docs/index.md`, `docs/<level>/<category>.md` and `docs/mkdocs.yml`."""
     made = {
+        "README.md": render("README.md.j2", head=header(f"{catalog.folder}/"), catalog=catalog),
         "docs/index.md": render("index.md.j2", head=header(f"{catalog.folder}/"), catalog=catalog),
         "docs/mkdocs.yml": render("mkdocs.yml.j2", head=header(f"{catalog.folder}/"), catalog=catalog),
     }
@@ -45,7 +46,9 @@ def shared_sentences(level: Level, category: Category) -> list[str]:
     titles = {event.name: event.title for event in category.events}
     own = {shared.field for shared in category.metadata}
     sentences = [
-        *_sentences([each for each in level.metadata if each.field not in own], titles, "every event of the level"),
+        *_sentences(
+            [each for each in level.metadata if each.field not in own], titles, "every event of the level"
+        ),
         *_sentences(category.metadata, titles, "all events"),
     ]
     return sentences or ["No metadata is shared by the events of this category."]
@@ -57,9 +60,12 @@ def _sentences(metadata: Sequence[Shared], titles: dict[str, str], everything: s
         groups.setdefault((shared.only, shared.except_), []).append(shared.title)
     sentences = []
     for (only, except_), names in groups.items():
-        given = f"{_and([f'**{markdown_cell(name)}**' for name in names])} {'is' if len(names) == 1 else 'are'} shown"
+        subject = _and([f"**{markdown_cell(name)}**" for name in names])
+        given = f"{subject} {'is' if len(names) == 1 else 'are'} shown"
         if only:
-            sentences.append(f"{given} for: {', '.join(markdown_cell(titles.get(name, name)) for name in only)}.")
+            sentences.append(
+                f"{given} for: {', '.join(markdown_cell(titles.get(name, name)) for name in only)}."
+            )
         elif except_:
             exceptions = _and([markdown_cell(titles.get(name, name)) for name in except_])
             sentences.append(f"{given} for {everything} except {exceptions}.")
@@ -85,7 +91,9 @@ def _note(field: Field) -> str:
 def _condition(field: Field) -> str:
     parts = []
     for part in field.when:
-        values = " or ".join(f"`{json.dumps(value) if isinstance(value, bool) else value}`" for value in part.values)
+        values = " or ".join(
+            f"`{json.dumps(value) if isinstance(value, bool) else value}`" for value in part.values
+        )
         parts.append(f"`{part.field}` is {values}")
     return "only if " + " and ".join(parts)
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from auditwright_generator.model import Catalog, Category, Condition, Event, Field
 from auditwright_generator.templating import json_literal, python_header, render
 
-_TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "timestamp": "datetime | str"}
+_TYPES = {
+    "string": "str",
+    "integer": "int",
+    "number": "float",
+    "boolean": "bool",
+    "timestamp": "datetime | str",
+}
 
 
 def files(catalog: Catalog) -> dict[str, str]:
@@ -38,7 +44,9 @@ class _Argument:
 
 
 def _module(category: Category) -> str:
-    arguments = {event.key: [_argument(event, field) for field in _ordered(event)] for event in category.events}
+    arguments = {
+        event.key: [_argument(event, field) for field in _ordered(event)] for event in category.events
+    }
     times = any(field.kind == "timestamp" for event in category.events for field in event.metadata)
     return render(
         "emitters.py.j2",

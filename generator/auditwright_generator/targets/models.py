@@ -1,7 +1,7 @@
 """Pydantic models of the metadata, made by datamodel-code-generator: the only place that knows it.
 
-It is given one document a category, the metadata schemas of its events in `$defs`, with every option fixed, and
-what it cannot express, the conditions, goes along as `x-when` for the base class to enforce.
+It is given one document a category, the metadata schemas of its events in `$defs`, with every option fixed,
+and what it cannot express, the conditions, goes along as `x-when` for the base class to enforce.
 """
 
 from __future__ import annotations
@@ -26,15 +26,21 @@ def files(catalog: Catalog) -> dict[str, str]:
     }
     head = python_header(f"{catalog.folder}/")
     made[f"{folder}/__init__.py"] = (
-        f'{head}"""The metadata models, a module for each category: `{catalog.package}.models.<level>.<category>`."""\n'
+        f'{head}"""The metadata models, a module for each category: '
+        f'`{catalog.package}.models.<level>.<category>`."""\n'
     )
     for level in catalog.levels:
-        made[f"{folder}/{level.name}/__init__.py"] = f'{head}"""The metadata models of the level {level.name}."""\n'
+        made[f"{folder}/{level.name}/__init__.py"] = (
+            f'{head}"""The metadata models of the level {level.name}."""\n'
+        )
     return made
 
 
 def _module(category: Category) -> str:
-    document = {"$schema": DIALECT, "$defs": {event.class_name: _definition(event) for event in category.events}}
+    document = {
+        "$schema": DIALECT,
+        "$defs": {event.class_name: _definition(event) for event in category.events},
+    }
     return _normalised(_generated(json.dumps(document)), category)
 
 
@@ -80,7 +86,7 @@ def _generated(document: str) -> str:
             use_type_alias=True,
         )
     if not isinstance(made, str):
-        raise RuntimeError("datamodel-code-generator made no single module")  # noqa: TRY004 - not the caller's fault
+        raise RuntimeError("datamodel-code-generator made no single module")
     return made
 
 

@@ -41,7 +41,9 @@ def _level(level: Level) -> str:
 def _category(category: Category) -> str:
     head = _head(category, ("key", "name", "title", "description"))
     events = ",\n".join(_event(event) for event in category.events)
-    return f'    {{{head},\n     "metadata": {_shared(category.metadata)},\n     "events": [\n{events}\n     ]}}'
+    return (
+        f'    {{{head},\n     "metadata": {_shared(category.metadata)},\n     "events": [\n{events}\n     ]}}'
+    )
 
 
 def _event(event: Event) -> str:

@@ -62,4 +62,6 @@ def _column(field: Field) -> _Column:
         item = "str" if field.kind == "timestamp" else kind
         kind, column_type = f"list[{item}]", "Json"
     # Older entries need not have what today's catalog requires, and a view shows them all.
-    return _Column(field.name, f"{kind} | None", column_type, json_literal(f"{field.title}. {field.description}"))
+    return _Column(
+        field.name, f"{kind} | None", column_type, json_literal(f"{field.title}. {field.description}")
+    )

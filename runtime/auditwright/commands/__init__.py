@@ -1,7 +1,7 @@
 """The commands of the runtime, a module each; the generator adds its own by an entry point group.
 
-A command reads options, calls the library, prints, and returns the exit code: 0 fine, 1 something was found or
-refused, 2 wrong usage or nothing to work with. Results go to stdout, everything else to stderr. Errors are
+A command reads options, calls the library, prints, and returns the exit code: 0 fine, 1 something was found
+or refused, 2 wrong usage or nothing to work with. Results go to stdout, everything else to stderr. Errors are
 raised; `cli.py` makes them text.
 """
 

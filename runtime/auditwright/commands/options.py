@@ -53,10 +53,17 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         "category, event and user, operators is and is_not; may be given several times",
     )
     parser.add_argument(
-        "--match", choices=MATCHES, default="all", help="whether all conditions hold, or any of them (default: all)"
+        "--match",
+        choices=MATCHES,
+        default="all",
+        help="whether all conditions hold, or any of them (default: all)",
     )
     parser.add_argument(
-        "--from", dest="since", type=moment, metavar="TIME", help="the earliest time, such as 2026-01-31 (UTC)"
+        "--from",
+        dest="since",
+        type=moment,
+        metavar="TIME",
+        help="the earliest time, such as 2026-01-31 (UTC)",
     )
     parser.add_argument(
         "--to", dest="until", type=moment, metavar="TIME", help="the time before which entries end (UTC)"

@@ -21,7 +21,9 @@ from auditwright.pages import MOST, Page
 def _configure_list(parser: argparse.ArgumentParser) -> None:
     add_selection(parser)
     parser.add_argument("--limit", type=int, default=50, help=f"how many, 1 to {MOST} (default: 50)")
-    parser.add_argument("--after", metavar="CURSOR", help="the page after: the cursor that the page before printed")
+    parser.add_argument(
+        "--after", metavar="CURSOR", help="the page after: the cursor that the page before printed"
+    )
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
     add_log(parser)
 
@@ -78,9 +80,9 @@ def _run_show(options: argparse.Namespace) -> int:
     with open_log(options) as log:
         entry = log.account(options.account).get(options.id)
         if entry is None:
+            account = printable(options.account)
             print(
-                f'auditwright: the account "{printable(options.account)}" has no entry {uuid.UUID(options.id)}',
-                file=sys.stderr,
+                f'auditwright: the account "{account}" has no entry {uuid.UUID(options.id)}', file=sys.stderr
             )
             return 1
         if options.format == "json":

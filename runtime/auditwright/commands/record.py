@@ -18,13 +18,16 @@ from auditwright.errors import Problem, ValidationError
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("event", metavar="EVENT", help="the event's key, such as account.models.model_added")
     parser.add_argument(
-        "--metadata", metavar="JSON", default="{}", help="the metadata as a JSON object; - reads it from stdin"
+        "--metadata",
+        metavar="JSON",
+        default="{}",
+        help="the metadata as a JSON object; - reads it from stdin",
     )
     parser.add_argument(
         "--actor",
         type=actor,
         default=Actor.system(),
-        help='who did it: user:ID:NAME, app:ID:NAME or system, the name may be left out (default: system)',
+        help="who did it: user:ID:NAME, app:ID:NAME or system, the name may be left out (default: system)",
     )
     parser.add_argument("--ip", metavar="ADDRESS", help="from where")
     parser.add_argument("--details", metavar="TEXT", help="text that is appended to the description")

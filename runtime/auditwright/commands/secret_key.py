@@ -8,7 +8,9 @@ from auditwright.fingerprint import VARIABLE, SecretKey
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--id", metavar="ID", default="k1", help="the key's id, stored with each fingerprint (default: k1)")
+    parser.add_argument(
+        "--id", metavar="ID", default="k1", help="the key's id, stored with each fingerprint (default: k1)"
+    )
 
 
 def _run(options: argparse.Namespace) -> int:

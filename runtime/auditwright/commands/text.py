@@ -42,4 +42,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         room = shutil.get_terminal_size().columns - 2 * (len(header) - 1)
         while sum(widths) > room and max(widths) > 12:
             widths[widths.index(max(widths))] -= 1
-    return ["  ".join(fit(cell, each) for cell, each in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return [
+        "  ".join(fit(cell, each) for cell, each in zip(row, widths, strict=True)).rstrip() for row in cells
+    ]

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 from auditwright.commands import Command
@@ -18,7 +19,9 @@ from auditwright.imports import read_lines
 def _configure_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", required=True, help="the file to write; - is stdout")
     parser.add_argument(
-        "--format", choices=("csv", "jsonl"), help="csv for spreadsheets, jsonl without loss (default: by the file's name, else csv)"
+        "--format",
+        choices=("csv", "jsonl"),
+        help="csv for spreadsheets, jsonl without loss (default: by the file's name, else csv)",
     )
     parser.add_argument("--full", action="store_true", help="CSV with keys, ids and metadata too")
     add_selection(parser)
@@ -62,13 +65,9 @@ def _run_import(options: argparse.Namespace) -> int:
         progress.clear()
         print(f"{name}:{number}: {printable(str(error))}", file=sys.stderr)
 
-    try:
-        stream = sys.stdin.buffer if options.file == "-" else Path(options.file).open("rb")
-    except OSError as error:
-        print(f"auditwright: {name}: {error.strerror}", file=sys.stderr)
-        return 2
     progress = Progress("read")
-    with stream, open_log(options, create=True) as log:
+    source = nullcontext(sys.stdin.buffer) if options.file == "-" else Path(options.file).open("rb")  # noqa: SIM115
+    with source as stream, open_log(options, create=True) as log:
         done = log.import_jsonl(progress.counting(read_lines(stream)), report)
     progress.finish()
     print(f"{name}: {done.stored:,} stored, {done.known:,} already there, {done.refused:,} refused")

@@ -22,6 +22,6 @@ def open_storage(url: str, catalog: Catalog, create: bool = True) -> Storage:
 
         return SQLiteStorage(path, catalog, create)
     raise StorageError(
-        f"{url.partition('@')[2] or url}: no such kind of database; write sqlite:///audit.db for a file here, "
-        "or sqlite:////var/lib/audit.db for one anywhere"
+        f"{url.partition('@')[2] or url}: no such kind of database; write sqlite:///audit.db for a file "
+        "here, or sqlite:////var/lib/audit.db for one anywhere"
     )

@@ -11,7 +11,9 @@ from auditwright.entry import Row
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Entries that one index gives in the order of their ids: of one event or all, of one user or not of some."""
+    """Entries that one index gives in the order of their ids: of one event or all, of one user or not of
+    some.
+    """
 
     event: str | None = None
     user: str | None = None
@@ -39,30 +41,40 @@ class Storage(Protocol):
 
         A row whose id is there with equal content is passed over; with other content, nothing is stored.
         """
+        ...
 
     def join(self, session: Any, row: Row) -> int:
         """Store a row in the caller's transaction; 1, or 0 where it was there before."""
+        ...
 
     def row(self, account_id: str, entry_id: bytes) -> Row | None:
         """One row of one account."""
+        ...
 
     def stored_events(self, account_id: str) -> list[str]:
         """The keys of events that the account has entries of."""
+        ...
 
     def accounts(self, most: int) -> list[str]:
         """The first accounts that have entries."""
+        ...
 
     def count(self, scope: Scope) -> int:
         """How many entries there are."""
+        ...
 
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Iterator[Row]:
         """The rows in the order of their ids, as of one moment; close the iterator to stop early."""
+        ...
 
     def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Iterator[tuple[str, str, str]]:
-        """For each row, newest first and as of one moment: the line's start, the event's key, the line's rest.
+        """For each row, newest first: the line's start, the event's key, the line's rest.
 
-        The texts are ready for the file, except that the event's titles belong between start and rest.
+        All are as of one moment. The texts are ready for the file, except that the event's
+        titles belong between start and rest.
         """
+        ...
 
     def close(self) -> None:
         """Let go of the database; closing twice is fine."""
+        ...

@@ -203,7 +203,8 @@ class SQLiteStorage:
             for name, kind, never_null in self._columns
         ]
         connection.execute(
-            f"CREATE TABLE IF NOT EXISTS audit_entry ({', '.join(definitions)}, PRIMARY KEY (account_id, id)) STRICT"
+            f"CREATE TABLE IF NOT EXISTS audit_entry ({', '.join(definitions)}, "
+            "PRIMARY KEY (account_id, id)) STRICT"
         )
         for table, definition in _REFERENCE_TABLES.items():
             connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(definition)}) STRICT")
@@ -264,7 +265,9 @@ class SQLiteStorage:
             if name not in ("digest", "alterations", "metadata", *self._catalog.columns)
         ]
         fields = [
-            field.name if field.column else f"json_extract(metadata, '$.{field.name}') AS {_quoted(field.name)}"
+            field.name
+            if field.column
+            else f"json_extract(metadata, '$.{field.name}') AS {_quoted(field.name)}"
             for field in event.metadata
         ]
         keys = ", ".join(f"'{key}'" for key in (event.key, *event.aliases))
@@ -333,7 +336,8 @@ class SQLiteStorage:
         """See `Storage.row`."""
         with self._reading() as connection:
             found: Row | None = connection.execute(
-                f"SELECT {self._names} FROM audit_entry WHERE account_id = ? AND id = ?", (account_id, entry_id)
+                f"SELECT {self._names} FROM audit_entry WHERE account_id = ? AND id = ?",
+                (account_id, entry_id),
             ).fetchone()
             return found
 
@@ -380,9 +384,7 @@ class SQLiteStorage:
         """See `Storage.rows`."""
         yield from self._merged(self._names, scope, newest_first, limit, id_at=1)
 
-    def csv_lines(
-        self, scope: Scope, full: bool, limit: int | None = None
-    ) -> Iterator[tuple[str, str, str]]:
+    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Iterator[tuple[str, str, str]]:
         """See `Storage.csv_lines`; SQLite formats the cells, which is quicker than Python."""
         time = (
             "strftime('%Y-%m-%d %H:%M:%S', occurred_at / 1000000, 'unixepoch') "
@@ -394,8 +396,8 @@ class SQLiteStorage:
             columns_ = [f"iif({each} IS NULL, '', {_cell(each)})" for each in self._catalog.columns]
             cells += [
                 "event", "category", "level", "actor_type", f"iif(actor_id IS NULL, '', {_cell('actor_id')})",
-                "lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) "
-                "|| '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21))",
+                "lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' "
+                "|| substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21))",
                 _cell("account_id"), *columns_, _cell("metadata"),
             ]  # fmt: skip
         rest = " || ',' || ".join(cells)

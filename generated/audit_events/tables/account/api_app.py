@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of API App as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -12,7 +14,7 @@ class ApiAppCreated(EventView, table=True):
     """API App created. Someone registered a new app for the API. Recorded as soon as the app has
     its id."""
 
-    __tablename__ = "account_api_app_api_app_created"
+    __tablename__: ClassVar[Any] = "account_api_app_api_app_created"
 
     app_id: str | None = Field(sa_type=Text)
     "App ID. Identifier of the API app."
@@ -22,7 +24,7 @@ class ApiAppDeleted(EventView, table=True):
     """API App deleted. An app's registration for the API was withdrawn. Recorded when the app is
     gone."""
 
-    __tablename__ = "account_api_app_api_app_deleted"
+    __tablename__: ClassVar[Any] = "account_api_app_api_app_deleted"
 
     app_id: str | None = Field(sa_type=Text)
     "App ID. Identifier of the API app."
@@ -32,7 +34,7 @@ class ApiAppUpdated(EventView, table=True):
     """API App updated. The settings of a registered app are no longer what they were. Recorded on
     saving."""
 
-    __tablename__ = "account_api_app_api_app_updated"
+    __tablename__: ClassVar[Any] = "account_api_app_api_app_updated"
 
     app_id: str | None = Field(sa_type=Text)
     "App ID. Identifier of the API app."

@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of App API Key as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from audit_events.tables import EventView
 
 
@@ -9,10 +11,10 @@ class AppApiKeyCreated(EventView, table=True):
     """App API Key created. Someone issued an API key for an app. Recorded when the key becomes
     valid."""
 
-    __tablename__ = "account_app_api_key_app_api_key_created"
+    __tablename__: ClassVar[Any] = "account_app_api_key_app_api_key_created"
 
 
 class AppApiKeyDeleted(EventView, table=True):
     """App API key deleted. An app lost one of its API keys. Recorded when the key stops working."""
 
-    __tablename__ = "account_app_api_key_app_api_key_deleted"
+    __tablename__: ClassVar[Any] = "account_app_api_key_app_api_key_deleted"

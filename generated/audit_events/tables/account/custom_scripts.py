@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Manage Custom Scripts as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -12,7 +14,7 @@ class CustomScriptSavedAsDraft(EventView, table=True):
     """Custom script saved as draft. Someone kept a custom script without putting it into service.
     Recorded on saving."""
 
-    __tablename__ = "account_custom_scripts_custom_script_saved_as_draft"
+    __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_saved_as_draft"
 
     custom_script_name: str | None = Field(sa_type=Text)
     "Custom Script Name. Name of the custom script."
@@ -21,7 +23,7 @@ class CustomScriptSavedAsDraft(EventView, table=True):
 class CustomScriptDeployed(EventView, table=True):
     """Custom script deployed. A custom script went into service. Recorded when it can be run."""
 
-    __tablename__ = "account_custom_scripts_custom_script_deployed"
+    __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_deployed"
 
     custom_script_name: str | None = Field(sa_type=Text)
     "Custom Script Name. Name of the custom script."
@@ -31,7 +33,7 @@ class CustomScriptUndeployed(EventView, table=True):
     """Custom script undeployed. A custom script was taken out of service. Recorded when it can no
     longer be run."""
 
-    __tablename__ = "account_custom_scripts_custom_script_undeployed"
+    __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_undeployed"
 
     custom_script_name: str | None = Field(sa_type=Text)
     "Custom Script Name. Name of the custom script."
@@ -41,7 +43,7 @@ class CustomScriptReDeployed(EventView, table=True):
     """Custom script re-deployed. A custom script was put into service again. Recorded when the
     fresh deployment is running."""
 
-    __tablename__ = "account_custom_scripts_custom_script_re_deployed"
+    __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_re_deployed"
 
     custom_script_name: str | None = Field(sa_type=Text)
     "Custom Script Name. Name of the custom script."
@@ -50,7 +52,7 @@ class CustomScriptReDeployed(EventView, table=True):
 class CustomScriptDeleted(EventView, table=True):
     """Custom script deleted. Someone removed a custom script for good. Recorded once it is gone."""
 
-    __tablename__ = "account_custom_scripts_custom_script_deleted"
+    __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_deleted"
 
     custom_script_name: str | None = Field(sa_type=Text)
     "Custom Script Name. Name of the custom script."
@@ -60,7 +62,7 @@ class CustomScriptExported(EventView, table=True):
     """Custom script exported. Someone took a copy of a custom script out of the account. Recorded
     when the copy is made."""
 
-    __tablename__ = "account_custom_scripts_custom_script_exported"
+    __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_exported"
 
     custom_script_name: str | None = Field(sa_type=Text)
     "Custom Script Name. Name of the custom script."

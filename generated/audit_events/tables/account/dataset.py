@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Dataset as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -12,7 +14,7 @@ class DatasetUploaded(EventView, table=True):
     """Dataset uploaded. Someone brought a dataset into the account as a file. Recorded when the
     upload is complete."""
 
-    __tablename__ = "account_dataset_dataset_uploaded"
+    __tablename__: ClassVar[Any] = "account_dataset_dataset_uploaded"
 
     file_type: str | None = Field(sa_type=Text)
     "File type. Extension of the uploaded file, without the dot."

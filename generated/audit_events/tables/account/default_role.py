@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Default Role Configuration as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -12,7 +14,7 @@ class DefaultRoleConfigured(EventView, table=True):
     """Default Role Configured. An admin picked another role for people who join the workspace.
     Recorded when the choice takes effect."""
 
-    __tablename__ = "account_default_role_default_role_configured"
+    __tablename__: ClassVar[Any] = "account_default_role_default_role_configured"
 
     previous_role: str | None = Field(sa_type=Text)
     "Previous role. Name of the role that new users received until now."

@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Guardrails as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlalchemy import Float
 from sqlmodel import Field
@@ -12,7 +14,7 @@ from audit_events.tables import EventView
 class GuardrailsDeployed(EventView, table=True):
     """Guardrails deployed. A guardrail went into service. Recorded when it starts checking."""
 
-    __tablename__ = "account_guardrails_guardrails_deployed"
+    __tablename__: ClassVar[Any] = "account_guardrails_guardrails_deployed"
 
     guardrail_name: str | None = Field(sa_type=Text)
     "Guardrail Name. Name of the guardrail."
@@ -28,7 +30,7 @@ class GuardrailsUndeployed(EventView, table=True):
     """Guardrails undeployed. A guardrail was taken out of service. Recorded when it stops checking,
     with the time it was in use."""
 
-    __tablename__ = "account_guardrails_guardrails_undeployed"
+    __tablename__: ClassVar[Any] = "account_guardrails_guardrails_undeployed"
 
     guardrail_name: str | None = Field(sa_type=Text)
     "Guardrail Name. Name of the guardrail."

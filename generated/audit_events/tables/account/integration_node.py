@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Tool Flow Management: Integration Node as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -12,7 +14,7 @@ class ConnectionAdded(EventView, table=True):
     """Connection added. An integration node was given a new connection. Recorded when the
     connection is saved."""
 
-    __tablename__ = "account_integration_node_connection_added"
+    __tablename__: ClassVar[Any] = "account_integration_node_connection_added"
 
     agent_id: str | None = Field(sa_type=Text)
     "Agent ID. Identifier of the agent that the node belongs to."
@@ -31,7 +33,7 @@ class ConnectionModified(EventView, table=True):
     """Connection modified. An integration node now uses another connection than before. Recorded
     when the new choice is saved."""
 
-    __tablename__ = "account_integration_node_connection_modified"
+    __tablename__: ClassVar[Any] = "account_integration_node_connection_modified"
 
     agent_id: str | None = Field(sa_type=Text)
     "Agent ID. Identifier of the agent that the node belongs to."
@@ -50,7 +52,7 @@ class ActionAdded(EventView, table=True):
     """Action added. Someone chose what an integration node does over its connection and set it up.
     Recorded when that first action is saved."""
 
-    __tablename__ = "account_integration_node_action_added"
+    __tablename__: ClassVar[Any] = "account_integration_node_action_added"
 
     agent_id: str | None = Field(sa_type=Text)
     "Agent ID. Identifier of the agent that the node belongs to."
@@ -69,7 +71,7 @@ class ActionChanged(EventView, table=True):
     """Action changed. Someone gave an integration node a different action. Recorded when the swap
     is saved."""
 
-    __tablename__ = "account_integration_node_action_changed"
+    __tablename__: ClassVar[Any] = "account_integration_node_action_changed"
 
     agent_id: str | None = Field(sa_type=Text)
     "Agent ID. Identifier of the agent that the node belongs to."
@@ -88,7 +90,7 @@ class ActionEdited(EventView, table=True):
     """Action edited. An integration node kept its action but runs it with other parameters.
     Recorded when the parameters are saved."""
 
-    __tablename__ = "account_integration_node_action_edited"
+    __tablename__: ClassVar[Any] = "account_integration_node_action_edited"
 
     agent_id: str | None = Field(sa_type=Text)
     "Agent ID. Identifier of the agent that the node belongs to."

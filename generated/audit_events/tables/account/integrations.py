@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Integrations as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -12,7 +14,7 @@ class IntegrationAdded(EventView, table=True):
     """Integration added. The account was connected to an outside system. Recorded when the
     integration is saved."""
 
-    __tablename__ = "account_integrations_integration_added"
+    __tablename__: ClassVar[Any] = "account_integrations_integration_added"
 
     integration_name: str | None = Field(sa_type=Text)
     "Integration Name. What the integration is called."
@@ -28,7 +30,7 @@ class IntegrationDeleted(EventView, table=True):
     """Integration deleted. Someone took an integration out of the account for good. Recorded once
     it is gone."""
 
-    __tablename__ = "account_integrations_integration_deleted"
+    __tablename__: ClassVar[Any] = "account_integrations_integration_deleted"
 
     integration_name: str | None = Field(sa_type=Text)
     "Integration Name. What the integration is called."
@@ -44,7 +46,7 @@ class IntegrationDisabled(EventView, table=True):
     """Integration disabled. An integration was switched off but kept in the account. Recorded when
     it stops being available."""
 
-    __tablename__ = "account_integrations_integration_disabled"
+    __tablename__: ClassVar[Any] = "account_integrations_integration_disabled"
 
     integration_name: str | None = Field(sa_type=Text)
     "Integration Name. What the integration is called."
@@ -60,7 +62,7 @@ class IntegrationEdited(EventView, table=True):
     """Integration edited. Someone reconfigured an existing integration. Recorded when the new
     settings are saved."""
 
-    __tablename__ = "account_integrations_integration_edited"
+    __tablename__: ClassVar[Any] = "account_integrations_integration_edited"
 
     integration_name: str | None = Field(sa_type=Text)
     "Integration Name. What the integration is called."

@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Login/Logout as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -11,7 +13,7 @@ from audit_events.tables import EventView
 class Login(EventView, table=True):
     """Login. Someone signed in to the account. Recorded once the sign-in has succeeded."""
 
-    __tablename__ = "account_login_logout_login"
+    __tablename__: ClassVar[Any] = "account_login_logout_login"
 
     email_id: str | None = Field(sa_type=Text)
     "Email ID. Email address that the person is signed in under."
@@ -23,7 +25,7 @@ class Login(EventView, table=True):
 class Logout(EventView, table=True):
     """Logout. Someone signed out of the account. Recorded as the session ends."""
 
-    __tablename__ = "account_login_logout_logout"
+    __tablename__: ClassVar[Any] = "account_login_logout_logout"
 
     email_id: str | None = Field(sa_type=Text)
     "Email ID. Email address that the person is signed in under."

@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Models as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Json, Text
 from sqlalchemy import BigInteger, Float
 from sqlmodel import Field
@@ -12,7 +14,7 @@ from audit_events.tables import EventView
 class ModelAdded(EventView, table=True):
     """Model added. A model became available in the account. Recorded when it has been set up there."""
 
-    __tablename__ = "account_models_model_added"
+    __tablename__: ClassVar[Any] = "account_models_model_added"
 
     model_id: str | None = Field(sa_type=Text)
     "Model ID. Identifier of the model."
@@ -34,7 +36,7 @@ class ModelDeleted(EventView, table=True):
     """Model deleted. Someone took a model out of the account. Recorded once it can no longer be
     chosen."""
 
-    __tablename__ = "account_models_model_deleted"
+    __tablename__: ClassVar[Any] = "account_models_model_deleted"
 
     model_id: str | None = Field(sa_type=Text)
     "Model ID. Identifier of the model."
@@ -56,7 +58,7 @@ class ApiKeyCreated(EventView, table=True):
     """API Key created. Someone issued a key for calling a model. Recorded when the key becomes
     valid."""
 
-    __tablename__ = "account_models_api_key_created"
+    __tablename__: ClassVar[Any] = "account_models_api_key_created"
 
     model_id: str | None = Field(sa_type=Text)
     "Model ID. Identifier of the model."
@@ -72,7 +74,7 @@ class ApiKeyDeleted(EventView, table=True):
     """API Key deleted. A key for calling a model was withdrawn. Recorded when the key stops
     working."""
 
-    __tablename__ = "account_models_api_key_deleted"
+    __tablename__: ClassVar[Any] = "account_models_api_key_deleted"
 
     model_id: str | None = Field(sa_type=Text)
     "Model ID. Identifier of the model."
@@ -88,7 +90,7 @@ class ModelFineTuning(EventView, table=True):
     """Model fine-tuning. Someone set a model to be trained further on a dataset of their own.
     Recorded when the run starts, with the settings it was given."""
 
-    __tablename__ = "account_models_model_fine_tuning"
+    __tablename__: ClassVar[Any] = "account_models_model_fine_tuning"
 
     model_id: str | None = Field(sa_type=Text)
     "Model ID. Identifier of the model."
@@ -128,7 +130,7 @@ class ModelDeployed(EventView, table=True):
     """Model deployed. An open-source model went into service. Recorded when it starts to take
     requests, with the settings it runs on."""
 
-    __tablename__ = "account_models_model_deployed"
+    __tablename__: ClassVar[Any] = "account_models_model_deployed"
 
     model_id: str | None = Field(sa_type=Text)
     "Model ID. Identifier of the model."
@@ -177,7 +179,7 @@ class ModelUndeployed(EventView, table=True):
     """Model undeployed. An open-source model was taken out of service. Recorded when it stops
     taking requests, with the time it was in use and the settings it ran on."""
 
-    __tablename__ = "account_models_model_undeployed"
+    __tablename__: ClassVar[Any] = "account_models_model_undeployed"
 
     model_id: str | None = Field(sa_type=Text)
     "Model ID. Identifier of the model."

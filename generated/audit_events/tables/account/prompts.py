@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Prompts as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlalchemy import BigInteger
 from sqlmodel import Field
@@ -12,7 +14,7 @@ from audit_events.tables import EventView
 class PromptCreated(EventView, table=True):
     """Prompt created. Someone started a new prompt. Recorded when it is first saved."""
 
-    __tablename__ = "account_prompts_prompt_created"
+    __tablename__: ClassVar[Any] = "account_prompts_prompt_created"
 
     prompt_id: str | None = Field(sa_type=Text)
     "Prompt ID. Identifier of the prompt."
@@ -24,7 +26,7 @@ class PromptCreated(EventView, table=True):
 class PromptDeleted(EventView, table=True):
     """Prompt deleted. Someone threw a prompt away. Recorded once it can no longer be opened."""
 
-    __tablename__ = "account_prompts_prompt_deleted"
+    __tablename__: ClassVar[Any] = "account_prompts_prompt_deleted"
 
     prompt_id: str | None = Field(sa_type=Text)
     "Prompt ID. Identifier of the prompt."
@@ -33,7 +35,7 @@ class PromptDeleted(EventView, table=True):
 class VersionsCommitted(EventView, table=True):
     """Versions committed. The state of a prompt was fixed as a version. Recorded on committing."""
 
-    __tablename__ = "account_prompts_versions_committed"
+    __tablename__: ClassVar[Any] = "account_prompts_versions_committed"
 
     prompt_id: str | None = Field(sa_type=Text)
     "Prompt ID. Identifier of the prompt."
@@ -49,7 +51,7 @@ class VersionRestored(EventView, table=True):
     """Version restored. Someone brought back an earlier version of a prompt. Recorded when that
     version becomes the working one."""
 
-    __tablename__ = "account_prompts_version_restored"
+    __tablename__: ClassVar[Any] = "account_prompts_version_restored"
 
     prompt_id: str | None = Field(sa_type=Text)
     "Prompt ID. Identifier of the prompt."
@@ -65,7 +67,7 @@ class PromptShared(EventView, table=True):
     """Prompt shared. Someone gave other users access to a prompt. Recorded when the access is
     granted."""
 
-    __tablename__ = "account_prompts_prompt_shared"
+    __tablename__: ClassVar[Any] = "account_prompts_prompt_shared"
 
     prompt_id: str | None = Field(sa_type=Text)
     "Prompt ID. Identifier of the prompt."
@@ -78,7 +80,7 @@ class EndpointCopied(EventView, table=True):
     """Endpoint copied. Someone took the endpoint of a prompt for use elsewhere. Recorded at the
     moment of copying."""
 
-    __tablename__ = "account_prompts_endpoint_copied"
+    __tablename__: ClassVar[Any] = "account_prompts_endpoint_copied"
 
     prompt_id: str | None = Field(sa_type=Text)
     "Prompt ID. Identifier of the prompt."
@@ -91,7 +93,7 @@ class EndpointConsumed(EventView, table=True):
     """Endpoint consumed. A caller from outside used the endpoint of a prompt. Recorded for each
     call."""
 
-    __tablename__ = "account_prompts_endpoint_consumed"
+    __tablename__: ClassVar[Any] = "account_prompts_endpoint_consumed"
 
     prompt_id: str | None = Field(sa_type=Text)
     "Prompt ID. Identifier of the prompt."
@@ -101,7 +103,7 @@ class ApiKeyCreated(EventView, table=True):
     """API Key created. Someone issued a key for the endpoint of a prompt. Recorded when the key
     becomes valid."""
 
-    __tablename__ = "account_prompts_api_key_created"
+    __tablename__: ClassVar[Any] = "account_prompts_api_key_created"
 
     prompt_id: str | None = Field(sa_type=Text)
     "Prompt ID. Identifier of the prompt."
@@ -113,7 +115,7 @@ class ApiKeyCreated(EventView, table=True):
 class GeneratedTestData(EventView, table=True):
     """Generated test data. A model wrote test data for a prompt. Recorded when the data is ready."""
 
-    __tablename__ = "account_prompts_generated_test_data"
+    __tablename__: ClassVar[Any] = "account_prompts_generated_test_data"
 
     prompt_id: str | None = Field(sa_type=Text)
     "Prompt ID. Identifier of the prompt."
@@ -131,7 +133,7 @@ class GeneratedTestData(EventView, table=True):
 class GeneratedPrompt(EventView, table=True):
     """Generated prompt. A user had a model write the prompt. Recorded when the text is ready."""
 
-    __tablename__ = "account_prompts_generated_prompt"
+    __tablename__: ClassVar[Any] = "account_prompts_generated_prompt"
 
     prompt_id: str | None = Field(sa_type=Text)
     "Prompt ID. Identifier of the prompt."

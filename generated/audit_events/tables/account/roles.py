@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Roles as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -11,7 +13,7 @@ from audit_events.tables import EventView
 class RoleEdited(EventView, table=True):
     """Role edited. Someone altered a custom role. Recorded when the new settings are saved."""
 
-    __tablename__ = "account_roles_role_edited"
+    __tablename__: ClassVar[Any] = "account_roles_role_edited"
 
     role_id: str | None = Field(sa_type=Text)
     "Role ID. Identifier of the role."
@@ -20,7 +22,7 @@ class RoleEdited(EventView, table=True):
 class RoleCreated(EventView, table=True):
     """Role created. The account gained a custom role. Recorded when the role is first saved."""
 
-    __tablename__ = "account_roles_role_created"
+    __tablename__: ClassVar[Any] = "account_roles_role_created"
 
     role_id: str | None = Field(sa_type=Text)
     "Role ID. Identifier of the role."
@@ -33,7 +35,7 @@ class RoleDeleted(EventView, table=True):
     """Role deleted. A custom role is gone from the account. Recorded once it can no longer be
     assigned."""
 
-    __tablename__ = "account_roles_role_deleted"
+    __tablename__: ClassVar[Any] = "account_roles_role_deleted"
 
     role_id: str | None = Field(sa_type=Text)
     "Role ID. Identifier of the role."
@@ -46,4 +48,4 @@ class RoleChanged(EventView, table=True):
     """Role changed. One member, or several in a single step, now hold a different role. Recorded
     when the new assignment takes effect."""
 
-    __tablename__ = "account_roles_role_changed"
+    __tablename__: ClassVar[Any] = "account_roles_role_changed"

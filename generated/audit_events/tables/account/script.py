@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Script as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -12,7 +14,7 @@ class WriteCode(EventView, table=True):
     """Write Code. Someone decided that a script node runs code written in the node itself. Recorded
     when that option is picked."""
 
-    __tablename__ = "account_script_write_code"
+    __tablename__: ClassVar[Any] = "account_script_write_code"
 
     agent_id: str | None = Field(sa_type=Text)
     "Agent ID. Identifier of the agent that the node belongs to."
@@ -31,7 +33,7 @@ class CustomFunction(EventView, table=True):
     """Custom Function. Someone decided that a script node runs a custom function. Recorded when
     that option is picked."""
 
-    __tablename__ = "account_script_custom_function"
+    __tablename__: ClassVar[Any] = "account_script_custom_function"
 
     agent_id: str | None = Field(sa_type=Text)
     "Agent ID. Identifier of the agent that the node belongs to."

@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Tools as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -11,7 +13,7 @@ from audit_events.tables import EventView
 class ToolCreated(EventView, table=True):
     """Tool created. The account gained a tool. Recorded when the tool is first saved."""
 
-    __tablename__ = "account_tools_tool_created"
+    __tablename__: ClassVar[Any] = "account_tools_tool_created"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -24,7 +26,7 @@ class ToolDeleted(EventView, table=True):
     """Tool deleted. Someone removed a tool from the account for good. Recorded once it is gone,
     with the model it used if it had one."""
 
-    __tablename__ = "account_tools_tool_deleted"
+    __tablename__: ClassVar[Any] = "account_tools_tool_deleted"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."

@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Users Management as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Json, Text
 from sqlmodel import Field
 
@@ -12,7 +14,7 @@ class UserInvited(EventView, table=True):
     """User invited. One or more people were asked to join the account in a given role. Recorded
     when the invitation goes out."""
 
-    __tablename__ = "account_users_management_user_invited"
+    __tablename__: ClassVar[Any] = "account_users_management_user_invited"
 
     added_user_ids: list[str] | None = Field(sa_type=Json)
     "Added User IDs. Identifiers of the users whom the invitation brings in."
@@ -28,7 +30,7 @@ class UserDeleted(EventView, table=True):
     """User deleted. One or more members were removed from the account. Recorded when they lose
     access."""
 
-    __tablename__ = "account_users_management_user_deleted"
+    __tablename__: ClassVar[Any] = "account_users_management_user_deleted"
 
     removed_user_ids: list[str] | None = Field(sa_type=Json)
     "Removed User IDs. Identifiers of the users who no longer belong to the account."

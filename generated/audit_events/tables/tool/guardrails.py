@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Guardrails as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -12,7 +14,7 @@ class InputScannerAdded(EventView, table=True):
     """Input scanner added. What goes into the tool is checked by one more scanner. Recorded when it
     is saved."""
 
-    __tablename__ = "tool_guardrails_input_scanner_added"
+    __tablename__: ClassVar[Any] = "tool_guardrails_input_scanner_added"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -22,7 +24,7 @@ class InputScannerEdited(EventView, table=True):
     """Input scanner edited. A scanner on the tool's input has new settings. Recorded when they are
     saved."""
 
-    __tablename__ = "tool_guardrails_input_scanner_edited"
+    __tablename__: ClassVar[Any] = "tool_guardrails_input_scanner_edited"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -32,7 +34,7 @@ class InputScannerRemoved(EventView, table=True):
     """Input scanner removed. What goes into the tool is checked by one scanner fewer. Recorded once
     it is gone."""
 
-    __tablename__ = "tool_guardrails_input_scanner_removed"
+    __tablename__: ClassVar[Any] = "tool_guardrails_input_scanner_removed"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -42,7 +44,7 @@ class OutputScannerAdded(EventView, table=True):
     """Output scanner added. What comes out of the tool is checked by one more scanner. Recorded
     when it is saved."""
 
-    __tablename__ = "tool_guardrails_output_scanner_added"
+    __tablename__: ClassVar[Any] = "tool_guardrails_output_scanner_added"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -52,7 +54,7 @@ class OutputScannerEdited(EventView, table=True):
     """Output scanner edited. A scanner on the tool's output has new settings. Recorded when they
     are saved."""
 
-    __tablename__ = "tool_guardrails_output_scanner_edited"
+    __tablename__: ClassVar[Any] = "tool_guardrails_output_scanner_edited"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -62,7 +64,7 @@ class OutputScannerRemoved(EventView, table=True):
     """Output scanner removed. What comes out of the tool is checked by one scanner fewer. Recorded
     once it is gone."""
 
-    __tablename__ = "tool_guardrails_output_scanner_removed"
+    __tablename__: ClassVar[Any] = "tool_guardrails_output_scanner_removed"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."

@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of Tool Management as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlalchemy import Boolean, Float
 from sqlmodel import Field
@@ -12,7 +14,7 @@ from audit_events.tables import EventView
 class ToolDeployed(EventView, table=True):
     """Tool deployed. A version of the tool went into service. Recorded when it can be called."""
 
-    __tablename__ = "tool_tool_management_tool_deployed"
+    __tablename__: ClassVar[Any] = "tool_tool_management_tool_deployed"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -31,7 +33,7 @@ class ToolUndeployed(EventView, table=True):
     """Tool undeployed. A version of the tool was taken out of service. Recorded when it can no
     longer be called."""
 
-    __tablename__ = "tool_tool_management_tool_undeployed"
+    __tablename__: ClassVar[Any] = "tool_tool_management_tool_undeployed"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -49,7 +51,7 @@ class ToolUndeployed(EventView, table=True):
 class VersionCreated(EventView, table=True):
     """Version created. The tool gained a version. Recorded when that version is saved."""
 
-    __tablename__ = "tool_tool_management_version_created"
+    __tablename__: ClassVar[Any] = "tool_tool_management_version_created"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -62,7 +64,7 @@ class VersionDeleted(EventView, table=True):
     """Version deleted. Someone discarded a version of the tool. Recorded once it can no longer be
     chosen."""
 
-    __tablename__ = "tool_tool_management_version_deleted"
+    __tablename__: ClassVar[Any] = "tool_tool_management_version_deleted"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -75,7 +77,7 @@ class ApiKeyCreated(EventView, table=True):
     """API Key created. Someone issued a key for calling the tool. Recorded when the key becomes
     valid."""
 
-    __tablename__ = "tool_tool_management_api_key_created"
+    __tablename__: ClassVar[Any] = "tool_tool_management_api_key_created"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -88,7 +90,7 @@ class ApiKeyDeleted(EventView, table=True):
     """API Key deleted. A key for calling the tool was withdrawn. Recorded when the key stops
     working."""
 
-    __tablename__ = "tool_tool_management_api_key_deleted"
+    __tablename__: ClassVar[Any] = "tool_tool_management_api_key_deleted"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -101,7 +103,7 @@ class ToolDescriptionUpdated(EventView, table=True):
     """Tool description updated. The tool is described in other words than before. Recorded when the
     new text is saved."""
 
-    __tablename__ = "tool_tool_management_tool_description_updated"
+    __tablename__: ClassVar[Any] = "tool_tool_management_tool_description_updated"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -113,7 +115,7 @@ class ToolDescriptionUpdated(EventView, table=True):
 class ToolNameUpdated(EventView, table=True):
     """Tool name updated. Someone renamed the tool. Recorded when the new name is saved."""
 
-    __tablename__ = "tool_tool_management_tool_name_updated"
+    __tablename__: ClassVar[Any] = "tool_tool_management_tool_name_updated"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -126,7 +128,7 @@ class ToolExported(EventView, table=True):
     """Tool exported. Someone took a copy of the tool out of the account. Recorded when the copy is
     made."""
 
-    __tablename__ = "tool_tool_management_tool_exported"
+    __tablename__: ClassVar[Any] = "tool_tool_management_tool_exported"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -139,7 +141,7 @@ class ApiSyncTimeoutUpdated(EventView, table=True):
     """API sync timeout updated. Callers who wait for the tool's answer have a new time limit.
     Recorded when it is saved."""
 
-    __tablename__ = "tool_tool_management_api_sync_timeout_updated"
+    __tablename__: ClassVar[Any] = "tool_tool_management_api_sync_timeout_updated"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -152,7 +154,7 @@ class ApiAsyncEnabled(EventView, table=True):
     """API async enabled. The tool may now be called without waiting for its answer. Recorded when
     asynchronous mode is switched on, with its settings."""
 
-    __tablename__ = "tool_tool_management_api_async_enabled"
+    __tablename__: ClassVar[Any] = "tool_tool_management_api_async_enabled"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -177,7 +179,7 @@ class ApiAsyncUpdated(EventView, table=True):
     """API async updated. Asynchronous mode stayed on with other settings than before. Recorded when
     the new settings are saved."""
 
-    __tablename__ = "tool_tool_management_api_async_updated"
+    __tablename__: ClassVar[Any] = "tool_tool_management_api_async_updated"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -202,7 +204,7 @@ class ApiAsyncDisabled(EventView, table=True):
     """API async disabled. The tool can no longer be called without waiting for its answer. Recorded
     at the switch-off."""
 
-    __tablename__ = "tool_tool_management_api_async_disabled"
+    __tablename__: ClassVar[Any] = "tool_tool_management_api_async_disabled"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -215,7 +217,7 @@ class EnvironmentVariableAdded(EventView, table=True):
     """Environment variable added. The tool was given a new environment variable. Recorded when the
     variable is saved."""
 
-    __tablename__ = "tool_tool_management_environment_variable_added"
+    __tablename__: ClassVar[Any] = "tool_tool_management_environment_variable_added"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -228,7 +230,7 @@ class EnvironmentVariableDeleted(EventView, table=True):
     """Environment variable deleted. The tool lost one of its environment variables. Recorded once
     the variable is gone."""
 
-    __tablename__ = "tool_tool_management_environment_variable_deleted"
+    __tablename__: ClassVar[Any] = "tool_tool_management_environment_variable_deleted"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -241,7 +243,7 @@ class EnvironmentVariableEdited(EventView, table=True):
     """Environment variable edited. One of the tool's environment variables was altered. Recorded
     when the change is saved."""
 
-    __tablename__ = "tool_tool_management_environment_variable_edited"
+    __tablename__: ClassVar[Any] = "tool_tool_management_environment_variable_edited"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."

@@ -2,6 +2,8 @@
 # `auditwright generate` makes it.
 """The events of User Management as typed, read-only SQLModel classes, each over its view."""
 
+from typing import Any, ClassVar
+
 from auditwright.types import Text
 from sqlmodel import Field
 
@@ -12,7 +14,7 @@ class RoleChanged(EventView, table=True):
     """Role changed. A user of the account now holds another role in the tool. Recorded when it
     takes effect."""
 
-    __tablename__ = "tool_user_management_role_changed"
+    __tablename__: ClassVar[Any] = "tool_user_management_role_changed"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -22,7 +24,7 @@ class InvitedUsers(EventView, table=True):
     """Invited users. Someone asked one or more people to work on the tool. Recorded when the
     invitation goes out."""
 
-    __tablename__ = "tool_user_management_invited_users"
+    __tablename__: ClassVar[Any] = "tool_user_management_invited_users"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."
@@ -32,7 +34,7 @@ class RemovedUsers(EventView, table=True):
     """Removed users. One or more people were taken off the tool. Recorded when they lose access to
     it."""
 
-    __tablename__ = "tool_user_management_removed_users"
+    __tablename__: ClassVar[Any] = "tool_user_management_removed_users"
 
     tool_id: str | None = Field(sa_type=Text)
     "Tool ID. Identifier of the tool."

@@ -1,0 +1,40 @@
+"""Fixtures that several test modules share, and what the run prints at its end."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.generator.commands import run
+
+from auditwright_generator import cli
+
+KITCHEN_SINK = Path(__file__).parent / "catalogs" / "kitchen_sink"
+
+_mutations: dict[str, tuple[int, int]] = {}
+
+
+@pytest.fixture(scope="session")
+def kitchen_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of what is generated from `tests/catalogs/kitchen_sink`; its package can be imported."""
+    out = tmp_path_factory.mktemp("kitchen_sink")
+    assert run(cli.generate, "--catalog", str(KITCHEN_SINK), "--out", str(out)) == 0
+    sys.path.insert(0, str(out))
+    yield out
+    sys.path.remove(str(out))
+    shutil.rmtree(out)
+
+
+@pytest.fixture(scope="session")
+def mutations() -> dict[str, tuple[int, int]]:
+    """By catalog: how many mutations were compared, and how many of them every artifact accepted."""
+    return _mutations
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for catalog, (compared, accepted) in _mutations.items():
+        terminalreporter.write_line(
+            f"parity of {catalog}: {compared} mutations, {accepted} accepted by all and "
+            f"{compared - accepted} refused by all"
+        )
