@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from tests import reference
 
 from auditwright_generator.check import read_catalog
@@ -201,11 +202,20 @@ def test_categories_share_metadata_as_the_reference_says_it(catalog: Catalog) ->
     assert shared == SHARED
 
 
-def test_nothing_that_a_category_shares_is_copied_into_its_events(catalog: Catalog) -> None:
-    for each in catalog.categories:
-        shared = {shared.field for shared in each.metadata}
-        for one in each.events:
-            assert not [f.name for f in one.fields if f.declared_in == "event" and f.name in shared]
+def test_nothing_that_a_category_or_a_level_shares_is_copied_into_its_events(catalog: Catalog) -> None:
+    checked = 0
+    for level in catalog.levels:
+        for each in level.categories:
+            written = yaml.safe_load((FOLDER.parent / each.source).read_text("utf-8"))["events"]
+            for one in each.events:
+                shared = {shared.field for shared in level.metadata} | {
+                    shared.field
+                    for shared in each.metadata
+                    if one.name not in shared.except_ and one.name in (shared.only or [one.name])
+                }
+                assert not shared & set(written[one.name].get("metadata", ()))
+                checked += len(shared)
+    assert checked > 200
 
 
 def test_user_id_ip_address_and_user_name_are_filled_from_the_entry(catalog: Catalog) -> None:

@@ -43,9 +43,10 @@ GENERATED_MODULES = _words("models tables json_schema docs emitters registry cat
 
 IMPORTED_CLASSES = _words("""
     Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent AuditEvents
-    AuditLog BaseModel BigInteger Boolean Catalog Column ConfigDict Coroutine Digest Emitters Entry EntryId
+    AuditLog BaseModel BigInteger Boolean Catalog ClassVar Column ConfigDict Coroutine Digest Emitters Entry
+    EntryId
     Event EventModel EventView Field Float Generic Index Json Literal Metadata Options Record S SQLModel
-    Session Text Timestamp TypeVar Unpack
+    Session Text Timestamp TimestampText TypeAliasType TypeVar Unpack
 """)
 """Classes that generated modules import or define by themselves."""
 

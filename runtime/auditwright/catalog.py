@@ -130,8 +130,10 @@ class Catalog:
     def model(self, event: Event) -> type[EventModel]:
         """The generated metadata model of an event; its category's module is imported when first needed."""
         module = importlib.import_module(f"{self.package}.models.{event.category}")
-        name = "".join(part[:1].upper() + part[1:] for part in event.name.split("_"))
-        return cast("type[EventModel]", getattr(module, name))
+        for model in vars(module).values():
+            if isinstance(model, type) and getattr(model, "_key", None) == event.key:
+                return cast("type[EventModel]", model)
+        raise CatalogError(f"{module.__name__} has no model of {event.key}; run `auditwright generate` again")
 
     def schema(self, event: Event) -> dict[str, Any]:
         """The generated JSON Schema of an event's whole entry in its JSON form."""

@@ -95,8 +95,9 @@ class _Clock:
 
 
 clock = _Clock()
-# A child must not wait for a lock that a thread of its parent held when it forked.
-os.register_at_fork(after_in_child=lambda: setattr(clock, "_lock", threading.Lock()))
+if hasattr(os, "register_at_fork"):
+    # A child must not wait for a lock that a thread of its parent held when it forked.
+    os.register_at_fork(after_in_child=lambda: setattr(clock, "_lock", threading.Lock()))
 
 
 def make_id(microseconds: int) -> bytes:

@@ -108,6 +108,7 @@ class SQLiteStorage:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._writer: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._readers: list[sqlite3.Connection] = []
 
     def _after_fork(self) -> None:
@@ -127,6 +128,10 @@ class SQLiteStorage:
     def _write_connection(self) -> sqlite3.Connection:
         if self._writer is None:
             self._writer = self._connect(*WRITER_PRAGMAS)
+            self._file = _identity(self.path)
+        elif _identity(self.path) != self._file:
+            # SQLite would go on writing into the file that nobody can find any more.
+            raise StorageError(f"{self.path}: the file was removed or replaced while the log was open")
         return self._writer
 
     @contextmanager
@@ -390,7 +395,7 @@ class SQLiteStorage:
             "strftime('%Y-%m-%d %H:%M:%S', occurred_at / 1000000, 'unixepoch') "
             "|| printf('.%03d,', occurred_at / 1000 % 1000)"
         )
-        name = "coalesce(actor_name, actor_id, CASE actor_type WHEN 'system' THEN 'System' ELSE '' END)"
+        name = "coalesce(nullif(actor_name, ''), actor_id, 'System')"
         cells = [_cell("description"), _cell(name), "coalesce(ip_address, '')"]
         if full:
             columns_ = [f"iif({each} IS NULL, '', {_cell(each)})" for each in self._catalog.columns]
@@ -455,6 +460,15 @@ class SQLiteStorage:
 
 
 _ABANDONED: list[sqlite3.Connection | None] = []
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path names: device and inode; None where it names none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def view_name(event: Event) -> str:

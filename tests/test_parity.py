@@ -1,0 +1,367 @@
+"""Parity: the artifacts of one catalog give the same verdict on every value.
+
+For every event its example, and every mutation with a single fault (or none), goes to the published JSON
+Schema (by jsonschema and by jsonschema-rs), the pydantic model, the emitter and `record_json`. The end of the
+test run says how many mutations were compared.
+"""
+
+import copy
+import importlib
+import json
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import audit_events
+import jsonschema_rs
+import pydantic
+import pytest
+from jsonschema import Draft202012Validator
+
+from auditwright import Actor, AuditLog, Catalog, SecretKey, ValidationError
+from auditwright.catalog import Event, Field
+from auditwright.entry import Row
+from auditwright.events import EventModel
+from auditwright.storage.base import Storage
+
+Values = dict[str, Any]
+KEY = SecretKey("test", bytes(range(32)))
+
+# --- the mutations ---------------------------------------------------------------------------------
+
+ANY_TYPE: tuple[Any, ...] = (
+    "text",
+    "",
+    7,
+    7.5,
+    1e300,
+    True,
+    False,
+    [],
+    ["text"],
+    [1],
+    [None],
+    {},
+    {"a": 1},
+    None,
+)
+"""A value of each JSON type, to stand where another one is wanted."""
+
+WHOLE: tuple[Any, ...] = (
+    1.0, -1.0, 1.5, True, False, "1", 2**53 - 1, 2**53, -(2**53) + 1, -(2**53), float(2**53), 1e300, 0, -0.0,
+)  # fmt: skip
+TEXTS: tuple[str, ...] = ("", "a", "a\n", "\n", " ", "ä", "😀", "a" * 300, "e\u0301", "\u2028", "\ufeff")
+OF_KIND: dict[str, tuple[Any, ...]] = {
+    "string": TEXTS,
+    "enum": (*TEXTS, "ONLINE", "open-source", "commercial ", "commercial\n"),
+    "integer": WHOLE,
+    "number": (*WHOLE, 2**60, 0.1, -0.1),
+    "boolean": (0, 1, 0.0, 1.0, "true", "yes"),
+    "timestamp": (
+        "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.1Z", "2026-01-02T03:04:05.123456Z",
+        "2026-01-02T03:04:05.1234567Z", "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05", "2026-01-02 03:04:05Z",
+        "2026-01-02T03:04:05z", "2026-01-02t03:04:05Z", "2026-01-02T03:04:05+00:00", "2026-01-02T24:00:00Z",
+        "2026-01-02T03:04:60Z", "2026-02-29T00:00:00Z", "2024-02-29T00:00:00Z", "1900-02-29T00:00:00Z",
+        "2000-02-29T00:00:00Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
+        "2026-04-31T00:00:00Z", "2026-13-01T00:00:00Z", "2026-1-2T03:04:05Z", "2026-01-02", "٢٠٢٦-01-02T03:04:05Z",
+        " 2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z ", "2026-01-02T03:04:05Z\n", "\n2026-01-02T03:04:05Z", "",
+    ),
+    "ip": (
+        "203.0.113.7", "0.0.0.0", "255.255.255.255", "256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.4 ",
+        "1.2.3.4\n", "1.2.3.4/32", "1.2.3.4:80", "::", "::1", "2001:db8::1", "2001:DB8::1", "1:2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1::2::3", ":::", "12345::", "::1.2.3.4",
+        "::ffff:1.2.3.256", "fe80::1%eth0", "[::1]", "::1\n", "localhost", "٣.0.0.1", "",
+    ),
+    "url": (
+        "https://example.com", "http://example.com/a?b=c#d", "https://example.com:8443/", "https://[::1]:80/x",
+        "https://user:password@example.com/", "https://user@example.com", "https://example.com/a@b",
+        "https://example.com?q=a@b", "https://example.com\\@evil.example/", "ftp://example.com", "//example.com",
+        "HTTPS://example.com", "https://", "https:///a", "https://example.com/a b", "https://example.com/\t",
+        "https://example.com/ä", "https://bücher.example/", "https://example.com\n", "https://example.com/a\n",
+        "javascript:alert(1)", " https://example.com", "",
+    ),
+    "email": (
+        "ada@example.com", "ada", "ada@", "@example.com", "ada@example", "ada@@example.com", "a@b@c.example",
+        "ada@example.", "ada@.example", "ada@exa..mple", "ada @example.com", "ada@exam ple.com", "ada@example.com\n",
+        "ädä@exämple.com", "ada+log@example.com", "ada@example.com ", "ada\t@example.com", "",
+    ),
+}  # fmt: skip
+"""Values around the edges of each kind, right and wrong ones."""
+
+
+def mutated(event: Event) -> Iterator[Values]:
+    """The example, and everything one step away from it."""
+    for example in [event.example, *whole_examples(event)]:
+        yield example
+        yield {**example, "no_such_field": "x"}
+        for filled in (each for each in event.fields if each.entry):
+            yield {**example, filled.name: "203.0.113.7"}
+        for field in event.metadata:
+            if field.name in example:
+                yield {name: value for name, value in example.items() if name != field.name}
+            for value in replacements(field, example.get(field.name)):
+                yield {**example, field.name: value}
+
+
+def whole_examples(event: Event) -> Iterator[Values]:
+    """For each value that conditions ask for, the example with every field that may then be there."""
+    asked = {other: choices(event, other) for field in event.metadata for other in field.when}
+    for other, values in asked.items():
+        for value in values:
+            yield with_everything(event, {**event.example, other: value})
+    yield with_everything(event, event.example)
+
+
+def choices(event: Event, name: str) -> list[Any]:
+    field = next(field for field in event.metadata if field.name == name)
+    return [True, False] if field.kind == "boolean" else list(field.values)
+
+
+def with_everything(event: Event, values: Values) -> Values:
+    """Each field that has no condition, or one that holds; those whose condition does not hold are left out."""
+    made: Values = {}
+    for field in event.metadata:
+        if not field.when:
+            made[field.name] = values.get(field.name, right_value(field))
+    for field in event.metadata:
+        if field.when and all(made.get(other) in allowed for other, allowed in field.when.items()):
+            made[field.name] = values.get(field.name, right_value(field))
+    return made
+
+
+RIGHT: dict[str, Any] = {
+    "boolean": True, "timestamp": "2026-01-02T03:04:05Z", "ip": "203.0.113.7",
+    "url": "https://example.com", "email": "ada@example.com",
+}  # fmt: skip
+MATCHING = ("AB-0001", "v1", "catalog.yaml", "left", "$12", "alpha", "text")
+"""Texts, one of which each pattern of the catalogs under test takes."""
+
+
+def right_value(field: Field) -> Any:
+    """A value that the field takes."""
+    item = right_item(field)
+    return [item] * max(field.min_items or 0, 1) if field.many else item
+
+
+def right_item(field: Field) -> Any:
+    if field.kind == "enum":
+        return next(iter(field.values))
+    if field.kind in ("integer", "number"):
+        low = 0 if field.min is None else math.ceil(field.min)
+        return low if field.max is None else min(low, math.floor(field.max))
+    if field.kind == "string":
+        if field.pattern:
+            return next(text for text in MATCHING if jsonschema_rs.is_valid({"pattern": field.pattern}, text))
+        return "x" * max(field.min_length or 0, 1)
+    return RIGHT[field.kind]
+
+
+def replacements(field: Field, present: Any) -> Iterator[Any]:
+    """What is put in place of a field's value: wrong types, its bounds and their neighbours, its kind's edges."""
+    yield from ANY_TYPE
+    if not field.many:
+        yield from (*OF_KIND[field.kind], *at_bounds(field))
+        return
+    items = present if isinstance(present, list) and present else [right_item(field)]
+    for item in (*ANY_TYPE, *OF_KIND[field.kind], *at_bounds(field)):
+        yield [item]
+        yield [*items, item]
+    for most in (field.min_items, field.max_items):
+        if most is not None:
+            yield from ((items * (most + 2))[: most + step] for step in (-1, 0, 1) if most + step >= 0)
+    yield [items[0], items[0]]
+    yield [items]
+
+
+def at_bounds(field: Field) -> Iterator[Any]:
+    """Each bound, just below it and just above it."""
+    for bound in (field.min, field.max):
+        if bound is not None:
+            yield from (bound, bound - 1, bound + 1, float(bound))
+            yield from (math.nextafter(bound, -math.inf), math.nextafter(bound, math.inf))
+    filler = "é"
+    if field.pattern:
+        filler = "0"
+    for length in (field.min_length, field.max_length):
+        if length is not None:
+            for size in (length - 1, length, length + 1):
+                if size >= 0:
+                    yield filler * size
+                    yield "😀" * size
+    if field.kind == "enum":
+        yield from field.values
+        yield from (f"{value}\n" for value in field.values)
+        yield from field.values.values()
+    if field.pattern:
+        for text in MATCHING:
+            yield from (text, f"{text}\n", f"\n{text}", f"{text}x", f"x{text}", text.swapcase())
+
+
+# --- the verdicts ----------------------------------------------------------------------------------
+
+
+class Nowhere:
+    """A storage that keeps nothing, so that only the verdict costs time."""
+
+    def insert(self, rows: list[Row]) -> int:
+        return len(rows)
+
+    def close(self) -> None:
+        pass
+
+
+class Judges:
+    """Everything that says yes or no to an event's metadata, for one catalog."""
+
+    def __init__(self, package: str) -> None:
+        module = importlib.import_module(package)
+        self.catalog: Catalog = module.CATALOG
+        self.log = AuditLog(cast(Storage, Nowhere()), self.catalog, "acme", KEY)
+        self.emitters = module.AuditEvents(self.log)
+
+    def of(self, event: Event) -> dict[str, Callable[[Values], bool]]:
+        schema = json.loads(json.dumps(self.catalog.schema(event)))
+        slow = Draft202012Validator(schema)
+        quick = jsonschema_rs.validator_for(schema)
+        model = self.catalog.model(event)
+        emitter: Any = self.emitters
+        for part in event.key.split("."):
+            emitter = getattr(emitter, part)
+        return {
+            "jsonschema": lambda values: slow.is_valid(self._form(event, values)),
+            "jsonschema-rs": lambda values: quick.is_valid(self._form(event, values)),
+            "record_json": lambda values: self._recorded(event, values),
+            "model": lambda values: _validated(model, values),
+            "emitter": lambda values: _emitted(emitter, event, values),
+        }
+
+    def _form(self, event: Event, values: Values) -> dict[str, Any]:
+        return {"event": event.key, "metadata": values}
+
+    def _recorded(self, event: Event, values: Values) -> bool:
+        try:
+            self.log.record_json(json.dumps(self._form(event, values)))
+        except ValidationError:
+            return False
+        return True
+
+
+def _validated(model: type[EventModel], values: Values) -> bool:
+    try:
+        model.model_validate(values)
+    except pydantic.ValidationError:
+        return False
+    return True
+
+
+def _emitted(emitter: Callable[..., Any], event: Event, values: Values) -> bool:
+    required = {field.name for field in event.metadata if field.required and not field.when}
+    if not required <= values.keys():
+        with pytest.raises(TypeError, match="missing .* required keyword-only argument"):
+            emitter(**values)
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            emitter(**values)
+    except ValidationError:
+        return False
+    return True
+
+
+IN_JSON = ("jsonschema", "jsonschema-rs", "record_json")
+IN_PYTHON = ("model", "emitter")
+
+
+def disagreements(judges: Judges, event: Event, counts: list[int]) -> list[str]:
+    """Every mutation of an event that not all judges see alike."""
+    found = []
+    verdict_of = judges.of(event)
+    seen: set[str] = set()
+    for values in mutated(event):
+        text = json.dumps(values, sort_keys=True)
+        if text in seen:
+            continue
+        seen.add(text)
+        before = copy.deepcopy(values)
+        verdicts = {name: judge(values) for name, judge in verdict_of.items()}
+        assert json.dumps(values) == json.dumps(before), "a judge changed what it was given"
+        nulls = [name for name, value in values.items() if value is None]
+        if nulls:
+            # null is refused in JSON; None in Python is what leaving the field out is.
+            without = {name: value for name, value in values.items() if value is not None}
+            in_json, in_python = False, verdict_of["jsonschema"](without)
+        else:
+            in_json = in_python = verdicts["jsonschema"]
+        wanted = {name: in_json for name in IN_JSON} | {name: in_python for name in IN_PYTHON}
+        if verdicts != wanted:
+            found.append(f"{event.key} {text}: {verdicts}")
+        counts[0] += 1
+        counts[1] += wanted["emitter"]
+    return found
+
+
+def compare_all(package: str, mutations: dict[str, tuple[int, int]]) -> None:
+    judges = Judges(package)
+    counts = [0, 0]
+    found = []
+    with judges.log.acting(Actor.user("u-17", "Ada Lovelace"), ip_address="203.0.113.7"):
+        for event in judges.catalog.events.values():
+            found += disagreements(judges, event, counts)
+    mutations[package] = (counts[0], counts[1])
+    assert not found, f"{len(found)} disagreements:\n" + "\n".join(found[:25])
+
+
+def test_artifacts_of_the_catalog_agree(mutations: dict[str, tuple[int, int]]) -> None:
+    compare_all("audit_events", mutations)
+    assert len(audit_events.CATALOG.events) == 78
+    assert mutations["audit_events"][0] > 10_000
+
+
+def test_artifacts_of_a_catalog_with_everything_agree(
+    kitchen_sink: Path, mutations: dict[str, tuple[int, int]]
+) -> None:
+    compare_all("kitchen_sink_events", mutations)
+    compared, accepted = mutations["kitchen_sink_events"]
+    assert compared > 5_000
+    assert accepted > 500
+
+
+@pytest.mark.parametrize("package", ["audit_events", "kitchen_sink_events"])
+def test_mutations_reach_both_sides_of_every_field(kitchen_sink: Path, package: str) -> None:
+    """Guards the test above: each field of each event has values that are taken and values that are not."""
+    catalog = importlib.import_module(package).CATALOG
+    for event in catalog.events.values():
+        is_valid = jsonschema_rs.validator_for(catalog.schema(event)["properties"]["metadata"]).is_valid
+        assert is_valid(event.example)
+        taken = {name for values in mutated(event) if is_valid(values) for name in values}
+        refused = {
+            name
+            for values in mutated(event)
+            if not is_valid(values)
+            for name, value in values.items()
+            if event.example.get(name) != value
+        }
+        fields = {field.name for field in event.metadata}
+        assert taken == fields, event.key
+        assert fields < refused, event.key
+
+
+@pytest.mark.parametrize("package", ["audit_events", "kitchen_sink_events"])
+def test_conditional_fields_are_tried_with_each_value_of_their_condition(
+    kitchen_sink: Path, package: str
+) -> None:
+    catalog = importlib.import_module(package).CATALOG
+    tried = 0
+    for event in catalog.events.values():
+        texts = [values for values in mutated(event)]
+        for field in event.metadata:
+            for other in field.when:
+                for value in choices(event, other):
+                    same = [values for values in texts if values.get(other) == value and other in values]
+                    assert any(field.name in values for values in same)
+                    assert any(field.name not in values for values in same)
+                    tried += 1
+    assert tried > 5
