@@ -78,13 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run the chosen command; every error it may end with becomes one message on stderr."""
     from auditwright.commands.text import printable
-    from auditwright.errors import AuditwrightError, FilterError, ValidationError
+    from auditwright.errors import AuditwrightError, IdConflict, ValidationError
 
     try:
         code: int = options.run(options)
         sys.stdout.flush()
-    except (ValidationError, FilterError) as error:
-        return _fail(error, 1 if isinstance(error, ValidationError) else 2)
+    except (ValidationError, IdConflict) as error:
+        return _fail(error, 1)
     except AuditwrightError as error:
         return _fail(error, 2)
     except ModuleNotFoundError as error:
@@ -104,7 +104,8 @@ def run(options: argparse.Namespace) -> int:
         print("\nauditwright: interrupted", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"auditwright: {printable(str(error))}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"auditwright: {printable(f'{where}{error.strerror or error}')}", file=sys.stderr)
         return 2
     return code
 

@@ -47,9 +47,8 @@ def ip_address(value: object) -> str | None:
             if packed.startswith(bytes(10) + b"\xff\xff"):
                 return socket.inet_ntop(socket.AF_INET, packed[12:])
             return socket.inet_ntop(socket.AF_INET6, packed)
-    raise ValidationError(
-        "ip_address", (Problem("ip_address", "an IPv4 or IPv6 address", type(value).__name__),)
-    )
+    came = "other text" if isinstance(value, str) else type(value).__name__
+    raise ValidationError("ip_address", (Problem("ip_address", "an IPv4 or IPv6 address", came),))
 
 
 @dataclass(frozen=True, slots=True)

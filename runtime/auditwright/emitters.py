@@ -63,16 +63,18 @@ class Emitters(Generic[S, R_co]):
         self._record = record
 
 
-def timestamp(path: str, value: datetime | str | None) -> str | None:
-    """The JSON form of a time: UTC with Z and microseconds; text is left as it is.
+def timestamp(path: str, value: object) -> object:
+    """The JSON form of a time, or of a list of times: UTC with Z and microseconds; all else is left as it is.
 
     Raises `ValidationError` for a datetime without a time zone.
     """
+    if isinstance(value, list):
+        return [timestamp(f"{path}[{index}]", each) for index, each in enumerate(value)]
     if not isinstance(value, datetime):
         return value
     if value.tzinfo is None:
+        event, _, field = path.partition(":")
         raise ValidationError(
-            path.partition(":")[0],
-            (Problem(f"metadata.{path.partition(':')[2]}", "a datetime with a time zone", "one without"),),
+            event, (Problem(f"metadata.{field}", "a datetime with a time zone", "one without"),)
         )
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -59,7 +59,8 @@ class ValidationError(AuditwrightError, ValueError):
 
     def __str__(self) -> str:
         if len(self.problems) == 1:
-            return f"{self.event}: {self.problems[0]}"
+            problem = self.problems[0]
+            return str(problem) if problem.path == self.event else f"{self.event}: {problem}"
         lines = "".join(f"\n  {problem}" for problem in self.problems)
         return f"{self.event}: {len(self.problems)} problems{lines}"
 

@@ -84,6 +84,8 @@ def write_export(
     if not isinstance(target, (str, Path)):
         return _write(chunks, target, progress)
     path = Path(target)
+    if path.is_dir():
+        raise ExportError(f"{path}: the export was not written: it is a folder; name a file")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         # Entries are for those who may read the log: nobody else may read the file.

@@ -187,8 +187,8 @@ def _named(condition: Condition, catalog: Catalog, keys: Mapping[str, str | None
         if members is None:
             known = [category.key for category in catalog.categories]
             raise FilterError(
-                f'"{short(condition.value, 80)}" is no category{did_you_mean(condition.value, known)}; '
-                f"there are {', '.join(known)}"
+                f'"{short(condition.value, 80)}" is no category{did_you_mean(condition.value, known)} '
+                f"(there are {', '.join(known)})"
             )
         return frozenset(key for event in members.events for key in (event.key, *event.aliases))
     if condition.value not in keys:

@@ -69,7 +69,7 @@ class Schemas:
                 )
             nearest = did_you_mean(key, self._catalog.current)
             raise _refused(
-                short(clean(key), 200), "event", f"an event of the catalog{nearest}", "an unknown one"
+                short(clean(key), 200), "event", "an event of the catalog", f"an unknown one{nearest}"
             )
         validator = self._validators.get(event.key)
         if validator is None:
@@ -114,7 +114,7 @@ def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Prob
                 yield Problem(name, "nothing: the log itself writes it", "a value")
             elif name not in WRITABLE:
                 yield Problem(
-                    name, f"one of {', '.join(WRITABLE)}{did_you_mean(name, WRITABLE)}", "an unknown name"
+                    name, f"one of {', '.join(WRITABLE)}", f"an unknown name{did_you_mean(name, WRITABLE)}"
                 )
     elif error.validator == "required" and not path:
         yield from (

@@ -10,6 +10,7 @@ from auditwright.catalog import find_catalog
 from auditwright.context import Actor
 from auditwright.errors import ValidationError
 from auditwright.filters import MATCHES, Filter
+from auditwright.limits import MAX_ID
 from auditwright.log import AccountLog, AuditLog
 
 DATABASE, ACCOUNT = "AUDITWRIGHT_DATABASE", "AUDITWRIGHT_ACCOUNT"
@@ -25,6 +26,7 @@ def add_log(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--account",
+        type=account,
         metavar="ID",
         default=os.environ.get(ACCOUNT) or "default",
         help=f"the account (default: ${ACCOUNT}, or default)",
@@ -84,6 +86,13 @@ def moment(text: str) -> datetime:
             f"{text!r} is no time; write 2026-01-31, 2026-01-31T09:30 or 2026-01-31T09:30:00+01:00"
         ) from None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def account(text: str) -> str:
+    """An account's id."""
+    if not 1 <= len(text) <= MAX_ID:
+        raise argparse.ArgumentTypeError(f"an account's id has 1 to {MAX_ID} characters, not {len(text)}")
+    return text
 
 
 def actor(text: str) -> Actor:

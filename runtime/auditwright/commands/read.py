@@ -20,12 +20,20 @@ from auditwright.pages import MOST, Page
 
 def _configure_list(parser: argparse.ArgumentParser) -> None:
     add_selection(parser)
-    parser.add_argument("--limit", type=int, default=50, help=f"how many, 1 to {MOST} (default: 50)")
+    parser.add_argument(
+        "--limit", type=_limit, default=50, metavar="NUMBER", help=f"how many, 1 to {MOST} (default: 50)"
+    )
     parser.add_argument(
         "--after", metavar="CURSOR", help="the page after: the cursor that the page before printed"
     )
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
     add_log(parser)
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST}")
+    return int(text)
 
 
 def _run_list(options: argparse.Namespace) -> int:
@@ -35,9 +43,9 @@ def _run_list(options: argparse.Namespace) -> int:
         narrowed: Any = {"limit": options.limit, "after": options.after, "since": since, "until": until}
         if options.format == "csv":
             account.export_csv(sys.stdout.buffer, where, **narrowed)
-            return 0
         page = account.entries(where, **narrowed)
-        print_page(page, options.format)
+        if options.format != "csv":
+            print_page(page, options.format)
         if not page.entries:
             filtered = bool(where.conditions or since or until or options.after)
             print(printable(nothing_found(log, account, filtered)), file=sys.stderr)
@@ -71,9 +79,18 @@ def _time(moment: datetime) -> str:
 
 
 def _configure_show(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", help="the entry's id")
+    parser.add_argument("id", metavar="ID", type=_entry_id, help="the entry's id")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     add_log(parser)
+
+
+def _entry_id(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no id of an entry; `auditwright list --format json` shows them"
+        ) from None
 
 
 def _run_show(options: argparse.Namespace) -> int:
@@ -81,9 +98,7 @@ def _run_show(options: argparse.Namespace) -> int:
         entry = log.account(options.account).get(options.id)
         if entry is None:
             account = printable(options.account)
-            print(
-                f'auditwright: the account "{account}" has no entry {uuid.UUID(options.id)}', file=sys.stderr
-            )
+            print(f'auditwright: the account "{account}" has no entry {options.id}', file=sys.stderr)
             return 1
         if options.format == "json":
             print(orjson.dumps(entry.to_json(), option=orjson.OPT_INDENT_2).decode())

@@ -30,7 +30,7 @@ def _configure_export(parser: argparse.ArgumentParser) -> None:
 
 def _run_export(options: argparse.Namespace) -> int:
     where, since, until = selection(options)
-    form = options.format or ("jsonl" if options.output.endswith(".jsonl") else "csv")
+    form = options.format or ("jsonl" if options.output.lower().endswith(".jsonl") else "csv")
     if options.full and form == "jsonl":
         print("auditwright: --full is for CSV; JSON Lines are always full", file=sys.stderr)
         return 2

@@ -1,7 +1,6 @@
 """SQLite: one file, embedded; durable on COMMIT (WAL, synchronous=FULL), one writer in a process.
 
-The physical layout stands here: STRICT table, three indexes, the triggers that make it append-only, and a
-view for each event. The generated SQLModel classes map onto it; a test holds the two together.
+Connections, writing and reading stand here; the tables, indexes, triggers and views in `sqlite_schema.py`.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditwright.entry import Row, columns
-from auditwright.errors import IdConflict, SchemaMismatch, StorageError
+from auditwright.errors import IdConflict, StorageError
 from auditwright.storage.base import Branch, Scope
+from auditwright.storage.sqlite_schema import CONFLICT, set_up
 
 if TYPE_CHECKING:
-    from auditwright.catalog import Catalog, Event
+    from auditwright.catalog import Catalog
 
 MINIMUM = (3, 37, 0)
 """The first SQLite with STRICT tables."""
@@ -35,46 +35,6 @@ WRITER_PRAGMAS = (
 )
 MOST_BRANCHES = 400
 """Branches in one statement; SQLite's limit is 500 (SQLITE_MAX_COMPOUND_SELECT)."""
-
-_TYPES = {"text": "TEXT", "id": "BLOB", "timestamp": "INTEGER", "digest": "BLOB", "json": "TEXT"}
-_CONFLICT = "auditwright: another entry has this id"
-
-INDEXES = {
-    "audit_entry_event": ("account_id", "event", "id"),
-    "audit_entry_user": ("account_id", "actor_id", "event", "id"),
-}
-
-_TRIGGERS = {
-    # Equal content under one id is a retry and is passed over; other content is refused. A row id that was
-    # given, rather than made by SQLite (-1 until then), would let INSERT OR REPLACE overwrite a row by it.
-    "audit_entry_once": f"""
-        BEFORE INSERT ON audit_entry
-        WHEN NEW.rowid <> -1 OR EXISTS
-            (SELECT 1 FROM audit_entry WHERE account_id = NEW.account_id AND id = NEW.id)
-        BEGIN
-            SELECT CASE
-                WHEN NEW.rowid <> -1 THEN RAISE(ABORT, 'auditwright: audit_entry takes no row ids')
-                WHEN NEW.digest = (SELECT digest FROM audit_entry
-                                   WHERE account_id = NEW.account_id AND id = NEW.id)
-                THEN RAISE(IGNORE)
-                ELSE RAISE(ABORT, '{_CONFLICT}')
-            END;
-        END""",
-    "audit_entry_no_update": """
-        BEFORE UPDATE ON audit_entry
-        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
-    "audit_entry_no_delete": """
-        BEFORE DELETE ON audit_entry
-        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
-}
-
-_REFERENCE_TABLES = {
-    "audit_category": ("key TEXT NOT NULL PRIMARY KEY", "level TEXT NOT NULL", "title TEXT NOT NULL",
-                       "description TEXT NOT NULL"),
-    "audit_event": ("key TEXT NOT NULL PRIMARY KEY", "level TEXT NOT NULL", "category TEXT NOT NULL",
-                    "title TEXT NOT NULL", "description TEXT NOT NULL"),
-    "audit_catalog": ("version TEXT NOT NULL PRIMARY KEY", "json TEXT NOT NULL"),
-}  # fmt: skip
 
 # A cell that a spreadsheet would run begins with one of these; a leading ' marks it as text, and a cell that
 # begins with ' gets a second one, so that the mark can be taken off again (OWASP, "CSV Injection").
@@ -100,7 +60,11 @@ class SQLiteStorage:
         self._names = ", ".join(names)
         self._insert = f"INSERT INTO audit_entry ({self._names}) VALUES ({', '.join('?' * len(names))})"
         self._reset()
-        self._open(create)
+        try:
+            self._open(create)
+        except BaseException:
+            self.close()
+            raise
 
     # --- connections ---------------------------------------------------------------------------
 
@@ -160,7 +124,7 @@ class SQLiteStorage:
             raise self._error(doing, error) from error
 
     def _error(self, doing: str, error: sqlite3.Error) -> StorageError | IdConflict:
-        if _CONFLICT in str(error):
+        if CONFLICT in str(error):
             return IdConflict("an entry with this id and other content is stored already; it stays as it is")
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
@@ -173,113 +137,14 @@ class SQLiteStorage:
     # --- creating ------------------------------------------------------------------------------
 
     def _open(self, create: bool) -> None:
-        if not self.path.exists() and not create:
+        if not create and not self.path.exists():
             raise StorageError(f"{self.path}: there is no such database; record something, or check its name")
         if not self.path.parent.is_dir():
             raise StorageError(f"{self.path}: the folder {self.path.parent} does not exist")
         with self._errors("open"):
             connection = self._write_connection()
             connection.execute("PRAGMA journal_mode=WAL")
-            if self._needs_set_up(connection):
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    self._set_up(connection)
-                    connection.execute("COMMIT")
-                except BaseException:
-                    connection.execute("ROLLBACK")
-                    self.close()
-                    raise
-
-    def _needs_set_up(self, connection: sqlite3.Connection) -> bool:
-        """Whether anything is missing for this catalog; its row in audit_catalog is the last thing made."""
-        present = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
-        if not {"audit_entry", *_REFERENCE_TABLES, *INDEXES, *_TRIGGERS} <= present:
-            return True
-        self._check_fit(connection)
-        known = connection.execute(
-            "SELECT json = ? FROM audit_catalog WHERE version = ?",
-            (self._catalog.json.decode(), self._catalog.version),
-        ).fetchone()
-        return known is None or not known[0]
-
-    def _set_up(self, connection: sqlite3.Connection) -> None:
-        definitions = [
-            f"{name} {_TYPES[kind]}{' NOT NULL' if never_null else ''}"
-            for name, kind, never_null in self._columns
-        ]
-        connection.execute(
-            f"CREATE TABLE IF NOT EXISTS audit_entry ({', '.join(definitions)}, "
-            "PRIMARY KEY (account_id, id)) STRICT"
-        )
-        for table, definition in _REFERENCE_TABLES.items():
-            connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(definition)}) STRICT")
-        self._check_fit(connection)
-        for index, names in INDEXES.items():
-            connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry ({', '.join(names)})")
-        for trigger, body in _TRIGGERS.items():
-            connection.execute(f"CREATE TRIGGER IF NOT EXISTS {trigger} {body}")
-        self._describe_catalog(connection)
-
-    def _check_fit(self, connection: sqlite3.Connection) -> None:
-        """Refuse a table of our name that is not ours; a column the catalog has gained is added."""
-        found = {
-            name: (kind, bool(never_null))
-            for _, name, kind, never_null, _, _ in connection.execute("PRAGMA table_info(audit_entry)")
-        }
-        for name, kind, never_null in self._columns:
-            wanted = (_TYPES[kind], never_null)
-            if name not in found and name in self._catalog.columns:
-                if connection.in_transaction:
-                    connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {name} {_TYPES[kind]}")
-                continue
-            if found.get(name) != wanted:
-                came = " ".join([found[name][0], *["NOT NULL"] * found[name][1]]) if name in found else "none"
-                raise SchemaMismatch(
-                    f"{self.path}: the table audit_entry does not fit: column {name} should be "
-                    f"{wanted[0]}{' NOT NULL' if never_null else ''}, and is {came}; "
-                    "use another file, or rename that table"
-                )
-
-    def _describe_catalog(self, connection: sqlite3.Connection) -> None:
-        """Views and reference rows of this catalog, unless a newer one has been here."""
-        catalog = self._catalog
-        versions = [row[0] for row in connection.execute("SELECT version FROM audit_catalog")]
-        if all(_release(version) <= _release(catalog.version) for version in versions):
-            for event in catalog.events.values():
-                connection.execute(f'DROP VIEW IF EXISTS "{view_name(event)}"')
-                connection.execute(self._view(event))
-            connection.executemany(
-                "INSERT OR REPLACE INTO audit_category VALUES (?, ?, ?, ?)",
-                [(each.key, each.level, each.title, each.description) for each in catalog.categories],
-            )
-            connection.executemany(
-                "INSERT OR REPLACE INTO audit_event VALUES (?, ?, ?, ?, ?)",
-                [
-                    (each.key, each.level, each.category, each.title, each.description)
-                    for each in catalog.events.values()
-                ],
-            )
-        connection.execute(
-            "INSERT OR REPLACE INTO audit_catalog VALUES (?, ?)", (catalog.version, catalog.json.decode())
-        )
-
-    def _view(self, event: Event) -> str:
-        envelope = [
-            name
-            for name, _, _ in self._columns
-            if name not in ("digest", "alterations", "metadata", *self._catalog.columns)
-        ]
-        fields = [
-            field.name
-            if field.column
-            else f"json_extract(metadata, '$.{field.name}') AS {_quoted(field.name)}"
-            for field in event.metadata
-        ]
-        keys = ", ".join(f"'{key}'" for key in (event.key, *event.aliases))
-        return (
-            f"CREATE VIEW {_quoted(view_name(event))} AS SELECT {', '.join([*envelope, *fields])} "
-            f"FROM audit_entry WHERE event IN ({keys})"
-        )
+            set_up(connection, self._catalog, str(self.path))
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -471,15 +336,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def view_name(event: Event) -> str:
-    """The name of an event's view: `account_models_model_deployed`."""
-    return event.key.replace(".", "_")
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
-
-
 def _branch(branch: Branch) -> tuple[str, str, list[str]]:
     """The index, the conditions after the account's, and their values."""
     where, values = "", []
@@ -500,9 +356,3 @@ def _cell(expression: str) -> str:
         f"'\"' || iif(substr({expression}, 1, 1) IN ({_FORMULA}), '''', '') "
         f"|| replace({expression}, '\"', '\"\"') || '\"'"
     )
-
-
-def _release(version: str) -> tuple[int, ...]:
-    """A version's numbers, for comparing; what follows them (`-rc.1`) does not count."""
-    numbers = version.partition("-")[0].partition("+")[0].split(".")
-    return tuple(int(number) for number in numbers if number.isdigit())
