@@ -1,11 +1,15 @@
 """Fixtures that several test modules share, and what the run prints at its end."""
 
+import importlib
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import MetaData
+from sqlmodel import SQLModel
 from tests.generator.commands import run
 
 from auditwright_generator import cli
@@ -24,6 +28,21 @@ def kitchen_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield out
     sys.path.remove(str(out))
     shutil.rmtree(out)
+
+
+def import_view(package: str, event: str) -> Any:
+    """The view class of an event in a package other than the project's own.
+
+    All SQLModel classes share one MetaData, which holds the project's tables already; these get another one.
+    """
+    level, category, name = event.split(".")
+    shared = SQLModel.metadata
+    SQLModel.metadata = MetaData()
+    try:
+        module = importlib.import_module(f"{package}.tables.{level}.{category}")
+    finally:
+        SQLModel.metadata = shared
+    return getattr(module, "".join(part.capitalize() for part in name.split("_")))
 
 
 @pytest.fixture(scope="session")

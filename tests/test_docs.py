@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README, LANGUAGE = ROOT / "README.md", ROOT / "catalog" / "README.md"
 DOCS = ROOT / "generated" / "docs"
 REFERENCE = sorted(DOCS.rglob("*.md"))
-PAGES = [README, LANGUAGE, *REFERENCE]
+PAGES = [README, LANGUAGE, ROOT / "generated" / "README.md", *REFERENCE]
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,12 @@ def test_the_fragments_of_the_language_are_right() -> None:
 
 
 def test_what_is_not_run_is_a_task_or_activates_the_environment() -> None:
-    tasks = [line for page in (README, LANGUAGE) for block in blocks(page, "sh") for line in block.text.splitlines()]
+    tasks = [
+        line
+        for page in (README, LANGUAGE)
+        for block in blocks(page, "sh")
+        for line in block.text.splitlines()
+    ]
     known = {f"python3 dev.py {task}" for task in dev.TASKS} | {". .venv/bin/activate"}
     assert tasks
     assert set(tasks) <= known
@@ -217,7 +222,9 @@ def test_the_readme_lists_every_command_and_no_other() -> None:
 
 def test_the_readme_lists_every_variable_that_is_read() -> None:
     sources = [*(ROOT / "runtime").rglob("*.py"), *(ROOT / "generator").rglob("*.py")]
-    read = {name for path in sources for name in re.findall(r'"(AUDITWRIGHT_[A-Z_]+)"', path.read_text("utf-8"))}
+    read = {
+        name for path in sources for name in re.findall(r'"(AUDITWRIGHT_[A-Z_]+)"', path.read_text("utf-8"))
+    }
     listed = [names_in(row[0])[0] for row in rows(section(README, "Commands"))]
     assert {name for name in listed if name.startswith("AUDITWRIGHT_")} == read
 
@@ -309,8 +316,7 @@ def test_every_type_is_documented() -> None:
 
 
 def test_refused_names_are_documented() -> None:
-    refused = [row for row in rows(section(LANGUAGE, "Names"))]
-    listed = {row[2]: set(names_in(row[1])) for row in refused}
+    listed = {row[2]: set(names_in(row[1])) for row in rows(section(LANGUAGE, "Names"))}
     assert listed["every emitter has an option of that name"] == names.EMITTER_OPTIONS
     assert listed["every entry has a column of that name"] == names.TABLE_COLUMNS
     assert listed["generated code uses it"] == names.GLOBALS

@@ -14,16 +14,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-import audit_events
 import jsonschema_rs
 import pydantic
 import pytest
 from jsonschema import Draft202012Validator
 
+import audit_events
 from auditwright import Actor, AuditLog, Catalog, SecretKey, ValidationError
 from auditwright.catalog import Event, Field
 from auditwright.entry import Row
 from auditwright.events import EventModel
+from auditwright.recording import OPTIONS
 from auditwright.storage.base import Storage
 
 Values = dict[str, Any]
@@ -61,15 +62,19 @@ OF_KIND: dict[str, tuple[Any, ...]] = {
     "boolean": (0, 1, 0.0, 1.0, "true", "yes"),
     "timestamp": (
         "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.1Z", "2026-01-02T03:04:05.123456Z",
-        "2026-01-02T03:04:05.1234567Z", "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05", "2026-01-02 03:04:05Z",
+        "2026-01-02T03:04:05.1234567Z", "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05",
+        "2026-01-02 03:04:05Z",
         "2026-01-02T03:04:05z", "2026-01-02t03:04:05Z", "2026-01-02T03:04:05+00:00", "2026-01-02T24:00:00Z",
         "2026-01-02T03:04:60Z", "2026-02-29T00:00:00Z", "2024-02-29T00:00:00Z", "1900-02-29T00:00:00Z",
         "2000-02-29T00:00:00Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
-        "2026-04-31T00:00:00Z", "2026-13-01T00:00:00Z", "2026-1-2T03:04:05Z", "2026-01-02", "٢٠٢٦-01-02T03:04:05Z",
-        " 2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z ", "2026-01-02T03:04:05Z\n", "\n2026-01-02T03:04:05Z", "",
+        "2026-04-31T00:00:00Z", "2026-13-01T00:00:00Z", "2026-1-2T03:04:05Z", "2026-01-02",
+        "٢٠٢٦-01-02T03:04:05Z",
+        " 2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z ", "2026-01-02T03:04:05Z\n",
+        "\n2026-01-02T03:04:05Z", "",
     ),
     "ip": (
-        "203.0.113.7", "0.0.0.0", "255.255.255.255", "256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.4 ",
+        "203.0.113.7", "0.0.0.0", "255.255.255.255", "256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4",
+        "1.2.3.4 ",
         "1.2.3.4\n", "1.2.3.4/32", "1.2.3.4:80", "::", "::1", "2001:db8::1", "2001:DB8::1", "1:2:3:4:5:6:7:8",
         "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1::2::3", ":::", "12345::", "::1.2.3.4",
         "::ffff:1.2.3.256", "fe80::1%eth0", "[::1]", "::1\n", "localhost", "٣.0.0.1", "",
@@ -77,14 +82,16 @@ OF_KIND: dict[str, tuple[Any, ...]] = {
     "url": (
         "https://example.com", "http://example.com/a?b=c#d", "https://example.com:8443/", "https://[::1]:80/x",
         "https://user:password@example.com/", "https://user@example.com", "https://example.com/a@b",
-        "https://example.com?q=a@b", "https://example.com\\@evil.example/", "ftp://example.com", "//example.com",
+        "https://example.com?q=a@b", "https://example.com\\@evil.example/", "ftp://example.com",
+        "//example.com",
         "HTTPS://example.com", "https://", "https:///a", "https://example.com/a b", "https://example.com/\t",
         "https://example.com/ä", "https://bücher.example/", "https://example.com\n", "https://example.com/a\n",
         "javascript:alert(1)", " https://example.com", "",
     ),
     "email": (
         "ada@example.com", "ada", "ada@", "@example.com", "ada@example", "ada@@example.com", "a@b@c.example",
-        "ada@example.", "ada@.example", "ada@exa..mple", "ada @example.com", "ada@exam ple.com", "ada@example.com\n",
+        "ada@example.", "ada@.example", "ada@exa..mple", "ada @example.com", "ada@exam ple.com",
+        "ada@example.com\n",
         "ädä@exämple.com", "ada+log@example.com", "ada@example.com ", "ada\t@example.com", "",
     ),
 }  # fmt: skip
@@ -96,8 +103,9 @@ def mutated(event: Event) -> Iterator[Values]:
     for example in [event.example, *whole_examples(event)]:
         yield example
         yield {**example, "no_such_field": "x"}
-        for filled in (each for each in event.fields if each.entry):
-            yield {**example, filled.name: "203.0.113.7"}
+        # `ip_address` is an option of every emitter; the other fields that the entry fills are refused.
+        for filled in (each.name for each in event.fields if each.entry and each.name not in OPTIONS):
+            yield {**example, filled: "203.0.113.7"}
         for field in event.metadata:
             if field.name in example:
                 yield {name: value for name, value in example.items() if name != field.name}
@@ -120,7 +128,7 @@ def choices(event: Event, name: str) -> list[Any]:
 
 
 def with_everything(event: Event, values: Values) -> Values:
-    """Each field that has no condition, or one that holds; those whose condition does not hold are left out."""
+    """Each field that may be there: those whose condition does not hold are left out."""
     made: Values = {}
     for field in event.metadata:
         if not field.when:
@@ -159,7 +167,7 @@ def right_item(field: Field) -> Any:
 
 
 def replacements(field: Field, present: Any) -> Iterator[Any]:
-    """What is put in place of a field's value: wrong types, its bounds and their neighbours, its kind's edges."""
+    """What stands in for a field's value: wrong types, bounds and their neighbours, its kind's edges."""
     yield from ANY_TYPE
     if not field.many:
         yield from (*OF_KIND[field.kind], *at_bounds(field))
@@ -258,17 +266,17 @@ def _validated(model: type[EventModel], values: Values) -> bool:
 
 def _emitted(emitter: Callable[..., Any], event: Event, values: Values) -> bool:
     required = {field.name for field in event.metadata if field.required and not field.when}
-    if not required <= values.keys():
-        with pytest.raises(TypeError, match="missing .* required keyword-only argument"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        if not required <= values.keys():
+            with pytest.raises(TypeError, match=r"missing .* required keyword-only argument"):
+                emitter(**values)
+            return False
+        try:
             emitter(**values)
-        return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            emitter(**values)
-    except ValidationError:
-        return False
-    return True
+        except ValidationError:
+            return False
+        return True
 
 
 IN_JSON = ("jsonschema", "jsonschema-rs", "record_json")
@@ -295,7 +303,7 @@ def disagreements(judges: Judges, event: Event, counts: list[int]) -> list[str]:
             in_json, in_python = False, verdict_of["jsonschema"](without)
         else:
             in_json = in_python = verdicts["jsonschema"]
-        wanted = {name: in_json for name in IN_JSON} | {name: in_python for name in IN_PYTHON}
+        wanted = dict.fromkeys(IN_JSON, in_json) | dict.fromkeys(IN_PYTHON, in_python)
         if verdicts != wanted:
             found.append(f"{event.key} {text}: {verdicts}")
         counts[0] += 1
@@ -317,7 +325,7 @@ def compare_all(package: str, mutations: dict[str, tuple[int, int]]) -> None:
 def test_artifacts_of_the_catalog_agree(mutations: dict[str, tuple[int, int]]) -> None:
     compare_all("audit_events", mutations)
     assert len(audit_events.CATALOG.events) == 78
-    assert mutations["audit_events"][0] > 10_000
+    assert mutations["audit_events"][0] > 9_000
 
 
 def test_artifacts_of_a_catalog_with_everything_agree(
@@ -356,7 +364,7 @@ def test_conditional_fields_are_tried_with_each_value_of_their_condition(
     catalog = importlib.import_module(package).CATALOG
     tried = 0
     for event in catalog.events.values():
-        texts = [values for values in mutated(event)]
+        texts = list(mutated(event))
         for field in event.metadata:
             for other in field.when:
                 for value in choices(event, other):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import textwrap
 from typing import Any
 
@@ -58,7 +59,7 @@ def prose(text: str, indent: int = 0, width: int = 100, first: int | None = None
     """
     safe = " ".join(text.split()).replace("\\", "\\\\").replace('"""', "'''")
     if safe.endswith('"'):
-        safe += " "
+        safe = safe[:-1] + '\\"'
     lead = " " * (indent if first is None else first)
     lines = textwrap.wrap(
         safe, width, initial_indent=lead, subsequent_indent=" " * indent, break_long_words=False,
@@ -67,9 +68,12 @@ def prose(text: str, indent: int = 0, width: int = 100, first: int | None = None
     return "\n".join(lines)[len(lead) :]
 
 
+_BEGINS_A_BLOCK = re.compile(r"^([>+-])|^([0-9]{1,9})(?=[.)])|(?<!\S)(?=#)")
+
+
 def markdown_cell(text: str) -> str:
     """Text inside a Markdown table or paragraph: nothing in it is markup."""
-    escaped = " ".join(text.split()).replace("<", "&lt;")
-    for character in "\\`*_[]|":
+    escaped = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    for character in "\\`*_[]|~":
         escaped = escaped.replace(character, f"\\{character}")
-    return escaped
+    return _BEGINS_A_BLOCK.sub(lambda match: f"\\{match[1]}" if match[1] else f"{match[2] or ''}\\", escaped)

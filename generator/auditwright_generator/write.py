@@ -6,6 +6,7 @@ the catalog, and how a file that is no longer made is known to be ours to remove
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -38,7 +39,12 @@ def with_manifest(files: dict[str, str]) -> dict[str, str]:
 
 
 def compare(folder: Path, files: dict[str, str]) -> Difference:
-    """What writing the files (manifest included) into the folder would change."""
+    """What writing the files (manifest included) into the folder would change.
+
+    Raises `OSError`, for a file in the place of the folder too.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     written = _read_manifest(folder)
     missing: list[str] = []
     stale: list[str] = []
@@ -50,7 +56,11 @@ def compare(folder: Path, files: dict[str, str]) -> Difference:
         elif data != text.encode():
             by_us = path == MANIFEST or _digest(data) == written.get(path)
             (stale if by_us else edited).append(path)
-    orphaned = [path for path in sorted(written) if path not in files and (folder / path).is_file()]
+    orphaned = [
+        path
+        for path in sorted(written)
+        if path not in files and _is_inside(folder, path) and (folder / path).is_file()
+    ]
     return Difference(tuple(missing), tuple(stale), tuple(edited), tuple(orphaned))
 
 
@@ -110,6 +120,11 @@ def _read_manifest(folder: Path) -> dict[str, str]:
         for digest, path in entries
         if ".." not in path.split("/") and not path.startswith("/") and "\\" not in path
     }
+
+
+def _is_inside(folder: Path, path: str) -> bool:
+    """Whether no link on the way leads out of the folder."""
+    return (folder / path).parent.resolve().is_relative_to(folder.resolve())
 
 
 def _read(path: Path) -> bytes | None:

@@ -52,8 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its escape
             stream.reconfigure(errors="backslashreplace")
+    try:
+        return _main(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        print("\nauditwright: interrupted", file=sys.stderr)
+        return 130
+
+
+def _main(given: list[str]) -> int:
     commands = find_commands()
-    given = list(sys.argv[1:] if arguments is None else arguments)
     chosen = next((argument for argument in given if not argument.startswith("-")), None)
     parser = argparse.ArgumentParser(
         prog="auditwright", description="An audit log that is declared once.", allow_abbrev=False
@@ -100,9 +107,6 @@ def run(options: argparse.Namespace) -> int:
         # The reader of our output has gone, as `head` does; nothing is left to say, not even on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
-        print("\nauditwright: interrupted", file=sys.stderr)
-        return 130
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"auditwright: {printable(f'{where}{error.strerror or error}')}", file=sys.stderr)

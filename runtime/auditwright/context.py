@@ -104,6 +104,10 @@ class Context:
     account_id: str | None = None
     ip_address: str | None = None
 
+    def address_of(self, actor: Actor | None) -> str | None:
+        """The address, where it is the actor's: nobody else has acted from it."""
+        return self.ip_address if actor is None or self.actor in (None, actor) else None
+
 
 _EMPTY = Context()
 _current: ContextVar[Context] = ContextVar("auditwright_context", default=_EMPTY)
@@ -123,17 +127,37 @@ def acting(
     Another actor does not inherit the outer actor's address: that one was not theirs.
     """
     outer = _current.get()
-    inherited = outer.ip_address if actor is None else None
     inner = Context(
         actor or outer.actor,
         identifier("account_id", account_id) if account_id is not None else outer.account_id,
-        _ip_address(ip_address) if ip_address is not None else inherited,
+        _ip_address(ip_address) if ip_address is not None else outer.address_of(actor),
     )
-    token = _current.set(inner)
-    try:
+    with enter(inner):
         yield inner
+
+
+@contextmanager
+def enter(context: Context) -> Iterator[None]:
+    """Make a context the current one, inside."""
+    token = _current.set(context)
+    try:
+        yield
     finally:
         _current.reset(token)
+
+
+def set_actor(actor: Actor, *, account_id: str | None = None) -> None:
+    """Say who acts from here on: in a web request, from middleware, a dependency or the endpoint.
+
+    Raises `RuntimeError` where there is no context to say it in: outside of a request behind
+    `AuditMiddleware` and outside of `AuditLog.acting`.
+    """
+    context = current()
+    if context is _EMPTY:
+        raise RuntimeError("set_actor works in a request behind AuditMiddleware; elsewhere use log.acting")
+    context.actor = actor
+    if account_id is not None:
+        context.account_id = identifier("account_id", account_id)
 
 
 _ip_address = ip_address  # the parameter of `acting` has the same name

@@ -193,7 +193,7 @@ def _named(condition: Condition, catalog: Catalog, keys: Mapping[str, str | None
         return frozenset(key for event in members.events for key in (event.key, *event.aliases))
     if condition.value not in keys:
         raise FilterError(
-            f"{catalog.unknown_event(short(condition.value, 80))}; `auditwright events` lists all"
+            f"{catalog.unknown_event(short(condition.value, 80))} (`auditwright events` lists all)"
         )
     event = catalog.event(condition.value)
     return frozenset((event.key, *event.aliases)) if event else frozenset((condition.value,))

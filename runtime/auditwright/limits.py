@@ -61,16 +61,23 @@ def cut_values(values: dict[str, Any], alterations: Alterations) -> dict[str, An
         name: _cut(f"metadata.{name}", value, MAX_STRING, alterations) for name, value in values.items()
     }
     most = MAX_STRING
-    while len(orjson.dumps(result)) > MAX_ENTRY:
+    while most and len(orjson.dumps(result)) > MAX_ENTRY:
         most //= 2
         for name, value in result.items():
             size = len(orjson.dumps(value))
             if size > most:
-                result[name] = _cut(f"metadata.{name}", value, most, alterations)
+                result[name] = _cut(f"metadata.{name}", value, most, alterations, values[name])
     return result
 
 
-def _cut(path: str, value: Any, most: int, alterations: Alterations) -> Any:
+def cut_text(path: str, text: str, alterations: Alterations) -> str:
+    """The text, cut where it is over 4 KiB and noted then."""
+    cut: str = _cut(path, text, MAX_STRING, alterations)
+    return cut
+
+
+def _cut(path: str, value: Any, most: int, alterations: Alterations, original: Any = None) -> Any:
+    """The value cut; `original` is what a list was before any of its items was cut."""
     if isinstance(value, str):
         cut = short(value, most)
         if cut is not value:
@@ -80,10 +87,15 @@ def _cut(path: str, value: Any, most: int, alterations: Alterations) -> Any:
         items = [_cut(f"{path}[{index}]", item, MAX_STRING, alterations) for index, item in enumerate(value)]
         keep, size = len(items), len(orjson.dumps(items))
         if most < MAX_STRING and size > most:
-            while keep and size > most:
+            while keep > 1 and size > most:
                 keep -= 1
                 size -= len(orjson.dumps(items[keep])) + 1
-            _note(alterations, path, "cut", len(items), orjson.dumps(items))
+            if size > most:
+                items[0] = _cut(f"{path}[0]", items[0], most, alterations)
+            if keep < len(items):
+                _note(alterations, path, "cut", len(items), orjson.dumps(original or items))
+                for index in range(keep, len(items)):  # what is not there needs no note
+                    alterations.pop(f"{path}[{index}]", None)
         return items[:keep]
     return value
 

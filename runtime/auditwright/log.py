@@ -22,7 +22,7 @@ from auditwright.pages import MOST, Page, id_bound, page_of, read_cursor, select
 from auditwright.recording import Recorder
 from auditwright.storage import open_storage
 from auditwright.storage.base import Scope, Storage
-from auditwright.validate import Schemas, options_of, parse
+from auditwright.validate import Schemas, as_form, options_of, parse
 
 if TYPE_CHECKING:
     from auditwright.context import Actor, Context
@@ -130,7 +130,7 @@ class AuditLog:
     def record_form(self, form: Mapping[str, Any], **options: Unpack[Options[Session]]) -> Entry:
         """`record_json` of an object that is parsed already; options go before what it says."""
         session = options.pop("session", None)
-        return self._store(self._entry_of_json(dict(form), options), session)
+        return self._store(self._entry_of_json(form, options), session)
 
     def record_many(self, events: Iterable[EventModel | Mapping[str, Any]]) -> int:
         """Record many events: metadata models, or JSON forms as mappings; returns how many were stored.
@@ -142,19 +142,19 @@ class AuditLog:
         stored = number = 0
         batch: list[Row] = []
         try:
-            for number, event in enumerate(events):  # noqa: B007 - used when it fails
+            for number, event in enumerate(events):
                 batch.append(self._row_of(event))
                 if len(batch) == BATCH:
-                    stored += self._store_batch(batch)
+                    stored += self._store_batch(batch, number + 1)
                     batch = []
         except AuditwrightError as error:
             if error.entry is None:  # it was refused before it was an entry
                 error.add_note(
                     f"event {number} (counted from 0) was refused; the {number} before it are stored"
                 )
-                self._store_batch(batch)
+                self._store_batch(batch, number)
             raise
-        return stored + self._store_batch(batch)
+        return stored + self._store_batch(batch, number + 1)
 
     def import_jsonl(
         self, lines: Iterable[bytes], report: Callable[[int, AuditwrightError], None]
@@ -165,7 +165,8 @@ class AuditLog:
         """
         return imports.import_lines(lines, self._recorder, self._schemas, self._storage, report)
 
-    def _entry_of_json(self, form: dict[str, Any], options: Mapping[str, Any] | None = None) -> Entry:
+    def _entry_of_json(self, form: Mapping[str, Any], options: Mapping[str, Any] | None = None) -> Entry:
+        form = as_form(form)
         event = self._schemas.check(form)
         return self._recorder.entry(event.key, form["metadata"], {**options_of(form), **(options or {})})
 
@@ -188,26 +189,29 @@ class AuditLog:
     def _row_of(self, event: EventModel | Mapping[str, Any]) -> Row:
         if isinstance(event, EventModel):
             return self._recorder.row(event.event_key(), event.__dict__, {})
-        return self._entry_of_json(dict(event)).row
+        return self._entry_of_json(event).row
 
-    def _store_batch(self, batch: list[Row]) -> int:
+    def _store_batch(self, batch: list[Row], end: int) -> int:
+        """Store the rows of the events before number `end`."""
         if not batch:
             return 0
         try:
             return self._storage.insert(batch)
         except IdConflict:
             # One of them is at fault, and the database does not say which: one by one, up to that one.
-            return sum(self._store_row(row) for row in batch)
+            numbers = range(end - len(batch), end)
+            return sum(self._store_row(row, number) for row, number in zip(batch, numbers, strict=True))
         except AuditwrightError as error:
             error.entry = Entry(self.catalog, batch[0])
             error.add_note(f"none of the {len(batch)} events from this entry on is stored")
             raise
 
-    def _store_row(self, row: Row) -> int:
+    def _store_row(self, row: Row, number: int) -> int:
         try:
             return self._storage.insert([row])
         except AuditwrightError as error:
             error.entry = Entry(self.catalog, row)
+            error.add_note(f"event {number} (counted from 0) was refused; the {number} before it are stored")
             raise
 
     # --- reading -------------------------------------------------------------------------------

@@ -25,7 +25,6 @@ from auditwright.entry import (
     clock,
     digest,
     format_time,
-    from_microseconds,
     id_time,
     make_id,
     to_microseconds,
@@ -38,6 +37,7 @@ from auditwright.limits import (
     Alterations,
     clean,
     clean_values,
+    cut_text,
     cut_values,
     short,
 )
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 OPTIONS: Final = ("id", "session", "actor", "ip_address", "occurred_at", "account_id", "details")
 MAX_AHEAD = 5 * 60 * 1_000_000
 """Microseconds that `occurred_at` may be ahead of this machine's clock."""
+LAST = 253_402_300_799_999_999
+"""The last microsecond of the calendar: an id has room for later ones."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}|(\{\{)|(\}\})")
 
@@ -182,7 +184,9 @@ class Recorder:
         for name in options:
             if name not in OPTIONS:
                 raise ValidationError(plan.event.key, (unknown(plan.event, name, OPTIONS),))
-        actor = options.get("actor") or context.actor
+        actor = options.get("actor")
+        if actor is None:
+            actor = context.actor
         if actor is not None and not isinstance(actor, Actor):
             raise _wrong(plan, "actor", "an Actor", type(actor).__name__)
         account_id = options.get("account_id")
@@ -190,13 +194,11 @@ class Recorder:
         if details is not None and not (isinstance(details, str) and len(details) <= MAX_DETAILS):
             came = f"{len(details)} characters" if isinstance(details, str) else type(details).__name__
             raise _wrong(plan, "details", f"a string of at most {MAX_DETAILS} characters", came)
-        # The address of the context is its actor's, and nobody else's.
-        around = context.ip_address if options.get("actor") in (None, context.actor) else None
         try:
             if account_id is not None:
                 account_id = identifier("account_id", account_id)
             given = options.get("ip_address")
-            address = ip_address(given) if given is not None else around
+            address = ip_address(given) if given is not None else context.address_of(actor)
         except ValidationError as error:
             raise ValidationError(plan.event.key, error.problems) from None
         entry_id, occurred_at = _id_and_time(plan, options.get("id"), options.get("occurred_at"))
@@ -253,10 +255,7 @@ def _description(plan: _Plan, data: dict[str, Any], actor: Actor, address: str |
 
 def _bounded(description: str, details: str | None, alterations: Alterations) -> str:
     text = f"{description} {clean(details)}" if details else description
-    cut = short(text)
-    if cut is not text:
-        alterations["description"] = {"length": len(text), "cut": True}
-    return cut
+    return cut_text("description", text, alterations)
 
 
 def _worded(field: Field) -> bool:
@@ -306,14 +305,13 @@ def _id_and_time(plan: _Plan, given_id: Any, moment: Any) -> tuple[bytes | None,
         came = "one without a time zone" if isinstance(moment, datetime) else type(moment).__name__
         raise _wrong(plan, "occurred_at", "a datetime with a time zone", came)
     if occurred_at < 0:
-        raise _wrong(plan, "occurred_at", "a time since 1970", str(from_microseconds(occurred_at)))
+        raise _wrong(plan, "occurred_at", "a time since 1970", str(moment))
     ahead = occurred_at - time.time_ns() // 1000
     if ahead > MAX_AHEAD:
         raise _wrong(
             plan, "occurred_at", "a time at most 5 minutes ahead", f"one {ahead // 60_000_000} minutes ahead"
         )
     if stated is not None and stated != occurred_at:
-        raise _wrong(
-            plan, "id", f"an id that states occurred_at, {format_time(occurred_at)}", format_time(stated)
-        )
+        came = format_time(stated) if stated <= LAST else "a time after the year 9999"
+        raise _wrong(plan, "id", f"an id that states occurred_at, {format_time(occurred_at)}", came)
     return entry_id, occurred_at

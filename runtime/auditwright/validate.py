@@ -5,8 +5,9 @@ jsonschema-rs decides; only when it refuses is jsonschema imported, to say where
 
 from __future__ import annotations
 
+import math
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from auditwright.context import Actor
 from auditwright.entry import to_microseconds
 from auditwright.errors import Problem, ValidationError, did_you_mean
 from auditwright.limits import clean, short
-from auditwright.wording import came, conditional, distinct, fault, unknown
+from auditwright.wording import came, condition_holds, conditional, distinct, fault, unknown
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
@@ -46,9 +47,14 @@ def parse(payload: bytes | str) -> Form:
         raise _refused("entry", "", "a JSON object", f"no JSON: {error}") from None
     except TypeError:
         raise _refused("entry", "", "a JSON object as bytes or str", type(payload).__name__) from None
-    if not isinstance(form, dict):
+    return as_form(form)
+
+
+def as_form(form: object) -> Form:
+    """The mapping as a form; raises `ValidationError` for anything else."""
+    if not isinstance(form, Mapping):
         raise _refused("entry", "", "a JSON object", came(form))
-    return form
+    return dict(form)
 
 
 class Schemas:
@@ -75,19 +81,45 @@ class Schemas:
         if validator is None:
             validator = jsonschema_rs.validator_for(self._catalog.schema(event))
             self._validators[event.key] = validator
-        if not validator.is_valid(form):
+        try:
+            valid = validator.is_valid(form)
+        except ValueError:  # something in it is beyond JSON: bytes, a datetime, a key that is no string
+            valid = False
+        if not valid:
             raise ValidationError(event.key, distinct(self._problems(event, form)))
         return event
 
     def _problems(self, event: Event, form: Form) -> Iterator[Problem]:
         from jsonschema import Draft202012Validator
 
-        for error in Draft202012Validator(self._catalog.schema(event)).iter_errors(form):
+        # jsonschema prints what it refuses, and Python prints neither endless integers nor endless depth.
+        for error in Draft202012Validator(self._catalog.schema(event)).iter_errors(_printable(form)):
             path = list(error.absolute_path)
             if path[:1] == ["metadata"] and isinstance(form["metadata"], dict):
                 yield from _metadata_problems(event, form["metadata"], path[1:], error)
             else:
                 yield from _envelope_problems(form, path, error)
+        if isinstance(form.get("metadata"), dict):
+            yield from _infinite(event, form["metadata"])
+
+
+def _printable(value: Any, depth: int = 0) -> Any:
+    """The value with integers beyond all bounds made smaller, and what no schema reaches left out."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return 2**256 if value > 0 else -(2**256)
+    if isinstance(value, list):
+        return [_printable(item, depth + 1) for item in value] if depth < 8 else []
+    if isinstance(value, dict):
+        return {name: _printable(item, depth + 1) for name, item in value.items()} if depth < 8 else {}
+    return value
+
+
+def _infinite(event: Event, values: Form) -> Iterator[Problem]:
+    """The problems of numbers that JSON does not have, and that jsonschema takes for numbers."""
+    for name, value in values.items():
+        for index, item in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if isinstance(item, float) and not math.isfinite(item):
+                yield fault(event, [name] if index is None else [name, index], values)
 
 
 def _metadata_problems(event: Event, values: Form, path: list[Any], error: Any) -> Iterator[Problem]:
@@ -97,7 +129,11 @@ def _metadata_problems(event: Event, values: Form, path: list[Any], error: Any) 
         yield fault(event, path, values)
         return
     known = {field.name: field for field in event.metadata}
-    if error.validator == "additionalProperties":
+    if error.validator is None:  # `false` in an `else`: jsonschema does not say at which name
+        for field in event.metadata:
+            if field.when and field.name in values and not condition_holds(field, values):
+                yield fault(event, [field.name], values)
+    elif error.validator == "additionalProperties":
         yield from (unknown(event, name) for name in values if name not in known)
     elif error.validator == "required":
         for name in error.validator_value:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditwright.errors import Problem, did_you_mean
-from auditwright.limits import short
+from auditwright.limits import clean, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +67,9 @@ def came(value: Any, field: Field | None = None) -> str:
     if field is None or field.sensitivity != "public" or isinstance(value, (dict, list)):
         return kind
     if isinstance(value, str):
-        return f"{short(value, 100)!r}" + (f" ({len(value)} characters)" if len(value) > 20 else "")
+        return f"{short(clean(value), 100)!r}" + (f" ({len(value)} characters)" if len(value) > 20 else "")
+    if isinstance(value, int) and value.bit_length() > 256:
+        return kind  # Python does not print an integer of any length
     return short(f"{value!r}", 100) if isinstance(value, (bool, int, float)) else kind
 
 
@@ -109,7 +111,7 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
     path = f"metadata.{name}"
     value = values.get(field.name)
     if field.when and not index:
-        wrong_type = value is not None and _condition_holds(field, values)
+        wrong_type = value is not None and condition_holds(field, values)
         if not wrong_type:
             return conditional(field, path, value)
     if value is None and field.name not in values:
@@ -121,7 +123,8 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
     return Problem(path, expected(field), came(value, field))
 
 
-def _condition_holds(field: Field, values: Mapping[str, Any]) -> bool:
+def condition_holds(field: Field, values: Mapping[str, Any]) -> bool:
+    """Whether the condition of a field holds for these values."""
     return all(values.get(other) in choices for other, choices in field.when.items())
 
 

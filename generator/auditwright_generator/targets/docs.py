@@ -14,7 +14,7 @@ from typing import Any
 from auditwright_generator.model import Catalog, Category, Event, Field, Level, Shared, Value
 from auditwright_generator.templating import header, json_literal, markdown_cell, render
 
-_RANGES = (("min", "at least {}"), ("max", "at most {}"), ("pattern", "matching `{}`"))
+_RANGES = (("min", "at least {}"), ("max", "at most {}"))
 
 
 def files(catalog: Catalog) -> dict[str, str]:
@@ -137,6 +137,8 @@ def _deprecated(field: Field) -> str:
 def _type(field: Field) -> str:
     """Type, range and unit: `number, at least 0, at most 2`; an enum lists its values."""
     bounds = [text.format(value) for name, text in _RANGES if (value := getattr(field, name)) is not None]
+    if field.pattern is not None:
+        bounds.append(f"matching {_code(field.pattern)}")
     spans = (
         (field.min_length, field.max_length, "characters"),
         (field.min_items, field.max_items, "items"),
@@ -148,8 +150,15 @@ def _type(field: Field) -> str:
             bounds.append(f"at least {low} {what}" if high is None else f"at most {high} {what}")
     if field.values:
         bounds = [", ".join(f"`{value.key}`" for value in field.values), *bounds]
-    unit = [f"in {field.unit}"] if field.unit else []
-    return ", ".join([field.type, *unit, *bounds]).replace("|", "\\|")
+    unit = [f"in {markdown_cell(field.unit)}"] if field.unit else []
+    return ", ".join([field.type, *unit, *bounds])
+
+
+def _code(text: str) -> str:
+    """Text as code inside a table, where neither a backtick nor a bar can stand in a code span."""
+    if not {"`", "|", "\n"} & set(text):
+        return f"`{text}`"
+    return f"<code>{''.join(each if each.isalnum() else f'&#{ord(each)};' for each in text)}</code>"
 
 
 def python_call(event: Event) -> str:

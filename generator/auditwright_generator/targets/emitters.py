@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from auditwright_generator.model import Catalog, Category, Condition, Event, Field
+from auditwright_generator.model import Catalog, Category, Condition, Event, Field, Level
 from auditwright_generator.templating import json_literal, python_header, render
 
 _TYPES = {
@@ -23,13 +23,22 @@ def files(catalog: Catalog) -> dict[str, str]:
         for category in level.categories:
             made[f"{catalog.package}/{category.key.replace('.', '/')}.py"] = _module(category)
         made[f"{catalog.package}/{level.name}/__init__.py"] = render(
-            "level.py.j2", head=python_header(f"{catalog.folder}/"), level=level, package=catalog.package
+            "level.py.j2",
+            head=python_header(f"{catalog.folder}/"),
+            level=level,
+            package=catalog.package,
+            classes={category.name: _imported_as(level, category) for category in level.categories},
         )
     made[f"{catalog.package}/__init__.py"] = render(
         "package.py.j2", head=python_header(f"{catalog.folder}/"), catalog=catalog
     )
     made[f"{catalog.package}/py.typed"] = ""
     return made
+
+
+def _imported_as(level: Level, category: Category) -> str:
+    """The category's class as the level's module calls it: by another name where the level's is the same."""
+    return f"_{category.class_name}" if category.class_name == level.class_name else category.class_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +84,6 @@ def _argument(event: Event, field: Field) -> _Argument:
     if field.kind == "timestamp":
         path = json_literal(f"{event.key}:{field.name}")
         value = f"timestamp({path}, {field.name})"
-        if field.many:
-            value = f"{field.name} and [timestamp({path}, each) for each in {field.name}]"
     return _Argument(
         field.name,
         annotation if field.always else f"{annotation} | None",

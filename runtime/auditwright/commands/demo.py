@@ -26,6 +26,8 @@ ACTORS = (
     (Actor.app("app-ci", "Deployment pipeline"), "192.0.2.80"),
 )
 FILE = "auditwright-demo.db"
+REFERENCE, CATALOG = "generated/docs/index.md", "catalog"
+EDITING = f"and edit a file in {CATALOG}/, then: auditwright check && auditwright generate"
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -72,15 +74,19 @@ def _run(options: argparse.Namespace) -> int:
         f"""
 The database   {folder / FILE}
 The CSV        {csv} ({exported} entries)
-The reference  generated/docs/index.md
-
+{_in_checkout("The reference  generated/docs/index.md", REFERENCE)}
 Try next (in .venv/bin, if that is not on the path):
   auditwright list {where} {common}
   auditwright export --format jsonl --output {shlex.quote(str(folder / "audit-log.jsonl"))} {common}
   auditwright --help
-and edit catalog/account/models.yaml, then: auditwright check && auditwright generate"""
+{_in_checkout(EDITING, CATALOG)}""".rstrip()
     )
     return 0 if count == exported == len(catalog.events) else 1
+
+
+def _in_checkout(line: str, path: str) -> str:
+    """The line, where what it speaks of is here: an installed demo has no catalog beside it."""
+    return f"{line}\n" if Path(path).exists() else ""
 
 
 command = Command("record one of each event, list and export them", _configure, _run)

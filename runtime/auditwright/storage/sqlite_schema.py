@@ -40,6 +40,11 @@ _TRIGGERS = {
                 ELSE RAISE(ABORT, '{CONFLICT}')
             END;
         END""",
+    # -1 given by hand looks like none before the insert; a row there could be overwritten by it.
+    "audit_entry_no_row_id": """
+        AFTER INSERT ON audit_entry
+        WHEN NEW.rowid < 0
+        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry takes no row ids'); END""",
     "audit_entry_no_update": """
         BEFORE UPDATE ON audit_entry
         BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",

@@ -1,0 +1,206 @@
+"""`auditwright list` and `auditwright show`."""
+
+import csv
+import io
+import json
+import sys
+
+import pytest
+from tests.commands.conftest import SCANNER, Auditwright
+
+from audit_events import CATALOG
+
+HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
+ADA = (
+    "2026-01-02 03:04:05.678,Input scanner added,Guardrails,"
+    '"Ada Lovelace added an input scanner to tool t-4.","Ada Lovelace",192.0.2.1\r\n'
+)
+PIPELINE = (
+    '2026-01-02 04:00:00.000,API Key created,Models,"Pipeline created an API key for model Llama.",'
+    '"Pipeline",192.0.2.1\r\n'
+)
+ACME = ("list", "--account", "acme")
+CATEGORIES = ", ".join(category.key for category in CATALOG.categories)
+WRONG_FILTERS = {
+    "category:is:account.modls": '"account.modls" is no category; did you mean "account.models"? '
+    f"(there are {CATEGORIES})",
+    "event:is:account.models.model_delete": '"account.models.model_delete" is no event of audit_events '
+    '1.0.0; did you mean "account.models.model_deleted"? (`auditwright events` lists all)',
+    "categry:is:x": "a condition's field is one of category, event, user, not 'categry'; "
+    'did you mean "category"?',
+    "user:like:x": "a condition's operator is one of is, is_not, not 'like'",
+    "user:is:": "the value of user is is a string of 1 to 256 characters",
+    "x": "a condition is written field:operator:value, such as category:is:account.models, not 'x'",
+}
+
+
+def csv_of(run: Auditwright, *options: str) -> str:
+    done = run(*ACME, "--format", "csv", *options)
+    assert done.code == 0
+    return done.out.removeprefix(HEAD)
+
+
+def test_lists_a_table_newest_first(recorded: Auditwright) -> None:
+    done = recorded(*ACME)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "Date and Time (UTC)      Event Name           Category    "
+        "Description                                       User or App Name  IP Address",
+        "2026-01-02 04:00:00.000  API Key created      Models      "
+        "Pipeline created an API key for model Llama.      Pipeline          192.0.2.1",
+        "2026-01-02 03:04:05.678  Input scanner added  Guardrails  "
+        "Ada Lovelace added an input scanner to tool t-4.  Ada Lovelace      192.0.2.1",
+    ]
+
+
+def test_a_table_fits_the_terminal(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    lines = recorded(*ACME).out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert all("…" in line for line in lines[1:])
+
+
+def test_lists_json(recorded: Auditwright) -> None:
+    done = recorded(*ACME, "--format", "json", "--limit", "1")
+    (form,) = json.loads(done.out)
+    assert (form["event"], form["metadata"]["model_type"]) == (
+        "account.models.api_key_created",
+        "open_source",
+    )
+    assert done.err.startswith("there is more: --after ")
+
+
+def test_lists_csv(recorded: Auditwright) -> None:
+    done = recorded(*ACME, "--format", "csv")
+    assert (done.code, done.out, done.err) == (0, HEAD + PIPELINE + ADA, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--where", "category:is:account.models"], PIPELINE),
+        (["--where", "category:is_not:account.models"], ADA),
+        (["--where", f"event:is:{SCANNER}"], ADA),
+        (["--where", "user:is:ci"], PIPELINE),
+        (["--where", "user:is_not:ci"], ADA),
+        (["--where", "user:is:ci", "--where", f"event:is:{SCANNER}"], ""),
+        (["--where", "user:is:ci", "--where", f"event:is:{SCANNER}", "--match", "any"], PIPELINE + ADA),
+        (["--from", "2026-01-02T04:00"], PIPELINE),
+        (["--to", "2026-01-02T04:00"], ADA),
+        (["--to", "2026-01-02T05:00+01:00"], ADA),
+        (["--from", "2026-01-02", "--to", "2026-01-03"], PIPELINE + ADA),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_selection_narrows(recorded: Auditwright, options: list[str], expected: str) -> None:
+    assert csv_of(recorded, *options) == expected
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_pages_follow_one_another(recorded: Auditwright, form: str) -> None:
+    first = recorded(*ACME, "--format", form, "--limit", "1")
+    assert first.err.startswith("there is more: --after ")
+    cursor = first.err.split()[-1]
+    assert csv_of(recorded, "--limit", "1", "--after", cursor) == ADA
+    assert recorded(*ACME, "--format", form, "--after", cursor).err == ""
+
+
+def test_a_cursor_is_bound_to_its_selection(recorded: Auditwright) -> None:
+    cursor = recorded(*ACME, "--limit", "1").err.split()[-1]
+    done = recorded(*ACME, "--after", cursor, "--where", "user:is:ci")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "auditwright: the cursor belongs to another filter or time range; start again from the first page\n"
+    )
+    assert recorded(*ACME, "--after", "x").err == (
+        "auditwright: the cursor is not one of this log; start again from the first page\n"
+    )
+
+
+@pytest.mark.parametrize(("form", "out"), [("table", ""), ("json", "[]\n"), ("csv", HEAD)])
+def test_emptiness_is_said_with_a_hint(recorded: Auditwright, form: str, out: str) -> None:
+    done = recorded("list", "--format", form)
+    hint = "there are entries of acme, globex: name one with --account"
+    assert (done.code, done.out) == (0, out)
+    assert done.err == f'the account "default" has no entries; {hint}\n'
+    done = recorded("list", "--format", form, "--account", "acme", "--where", "user:is:nobody")
+    assert (done.code, done.out, done.err) == (0, out, 'no entry of the account "acme" fits\n')
+
+
+def test_a_database_that_is_not_there_is_not_made(auditwright: Auditwright) -> None:
+    done = auditwright("list", "--database", "sqlite:///none.db")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("/none.db: there is no such database; record something, or check its name\n")
+    assert auditwright("list", "--database", "sqlite:///none.db") == done
+
+
+@pytest.mark.parametrize("condition", WRONG_FILTERS)
+def test_a_filter_that_is_not_understood_is_wrong_usage(recorded: Auditwright, condition: str) -> None:
+    done = recorded("list", "--where", condition)
+    assert (done.code, done.out, done.err) == (2, "", f"auditwright: {WRONG_FILTERS[condition]}\n")
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "x", "", "1e3"])
+def test_a_limit_out_of_range_is_wrong_usage(recorded: Auditwright, limit: str) -> None:
+    for form in ("table", "json", "csv"):
+        done = recorded("list", "--format", form, f"--limit={limit}")
+        assert done.usage_error == (
+            f"auditwright list: error: argument --limit: {limit!r} is no number from 1 to 1000"
+        )
+
+
+def test_what_a_terminal_would_obey_is_shown_as_its_escape(auditwright: Auditwright) -> None:
+    name = "\x1b[31mEve\n\u202eevE\x9b\x07"
+    auditwright("record", SCANNER, "--metadata", '{"tool_id": "\\u001b[2J"}', "--actor", f"user:e:{name}")
+    shown = r"\x1b[31mEve\n\u202eevE\x9b\x07"
+    listed = auditwright("list").out
+    assert rf"{shown} added an input scanner to tool \x1b[2J." in listed
+    assert len(listed.splitlines()) == 2
+    entry_id = json.loads(auditwright("list", "--format", "json").out)[0]["id"]
+    whole = auditwright("show", entry_id).out
+    assert f"User or App Name:        {shown} (user e)\n" in whole
+    assert not {"\x1b", "\u202e", "\x9b", "\x07"} & set(listed + whole)
+    assert list(csv.reader(io.StringIO(csv_whole(auditwright))))[1][4] == name
+
+
+def csv_whole(run: Auditwright) -> str:
+    return run("list", "--format", "csv").out
+
+
+def test_shows_an_entry_whole(recorded: Auditwright) -> None:
+    form = json.loads(recorded(*ACME, "--format", "json", "--limit", "1").out)[0]
+    done = recorded("show", form["id"], "--account", "acme")
+    assert (done.code, done.err) == (0, "")
+    recorded_at = form["recorded_at"].replace("T", " ").removesuffix("Z")
+    assert (
+        done.out
+        == f"""\
+Event Name:              API Key created
+Category:                Models
+Date and Time (UTC):     2026-01-02 04:00:00.000000
+User or App Name:        Pipeline (app ci)
+IP Address:              192.0.2.1
+Description:             Pipeline created an API key for model Llama.
+Model ID:                m-17
+Model Name:              Llama
+Model Type:              Open-source
+Event key:               account.models.api_key_created
+Entry ID:                {form["id"]}
+Account ID:              acme
+Recorded (UTC):          {recorded_at}
+Catalog version:         1.0.0
+"""
+    )
+    assert json.loads(recorded("show", form["id"], "--account", "acme", "--format", "json").out) == form
+
+
+def test_an_entry_of_another_account_is_not_shown(recorded: Auditwright) -> None:
+    entry_id = json.loads(recorded(*ACME, "--format", "json").out)[0]["id"]
+    done = recorded("show", entry_id, "--account", "globex")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f'auditwright: the account "globex" has no entry {entry_id}\n'
+    assert recorded("show", "x").usage_error == (
+        "auditwright show: error: argument ID: 'x' is no id of an entry; "
+        "`auditwright list --format json` shows them"
+    )

@@ -1,0 +1,157 @@
+"""`auditwright export` and `auditwright import`."""
+
+import csv
+import io
+import itertools
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.commands.conftest import SCANNER, Auditwright
+
+EXPORT = ("export", "--account", "acme", "--output")
+HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
+
+
+def test_exports_csv(recorded: Auditwright, tmp_path: Path) -> None:
+    done = recorded(*EXPORT, "a b.csv")
+    assert (done.code, done.out, done.err) == (0, "", "exported 2 entries to a b.csv\n")
+    assert (tmp_path / "a b.csv").read_bytes().decode() == recorded(
+        "list", "--account", "acme", "--format", "csv"
+    ).out.replace("\n", "\r\n").replace("\r\r", "\r")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a b.csv", "audit.db"]
+
+
+def test_exports_to_stdout(recorded: Auditwright) -> None:
+    done = recorded(*EXPORT, "-", "--where", "user:is:ci")
+    assert (done.code, done.err) == (0, "exported 1 entry to stdout\n")
+    assert done.out == HEAD + (
+        '2026-01-02 04:00:00.000,API Key created,Models,"Pipeline created an API key for model Llama.",'
+        '"Pipeline",192.0.2.1\r\n'
+    )
+    done = recorded(*EXPORT, "-", "--format", "jsonl")
+    assert [json.loads(line)["actor"]["id"] for line in done.out.splitlines()] == ["u-17", "ci"]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "A.JSONL"])
+def test_the_name_says_which_format(recorded: Auditwright, tmp_path: Path, name: str) -> None:
+    recorded(*EXPORT, name)
+    assert len([json.loads(line) for line in (tmp_path / name).read_text().splitlines()]) == 2
+    recorded(*EXPORT, "b.jsonl", "--format", "csv")
+    assert (tmp_path / "b.jsonl").read_text().startswith("Date and Time (UTC),")
+
+
+def test_full_csv_has_keys_ids_and_metadata(recorded: Auditwright) -> None:
+    done = recorded(*EXPORT, "-", "--full", "--where", "user:is:u-17")
+    head, row = csv.reader(io.StringIO(done.out, newline=""))
+    assert head[6:] == [
+        *("Event Key", "Category Key", "Level", "Actor Type", "Actor ID"),
+        *("Entry ID", "Account ID", "Tool ID", "Metadata"),
+    ]
+    assert row[6:11] == [SCANNER, "tool.guardrails", "tool", "user", "u-17"]
+    assert row[12:] == ["acme", "t-4", "{}"]
+    done = recorded(*EXPORT, "a.jsonl", "--full")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "auditwright: --full is for CSV; JSON Lines are always full\n"
+
+
+def test_an_empty_export_says_why(recorded: Auditwright, tmp_path: Path) -> None:
+    done = recorded("export", "--output", "a.csv")
+    assert (done.code, done.out) == (0, "")
+    assert done.err == (
+        'the account "default" has no entries; there are entries of acme, globex: name one with --account\n'
+        "exported 0 entries to a.csv\n"
+    )
+    assert (tmp_path / "a.csv").read_bytes() == HEAD.encode()
+
+
+def test_progress_is_for_terminals(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(seconds)))
+    assert "\r" not in recorded(*EXPORT, "a.csv").err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    done = recorded(*EXPORT, "a.csv")
+    assert done.err == "\r\x1b[Kexported 2 entries\r\x1b[Kexported 2 entries to a.csv\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("none/a.csv", "none/a.csv: the export was not written: No such file or directory"),
+        ("audit.db/a.csv", "audit.db/a.csv: the export was not written: Not a directory"),
+        (".", ".: the export was not written: it is a folder; name a file"),
+        ("", ".: the export was not written: it is a folder; name a file"),
+    ],
+)
+def test_what_cannot_be_written_is_an_error(recorded: Auditwright, target: str, reason: str) -> None:
+    done = recorded(*EXPORT, target)
+    assert (done.code, done.out, done.err) == (2, "", f"auditwright: {reason}\n")
+
+
+def test_an_export_that_fails_leaves_the_file_of_before(
+    recorded: Auditwright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "a.csv"
+    target.write_text("of before")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", fail)
+        done = recorded(*EXPORT, "a.csv")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "auditwright: a.csv: the export was not written: No space left on device\n"
+    assert target.read_text() == "of before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "audit.db"]
+    assert recorded(*EXPORT, "a.csv").code == 0
+    assert target.read_text().startswith("Date and Time (UTC),")
+
+
+def test_an_export_is_imported_whole_and_once(recorded: Auditwright) -> None:
+    recorded(*EXPORT, "a.jsonl")
+    into = ("--database", "sqlite:///b.db")
+    first = recorded("import", "a.jsonl", *into)
+    assert (first.code, first.out, first.err) == (0, "a.jsonl: 2 stored, 0 already there, 0 refused\n", "")
+    again = recorded("import", "-", *into, stdin=Path("a.jsonl").read_text())
+    assert (again.code, again.out, again.err) == (0, "-: 0 stored, 2 already there, 0 refused\n", "")
+    exported = recorded(*EXPORT, "-", "--format", "jsonl").out
+    assert recorded(*EXPORT, "-", "--format", "jsonl", *into).out == exported
+
+
+def test_bad_lines_are_reported_and_good_ones_stored(auditwright: Auditwright, tmp_path: Path) -> None:
+    actor = '"actor": {"type": "user", "id": "u-1"}'
+    lines = [
+        f'{{"event": "{SCANNER}", {actor}, "metadata": {{"tool_id": "t-1"}}}}',
+        "no json",
+        "",
+        f'{{"event": "some.other.thing", {actor}, "metadata": {{}}}}',
+        f'{{"event": "{SCANNER}", {actor}, "metadata": {{"tool_id": ""}}}}',
+        f'{{"event": "{SCANNER}", "metadata": {{"tool_id": "\\u001b[2J", "x": 1}}}}',
+        "[]",
+        f'{{"event": "{SCANNER}", {actor}, "metadata": {{"tool_id": "t-2"}}, "id": 5}}',
+        f'{{"event": "{SCANNER}", {actor}, "metadata": {{"tool_id": "t-2"}}}}',
+    ]
+    (tmp_path / "lines.jsonl").write_text("\n".join(lines))
+    done = auditwright("import", "lines.jsonl", "--account", "acme")
+    assert (done.code, done.out) == (1, "lines.jsonl: 2 stored, 0 already there, 6 refused\n")
+    assert done.err.splitlines() == [
+        "lines.jsonl:2: entry: expected a JSON object, got no JSON: "
+        "invalid literal, expected 'null': line 1 column 1 (char 0)",
+        "lines.jsonl:4: some.other.thing: event: expected an event of the catalog, got an unknown one",
+        f"lines.jsonl:5: {SCANNER}: metadata.tool_id: expected a string of 1 to 200 characters, got ''",
+        f"lines.jsonl:6: {SCANNER}: metadata.x: expected one of tool_id, got an unknown field",
+        "lines.jsonl:7: entry: expected a JSON object, got a list",
+        f"lines.jsonl:8: {SCANNER}: id: expected a UUID, version 7, in its usual text form, got an integer",
+    ]
+    listed = auditwright("list", "--account", "acme", "--format", "json").out
+    assert [form["metadata"]["tool_id"] for form in json.loads(listed)] == ["t-2", "t-1"]
+
+
+def test_a_file_that_cannot_be_read_is_an_error(auditwright: Auditwright, tmp_path: Path) -> None:
+    for name, reason in (("missing.jsonl", "No such file or directory"), (".", "Is a directory")):
+        done = auditwright("import", name)
+        assert (done.code, done.out, done.err) == (2, "", f"auditwright: {name}: {reason}\n")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,300 @@
+"""The patterns of times, addresses, URLs and e-mail: what they take, and that every engine agrees."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import jsonschema_rs
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import Field, TypeAdapter, ValidationError
+
+from auditwright_generator import patterns
+from auditwright_generator.patterns import BY_KIND, very_end
+
+Verdict = Callable[[str], bool]
+
+
+def engines(pattern: str) -> dict[str, Verdict]:
+    """The three that decide: Python's re for jsonschema, Rust's regex for pydantic and for jsonschema-rs."""
+    python = re.compile(very_end(pattern))
+    adapter = TypeAdapter[str](Annotated[str, Field(pattern=pattern)])
+    schema = jsonschema_rs.validator_for({"type": "string", "pattern": very_end(pattern)})
+
+    def by_pydantic(text: str) -> bool:
+        try:
+            adapter.validate_python(text, strict=True)
+        except ValidationError:
+            return False
+        return True
+
+    return {
+        "re": lambda text: python.search(text) is not None,
+        "pydantic": by_pydantic,
+        "jsonschema-rs": schema.is_valid,
+    }
+
+
+ENGINES = {kind: engines(pattern) for kind, pattern in {**BY_KIND, "uuid7": patterns.UUID7}.items()}
+
+
+def is_valid(kind: str, text: str) -> bool:
+    """The verdict of all engines, which must be one."""
+    verdicts = {name: verdict(text) for name, verdict in ENGINES[kind].items()}
+    assert len(set(verdicts.values())) == 1, (text, verdicts)
+    return verdicts["re"]
+
+
+# --- times ---------------------------------------------------------------------------------------
+
+FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z", re.ASCII)
+"""What is left to say when `datetime` has checked the values: `fromisoformat` takes many more forms."""
+
+
+def is_a_time(text: str) -> bool:
+    if not FORM.fullmatch(text):
+        return False
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    # Python 3.13 reads 24:00 as the next midnight, earlier ones refuse it; ours refuses it.
+    return moment.tzinfo == UTC and text[11:13] != "24"
+
+
+@given(
+    st.one_of(
+        st.from_regex(FORM, fullmatch=True),
+        st.builds(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}Z".format,
+            st.one_of(
+                st.integers(0, 9999), st.sampled_from([0, 1, 4, 100, 400, 1600, 1900, 2000, 2024, 2100])
+            ),
+            st.integers(0, 14),
+            st.integers(0, 33),
+            st.integers(0, 25),
+            st.integers(0, 61),
+            st.integers(0, 61),
+            st.sampled_from(["", ".", ".1", ".123456", ".1234567"]),
+        ),
+        st.datetimes().map(lambda moment: moment.isoformat() + "Z"),
+    )
+)
+@example("2024-02-29T00:00:00Z")
+@example("2023-02-29T00:00:00Z")
+@example("1900-02-29T00:00:00Z")
+@example("2000-02-29T00:00:00Z")
+@example("0000-02-29T00:00:00Z")
+def test_times_are_those_that_datetime_holds(text: str) -> None:
+    assert is_valid("timestamp", text) == is_a_time(text)
+
+
+def test_every_day_of_the_calendar_is_known() -> None:
+    takes = re.compile(very_end(patterns.TIMESTAMP)).search
+    for year in (1, 4, 100, 400, 1582, 1900, 1999, 2000, 2023, 2024, 2096, 2100, 9996, 9999):
+        for month in range(14):
+            for day in range(33):
+                text = f"{year:04}-{month:02}-{day:02}T00:00:00Z"
+                assert (takes(text) is not None) == is_a_time(text), text
+
+
+def test_leap_years_are_those_of_the_gregorian_calendar() -> None:
+    takes = re.compile(very_end(patterns.TIMESTAMP)).search
+    leap = {year for year in range(1, 10_000) if takes(f"{year:04}-02-29T00:00:00Z")}
+    assert leap == {year for year in range(1, 10_000) if year % 4 == 0 and (year % 100 or year % 400 == 0)}
+
+
+# --- addresses -----------------------------------------------------------------------------------
+
+
+def is_an_address(text: str) -> bool:
+    """By `ipaddress`, but for a zone (`%eth0`): it names an interface of one machine, never who called."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+_GROUPS = st.lists(st.sampled_from(["0", "1", "db8", "ffff", "FFFF", "12345", "g", ""]), max_size=10)
+
+
+@given(
+    st.one_of(
+        st.ip_addresses().map(str),
+        st.ip_addresses(v=6).map(lambda address: ipaddress.IPv6Address(address).exploded),
+        _GROUPS.map(":".join),
+        st.tuples(_GROUPS, _GROUPS).map(lambda pair: f"{':'.join(pair[0])}::{':'.join(pair[1])}"),
+        st.tuples(_GROUPS, st.ip_addresses(v=4)).map(lambda pair: f"{':'.join(pair[0])}:{pair[1]}"),
+        st.lists(st.sampled_from(["0", "00", "01", "9", "255", "256", "1000", "", "-1"]), max_size=6).map(
+            ".".join
+        ),
+        st.text("0123456789abcdefABCDEF:.%/ ", max_size=12),
+    )
+)
+@example("::ffff:203.0.113.7")
+@example("1::")
+@example("::")
+@example("1:2:3:4:5:6:7::")
+@example("::2:3:4:5:6:7:8")
+@example("1:2:3:4:5:6:1.2.3.4")
+@example("fe80::1%eth0")
+def test_addresses_are_those_of_ipaddress(text: str) -> None:
+    assert is_valid("ip", text) == is_an_address(text)
+
+
+# --- URLs, e-mail, ids ---------------------------------------------------------------------------
+
+RIGHT = {
+    "url": [
+        "http://a",
+        "https://example.com",
+        "https://example.com/",
+        "https://example.com:8443/a/b?c=d&e=f#g",
+        "https://example.com?q=1",
+        "https://example.com#top",
+        "https://example.com/@ada",
+        "https://example.com/a?mail=ada@example.com",
+        "https://[2001:db8::1]:443/",
+        "https://bücher.example/straße",
+        "https://example.com/%40",
+        "https://example.com/\u2028",
+    ],
+    "email": [
+        "ada@example.com",
+        "a@b",
+        "ada.lovelace+audit@mail.example.com",
+        "ädä@exämple.com",
+        '"quoted"@example.com',
+        "ada@[203.0.113.7]",
+        "ada@xn--bcher-kva.example",
+    ],
+    "uuid7": ["018f3b5c-7d2a-7abc-8def-0123456789ab", "00000000-0000-7000-b000-000000000000"],
+}
+WRONG = {
+    "url": [
+        "",
+        "https://",
+        "https:///path",
+        "https://?q",
+        "example.com",
+        "//example.com",
+        "ftp://example.com",
+        "HTTPS://example.com",
+        "javascript:alert(1)",
+        "https://user@example.com",
+        "https://user:password@example.com/",
+        "https://:password@example.com",
+        "https://example.com@evil.example",
+        "https://example.com\\@evil.example",
+        "https://exam ple.com",
+        "https://example.com/a b",
+        "https://example.com/\n",
+        "https://example.com\n",
+        "https://example.com/\x7f",
+        "https://example.com/\x00",
+        " https://example.com",
+        "x https://example.com",
+    ],
+    "email": [
+        "",
+        "ada",
+        "@",
+        "ada@",
+        "@example.com",
+        "ada@@example.com",
+        "a@b@c",
+        "ada@.example.com",
+        "ada@example.com.",
+        "ada@example..com",
+        "ada lovelace@example.com",
+        "ada@exam ple.com",
+        "ada@example.com\n",
+        "\nada@example.com",
+        "ada@example.com\r\nBcc: eve@example.com",
+        "ada\x00@example.com",
+    ],
+    "uuid7": [
+        "",
+        "018F3B5C-7D2A-7ABC-8DEF-0123456789AB",
+        "018f3b5c-7d2a-4abc-8def-0123456789ab",
+        "018f3b5c-7d2a-7abc-7def-0123456789ab",
+        "018f3b5c7d2a7abc8def0123456789ab",
+        "018f3b5c-7d2a-7abc-8def-0123456789ab\n",
+        "{018f3b5c-7d2a-7abc-8def-0123456789ab}",
+    ],
+}
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in RIGHT.items() for text in texts])
+def test_right_ones_are_taken(kind: str, text: str) -> None:
+    assert is_valid(kind, text)
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in WRONG.items() for text in texts])
+def test_wrong_ones_are_refused(kind: str, text: str) -> None:
+    assert not is_valid(kind, text)
+
+
+@given(kind=st.sampled_from(sorted(ENGINES)), text=st.text(max_size=30), seed=st.integers(0, 100))
+def test_engines_agree_on_any_text(kind: str, text: str, seed: int) -> None:
+    is_valid(kind, text)
+    right = [*RIGHT.get(kind, []), "2026-01-02T03:04:05Z", "203.0.113.7", "2001:db8::1"]
+    whole = right[seed % len(right)]
+    cut = seed % (len(whole) + 1)
+    is_valid(kind, whole[:cut] + text + whole[cut:])
+
+
+# --- the very end --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "published"),
+    [
+        ("^a$", "^a$(?!\\n)"),
+        ("^a$|^b$", "^a$(?!\\n)|^b$(?!\\n)"),
+        ("[$]$", "[$]$(?!\\n)"),
+        ("[\\]$]", "[\\]$]"),
+        ("\\$$", "\\$$(?!\\n)"),
+        ("\\\\$", "\\\\$(?!\\n)"),
+        ("a", "a"),
+        ("\\", "\\"),
+    ],
+)
+def test_each_dollar_becomes_the_very_end(pattern: str, published: str) -> None:
+    assert very_end(pattern) == published
+
+
+_PATTERNS = [
+    "^a$",
+    "a$",
+    "^a",
+    "^a$|b$",
+    "^(?:a|b$)",
+    "[$]$",
+    "^[a$]+$",
+    "\\$$",
+    "^\\\\$",
+    "(a$)|(^b)",
+    "^$",
+    "$",
+]
+
+
+@given(pattern=st.sampled_from(_PATTERNS), text=st.text("ab$\\\n", max_size=4))
+def test_pattern_of_a_catalog_means_the_same_to_every_engine(pattern: str, text: str) -> None:
+    verdicts = {name: verdict(text) for name, verdict in _CATALOG_ENGINES[pattern].items()}
+    assert len(set(verdicts.values())) == 1, verdicts
+
+
+_CATALOG_ENGINES = {pattern: engines(pattern) for pattern in _PATTERNS}
+
+
+def test_patterns_use_only_what_a_catalog_may_use() -> None:
+    from auditwright_generator.expressions import _outside_what_is_shared
+
+    for pattern in (*BY_KIND.values(), patterns.UUID7):
+        assert _outside_what_is_shared(pattern) is None

@@ -1,0 +1,224 @@
+"""What no database takes, and sizes: cleaned or cut, marked and stored; or refused by a declared limit."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from auditwright import AccountLog, Actor, AuditLog, ValidationError
+from auditwright.limits import clean, cut_values, short
+from tests.runtime.world import (
+    ADA,
+    DEPLOYED,
+    KEY_CREATED,
+    MODEL,
+    event_of,
+    form,
+    make_catalog,
+    record,
+    refused,
+    rows,
+)
+
+INVITED = "account.users_management.user_invited"
+DELETED = "account.users_management.user_deleted"
+UNSTORABLE = ["\0", "\ud800", "\udfff"]
+TOOL_DEPLOYED = "tool.tool_management.tool_deployed"
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@pytest.mark.parametrize("bad", UNSTORABLE)
+def test_unstorable_characters_in_metadata_are_replaced_and_marked(log: AuditLog, bad: str) -> None:
+    text = f"a{bad}b"
+    for entry in (
+        record(log, DEPLOYED, MODEL | {"model_name": text, "stop_sequence": ["ok", text]}),
+        log.record_form(form(DEPLOYED, MODEL | {"model_name": text, "stop_sequence": ["ok", text]})),
+    ):
+        assert entry.metadata["model_name"] == "a�b"
+        assert entry.metadata["stop_sequence"] == ["ok", "a�b"]
+        assert "a�b" in entry.description
+        mark = {"length": 3, "sha256": sha256(text), "cleaned": True}
+        assert entry.alterations == {"metadata.model_name": mark, "metadata.stop_sequence[1]": mark}
+        assert log.account("acme").get(entry.id) == entry
+
+
+@pytest.mark.parametrize("bad", UNSTORABLE)
+def test_unstorable_characters_around_the_metadata_are_replaced(log: AuditLog, bad: str) -> None:
+    with log.acting(Actor.user(f"u{bad}", f"n{bad}"), account_id=f"acme{bad}"):
+        entry = record(log, KEY_CREATED, actor=None, details=f"d{bad}")
+    assert (entry.account_id, entry.actor) == ("acme�", Actor.user("u�", "n�"))
+    assert entry.description == "n� created an App API key. d�"
+    assert log.account(f"acme{bad}").get(entry.id) == entry
+
+
+def test_unstorable_characters_in_a_column_of_its_own_are_replaced(log: AuditLog) -> None:
+    entry = record(log, "tool.guardrails.input_scanner_added", {"tool_id": "t\0"})
+    assert entry.metadata == {"tool_id": "t�"}
+    assert list(entry.alterations) == ["metadata.tool_id"]
+
+
+def test_text_that_only_looks_like_a_nul_is_left_alone(log: AuditLog) -> None:
+    entry = record(log, DEPLOYED, MODEL | {"model_name": "\\u0000"})
+    assert entry.metadata["model_name"] == "\\u0000"
+    assert entry.alterations == {}
+
+
+def test_a_declared_limit_still_refuses(log: AuditLog, path: Path) -> None:
+    long = "x" * 301
+    assert str(refused(log, DEPLOYED, MODEL | {"model_name": long})) == (
+        f"{DEPLOYED}: metadata.model_name: expected a string of 1 to 300 characters, "
+        f"got '{'x' * 97}…' (301 characters)"
+    )
+    assert record(log, DEPLOYED, MODEL | {"model_name": "\0" * 300}).metadata["model_name"] == "�" * 300
+    assert refused(log, DEPLOYED, MODEL | {"model_name": "\0" * 301})
+    assert len(rows(path)) == 1
+
+
+def test_a_string_of_more_than_4_kib_is_cut_and_marked(log: AuditLog, acme: AccountLog) -> None:
+    exact, long = "x" * 4096, "é" * 2049
+    entry = record(log, DELETED, {"removed_user_ids": [exact, long]})
+    assert entry.metadata["removed_user_ids"][0] == exact
+    cut = entry.metadata["removed_user_ids"][1]
+    assert cut == "é" * 2046 + "…"
+    assert entry.alterations == {
+        "metadata.removed_user_ids[1]": {"length": 2049, "sha256": sha256(long), "cut": True},
+        "description": {
+            "length": len(f"Ada Lovelace removed {exact}, {cut} from the account."),
+            "sha256": sha256(f"Ada Lovelace removed {exact}, {cut} from the account."),
+            "cut": True,
+        },
+    }
+    assert len(entry.description.encode()) <= 4096
+    assert entry.description.endswith("…")
+    assert acme.get(entry.id) == entry
+
+
+def test_a_long_list_is_cut_until_the_entry_fits(log: AuditLog, acme: AccountLog) -> None:
+    ids = [f"user-{number:05}" for number in range(10_000)]
+    entry = record(log, DELETED, {"removed_user_ids": ids})
+    kept = entry.metadata["removed_user_ids"]
+    assert kept == ids[: len(kept)]
+    assert kept
+    assert len(entry.row[-1]) <= 32 * 1024
+    mark = entry.alterations["metadata.removed_user_ids"]
+    joined = "[" + ",".join(f'"{each}"' for each in ids) + "]"
+    assert mark == {"length": 10_000, "sha256": sha256(joined), "cut": True}
+    assert acme.get(entry.id) == entry
+
+
+def test_a_list_that_is_cut_keeps_an_item(log: AuditLog) -> None:
+    entry = record(log, DELETED, {"removed_user_ids": ["x" * 4096 for _ in range(20)]})
+    assert entry.metadata["removed_user_ids"]
+
+
+def test_the_digest_of_a_cut_list_is_of_what_came(log: AuditLog) -> None:
+    ids = ["y" * 5000, *("x" * 4000 for _ in range(20))]
+    entry = record(log, DELETED, {"removed_user_ids": ids})
+    joined = "[" + ",".join(f'"{each}"' for each in ids) + "]"
+    assert entry.alterations["metadata.removed_user_ids"] == {
+        "length": 21,
+        "sha256": sha256(joined),
+        "cut": True,
+    }
+
+
+def test_alterations_of_items_that_were_cut_off_are_not_kept(log: AuditLog) -> None:
+    entry = record(log, DELETED, {"removed_user_ids": ["\0" * 10 for _ in range(20_000)]})
+    assert len(entry.row[-2]) <= 32 * 1024
+
+
+def test_many_long_fields_are_cut_until_the_entry_fits() -> None:
+    values = {f"field_{number}": "x" * 4000 for number in range(20)} | {"count": 5, "list": ["y" * 9000]}
+    alterations: dict[str, dict[str, Any]] = {}
+    cut = cut_values(values, alterations)
+    assert len(repr(cut)) <= 32 * 1024
+    assert cut["count"] == 5
+    assert set(alterations) >= {f"metadata.field_{number}" for number in range(20)}
+    assert alterations["metadata.field_0"] == {"length": 4000, "sha256": sha256("x" * 4000), "cut": True}
+
+
+def test_long_text_in_the_envelope_is_cut_and_marked(log: AuditLog) -> None:
+    entry = record(log, KEY_CREATED, actor=Actor.user("u", "n" * 5000), details="d" * 2000)
+    assert len(entry.actor.name or "") == 4094
+    assert len(entry.description.encode()) <= 4096
+    assert "description" in entry.alterations
+
+
+def test_an_id_of_more_than_256_characters_is_refused(log: AuditLog) -> None:
+    assert record(log, KEY_CREATED, account_id="é" * 256, actor=Actor.user("u" * 256))
+    assert (
+        str(refused(log, KEY_CREATED, account_id="é" * 257))
+        == f"{KEY_CREATED}: account_id: expected a string of 1 to 256 characters, got 257 characters"
+    )
+    with pytest.raises(ValidationError, match="256 characters, got 257 characters"):
+        Actor.user("u" * 257)
+
+
+text = st.text(st.characters() | st.sampled_from([*UNSTORABLE, "😀", "é"]), max_size=40)
+long_text = st.builds(lambda part, times: part * times, text, st.integers(1, 300))
+
+
+@given(st.lists(long_text, max_size=12), long_text, long_text.filter(lambda name: len(name) <= 2000))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_stored_or_refused_by_a_declared_limit(
+    log: AuditLog, ids: list[str], role: str, details: str
+) -> None:
+    values = {"added_user_ids": ids, "role_name": role, "role_id": "r"}
+    try:
+        entry = record(log, INVITED, values, details=details, actor=Actor.user("u", role))
+    except ValidationError as error:
+        assert {problem.path for problem in error.problems} <= {
+            "metadata.added_user_ids",
+            "metadata.role_name",
+        }
+        assert not ids or not 1 <= len(role) <= 300
+        return
+    assert log.account("acme").get(entry.id) == entry
+    assert entry.metadata["role_name"] == clean(role)
+    assert ("metadata.role_name" in entry.alterations) == (clean(role) != role)
+    kept = entry.metadata["added_user_ids"]
+    assert len(kept) == len(ids) or entry.alterations["metadata.added_user_ids"]["length"] == len(ids)
+    for index, (came, stored) in enumerate(zip(ids, kept, strict=False)):
+        path = f"metadata.added_user_ids[{index}]"
+        assert stored == short(clean(came))
+        assert (path in entry.alterations) == (stored != came)
+
+
+@given(long_text)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_url_is_stored_or_refused_by_its_pattern(log: AuditLog, rest: str) -> None:
+    values = {"tool_id": "t", "tool_version": "1", "url": "https://example.com/" + rest}
+    try:
+        entry = record(log, TOOL_DEPLOYED, values)
+    except ValidationError as error:
+        assert {problem.path for problem in error.problems} == {"metadata.url"}
+        return
+    assert entry.metadata["url"] == short(clean(values["url"]))
+    assert log.account("acme").get(entry.id) == entry
+
+
+@given(text, st.integers(0, 50))
+def test_short_text_fits_and_is_whole_or_marked(text: str, most: int) -> None:
+    cut = short(clean(text), most)
+    assert cut == clean(text) or (cut.endswith("…") and len(cut.encode()) <= max(most, 3))
+
+
+def test_the_catalog_in_the_way_of_a_long_message_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        event_of(content, KEY_CREATED)["message"] = "é" * 3000
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with AuditLog.open(
+        f"sqlite:///{tmp_path}/a.db", account_id="acme", catalog=make_catalog(tmp_path, edit)
+    ) as log:
+        entry = record(log, KEY_CREATED, actor=ADA)
+        assert len(entry.description.encode()) <= 4096
+        assert entry.alterations["description"]["length"] == 3000

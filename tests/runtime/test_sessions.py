@@ -1,0 +1,183 @@
+"""Recording in the caller's own transaction: kept with its commit, gone with its rollback."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+import sqlmodel
+from audit_events import AuditEvents
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session
+
+from auditwright import AccountLog, AuditLog, IdConflict, StorageError
+from tests.runtime.world import ADA, KEY_CREATED, change, form, record, rows
+
+
+@pytest.fixture
+def engine(log: AuditLog, path: Path) -> Iterator[Engine]:
+    """The service's own engine on the file of the log, which holds a table of the service."""
+    change(path, "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+    engine = create_engine(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
+
+
+def test_an_entry_is_kept_with_the_commit_of_a_sqlmodel_session(
+    audit: AuditEvents, acme: AccountLog, engine: Engine
+) -> None:
+    with sqlmodel.Session(engine) as session:
+        session.connection().execute(text("INSERT INTO orders VALUES (1)"))
+        entry = audit.account.app_api_key.app_api_key_created(actor=ADA, session=session)
+        assert acme.count() == 0
+        session.commit()
+    assert acme.get(entry.id) == entry
+
+
+@pytest.mark.parametrize("make", [sqlmodel.Session, Session])
+def test_an_entry_is_gone_with_the_rollback_of_a_session(
+    log: AuditLog, path: Path, engine: Engine, make: type[Session]
+) -> None:
+    with make(engine) as session:
+        session.execute(text("INSERT INTO orders VALUES (1)"))
+        record(log, KEY_CREATED, session=session)
+        session.rollback()
+    assert rows(path) == []
+    assert rows(path, "SELECT * FROM orders") == []
+    record(log, KEY_CREATED)
+    assert len(rows(path)) == 1
+
+
+def test_an_entry_joins_a_sqlalchemy_connection(log: AuditLog, path: Path, engine: Engine) -> None:
+    with engine.begin() as connection:
+        kept = record(log, KEY_CREATED, session=connection)
+    with pytest.raises(ZeroDivisionError), engine.begin() as connection:
+        record(log, KEY_CREATED, session=connection)
+        _ = 1 / 0
+    assert rows(path, "SELECT id FROM audit_entry") == [(kept.id.bytes,)]
+
+
+def test_an_entry_joins_a_sqlite3_connection(log: AuditLog, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        record(log, KEY_CREATED, session=connection)
+        assert rows(path) == []
+        connection.rollback()
+        kept = record(log, KEY_CREATED, session=connection)
+        connection.commit()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        record(log, KEY_CREATED, session=connection)
+        connection.rollback()
+    assert rows(path, "SELECT id FROM audit_entry") == [(kept.id.bytes,)]
+
+
+def test_an_entry_is_gone_with_the_savepoint_it_is_in(log: AuditLog, path: Path, engine: Engine) -> None:
+    with Session(engine) as session:
+        session.execute(text("INSERT INTO orders VALUES (1)"))
+        kept = record(log, KEY_CREATED, session=session)
+        nested = session.begin_nested()
+        record(log, KEY_CREATED, session=session)
+        nested.rollback()
+        session.commit()
+    assert rows(path, "SELECT id FROM audit_entry") == [(kept.id.bytes,)]
+    assert rows(path, "SELECT * FROM orders") == [(1,)]
+
+
+def test_json_forms_and_models_join_a_session_too(log: AuditLog, acme: AccountLog, engine: Engine) -> None:
+    with Session(engine) as session:
+        log.record_form(form(KEY_CREATED, {}), session=session)
+        session.rollback()
+        log.record_form(form(KEY_CREATED, {}), session=session)
+        session.commit()
+    assert acme.count() == 1
+
+
+def test_the_same_entry_twice_in_a_session_is_one_entry(
+    log: AuditLog, acme: AccountLog, engine: Engine
+) -> None:
+    with Session(engine) as session:
+        first = record(log, KEY_CREATED, session=session)
+        record(log, KEY_CREATED, session=session, id=first.id)
+        session.commit()
+    assert [entry.id for entry in acme.all()] == [first.id]
+
+
+def test_a_conflict_in_a_session_leaves_the_transaction_usable(
+    log: AuditLog, acme: AccountLog, engine: Engine
+) -> None:
+    first = record(log, KEY_CREATED)
+    with Session(engine) as session:
+        session.execute(text("INSERT INTO orders VALUES (1)"))
+        with pytest.raises(IdConflict) as caught:
+            record(log, "account.roles.role_changed", session=session, id=first.id)
+        assert caught.value.entry is not None
+        session.commit()
+        assert session.execute(text("SELECT count(*) FROM orders")).scalar() == 1
+    assert list(acme.all()) == [first]
+
+
+@pytest.mark.parametrize("wrong", ["session", 5, object()])
+def test_what_is_no_session_is_refused(log: AuditLog, path: Path, wrong: Any) -> None:
+    with pytest.raises(StorageError) as caught:
+        record(log, KEY_CREATED, session=wrong)
+    assert str(caught.value) == (
+        "session= takes a SQLModel or SQLAlchemy session or connection, or a sqlite3 connection, "
+        f"not {type(wrong).__name__}"
+    )
+    assert caught.value.entry is not None
+    assert rows(path) == []
+
+
+def test_an_engine_is_no_session(log: AuditLog, engine: Engine) -> None:
+    with pytest.raises(StorageError, match="not Engine"):
+        record(log, KEY_CREATED, session=engine)
+
+
+def test_a_transaction_on_a_database_without_the_table_is_refused(log: AuditLog, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as connection, pytest.raises(StorageError) as caught:
+        record(log, KEY_CREATED, session=connection)
+    said = f"{log._storage.path}: cannot join the caller's transaction: no such table: audit_entry"  # type: ignore[attr-defined] # noqa: SLF001
+    assert str(caught.value) == f"{said} (SQLITE_ERROR)"
+    engine = create_engine(f"sqlite:///{other}")
+    with Session(engine) as session, pytest.raises(StorageError) as caught:
+        record(log, KEY_CREATED, session=session)
+    engine.dispose()
+    assert str(caught.value) == f"{said} (SQLITE_ERROR)"
+
+
+def test_a_closed_session_is_refused(log: AuditLog, path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.close()
+    with pytest.raises(StorageError, match="Cannot operate on a closed database"):
+        record(log, KEY_CREATED, session=connection)
+
+
+def test_no_session_is_a_transaction_of_its_own(log: AuditLog, acme: AccountLog) -> None:
+    assert record(log, KEY_CREATED, session=None) == next(acme.all())
+
+
+def test_an_entry_beside_an_open_transaction_says_to_pass_the_session(
+    log: AuditLog, path: Path, engine: Engine
+) -> None:
+    with Session(engine) as session:
+        session.execute(text("INSERT INTO orders VALUES (1)"))
+        with pytest.raises(StorageError, match="pass session= so that the entry joins it"):
+            record(log, KEY_CREATED)
+        record(log, KEY_CREATED, session=session)
+        session.commit()
+    assert len(rows(path)) == 1
+
+
+def test_generated_tables_read_what_was_recorded(log: AuditLog, engine: Engine) -> None:
+    from audit_events.tables import AuditEntry
+
+    entry = record(log, "tool.guardrails.input_scanner_added", {"tool_id": "t-4"})
+    with sqlmodel.Session(engine) as session:
+        (row,) = session.exec(sqlmodel.select(AuditEntry)).all()
+    assert (row.id, row.occurred_at, row.tool_id, row.data) == (entry.id, entry.occurred_at, "t-4", {})
+
+
+assert sqlalchemy  # the package is imported as a service would

@@ -1,0 +1,143 @@
+"""A small world for the tests of the runtime: who acts, what they do, and the database as anybody sees it."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from importlib import import_module, invalidate_caches, resources
+from pathlib import Path
+from typing import Any
+
+from auditwright import Actor, AuditLog, Catalog, Entry, ValidationError
+from auditwright.entry import columns, make_id, to_microseconds
+
+ADA = Actor.user("u-17", "Ada Lovelace")
+GRACE = Actor.user("u-18", "Grace Hopper")
+
+MODEL = {"model_id": "m-17", "model_name": "Llama", "model_type": "open_source"}
+ADDED = "account.models.model_added"
+DEPLOYED = "account.models.model_deployed"
+TUNED = "account.models.model_fine_tuning"
+ASYNC = "tool.tool_management.api_async_enabled"
+KEY_CREATED = "account.app_api_key.app_api_key_created"
+LONG_AGO = datetime(2024, 5, 6, 7, 8, 9, 123456, UTC)
+
+
+def record(log: AuditLog, key: str, values: dict[str, Any] | None = None, **options: Any) -> Entry:
+    """Record an event by its key, by Ada where nobody else is named."""
+    return log.record_event(key, values or {}, {"actor": ADA, **options})
+
+
+def refused(log: AuditLog, key: str, values: dict[str, Any] | None = None, **options: Any) -> ValidationError:
+    """The error with which an event is refused."""
+    try:
+        entry = record(log, key, values, **options)
+    except ValidationError as error:
+        return error
+    raise AssertionError(f"{entry!r} was stored")
+
+
+def form(key: str, values: dict[str, Any], **envelope: Any) -> dict[str, Any]:
+    """The JSON form of an event by Ada."""
+    return {"event": key, "actor": {"type": "user", "id": "u-17"}, "metadata": values, **envelope}
+
+
+def rows(path: Path, sql: str = "SELECT * FROM audit_entry ORDER BY account_id, id") -> list[tuple[Any, ...]]:
+    """What a query finds in the file, read by plain sqlite3."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def change(path: Path, *statements: str) -> None:
+    """Run statements on the file with plain sqlite3, each in its own transaction."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def insert_row(path: Path, catalog: Catalog, **changes: Any) -> dict[str, Any]:
+    """Insert a row as some other version of the catalog would have, and return it by column names."""
+    moment = changes.pop("occurred_at", LONG_AGO)
+    micros = moment if isinstance(moment, int) else to_microseconds(moment)
+    row: dict[str, Any] = dict.fromkeys(name for name, _, _ in columns(catalog))
+    row |= {
+        "account_id": "acme",
+        "id": make_id(micros),
+        "occurred_at": micros,
+        "recorded_at": micros,
+        "level": "account",
+        "category": "account.models",
+        "event": DEPLOYED,
+        "actor_type": "user",
+        "actor_id": "u-17",
+        "description": "Something was done.",
+        "catalog_version": "0.9.0",
+        "digest": uuid.uuid4().bytes * 2,
+        "metadata": "{}",
+    }
+    row |= changes
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        marks = ", ".join("?" * len(row))
+        connection.execute(
+            f"INSERT INTO audit_entry ({', '.join(row)}) VALUES ({marks})", tuple(row.values())
+        )
+    return row
+
+
+def make_catalog(folder: Path, edit: Callable[[dict[str, Any]], None]) -> Catalog:
+    """The catalog of audit_events as another package, with its catalog.json edited.
+
+    `folder` is on sys.path. Models and schemas are as they were.
+    """
+    name = f"events_{uuid.uuid4().hex}"
+    package = folder / name
+    package.mkdir()
+    with resources.as_file(resources.files("audit_events")) as source:
+        content = json.loads((source / "catalog.json").read_text())
+        for part in ("models", "json_schema"):
+            shutil.copytree(source / part, package / part, ignore=shutil.ignore_patterns("__pycache__"))
+    edit(content)
+    content["package"] = name
+    (package / "catalog.json").write_text(json.dumps(content))
+    (package / "__init__.py").write_text(
+        "from auditwright import Catalog\n\nCATALOG = Catalog(__name__)\n"
+    )
+    invalidate_caches()
+    catalog = import_module(name).CATALOG
+    assert isinstance(catalog, Catalog)
+    return catalog
+
+
+def event_of(content: dict[str, Any], key: str) -> dict[str, Any]:
+    """An event in the content of a catalog.json."""
+    for level in content["levels"]:
+        for category in level["categories"]:
+            for event in category["events"]:
+                if event["key"] == key:
+                    found: dict[str, Any] = event
+                    return found
+    raise KeyError(key)
+
+
+def minutes(count: float) -> timedelta:
+    """So many minutes."""
+    return timedelta(minutes=count)
+
+
+def run_python(script: str, *arguments: str, **options: Any) -> str:
+    """The output of a script that runs in a process of its own; it must succeed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

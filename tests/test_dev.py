@@ -1,0 +1,108 @@
+"""`dev.py` runs on a bare Python, and the pins hold for every machine and name no host."""
+
+import ast
+import os
+import py_compile
+import re
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import dev
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PINS = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-I", str(ROOT / "dev.py"), *arguments],
+        cwd=ROOT.parent, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+def test_imports_the_standard_library_only() -> None:
+    tree = ast.parse((ROOT / "dev.py").read_text("utf-8"), feature_version=(3, 11))
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported <= sys.stdlib_module_names
+
+
+def test_compiles(tmp_path: Path) -> None:
+    py_compile.compile(str(ROOT / "dev.py"), cfile=str(tmp_path / "dev.pyc"), doraise=True)
+
+
+@pytest.mark.parametrize("arguments", [(), ("tset",), ("demo", "tset"), ("--", "test")])
+def test_a_task_that_is_unknown_is_wrong_usage(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", dev.usage())
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "help"])
+def test_help_lists_the_tasks(word: str) -> None:
+    done = run(word)
+    assert (done.returncode, done.stdout, done.stderr) == (0, dev.usage(), "")
+    assert [line.split()[0] for line in dev.usage().splitlines()[2:]] == list(dev.TASKS)
+    assert list(dev.TASKS)[:2] == ["demo", "test"]
+
+
+def test_a_failing_task_ends_with_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "set_up", lambda: None)
+    monkeypatch.setattr(dev, "BIN", Path(sys.executable).parent)
+    monkeypatch.setitem(dev.TASKS, "fail", ("", [[Path(sys.executable).name, "-c"]]))
+    assert dev.main(["fail", "--", "raise SystemExit(7)"]) == 7
+
+
+def requirements() -> dict[str, str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    groups = (
+        project["build-system"]["requires"],
+        project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"].values(),
+        *project["dependency-groups"].values(),
+    )
+    return {re.split(r"[^A-Za-z0-9-]", each)[0]: each for group in groups for each in group}
+
+
+def test_every_dependency_is_pinned() -> None:
+    pinned = {line.partition("==")[0] for line in PINS}
+    assert set(requirements()) <= pinned
+    assert "datamodel-code-generator==0.89.0" in PINS
+    assert requirements()["datamodel-code-generator"] == "datamodel-code-generator==0.89.0"
+
+
+def test_the_pins_name_no_host_and_no_path() -> None:
+    for line in PINS:
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; .+)?", line), line
+    assert len({line.partition("==")[0] for line in PINS}) == len(PINS)
+
+
+def test_lock_files_are_not_kept() -> None:
+    ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
+    assert {"uv.lock", "pylock*.toml", ".venv/"} <= set(ignored)
+
+
+def test_ci_runs_what_a_developer_runs() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.name == "nt" or script.stat().st_mode & stat.S_IXUSR
+    text = script.read_text("utf-8")
+    assert "set -euo pipefail" in text
+    assert "python3 dev.py test" in text
+    assert "python3 dev.py lint" in text
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+    (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
+    steps = workflow.read_text("utf-8").splitlines()
+    assert "      - run: auditwright check" in steps
+    assert "      - run: auditwright generate --check" in steps
