@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 from tests.generator.commands import run
 
 from auditwright_generator import cli
+
+settings.register_profile("auditwright", deadline=None)  # a busy machine is no failure
+settings.load_profile("auditwright")
 
 KITCHEN_SINK = Path(__file__).parent / "catalogs" / "kitchen_sink"
 

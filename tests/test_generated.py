@@ -175,6 +175,7 @@ def test_emitter_records_the_example(event: Event, log: AuditLog, entries: dict[
     assert entry.actor == Actor.user("u-17", "Ada Lovelace")
     assert "{" not in entry.description
     found = log.account("acme").get(entry.id)
+    assert found is not None
     assert found == entry
     assert found.typed == CATALOG.model(event)(**kept(event))
 

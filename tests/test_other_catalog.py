@@ -107,9 +107,8 @@ def test_every_event_is_recorded_filtered_and_read_back_typed(log: AuditLog) -> 
             for name, value in event.example.items()
         }
         assert found.metadata == expected
-        assert found.typed == log.catalog.model(event).model_construct(
-            **{field.name: expected.get(field.name) for field in event.metadata}
-        )
+        values = {field.name: expected.get(field.name) for field in event.metadata}
+        assert found.typed == log.catalog.model(event).model_construct(None, **values)
         assert found.ip_address == "2001:db8::7"
     by_category = account.entries(Filter.parse(["category:is:device.lifecycle"]))
     assert [entry.event for entry in by_category.entries] == [
@@ -320,7 +319,7 @@ def hostile_catalog(folder: Path) -> None:
         }
         for index in range(len(HOSTILE))
     }
-    events = {
+    events: dict[str, dict[str, Any]] = {
         f"event_{index}": {
             "title": text(index),
             "description": text(index + 4),

@@ -45,14 +45,14 @@ def csv_chunks(
 ) -> Iterator[tuple[int, bytes]]:
     """The file in pieces, each with the number of entries in it; the first one is the header."""
     yield 0, csv_header(catalog, full).encode()
-    titles: dict[str, str] = {}
+    titles: dict[tuple[str, str], str] = {}
     lines: list[str] = []
-    for start, key, rest in storage.csv_lines(scope, full, limit):
-        title = titles.get(key)
+    for start, key, category, rest in storage.csv_lines(scope, full, limit):
+        title = titles.get((key, category))
         if title is None:
             event = catalog.event(key)
-            names = [event.title, event.category_title] if event else [key, ""]
-            title = titles[key] = _csv_line(names).removesuffix("\r\n")
+            names = [event.title, event.category_title] if event else [key, category]
+            title = titles[key, category] = _csv_line(names).removesuffix("\r\n")
         lines.append(start + title + rest)
         if len(lines) == CHUNK:
             yield CHUNK, "".join(lines).encode()

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 
 from auditwright.errors import FilterError, did_you_mean
-from auditwright.limits import MAX_ID, short
+from auditwright.limits import MAX_ID, clean, short
 from auditwright.storage.base import Branch
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Condition:
             raise FilterError(
                 f"the value of {self.field} {self.operator} is a string of 1 to {MAX_ID} characters"
             )
+        object.__setattr__(self, "value", clean(self.value))  # as the ids that it is compared with
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -121,7 +122,10 @@ class Filter:
     @classmethod
     def from_query(cls, query: str) -> Filter:
         """A filter from a URL's query, `match=any&where=user:is:u-17&where=...`; other names are refused."""
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_CONDITIONS + 10)
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_CONDITIONS + 10)
+        except ValueError:
+            raise FilterError(f"a filter has at most {MOST_CONDITIONS} conditions") from None
         _only(dict(pairs), ("match", "where"), "a filter's query")
         matches = [value for name, value in pairs if name == "match"]
         if len(matches) > 1:

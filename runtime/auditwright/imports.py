@@ -14,7 +14,7 @@ import orjson
 
 from auditwright.entry import Entry, position
 from auditwright.errors import AuditwrightError, IdConflict, Problem, ValidationError
-from auditwright.limits import MAX_STRING, short
+from auditwright.limits import MAX_STRING, clean, short
 from auditwright.validate import READ_ONLY, Form, microseconds_of, options_of, parse
 
 if TYPE_CHECKING:
@@ -100,17 +100,22 @@ def entry_of(form: Form, recorder: Recorder, schemas: Schemas) -> Entry:
                 str(form.get("event", "entry"))[:200],
                 (Problem(name, f"a string of 1 to {MAX_STRING} characters", type(kept[name]).__name__),),
             )
+    if not isinstance(kept.get("alterations", {}), dict):
+        raise ValidationError(
+            str(form.get("event", "entry"))[:200],
+            (Problem("alterations", "an object", type(kept["alterations"]).__name__),),
+        )
     key = form.get("event")
     event = schemas.check(form)
     row = list(recorder.row(event.key, form["metadata"], options_of(form), stored=True))
     row[position("event")] = key
     for name in ("level", "category", "description"):
         if name in kept:
-            row[position(name)] = short(kept[name])
+            row[position(name)] = short(clean(kept[name]))
     if "recorded_at" in kept:
         row[position("recorded_at")] = microseconds_of(kept["recorded_at"], "recorded_at")
     if "catalog_version" in kept:
-        row[-4] = kept["catalog_version"]
+        row[-4] = clean(kept["catalog_version"])
     if kept.get("alterations"):
         row[-2] = orjson.dumps(kept["alterations"]).decode()
     return Entry(recorder.catalog, tuple(row))

@@ -98,7 +98,7 @@ class Recorder:
         plan = self._plans.get(key) or self._plan(key)
         event = plan.event
         if options:
-            account_id, entry_id, occurred_at, actor, address, details = self._envelope(plan, options)
+            account_id, entry_id, occurred_at, actor, address, details = self._envelope(plan, options, stored)
         else:
             context = current()
             account_id, actor, address = (
@@ -177,7 +177,7 @@ class Recorder:
         return plan
 
     def _envelope(
-        self, plan: _Plan, options: Mapping[str, Any]
+        self, plan: _Plan, options: Mapping[str, Any], stored: bool
     ) -> tuple[str | None, bytes | None, int, Actor | None, str | None, str | None]:
         """What the options say, completed from the context: account, id, time, actor, address, details."""
         context = current()
@@ -198,7 +198,9 @@ class Recorder:
             if account_id is not None:
                 account_id = identifier("account_id", account_id)
             given = options.get("ip_address")
-            address = ip_address(given) if given is not None else context.address_of(actor)
+            # What was stored before with an actor had its own address, or none.
+            around = None if stored and "actor" in options else context.address_of(actor)
+            address = ip_address(given) if given is not None else around
         except ValidationError as error:
             raise ValidationError(plan.event.key, error.problems) from None
         entry_id, occurred_at = _id_and_time(plan, options.get("id"), options.get("occurred_at"))

@@ -116,8 +116,9 @@ def _printable(value: Any, depth: int = 0) -> Any:
 
 def _infinite(event: Event, values: Form) -> Iterator[Problem]:
     """The problems of numbers that JSON does not have, and that jsonschema takes for numbers."""
+    lists = {field.name for field in event.metadata if field.many}
     for name, value in values.items():
-        for index, item in enumerate(value) if isinstance(value, list) else [(None, value)]:
+        for index, item in enumerate(value) if name in lists and isinstance(value, list) else [(None, value)]:
             if isinstance(item, float) and not math.isfinite(item):
                 yield fault(event, [name] if index is None else [name, index], values)
 

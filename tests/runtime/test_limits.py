@@ -160,7 +160,7 @@ def test_an_id_of_more_than_256_characters_is_refused(log: AuditLog) -> None:
         Actor.user("u" * 257)
 
 
-text = st.text(st.characters() | st.sampled_from([*UNSTORABLE, "😀", "é"]), max_size=40)
+text = st.text(st.characters(exclude_categories=[]) | st.sampled_from([*UNSTORABLE, "😀", "é"]), max_size=40)
 long_text = st.builds(lambda part, times: part * times, text, st.integers(1, 300))
 
 

@@ -67,11 +67,11 @@ class Storage(Protocol):
         """The rows in the order of their ids, as of one moment; close the iterator to stop early."""
         ...
 
-    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Iterator[tuple[str, str, str]]:
-        """For each row, newest first: the line's start, the event's key, the line's rest.
+    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Iterator[Row]:
+        """For each row, newest first: the line's start, the keys of event and category, the line's rest.
 
-        All are as of one moment. The texts are ready for the file, except that the event's
-        titles belong between start and rest.
+        All are as of one moment. Start and rest are ready for the file; the titles of event and category
+        belong between them.
         """
         ...
 

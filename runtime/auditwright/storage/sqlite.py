@@ -254,7 +254,7 @@ class SQLiteStorage:
         """See `Storage.rows`."""
         yield from self._merged(self._names, scope, newest_first, limit, id_at=1)
 
-    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Iterator[tuple[str, str, str]]:
+    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Iterator[Row]:
         """See `Storage.csv_lines`; SQLite formats the cells, which is quicker than Python."""
         time = (
             "strftime('%Y-%m-%d %H:%M:%S', occurred_at / 1000000, 'unixepoch') "
@@ -271,10 +271,10 @@ class SQLiteStorage:
                 _cell("account_id"), *columns_, _cell("metadata"),
             ]  # fmt: skip
         rest = " || ',' || ".join(cells)
-        for _, start, event, line in self._merged(
-            f"id, {time}, event, ',' || {rest} || char(13, 10)", scope, True, limit, id_at=0
+        for _, *line in self._merged(
+            f"id, {time}, event, category, ',' || {rest} || char(13, 10)", scope, True, limit, id_at=0
         ):
-            yield start, event, line
+            yield tuple(line)
 
     def _merged(
         self, select: str, scope: Scope, newest_first: bool, limit: int | None, id_at: int
