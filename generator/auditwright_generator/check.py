@@ -30,11 +30,12 @@ class Checked:
         errors = sum(finding.severity == "error" for finding in self.findings)
         warnings = len(self.findings) - errors
         counts = ((errors, "error"), (warnings, "warning"))
-        result = ", ".join(_count(number, noun) for number, noun in counts if number)
-        return f"{_count(self.events, 'event')}, {_count(self.rules, 'rule')}: {result or 'no findings'}"
+        result = ", ".join(counted(number, noun) for number, noun in counts if number)
+        return f"{counted(self.events, 'event')}, {counted(self.rules, 'rule')}: {result or 'no findings'}"
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """`1 event`, `2 events`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

@@ -186,6 +186,7 @@ def _run_generate(options: argparse.Namespace) -> int:
         print(checked.summary, file=sys.stderr)
     if checked.catalog is None:
         return FINDINGS
+    from auditwright_generator.check import counted
     from auditwright_generator.generate import render
     from auditwright_generator.write import compare, write
 
@@ -199,7 +200,7 @@ def _run_generate(options: argparse.Namespace) -> int:
     if not options.check:
         written = len(difference.missing) + len(difference.stale) + len(difference.edited)
         print(
-            f"{checked.events} events, {len(files)} files in {out}: "
+            f"{counted(checked.events, 'event')}, {len(files)} files in {out}: "
             f"{written} written, {len(difference.orphaned)} removed, the others were current"
         )
         return CLEAN

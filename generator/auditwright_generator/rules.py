@@ -56,8 +56,8 @@ _MEANING = (
          fields.check_secrets_are_plain_strings),
     Rule("AC610", "constrained-entry-field", "error", "nobody gives it, so nothing would be checked",
          fields.check_entry_fields_add_nothing),
-    Rule("AC611", "invalid-column", "error", "a column of the table holds a single value",
-         fields.check_columns_hold_one_value),
+    Rule("AC611", "invalid-column", "error", "a column of its own holds one text, such as an id",
+         fields.check_columns_hold_text),
     Rule("AC703", "unknown-replacement", "error", "readers are sent to what replaces the deprecated",
          names.check_replacements_exist),
 )  # fmt: skip

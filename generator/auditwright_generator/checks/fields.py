@@ -159,12 +159,17 @@ def _useless(thing: str, entry: str, node: Node, keys: tuple[str, ...]) -> Mista
             yield limit.key, f"{thing} is filled from {entry}, and {key} has no meaning there; remove it"
 
 
-def check_columns_hold_one_value(source: CatalogSource) -> Mistakes:
-    """A column of the table holds a single value."""
+_TEXT_TYPES = ("string", "ip", "url", "email", "enum", "timestamp", "")
+
+
+def check_columns_hold_text(source: CatalogSource) -> Mistakes:
+    """A column of its own holds one text: a number would come back from it as text."""
     for field in source.fields.values():
         column = field.node.get("column")
-        if column and column.scalar and field.node.string("type").startswith("list of "):
-            message = f"field {field.name} is a list and cannot have a column of its own; remove column"
+        kind = field.node.string("type")
+        if column and column.scalar and kind not in _TEXT_TYPES:
+            what = "a list" if kind.startswith("list of ") else f"of type {kind}"
+            message = f"field {field.name} is {what} and cannot have a column of its own; remove column"
             yield column.key, message
 
 
