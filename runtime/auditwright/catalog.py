@@ -174,7 +174,7 @@ def find_catalog(package: str | None = None) -> Catalog:
     several are and none was named.
     """
     named = package or os.environ.get(VARIABLE)
-    if named is not None:
+    if named:
         return _load(named)
     found = sorted(
         {point.value.partition(":")[0] for point in distributions.entry_points(group=ENTRY_POINTS)}
@@ -193,6 +193,8 @@ def find_catalog(package: str | None = None) -> Catalog:
 
 @functools.cache
 def _load(package: str) -> Catalog:
+    if not all(part.isidentifier() for part in package.split(".")):
+        raise CatalogError(f'"{package}" is not the name of a package')
     try:
         catalog = importlib.import_module(package).CATALOG
     except ModuleNotFoundError as error:

@@ -126,6 +126,8 @@ def acting(
 
     Another actor does not inherit the outer actor's address: that one was not theirs.
     """
+    if actor is not None and not isinstance(actor, Actor):
+        raise ValidationError("actor", (Problem("actor", "an Actor", type(actor).__name__),))
     outer = _current.get()
     inner = Context(
         actor or outer.actor,

@@ -66,6 +66,8 @@ class AuditLog:
 
         Raises `CatalogError`, `SchemaMismatch` for tables of our names that do not fit, `StorageError`.
         """
+        if account_id is not None:
+            context.identifier("account_id", account_id)
         catalog = catalog or find_catalog()
         key = secret_key or configured_key()
         return cls(open_storage(url, catalog, create), catalog, account_id, key)

@@ -117,7 +117,10 @@ class Recorder:
             data = _given(plan, plan.validate(values))
         except ModelError as error:
             data = self._cleaned(plan, values, error, alterations)
-        body = orjson.dumps(data)
+        try:
+            body = orjson.dumps(data)
+        except TypeError:  # a lone surrogate in a string without limits: pydantic did not look
+            body = b"\\u0000"
         if b"\\u0000" in body:
             data = _given(plan, plan.validate(clean_values(data, alterations)))
             body = orjson.dumps(data)

@@ -34,6 +34,9 @@ _EXPECTED = {
     "account_id": "a string of 1 to 256 characters",
     "occurred_at": "a UTC time such as 2026-01-02T03:04:05.678901Z",
     "actor": 'an object with type ("user", "app" or "system"), id and name',
+    "actor.type": '"user", "app" or "system"',
+    "actor.id": "a string of 1 to 256 characters",
+    "actor.name": "a string",
     "ip_address": "an IP address",
     "metadata": "an object",
 }
@@ -41,12 +44,12 @@ _EXPECTED = {
 
 def parse(payload: bytes | str) -> Form:
     """The JSON object of a payload; raises `ValidationError` for anything else."""
+    if not isinstance(payload, (bytes, bytearray, memoryview, str)):
+        raise _refused("entry", "", "a JSON object as bytes or str", type(payload).__name__)
     try:
         form = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise _refused("entry", "", "a JSON object", f"no JSON: {error}") from None
-    except TypeError:
-        raise _refused("entry", "", "a JSON object as bytes or str", type(payload).__name__) from None
     return as_form(form)
 
 
@@ -163,7 +166,7 @@ def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Prob
         # What a person's name or address was is nobody's business in an error text.
         shown = error.instance if name in ("id", "occurred_at") else None
         text = f"{shown!r}" if isinstance(shown, str) else came(error.instance)
-        yield Problem(where, _EXPECTED.get(name, "what the schema allows"), short(text, 100))
+        yield Problem(where, _EXPECTED.get(where, "what the schema allows"), short(text, 100))
 
 
 def options_of(form: Form) -> dict[str, Any]:

@@ -67,6 +67,8 @@ def came(value: Any, field: Field | None = None) -> str:
     if field is None or field.sensitivity != "public" or isinstance(value, (dict, list)):
         return kind
     if isinstance(value, str):
+        if field.kind == "url" and "@" in value:  # what stands before it may be a password
+            return f"{kind} with an @ in it"
         return f"{short(clean(value), 100)!r}" + (f" ({len(value)} characters)" if len(value) > 20 else "")
     if isinstance(value, int) and value.bit_length() > 256:
         return kind  # Python does not print an integer of any length

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from audit_events import AuditEvents
 
+from audit_events import AuditEvents
 from auditwright import AccountLog, AuditLog, SecretKey
 
 

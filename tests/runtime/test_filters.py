@@ -11,30 +11,28 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from auditwright import AccountLog, Actor, AuditLog, Catalog, Condition, Entry, Filter, FilterError
-from auditwright.entry import columns, make_id, to_microseconds
 from tests.runtime.world import (
     ADDED,
     DEPLOYED,
     KEY_CREATED,
     LONG_AGO,
-    MODEL,
+    any_text,
     event_of,
     insert_row,
     make_catalog,
     record,
 )
 
+from auditwright import AccountLog, Actor, AuditLog, Catalog, Condition, Entry, Filter, FilterError
+from auditwright.entry import columns, make_id, to_microseconds
+
 # --- reading and writing -------------------------------------------------------------------------
 
-values = st.text(st.characters(exclude_categories=[]), min_size=1, max_size=20)
+values = any_text(20, least=1, often=":&=")
 conditions = st.builds(
     Condition, st.sampled_from(["category", "event", "user"]), st.sampled_from(["is", "is_not"]), values
 )
-filters = st.builds(
-    Filter, st.sampled_from(["all", "any"]), st.lists(conditions, max_size=20).map(tuple)
-)
+filters = st.builds(Filter, st.sampled_from(["all", "any"]), st.lists(conditions, max_size=20).map(tuple))
 
 
 @given(filters)
@@ -107,10 +105,6 @@ MANY = ["user:is:u"] * 21
         ),
         (lambda: Filter.parse([], match="al"), "match is one of all, any, not 'al'; did you mean \"all\"?"),
         (lambda: Filter.parse(MANY), "a filter has at most 20 conditions, not 21"),
-        (
-            lambda: Filter.from_json('{"conditions":'),
-            "a filter is a JSON object; this is no JSON: unexpected end of data: line 1 column 15 (char 14)",
-        ),
         (lambda: Filter.from_json("[]"), "a filter is a JSON object, not list"),
         (lambda: Filter.from_json({"conditions": {}}), "a filter's conditions are a list"),
         (
@@ -140,7 +134,10 @@ MANY = ["user:is:u"] * 21
             "a condition's field is one of category, event, user, not ['user']",
         ),
         (lambda: Filter.from_json({"match": None}), "match is one of all, any, not None"),
-        (lambda: Filter.from_query("match=all&match=any"), "match is given once: all or any holds for the whole set"),
+        (
+            lambda: Filter.from_query("match=all&match=any"),
+            "match is given once: all or any holds for the whole set",
+        ),
         (lambda: Filter.from_query("match="), "match is one of all, any, not ''"),
         (
             lambda: Filter.from_query("were=user:is:u"),
@@ -162,6 +159,11 @@ def test_what_is_no_filter_is_refused_with_the_choices(make: Callable[[], Filter
     assert str(caught.value) == message
 
 
+def test_what_is_no_json_is_no_filter() -> None:
+    with pytest.raises(FilterError, match=r"^a filter is a JSON object; this is no JSON: "):
+        Filter.from_json('{"conditions":')
+
+
 def test_an_unknown_category_is_refused_with_the_nearest_and_all(log: AuditLog, acme: AccountLog) -> None:
     with pytest.raises(FilterError) as caught:
         acme.entries(Filter.parse(["category:is:account.modles"]))
@@ -180,7 +182,9 @@ def test_an_unknown_event_is_refused_with_the_nearest(acme: AccountLog) -> None:
     )
 
 
-def test_an_event_that_only_another_account_has_is_unknown(log: AuditLog, acme: AccountLog, path: Path) -> None:
+def test_an_event_that_only_another_account_has_is_unknown(
+    log: AuditLog, acme: AccountLog, path: Path
+) -> None:
     insert_row(path, log.catalog, event="account.gone.thing_done", account_id="other")
     where = Filter.parse(["event:is:account.gone.thing_done"])
     with pytest.raises(FilterError):
@@ -324,7 +328,7 @@ def write(log: AuditLog, account: str, events: Sequence[Happened]) -> None:
             "metadata": "{}",
         }
         table.append(tuple(row.values()))
-    with closing(sqlite3.connect(log._storage.path)) as connection:  # type: ignore[attr-defined] # noqa: SLF001
+    with closing(sqlite3.connect(log._storage.path)) as connection:  # type: ignore[attr-defined]
         connection.executemany(
             f"INSERT INTO audit_entry ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", table
         )
@@ -351,7 +355,10 @@ def worlds(draw: st.DrawFn) -> tuple[list[Happened], Filter, int | None, int | N
         st.tuples(st.just("event"), st.sampled_from(known)),
         st.tuples(st.just("user"), st.sampled_from(["u-1", "u-2", "u-3", "u-4"])),
     )
-    condition = st.builds(lambda what, operator: Condition(what[0], operator, what[1]), one, st.sampled_from(["is", "is_not"]))  # type: ignore[arg-type]
+    operators = st.sampled_from(["is", "is_not"])
+    condition = st.tuples(one, operators).map(
+        lambda made: Condition.parse(f"{made[0][0]}:{made[1]}:{made[0][1]}")
+    )
     where = Filter(draw(st.sampled_from(["all", "any"])), tuple(draw(st.lists(condition, max_size=4))))
     bound = st.none() | st.integers(0, 7)
     return events, where, draw(bound), draw(bound)

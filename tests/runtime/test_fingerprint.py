@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
+from tests.runtime.world import ASYNC, any_text, form, record, refused, rows
 
 from auditwright import AccountLog, AuditLog, AuditwrightError, SecretKey, SecretKeyMissing, ValidationError
 from auditwright.fingerprint import FINGERPRINT
-from tests.runtime.world import ASYNC, form, record, refused, rows
 
 TOKEN = "sk-live-0123456789"
 VALUES = {"tool_id": "t-4", "version_id": "v-1", "timeout": False}
@@ -97,12 +96,11 @@ def test_a_secret_of_the_wrong_type_is_named_by_type_alone(log: AuditLog) -> Non
 )
 def test_no_error_about_another_field_shows_the_secret(log: AuditLog, change: dict[str, Any]) -> None:
     values = VALUES | {"access_token": TOKEN} | change
-    shown = change.get("url", "")
     error = refused(log, ASYNC, values)
-    assert TOKEN not in said(error).replace(shown, "") or shown
+    assert TOKEN not in said(error)
     with pytest.raises(AuditwrightError) as caught:
         log.record_form(form(ASYNC, values))
-    assert TOKEN not in said(caught.value).replace(shown, "") or shown
+    assert TOKEN not in said(caught.value)
 
 
 def test_a_payload_that_is_no_json_is_not_shown(log: AuditLog) -> None:
@@ -167,7 +165,7 @@ def test_an_import_keeps_a_fingerprint_and_makes_one_of_a_plain_secret(
     assert TOKEN not in repr(rows(path))
 
 
-@given(st.text(st.characters(exclude_categories=[])))
+@given(any_text())
 def test_any_text_has_a_fingerprint(secret: str) -> None:
     assert FINGERPRINT.match(SecretKey("k", bytes(32)).fingerprint(secret))
 
@@ -206,7 +204,9 @@ def test_a_bad_key_is_refused_without_being_shown(
         monkeypatch.setenv("AUDITWRIGHT_SECRET_KEY", text)
         with pytest.raises(SecretKeyMissing) as missing:
             AuditLog.open(f"sqlite:///{tmp_path}/a.db")
-        assert str(missing.value).startswith(f"AUDITWRIGHT_SECRET_KEY: {problem}; set AUDITWRIGHT_SECRET_KEY=")
+        assert str(missing.value).startswith(
+            f"AUDITWRIGHT_SECRET_KEY: {problem}; set AUDITWRIGHT_SECRET_KEY="
+        )
         assert "c2VjcmV0" not in str(missing.value)
 
 

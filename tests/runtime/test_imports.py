@@ -13,9 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from auditwright import Actor, AuditLog, AuditwrightError, IdConflict, SecretKey, ValidationError
-from auditwright.imports import MAX_LINE, Imported, read_lines
 from tests.runtime.world import (
     ADA,
     ASYNC,
@@ -24,10 +21,14 @@ from tests.runtime.world import (
     KEY_CREATED,
     LONG_AGO,
     MODEL,
+    any_text,
     form,
     record,
     rows,
 )
+
+from auditwright import Actor, AuditLog, AuditwrightError, IdConflict, SecretKey, ValidationError
+from auditwright.imports import MAX_LINE, Imported, read_lines
 
 INVITED = "account.users_management.user_invited"
 
@@ -76,16 +77,14 @@ def test_every_event_comes_back_equal(log: AuditLog, empty: AuditLog, path: Path
     assert rows(tmp_path / "empty.db") == rows(path)
 
 
-texts = st.text(st.characters(exclude_categories=[]), min_size=1, max_size=8)
+texts = any_text(8, least=1)
 long_texts = st.builds(lambda text, times: text * times, texts, st.sampled_from([1, 1, 1, 40, 600]))
 actors = st.one_of(
     st.builds(Actor.user, texts, st.none() | long_texts),
     st.builds(Actor.app, texts, st.none() | st.just("")),
     st.builds(Actor.system, st.none() | texts),
 )
-times = st.none() | st.datetimes(
-    datetime(1970, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC)
-)
+times = st.none() | st.datetimes(datetime(1970, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC))
 events = st.one_of(
     st.tuples(
         st.just(INVITED),
@@ -103,7 +102,9 @@ events = st.one_of(
             {"tool_id": texts, "version_id": texts, "timeout": st.just(True)},
             optional={"access_token": long_texts},
         ).flatmap(
-            lambda values: st.floats(0, allow_infinity=False).map(lambda each: values | {"timeout_value": each})
+            lambda values: st.floats(0, allow_infinity=False).map(
+                lambda each: values | {"timeout_value": each}
+            )
         ),
     ),
     st.tuples(
@@ -132,7 +133,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AuditLog, A
 
 
 def account_rows(log: AuditLog, account: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(log._storage.path)) as connection:  # type: ignore[attr-defined] # noqa: SLF001
+    with closing(sqlite3.connect(log._storage.path)) as connection:  # type: ignore[attr-defined]
         query = "SELECT * FROM audit_entry WHERE account_id = ? ORDER BY id"
         return connection.execute(query, (account,)).fetchall()
 
@@ -219,12 +220,12 @@ def test_bad_lines_are_named_by_number_and_good_ones_stored(log: AuditLog, path:
     done, bad = import_some(log, lines)
     assert done == Imported(2, 0, 8)
     assert len(rows(path)) == 2
-    assert {number: str(error) for number, error in bad.items()} == {
+    no_json = "entry: expected a JSON object, got no JSON"  # the rest of it is orjson's
+    assert {number: no_json if no_json in str(error) else str(error) for number, error in bad.items()} == {
         2: "entry: event: expected the key of an event, got nothing",
-        3: "entry: expected a JSON object, got no JSON: unexpected end of data: line 2 column 1 (char 10)",
+        3: no_json,
         4: "entry: expected a JSON object, got a list",
-        5: "entry: expected a JSON object, got no JSON: str is not valid UTF-8: surrogates not allowed: "
-        "line 1 column 1 (char 0)",
+        5: no_json,
         6: f"{DEPLOYED}: metadata.temperature: expected a number of at least 0 and at most 2, got 5",
         8: "account.models.model_aded: event: expected an event of the catalog, got an unknown one; "
         'did you mean "account.models.model_added"?',
@@ -250,7 +251,10 @@ def test_a_conflict_is_named_and_the_rest_stored(log: AuditLog, empty: AuditLog,
 
 def test_the_same_id_twice_with_other_content_is_a_conflict_too(log: AuditLog, path: Path) -> None:
     given_id = "018f4c1e-7a03-7ecc-8000-000000000001"
-    lines = [line(form(KEY_CREATED, {}, id=given_id)), line(form("account.roles.role_changed", {}, id=given_id))]
+    lines = [
+        line(form(KEY_CREATED, {}, id=given_id)),
+        line(form("account.roles.role_changed", {}, id=given_id)),
+    ]
     done, bad = import_some(log, lines)
     assert (done.stored, done.refused, list(bad)) == (1, 1, [2])
     assert len(rows(path)) == 1
@@ -272,9 +276,7 @@ def test_the_same_id_twice_with_other_content_is_a_conflict_too(log: AuditLog, p
         ("alterations", [1]),
     ],
 )
-def test_what_another_log_wrote_must_be_possible(
-    log: AuditLog, path: Path, name: str, value: Any
-) -> None:
+def test_what_another_log_wrote_must_be_possible(log: AuditLog, path: Path, name: str, value: Any) -> None:
     done, bad = import_some(log, [line(form(KEY_CREATED, {}, **{name: value}))])
     assert done.refused == 1
     error = bad[1]
@@ -330,7 +332,9 @@ def test_the_longest_line_that_is_taken_is_taken(log: AuditLog) -> None:
 def test_what_the_log_writes_itself_is_refused_from_services(log: AuditLog, path: Path, name: str) -> None:
     with pytest.raises(ValidationError) as caught:
         log.record_json(line(form(KEY_CREATED, {}, **{name: "x"})))
-    assert str(caught.value) == f"{KEY_CREATED}: {name}: expected nothing: the log itself writes it, got a value"
+    assert (
+        str(caught.value) == f"{KEY_CREATED}: {name}: expected nothing: the log itself writes it, got a value"
+    )
     assert rows(path) == []
 
 

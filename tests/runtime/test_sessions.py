@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy
 import sqlmodel
-from audit_events import AuditEvents
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
-
-from auditwright import AccountLog, AuditLog, IdConflict, StorageError
 from tests.runtime.world import ADA, KEY_CREATED, change, form, record, rows
+
+from audit_events import AuditEvents
+from auditwright import AccountLog, AuditLog, IdConflict, StorageError
 
 
 @pytest.fixture
@@ -54,9 +53,9 @@ def test_an_entry_is_gone_with_the_rollback_of_a_session(
 def test_an_entry_joins_a_sqlalchemy_connection(log: AuditLog, path: Path, engine: Engine) -> None:
     with engine.begin() as connection:
         kept = record(log, KEY_CREATED, session=connection)
-    with pytest.raises(ZeroDivisionError), engine.begin() as connection:
+    with engine.connect() as connection, connection.begin() as transaction:
         record(log, KEY_CREATED, session=connection)
-        _ = 1 / 0
+        transaction.rollback()
     assert rows(path, "SELECT id FROM audit_entry") == [(kept.id.bytes,)]
 
 
@@ -139,7 +138,7 @@ def test_a_transaction_on_a_database_without_the_table_is_refused(log: AuditLog,
     other = tmp_path / "other.db"
     with closing(sqlite3.connect(other)) as connection, pytest.raises(StorageError) as caught:
         record(log, KEY_CREATED, session=connection)
-    said = f"{log._storage.path}: cannot join the caller's transaction: no such table: audit_entry"  # type: ignore[attr-defined] # noqa: SLF001
+    said = f"{log._storage.path}: cannot join the caller's transaction: no such table: audit_entry"  # type: ignore[attr-defined]
     assert str(caught.value) == f"{said} (SQLITE_ERROR)"
     engine = create_engine(f"sqlite:///{other}")
     with Session(engine) as session, pytest.raises(StorageError) as caught:
@@ -178,6 +177,3 @@ def test_generated_tables_read_what_was_recorded(log: AuditLog, engine: Engine) 
     with sqlmodel.Session(engine) as session:
         (row,) = session.exec(sqlmodel.select(AuditEntry)).all()
     assert (row.id, row.occurred_at, row.tool_id, row.data) == (entry.id, entry.occurred_at, "t-4", {})
-
-
-assert sqlalchemy  # the package is imported as a service would

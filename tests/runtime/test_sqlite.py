@@ -6,14 +6,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from auditwright import AccountLog, AuditLog, SchemaMismatch, StorageError
-from auditwright.entry import columns
 from tests.runtime.world import (
     KEY_CREATED,
     MODEL,
@@ -26,6 +23,9 @@ from tests.runtime.world import (
     rows,
     run_python,
 )
+
+from auditwright import AccountLog, AuditLog, SchemaMismatch, StorageError
+from auditwright.entry import columns
 
 # --- append-only and exactly once ----------------------------------------------------------------
 
@@ -92,10 +92,8 @@ def test_a_row_at_a_row_id_of_ones_own_cannot_be_put_there_and_replaced(
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA recursive_triggers={recursive}")
         for statement in (plant, replace, replace):
-            try:
+            with suppress(sqlite3.Error):
                 connection.execute(statement)
-            except sqlite3.Error:
-                pass
             now = set(rows(path))
             assert seen <= now
             seen = now
@@ -143,7 +141,9 @@ def test_opening_again_writes_nothing(log: AuditLog, path: Path) -> None:
 
 
 def test_what_was_removed_is_made_again(log: AuditLog, path: Path) -> None:
-    change(path, "DROP INDEX audit_entry_user", "DROP TRIGGER audit_entry_no_update", "DROP TABLE audit_event")
+    change(
+        path, "DROP INDEX audit_entry_user", "DROP TRIGGER audit_entry_no_update", "DROP TABLE audit_event"
+    )
     AuditLog.open(f"sqlite:///{path}").close()
     assert rows(path, "SELECT count(*) FROM audit_event") == [(78,)]
     assert len(rows(path, "SELECT 1 FROM sqlite_schema WHERE name = 'audit_entry_user'")) == 1
@@ -197,9 +197,7 @@ def test_an_older_service_leaves_a_newer_catalogs_views_and_records_on(
     monkeypatch.syspath_prepend(str(tmp_path))
     AuditLog.open(f"sqlite:///{path}", catalog=make_catalog(tmp_path, newer)).close()
     views = rows(path, "SELECT * FROM sqlite_schema WHERE type = 'view'")
-    with AuditLog.open(
-        f"sqlite:///{path}", account_id="acme", catalog=make_catalog(tmp_path, older)
-    ) as log:
+    with AuditLog.open(f"sqlite:///{path}", account_id="acme", catalog=make_catalog(tmp_path, older)) as log:
         assert record(log, KEY_CREATED).catalog_version == "1.9.0"
     assert rows(path, f"SELECT title FROM audit_event WHERE key = '{KEY_CREATED}'") == [("A newer title",)]
     assert rows(path, "SELECT * FROM sqlite_schema WHERE type = 'view'") == views
@@ -401,7 +399,7 @@ except StorageError as error:
 
 def test_every_commit_reaches_the_disk(log: AuditLog, path: Path) -> None:
     record(log, KEY_CREATED)
-    writer = log._storage._writer  # type: ignore[attr-defined] # noqa: SLF001
+    writer = log._storage._writer  # type: ignore[attr-defined]
     assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert writer.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     assert rows(path, "PRAGMA journal_mode") == [("wal",)]
@@ -462,7 +460,9 @@ def test_a_file_that_another_transaction_writes_to_is_said_to_be_locked(log: Aud
     assert len(rows(path)) == 1
 
 
-def test_reading_goes_on_while_another_transaction_writes(log: AuditLog, acme: AccountLog, path: Path) -> None:
+def test_reading_goes_on_while_another_transaction_writes(
+    log: AuditLog, acme: AccountLog, path: Path
+) -> None:
     record(log, KEY_CREATED)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -516,7 +516,9 @@ def test_a_file_that_was_removed_is_not_written_into(log: AuditLog, path: Path) 
 
 
 def test_a_row_of_another_catalog_can_be_read(log: AuditLog, acme: AccountLog, path: Path) -> None:
-    insert_row(path, log.catalog, event="account.gone.thing_done", category="account.gone", metadata='{"a":1}')
+    insert_row(
+        path, log.catalog, event="account.gone.thing_done", category="account.gone", metadata='{"a":1}'
+    )
     (entry,) = acme.all()
     assert (entry.event_title, entry.category_title) == ("account.gone.thing_done", "account.gone")
     assert entry.metadata == {"a": 1}

@@ -13,6 +13,8 @@ from importlib import import_module, invalidate_caches, resources
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
 from auditwright import Actor, AuditLog, Catalog, Entry, ValidationError
 from auditwright.entry import columns, make_id, to_microseconds
 
@@ -28,6 +30,15 @@ KEY_CREATED = "account.app_api_key.app_api_key_created"
 LONG_AGO = datetime(2024, 5, 6, 7, 8, 9, 123456, UTC)
 
 
+def any_text(most: int = 20, least: int = 0, often: str = "") -> st.SearchStrategy[str]:
+    """Texts of any characters, often of those that make trouble.
+
+    Not `st.text`: it makes one set of its whole alphabet, in which a surrogate is rare.
+    """
+    trouble = st.sampled_from(["\0", "\ud800", "\udfff", "é", "😀", "a", *often])
+    return st.lists(st.characters() | trouble, min_size=least, max_size=most).map("".join)
+
+
 def record(log: AuditLog, key: str, values: dict[str, Any] | None = None, **options: Any) -> Entry:
     """Record an event by its key, by Ada where nobody else is named."""
     return log.record_event(key, values or {}, {"actor": ADA, **options})
@@ -40,6 +51,14 @@ def refused(log: AuditLog, key: str, values: dict[str, Any] | None = None, **opt
     except ValidationError as error:
         return error
     raise AssertionError(f"{entry!r} was stored")
+
+
+def stored_or_refused(log: AuditLog, key: str, values: dict[str, Any], **options: Any) -> Entry | set[str]:
+    """The entry, or the paths of the problems for which it was refused."""
+    try:
+        return record(log, key, values, **options)
+    except ValidationError as error:
+        return {problem.path for problem in error.problems}
 
 
 def form(key: str, values: dict[str, Any], **envelope: Any) -> dict[str, Any]:
@@ -104,9 +123,7 @@ def make_catalog(folder: Path, edit: Callable[[dict[str, Any]], None]) -> Catalo
     edit(content)
     content["package"] = name
     (package / "catalog.json").write_text(json.dumps(content))
-    (package / "__init__.py").write_text(
-        "from auditwright import Catalog\n\nCATALOG = Catalog(__name__)\n"
-    )
+    (package / "__init__.py").write_text("from auditwright import Catalog\n\nCATALOG = Catalog(__name__)\n")
     invalidate_caches()
     catalog = import_module(name).CATALOG
     assert isinstance(catalog, Catalog)
@@ -131,7 +148,7 @@ def minutes(count: float) -> timedelta:
 
 def run_python(script: str, *arguments: str, **options: Any) -> str:
     """The output of a script that runs in a process of its own; it must succeed."""
-    done = subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         [sys.executable, "-W", "error", "-c", script, *arguments],
         capture_output=True,
         text=True,

@@ -9,6 +9,7 @@ import heapq
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -143,7 +144,7 @@ class SQLiteStorage:
             raise StorageError(f"{self.path}: the folder {self.path.parent} does not exist")
         with self._errors("open"):
             connection = self._write_connection()
-            connection.execute("PRAGMA journal_mode=WAL")
+            _use_wal(connection)
             set_up(connection, self._catalog, str(self.path))
 
     # --- writing -------------------------------------------------------------------------------
@@ -325,6 +326,23 @@ class SQLiteStorage:
 
 
 _ABANDONED: list[sqlite3.Connection | None] = []
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log, also where other processes are creating the same file.
+
+    SQLite does not wait here for those who are switching too, whatever its timeout.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -1,0 +1,102 @@
+"""Recording from asyncio: the same emitters, awaited."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests.runtime.world import ADA, KEY_CREATED, MODEL, rows
+
+from audit_events import AsyncAuditEvents, AuditEvents
+from auditwright import AccountLog, Actor, AuditLog, Entry, IdConflict, ValidationError
+
+
+def test_an_awaited_emitter_stores_what_it_was_given(log: AuditLog, acme: AccountLog) -> None:
+    entry = asyncio.run(
+        AsyncAuditEvents(log).account.models.model_deployed(
+            model_id="m-17", model_name="Llama", model_type="open_source", actor=ADA
+        )
+    )
+    assert acme.get(entry.id) == entry
+    assert entry.metadata == MODEL
+
+
+def test_many_at_once_are_all_stored_once(log: AuditLog, path: Path) -> None:
+    audit = AsyncAuditEvents(log)
+
+    async def one(number: int) -> Entry:
+        with log.acting(Actor.user(f"u-{number}"), ip_address="203.0.113.7"):
+            return await audit.account.app_api_key.app_api_key_created()
+
+    async def everything() -> list[Entry]:
+        return await asyncio.gather(*(one(number) for number in range(100)))
+
+    entries = asyncio.run(everything())
+    assert set(rows(path, "SELECT id, actor_id FROM audit_entry")) == {
+        (entry.id.bytes, f"u-{number}") for number, entry in enumerate(entries)
+    }
+
+
+def test_what_is_refused_is_raised_where_it_is_awaited(log: AuditLog, audit: AuditEvents, path: Path) -> None:
+    asynchronous = AsyncAuditEvents(log)
+    stored = audit.account.app_api_key.app_api_key_created(actor=ADA)
+
+    async def calls() -> Sequence[Entry | BaseException]:
+        found: Sequence[Entry | BaseException] = await asyncio.gather(
+            asynchronous.account.app_api_key.app_api_key_created(),
+            asynchronous.account.app_api_key.app_api_key_deleted(actor=ADA, id=stored.id),
+            asynchronous.account.app_api_key.app_api_key_created(actor=ADA, id=stored.id),
+            return_exceptions=True,
+        )
+        return found
+
+    refused, conflict, again = asyncio.run(calls())
+    assert isinstance(refused, ValidationError)
+    assert str(refused).startswith(f"{KEY_CREATED}: actor: expected an actor: ")
+    assert isinstance(conflict, IdConflict)
+    assert conflict.entry is not None
+    assert again == stored
+    assert len(rows(path)) == 1
+
+
+def test_the_event_loop_goes_on_while_an_entry_is_stored(log: AuditLog) -> None:
+    audit = AsyncAuditEvents(log)
+    held, seen = threading.Event(), asyncio.Event()
+
+    async def calls() -> Entry:
+        with log._storage._lock:  # type: ignore[attr-defined]
+            task = asyncio.create_task(audit.account.app_api_key.app_api_key_created(actor=ADA))
+            await asyncio.sleep(0)  # the task runs up to where it waits for its thread
+            asyncio.get_running_loop().call_soon(seen.set)
+            await seen.wait()
+            assert not task.done()
+            held.set()
+        return await task
+
+    assert asyncio.run(calls())
+    assert held.is_set()
+
+
+def test_a_task_sees_the_context_that_it_was_made_in(log: AuditLog) -> None:
+    audit = AsyncAuditEvents(log)
+
+    async def calls() -> Entry:
+        with log.acting(ADA):
+            task = asyncio.create_task(audit.account.app_api_key.app_api_key_created())
+        with log.acting(Actor.system()):
+            return await task
+
+    assert asyncio.run(calls()).actor == ADA
+
+
+def test_a_coroutine_that_is_never_awaited_stores_nothing(log: AuditLog, path: Path) -> None:
+    coroutine = AsyncAuditEvents(log).account.app_api_key.app_api_key_created(actor=ADA)
+    coroutine.close()
+    assert rows(path) == []
+    with pytest.raises(RuntimeError):
+        asyncio.run(_await(coroutine))
+
+
+async def _await(coroutine: object) -> None:
+    await coroutine  # type: ignore[misc]

@@ -1,0 +1,125 @@
+"""Which catalog a runtime works with, and what it knows of it."""
+
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from tests.runtime.world import ADDED, event_of, make_catalog
+
+from auditwright import AuditLog, Catalog, CatalogError
+from auditwright.catalog import find_catalog
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
+    """Let so many catalog packages be installed."""
+    points = [
+        metadata.EntryPoint(package, f"{package}:CATALOG", "auditwright.catalogs") for package in packages
+    ]
+
+    def entry_points(*, group: str) -> Iterator[metadata.EntryPoint]:
+        return (point for point in points if point.group == group)
+
+    monkeypatch.setattr(metadata, "entry_points", entry_points)
+
+
+def test_the_one_that_is_installed_is_taken() -> None:
+    assert find_catalog().package == "audit_events"
+    assert repr(find_catalog()) == "<Catalog audit_events 1.0.0: 78 events>"
+
+
+def test_the_one_of_the_environment_goes_before_the_installed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    other = make_catalog(tmp_path, lambda content: None)
+    monkeypatch.setenv("AUDITWRIGHT_CATALOG", other.package)
+    assert find_catalog() is other
+    assert find_catalog("audit_events").package == "audit_events"
+    with AuditLog.open(f"sqlite:///{tmp_path}/a.db") as log:
+        assert log.catalog is other
+
+
+def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDITWRIGHT_CATALOG", "")
+    assert find_catalog().package == "audit_events"
+
+
+def test_several_installed_ones_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(monkeypatch, "zebra_events", "audit_events", "audit_events")
+    with pytest.raises(CatalogError) as caught:
+        AuditLog.open(f"sqlite:///{tmp_path}/a.db")
+    assert str(caught.value) == (
+        "several catalog packages are installed (audit_events, zebra_events); "
+        "name one with --catalog-package or AUDITWRIGHT_CATALOG"
+    )
+    assert find_catalog("audit_events").package == "audit_events"
+
+
+def test_none_installed_is_an_error_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    with pytest.raises(CatalogError) as caught:
+        find_catalog()
+    assert str(caught.value) == (
+        "no generated catalog package is installed; name one with --catalog-package or AUDITWRIGHT_CATALOG"
+    )
+
+
+@pytest.mark.parametrize(
+    ("package", "message"),
+    [
+        (
+            "no_such_events",
+            "the catalog package \"no_such_events\" cannot be imported: No module named 'no_such_events'",
+        ),
+        ("json", '"json" is not a generated catalog package: it has no CATALOG'),
+        (".models", '".models" is not the name of a package'),
+        ("audit events", '"audit events" is not the name of a package'),
+    ],
+)
+def test_what_is_no_catalog_package_is_refused(package: str, message: str) -> None:
+    with pytest.raises(CatalogError) as caught:
+        find_catalog(package)
+    assert str(caught.value) == message
+
+
+def test_a_package_whose_catalog_cannot_be_read_says_to_generate_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torn_events").mkdir()
+    (tmp_path / "torn_events" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for content in (None, "{", "{}", "[]", '{"version": "1", "title": "x", "levels": 5}'):
+        if content is not None:
+            (tmp_path / "torn_events" / "catalog.json").write_text(content)
+        with pytest.raises(CatalogError) as caught:
+            Catalog("torn_events")
+        assert str(caught.value).startswith("torn_events: its catalog.json cannot be read (")
+        assert str(caught.value).endswith("); run `auditwright generate` again")
+
+
+def test_an_event_is_found_by_its_key_and_its_aliases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def edit(content: object) -> None:
+        assert isinstance(content, dict)
+        event_of(content, ADDED)["aliases"] = ["account.models.model_registered"]
+
+    catalog = make_catalog(tmp_path, edit)
+    assert catalog.event("account.models.model_registered") is catalog.event(ADDED)
+    assert catalog.event("account.models.none") is None
+    assert catalog.unknown_event("account.models.model_registred") == (
+        f'"account.models.model_registred" is no event of {catalog.package} 1.0.0'
+        '; did you mean "account.models.model_registered"?'
+    )
+
+
+def test_every_event_has_a_model_and_a_schema() -> None:
+    catalog = find_catalog("audit_events")
+    assert len(catalog.events) == 78
+    for event in catalog.events.values():
+        assert catalog.model(event).event_key() == event.key
+        assert set(catalog.model(event).model_fields) == {field.name for field in event.metadata}
+        assert catalog.schema(event)["properties"]["event"] == {"const": event.key}

@@ -1,0 +1,183 @@
+"""Who acts, for which account and from where: what is set, inherited, and refused."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.runtime.world import ADA, GRACE, KEY_CREATED, refused, rows
+
+from audit_events import AuditEvents
+from auditwright import Actor, AuditLog, ValidationError
+from auditwright.context import set_actor
+
+NO_ACCOUNT = (
+    "account_id: expected an account: open the log with account_id=, use log.acting(account_id=...) or "
+    "pass account_id=, got none"
+)
+NO_ACTOR = (
+    "actor: expected an actor: use log.acting(Actor.user(...)) around the call or pass actor=, got none"
+)
+
+
+def test_what_is_set_around_a_call_is_recorded(log: AuditLog, audit: AuditEvents) -> None:
+    with log.acting(ADA, account_id="other", ip_address="203.0.113.7"):
+        entry = audit.account.app_api_key.app_api_key_created()
+    assert (entry.actor, entry.account_id, entry.ip_address) == (ADA, "other", "203.0.113.7")
+
+
+def test_what_is_passed_goes_before_what_is_around(log: AuditLog, audit: AuditEvents) -> None:
+    with log.acting(ADA, account_id="other", ip_address="203.0.113.7"):
+        entry = audit.account.app_api_key.app_api_key_created(
+            actor=GRACE, account_id="third", ip_address="203.0.113.8"
+        )
+    assert (entry.actor, entry.account_id, entry.ip_address) == (GRACE, "third", "203.0.113.8")
+
+
+def test_what_is_left_out_is_taken_from_further_out(log: AuditLog, audit: AuditEvents) -> None:
+    create = audit.account.app_api_key.app_api_key_created
+    with log.acting(ADA, ip_address="203.0.113.7"):
+        with log.acting(account_id="inner"):
+            entry = create()
+            assert (entry.actor, entry.account_id, entry.ip_address) == (ADA, "inner", "203.0.113.7")
+        with log.acting(ip_address="203.0.113.8"):
+            entry = create()
+            assert (entry.actor, entry.account_id, entry.ip_address) == (ADA, "acme", "203.0.113.8")
+        entry = create()
+        assert (entry.account_id, entry.ip_address) == ("acme", "203.0.113.7")
+
+
+def test_another_actor_does_not_inherit_the_address(log: AuditLog, audit: AuditEvents) -> None:
+    create = audit.account.app_api_key.app_api_key_created
+    with log.acting(ADA, ip_address="203.0.113.7"):
+        with log.acting(GRACE):
+            assert create().ip_address is None
+        with log.acting(Actor.system()):
+            assert create().ip_address is None
+        assert create(actor=GRACE).ip_address is None
+        assert create(actor=Actor.system()).ip_address is None
+        assert create(actor=ADA).ip_address == "203.0.113.7"
+
+
+def test_an_address_that_is_set_before_the_actor_is_the_actors(log: AuditLog, audit: AuditEvents) -> None:
+    with log.acting(ip_address="203.0.113.7"), log.acting(ADA):
+        assert audit.account.app_api_key.app_api_key_created().ip_address == "203.0.113.7"
+
+
+def test_the_context_ends_with_its_block_even_after_an_error(log: AuditLog) -> None:
+    with pytest.raises(ZeroDivisionError), log.acting(ADA):
+        _ = 1 / 0
+    assert str(refused(log, KEY_CREATED, actor=None)) == f"{KEY_CREATED}: {NO_ACTOR}"
+
+
+def test_the_context_may_be_filled_in_late(log: AuditLog, audit: AuditEvents) -> None:
+    with log.acting() as context:
+        context.actor = ADA
+        assert audit.account.app_api_key.app_api_key_created().actor == ADA
+
+
+def test_without_an_actor_nothing_is_recorded(log: AuditLog, audit: AuditEvents, path: Path) -> None:
+    with pytest.raises(ValidationError) as caught:
+        audit.account.app_api_key.app_api_key_created()
+    assert str(caught.value) == f"{KEY_CREATED}: {NO_ACTOR}"
+    assert rows(path) == []
+
+
+def test_everything_that_is_missing_is_said(tmp_path: Path) -> None:
+    with AuditLog.open(f"sqlite:///{tmp_path}/a.db") as log:
+        with pytest.raises(ValidationError) as caught:
+            AuditEvents(log).account.app_api_key.app_api_key_created()
+        assert str(caught.value) == f"{KEY_CREATED}: 2 problems\n  {NO_ACCOUNT}\n  {NO_ACTOR}"
+        with log.acting(ADA), pytest.raises(ValidationError) as caught:
+            AuditEvents(log).account.app_api_key.app_api_key_created()
+        assert str(caught.value) == f"{KEY_CREATED}: {NO_ACCOUNT}"
+
+
+@pytest.mark.parametrize("wrong", ["u-17", "", 0, {"id": "u-17"}])
+def test_only_an_actor_acts(log: AuditLog, wrong: Any) -> None:
+    with pytest.raises(ValidationError) as caught, log.acting(wrong):
+        pass
+    assert str(caught.value) == f"actor: expected an Actor, got {type(wrong).__name__}"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"account_id": ""}, "account_id: expected a string of 1 to 256 characters, got 0 characters"),
+        ({"account_id": 5}, "account_id: expected a string of 1 to 256 characters, got int"),
+        ({"ip_address": "here"}, "ip_address: expected an IPv4 or IPv6 address, got other text"),
+        ({"ip_address": ""}, "ip_address: expected an IPv4 or IPv6 address, got other text"),
+    ],
+)
+def test_what_cannot_be_recorded_cannot_be_set(log: AuditLog, options: Any, message: str) -> None:
+    with pytest.raises(ValidationError) as caught, log.acting(ADA, **options):
+        pass
+    assert str(caught.value) == message
+
+
+def test_a_thread_does_not_see_the_context_of_another(log: AuditLog, audit: AuditEvents) -> None:
+    seen: list[BaseException | str] = []
+
+    def create() -> None:
+        try:
+            seen.append(audit.account.app_api_key.app_api_key_created().actor.label)
+        except ValidationError as error:
+            seen.append(error)
+
+    with log.acting(ADA):
+        thread = threading.Thread(target=create)
+        thread.start()
+        thread.join()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(copy_context().run, create).result()
+    assert isinstance(seen[0], ValidationError)
+    assert seen[1] == "Ada Lovelace"
+
+
+def test_the_actor_may_be_set_late(log: AuditLog, audit: AuditEvents) -> None:
+    create = audit.account.app_api_key.app_api_key_created
+    with log.acting(ip_address="203.0.113.7"):
+        set_actor(ADA, account_id="other")
+        entry = create()
+        assert (entry.actor, entry.account_id, entry.ip_address) == (ADA, "other", "203.0.113.7")
+    with pytest.raises(RuntimeError, match=r"elsewhere use log\.acting"):
+        set_actor(ADA)
+    assert str(refused(log, KEY_CREATED, actor=None)) == f"{KEY_CREATED}: {NO_ACTOR}"
+
+
+# --- actors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Actor.user(""), "actor.id: expected a string of 1 to 256 characters, got 0 characters"),
+        (lambda: Actor.user(17), "actor.id: expected a string of 1 to 256 characters, got int"),  # type: ignore[arg-type]
+        (lambda: Actor("user"), "actor.id: expected a string of 1 to 256 characters, got NoneType"),
+        (lambda: Actor.app("a", 5), "actor: actor.name: expected a string, got int"),  # type: ignore[arg-type]
+        (
+            lambda: Actor("robot", "r"),  # type: ignore[arg-type]
+            'actor: actor.type: expected "user", "app" or "system", got \'robot\'',
+        ),
+    ],
+)
+def test_an_impossible_actor_is_refused(make: Any, message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+def test_an_actor_does_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        ADA.id = "u-18"  # type: ignore[misc]
+
+
+def test_an_actor_comes_back_as_it_was(log: AuditLog, audit: AuditEvents) -> None:
+    for actor in (ADA, Actor.user("u"), Actor.app("a", ""), Actor.system(), Actor.system("Retention")):
+        entry = audit.account.app_api_key.app_api_key_created(actor=actor)
+        found = log.account("acme").get(entry.id)
+        assert found is not None
+        assert found.actor == actor
