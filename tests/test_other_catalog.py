@@ -151,7 +151,7 @@ def test_views_return_typed_rows(log: AuditLog, tmp_path: Path) -> None:
         )
         row = session.exec(select(view("workspace.lists.lists_given"))).one()
         assert (row.texts, row.wholes, row.reals) == (["one", "two"], [80, 443], [-1.0, 0.5])
-        assert (row.flags, row.moments) == ([True, False], ["2026-01-02T03:04:05Z"])
+        assert (row.flags, row.moments) == ([True, False], ["2026-01-02T03:04:05.000000Z"])
         row = session.exec(select(view("workspace.values.all_optional"))).one()
         assert (row.flag, row.whole, row.plain_text, row.moment) == (
             False,
@@ -192,7 +192,7 @@ def test_times_may_be_datetimes_of_any_zone(log: AuditLog) -> None:
     assert entry.metadata == {"moment": "2025-12-31T23:30:00.000000Z"}
     moments = [datetime(2026, 1, 1, tzinfo=UTC), "2026-01-02T00:00:00Z"]
     entry = audit.workspace.lists.lists_offered(moments=moments)
-    assert entry.metadata == {"moments": ["2026-01-01T00:00:00.000000Z", "2026-01-02T00:00:00Z"]}
+    assert entry.metadata == {"moments": ["2026-01-01T00:00:00.000000Z", "2026-01-02T00:00:00.000000Z"]}
     assert len(moments) == 2
     assert isinstance(moments[0], datetime)
     with pytest.raises(ValidationError) as error:
@@ -577,7 +577,7 @@ level_name = st.sampled_from([each for each in NAMES if not names.refuse_level(e
 category_name = st.sampled_from([each for each in NAMES if not names.refuse_class(each)])
 event_name = st.sampled_from([each for each in NAMES if not names.refuse_event(each)])
 OF_TYPE: dict[str, Any] = {
-    "string": "text", "integer": 3, "number": 0.5, "boolean": True, "timestamp": "2026-01-02T03:04:05Z",
+    "string": "text", "integer": 3, "number": 0.5, "boolean": True, "timestamp": "2026-01-02T03:04:05.000000Z",
     "ip": "203.0.113.7", "url": "https://example.com", "email": "ada@example.com", "enum": "one",
 }  # fmt: skip
 TEXT = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)

@@ -197,6 +197,11 @@ def _run_generate(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"auditwright: {error.filename or out}: {error.strerror or error}", file=sys.stderr)
         return UNREADABLE
+    if difference.foreign:
+        for path in difference.foreign:
+            print(f"{(out / path).as_posix()}: is in the way, and was never generated", file=sys.stderr)
+        print("auditwright: nothing was written; name another folder with --out", file=sys.stderr)
+        return UNREADABLE
     if not options.check:
         written = len(difference.missing) + len(difference.stale) + len(difference.edited)
         print(

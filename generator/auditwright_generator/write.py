@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST = "manifest.sha256"
+MARK = b"DO NOT EDIT"
+"""What the head of every generated file says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,11 @@ class Difference:
     """Not as any run wrote them."""
     orphaned: tuple[str, ...]
     """Written by an earlier run and made no longer."""
+    foreign: tuple[str, ...] = ()
+    """In the way, and never ours: nothing is written while there are any."""
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.stale or self.edited or self.orphaned)
+        return bool(self.missing or self.stale or self.edited or self.foreign or self.orphaned)
 
 
 def with_manifest(files: dict[str, str]) -> dict[str, str]:
@@ -49,28 +53,35 @@ def compare(folder: Path, files: dict[str, str]) -> Difference:
     missing: list[str] = []
     stale: list[str] = []
     edited: list[str] = []
+    foreign: list[str] = []
     for path, text in sorted(files.items()):
         data = _read(folder / path)
         if data is None:
             missing.append(path)
         elif data != text.encode():
-            by_us = path == MANIFEST or _digest(data) == written.get(path)
-            (stale if by_us else edited).append(path)
+            if path == MANIFEST or _digest(data) == written.get(path):
+                stale.append(path)
+            else:
+                ours = path in written or MARK in data[:1000] or not text
+                (edited if ours else foreign).append(path)
     orphaned = [
         path
         for path in sorted(written)
         if path not in files and _is_inside(folder, path) and (folder / path).is_file()
     ]
-    return Difference(tuple(missing), tuple(stale), tuple(edited), tuple(orphaned))
+    return Difference(tuple(missing), tuple(stale), tuple(edited), tuple(orphaned), tuple(foreign))
 
 
 def write(folder: Path, files: dict[str, str]) -> Difference:
     """Make the folder hold the files; what is as it should be is not touched. Says what was changed.
 
     Files that the last manifest names and this one does not are removed, with folders left empty. The
-    manifest comes last, so that a run that was killed is seen by the next. Raises `OSError`.
+    manifest comes last, so that a run that was killed is seen by the next. Where a file stands in the way
+    that was never ours, nothing is written. Raises `OSError`.
     """
     difference = compare(folder, files)
+    if difference.foreign:
+        return difference
     for path in (*difference.missing, *difference.stale, *difference.edited):
         if path != MANIFEST:
             _replace(folder / path, files[path])

@@ -5,7 +5,7 @@ emitters, read with a `Filter`. The generator is another package, `auditwright_g
 """
 
 from auditwright.catalog import Catalog
-from auditwright.context import Actor, set_actor
+from auditwright.context import Actor
 from auditwright.entry import Entry
 from auditwright.errors import (
     AuditwrightError,
@@ -44,5 +44,4 @@ __all__ = [
     "SecretKeyMissing",
     "StorageError",
     "ValidationError",
-    "set_actor",
 ]

@@ -197,10 +197,12 @@ def _load(package: str) -> Catalog:
         raise CatalogError(f'"{package}" is not the name of a package')
     try:
         catalog = importlib.import_module(package).CATALOG
-    except ModuleNotFoundError as error:
-        raise CatalogError(f'the catalog package "{package}" cannot be imported: {error}') from error
     except AttributeError:
         catalog = None
+    except CatalogError:
+        raise
+    except Exception as error:  # whatever the package's own code does when it is imported
+        raise CatalogError(f'the catalog package "{package}" cannot be imported: {error}') from error
     if not isinstance(catalog, Catalog):
         raise CatalogError(f'"{package}" is not a generated catalog package: it has no CATALOG')
     return catalog

@@ -10,21 +10,27 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from auditwright.errors import Problem, ValidationError
-from auditwright.limits import MAX_ID, clean, short
+from auditwright.limits import MAX_ID, Alterations, clean, clean_text, cut_text
 
 ActorType = Literal["user", "app", "system"]
 
 
 def identifier(path: str, value: object, most: int = MAX_ID) -> str:
-    """A cleaned id of 1 to `most` characters; raises `ValidationError` for anything else."""
+    """An id of 1 to `most` characters; raises `ValidationError` for anything else.
+
+    A NUL or a lone surrogate is refused: cleaned, two ids would become one.
+    """
     if not isinstance(value, str) or not 1 <= len(value) <= most:
         came = type(value).__name__ if not isinstance(value, str) else f"{len(value)} characters"
-        raise ValidationError(path, (Problem(path, f"a string of 1 to {most} characters", came),))
-    return clean(value)
+    elif clean(value) != value:
+        came = "one with a NUL or a lone surrogate"
+    else:
+        return value
+    raise ValidationError(path, (Problem(path, f"a string of 1 to {most} characters", came),))
 
 
 def ip_address(value: object) -> str | None:
@@ -55,13 +61,16 @@ def ip_address(value: object) -> str | None:
 class Actor:
     """Who did it. Make one with `Actor.user`, `Actor.app` or `Actor.system`.
 
-    The name is kept as of the time of recording; a very long one is cut. Raises `ValidationError` for an
-    id that is no string of 1 to 256 characters, or a type that does not exist.
+    The name is kept as of the time of recording; one over 4 KiB is cut, and a NUL or a lone surrogate in
+    either becomes U+FFFD, which the entry's `alterations` say. Raises `ValidationError` for an id that is no
+    string of 1 to 256 characters, or a type that does not exist.
     """
 
     type: ActorType
     id: str | None = None
     name: str | None = None
+    alterations: Alterations = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was cleaned or cut, by path."""
 
     def __post_init__(self) -> None:
         if self.type not in ("user", "app", "system"):
@@ -69,11 +78,13 @@ class Actor:
                 "actor", (Problem("actor.type", '"user", "app" or "system"', repr(self.type)),)
             )
         if self.id is not None or self.type != "system":
-            object.__setattr__(self, "id", identifier("actor.id", self.id))
+            known = clean_text("actor.id", self.id, self.alterations) if isinstance(self.id, str) else self.id
+            object.__setattr__(self, "id", identifier("actor.id", known))
         if self.name is not None:
             if not isinstance(self.name, str):
                 raise ValidationError("actor", (Problem("actor.name", "a string", type(self.name).__name__),))
-            object.__setattr__(self, "name", short(clean(self.name)))
+            cleaned = clean_text("actor.name", self.name, self.alterations)
+            object.__setattr__(self, "name", cut_text("actor.name", cleaned, self.alterations))
 
     @classmethod
     def user(cls, id: str, name: str | None = None) -> Actor:  # noqa: A002 - the word for it everywhere
@@ -105,8 +116,10 @@ class Context:
     ip_address: str | None = None
 
     def address_of(self, actor: Actor | None) -> str | None:
-        """The address, where it is the actor's: nobody else has acted from it."""
-        return self.ip_address if actor is None or self.actor in (None, actor) else None
+        """The address, where it is the actor's: nobody else has acted from it, the system least of all."""
+        if actor is not None and (actor.type == "system" or self.actor not in (None, actor)):
+            return None
+        return self.ip_address
 
 
 _EMPTY = Context()
@@ -146,20 +159,6 @@ def enter(context: Context) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
-
-
-def set_actor(actor: Actor, *, account_id: str | None = None) -> None:
-    """Say who acts from here on: in a web request, from middleware, a dependency or the endpoint.
-
-    Raises `RuntimeError` where there is no context to say it in: outside of a request behind
-    `AuditMiddleware` and outside of `AuditLog.acting`.
-    """
-    context = current()
-    if context is _EMPTY:
-        raise RuntimeError("set_actor works in a request behind AuditMiddleware; elsewhere use log.acting")
-    context.actor = actor
-    if account_id is not None:
-        context.account_id = identifier("account_id", account_id)
 
 
 _ip_address = ip_address  # the parameter of `acting` has the same name

@@ -72,9 +72,14 @@ def timestamp(path: str, value: object) -> object:
         return [timestamp(f"{path}[{index}]", each) for index, each in enumerate(value)]
     if not isinstance(value, datetime):
         return value
+    event, _, field = path.partition(":")
     if value.tzinfo is None:
-        event, _, field = path.partition(":")
         raise ValidationError(
             event, (Problem(f"metadata.{field}", "a datetime with a time zone", "one without"),)
         )
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        problem = Problem(f"metadata.{field}", "a time of the years 1 to 9999 in UTC", str(value))
+        raise ValidationError(event, (problem,)) from None
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

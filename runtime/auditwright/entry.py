@@ -1,6 +1,6 @@
 """The entry: one recorded occurrence of an event, as the row that is stored.
 
-`COLUMNS` is the one place that says what a row holds and in which order; ids and times are made here too.
+`columns` is the one place that says what a row holds and in which order; ids and times are made here too.
 How a call becomes an entry is `recording.py`; how a row reaches a table is `storage/`.
 """
 
@@ -46,7 +46,6 @@ _TRAILING: tuple[tuple[str, ColumnKind, bool], ...] = (
     ("alterations", "json", False),
     ("metadata", "json", True),
 )
-_AT = {name: index for index, (name, _, _) in enumerate(_LEADING)}
 
 
 def columns(catalog: Catalog) -> tuple[tuple[str, ColumnKind, bool], ...]:
@@ -75,7 +74,7 @@ def from_microseconds(microseconds: int) -> datetime:
 
 def format_time(microseconds: int) -> str:
     """RFC 3339 with microseconds and Z, the form of the JSON."""
-    return from_microseconds(microseconds).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return from_microseconds(microseconds).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class _Clock:
@@ -100,15 +99,22 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: setattr(clock, "_lock", threading.Lock()))
 
 
-def make_id(microseconds: int) -> bytes:
-    """A UUIDv7 (RFC 9562, section 5.7) of a time: ordering by id is ordering by time.
+LAST = 253_402_300_799_999_999
+"""The last microsecond of the calendar: an id has room for later ones."""
 
-    48 bits hold the millisecond; the 12 bits of rand_a hold the microsecond in it times four
-    (section 6.2, method 3); the 62 of rand_b are random.
+
+def id_head(microseconds: int) -> bytes:
+    """The first half of an id: 48 bits of milliseconds, the version, and the microsecond times four.
+
+    RFC 9562, sections 5.7 and 6.2 (method 3).
     """
     millisecond, microsecond = divmod(microseconds, 1000)
-    head = millisecond << 16 | 0x7000 | microsecond << 2
-    return head.to_bytes(8, "big") + uuid4().bytes[8:]
+    return (millisecond << 16 | 0x7000 | microsecond << 2).to_bytes(8, "big")
+
+
+def make_id(microseconds: int) -> bytes:
+    """A UUIDv7 (RFC 9562) of a time: ordering by id is ordering by time. The last 62 bits are random."""
+    return id_head(microseconds) + uuid4().bytes[8:]
 
 
 def id_time(entry_id: bytes) -> int | None:
@@ -122,9 +128,23 @@ def id_time(entry_id: bytes) -> int | None:
     return (head >> 16) * 1000 + min((head & 0xFFF) >> 2, 999)
 
 
-def digest(event: str, occurred_at: int, actor: Actor, ip_address: str | None, metadata: bytes) -> bytes:
-    """SHA-256 over what makes two entries of one id the same: event, time, actor, address, metadata."""
-    head = orjson.dumps((event, occurred_at, actor.type, actor.id, actor.name, ip_address))
+def digest(
+    event: str,
+    occurred_at: int,
+    actor: Actor,
+    ip_address: str | None,
+    description: str,
+    alterations: str | None,
+    metadata: bytes,
+) -> bytes:
+    """SHA-256 over what makes two entries of one id the same: all that is stored of what was said.
+
+    `metadata` is JSON with sorted keys. The description is part of it for the details it ends with, the
+    alterations for what was cut: they hold the SHA-256 of what it was.
+    """
+    head = orjson.dumps(
+        (event, occurred_at, actor.type, actor.id, actor.name, ip_address, description, alterations)
+    )
     return hashlib.sha256(head + metadata).digest()
 
 
@@ -274,8 +294,3 @@ class Entry:
 
     def __repr__(self) -> str:
         return f"<Entry {self.id} {self.event} {format_time(self.row[2])}>"
-
-
-def position(column: str) -> int:
-    """Where one of the leading columns stands in a row."""
-    return _AT[column]

@@ -46,16 +46,20 @@ class Problem:
         return f"{self.path}: expected {self.expected}, got {self.came}"
 
 
+MOST_PROBLEMS = 50
+"""Problems that one error names: a hostile entry must not flood the logs."""
+
+
 class ValidationError(AuditwrightError, ValueError):
     """What the catalog does not allow was refused; nothing was stored.
 
-    `event` is the event's key (or what was given for one), `problems` every problem found.
+    `event` is the event's key (or what was given for one), `problems` every problem found, 50 at most.
     """
 
     def __init__(self, event: str, problems: tuple[Problem, ...]) -> None:
         super().__init__(event, problems)
         self.event = event
-        self.problems = problems
+        self.problems = problems[:MOST_PROBLEMS]
 
     def __str__(self) -> str:
         if len(self.problems) == 1:

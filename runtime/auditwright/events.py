@@ -7,6 +7,7 @@ conditions that the published schema states as if/then/else.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
@@ -32,6 +33,7 @@ class EventModel(BaseModel):
 
     _key: ClassVar[str]
     _when: ClassVar[Conditions]
+    _secrets: ClassVar[frozenset[str]]
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -39,6 +41,12 @@ class EventModel(BaseModel):
         facts = extra if isinstance(extra, dict) else {}
         cls._key = str(facts.get("x-event", ""))
         cls._when = facts.get("x-when", {})  # type: ignore[assignment]
+        cls._secrets = frozenset(facts.get("x-secret", ()))  # type: ignore[arg-type]
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """The fields as repr and str show them: a secret never."""
+        for name, value in super().__repr_args__():
+            yield name, "**********" if name in self._secrets and value is not None else value
 
     @classmethod
     def event_key(cls) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -86,22 +87,27 @@ def write_export(
     path = Path(target)
     if path.is_dir():
         raise ExportError(f"{path}: the export was not written: it is a folder; name a file")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        # Entries are for those who may read the log: nobody else may read the file.
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if path.exists() and not path.is_file():  # a pipe or a device is written to, never replaced
+            with path.open("wb") as stream:
+                return _write(chunks, stream, progress)
+        return _write_file(chunks, path, progress)
+    except OSError as error:
+        raise ExportError(f"{path}: the export was not written: {error.strerror or error}") from error
+
+
+def _write_file(chunks: Iterable[tuple[int, bytes]], path: Path, progress: Progress | None) -> int:
+    """A file that only its owner may read: entries are for those who may read the log."""
+    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".partial", dir=path.parent)
+    try:
         with open(descriptor, "wb") as stream:  # noqa: PTH123 - of a descriptor
             count = _write(chunks, stream, progress)
             stream.flush()
             os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise ExportError(f"{path}: the export was not written: {error.strerror or error}") from error
+        Path(partial).replace(path)
     except BaseException:
         with suppress(OSError):
-            partial.unlink()
+            Path(partial).unlink()
         raise
     return count
 

@@ -147,7 +147,7 @@ class Filter:
         pairs = [("match", self.match)] if self.match != "all" else []
         return urlencode([*pairs, *(("where", str(condition)) for condition in self.conditions)])
 
-    def fingerprint(self) -> bytes:
+    def identity(self) -> bytes:
         """8 bytes that tell this set from others, for cursors."""
         return hashlib.sha256(orjson.dumps(self.to_json())).digest()[:8]
 

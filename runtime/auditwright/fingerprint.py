@@ -57,7 +57,8 @@ class SecretKey:
         """A new key of 32 random bytes."""
         return cls(key_id, os.urandom(32))
 
-    def __str__(self) -> str:
+    def text(self) -> str:
+        """The key itself, as `parse` reads it: for a secret store, never for a log."""
         return f"{self.id}:{base64.b64encode(self.key).decode()}"
 
     def fingerprint(self, secret: str) -> str:

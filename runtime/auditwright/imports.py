@@ -6,16 +6,19 @@ once by their ids, so that an import which was interrupted is simply run again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
 
-from auditwright.entry import Entry, position
+from auditwright.entry import Row
 from auditwright.errors import AuditwrightError, IdConflict, Problem, ValidationError
 from auditwright.limits import MAX_STRING, clean, short
+from auditwright.recording import Kept
 from auditwright.validate import READ_ONLY, Form, microseconds_of, options_of, parse
+from auditwright.wording import came
 
 if TYPE_CHECKING:
     from auditwright.recording import Recorder
@@ -26,6 +29,7 @@ BATCH = 1000
 """Entries in one transaction."""
 MAX_LINE = 1024 * 1024
 """Bytes in one line: many times what an entry can hold."""
+_KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +51,17 @@ def import_lines(
 ) -> Imported:
     """Store every good line; `report` is told the number (from 1) and the error of each bad one."""
     stored = known = refused = 0
-    batch: list[tuple[int, Entry]] = []
+    batch: list[tuple[int, Row]] = []
 
     def store() -> None:
         nonlocal stored, known, refused
         try:
-            new = storage.insert([entry.row for _, entry in batch])
+            new = storage.insert([row for _, row in batch])
             stored, known = stored + new, known + len(batch) - new
         except IdConflict:
-            for number, entry in batch:
+            for number, row in batch:
                 try:
-                    new = storage.insert([entry.row])
+                    new = storage.insert([row])
                     stored, known = stored + new, known + 1 - new
                 except IdConflict as error:
                     refused += 1
@@ -72,7 +76,7 @@ def import_lines(
                 raise ValidationError(
                     "entry", (Problem("line", f"at most {MAX_LINE} bytes", "a longer line"),)
                 )
-            batch.append((number, entry_of(parse(line), recorder, schemas)))
+            batch.append((number, row_of(parse(line), recorder, schemas)))
         except AuditwrightError as error:
             refused += 1
             report(number, error)
@@ -91,31 +95,40 @@ def read_lines(stream: BinaryIO) -> Iterator[bytes]:
             line = stream.readline(MAX_LINE + 1)
 
 
-def entry_of(form: Form, recorder: Recorder, schemas: Schemas) -> Entry:
-    """The entry of a JSON form, with what another log wrote into it kept; raises `ValidationError`."""
-    kept = {name: form.pop(name) for name in READ_ONLY if name in form}
-    for name in ("level", "category", "description", "catalog_version"):
-        if name in kept and not (isinstance(kept[name], str) and 1 <= len(kept[name]) <= MAX_STRING):
-            raise ValidationError(
-                str(form.get("event", "entry"))[:200],
-                (Problem(name, f"a string of 1 to {MAX_STRING} characters", type(kept[name]).__name__),),
-            )
-    if not isinstance(kept.get("alterations", {}), dict):
-        raise ValidationError(
-            str(form.get("event", "entry"))[:200],
-            (Problem("alterations", "an object", type(kept["alterations"]).__name__),),
-        )
-    key = form.get("event")
-    event = schemas.check(form)
-    row = list(recorder.row(event.key, form["metadata"], options_of(form), stored=True))
-    row[position("event")] = key
-    for name in ("level", "category", "description"):
-        if name in kept:
-            row[position(name)] = short(clean(kept[name]))
-    if "recorded_at" in kept:
-        row[position("recorded_at")] = microseconds_of(kept["recorded_at"], "recorded_at")
-    if "catalog_version" in kept:
-        row[-4] = clean(kept["catalog_version"])
-    if kept.get("alterations"):
-        row[-2] = orjson.dumps(kept["alterations"]).decode()
-    return Entry(recorder.catalog, tuple(row))
+def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
+    """The row of a JSON form, with what another log wrote into it kept; raises `ValidationError`."""
+    kept = _kept({name: form.pop(name) for name in READ_ONLY if name in form}, form.get("event"))
+    event = schemas.check(form, altered=bool(kept.alterations))
+    return recorder.row(event.key, form["metadata"], options_of(form), kept)
+
+
+def _kept(parts: Form, event: object) -> Kept:
+    """The parts that only a log writes, each checked."""
+    key = event if isinstance(event, str) else ""
+    for name, wanted, fits in (
+        ("level", "the key of a level", _is_key),
+        ("category", "the key of a category", _is_key),
+        ("description", f"a string of 1 to {MAX_STRING} characters", _is_text),
+        ("catalog_version", f"a string of 1 to {MAX_STRING} characters", _is_text),
+        ("alterations", "an object", lambda value: isinstance(value, dict)),
+    ):
+        if name in parts and not fits(parts[name]):
+            problem = Problem(name, wanted, came(parts[name]))
+            raise ValidationError(short(clean(key), 200) or "entry", (problem,))
+    texts = {name: parts.get(name) for name in ("level", "category")}
+    for name in ("description", "catalog_version"):
+        texts[name] = short(clean(parts[name])) if name in parts else None
+    return Kept(
+        event=key,
+        recorded_at=microseconds_of(parts["recorded_at"], "recorded_at") if "recorded_at" in parts else None,
+        alterations=orjson.dumps(parts["alterations"]).decode() if parts.get("alterations") else None,
+        **texts,
+    )
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= MAX_STRING

@@ -7,6 +7,7 @@ cut silently: the entry's `alterations` say where, how long it was and the SHA-2
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from typing import Any
 
@@ -40,16 +41,26 @@ def short(text: str, most: int = MAX_STRING) -> str:
     return data[: max(most - len(_MARK.encode()), 0)].decode(errors="ignore") + _MARK
 
 
+def clean_text(path: str, text: str, alterations: Alterations) -> str:
+    """The text, cleaned where it has to be and noted then."""
+    cleaned = clean(text)
+    if cleaned != text:
+        _note(alterations, path, "cleaned", len(text), text.encode("utf-8", "surrogatepass"))
+    return cleaned
+
+
 def clean_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
     """The values with every string cleaned; what changed is noted in `alterations`."""
 
     def cleaned(path: str, value: Any) -> Any:
-        if isinstance(value, str) and _UNSTORABLE.search(value):
-            original = value.encode("utf-8", "surrogatepass")
-            _note(alterations, path, "cleaned", len(value), original)
-            return clean(value)
+        if isinstance(value, str):
+            return clean_text(path, value, alterations)
         if isinstance(value, list):
-            return [cleaned(f"{path}[{index}]", item) for index, item in enumerate(value)]
+            # One note for the list, however many of its items: the notes are stored too.
+            items = [clean(item) if isinstance(item, str) else item for item in value]
+            if items != value:
+                _note(alterations, path, "cleaned", len(value), json.dumps(value, default=str).encode())
+            return items
         return value
 
     return {name: cleaned(f"metadata.{name}", value) for name, value in values.items()}

@@ -141,22 +141,22 @@ class AuditLog:
         error, which has a note with its number; all before it are stored, none after it. Events that have ids
         and are there already are not counted.
         """
-        stored = number = 0
+        stored = done = 0
         batch: list[Row] = []
         try:
-            for number, event in enumerate(events):
+            for event in events:
                 batch.append(self._row_of(event))
+                done += 1
                 if len(batch) == BATCH:
-                    stored += self._store_batch(batch, number + 1)
-                    batch = []
-        except AuditwrightError as error:
-            if error.entry is None:  # it was refused before it was an entry
-                error.add_note(
-                    f"event {number} (counted from 0) was refused; the {number} before it are stored"
-                )
-                self._store_batch(batch, number)
+                    full, batch = batch, []
+                    stored += self._store_batch(full, done)
+        except Exception as error:
+            # Refused before it was an entry, or whoever gives the events failed: those before it count.
+            if getattr(error, "entry", None) is None:
+                error.add_note(f"event {done} (counted from 0) was refused; the {done} before it are stored")
+                self._store_batch(batch, done)
             raise
-        return stored + self._store_batch(batch, number + 1)
+        return stored + self._store_batch(batch, done)
 
     def import_jsonl(
         self, lines: Iterable[bytes], report: Callable[[int, AuditwrightError], None]
@@ -265,7 +265,7 @@ class AccountLog:
         """
         if not isinstance(limit, int) or not 1 <= limit <= MOST:
             raise FilterError(f"limit is 1 to {MOST}, not {limit!r}")
-        where = where or Filter()
+        where = Filter() if where is None else where
         rows = self._storage.rows(self._scope(where, since, until, after), limit=limit + 1)
         entries = [Entry(self._catalog, row) for row in rows]
         return page_of(entries, limit, selection_of(where, since, until))
@@ -274,14 +274,14 @@ class AccountLog:
         self, where: Filter | None = None, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Entry]:
         """Every entry that fits, newest first, read as it is asked for, as of the start. As `entries`."""
-        for row in self._storage.rows(self._scope(where or Filter(), since, until)):
+        for row in self._storage.rows(self._scope(where, since, until)):
             yield Entry(self._catalog, row)
 
     def count(
         self, where: Filter | None = None, *, since: datetime | None = None, until: datetime | None = None
     ) -> int:
         """How many entries fit. As `entries`."""
-        return self._storage.count(self._scope(where or Filter(), since, until))
+        return self._storage.count(self._scope(where, since, until))
 
     def export_csv(
         self,
@@ -302,7 +302,9 @@ class AccountLog:
         run as a formula begin with '. `after` and `limit` narrow it as in `entries`; there is no limit by
         default. Raises `FilterError`, `ExportError`, `StorageError`.
         """
-        scope = self._scope(where or Filter(), since, until, after)
+        if limit is not None and not (isinstance(limit, int) and limit >= 1):
+            raise FilterError(f"limit is at least 1, not {limit!r}")
+        scope = self._scope(where, since, until, after)
         return write_export(csv_chunks(self._storage, self._catalog, scope, full, limit), target, progress)
 
     def export_jsonl(
@@ -315,12 +317,15 @@ class AccountLog:
         progress: Progress | None = None,
     ) -> int:
         """Write the entries that fit as JSON Lines, without loss, oldest first; otherwise as `export_csv`."""
-        scope = self._scope(where or Filter(), since, until)
+        scope = self._scope(where, since, until)
         return write_export(jsonl_chunks(self._storage, self._catalog, scope), target, progress)
 
     def _scope(
-        self, where: Filter, since: datetime | None, until: datetime | None, after: str | None = None
+        self, where: Filter | None, since: datetime | None, until: datetime | None, after: str | None = None
     ) -> Scope:
+        where = Filter() if where is None else where
+        if not isinstance(where, Filter):
+            raise FilterError(f"a filter is a Filter, not {type(where).__name__}; Filter.from_json makes one")
         low, high = id_bound(since, "since"), id_bound(until, "until")
         if after is not None:
             high = read_cursor(after, selection_of(where, since, until))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from auditwright.entry import Entry, to_microseconds
+from auditwright.entry import Entry, id_head, to_microseconds
 from auditwright.errors import FilterError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def selection_of(where: Filter, since: datetime | None, until: datetime | None) 
         to_microseconds(each).to_bytes(9, "big", signed=True) if each else b"-" for each in (since, until)
     )
 
-    return hashlib.sha256(where.fingerprint() + times).digest()[:8]
+    return hashlib.sha256(where.identity() + times).digest()[:8]
 
 
 def id_bound(moment: datetime | None, name: str) -> bytes | None:
@@ -65,8 +65,7 @@ def id_bound(moment: datetime | None, name: str) -> bytes | None:
         return None
     if moment.tzinfo is None:
         raise FilterError(f"{name} needs a time zone: write 2026-01-02T03:04:05Z")
-    millisecond, microsecond = divmod(max(to_microseconds(moment), 0), 1000)
-    return (millisecond << 16 | 0x7000 | microsecond << 2).to_bytes(8, "big") + bytes(8)
+    return id_head(max(to_microseconds(moment), 0)) + bytes(8)
 
 
 def page_of(entries: Sequence[Entry], limit: int, selection: bytes) -> Page:

@@ -1,14 +1,19 @@
 """Entries in their JSON form: read, checked against the event's JSON Schema, turned into a call.
 
-jsonschema-rs decides; only when it refuses is jsonschema imported, to say where the faults are.
+jsonschema-rs decides, and says where the faults are; the words are the catalog's (`wording.py`). The
+jsonschema library is not used here: it searches patterns with a backtracking engine, which a hostile value
+can stall.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -16,9 +21,9 @@ import orjson
 
 from auditwright.context import Actor
 from auditwright.entry import to_microseconds
-from auditwright.errors import Problem, ValidationError, did_you_mean
+from auditwright.errors import MOST_PROBLEMS, Problem, ValidationError, did_you_mean
 from auditwright.limits import clean, short
-from auditwright.wording import came, condition_holds, conditional, distinct, fault, unknown
+from auditwright.wording import came, conditional, distinct, fault, unknown
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
@@ -29,6 +34,7 @@ WRITABLE = ("id", "account_id", "event", "occurred_at", "actor", "ip_address", "
 READ_ONLY = ("recorded_at", "level", "category", "description", "catalog_version", "alterations")
 """Parts of the JSON form that the log writes: refused from services, kept by an import."""
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _EXPECTED = {
     "id": "a UUID, version 7, in its usual text form",
     "account_id": "a string of 1 to 256 characters",
@@ -49,8 +55,23 @@ def parse(payload: bytes | str) -> Form:
     try:
         form = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        raise _refused("entry", "", "a JSON object", f"no JSON: {error}") from None
+        form = _with_surrogates(payload)
+        if form is None:
+            raise _refused("entry", "", "a JSON object", f"no JSON: {error}") from None
     return as_form(form)
+
+
+def _with_surrogates(payload: bytes | str) -> Any:
+    """JSON whose strings hold lone surrogates, which orjson refuses and other languages write; else None."""
+    try:
+        text = payload if isinstance(payload, str) else bytes(payload).decode()
+        return json.loads(text, parse_constant=_no_constant) if _SURROGATE.search(text) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def as_form(form: object) -> Form:
@@ -67,8 +88,11 @@ class Schemas:
         self._catalog = catalog
         self._validators: dict[str, Any] = {}
 
-    def check(self, form: Form) -> Event:
-        """The event of a JSON form that its schema allows; raises `ValidationError` with every problem."""
+    def check(self, form: Form, altered: bool = False) -> Event:
+        """The event of a JSON form that its schema allows; raises `ValidationError` with every problem.
+
+        With `altered` the metadata of a stored entry that was cut once is held to its fields' types only.
+        """
         key = form.get("event")
         event = self._catalog.event(key) if isinstance(key, str) else None
         if event is None:
@@ -86,86 +110,94 @@ class Schemas:
             self._validators[event.key] = validator
         try:
             valid = validator.is_valid(form)
-        except ValueError:  # something in it is beyond JSON: bytes, a datetime, a key that is no string
-            valid = False
-        if not valid:
-            raise ValidationError(event.key, distinct(self._problems(event, form)))
+        except ValueError:  # something in it is beyond JSON, or a lone surrogate
+            valid = validator.is_valid(_plain(form))
+        if valid:
+            return event
+        faults = validator.iter_errors(_plain(form))
+        problems = distinct(islice(_problems(event, form, faults), MOST_PROBLEMS * 2))
+        if altered:
+            problems = distinct(each for each in problems if not each.path.startswith("metadata."))
+            problems += tuple(_type_problems(event, form["metadata"])) if not problems else ()
+        if problems:
+            raise ValidationError(event.key, problems)
         return event
 
-    def _problems(self, event: Event, form: Form) -> Iterator[Problem]:
-        from jsonschema import Draft202012Validator
 
-        # jsonschema prints what it refuses, and Python prints neither endless integers nor endless depth.
-        for error in Draft202012Validator(self._catalog.schema(event)).iter_errors(_printable(form)):
-            path = list(error.absolute_path)
-            if path[:1] == ["metadata"] and isinstance(form["metadata"], dict):
-                yield from _metadata_problems(event, form["metadata"], path[1:], error)
-            else:
-                yield from _envelope_problems(form, path, error)
-        if isinstance(form.get("metadata"), dict):
-            yield from _infinite(event, form["metadata"])
+_BEYOND_JSON: list[Any] = [{}]
+_JSON_TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
 
 
-def _printable(value: Any, depth: int = 0) -> Any:
-    """The value with integers beyond all bounds made smaller, and what no schema reaches left out."""
-    if isinstance(value, int) and value.bit_length() > 256:
-        return 2**256 if value > 0 else -(2**256)
-    if isinstance(value, list):
-        return [_printable(item, depth + 1) for item in value] if depth < 8 else []
-    if isinstance(value, dict):
-        return {name: _printable(item, depth + 1) for name, item in value.items()} if depth < 8 else {}
-    return value
-
-
-def _infinite(event: Event, values: Form) -> Iterator[Problem]:
-    """The problems of numbers that JSON does not have, and that jsonschema takes for numbers."""
-    lists = {field.name for field in event.metadata if field.many}
+def _type_problems(event: Event, values: Form) -> Iterator[Problem]:
+    """The problems of metadata that is held to its fields' names and types, and to nothing else."""
+    fields = {field.name: field for field in event.metadata}
     for name, value in values.items():
-        for index, item in enumerate(value) if name in lists and isinstance(value, list) else [(None, value)]:
-            if isinstance(item, float) and not math.isfinite(item):
-                yield fault(event, [name] if index is None else [name, index], values)
+        field = fields.get(name)
+        if field is None:
+            yield unknown(event, name)
+            continue
+        wanted = _JSON_TYPES.get(field.kind, (str,))
+        for item in value if field.many and isinstance(value, list) else [value]:
+            if not isinstance(item, wanted) or (bool not in wanted and isinstance(item, bool)):
+                yield fault(event, [name], values)
+                break
 
 
-def _metadata_problems(event: Event, values: Form, path: list[Any], error: Any) -> Iterator[Problem]:
-    if error.validator == "if":
-        return  # its `then` or `else` is reported on its own
+def _plain(value: Any, depth: int = 0) -> Any:
+    """The value as JSON can hold it: strings cleaned, and whatever it cannot hold as what no schema
+    allows.
+    """
+    if isinstance(value, dict) and depth < 8:
+        return {clean(str(name)): _plain(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, list) and depth < 8:
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, str):
+        return clean(value)
+    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return _BEYOND_JSON
+
+
+def _problems(event: Event, form: Form, faults: Iterable[Any]) -> Iterator[Problem]:
+    """The faults that jsonschema-rs names, in the words of the catalog."""
+    for error in faults:
+        path = list(error.instance_path)
+        if path[:1] == ["metadata"] and isinstance(form["metadata"], dict):
+            yield from _metadata_problems(event, form["metadata"], path[1:], error.kind)
+        else:
+            yield from _envelope_problems(form, path, error)
+
+
+def _metadata_problems(event: Event, values: Form, path: list[Any], kind: Any) -> Iterator[Problem]:
     if path:
         yield fault(event, path, values)
-        return
-    known = {field.name: field for field in event.metadata}
-    if error.validator is None:  # `false` in an `else`: jsonschema does not say at which name
-        for field in event.metadata:
-            if field.when and field.name in values and not condition_holds(field, values):
-                yield fault(event, [field.name], values)
-    elif error.validator == "additionalProperties":
-        yield from (unknown(event, name) for name in values if name not in known)
-    elif error.validator == "required":
-        for name in error.validator_value:
-            if name not in values:
-                field = known[name]
-                path_ = f"metadata.{name}"
-                yield conditional(field, path_, None) if field.when else fault(event, [name], values)
+    elif kind.name == "additionalProperties":
+        yield from (unknown(event, name) for name in kind.unexpected)
+    elif kind.name == "required":
+        field = next(field for field in event.metadata if field.name == kind.property)
+        name = f"metadata.{field.name}"
+        yield conditional(field, name, None) if field.when else fault(event, [field.name], values)
 
 
 def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Problem]:
-    if error.validator == "additionalProperties" and not path:
-        for name in form:
+    kind = error.kind
+    if kind.name == "additionalProperties" and not path:
+        for name in kind.unexpected:
             if name in READ_ONLY:
                 yield Problem(name, "nothing: the log itself writes it", "a value")
-            elif name not in WRITABLE:
-                yield Problem(
-                    name, f"one of {', '.join(WRITABLE)}", f"an unknown name{did_you_mean(name, WRITABLE)}"
-                )
-    elif error.validator == "required" and not path:
-        yield from (
-            Problem(name, _EXPECTED[name], "nothing") for name in error.validator_value if name not in form
-        )
+            else:
+                unknown_name = f"an unknown name{did_you_mean(name, WRITABLE)}"
+                yield Problem(short(clean(name), 100), f"one of {', '.join(WRITABLE)}", unknown_name)
+    elif kind.name == "required" and not path:
+        yield Problem(kind.property, _EXPECTED[kind.property], "nothing")
     else:
         name = str(path[0]) if path else ""
         where = ".".join(map(str, path))
+        value = form
+        for step in path:
+            value = value[step]
         # What a person's name or address was is nobody's business in an error text.
-        shown = error.instance if name in ("id", "occurred_at") else None
-        text = f"{shown!r}" if isinstance(shown, str) else came(error.instance)
+        text = repr(clean(value)) if name in ("id", "occurred_at") and isinstance(value, str) else came(value)
         yield Problem(where, _EXPECTED.get(where, "what the schema allows"), short(text, 100))
 
 
@@ -188,7 +220,7 @@ def microseconds_of(text: object, path: str) -> int:
         moment = datetime.fromisoformat(text) if isinstance(text, str) and text.endswith("Z") else None
     except ValueError:
         moment = None
-    if moment is None:
+    if moment is None or moment.year < 1970:
         raise _refused("entry", path, _EXPECTED["occurred_at"], came(text))
     return to_microseconds(moment)
 

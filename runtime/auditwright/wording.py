@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auditwright.errors import Problem, did_you_mean
+from auditwright.errors import MOST_PROBLEMS, Problem, did_you_mean
 from auditwright.limits import clean, short
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def unknown(event: Event, name: str, options: Iterable[str] = ()) -> Problem:
     if by_entry is not None:
         return Problem(f"metadata.{name}", "no such field: the entry itself fills it", "a value")
     choices = f"one of {', '.join(fields)}" if fields else "no fields"
-    came = f"an unknown field{did_you_mean(name, [*fields, *options])}"
-    return Problem(f"metadata.{name}", choices, came)
+    came = f"an unknown field{did_you_mean(name[:100], [*fields, *options])}"
+    return Problem(f"metadata.{short(clean(name), 100)}", choices, came)
 
 
 def conditional(field: Field, path: str, value: Any) -> Problem:
@@ -134,7 +134,7 @@ def model_faults(event: Event, error: ModelError, values: Mapping[str, Any]) -> 
     """The problems that a pydantic error names, each place once."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     given = {name: value for name, value in values.items() if value is not None}
-    return distinct(fault(event, detail["loc"] or ("",), given) for detail in details)
+    return distinct(fault(event, detail["loc"] or ("",), given) for detail in details[:MOST_PROBLEMS])
 
 
 def distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:

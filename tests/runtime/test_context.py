@@ -12,14 +12,14 @@ from tests.runtime.world import ADA, GRACE, KEY_CREATED, refused, rows
 
 from audit_events import AuditEvents
 from auditwright import Actor, AuditLog, ValidationError
-from auditwright.context import set_actor
 
 NO_ACCOUNT = (
     "account_id: expected an account: open the log with account_id=, use log.acting(account_id=...) or "
     "pass account_id=, got none"
 )
 NO_ACTOR = (
-    "actor: expected an actor: use log.acting(Actor.user(...)) around the call or pass actor=, got none"
+    'actor: expected an actor: use log.acting(Actor.user(...)), pass actor=, or give "actor" in the JSON '
+    "form, got none"
 )
 
 
@@ -135,17 +135,6 @@ def test_a_thread_does_not_see_the_context_of_another(log: AuditLog, audit: Audi
             pool.submit(copy_context().run, create).result()
     assert isinstance(seen[0], ValidationError)
     assert seen[1] == "Ada Lovelace"
-
-
-def test_the_actor_may_be_set_late(log: AuditLog, audit: AuditEvents) -> None:
-    create = audit.account.app_api_key.app_api_key_created
-    with log.acting(ip_address="203.0.113.7"):
-        set_actor(ADA, account_id="other")
-        entry = create()
-        assert (entry.actor, entry.account_id, entry.ip_address) == (ADA, "other", "203.0.113.7")
-    with pytest.raises(RuntimeError, match=r"elsewhere use log\.acting"):
-        set_actor(ADA)
-    assert str(refused(log, KEY_CREATED, actor=None)) == f"{KEY_CREATED}: {NO_ACTOR}"
 
 
 # --- actors --------------------------------------------------------------------------------------

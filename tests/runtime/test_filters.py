@@ -51,8 +51,8 @@ def test_a_filter_comes_back_from_its_short_form(where: Filter) -> None:
 
 
 @given(filters, filters)
-def test_filters_have_the_same_fingerprint_only_when_they_are_equal(one: Filter, other: Filter) -> None:
-    assert (one.fingerprint() == other.fingerprint()) == (one == other)
+def test_filters_have_the_same_identity_only_when_they_are_equal(one: Filter, other: Filter) -> None:
+    assert (one.identity() == other.identity()) == (one == other)
 
 
 def test_json_is_read_from_text_bytes_and_mappings() -> None:

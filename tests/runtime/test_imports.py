@@ -286,11 +286,20 @@ def test_what_another_log_wrote_must_be_possible(log: AuditLog, path: Path, name
 
 
 def test_what_another_log_wrote_is_cleaned(log: AuditLog) -> None:
-    content = form(KEY_CREATED, {}, description="a\0b", level="l\0", category="c\0", catalog_version="1\0")
+    content = form(
+        KEY_CREATED, {}, description="a\0b", level="old", category="old.keys", catalog_version="1\0"
+    )
     import_all(log, [line(content)])
     (entry,) = log.account("acme").all()
-    assert (entry.description, entry.level, entry.category) == ("a�b", "l�", "c�")
+    assert (entry.description, entry.level, entry.category) == ("a�b", "old", "old.keys")
     assert entry.catalog_version == "1�"
+
+
+@pytest.mark.parametrize("name", ["level", "category"])
+@pytest.mark.parametrize("value", ['=HYPERLINK("http://x"),y', "a\r\n=1+1", "l\0", "", "A", 5])
+def test_a_level_or_category_that_is_no_key_is_refused(log: AuditLog, name: str, value: object) -> None:
+    _, bad = import_some(log, [line(form(KEY_CREATED, {}, **{name: value}))])
+    assert f"{name}: expected the key of a {name}" in str(bad[1])
 
 
 def test_an_import_does_not_take_the_future(log: AuditLog) -> None:

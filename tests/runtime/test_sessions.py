@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sqlmodel
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 from tests.runtime.world import ADA, KEY_CREATED, change, form, record, rows
 
@@ -72,8 +72,42 @@ def test_an_entry_joins_a_sqlite3_connection(log: AuditLog, path: Path) -> None:
     assert rows(path, "SELECT id FROM audit_entry") == [(kept.id.bytes,)]
 
 
-def test_an_entry_is_gone_with_the_savepoint_it_is_in(log: AuditLog, path: Path, engine: Engine) -> None:
-    with Session(engine) as session:
+@pytest.fixture
+def begins(engine: Engine) -> Engine:
+    """The engine as SQLAlchemy's page on SQLite sets it up for savepoints."""
+
+    @event.listens_for(engine, "connect")
+    def leave_it_to_us(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def test_an_entry_in_a_savepoint_that_might_outlive_its_transaction_is_refused(
+    log: AuditLog, acme: AccountLog, engine: Engine
+) -> None:
+    with Session(engine) as session, session.begin_nested(), pytest.raises(StorageError) as caught:
+        record(log, KEY_CREATED, session=session)
+    assert "in this savepoint the entry could stay although you roll back" in str(caught.value)
+    assert acme.count() == 0
+
+
+def test_an_entry_in_a_savepoint_is_gone_with_its_transaction(
+    log: AuditLog, acme: AccountLog, begins: Engine
+) -> None:
+    with Session(begins) as session:
+        with session.begin_nested():
+            record(log, KEY_CREATED, session=session)
+        session.rollback()
+    assert acme.count() == 0
+
+
+def test_an_entry_is_gone_with_the_savepoint_it_is_in(log: AuditLog, path: Path, begins: Engine) -> None:
+    with Session(begins) as session:
         session.execute(text("INSERT INTO orders VALUES (1)"))
         kept = record(log, KEY_CREATED, session=session)
         nested = session.begin_nested()
@@ -134,17 +168,25 @@ def test_an_engine_is_no_session(log: AuditLog, engine: Engine) -> None:
         record(log, KEY_CREATED, session=engine)
 
 
-def test_a_transaction_on_a_database_without_the_table_is_refused(log: AuditLog, tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_tables", [True, False])
+def test_a_transaction_on_another_database_is_refused(
+    log: AuditLog, path: Path, tmp_path: Path, has_tables: bool
+) -> None:
     other = tmp_path / "other.db"
+    if has_tables:
+        AuditLog.open(f"sqlite:///{other}").close()
     with closing(sqlite3.connect(other)) as connection, pytest.raises(StorageError) as caught:
         record(log, KEY_CREATED, session=connection)
-    said = f"{log._storage.path}: cannot join the caller's transaction: no such table: audit_entry"  # type: ignore[attr-defined]
-    assert str(caught.value) == f"{said} (SQLITE_ERROR)"
+    said = (
+        f"session= is a transaction on {other}, and this log is {path}: "
+        "an entry joins only a transaction of its own database"
+    )
+    assert str(caught.value) == said
     engine = create_engine(f"sqlite:///{other}")
     with Session(engine) as session, pytest.raises(StorageError) as caught:
         record(log, KEY_CREATED, session=session)
     engine.dispose()
-    assert str(caught.value) == f"{said} (SQLITE_ERROR)"
+    assert str(caught.value) == said
 
 
 def test_a_closed_session_is_refused(log: AuditLog, path: Path) -> None:

@@ -153,14 +153,18 @@ def test_what_was_removed_is_made_again(log: AuditLog, path: Path) -> None:
 @pytest.mark.parametrize(
     ("definition", "difference"),
     [
-        ("id INTEGER", "column account_id should be TEXT NOT NULL in the primary key, and is missing"),
+        (
+            "id INTEGER",
+            "column account_id should be TEXT NOT NULL at place 1 of the primary key, and is missing",
+        ),
         (
             "account_id TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (account_id, id)",
-            "column id should be BLOB NOT NULL in the primary key, and is TEXT NOT NULL in the primary key",
+            "column id should be BLOB NOT NULL at place 2 of the primary key, "
+            "and is TEXT NOT NULL at place 2 of the primary key",
         ),
         (
             "account_id TEXT NOT NULL, id BLOB NOT NULL",
-            "column account_id should be TEXT NOT NULL in the primary key, and is TEXT NOT NULL",
+            "column account_id should be TEXT NOT NULL at place 1 of the primary key, and is TEXT NOT NULL",
         ),
     ],
 )
@@ -172,7 +176,7 @@ def test_a_table_that_does_not_fit_is_refused_and_nothing_is_made(
     with pytest.raises(SchemaMismatch) as caught:
         AuditLog.open(f"sqlite:///{path}")
     assert str(caught.value) == (
-        f"{path}: the table audit_entry does not fit: {difference}; use another file, or rename that table"
+        f"{path}: the table audit_entry does not fit: {difference}; use another file, or rename it"
     )
     assert rows(path, "SELECT * FROM sqlite_schema") == before
 
@@ -450,8 +454,9 @@ def test_a_file_that_another_transaction_writes_to_is_said_to_be_locked(log: Aud
         with pytest.raises(StorageError) as caught:
             record(log, KEY_CREATED)
         assert str(caught.value) == (
-            f"{path}: another transaction is writing to this file. If it is your own, pass session= "
-            "so that the entry joins it; SQLite takes one writer at a time"
+            f"{path}: another transaction is writing to this file; SQLite takes one at a time. If it is this "
+            "program's own, pass session= so that the entry joins it; if it is another process, record again "
+            "with id=error.entry.id"
         )
         assert caught.value.entry is not None
         other.execute("ROLLBACK")

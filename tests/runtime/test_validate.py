@@ -38,7 +38,7 @@ def test_a_payload_is_a_json_object(log: AuditLog, payload: str, came: str) -> N
     assert said(log, payload) == f"entry: expected a JSON object, got {came}"
 
 
-@pytest.mark.parametrize("payload", ["", "NaN", "{'a': 1}", b"\xff", '{"event": "\ud800"}', "{} {}"])
+@pytest.mark.parametrize("payload", ["", "NaN", "{'a': 1}", b"\xff", "{} {}"])
 def test_what_is_no_json_is_said_to_be_none(log: AuditLog, payload: str) -> None:
     # What follows is orjson's.
     assert said(log, payload).startswith("entry: expected a JSON object, got no JSON: ")

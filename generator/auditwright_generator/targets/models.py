@@ -58,6 +58,7 @@ def _definition(event: Event) -> dict[str, Any]:
         "additionalProperties": False,
         "x-event": event.key,
         "x-when": {name: condition for name, condition in when.items() if condition},
+        "x-secret": [field.name for field in event.metadata if field.sensitivity == "secret"],
     }
 
 
@@ -77,7 +78,7 @@ def _generated(document: str) -> str:
             disable_timestamp=True,
             enum_field_as_literal=LiteralType.All,
             field_constraints=True,
-            model_extra_keys={"x-event", "x-when"},
+            model_extra_keys={"x-event", "x-secret", "x-when"},
             skip_root_model=True,
             use_annotated=True,
             use_field_description=True,

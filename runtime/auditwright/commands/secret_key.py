@@ -19,7 +19,7 @@ def _run(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(f"auditwright: --id: {error}", file=sys.stderr)
         return 2
-    print(key)
+    print(key.text())
     print(f"keep it with the deployment's other secrets, as {VARIABLE}; not in the database", file=sys.stderr)
     return 0
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from auditwright.entry import Row, columns
 from auditwright.errors import IdConflict, StorageError
@@ -21,6 +22,8 @@ from auditwright.storage.base import Branch, Scope
 from auditwright.storage.sqlite_schema import CONFLICT, set_up
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from auditwright.catalog import Catalog
 
 MINIMUM = (3, 37, 0)
@@ -54,12 +57,16 @@ class SQLiteStorage:
             raise StorageError(
                 "an audit log in memory would not be durable; name a file, such as sqlite:///audit.db"
             )
+        if "\0" in path:
+            raise StorageError("a database's path has no NUL")
         self.path = Path(path).absolute()
         self._catalog = catalog
         self._columns = columns(catalog)
         names = [name for name, _, _ in self._columns]
         self._names = ", ".join(names)
         self._insert = f"INSERT INTO audit_entry ({self._names}) VALUES ({', '.join('?' * len(names))})"
+        self._closed = False
+        self._file: tuple[int, int] | None = None
         self._reset()
         try:
             self._open(create)
@@ -73,7 +80,6 @@ class SQLiteStorage:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._writer: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
         self._readers: list[sqlite3.Connection] = []
 
     def _after_fork(self) -> None:
@@ -82,9 +88,16 @@ class SQLiteStorage:
             _ABANDONED.extend([self._writer, *self._readers])
             self._reset()
 
-    def _connect(self, *pragmas: str) -> sqlite3.Connection:
+    def _connect(self, mode: str, *pragmas: str) -> sqlite3.Connection:
+        """A connection; only with the mode `rwc` is a file made that is not there."""
+        if self._closed:
+            raise StorageError(f"{self.path}: the log is closed")
         connection = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            f"file:{quote(str(self.path))}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
         )
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
@@ -92,9 +105,9 @@ class SQLiteStorage:
 
     def _write_connection(self) -> sqlite3.Connection:
         if self._writer is None:
-            self._writer = self._connect(*WRITER_PRAGMAS)
-            self._file = _identity(self.path)
-        elif _identity(self.path) != self._file:
+            self._writer = self._connect("rw" if self._file else "rwc", *WRITER_PRAGMAS)
+            self._file = self._file or _identity(self.path)
+        if _identity(self.path) != self._file:
             # SQLite would go on writing into the file that nobody can find any more.
             raise StorageError(f"{self.path}: the file was removed or replaced while the log was open")
         return self._writer
@@ -107,7 +120,7 @@ class SQLiteStorage:
             try:
                 connection = self._readers.pop()
             except IndexError:
-                connection = self._connect("query_only=ON")
+                connection = self._connect("rw", "query_only=ON")
             try:
                 connection.execute("BEGIN")
                 yield connection
@@ -115,7 +128,10 @@ class SQLiteStorage:
             except BaseException:
                 connection.close()
                 raise
-        self._readers.append(connection)
+        if self._closed:
+            connection.close()
+        else:
+            self._readers.append(connection)
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
@@ -130,8 +146,9 @@ class SQLiteStorage:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return StorageError(
-                f"{self.path}: another transaction is writing to this file. If it is your own, pass session= "
-                "so that the entry joins it; SQLite takes one writer at a time"
+                f"{self.path}: another transaction is writing to this file; SQLite takes one at a time. "
+                "If it is this program's own, pass session= so that the entry joins it; if it is another "
+                "process, record again with id=error.entry.id"
             )
         return StorageError(f"{self.path}: cannot {doing}: {error} ({name or type(error).__name__})")
 
@@ -168,6 +185,7 @@ class SQLiteStorage:
         """See `Storage.join`: a SQLAlchemy or SQLModel session, a SQLAlchemy or a sqlite3 connection."""
         if isinstance(session, sqlite3.Connection):
             with self._errors("join the caller's transaction"):
+                self._check_file(session)
                 if not session.in_transaction:
                     session.execute("BEGIN IMMEDIATE")
                 return session.execute(self._insert, row).rowcount
@@ -194,12 +212,36 @@ class SQLiteStorage:
                     f"session= is a transaction on {connection.dialect.name}, and this log is on SQLite: "
                     "an entry joins only a transaction of its own database"
                 )
+            self._check_transaction(connection)
             return connection.exec_driver_sql(self._insert, row).rowcount
         except SQLAlchemyError as error:
             original = getattr(error, "orig", None)
             if isinstance(original, sqlite3.Error):
                 raise self._error("join the caller's transaction", original) from error
             raise StorageError(f"{self.path}: cannot join the caller's transaction: {error}") from error
+
+    def _check_transaction(self, connection: Connection) -> None:
+        """Refuse a transaction of another file, and one in which a rollback would not take the entry back."""
+        driver = connection.connection.driver_connection
+        if isinstance(driver, sqlite3.Connection):
+            if "auditwright" not in connection.info:
+                self._check_file(driver)
+                connection.info["auditwright"] = True
+            begins_by_itself = getattr(driver, "autocommit", -1) == -1 and driver.isolation_level is not None
+            if begins_by_itself and connection.in_nested_transaction():
+                raise StorageError(
+                    f"{self.path}: in this savepoint the entry could stay although you roll back, because "
+                    "Python's driver opens it without a transaction; set the engine up as SQLAlchemy's page "
+                    "on SQLite says under transactions and savepoints, or record outside of begin_nested()"
+                )
+
+    def _check_file(self, connection: sqlite3.Connection) -> None:
+        files = [row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main"]
+        if not files or _identity(Path(files[0])) != self._file:
+            raise StorageError(
+                f"session= is a transaction on {files[0] if files and files[0] else 'another database'}, and "
+                f"this log is {self.path}: an entry joins only a transaction of its own database"
+            )
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -266,7 +308,8 @@ class SQLiteStorage:
         if full:
             columns_ = [f"iif({each} IS NULL, '', {_cell(each)})" for each in self._catalog.columns]
             cells += [
-                "event", "category", "level", "actor_type", f"iif(actor_id IS NULL, '', {_cell('actor_id')})",
+                _cell("event"), _cell("category"), _cell("level"), "actor_type",
+                f"iif(actor_id IS NULL, '', {_cell('actor_id')})",
                 "lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' "
                 "|| substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21))",
                 _cell("account_id"), *columns_, _cell("metadata"),
@@ -317,6 +360,7 @@ class SQLiteStorage:
         """See `Storage.close`."""
         self._after_fork()
         with self._lock:
+            self._closed = True
             for connection in [self._writer, *self._readers]:
                 if connection is not None:
                     with closing(connection):

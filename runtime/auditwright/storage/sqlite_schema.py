@@ -53,95 +53,154 @@ _TRIGGERS = {
         BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
 }
 
-_REFERENCE_TABLES = {
-    "audit_category": ("key TEXT NOT NULL PRIMARY KEY", "level TEXT NOT NULL", "title TEXT NOT NULL",
-                       "description TEXT NOT NULL"),
-    "audit_event": ("key TEXT NOT NULL PRIMARY KEY", "level TEXT NOT NULL", "category TEXT NOT NULL",
-                    "title TEXT NOT NULL", "description TEXT NOT NULL"),
-    "audit_catalog": ("version TEXT NOT NULL PRIMARY KEY", "json TEXT NOT NULL"),
-}  # fmt: skip
-
 _KEY = ("account_id", "id")
+
+Column = tuple[str, str, bool, int]
+"""Name, type, whether it is never null, and its place in the primary key, from 1; 0 is outside of it."""
+
+
+def _text(*names: str) -> tuple[Column, ...]:
+    """Text columns, never null, the first of them the primary key."""
+    return tuple((name, "TEXT", True, int(number == 0)) for number, name in enumerate(names))
+
+
+def _tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
+    """Every table with its columns."""
+    entry = tuple(
+        (name, _TYPES[kind], never_null, _KEY.index(name) + 1 if name in _KEY else 0)
+        for name, kind, never_null in columns(catalog)
+    )
+    return {
+        "audit_entry": entry,
+        "audit_category": _text("key", "level", "title", "description"),
+        "audit_event": _text("key", "level", "category", "title", "description"),
+        "audit_catalog": _text("version", "json"),
+    }
 
 
 def set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
     """Make what is missing for a catalog, in one transaction; a database that has it all is only read.
 
-    `name` is the database's, for errors. Raises `SchemaMismatch` for an audit_entry table that is not ours.
+    `name` is the database's, for errors. Raises `SchemaMismatch` for anything of our names that is not ours.
     """
-    if _is_set_up(connection, catalog, name):
+    _check_fit(connection, catalog, name)
+    if _is_set_up(connection, catalog):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _create(connection, catalog, name)
+        _create(connection, catalog)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
 
 
-def _is_set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> bool:
-    """Whether nothing is missing for this catalog; its row in audit_catalog is the last thing made."""
-    present = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
-    if not {"audit_entry", *_REFERENCE_TABLES, *INDEXES, *_TRIGGERS} <= present:
+def _check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
+    """Refuse tables and indexes of our names that are not as ours are, before anything is changed."""
+    advice = "use another file, or rename it"
+    kinds = dict(connection.execute("SELECT name, type FROM sqlite_schema").fetchall())
+    wanted_kinds = dict.fromkeys(_tables(catalog), "table") | dict.fromkeys(INDEXES, "index")
+    wanted_kinds |= {view_name(event): "view" for event in catalog.events.values()}
+    for each, kind in wanted_kinds.items():
+        if kinds.get(each, kind) != kind:
+            raise SchemaMismatch(f"{name}: {each} should be a {kind} and is a {kinds[each]}; {advice}")
+    strict = {row[1]: bool(row[5]) for row in connection.execute("PRAGMA table_list")}
+    for table, wanted in _tables(catalog).items():
+        if table in kinds:
+            difference = _difference(connection, catalog, table, wanted)
+            if difference is None and not strict[table]:
+                difference = "it is not STRICT"
+            if difference is not None:
+                raise SchemaMismatch(f"{name}: the table {table} does not fit: {difference}; {advice}")
+    for index, names in INDEXES.items():
+        found = tuple(row[2] for row in connection.execute(f"PRAGMA index_info({index})"))
+        if index in kinds and found != names:
+            raise SchemaMismatch(
+                f"{name}: the index {index} does not fit: it should be over {', '.join(names)}, "
+                f"and is over {', '.join(map(str, found))}; drop it"
+            )
+
+
+def _difference(
+    connection: sqlite3.Connection, catalog: Catalog, table: str, wanted: tuple[Column, ...]
+) -> str | None:
+    """The first thing that sets a table apart; columns that the catalog has gained will be added."""
+    found = {
+        column: (column, kind, bool(never_null), key)
+        for _, column, kind, never_null, _, key in connection.execute(f"PRAGMA table_info({table})")
+    }
+    for column in wanted:
+        name = column[0]
+        if name not in found and table == "audit_entry" and name in catalog.columns:
+            continue
+        if found.get(name) != column:
+            is_ = f"is {_described(found[name])}" if name in found else "is missing"
+            return f"column {name} should be {_described(column)}, and {is_}"
+    ours = {column[0] for column in wanted}
+    for name, column in found.items():
+        if name not in ours and (column[2] or column[3]):
+            return f"column {name}, {_described(column)}, is not ours"
+    return None
+
+
+def _described(column: Column) -> str:
+    _, kind, never_null, key = column
+    return kind + " NOT NULL" * never_null + f" at place {key} of the primary key" * bool(key)
+
+
+def _programs(catalog: Catalog) -> dict[str, tuple[str, str]]:
+    """Triggers and views: the kind and the statement that makes it. Those that differ are made anew."""
+    triggers = {name: ("TRIGGER", f"CREATE TRIGGER {name} {body}") for name, body in _TRIGGERS.items()}
+    views = {view_name(event): ("VIEW", _view(catalog, event)) for event in catalog.events.values()}
+    return triggers | views
+
+
+def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
+    """Whether nothing is missing for this catalog."""
+    present = dict(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
+    if not {*_tables(catalog), *INDEXES} <= present.keys():
         return False
-    _check_fit(connection, catalog, name)
+    gained = {row[1] for row in connection.execute("PRAGMA table_info(audit_entry)")}
+    if not gained.issuperset(catalog.columns):
+        return False
+    newest = _is_newest(connection, catalog)
+    for name, (kind, statement) in _programs(catalog).items():
+        if (newest or kind == "TRIGGER") and present.get(name) != statement:
+            return False
+    if newest and connection.execute("SELECT count(*) FROM audit_event").fetchone()[0] < len(catalog.events):
+        return False
     known = connection.execute(
-        "SELECT json = ? FROM audit_catalog WHERE version = ?",
-        (catalog.json.decode(), catalog.version),
+        "SELECT json = ? FROM audit_catalog WHERE version = ?", (catalog.json.decode(), catalog.version)
     ).fetchone()
     return known is not None and bool(known[0])
 
 
-def _create(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
-    definitions = [
-        f"{column} {_TYPES[kind]}{' NOT NULL' if never_null else ''}"
-        for column, kind, never_null in columns(catalog)
-    ]
-    connection.execute(
-        f"CREATE TABLE IF NOT EXISTS audit_entry ({', '.join(definitions)}, "
-        f"PRIMARY KEY ({', '.join(_KEY)})) STRICT"
-    )
-    for table, definition in _REFERENCE_TABLES.items():
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(definition)}) STRICT")
-    _check_fit(connection, catalog, name)
+def _is_newest(connection: sqlite3.Connection, catalog: Catalog) -> bool:
+    """Whether no newer catalog has been here: its views and reference rows stay then."""
+    versions = [row[0] for row in connection.execute("SELECT version FROM audit_catalog")]
+    return all(_release(version) <= _release(catalog.version) for version in versions)
+
+
+def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
+    for table, wanted in _tables(catalog).items():
+        definitions = [f"{name} {kind}{' NOT NULL' * never_null}" for name, kind, never_null, _ in wanted]
+        key = [name for place, name in sorted((column[3], column[0]) for column in wanted) if place]
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} "
+            f"({', '.join(definitions)}, PRIMARY KEY ({', '.join(key)})) STRICT"
+        )
+    present = {row[1] for row in connection.execute("PRAGMA table_info(audit_entry)")}
+    for name in catalog.columns:
+        if name not in present:
+            connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {name} TEXT")
     for index, names in INDEXES.items():
         connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry ({', '.join(names)})")
-    for trigger, body in _TRIGGERS.items():
-        connection.execute(f"CREATE TRIGGER IF NOT EXISTS {trigger} {body}")
-    _describe_catalog(connection, catalog)
-
-
-def _check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
-    """Refuse a table of our name that is not ours; a column that the catalog has gained is added."""
-    found = {
-        column: _described(kind, bool(never_null), bool(in_key))
-        for _, column, kind, never_null, _, in_key in connection.execute("PRAGMA table_info(audit_entry)")
-    }
-    for column, kind, never_null in columns(catalog):
-        wanted = _described(_TYPES[kind], never_null, column in _KEY)
-        if column not in found and column in catalog.columns:
-            if connection.in_transaction:
-                connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {column} {_TYPES[kind]}")
-        elif found.get(column) != wanted:
-            raise SchemaMismatch(
-                f"{name}: the table audit_entry does not fit: column {column} should be {wanted}, "
-                f"and {f'is {found[column]}' if column in found else 'is missing'}; "
-                "use another file, or rename that table"
-            )
-
-
-def _described(kind: str, never_null: bool, in_key: bool) -> str:
-    return kind + " NOT NULL" * never_null + " in the primary key" * in_key
-
-
-def _describe_catalog(connection: sqlite3.Connection, catalog: Catalog) -> None:
-    """Views and reference rows of this catalog, unless a newer one has been here."""
-    versions = [row[0] for row in connection.execute("SELECT version FROM audit_catalog")]
-    if all(_release(version) <= _release(catalog.version) for version in versions):
-        for event in catalog.events.values():
-            connection.execute(f'DROP VIEW IF EXISTS "{view_name(event)}"')
-            connection.execute(_view(catalog, event))
+    newest = _is_newest(connection, catalog)
+    for name, (kind, statement) in _programs(catalog).items():
+        if newest or kind == "TRIGGER":
+            connection.execute(f"DROP {kind} IF EXISTS {_quoted(name)}")
+            connection.execute(statement)
+    if newest:
         connection.executemany(
             "INSERT OR REPLACE INTO audit_category VALUES (?, ?, ?, ?)",
             [(each.key, each.level, each.title, each.description) for each in catalog.categories],

@@ -15,7 +15,7 @@ class ApiAppCreated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.api_app.api_app_created', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.api_app.api_app_created', 'x-when': {}, 'x-secret': []},
     )
     app_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -29,7 +29,7 @@ class ApiAppDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.api_app.api_app_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.api_app.api_app_deleted', 'x-when': {}, 'x-secret': []},
     )
     app_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -43,7 +43,7 @@ class ApiAppUpdated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.api_app.api_app_updated', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.api_app.api_app_updated', 'x-when': {}, 'x-secret': []},
     )
     app_id: Annotated[str, Field(max_length=200, min_length=1)]
     """

@@ -14,7 +14,7 @@ class AppApiKeyCreated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.app_api_key.app_api_key_created', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.app_api_key.app_api_key_created', 'x-when': {}, 'x-secret': []},
     )
 
 
@@ -24,5 +24,5 @@ class AppApiKeyDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.app_api_key.app_api_key_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.app_api_key.app_api_key_deleted', 'x-when': {}, 'x-secret': []},
     )

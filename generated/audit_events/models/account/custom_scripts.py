@@ -15,7 +15,7 @@ class CustomScriptSavedAsDraft(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_saved_as_draft', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_saved_as_draft', 'x-when': {}, 'x-secret': []},
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
@@ -29,7 +29,7 @@ class CustomScriptDeployed(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_deployed', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_deployed', 'x-when': {}, 'x-secret': []},
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
@@ -43,7 +43,7 @@ class CustomScriptUndeployed(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_undeployed', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_undeployed', 'x-when': {}, 'x-secret': []},
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
@@ -57,7 +57,7 @@ class CustomScriptReDeployed(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_re_deployed', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_re_deployed', 'x-when': {}, 'x-secret': []},
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
@@ -71,7 +71,7 @@ class CustomScriptDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_deleted', 'x-when': {}, 'x-secret': []},
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
@@ -85,7 +85,7 @@ class CustomScriptExported(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_exported', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.custom_scripts.custom_script_exported', 'x-when': {}, 'x-secret': []},
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """

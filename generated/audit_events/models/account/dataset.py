@@ -15,7 +15,7 @@ class DatasetUploaded(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.dataset.dataset_uploaded', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.dataset.dataset_uploaded', 'x-when': {}, 'x-secret': []},
     )
     file_type: Annotated[str, Field(max_length=300, min_length=1)]
     """

@@ -15,7 +15,7 @@ class DefaultRoleConfigured(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.default_role.default_role_configured', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.default_role.default_role_configured', 'x-when': {}, 'x-secret': []},
     )
     previous_role: Annotated[str, Field(max_length=300, min_length=1)]
     """

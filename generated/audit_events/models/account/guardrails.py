@@ -15,7 +15,7 @@ class GuardrailsDeployed(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.guardrails.guardrails_deployed', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.guardrails.guardrails_deployed', 'x-when': {}, 'x-secret': []},
     )
     guardrail_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
@@ -37,7 +37,7 @@ class GuardrailsUndeployed(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.guardrails.guardrails_undeployed', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.guardrails.guardrails_undeployed', 'x-when': {}, 'x-secret': []},
     )
     guardrail_name: Annotated[str, Field(max_length=300, min_length=1)]
     """

@@ -15,7 +15,7 @@ class ConnectionAdded(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.integration_node.connection_added', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.integration_node.connection_added', 'x-when': {}, 'x-secret': []},
     )
     agent_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -41,7 +41,7 @@ class ConnectionModified(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.integration_node.connection_modified', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.integration_node.connection_modified', 'x-when': {}, 'x-secret': []},
     )
     agent_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -67,7 +67,7 @@ class ActionAdded(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.integration_node.action_added', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.integration_node.action_added', 'x-when': {}, 'x-secret': []},
     )
     agent_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -93,7 +93,7 @@ class ActionChanged(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.integration_node.action_changed', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.integration_node.action_changed', 'x-when': {}, 'x-secret': []},
     )
     agent_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -119,7 +119,7 @@ class ActionEdited(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.integration_node.action_edited', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.integration_node.action_edited', 'x-when': {}, 'x-secret': []},
     )
     agent_id: Annotated[str, Field(max_length=200, min_length=1)]
     """

@@ -15,7 +15,7 @@ class IntegrationAdded(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.integrations.integration_added', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.integrations.integration_added', 'x-when': {}, 'x-secret': []},
     )
     integration_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
@@ -37,7 +37,7 @@ class IntegrationDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.integrations.integration_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.integrations.integration_deleted', 'x-when': {}, 'x-secret': []},
     )
     integration_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
@@ -59,7 +59,7 @@ class IntegrationDisabled(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.integrations.integration_disabled', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.integrations.integration_disabled', 'x-when': {}, 'x-secret': []},
     )
     integration_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
@@ -81,7 +81,7 @@ class IntegrationEdited(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.integrations.integration_edited', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.integrations.integration_edited', 'x-when': {}, 'x-secret': []},
     )
     integration_name: Annotated[str, Field(max_length=300, min_length=1)]
     """

@@ -15,7 +15,7 @@ class Login(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.login_logout.login', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.login_logout.login', 'x-when': {}, 'x-secret': []},
     )
     email_id: Annotated[str, Field(pattern='^[^@\\x00-\\x20\\x7f]+@[^@.\\x00-\\x20\\x7f]+(?:\\.[^@.\\x00-\\x20\\x7f]+)*$')]
     """
@@ -33,7 +33,7 @@ class Logout(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.login_logout.logout', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.login_logout.logout', 'x-when': {}, 'x-secret': []},
     )
     email_id: Annotated[str, Field(pattern='^[^@\\x00-\\x20\\x7f]+@[^@.\\x00-\\x20\\x7f]+(?:\\.[^@.\\x00-\\x20\\x7f]+)*$')]
     """

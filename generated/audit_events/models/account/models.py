@@ -15,7 +15,7 @@ class ModelAdded(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.models.model_added', 'x-when': {'deployment_name': {'model_type': ['open_source', 'fine_tuned']}, 'connection_name': {'model_type': ['commercial']}}},
+        json_schema_extra={'x-event': 'account.models.model_added', 'x-when': {'deployment_name': {'model_type': ['open_source', 'fine_tuned']}, 'connection_name': {'model_type': ['commercial']}}, 'x-secret': []},
     )
     model_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -45,7 +45,7 @@ class ModelDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.models.model_deleted', 'x-when': {'deployment_name': {'model_type': ['open_source', 'fine_tuned']}, 'connection_name': {'model_type': ['commercial']}}},
+        json_schema_extra={'x-event': 'account.models.model_deleted', 'x-when': {'deployment_name': {'model_type': ['open_source', 'fine_tuned']}, 'connection_name': {'model_type': ['commercial']}}, 'x-secret': []},
     )
     model_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -75,7 +75,7 @@ class ApiKeyCreated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.models.api_key_created', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.models.api_key_created', 'x-when': {}, 'x-secret': []},
     )
     model_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -97,7 +97,7 @@ class ApiKeyDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.models.api_key_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.models.api_key_deleted', 'x-when': {}, 'x-secret': []},
     )
     model_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -119,7 +119,7 @@ class ModelFineTuning(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.models.model_fine_tuning', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.models.model_fine_tuning', 'x-when': {}, 'x-secret': []},
     )
     model_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -173,7 +173,7 @@ class ModelDeployed(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.models.model_deployed', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.models.model_deployed', 'x-when': {}, 'x-secret': []},
     )
     model_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -239,7 +239,7 @@ class ModelUndeployed(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.models.model_undeployed', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.models.model_undeployed', 'x-when': {}, 'x-secret': []},
     )
     model_id: Annotated[str, Field(max_length=200, min_length=1)]
     """

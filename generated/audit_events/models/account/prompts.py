@@ -15,7 +15,7 @@ class PromptCreated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.prompts.prompt_created', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.prompts.prompt_created', 'x-when': {}, 'x-secret': []},
     )
     prompt_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -33,7 +33,7 @@ class PromptDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.prompts.prompt_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.prompts.prompt_deleted', 'x-when': {}, 'x-secret': []},
     )
     prompt_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -47,7 +47,7 @@ class VersionsCommitted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.prompts.versions_committed', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.prompts.versions_committed', 'x-when': {}, 'x-secret': []},
     )
     prompt_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -69,7 +69,7 @@ class VersionRestored(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.prompts.version_restored', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.prompts.version_restored', 'x-when': {}, 'x-secret': []},
     )
     prompt_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -91,7 +91,7 @@ class PromptShared(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.prompts.prompt_shared', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.prompts.prompt_shared', 'x-when': {}, 'x-secret': []},
     )
     prompt_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -109,7 +109,7 @@ class EndpointCopied(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.prompts.endpoint_copied', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.prompts.endpoint_copied', 'x-when': {}, 'x-secret': []},
     )
     prompt_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -127,7 +127,7 @@ class EndpointConsumed(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.prompts.endpoint_consumed', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.prompts.endpoint_consumed', 'x-when': {}, 'x-secret': []},
     )
     prompt_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -141,7 +141,7 @@ class ApiKeyCreated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.prompts.api_key_created', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.prompts.api_key_created', 'x-when': {}, 'x-secret': []},
     )
     prompt_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -159,7 +159,7 @@ class GeneratedTestData(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.prompts.generated_test_data', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.prompts.generated_test_data', 'x-when': {}, 'x-secret': []},
     )
     prompt_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -185,7 +185,7 @@ class GeneratedPrompt(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.prompts.generated_prompt', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.prompts.generated_prompt', 'x-when': {}, 'x-secret': []},
     )
     prompt_id: Annotated[str, Field(max_length=200, min_length=1)]
     """

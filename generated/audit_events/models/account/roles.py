@@ -15,7 +15,7 @@ class RoleEdited(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.roles.role_edited', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.roles.role_edited', 'x-when': {}, 'x-secret': []},
     )
     role_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -29,7 +29,7 @@ class RoleCreated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.roles.role_created', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.roles.role_created', 'x-when': {}, 'x-secret': []},
     )
     role_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -47,7 +47,7 @@ class RoleDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.roles.role_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.roles.role_deleted', 'x-when': {}, 'x-secret': []},
     )
     role_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -65,5 +65,5 @@ class RoleChanged(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.roles.role_changed', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.roles.role_changed', 'x-when': {}, 'x-secret': []},
     )

@@ -15,7 +15,7 @@ class WriteCode(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.script.write_code', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.script.write_code', 'x-when': {}, 'x-secret': []},
     )
     agent_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -41,7 +41,7 @@ class CustomFunction(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.script.custom_function', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.script.custom_function', 'x-when': {}, 'x-secret': []},
     )
     agent_id: Annotated[str, Field(max_length=200, min_length=1)]
     """

@@ -15,7 +15,7 @@ class ToolCreated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.tools.tool_created', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.tools.tool_created', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -33,7 +33,7 @@ class ToolDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.tools.tool_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.tools.tool_deleted', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """

@@ -15,7 +15,7 @@ class UserInvited(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.users_management.user_invited', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.users_management.user_invited', 'x-when': {}, 'x-secret': []},
     )
     added_user_ids: Annotated[list[str], Field(min_length=1)]
     """
@@ -37,7 +37,7 @@ class UserDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'account.users_management.user_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'account.users_management.user_deleted', 'x-when': {}, 'x-secret': []},
     )
     removed_user_ids: Annotated[list[str], Field(min_length=1)]
     """

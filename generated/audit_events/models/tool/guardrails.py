@@ -15,7 +15,7 @@ class InputScannerAdded(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.guardrails.input_scanner_added', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.guardrails.input_scanner_added', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -29,7 +29,7 @@ class InputScannerEdited(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.guardrails.input_scanner_edited', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.guardrails.input_scanner_edited', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -43,7 +43,7 @@ class InputScannerRemoved(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.guardrails.input_scanner_removed', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.guardrails.input_scanner_removed', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -57,7 +57,7 @@ class OutputScannerAdded(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.guardrails.output_scanner_added', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.guardrails.output_scanner_added', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -71,7 +71,7 @@ class OutputScannerEdited(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.guardrails.output_scanner_edited', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.guardrails.output_scanner_edited', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -85,7 +85,7 @@ class OutputScannerRemoved(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.guardrails.output_scanner_removed', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.guardrails.output_scanner_removed', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """

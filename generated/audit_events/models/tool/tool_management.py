@@ -15,7 +15,7 @@ class ToolDeployed(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.tool_deployed', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.tool_deployed', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -41,7 +41,7 @@ class ToolUndeployed(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.tool_undeployed', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.tool_undeployed', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -67,7 +67,7 @@ class VersionCreated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.version_created', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.version_created', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -85,7 +85,7 @@ class VersionDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.version_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.version_deleted', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -103,7 +103,7 @@ class ApiKeyCreated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.api_key_created', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.api_key_created', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -121,7 +121,7 @@ class ApiKeyDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.api_key_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.api_key_deleted', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -139,7 +139,7 @@ class ToolDescriptionUpdated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.tool_description_updated', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.tool_description_updated', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -157,7 +157,7 @@ class ToolNameUpdated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.tool_name_updated', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.tool_name_updated', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -175,7 +175,7 @@ class ToolExported(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.tool_exported', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.tool_exported', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -193,7 +193,7 @@ class ApiSyncTimeoutUpdated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.api_sync_timeout_updated', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.api_sync_timeout_updated', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -211,7 +211,7 @@ class ApiAsyncEnabled(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.api_async_enabled', 'x-when': {'timeout_value': {'timeout': [True]}}},
+        json_schema_extra={'x-event': 'tool.tool_management.api_async_enabled', 'x-when': {'timeout_value': {'timeout': [True]}}, 'x-secret': ['access_token']},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -245,7 +245,7 @@ class ApiAsyncUpdated(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.api_async_updated', 'x-when': {'timeout_value': {'timeout': [True]}}},
+        json_schema_extra={'x-event': 'tool.tool_management.api_async_updated', 'x-when': {'timeout_value': {'timeout': [True]}}, 'x-secret': ['access_token']},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -279,7 +279,7 @@ class ApiAsyncDisabled(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.api_async_disabled', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.api_async_disabled', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -297,7 +297,7 @@ class EnvironmentVariableAdded(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.environment_variable_added', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.environment_variable_added', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -315,7 +315,7 @@ class EnvironmentVariableDeleted(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.environment_variable_deleted', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.environment_variable_deleted', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -333,7 +333,7 @@ class EnvironmentVariableEdited(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.tool_management.environment_variable_edited', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.tool_management.environment_variable_edited', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """

@@ -15,7 +15,7 @@ class RoleChanged(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.user_management.role_changed', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.user_management.role_changed', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -29,7 +29,7 @@ class InvitedUsers(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.user_management.invited_users', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.user_management.invited_users', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -43,7 +43,7 @@ class RemovedUsers(EventModel):
     """
     model_config = ConfigDict(
         extra='forbid',
-        json_schema_extra={'x-event': 'tool.user_management.removed_users', 'x-when': {}},
+        json_schema_extra={'x-event': 'tool.user_management.removed_users', 'x-when': {}, 'x-secret': []},
     )
     tool_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
