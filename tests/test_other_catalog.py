@@ -577,7 +577,8 @@ level_name = st.sampled_from([each for each in NAMES if not names.refuse_level(e
 category_name = st.sampled_from([each for each in NAMES if not names.refuse_class(each)])
 event_name = st.sampled_from([each for each in NAMES if not names.refuse_event(each)])
 OF_TYPE: dict[str, Any] = {
-    "string": "text", "integer": 3, "number": 0.5, "boolean": True, "timestamp": "2026-01-02T03:04:05.000000Z",
+    "string": "text", "integer": 3, "number": 0.5, "boolean": True,
+    "timestamp": "2026-01-02T03:04:05.000000Z",
     "ip": "203.0.113.7", "url": "https://example.com", "email": "ada@example.com", "enum": "one",
 }  # fmt: skip
 TEXT = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)

@@ -27,7 +27,7 @@ COMMANDS = {
     "secret-key": "auditwright.commands.secret_key:command",
     "demo": "auditwright.commands.demo:command",
 }
-EXTRAS = {"yaml": "generator", "jinja2": "generator", "datamodel_code_generator": "generator"}
+EXTRAS = dict.fromkeys(("yaml", "jinja2", "jsonschema", "datamodel_code_generator"), "generator")
 """Which extra brings a package that may be missing."""
 
 
