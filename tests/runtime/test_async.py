@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from tests.runtime.world import ADA, KEY_CREATED, MODEL, rows
 
 from audit_events import AsyncAuditEvents, AuditEvents
@@ -100,3 +101,23 @@ def test_a_coroutine_that_is_never_awaited_stores_nothing(log: AuditLog, path: P
 
 async def _await(coroutine: object) -> None:
     await coroutine  # type: ignore[misc]
+
+
+async def _in_session(log: AuditLog, path: Path, commit: bool) -> Entry:
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+    async with AsyncSession(engine) as session:
+        entry = await AsyncAuditEvents(log).account.app_api_key.app_api_key_created(
+            actor=ADA, session=session
+        )
+        await (session.commit() if commit else session.rollback())
+    await engine.dispose()
+    return entry
+
+
+def test_an_entry_in_an_async_session_is_kept_with_its_commit_and_gone_with_its_rollback(
+    log: AuditLog, acme: AccountLog, path: Path
+) -> None:
+    kept = asyncio.run(_in_session(log, path, commit=True))
+    gone = asyncio.run(_in_session(log, path, commit=False))
+    assert acme.get(kept.id) == kept
+    assert acme.get(gone.id) is None

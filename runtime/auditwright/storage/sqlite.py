@@ -185,7 +185,7 @@ class SQLiteStorage:
         """See `Storage.join`: a SQLAlchemy or SQLModel session, a SQLAlchemy or a sqlite3 connection."""
         if isinstance(session, sqlite3.Connection):
             with self._errors("join the caller's transaction"):
-                self._check_file(session)
+                self._check_file(session.execute("PRAGMA database_list").fetchall())
                 if not session.in_transaction:
                     session.execute("BEGIN IMMEDIATE")
                 return session.execute(self._insert, row).rowcount
@@ -222,21 +222,22 @@ class SQLiteStorage:
 
     def _check_transaction(self, connection: Connection) -> None:
         """Refuse a transaction of another file, and one in which a rollback would not take the entry back."""
-        driver = connection.connection.driver_connection
-        if isinstance(driver, sqlite3.Connection):
-            if "auditwright" not in connection.info:
-                self._check_file(driver)
-                connection.info["auditwright"] = True
-            begins_by_itself = getattr(driver, "autocommit", -1) == -1 and driver.isolation_level is not None
-            if begins_by_itself and connection.in_nested_transaction():
+        if "auditwright" not in connection.info:
+            self._check_file(connection.exec_driver_sql("PRAGMA database_list").fetchall())
+            connection.info["auditwright"] = True
+        if connection.in_nested_transaction():
+            driver = connection.connection.driver_connection
+            leaves_begin_to_us = getattr(driver, "isolation_level", None) is None
+            if not leaves_begin_to_us and getattr(driver, "autocommit", -1) == -1:
                 raise StorageError(
                     f"{self.path}: in this savepoint the entry could stay although you roll back, because "
                     "Python's driver opens it without a transaction; set the engine up as SQLAlchemy's page "
                     "on SQLite says under transactions and savepoints, or record outside of begin_nested()"
                 )
 
-    def _check_file(self, connection: sqlite3.Connection) -> None:
-        files = [row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main"]
+    def _check_file(self, databases: Sequence[Sequence[Any]]) -> None:
+        """Refuse a connection to another file than the log's; `databases` is PRAGMA database_list."""
+        files = [row[2] for row in databases if row[1] == "main"]
         if not files or _identity(Path(files[0])) != self._file:
             raise StorageError(
                 f"session= is a transaction on {files[0] if files and files[0] else 'another database'}, and "
