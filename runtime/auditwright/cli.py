@@ -27,7 +27,12 @@ COMMANDS = {
     "secret-key": "auditwright.commands.secret_key:command",
     "demo": "auditwright.commands.demo:command",
 }
-EXTRAS = dict.fromkeys(("yaml", "jinja2", "jsonschema", "datamodel_code_generator"), "generator")
+EXTRAS = {
+    "yaml": "generator",
+    "jinja2": "generator",
+    "jsonschema": "generator",
+    "datamodel_code_generator": "generator",
+}
 """Which extra brings a package that may be missing."""
 
 

@@ -106,9 +106,8 @@ async def _await(coroutine: object) -> None:
 async def _in_session(log: AuditLog, path: Path, commit: bool) -> Entry:
     engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
     async with AsyncSession(engine) as session:
-        entry = await AsyncAuditEvents(log).account.app_api_key.app_api_key_created(
-            actor=ADA, session=session
-        )
+        create = AsyncAuditEvents(log).account.app_api_key.app_api_key_created
+        entry = await create(actor=ADA, session=session)
         await (session.commit() if commit else session.rollback())
     await engine.dispose()
     return entry
