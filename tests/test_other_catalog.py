@@ -24,6 +24,7 @@ from tests.conftest import KITCHEN_SINK, import_view
 from tests.generator.commands import run
 
 from auditwright import Actor, AuditLog, Catalog, Entry, Filter, SecretKey, ValidationError
+from auditwright.imports import Imported
 from auditwright_generator import cli, names
 from auditwright_generator.check import read_catalog
 from auditwright_generator.generate import render
@@ -200,6 +201,68 @@ def test_times_may_be_datetimes_of_any_zone(log: AuditLog) -> None:
     assert str(error.value) == (
         "workspace.lists.lists_offered: metadata.moments[1]: "
         "expected a datetime with a time zone, got one without"
+    )
+
+
+MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
+SPELLINGS: tuple[datetime | str, ...] = (
+    MIDNIGHT,
+    MIDNIGHT.astimezone(timezone(timedelta(hours=-5))),
+    "2026-01-01T00:00:00Z",
+    "2026-01-01T00:00:00.0Z",
+    "2026-01-01T00:00:00.000000Z",
+)
+
+
+def test_times_are_stored_in_one_spelling(log: AuditLog) -> None:
+    audit = emitters(log)
+    made = [audit.workspace.values.all_optional(moment=moment) for moment in SPELLINGS]
+    made.append(
+        log.record_json(
+            '{"event": "workspace.values.all_optional", "metadata": {"moment": "2026-01-01T00:00:00Z"}}'
+        )
+    )
+    assert {entry.metadata["moment"] for entry in made} == {"2026-01-01T00:00:00.000000Z"}
+    entry = audit.workspace.lists.lists_offered(moments=["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.25Z"])
+    assert entry.metadata["moments"] == ["2026-01-01T00:00:00.000000Z", "2026-01-01T00:00:00.250000Z"]
+
+
+def test_retry_in_another_spelling_of_a_time_is_the_same_entry(log: AuditLog) -> None:
+    audit = emitters(log)
+    first = audit.workspace.values.all_optional(moment=SPELLINGS[0])
+    for moment in SPELLINGS[1:]:
+        assert audit.workspace.values.all_optional(moment=moment, id=first.id) == first
+    assert log.account("acme").count() == 1
+
+
+def test_views_compare_and_order_times_as_time_does(log: AuditLog, tmp_path: Path) -> None:
+    audit = emitters(log)
+    for moment in ("2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", MIDNIGHT):
+        audit.workspace.values.all_optional(moment=moment)
+    half = MIDNIGHT + timedelta(seconds=0.5)
+    second = MIDNIGHT + timedelta(seconds=1)
+    table = view("workspace.values.all_optional")
+    engine = create_engine(f"sqlite:///{tmp_path}/sink.db")
+    with Session(engine) as session:
+
+        def moments(*conditions: Any) -> list[datetime]:
+            found = session.exec(select(table).where(*conditions).order_by(col(table.moment))).all()
+            return [row.moment for row in found]
+
+        assert moments() == [MIDNIGHT, MIDNIGHT, half, second]
+        assert moments(table.moment > MIDNIGHT) == [half, second]
+        assert moments(table.moment == MIDNIGHT) == [MIDNIGHT, MIDNIGHT]
+        assert moments(table.moment < second) == [MIDNIGHT, MIDNIGHT, half]
+    engine.dispose()
+
+
+def test_time_that_has_no_year_in_utc_is_refused(log: AuditLog) -> None:
+    moment = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
+    with pytest.raises(ValidationError) as error:
+        emitters(log).workspace.values.all_optional(moment=moment)
+    assert str(error.value) == (
+        "workspace.values.all_optional: metadata.moment: expected a time of the years 1 to 9999 in UTC, "
+        "got 9999-12-31 23:59:59.999999-01:00"
     )
 
 
@@ -655,3 +718,158 @@ def test_random_catalogs_that_pass_check_give_code_that_records(
     for loaded in [each for each in sys.modules if each.partition(".")[0] == package]:
         del sys.modules[loaded]
     shutil.rmtree(folder)
+
+
+# --- catalogs of one category ------------------------------------------------------------------------
+
+
+def small_catalog(
+    folder: Path, package: str, fields: dict[str, Any], events: dict[str, Any], version: str = "1.0.0"
+) -> Catalog:
+    """A catalog with the category keys in the level scope, generated and imported."""
+    category = {"title": "Keys", "description": "Keys.", "events": events}
+    write_catalog(folder / package, {"scope": {"keys": category}}, fields, package)
+    head = folder / package / "catalog.yaml"
+    write_yaml(head, json.loads(head.read_text("utf-8")) | {"version": version})
+    found: Catalog = imported(generated(folder / package), folder / f"{package}_out", package).CATALOG
+    return found
+
+
+def exported(log: AuditLog) -> list[bytes]:
+    """The lines of an export of the account acme."""
+    stream = io.BytesIO()
+    log.account("acme").export_jsonl(stream)
+    return stream.getvalue().splitlines()
+
+
+def import_into(log: AuditLog, lines: list[bytes]) -> tuple[Imported, list[str]]:
+    """Import the lines; what was said of the bad ones."""
+    said: list[str] = []
+    return log.import_jsonl(lines, lambda number, error: said.append(f"{number}: {error}")), said
+
+
+LIMITED: dict[str, tuple[dict[str, Any], Any, Any]] = {
+    # The rest of its definition, its example, and a value that is cut so that it fits this no longer
+    "label": ({"type": "string", "pattern": "^x+[.]end$"}, "x.end", "x" * 5000 + ".end"),
+    "mail": ({"type": "email"}, "ada@example.com", "a" * 5000 + "@example.com"),
+    "parts": ({"type": "list of string", "min_items": 2}, ["a", "b"], ["p" * 5000] * 20),
+    "link": ({"type": "url"}, "https://example.com", "https://" + "e" * 5000 + "/x"),
+    "links": ({"type": "list of url", "min_items": 3}, ["https://a"] * 3, ["https://" + "e" * 4000] * 20),
+}
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """A catalog with an event for each kind of value that is altered by a cut."""
+    fields = {
+        name: {"title": name, "description": "A value.", **definition}
+        for name, (definition, _, _) in LIMITED.items()
+    }
+    events = {
+        f"{name}_given": event_of(f"{name}_given", {name: {}}, {name: example})
+        for name, (_, example, _) in LIMITED.items()
+    }
+    return small_catalog(tmp_path_factory.mktemp("limited"), "limited_events", fields, events)
+
+
+@pytest.fixture
+def limited_log(tmp_path: Path, limited: Catalog) -> Iterator[AuditLog]:
+    url = f"sqlite:///{tmp_path}/limited.db"
+    with (
+        AuditLog.open(url, account_id="acme", catalog=limited) as log,
+        log.acting(Actor.user("u-17", "Ada")),
+    ):
+        yield log
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_entry_that_was_cut_comes_back_equal_from_its_export(
+    name: str, limited_log: AuditLog, tmp_path: Path
+) -> None:
+    entry = limited_log.record_form(
+        {"event": f"scope.keys.{name}_given", "metadata": {name: LIMITED[name][2]}}
+    )
+    assert [each.partition("[")[0] for each in entry.alterations][-1] == f"metadata.{name}"
+    lines = exported(limited_log)
+    assert import_into(limited_log, lines) == (Imported(0, 1, 0), [])
+    with AuditLog.open(f"sqlite:///{tmp_path}/other.db", catalog=limited_log.catalog) as other:
+        assert import_into(other, lines) == (Imported(1, 0, 0), [])
+        assert [each.row for each in other.account("acme").all()] == [entry.row]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"label": 5}, "metadata.label: expected a string matching ^x+[.]end$, got 5"),
+        ({"label": ["x.end"]}, "metadata.label: expected a string matching ^x+[.]end$, got a list"),
+        (
+            {"label": "x.end", "lable": "x"},
+            'metadata.lable: expected one of label, got an unknown field; did you mean "label"?',
+        ),
+        ("x.end", "metadata: expected an object, got a string"),
+    ],
+)
+def test_altered_metadata_of_another_type_is_refused_from_an_import(
+    metadata: object, message: str, limited_log: AuditLog
+) -> None:
+    limited_log.record_form({"event": "scope.keys.label_given", "metadata": {"label": LIMITED["label"][2]}})
+    form = json.loads(exported(limited_log)[0]) | {"metadata": metadata, "account_id": "other"}
+    done, said = import_into(limited_log, [json.dumps(form).encode()])
+    assert (done, said) == (Imported(0, 0, 1), [f"1: scope.keys.label_given: {message}"])
+
+
+def test_list_that_was_cut_holds_items_of_its_type_only(limited_log: AuditLog) -> None:
+    limited_log.record_form({"event": "scope.keys.parts_given", "metadata": {"parts": LIMITED["parts"][2]}})
+    form = json.loads(exported(limited_log)[0]) | {"metadata": {"parts": ["a", 5]}, "account_id": "other"}
+    done, _ = import_into(limited_log, [json.dumps(form).encode()])
+    assert done == Imported(0, 0, 1)
+
+
+def test_entries_recorded_under_a_former_key_are_known_to_an_import(tmp_path: Path) -> None:
+    field = {"name": {"title": "Name", "type": "string", "description": "Its name."}}
+    event = event_of("key_made", {"name": {}}, {"name": "k"})
+    first = small_catalog(tmp_path, "first_key_events", field, {"key_made": event})
+    second = small_catalog(
+        tmp_path, "second_key_events", field, {"key_created": event | {"aliases": ["scope.keys.key_made"]}},
+        version="2.0.0",
+    )  # fmt: skip
+    url = f"sqlite:///{tmp_path}/keys.db"
+    with AuditLog.open(url, account_id="acme", catalog=first) as log, log.acting(Actor.system()):
+        former = [emitters_of(log).scope.keys.key_made(name=name) for name in ("a", "b")]
+    with AuditLog.open(url, account_id="acme", catalog=second) as log, log.acting(Actor.system()):
+        later = emitters_of(log).scope.keys.key_created(name="c")
+        wanted = [later.row, former[1].row, former[0].row]
+        lines = exported(log)
+        assert [json.loads(line)["event"].split(".")[-1] for line in lines] == [
+            "key_made", "key_made", "key_created",
+        ]  # fmt: skip
+        assert import_into(log, lines) == (Imported(0, 3, 0), [])
+        assert [entry.row for entry in log.account("acme").all()] == wanted
+    with AuditLog.open(f"sqlite:///{tmp_path}/empty.db", catalog=second) as empty:
+        assert import_into(empty, lines) == (Imported(3, 0, 0), [])
+        assert [entry.row for entry in empty.account("acme").all()] == wanted
+
+
+def test_pattern_with_nested_repetition_refuses_a_hostile_value_at_once(tmp_path: Path) -> None:
+    field = {"title": "Words", "type": "string", "pattern": "^([a-z]+ ?)+$", "description": "Words."}
+    event = event_of("words_said", {"words": {}}, {"words": "one two"})
+    catalog = small_catalog(tmp_path, "word_events", {"words": field}, {"words_said": event})
+    hostile = {"words": "a" * 60 + "!"}
+    with (
+        AuditLog.open(f"sqlite:///{tmp_path}/a.db", account_id="acme", catalog=catalog) as log,
+        log.acting(Actor.system()),
+    ):
+        # A backtracking engine would search for hours.
+        with pytest.raises(ValidationError) as said_by_json:
+            log.record_json(json.dumps({"event": "scope.keys.words_said", "metadata": hostile}))
+        with pytest.raises(ValidationError) as said_by_emitter:
+            emitters_of(log).scope.keys.words_said(**hostile)
+    message = (
+        "scope.keys.words_said: metadata.words: expected a string matching ^([a-z]+ ?)+$, "
+        f"got '{hostile['words']}' (61 characters)"
+    )
+    assert (str(said_by_json.value), str(said_by_emitter.value)) == (message, message)
+
+
+def emitters_of(log: AuditLog) -> Any:
+    return importlib.import_module(log.catalog.package).AuditEvents(log)

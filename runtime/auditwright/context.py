@@ -117,9 +117,9 @@ class Context:
 
     def address_of(self, actor: Actor | None) -> str | None:
         """The address, where it is the actor's: nobody else has acted from it, the system least of all."""
-        if actor is not None and (actor.type == "system" or self.actor not in (None, actor)):
-            return None
-        return self.ip_address
+        if actor is None or actor == self.actor:
+            return self.ip_address
+        return self.ip_address if self.actor is None and actor.type != "system" else None
 
 
 _EMPTY = Context()

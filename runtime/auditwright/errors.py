@@ -57,9 +57,9 @@ class ValidationError(AuditwrightError, ValueError):
     """
 
     def __init__(self, event: str, problems: tuple[Problem, ...]) -> None:
-        super().__init__(event, problems)
         self.event = event
         self.problems = problems[:MOST_PROBLEMS]
+        super().__init__(event, self.problems)
 
     def __str__(self) -> str:
         if len(self.problems) == 1:

@@ -31,6 +31,8 @@ CHUNK = 1000
 CSV_COLUMNS = (
     "Date and Time (UTC)", "Event Name", "Category", "Description", "User or App Name", "IP Address",
 )  # fmt: skip
+FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "'")
+"""What a cell begins with that a spreadsheet would run, and the mark that a cell gets against it."""
 FULL_COLUMNS = ("Event Key", "Category Key", "Level", "Actor Type", "Actor ID", "Entry ID", "Account ID")
 
 
@@ -53,7 +55,7 @@ def csv_chunks(
         if title is None:
             event = catalog.event(key)
             names = [event.title, event.category_title] if event else [key, category]
-            title = titles[key, category] = _csv_line(names).removesuffix("\r\n")
+            title = titles[key, category] = _csv_line(list(map(_guarded, names))).removesuffix("\r\n")
         lines.append(start + title + rest)
         if len(lines) == CHUNK:
             yield CHUNK, "".join(lines).encode()
@@ -120,6 +122,11 @@ def _write(chunks: Iterable[tuple[int, bytes]], stream: BinaryIO, progress: Prog
         if progress is not None and entries:
             progress(count)
     return count
+
+
+def _guarded(text: str) -> str:
+    """The text with a ' before it where a spreadsheet would run it: what the storage does to its cells."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _csv_line(cells: list[str]) -> str:

@@ -263,7 +263,7 @@ class AccountLog:
         `limit` is 1 to 1,000; `after` is the `next` of the page before, with the same filter and range;
         `since` (included) and `until` (not included) are times with a zone. Raises `FilterError`.
         """
-        if not isinstance(limit, int) or not 1 <= limit <= MOST:
+        if type(limit) is not int or not 1 <= limit <= MOST:
             raise FilterError(f"limit is 1 to {MOST}, not {limit!r}")
         where = Filter() if where is None else where
         rows = self._storage.rows(self._scope(where, since, until, after), limit=limit + 1)
@@ -302,7 +302,7 @@ class AccountLog:
         run as a formula begin with '. `after` and `limit` narrow it as in `entries`; there is no limit by
         default. Raises `FilterError`, `ExportError`, `StorageError`.
         """
-        if limit is not None and not (isinstance(limit, int) and limit >= 1):
+        if limit is not None and not (type(limit) is int and limit >= 1):
             raise FilterError(f"limit is at least 1, not {limit!r}")
         scope = self._scope(where, since, until, after)
         return write_export(csv_chunks(self._storage, self._catalog, scope, full, limit), target, progress)

@@ -125,6 +125,30 @@ def test_the_environment_names_the_catalog(recorded: Auditwright, monkeypatch: p
     )
 
 
+@pytest.mark.parametrize("name", ["../x", ".x", "x/y", "a..b", "x\ny"])
+def test_what_is_no_name_of_a_package_is_an_error(
+    auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    given = auditwright("list", "--catalog-package", name)
+    monkeypatch.setenv("AUDITWRIGHT_CATALOG", name)
+    for done in (given, auditwright("list")):
+        assert (done.code, done.out) == (2, "")
+        assert done.err == f'auditwright: "{name}" is not the name of a package\n'
+
+
+def test_a_package_that_fails_when_it_is_imported_is_an_error(
+    auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name, code in (("torn_code_events", "def ("), ("failing_events", "1 / 0")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(code)
+        done = auditwright("list", "--catalog-package", name)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(f'auditwright: the catalog package "{name}" cannot be imported: ')
+        assert len(done.err.splitlines()) == 1
+
+
 def test_the_environment_names_the_catalogs_folder(
     auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -208,3 +208,22 @@ def test_folder_in_the_place_of_a_file_is_a_usage_error(
     (project / "generated" / "docs" / "index.md").mkdir(parents=True)
     assert run(cli.generate) == 2
     assert capsys.readouterr().err == "auditwright: generated/docs/index.md: Is a directory\n"
+
+
+@pytest.mark.parametrize("check", [(), ("--check",)])
+@pytest.mark.parametrize("name", ["README.md", "docs/index.md"])
+def test_file_of_somebody_else_in_the_way_is_a_usage_error(
+    name: str, check: tuple[str, ...], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = project / "site" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("# Mine\n", "utf-8")
+    assert run(cli.generate, "--out", "site", *check) == 2
+    printed, problems = capsys.readouterr()
+    assert printed == ""
+    assert problems == (
+        f"site/{name}: is in the way, and was never generated\n"
+        "auditwright: nothing was written; name another folder with --out\n"
+    )
+    assert files_in(project / "site") == [name]
+    assert mine.read_text("utf-8") == "# Mine\n"

@@ -67,6 +67,27 @@ def test_an_address_that_is_set_before_the_actor_is_the_actors(log: AuditLog, au
         assert audit.account.app_api_key.app_api_key_created().ip_address == "203.0.113.7"
 
 
+def test_an_address_without_an_actor_is_of_whoever_acts_but_the_system(
+    log: AuditLog, audit: AuditEvents
+) -> None:
+    create = audit.account.app_api_key.app_api_key_created
+    with log.acting(ip_address="203.0.113.7"):
+        assert create(actor=ADA).ip_address == "203.0.113.7"
+        assert create(actor=Actor.app("a-1")).ip_address == "203.0.113.7"
+        assert create(actor=Actor.system()).ip_address is None
+        assert create(actor=Actor.system("Retention")).ip_address is None
+        assert create(actor=Actor.system(), ip_address="203.0.113.8").ip_address == "203.0.113.8"
+        with log.acting(Actor.system()):
+            assert create().ip_address is None
+
+
+def test_an_address_that_is_set_for_the_system_is_the_systems(log: AuditLog, audit: AuditEvents) -> None:
+    create = audit.account.app_api_key.app_api_key_created
+    with log.acting(Actor.system(), ip_address="203.0.113.7"):
+        assert create().ip_address == "203.0.113.7"
+        assert create(details="With an option.").ip_address == "203.0.113.7"
+
+
 def test_the_context_ends_with_its_block_even_after_an_error(log: AuditLog) -> None:
     with pytest.raises(ZeroDivisionError), log.acting(ADA):
         _ = 1 / 0

@@ -4,7 +4,10 @@ import csv
 import errno
 import io
 import json
+import os
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ from tests.runtime.world import (
     record,
 )
 
-from auditwright import AccountLog, Actor, AuditLog, Entry, ExportError, Filter
+from auditwright import AccountLog, Actor, AuditLog, Entry, ExportError, Filter, FilterError
 from auditwright.limits import clean
 
 HEADER = ["Date and Time (UTC)", "Event Name", "Category", "Description", "User or App Name", "IP Address"]
@@ -170,6 +173,18 @@ def test_a_cell_that_a_spreadsheet_would_run_is_guarded(log: AuditLog, acme: Acc
     assert row[4] == row[10] == row[13] == f"'{name}"
 
 
+@pytest.mark.parametrize("first", DANGEROUS)
+def test_keys_that_another_catalog_stored_are_quoted_and_guarded(
+    log: AuditLog, acme: AccountLog, path: Path, first: str
+) -> None:
+    event, category, level = f'{first}cmd|"x",1', f"{first}a,\r\nb", f"{first}1,2"
+    insert_row(path, log.catalog, event=event, category=category, level=level)
+    row = export(acme, full=True)[1]
+    assert len(row) == len(FULL)
+    assert row[6:9] == [f"'{event}", f"'{category}", f"'{level}"]
+    assert row[1:3] == row[6:8]  # which stand for the titles that this catalog does not have
+
+
 def test_a_harmless_cell_is_not_guarded(log: AuditLog, acme: AccountLog) -> None:
     record(log, KEY_CREATED, actor=Actor.user("u", "a=1"))
     record(log, KEY_CREATED, actor=Actor.user("u", "“quoted”"))
@@ -313,6 +328,61 @@ def test_a_full_disk_leaves_no_file(log: AuditLog, acme: AccountLog) -> None:
     with pytest.raises(OSError, match="No space left") as caught, Path("/dev/full").open("wb") as stream:
         acme.export_csv(stream)
     assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_pipe_is_written_into_and_stays_a_pipe(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
+    record(log, KEY_CREATED)
+    target = tmp_path / "pipe"
+    os.mkfifo(target)
+    reader = os.open(target, os.O_RDONLY | os.O_NONBLOCK)  # what is written waits in the pipe to be read
+    try:
+        assert acme.export_csv(target) == 1
+        assert target.is_fifo()
+        stream = io.BytesIO()
+        acme.export_csv(stream)
+        assert os.read(reader, 65536) == stream.getvalue()
+    finally:
+        os.close(reader)
+
+
+def test_two_exports_to_one_path_at_once_leave_a_whole_file(
+    log: AuditLog, acme: AccountLog, tmp_path: Path
+) -> None:
+    with log.acting(ADA):
+        log.record_many(form(KEY_CREATED, {}) for _ in range(2500))
+    target = tmp_path / "out.csv"
+    meet = threading.Barrier(2, timeout=30)
+
+    def wait(_: int) -> None:  # after each piece, so that both are in the middle of their files
+        meet.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        writing = [pool.submit(acme.export_csv, target, progress=wait) for _ in range(2)]
+        assert [each.result(timeout=60) for each in writing] == [2500, 2500]
+    stream = io.BytesIO()
+    acme.export_csv(stream)
+    assert target.read_bytes() == stream.getvalue()
+    assert [each.name for each in tmp_path.iterdir() if "out.csv" in each.name] == ["out.csv"]
+
+
+def test_a_partial_file_that_was_left_behind_is_not_in_the_way(
+    log: AuditLog, acme: AccountLog, tmp_path: Path
+) -> None:
+    record(log, KEY_CREATED)
+    left = tmp_path / ".out.csv.partial"
+    left.write_text("left behind")
+    assert acme.export_csv(tmp_path / "out.csv") == 1
+    assert (tmp_path / "out.csv").read_text().startswith("Date and Time")
+    assert left.read_text() == "left behind"
+
+
+@pytest.mark.parametrize("limit", [0, -1, "5", True, False, 2.0])
+def test_a_limit_is_a_whole_number_of_at_least_1(acme: AccountLog, limit: Any) -> None:
+    stream = io.BytesIO()
+    with pytest.raises(FilterError) as caught:
+        acme.export_csv(stream, limit=limit)
+    assert str(caught.value) == f"limit is at least 1, not {limit!r}"
+    assert stream.getvalue() == b""
 
 
 def test_a_stream_that_fails_fails_the_export(log: AuditLog, acme: AccountLog) -> None:

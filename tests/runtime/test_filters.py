@@ -1,5 +1,6 @@
 """Filter sets: read, written, refused; and what they find, compared with a brute-force reading."""
 
+import io
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -406,3 +407,23 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
             # Newer than what was read so far: on no later page.
             write(world, f"a-{number}", [(DEPLOYED, "u-2", 8)])
     assert found == wanted
+
+
+@pytest.mark.parametrize("wrong", [{}, "x", "", [], 5, False])
+def test_what_is_no_filter_selects_nothing(log: AuditLog, wrong: Any) -> None:
+    record(log, KEY_CREATED)
+    acme = log.account("acme")
+    calls: list[Callable[[], object]] = [
+        lambda: acme.entries(wrong),
+        lambda: list(acme.all(wrong)),
+        lambda: acme.count(wrong),
+        lambda: acme.export_csv(io.BytesIO(), wrong),
+        lambda: acme.export_jsonl(io.BytesIO(), wrong),
+    ]
+    for call in calls:
+        with pytest.raises(FilterError) as caught:
+            call()
+        assert (
+            str(caught.value)
+            == f"a filter is a Filter, not {type(wrong).__name__}; Filter.from_json makes one"
+        )

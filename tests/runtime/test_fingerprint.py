@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from tests.runtime.world import ASYNC, any_text, form, record, refused, rows
 
+from audit_events.models.tool.tool_management import ApiAsyncEnabled
 from auditwright import AccountLog, AuditLog, AuditwrightError, SecretKey, SecretKeyMissing, ValidationError
 from auditwright.fingerprint import FINGERPRINT
 
 TOKEN = "sk-live-0123456789"
-VALUES = {"tool_id": "t-4", "version_id": "v-1", "timeout": False}
+VALUES: dict[str, Any] = {"tool_id": "t-4", "version_id": "v-1", "timeout": False}
 LOGIN = "account.login_logout.login"
 
 
@@ -126,6 +127,22 @@ def test_no_error_shows_a_personal_value(log: AuditLog) -> None:
     assert "lovelace" not in said(caught.value)
 
 
+def test_a_model_does_not_show_its_secret() -> None:
+    model = ApiAsyncEnabled(**VALUES, access_token=TOKEN)
+    for shown in (repr(model), str(model), f"{model}", f"{model!r}", repr([model])):
+        assert TOKEN not in shown
+        assert "access_token='**********'" in shown
+        assert "tool_id='t-4'" in shown
+    assert model.access_token == TOKEN
+    assert "access_token=None" in repr(ApiAsyncEnabled(**VALUES))
+
+
+def test_a_model_does_not_show_its_secret_when_it_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match="tool_id") as caught:
+        ApiAsyncEnabled(tool_id="", version_id="v-1", timeout=False, access_token=TOKEN)
+    assert TOKEN not in said(caught.value)
+
+
 def test_the_same_secret_has_the_same_fingerprint_under_one_key_only(key: SecretKey) -> None:
     assert key.fingerprint(TOKEN) == SecretKey("k1", bytes(range(32))).fingerprint(TOKEN)
     assert key.fingerprint(TOKEN) != SecretKey("k1", bytes(32)).fingerprint(TOKEN)
@@ -181,6 +198,16 @@ def test_a_key_is_read_back_from_its_text() -> None:
 
 def test_a_key_does_not_show_in_its_repr(key: SecretKey) -> None:
     assert repr(key) == "SecretKey(id='k1')"
+
+
+def test_a_key_does_not_show_in_a_text_that_names_it() -> None:
+    key = SecretKey.generate("k1")
+    encoded = key.text().partition(":")[2]
+    for shown in (str(key), f"{key}", f"{key!r}", "%s" % key, repr({"key": key})):  # noqa: UP031
+        assert "k1" in shown
+        assert encoded not in shown
+        assert repr(key.key) not in shown
+        assert key.key.hex() not in shown
 
 
 @pytest.mark.parametrize(

@@ -267,6 +267,8 @@ def test_the_same_id_twice_with_other_content_is_a_conflict_too(log: AuditLog, p
         ("recorded_at", 5),
         ("recorded_at", "2024-01-01T00:00:00"),
         ("recorded_at", "0001-01-01T00:00:00+14:00Z"),
+        ("recorded_at", "1969-12-31T23:59:59.999999Z"),
+        ("recorded_at", "0001-01-01T00:00:00Z"),
         ("level", ""),
         ("category", 5),
         ("description", None),

@@ -263,3 +263,52 @@ def test_the_catalog_in_the_way_of_a_long_message_does_not_matter(
         entry = record(log, KEY_CREATED, actor=ADA)
         assert len(entry.description.encode()) <= 4096
         assert entry.alterations["description"]["length"] == 3000
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+MEGABYTE = "n" * 1_000_000
+FLOODS: dict[str, dict[str, Any]] = {
+    "a long name": MODEL | {MEGABYTE: 1},
+    "a long name with surrogates": MODEL | {"\ud800" * 1_000_000: 1},
+    "a long value": MODEL | {"model_name": MEGABYTE, "temperature": MEGABYTE},
+    "a long list": MODEL | {"stop_sequence": [5] * 200_000},
+    "many fields": MODEL | {f"field_{number}": 1 for number in range(10_000)},
+    "many long fields": MODEL | {f"{'f' * 10_000}{number}": MEGABYTE for number in range(100)},
+}
+
+
+@pytest.mark.parametrize("values", FLOODS.values(), ids=FLOODS.keys())
+def test_an_error_is_short_whatever_came(log: AuditLog, values: dict[str, Any]) -> None:
+    errors = [refused(log, DEPLOYED, values)]
+    with pytest.raises(ValidationError) as caught:
+        log.record_form(form(DEPLOYED, values))
+    for error in (*errors, caught.value):
+        assert 1 <= len(error.problems) <= 50
+        assert len(str(error)) < 50_000
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        form(MEGABYTE, {}),
+        form(KEY_CREATED, {}, **{MEGABYTE: 1}),
+        form(KEY_CREATED, {}, id=MEGABYTE),
+        form(KEY_CREATED, {}, occurred_at=MEGABYTE),
+        form(KEY_CREATED, {}, actor={"type": MEGABYTE, "id": MEGABYTE, MEGABYTE: 1}),
+        form(KEY_CREATED, {}, **{f"name_{number}": 1 for number in range(10_000)}),
+    ],
+    ids=["event", "name", "id", "occurred_at", "actor", "names"],
+)
+def test_an_error_about_the_envelope_is_short_too(log: AuditLog, payload: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        log.record_form(payload)
+    assert 1 <= len(caught.value.problems) <= 50
+    assert len(str(caught.value)) < 50_000
+
+
+def test_an_error_about_an_option_is_short_too(log: AuditLog) -> None:
+    assert len(str(refused(log, MEGABYTE))) < 50_000
+    unknown: dict[str, Any] = {MEGABYTE: 1}
+    assert len(str(refused(log, KEY_CREATED, **unknown))) < 50_000
+    assert len(str(refused(log, KEY_CREATED, id=MEGABYTE))) < 50_000

@@ -1,14 +1,16 @@
 """The log as a whole: opened, shared by threads and processes, closed; and how little it loads."""
 
+import io
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.world import ADA, KEY_CREATED, record, rows, run_python
+from tests.runtime.world import ADA, KEY_CREATED, form, record, rows, run_python
 
 from audit_events import AuditEvents
-from auditwright import Actor, AuditLog, StorageError, ValidationError
+from auditwright import AccountLog, Actor, AuditLog, StorageError, ValidationError
 
 
 def test_threads_record_into_one_log(log: AuditLog, path: Path) -> None:
@@ -90,6 +92,49 @@ def test_closing_twice_is_fine_and_leaves_one_file(log: AuditLog, path: Path) ->
     log.close()
     log.close()
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_closed_log_records_and_reads_nothing(log: AuditLog, acme: AccountLog, path: Path) -> None:
+    entry = record(log, KEY_CREATED)
+    assert acme.count() == 1
+    log.close()
+    calls: list[Callable[[], object]] = [
+        lambda: record(log, KEY_CREATED),
+        lambda: log.record_many([form(KEY_CREATED, {})]),
+        lambda: acme.get(entry.id),
+        lambda: acme.entries(),
+        lambda: list(acme.all()),
+        acme.count,
+        lambda: acme.export_csv(io.BytesIO()),
+        log.accounts,
+    ]
+    for call in calls:
+        with pytest.raises(StorageError) as caught:
+            call()
+        assert str(caught.value) == f"{path}: the log is closed"
+    assert len(rows(path)) == 1
+
+
+@pytest.mark.parametrize("to_the_end", [True, False])
+def test_an_iterator_that_outlives_its_log_leaves_no_connection(path: Path, to_the_end: bool) -> None:
+    # In a process of its own, in which a connection that nobody closed is an error.
+    script = """
+import gc, os, sys
+from auditwright import Actor, AuditLog
+from audit_events import AuditEvents
+sys.unraisablehook = lambda raised: os._exit(3)
+with AuditLog.open(f"sqlite:///{sys.argv[1]}", account_id="acme") as log:
+    for _ in range(3):
+        AuditEvents(log).account.app_api_key.app_api_key_created(actor=Actor.system())
+    entries = log.account("acme").all()
+    next(entries)
+print(len(list(entries)) if sys.argv[2] == "True" else 2)
+del entries
+gc.collect()
+files = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+print([name for name in files if name.startswith(sys.argv[1])])
+"""
+    assert run_python(script, str(path), str(to_the_end)) == "2\n[]\n"
 
 
 def test_accounts_are_apart(log: AuditLog) -> None:

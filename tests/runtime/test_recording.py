@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,19 @@ def test_record_many_refuses_what_is_no_event(log: AuditLog, acme: AccountLog) -
     assert str(caught.value) == "entry: expected a JSON object, got an integer"
     assert caught.value.__notes__ == ["event 1 (counted from 0) was refused; the 1 before it are stored"]
     assert acme.count() == 1
+
+
+def test_record_many_keeps_what_came_before_its_supply_failed(log: AuditLog, acme: AccountLog) -> None:
+    def supply() -> Iterator[dict[str, Any]]:
+        for number in range(5):
+            yield form(ADDED, MODEL | {"deployment_name": f"d{number}"})
+        raise ValueError("the file is torn")
+
+    with pytest.raises(ValueError, match="the file is torn") as caught:
+        log.record_many(supply())
+    assert type(caught.value) is ValueError
+    assert caught.value.__notes__ == ["event 5 (counted from 0) was refused; the 5 before it are stored"]
+    assert [entry.metadata["deployment_name"] for entry in acme.all()] == ["d4", "d3", "d2", "d1", "d0"]
 
 
 def test_record_many_stops_at_a_conflict_and_names_the_entry(log: AuditLog, acme: AccountLog) -> None:
@@ -281,6 +295,38 @@ def test_the_same_id_with_other_content_is_a_conflict(
     assert caught.value.entry is not None
     assert caught.value.entry.id == first.id
     assert rows(path) == before
+
+
+def test_the_same_id_with_other_details_is_a_conflict(log: AuditLog, path: Path) -> None:
+    first = record(log, KEY_CREATED, details="For the nightly export.")
+    before = rows(path)
+    for details in ("For the daily export.", ""):
+        with pytest.raises(IdConflict):
+            record(log, KEY_CREATED, id=first.id, details=details)
+    assert rows(path) == before
+    assert record(log, KEY_CREATED, id=first.id, details="For the nightly export.") == first
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda end: ({"removed_user_ids": ["x" * 5000 + end]}, ADA),
+        lambda end: ({"removed_user_ids": ["x" * 4000 for _ in range(20)] + [end]}, ADA),
+        lambda end: ({"removed_user_ids": ["u"]}, Actor.user("u-17", "x" * 5000 + end)),
+    ],
+    ids=["text", "list", "name"],
+)
+def test_texts_that_are_cut_to_the_same_are_not_the_same(log: AuditLog, path: Path, make: Any) -> None:
+    removed = "account.users_management.user_deleted"
+    values, actor = make("one")
+    first = record(log, removed, values, actor=actor)
+    other, other_actor = make("two")
+    with pytest.raises(IdConflict) as caught:
+        record(log, removed, other, actor=other_actor, id=first.id)
+    assert caught.value.entry is not None
+    assert caught.value.entry.metadata == first.metadata
+    assert record(log, removed, values, actor=actor, id=first.id) == first
+    assert len(rows(path)) == 1
 
 
 def test_two_accounts_may_have_the_same_id(log: AuditLog) -> None:

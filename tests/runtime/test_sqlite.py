@@ -1,11 +1,12 @@
 """The SQLite file: append-only and exactly once against plain SQL, created once, durable, and its errors."""
 
+import io
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,124 @@ def test_a_table_that_does_not_fit_is_refused_and_nothing_is_made(
     assert rows(path, "SELECT * FROM sqlite_schema") == before
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ["DROP VIEW account_models_model_deployed"],
+        ["DROP VIEW account_models_model_deployed", "CREATE VIEW account_models_model_deployed AS SELECT 1"],
+        ["DELETE FROM audit_event"],
+        ["DELETE FROM audit_event WHERE key LIKE '%model_deployed'"],
+        ["DELETE FROM audit_category"],
+        ["DROP TABLE audit_category"],
+        ["DROP TRIGGER audit_entry_no_update"],
+        [
+            "DROP TRIGGER audit_entry_no_delete",
+            "CREATE TRIGGER audit_entry_no_delete BEFORE DELETE ON audit_entry BEGIN SELECT 1; END",
+        ],
+        ["DROP INDEX audit_entry_event"],
+        ["DELETE FROM audit_catalog"],
+    ],
+    ids=" ".join,
+)
+def test_opening_repairs_what_was_damaged(log: AuditLog, path: Path, damage: list[str]) -> None:
+    schema = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name"
+    tables = ("audit_category", "audit_event", "audit_catalog")
+    contents = [schema, *(f"SELECT * FROM {table} ORDER BY 1" for table in tables)]
+    record(log, KEY_CREATED)
+    log.close()
+    whole = [rows(path, each) for each in contents]
+    before = rows(path)
+    change(path, *damage)
+    AuditLog.open(f"sqlite:///{path}").close()
+    assert [rows(path, each) for each in contents] == whole
+    assert rows(path) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "difference"),
+    [
+        ("PRIMARY KEY", "extra TEXT NOT NULL, PRIMARY KEY", "column extra, TEXT NOT NULL, is not ours"),
+        (" STRICT", "", "it is not STRICT"),
+        (
+            "(account_id, id)",
+            "(id, account_id)",
+            "column account_id should be TEXT NOT NULL at place 1 of the primary key, "
+            "and is TEXT NOT NULL at place 2 of the primary key",
+        ),
+    ],
+    ids=["a column more", "not strict", "key reversed"],
+)
+def test_a_table_almost_like_ours_is_refused_and_nothing_is_made(
+    log: AuditLog, path: Path, tmp_path: Path, old: str, new: str, difference: str
+) -> None:
+    ((ours,),) = rows(path, "SELECT sql FROM sqlite_schema WHERE name = 'audit_entry'")
+    assert old in ours
+    other = tmp_path / "other.db"
+    change(other, ours.replace(old, new))
+    before = rows(other, "SELECT * FROM sqlite_schema")
+    with pytest.raises(SchemaMismatch) as caught:
+        AuditLog.open(f"sqlite:///{other}")
+    assert str(caught.value) == (
+        f"{other}: the table audit_entry does not fit: {difference}; use another file, or rename it"
+    )
+    assert rows(other, "SELECT * FROM sqlite_schema") == before
+
+
+def test_a_table_of_somebody_else_with_a_name_of_ours_is_refused(path: Path) -> None:
+    change(path, "CREATE TABLE audit_event (id INTEGER PRIMARY KEY, what TEXT)")
+    before = rows(path, "SELECT * FROM sqlite_schema")
+    with pytest.raises(SchemaMismatch) as caught:
+        AuditLog.open(f"sqlite:///{path}")
+    assert str(caught.value) == (
+        f"{path}: the table audit_event does not fit: column key should be TEXT NOT NULL at place 1 of the "
+        "primary key, and is missing; use another file, or rename it"
+    )
+    assert rows(path, "SELECT * FROM sqlite_schema") == before
+
+
+def test_a_column_of_somebody_else_that_may_be_null_is_no_trouble(log: AuditLog, path: Path) -> None:
+    log.close()
+    change(path, "ALTER TABLE audit_entry ADD COLUMN note TEXT")
+    with AuditLog.open(f"sqlite:///{path}", account_id="acme") as again:
+        entry = record(again, KEY_CREATED)
+        assert again.account("acme").get(entry.id) == entry
+
+
+def test_an_index_of_our_name_over_other_columns_is_refused(log: AuditLog, path: Path) -> None:
+    log.close()
+    change(
+        path, "DROP INDEX audit_entry_event", "CREATE INDEX audit_entry_event ON audit_entry (event, level)"
+    )
+    with pytest.raises(SchemaMismatch) as caught:
+        AuditLog.open(f"sqlite:///{path}")
+    assert str(caught.value) == (
+        f"{path}: the index audit_entry_event does not fit: it should be over account_id, event, id, and is "
+        "over event, level; drop it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "CREATE TABLE account_models_model_deployed (x)",
+            "account_models_model_deployed should be a view and is a table",
+        ),
+        ("CREATE VIEW audit_event AS SELECT 1", "audit_event should be a table and is a view"),
+        ("CREATE TABLE audit_entry_user (x)", "audit_entry_user should be an index and is a table"),
+    ],
+)
+def test_something_else_of_our_name_is_refused_and_nothing_is_made(
+    path: Path, statement: str, said: str
+) -> None:
+    change(path, statement)
+    before = rows(path, "SELECT * FROM sqlite_schema")
+    with pytest.raises(SchemaMismatch) as caught:
+        AuditLog.open(f"sqlite:///{path}")
+    assert str(caught.value) == f"{path}: {said}; use another file, or rename it"
+    assert rows(path, "SELECT * FROM sqlite_schema") == before
+
+
 def test_other_tables_in_the_file_are_left_alone(path: Path) -> None:
     change(path, "CREATE TABLE orders (id INTEGER PRIMARY KEY)", "INSERT INTO orders VALUES (1)")
     with AuditLog.open(f"sqlite:///{path}", account_id="acme") as log:
@@ -332,6 +451,13 @@ def test_another_kind_of_url_is_refused_without_its_password(url: str, shown: st
         f"{shown}: no such kind of database; write sqlite:///audit.db for a file here, "
         "or sqlite:////var/lib/audit.db for one anywhere"
     )
+
+
+def test_a_path_with_a_nul_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageError) as caught:
+        AuditLog.open(f"sqlite:///{tmp_path}/a\0b.db")
+    assert str(caught.value) == "a database's path has no NUL"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_file_is_not_made_where_it_must_be_there(path: Path) -> None:
@@ -518,6 +644,33 @@ def test_a_file_that_was_removed_is_not_written_into(log: AuditLog, path: Path) 
     path.with_name("moved.db").rename(path)
     record(log, KEY_CREATED)
     assert len(rows(path)) == 2
+
+
+@pytest.mark.parametrize("read_before", [True, False])
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_file_that_was_removed_is_not_read_or_made_again(
+    log: AuditLog, acme: AccountLog, path: Path, read_before: bool, replaced: bool
+) -> None:
+    entry = record(log, KEY_CREATED)
+    if read_before:  # so that a connection to the file is at hand
+        assert acme.count() == 1
+    path.unlink()
+    if replaced:
+        path.touch()
+    calls: list[Callable[[], object]] = [
+        lambda: acme.get(entry.id),
+        lambda: acme.entries(),
+        lambda: list(acme.all()),
+        acme.count,
+        lambda: acme.export_csv(io.BytesIO()),
+        lambda: record(log, KEY_CREATED),
+    ]
+    for call in calls:
+        with pytest.raises(StorageError) as caught:
+            call()
+        assert str(caught.value) == f"{path}: the file was removed or replaced while the log was open"
+    assert path.exists() == replaced
+    assert not replaced or path.stat().st_size == 0
 
 
 def test_a_row_of_another_catalog_can_be_read(log: AuditLog, acme: AccountLog, path: Path) -> None:

@@ -1,12 +1,15 @@
 """The JSON form: what its envelope allows, and how faults in it are said."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, form, rows
+from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, MODEL, form, rows
 
-from auditwright import AuditLog, ValidationError
+from auditwright import Actor, AuditLog, ValidationError
+
+UNSTORABLE = {"type": "user", "id": "u", "name": "n\udfff"}
 
 
 def said(log: AuditLog, payload: Any) -> str:
@@ -49,6 +52,41 @@ def test_a_payload_is_bytes_or_text(log: AuditLog) -> None:
     with pytest.raises(ValidationError) as caught:
         log.record_json(wrong)
     assert str(caught.value) == "entry: expected a JSON object as bytes or str, got int"
+
+
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_surrogates_written_as_escapes_are_replaced_and_marked(log: AuditLog, as_bytes: bool) -> None:
+    payload = json.dumps(form(DEPLOYED, MODEL | {"model_name": "a\ud800b"}, actor=UNSTORABLE))
+    assert "\\ud800" in payload
+    entry = log.record_json(payload.encode() if as_bytes else payload)
+    assert (entry.metadata["model_name"], entry.actor) == ("a\ufffdb", Actor.user("u", "n\ufffd"))
+    assert {path: mark["cleaned"] for path, mark in entry.alterations.items()} == {
+        "metadata.model_name": True,
+        "actor.name": True,
+    }
+    assert log.account("acme").get(entry.id) == entry
+
+
+def test_raw_surrogates_in_a_text_payload_are_replaced_and_marked(log: AuditLog) -> None:
+    payload = json.dumps(
+        form(DEPLOYED, MODEL | {"model_name": "a\ud800b"}, actor=UNSTORABLE), ensure_ascii=False
+    )
+    assert "\ud800" in payload
+    entry = log.record_json(payload)
+    assert (entry.metadata["model_name"], entry.actor) == ("a\ufffdb", Actor.user("u", "n\ufffd"))
+    assert list(entry.alterations) == ["metadata.model_name", "actor.name"]
+
+
+@pytest.mark.parametrize("payload", ['{"a": "\ud800"', '{"a": "\\ud800", "b": NaN}', '"\\ud800" 5'])
+def test_surrogates_make_no_json_of_what_is_none(log: AuditLog, payload: str) -> None:
+    assert said(log, payload).startswith("entry: expected a JSON object, got no JSON: ")
+
+
+def test_a_pair_of_surrogates_is_its_character(log: AuditLog) -> None:
+    payload = json.dumps(form(DEPLOYED, MODEL | {"model_name": "\U0001f600", "model_id": "\udfff"}))
+    entry = log.record_json(payload)
+    assert entry.metadata["model_name"] == "\U0001f600"
+    assert list(entry.alterations) == ["metadata.model_id"]
 
 
 ACTOR = 'an object with type ("user", "app" or "system"), id and name'

@@ -107,16 +107,21 @@ class SQLiteStorage:
         if self._writer is None:
             self._writer = self._connect("rw" if self._file else "rwc", *WRITER_PRAGMAS)
             self._file = self._file or _identity(self.path)
-        if _identity(self.path) != self._file:
-            # SQLite would go on writing into the file that nobody can find any more.
-            raise StorageError(f"{self.path}: the file was removed or replaced while the log was open")
+        self._check_place()
         return self._writer
+
+    def _check_place(self) -> None:
+        """Refuse a file that is no longer there: SQLite would go on with what nobody can find any more."""
+        if _identity(self.path) != self._file:
+            raise StorageError(f"{self.path}: the file was removed or replaced while the log was open")
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """A connection inside a read transaction, so that all its statements see one moment."""
         self._after_fork()
         with self._errors("read"):
+            if not self._closed:
+                self._check_place()
             try:
                 connection = self._readers.pop()
             except IndexError:

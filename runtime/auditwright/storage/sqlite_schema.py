@@ -103,7 +103,8 @@ def _check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> N
     wanted_kinds |= {view_name(event): "view" for event in catalog.events.values()}
     for each, kind in wanted_kinds.items():
         if kinds.get(each, kind) != kind:
-            raise SchemaMismatch(f"{name}: {each} should be a {kind} and is a {kinds[each]}; {advice}")
+            should, is_ = (f"{'an' if it == 'index' else 'a'} {it}" for it in (kind, kinds[each]))
+            raise SchemaMismatch(f"{name}: {each} should be {should} and is {is_}; {advice}")
     strict = {row[1]: bool(row[5]) for row in connection.execute("PRAGMA table_list")}
     for table, wanted in _tables(catalog).items():
         if table in kinds:
@@ -167,12 +168,13 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     for name, (kind, statement) in _programs(catalog).items():
         if (newest or kind == "TRIGGER") and present.get(name) != statement:
             return False
-    if newest and connection.execute("SELECT count(*) FROM audit_event").fetchone()[0] < len(catalog.events):
-        return False
-    known = connection.execute(
+    for table, known in (("audit_event", catalog.events), ("audit_category", catalog.categories)):
+        if newest and connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] < len(known):
+            return False
+    stored = connection.execute(
         "SELECT json = ? FROM audit_catalog WHERE version = ?", (catalog.json.decode(), catalog.version)
     ).fetchone()
-    return known is not None and bool(known[0])
+    return stored is not None and bool(stored[0])
 
 
 def _is_newest(connection: sqlite3.Connection, catalog: Catalog) -> bool:
