@@ -35,7 +35,7 @@ TASKS: dict[str, tuple[str, list[list[str]]]] = {
         [
             "uv", "pip", "compile", "pyproject.toml", "--all-extras", "--group", "dev", "--upgrade",
             "--quiet", "--universal", "--python-version", "3.11", "--no-annotate", "--no-header",
-            "--no-emit-index-url", "--output-file", "constraints.txt",
+            "--output-file", "constraints.txt",
         ],
     ]),
 }  # fmt: skip

@@ -114,11 +114,12 @@ class Schemas:
             valid = validator.is_valid(_plain(form))
         if valid:
             return event
-        faults = validator.iter_errors(_plain(form))
-        problems = distinct(islice(_problems(event, form, faults), MOST_PROBLEMS * 2))
+        found = _problems(event, form, validator.iter_errors(_plain(form)))
         if altered:
-            problems = distinct(each for each in problems if not each.path.startswith("metadata."))
-            problems += tuple(_type_problems(event, form["metadata"])) if not problems else ()
+            problems = distinct(each for each in found if not each.path.startswith("metadata."))
+            problems = problems or distinct(_type_problems(event, form["metadata"]))
+        else:
+            problems = distinct(islice(found, MOST_PROBLEMS))
         if problems:
             raise ValidationError(event.key, problems)
         return event

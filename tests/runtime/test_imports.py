@@ -360,3 +360,12 @@ def test_an_exported_entry_is_no_entry_to_record(log: AuditLog) -> None:
         "description",
         "catalog_version",
     ]
+
+
+def test_a_bad_envelope_is_found_behind_any_number_of_altered_values(log: AuditLog) -> None:
+    many = {f"field_{number}": 5 for number in range(500)}
+    content = form(KEY_CREATED, many, id="none", alterations={"metadata.x": {"cut": True}})
+    _, bad = import_some(log, [line(content)])
+    assert str(bad[1]) == (
+        f"{KEY_CREATED}: id: expected a UUID, version 7, in its usual text form, got 'none'"
+    )

@@ -189,6 +189,20 @@ def test_a_transaction_on_another_database_is_refused(
     assert str(caught.value) == said
 
 
+def test_a_connection_that_one_log_took_is_no_transaction_of_another(
+    log: AuditLog, acme: AccountLog, engine: Engine, tmp_path: Path
+) -> None:
+    with (
+        AuditLog.open(f"sqlite:///{tmp_path}/second.db", account_id="acme") as second,
+        Session(engine) as session,
+    ):
+        record(log, KEY_CREATED, session=session)
+        with pytest.raises(StorageError, match="an entry joins only a transaction of its own database"):
+            record(second, KEY_CREATED, session=session)
+        session.commit()
+        assert (acme.count(), second.account("acme").count()) == (1, 0)
+
+
 def test_a_closed_session_is_refused(log: AuditLog, path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.close()

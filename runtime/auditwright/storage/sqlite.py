@@ -227,9 +227,9 @@ class SQLiteStorage:
 
     def _check_transaction(self, connection: Connection) -> None:
         """Refuse a transaction of another file, and one in which a rollback would not take the entry back."""
-        if "auditwright" not in connection.info:
+        if connection.info.get("auditwright_file") != self._file:
             self._check_file(connection.exec_driver_sql("PRAGMA database_list").fetchall())
-            connection.info["auditwright"] = True
+            connection.info["auditwright_file"] = self._file  # SQLAlchemy keeps it with the connection
         if connection.in_nested_transaction():
             driver = connection.connection.driver_connection
             leaves_begin_to_us = getattr(driver, "isolation_level", None) is None
