@@ -34,6 +34,9 @@ def side_by_side(
     """
     cpu: dict[str, list[float]] = {name: [] for name in variants}
     wall: dict[str, list[float]] = {name: [] for name in variants}
+    # What a benchmark has built beforehand is not for the collector to go through in what is measured.
+    gc.collect()
+    gc.freeze()
     for _ in range(rounds):
         for name, run in variants.items():
             prepare()
@@ -42,6 +45,7 @@ def side_by_side(
             run()
             cpu[name].append((time.process_time() - started_cpu) / units)
             wall[name].append((time.perf_counter() - started) / units)
+    gc.unfreeze()
     first = next(iter(variants))
     results = []
     for name in variants:

@@ -190,6 +190,7 @@ def test_a_table_that_does_not_fit_is_refused_and_nothing_is_made(
         ["DELETE FROM audit_event"],
         ["DELETE FROM audit_event WHERE key LIKE '%model_deployed'"],
         ["DELETE FROM audit_category"],
+        ["UPDATE audit_event SET title = 'other'"],
         ["DROP TABLE audit_category"],
         ["DROP TRIGGER audit_entry_no_update"],
         [
@@ -265,16 +266,23 @@ def test_a_column_of_somebody_else_that_may_be_null_is_no_trouble(log: AuditLog,
         assert again.account("acme").get(entry.id) == entry
 
 
-def test_an_index_of_our_name_over_other_columns_is_refused(log: AuditLog, path: Path) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        "INDEX audit_entry_event ON audit_entry (event, level)",
+        "UNIQUE INDEX audit_entry_event ON audit_entry (account_id, event, id)",
+        "INDEX audit_entry_event ON audit_entry (account_id, event, id) WHERE level = 'tool'",
+        "INDEX audit_entry_event ON audit_event (key)",
+    ],
+)
+def test_another_index_of_our_name_is_refused(log: AuditLog, path: Path, other: str) -> None:
     log.close()
-    change(
-        path, "DROP INDEX audit_entry_event", "CREATE INDEX audit_entry_event ON audit_entry (event, level)"
-    )
+    change(path, "DROP INDEX audit_entry_event", f"CREATE {other}")
     with pytest.raises(SchemaMismatch) as caught:
         AuditLog.open(f"sqlite:///{path}")
     assert str(caught.value) == (
-        f"{path}: the index audit_entry_event does not fit: it should be over account_id, event, id, and is "
-        "over event, level; drop it"
+        f"{path}: the index audit_entry_event does not fit: it should be a plain one over account_id, event, id "
+        "of audit_entry; drop it"
     )
 
 

@@ -113,12 +113,13 @@ def _check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> N
                 difference = "it is not STRICT"
             if difference is not None:
                 raise SchemaMismatch(f"{name}: the table {table} does not fit: {difference}; {advice}")
+    ours = {row[1]: row[2] or row[4] for row in connection.execute("PRAGMA index_list(audit_entry)")}
     for index, names in INDEXES.items():
         found = tuple(row[2] for row in connection.execute(f"PRAGMA index_info({index})"))
-        if index in kinds and found != names:
+        if index in kinds and (found != names or ours.get(index, True)):
             raise SchemaMismatch(
-                f"{name}: the index {index} does not fit: it should be over {', '.join(names)}, "
-                f"and is over {', '.join(map(str, found))}; drop it"
+                f"{name}: the index {index} does not fit: it should be a plain one over "
+                f"{', '.join(names)} of audit_entry; drop it"
             )
 
 
@@ -168,8 +169,10 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     for name, (kind, statement) in _programs(catalog).items():
         if (newest or kind == "TRIGGER") and present.get(name) != statement:
             return False
-    for table, known in (("audit_event", catalog.events), ("audit_category", catalog.categories)):
-        if newest and connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] < len(known):
+    for table, rows in _reference_rows(catalog).items():
+        names = ", ".join(column[0] for column in _tables(catalog)[table])
+        found = set(connection.execute(f"SELECT {names} FROM {table}").fetchall())
+        if newest and not found.issuperset(rows):
             return False
     stored = connection.execute(
         "SELECT json = ? FROM audit_catalog WHERE version = ?", (catalog.json.decode(), catalog.version)
@@ -181,6 +184,19 @@ def _is_newest(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     """Whether no newer catalog has been here: its views and reference rows stay then."""
     versions = [row[0] for row in connection.execute("SELECT version FROM audit_catalog")]
     return all(_release(version) <= _release(catalog.version) for version in versions)
+
+
+def _reference_rows(catalog: Catalog) -> dict[str, list[tuple[str, ...]]]:
+    """The rows that describe the catalog, by table; the columns are those of `_tables`."""
+    return {
+        "audit_category": [
+            (each.key, each.level, each.title, each.description) for each in catalog.categories
+        ],
+        "audit_event": [
+            (each.key, each.level, each.category, each.title, each.description)
+            for each in catalog.events.values()
+        ],
+    }
 
 
 def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
@@ -203,17 +219,12 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
             connection.execute(f"DROP {kind} IF EXISTS {_quoted(name)}")
             connection.execute(statement)
     if newest:
-        connection.executemany(
-            "INSERT OR REPLACE INTO audit_category VALUES (?, ?, ?, ?)",
-            [(each.key, each.level, each.title, each.description) for each in catalog.categories],
-        )
-        connection.executemany(
-            "INSERT OR REPLACE INTO audit_event VALUES (?, ?, ?, ?, ?)",
-            [
-                (each.key, each.level, each.category, each.title, each.description)
-                for each in catalog.events.values()
-            ],
-        )
+        for table, rows in _reference_rows(catalog).items():
+            names = [column[0] for column in _tables(catalog)[table]]
+            connection.executemany(
+                f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
+                rows,
+            )
     connection.execute(
         "INSERT OR REPLACE INTO audit_catalog VALUES (?, ?)", (catalog.version, catalog.json.decode())
     )
