@@ -281,8 +281,8 @@ def test_another_index_of_our_name_is_refused(log: AuditLog, path: Path, other: 
     with pytest.raises(SchemaMismatch) as caught:
         AuditLog.open(f"sqlite:///{path}")
     assert str(caught.value) == (
-        f"{path}: the index audit_entry_event does not fit: it should be a plain one over account_id, event, id "
-        "of audit_entry; drop it"
+        f"{path}: the index audit_entry_event does not fit: it should be a plain one over account_id, event, "
+        "id of audit_entry; drop it"
     )
 
 

@@ -220,7 +220,7 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
             connection.execute(statement)
     if newest:
         for table, rows in _reference_rows(catalog).items():
-            names = [column[0] for column in _tables(catalog)[table]]
+            names = tuple(column[0] for column in _tables(catalog)[table])
             connection.executemany(
                 f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
                 rows,
