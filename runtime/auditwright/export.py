@@ -81,8 +81,8 @@ def write_export(
 ) -> int:
     """Write the pieces to a stream, or to a file that appears under its name only when it is whole.
 
-    Returns the number of entries. Raises `ExportError` where the target cannot be written; a partial
-    file is removed, a stream is left for its owner to discard.
+    Returns the number of entries. Raises `ExportError` where a file cannot be written, and removes what
+    there is of it; the errors of a stream are its own, and what it has is its owner's to discard.
     """
     if not isinstance(target, (str, Path)):
         return _write(chunks, target, progress)

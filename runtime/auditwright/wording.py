@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from auditwright.catalog import Event, Field
 
 MISSING = "nothing"
+MAX_INTEGER = 2**53 - 1
+"""Integers are bounded by what every JSON reader holds exactly (RFC 8259, section 6)."""
 _NAMES = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "a list"}
 _NOUNS = {
     "string": ("a string", "strings"),
@@ -122,6 +124,8 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
         return Problem(f"{path}[{index[0]}]", expected(field, item=True), came(value[index[0]], field))
     if isinstance(value, list) and field.many:
         return Problem(path, expected(field), f"{len(value)} items")
+    if field.kind == "integer" and isinstance(value, int) and abs(value) > MAX_INTEGER:
+        return Problem(path, f"{expected(field)}, within ±{MAX_INTEGER}", came(value, field))
     return Problem(path, expected(field), came(value, field))
 
 

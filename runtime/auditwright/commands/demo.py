@@ -70,6 +70,8 @@ def _run(options: argparse.Namespace) -> int:
         exported = account.export_csv(csv)
     where = " ".join(f"--where {condition}" for condition in conditions)
     common = f"--account {ACCOUNT} --database {shlex.quote(database)}"
+    if options.catalog_package:
+        common += f" --catalog-package {shlex.quote(options.catalog_package)}"
     print(
         f"""
 The database   {folder / FILE}
