@@ -109,7 +109,7 @@ class Actor:
 
 @dataclass(slots=True)
 class Context:
-    """What surrounds a call. Mutable, so that a web framework's authentication can fill it in late."""
+    """What surrounds a call. Mutable: the block of `acting` may fill in who acts once that is known."""
 
     actor: Actor | None = None
     account_id: str | None = None
@@ -147,16 +147,9 @@ def acting(
         identifier("account_id", account_id) if account_id is not None else outer.account_id,
         _ip_address(ip_address) if ip_address is not None else outer.address_of(actor),
     )
-    with enter(inner):
-        yield inner
-
-
-@contextmanager
-def enter(context: Context) -> Iterator[None]:
-    """Make a context the current one, inside."""
-    token = _current.set(context)
+    token = _current.set(inner)
     try:
-        yield
+        yield inner
     finally:
         _current.reset(token)
 

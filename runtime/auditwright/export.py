@@ -18,6 +18,7 @@ import orjson
 
 from auditwright.entry import Entry
 from auditwright.errors import ExportError
+from auditwright.storage.base import FORMULA
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -31,8 +32,6 @@ CHUNK = 1000
 CSV_COLUMNS = (
     "Date and Time (UTC)", "Event Name", "Category", "Description", "User or App Name", "IP Address",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "'")
-"""What a cell begins with that a spreadsheet would run, and the mark that a cell gets against it."""
 FULL_COLUMNS = ("Event Key", "Category Key", "Level", "Actor Type", "Actor ID", "Entry ID", "Account ID")
 
 

@@ -98,8 +98,16 @@ def read_lines(stream: BinaryIO) -> Iterator[bytes]:
 def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
     """The row of a JSON form, with what another log wrote into it kept; raises `ValidationError`."""
     kept = _kept({name: form.pop(name) for name in READ_ONLY if name in form}, form.get("event"))
-    event = schemas.check(form, altered=bool(kept.alterations))
+    event = schemas.check(form, altered=_altered_fields(kept))
     return recorder.row(event.key, form["metadata"], options_of(form), kept)
+
+
+def _altered_fields(kept: Kept) -> frozenset[str]:
+    """The fields that the alterations name: `stop_sequence` of `metadata.stop_sequence[2]`."""
+    paths = orjson.loads(kept.alterations) if kept.alterations else {}
+    return frozenset(
+        path.removeprefix("metadata.").partition("[")[0] for path in paths if path.startswith("metadata.")
+    )
 
 
 def _kept(parts: Form, event: object) -> Kept:
@@ -110,7 +118,7 @@ def _kept(parts: Form, event: object) -> Kept:
         ("category", "the key of a category", _is_key),
         ("description", f"a string of 1 to {MAX_STRING} characters", _is_text),
         ("catalog_version", f"a string of 1 to {MAX_STRING} characters", _is_text),
-        ("alterations", "an object", lambda value: isinstance(value, dict)),
+        ("alterations", "an object of JSON values", _is_object),
     ):
         if name in parts and not fits(parts[name]):
             problem = Problem(name, wanted, came(parts[name]))
@@ -128,6 +136,13 @@ def _kept(parts: Form, event: object) -> Kept:
 
 def _is_key(value: object) -> bool:
     return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
+def _is_object(value: object) -> bool:
+    try:
+        return isinstance(value, dict) and bool(orjson.dumps(value))
+    except TypeError:  # a lone surrogate, or an integer beyond 64 bits
+        return False
 
 
 def _is_text(value: object) -> bool:

@@ -116,8 +116,8 @@ class AuditLog:
 
         With `session=` the entry joins that transaction and is as durable as it. Recording again with the
         same `id` and content gives the entry that is stored. Raises `ValidationError` for what the catalog
-        does not allow, `IdConflict`, `SecretKeyMissing`, `StorageError`; the last carry the entry
-        (`error.entry`).
+        does not allow, `SecretKeyMissing`, and with the finished entry as `error.entry` `IdConflict` and
+        `StorageError`.
         """
         return self.record_event(_key(event), event.__dict__, options)
 
@@ -153,8 +153,8 @@ class AuditLog:
         except Exception as error:
             # Refused before it was an entry, or whoever gives the events failed: those before it count.
             if getattr(error, "entry", None) is None:
-                error.add_note(f"event {done} (counted from 0) was refused; the {done} before it are stored")
                 self._store_batch(batch, done)
+                error.add_note(f"event {done} (counted from 0) was refused; the {done} before it are stored")
             raise
         return stored + self._store_batch(batch, done)
 
@@ -174,19 +174,15 @@ class AuditLog:
 
     def _store(self, entry: Entry, session: Any) -> Entry:
         try:
-            new = (
+            if session is not None:
                 self._storage.join(session, entry.row)
-                if session is not None
-                else self._storage.insert([entry.row])
-            )
+                return entry
+            new = self._storage.insert([entry.row])
+            stored = None if new else self._storage.row(entry.row[0], entry.row[1])
         except AuditwrightError as error:
             error.entry = entry
             raise
-        if not new and session is None:
-            stored = self._storage.row(entry.row[0], entry.row[1])
-            if stored is not None:
-                return Entry(self.catalog, stored)
-        return entry
+        return entry if stored is None else Entry(self.catalog, stored)
 
     def _row_of(self, event: EventModel | Mapping[str, Any]) -> Row:
         if isinstance(event, EventModel):

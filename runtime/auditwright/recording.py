@@ -65,7 +65,9 @@ class Kept:
     catalog_version: str | None = None
     recorded_at: int | None = None
     alterations: str | None = None
-    """JSON. What was altered once need not fit the event's constraints, so it is not validated again."""
+    """JSON. Values that were altered once need not fit the event's constraints; the import has checked
+    them.
+    """
 
 
 class Recorder:

@@ -88,10 +88,11 @@ class Schemas:
         self._catalog = catalog
         self._validators: dict[str, Any] = {}
 
-    def check(self, form: Form, altered: bool = False) -> Event:
+    def check(self, form: Form, altered: frozenset[str] = frozenset()) -> Event:
         """The event of a JSON form that its schema allows; raises `ValidationError` with every problem.
 
-        With `altered` the metadata of a stored entry that was cut once is held to its fields' types only.
+        `altered` names the fields of a stored entry that were cleaned or cut: their values are held to the
+        fields' types only. All else is held to the schema, and what is missing is missing.
         """
         key = form.get("event")
         event = self._catalog.event(key) if isinstance(key, str) else None
@@ -116,13 +117,22 @@ class Schemas:
             return event
         found = _problems(event, form, validator.iter_errors(_plain(form)))
         if altered:
-            problems = distinct(each for each in found if not each.path.startswith("metadata."))
-            problems = problems or distinct(_type_problems(event, form["metadata"]))
+            everything = distinct(found)
+            problems = distinct(each for each in everything if not each.path.startswith("metadata."))
+            if not problems:
+                exempt = altered & form["metadata"].keys()
+                kept = (each for each in everything if _field_of(each) not in exempt)
+                problems = distinct([*kept, *_type_problems(event, form["metadata"])])
         else:
             problems = distinct(islice(found, MOST_PROBLEMS))
         if problems:
             raise ValidationError(event.key, problems)
         return event
+
+
+def _field_of(problem: Problem) -> str:
+    """The field that a problem in the metadata is about: `stop_sequence` of `metadata.stop_sequence[2]`."""
+    return problem.path.removeprefix("metadata.").partition("[")[0]
 
 
 _BEYOND_JSON: list[Any] = [{}]

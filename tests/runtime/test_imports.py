@@ -369,3 +369,27 @@ def test_a_bad_envelope_is_found_behind_any_number_of_altered_values(log: AuditL
     assert str(bad[1]) == (
         f"{KEY_CREATED}: id: expected a UUID, version 7, in its usual text form, got 'none'"
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({}, "metadata.model_name: expected a string of 1 to 300 characters, got nothing"),
+        (MODEL | {"model_type": "x"}, "metadata.model_type: expected one of"),
+        (MODEL | {"top_k": -1}, "metadata.top_k: expected an integer of at least 0, got -1"),
+    ],
+)
+def test_alterations_excuse_only_the_values_they_name(
+    log: AuditLog, values: dict[str, Any], problem: str
+) -> None:
+    content = form(DEPLOYED, values, alterations={"metadata.model_name": {"cut": True}})
+    done, bad = import_some(log, [line(content), line(form(KEY_CREATED, {}))])
+    assert problem in str(bad[1])
+    assert (done.stored, done.refused) == (1, 1)
+
+
+@pytest.mark.parametrize("alterations", ['{"metadata.\\ud800": {}}', '{"a": "\\udfff"}', "[]", "5"])
+def test_alterations_that_cannot_be_stored_are_refused(log: AuditLog, alterations: str) -> None:
+    content = line(form(KEY_CREATED, {}, alterations="here")).replace(b'"here"', alterations.encode())
+    _, bad = import_some(log, [content])
+    assert "alterations: expected an object of JSON values, got" in str(bad[1])

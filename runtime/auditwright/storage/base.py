@@ -8,6 +8,11 @@ from typing import Any, Protocol
 
 from auditwright.entry import Row
 
+# A spreadsheet runs a cell that begins with one of these; a ' before it marks it as text, and a cell that
+# begins with ' gets a second one, so that the mark can be taken off again (OWASP, "CSV Injection").
+FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "'")
+"""What a cell of a CSV begins with that gets a ' before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Branch:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from auditwright.entry import Row, columns
 from auditwright.errors import IdConflict, StorageError
-from auditwright.storage.base import Branch, Scope
+from auditwright.storage.base import FORMULA, Branch, Scope
 from auditwright.storage.sqlite_schema import CONFLICT, set_up
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ WRITER_PRAGMAS = (
 MOST_BRANCHES = 400
 """Branches in one statement; SQLite's limit is 500 (SQLITE_MAX_COMPOUND_SELECT)."""
 
-# A cell that a spreadsheet would run begins with one of these; a leading ' marks it as text, and a cell that
-# begins with ' gets a second one, so that the mark can be taken off again (OWASP, "CSV Injection").
-_FORMULA = "'=', '+', '-', '@', char(9), char(10), char(13), '＝', '＋', '－', '＠', ''''"
+_FORMULA = ", ".join("'" + start.replace("'", "''") + "'" for start in FORMULA)
 
 
 class SQLiteStorage:
