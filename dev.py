@@ -15,11 +15,13 @@ ROOT = Path(__file__).resolve().parent
 ENV = ROOT / ".venv"
 BIN = ENV / ("Scripts" if sys.platform == "win32" else "bin")
 PINS = ["-c", "constraints.txt"]
+OWN_CATALOG = ["--catalog", "runtime/catalog", "--out", "generated/runtime"]
 
 TASKS: dict[str, tuple[str, list[list[str]]]] = {
     "demo": ("check the catalog, generate, and record one of each event", [
         ["auditwright", "check"],
         ["auditwright", "generate"],
+        ["auditwright", "generate", *OWN_CATALOG],
         ["auditwright", "demo"],
     ]),
     "test": ("run every test", [["python", "-m", "pytest"]]),
@@ -29,6 +31,7 @@ TASKS: dict[str, tuple[str, list[list[str]]]] = {
         ["mypy"],
         ["pyright"],
         ["auditwright", "generate", "--check"],
+        ["auditwright", "generate", *OWN_CATALOG, "--check"],
     ]),
     "benchmarks": ("print the figures of tests/benchmarks/", [["python", "-m", "tests.benchmarks"]]),
     "pins": ("renew constraints.txt", [
@@ -63,7 +66,7 @@ def set_up() -> None:
     run(sys.executable, "-m", "pip", "--python", BIN / "python", "install", "-q", *PINS, "pip")
     install: list[str | Path] = [BIN / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     build = ["--build-constraint", "constraints.txt"]
-    run(*install, *PINS, *build, "--group", "dev", "-e", ".[generator,asyncio]")
+    run(*install, *PINS, *build, "--group", "dev", "-e", ".[generator,asyncio,server]")
     ready.write_text(digest.hexdigest())
 
 

@@ -65,6 +65,14 @@ def test_a_failing_task_ends_with_its_code(monkeypatch: pytest.MonkeyPatch) -> N
     assert dev.main(["fail", "--", "raise SystemExit(7)"]) == 7
 
 
+@pytest.mark.parametrize(("task", "how"), [("demo", []), ("lint", ["--check"])])
+def test_both_catalogs_are_generated_and_held_current(task: str, how: list[str]) -> None:
+    generate = ["auditwright", "generate"]
+    own = ["--catalog", "runtime/catalog", "--out", "generated/runtime"]
+    commands = [command for command in dev.TASKS[task][1] if command[:2] == generate]
+    assert commands == [[*generate, *how], [*generate, *own, *how]]
+
+
 def requirements() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = (

@@ -11,12 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {
     "auditwright": ROOT / "runtime" / "auditwright",
     "auditwright_generator": ROOT / "generator" / "auditwright_generator",
     "audit_events": ROOT / "generated" / "audit_events",
+    "auditwright_events": ROOT / "generated" / "runtime" / "auditwright_events",
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -45,9 +47,10 @@ with AuditLog.open("sqlite:///audit.db", account_id="acme", catalog=audit_events
     with log.acting(Actor.user("u-17", "Ada")):
         entry = AuditEvents(log).tool.guardrails.input_scanner_added(tool_id="t-4")
         log.record_json('{{"event": "tool.guardrails.input_scanner_edited", "metadata": {{"tool_id": "t"}}}}')
+        log.record_json('{{"event": "audit.log.exported", "metadata": {{"format": "csv"}}}}')
     where = Filter.parse(["event:is:tool.guardrails.input_scanner_added"])
     assert log.account("acme").entries(where).entries == (entry,)
-    assert log.account("acme").export_csv("audit.csv") == 2
+    assert log.account("acme").export_csv("audit.csv") == 3
 engine = create_engine("sqlite:///audit.db")
 with Session(engine) as session:
     assert [row.tool_id for row in session.exec(select(InputScannerAdded))] == ["t-4"]
@@ -57,20 +60,26 @@ print("fine")
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built as a release would be, from a copy."""
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what wheels are built from."""
     folder = tmp_path_factory.mktemp("wheel")
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("runtime", "generator", "generated"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(checkout: Path) -> Path:
+    """The wheel, built as a release would be."""
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel"],
-        cwd=folder, capture_output=True, text=True, timeout=60,
+        cwd=checkout, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    (built,) = (folder / "dist").iterdir()
+    (built,) = (checkout / "dist").iterdir()
     return built
 
 
@@ -80,7 +89,7 @@ def names(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
-def test_holds_three_packages_and_nothing_else(wheel: Path, names: set[str]) -> None:
+def test_holds_four_packages_and_nothing_else(wheel: Path, names: set[str]) -> None:
     version = PROJECT["version"]
     assert wheel.name == f"auditwright-{version}-py3-none-any.whl"
     roots = {name.partition("/")[0] for name in names}
@@ -107,6 +116,18 @@ def test_holds_what_is_no_python(names: set[str]) -> None:
     ]
     assert len(schemas) == 78
     assert "auditwright_generator/templates/emitters.py.j2" in names
+
+
+def test_an_editable_install_copies_no_package(checkout: Path, tmp_path: Path) -> None:
+    """A copy would go before the checkout, and stay as it was."""
+    (built,) = WheelBuilder(str(checkout)).build(directory=str(tmp_path), versions=["editable"])
+    with zipfile.ZipFile(built) as archive:
+        roots = {name.partition("/")[0] for name in archive.namelist()}
+        folders = archive.read("_auditwright.pth").decode().splitlines()
+    assert roots == {"_auditwright.pth", f"auditwright-{PROJECT['version']}.dist-info"}
+    assert folders == [
+        str(checkout / room) for room in ("generated", "generated/runtime", "generator", "runtime")
+    ]
 
 
 def test_announces_commands_and_catalog(wheel: Path) -> None:

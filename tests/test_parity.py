@@ -328,6 +328,11 @@ def test_artifacts_of_the_catalog_agree(mutations: dict[str, tuple[int, int]]) -
     assert mutations["audit_events"][0] > 9_000
 
 
+def test_artifacts_of_the_own_catalog_agree(mutations: dict[str, tuple[int, int]]) -> None:
+    compare_all("auditwright_events", mutations)
+    assert mutations["auditwright_events"][0] > 50
+
+
 def test_artifacts_of_a_catalog_with_everything_agree(
     kitchen_sink: Path, mutations: dict[str, tuple[int, int]]
 ) -> None:
@@ -337,7 +342,7 @@ def test_artifacts_of_a_catalog_with_everything_agree(
     assert accepted > 500
 
 
-@pytest.mark.parametrize("package", ["audit_events", "kitchen_sink_events"])
+@pytest.mark.parametrize("package", ["audit_events", "auditwright_events", "kitchen_sink_events"])
 def test_mutations_reach_both_sides_of_every_field(kitchen_sink: Path, package: str) -> None:
     """Guards the test above: each field of each event has values that are taken and values that are not."""
     catalog = importlib.import_module(package).CATALOG

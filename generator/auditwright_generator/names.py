@@ -41,6 +41,12 @@ GLOBALS = _words("str bytes int float bool list dict tuple datetime timestamp de
 GENERATED_MODULES = _words("models tables json_schema docs emitters registry catalog")
 """What the generated package holds beside its levels."""
 
+OWN_LEVELS = _words("audit")
+"""Levels of the catalog that comes with the runtime, whose events stand in every log."""
+
+OWN_PACKAGE = "auditwright_events"
+"""The package that is generated from that catalog."""
+
 IMPORTED_CLASSES = _words("""
     Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent AuditEvents
     AuditLog BaseModel BigInteger Boolean Catalog ClassVar Column ConfigDict Coroutine Digest Emitters Entry
@@ -72,10 +78,12 @@ def refuse_field(name: str, fills_entry: bool) -> str | None:
     return None
 
 
-def refuse_level(name: str) -> str | None:
-    """Why a level cannot have the name."""
+def refuse_level(name: str, package: str = "") -> str | None:
+    """Why a level cannot have the name, in the catalog of a package."""
     if name in GENERATED_MODULES:
         return "the generated package has a module of that name"
+    if name in OWN_LEVELS and package != OWN_PACKAGE:
+        return "Auditwright records its own events under it"
     return refuse_class(name)
 
 

@@ -1,11 +1,12 @@
 """Auditwright: an audit log that is declared once.
 
 What a service needs: open an `AuditLog`, say who acts with an `Actor`, record through the generated
-emitters, read with a `Filter`. The generator is another package, `auditwright_generator`.
+emitters, read with a `Filter`; in web applications, `AuditMiddleware` and `set_actor`. The generator is
+another package, `auditwright_generator`.
 """
 
 from auditwright.catalog import Catalog
-from auditwright.context import Actor
+from auditwright.context import Actor, NoContext, set_actor
 from auditwright.entry import Entry
 from auditwright.errors import (
     AuditwrightError,
@@ -22,12 +23,14 @@ from auditwright.errors import (
 from auditwright.filters import Condition, Filter
 from auditwright.fingerprint import SecretKey
 from auditwright.log import AccountLog, AuditLog
+from auditwright.middleware import AuditMiddleware
 from auditwright.pages import Page
 
 __all__ = [
     "AccountLog",
     "Actor",
     "AuditLog",
+    "AuditMiddleware",
     "AuditwrightError",
     "Catalog",
     "CatalogError",
@@ -37,6 +40,7 @@ __all__ = [
     "Filter",
     "FilterError",
     "IdConflict",
+    "NoContext",
     "Page",
     "Problem",
     "SchemaMismatch",
@@ -44,4 +48,5 @@ __all__ = [
     "SecretKeyMissing",
     "StorageError",
     "ValidationError",
+    "set_actor",
 ]

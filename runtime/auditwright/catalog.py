@@ -1,7 +1,10 @@
 """What the generated package tells the runtime: the resolved catalog, read from its catalog.json.
 
-The runtime knows no event by name; all it knows stands here. The metadata models and the JSON Schemas
-of the generated package are found through it, and imported or read when first needed.
+The runtime knows no event of a service by name; all it knows stands here. The metadata models and the JSON
+Schemas of the generated package are found through it, and imported or read when first needed.
+
+What Auditwright itself does is recorded beside the service's events, in the same log. Those events have a
+small catalog and a generated package of their own, `OWN`, which every other catalog is joined with.
 """
 
 from __future__ import annotations
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "auditwright.catalogs"
 VARIABLE = "AUDITWRIGHT_CATALOG"
+OWN = "auditwright_events"
+"""The generated package of Auditwright's own events. Never import its `tables`: they are the service's too,
+and one SQLModel.metadata cannot hold both.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ class Event:
     """A kind of thing that happens; `level` and `category` are the keys it belongs to."""
 
     key: str
+    package: str
+    """The generated package that has its model and its schema."""
     level: str
     category: str
     category_title: str
@@ -90,10 +99,11 @@ class Category:
 
 
 class Catalog:
-    """A generated package's catalog.
+    """A generated package's catalog, joined with Auditwright's own.
 
-    Made by the generated package itself (`audit_events.CATALOG`). Raises `CatalogError` when its
-    catalog.json cannot be read.
+    Made by the generated package itself (`audit_events.CATALOG`). `events`, `categories`, `version` and
+    `json` are the service's; what looks up a key knows the own events too, and entries of these carry the
+    service's version. Raises `CatalogError` when a catalog.json cannot be read, or holds an own level.
     """
 
     def __init__(self, package: str) -> None:
@@ -103,25 +113,30 @@ class Catalog:
             content = orjson.loads(self.json)
             self.version: str = content["version"]
             self.title: str = content["title"]
-            self.categories = tuple(_categories(content))
+            self.categories = tuple(_categories(content, package))
         except (OSError, ModuleNotFoundError, ValueError, KeyError, TypeError) as error:
             raise CatalogError(
                 f"{package}: its catalog.json cannot be read ({error}); run `auditwright generate` again"
             ) from error
         self.events = {event.key: event for category in self.categories for event in category.events}
-        """Every event by its key, in catalog order."""
+        """Every event of the service by its key, in catalog order."""
+        own = None if package == OWN else _own(self)
+        self.every_category = self.categories + (own.categories if own else ())
+        """The service's categories, then the own ones: all that an entry may be of."""
+        self.every_event = self.events | (own.events if own else {})
+        """The service's events by key, then the own ones."""
         self.columns = tuple(
             dict.fromkeys(f.name for event in self.events.values() for f in event.fields if f.column)
         )
         """The fields with a column of their own, in order of appearance."""
-        self.current = {key: key for key in self.events} | {
-            alias: event.key for event in self.events.values() for alias in event.aliases
-        }
+        self.current = {
+            alias: event.key for event in self.every_event.values() for alias in event.aliases
+        } | {key: key for key in self.every_event}
         """The present key for every key an entry may be stored under: keys and aliases."""
 
     def event(self, key: str) -> Event | None:
         """The event of a key, or of an alias of it; None when the catalog has neither."""
-        return self.events.get(self.current.get(key, ""))
+        return self.every_event.get(self.current.get(key, ""))
 
     def unknown_event(self, key: str) -> str:
         """The sentence that says a key is no event of this catalog, with the nearest one."""
@@ -129,7 +144,7 @@ class Catalog:
 
     def model(self, event: Event) -> type[EventModel]:
         """The generated metadata model of an event; its category's module is imported when first needed."""
-        module = importlib.import_module(f"{self.package}.models.{event.category}")
+        module = importlib.import_module(f"{event.package}.models.{event.category}")
         for model in vars(module).values():
             if isinstance(model, type) and getattr(model, "_key", None) == event.key:
                 return cast("type[EventModel]", model)
@@ -138,17 +153,31 @@ class Catalog:
     def schema(self, event: Event) -> dict[str, Any]:
         """The generated JSON Schema of an event's whole entry in its JSON form."""
         path = event.key.replace(".", "/")
-        text = (resources.files(self.package) / "json_schema" / f"{path}.json").read_bytes()
+        text = (resources.files(event.package) / "json_schema" / f"{path}.json").read_bytes()
         return cast("dict[str, Any]", orjson.loads(text))
 
     def __repr__(self) -> str:
         return f"<Catalog {self.package} {self.version}: {len(self.events)} events>"
 
 
-def _categories(content: dict[str, Any]) -> Iterator[Category]:
+def _own(service: Catalog) -> Catalog:
+    """Auditwright's own catalog; raises `CatalogError` where a level of it is the service's too."""
+    own = _load(OWN)
+    levels = {category.level for category in own.categories}
+    for category in service.categories:
+        if category.level in levels:
+            raise CatalogError(
+                f'{service.package}: the level "{category.level}" is Auditwright\'s own; '
+                "rename it and run `auditwright generate` again"
+            )
+    return own
+
+
+def _categories(content: dict[str, Any], package: str) -> Iterator[Category]:
     for level in content["levels"]:
         for category in level["categories"]:
             belongs = {
+                "package": package,
                 "level": level["name"],
                 "category": category["key"],
                 "category_title": category["title"],

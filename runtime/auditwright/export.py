@@ -9,8 +9,8 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -29,6 +29,9 @@ Progress = Callable[[int], None]
 CHUNK = 1000
 """Entries in one piece of the stream."""
 
+Chunks = Generator[tuple[int, bytes], None, None]
+"""A file in pieces, each with the number of entries in it; closing it lets go of the database."""
+
 CSV_COLUMNS = (
     "Date and Time (UTC)", "Event Name", "Category", "Description", "User or App Name", "IP Address",
 )  # fmt: skip
@@ -42,37 +45,54 @@ def csv_header(catalog: Catalog, full: bool) -> str:
     return _csv_line([*CSV_COLUMNS, *added])
 
 
-def csv_chunks(
-    storage: Storage, catalog: Catalog, scope: Scope, full: bool, limit: int | None
-) -> Iterator[tuple[int, bytes]]:
-    """The file in pieces, each with the number of entries in it; the first one is the header."""
-    yield 0, csv_header(catalog, full).encode()
+def csv_chunks(storage: Storage, catalog: Catalog, scope: Scope, full: bool, limit: int | None) -> Chunks:
+    """The lines of the entries, newest first; the first piece begins with the header."""
+    head = csv_header(catalog, full)
     titles: dict[tuple[str, str], str] = {}
     lines: list[str] = []
-    for start, key, category, rest in storage.csv_lines(scope, full, limit):
-        title = titles.get((key, category))
-        if title is None:
-            event = catalog.event(key)
-            names = [event.title, event.category_title] if event else [key, category]
-            title = titles[key, category] = _csv_line(list(map(_guarded, names))).removesuffix("\r\n")
-        lines.append(start + title + rest)
-        if len(lines) == CHUNK:
-            yield CHUNK, "".join(lines).encode()
-            lines.clear()
-    if lines:
-        yield len(lines), "".join(lines).encode()
+    with closing(storage.csv_lines(scope, full, limit)) as found:
+        for start, key, category, rest in found:
+            title = titles.get((key, category))
+            if title is None:
+                event = catalog.event(key)
+                names = [event.title, event.category_title] if event else [key, category]
+                title = titles[key, category] = _csv_line(list(map(_guarded, names))).removesuffix("\r\n")
+            lines.append(start + title + rest)
+            if len(lines) == CHUNK:
+                yield CHUNK, (head + "".join(lines)).encode()
+                head = ""
+                lines.clear()
+    if head or lines:
+        yield len(lines), (head + "".join(lines)).encode()
 
 
-def jsonl_chunks(storage: Storage, catalog: Catalog, scope: Scope) -> Iterator[tuple[int, bytes]]:
+def jsonl_chunks(storage: Storage, catalog: Catalog, scope: Scope) -> Chunks:
     """The entries in their JSON form, one a line, oldest first, so that an import keeps their order."""
     lines: list[bytes] = []
-    for row in storage.rows(scope, newest_first=False):
-        lines.append(orjson.dumps(Entry(catalog, row).to_json(), option=orjson.OPT_APPEND_NEWLINE))
-        if len(lines) == CHUNK:
-            yield CHUNK, b"".join(lines)
-            lines.clear()
+    with closing(storage.rows(scope, newest_first=False)) as found:
+        for row in found:
+            lines.append(orjson.dumps(Entry(catalog, row).to_json(), option=orjson.OPT_APPEND_NEWLINE))
+            if len(lines) == CHUNK:
+                yield CHUNK, b"".join(lines)
+                lines.clear()
     if lines:
         yield len(lines), b"".join(lines)
+
+
+def begun(chunks: Chunks) -> Generator[bytes, None, None]:
+    """The bytes of the pieces, the first of them read already; raises what reading it does."""
+    pieces = _pieces(chunks)
+    next(pieces)
+    return pieces
+
+
+def _pieces(chunks: Chunks) -> Generator[bytes, None, None]:
+    with closing(chunks):
+        _, first = next(chunks, (0, b""))
+        yield b""  # for `begun`: closing a generator that has not come this far would not close the chunks
+        yield first
+        for _, piece in chunks:
+            yield piece
 
 
 def write_export(

@@ -187,9 +187,9 @@ def _only(form: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
 def _named(condition: Condition, catalog: Catalog, keys: Mapping[str, str | None]) -> frozenset[str]:
     """All keys that a condition on category or event names: aliases belong to their event."""
     if condition.field == "category":
-        members = {category.key: category for category in catalog.categories}.get(condition.value)
+        members = {category.key: category for category in catalog.every_category}.get(condition.value)
         if members is None:
-            known = [category.key for category in catalog.categories]
+            known = [category.key for category in catalog.every_category]
             raise FilterError(
                 f'"{short(condition.value, 80)}" is no category{did_you_mean(condition.value, known)} '
                 f"(there are {', '.join(known)})"

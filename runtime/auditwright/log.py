@@ -1,32 +1,29 @@
-"""`AuditLog`: the log that services open, record into and read from."""
+"""`AuditLog`: the log that services open, record into and read from; reading is `account_log.py`."""
 
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from auditwright import context, imports
+from auditwright.account_log import AccountLog
 from auditwright.catalog import Catalog, find_catalog
 from auditwright.entry import Entry, Row
-from auditwright.errors import AuditwrightError, FilterError, IdConflict, Problem, ValidationError
+from auditwright.errors import AuditwrightError, IdConflict, Problem, ValidationError
 from auditwright.events import EventModel
-from auditwright.export import Progress, csv_chunks, jsonl_chunks, write_export
-from auditwright.filters import Filter
 from auditwright.fingerprint import SecretKey, configured_key
-from auditwright.pages import MOST, Page, id_bound, page_of, read_cursor, selection_of
 from auditwright.recording import Recorder
 from auditwright.storage import open_storage
-from auditwright.storage.base import Scope, Storage
+from auditwright.storage.base import Storage
 from auditwright.validate import Schemas, as_form, options_of, parse
 
 if TYPE_CHECKING:
     from auditwright.context import Actor, Context
     from auditwright.emitters import Options, Session
+
+__all__ = ["AccountLog", "AuditLog"]
 
 BATCH = 10_000
 """Entries in one transaction of `record_many`: a tenth of a second's writing, and half the cost of 1,000."""
@@ -134,6 +131,25 @@ class AuditLog:
         session = options.pop("session", None)
         return self._store(self._entry_of_json(form, options), session)
 
+    def record_forms(self, forms: Sequence[object]) -> list[Entry | AuditwrightError]:
+        """Record many entries in their JSON form, each whatever becomes of the others.
+
+        For each, in order: the entry that is stored, or the error that refused it, with the entry as
+        `error.entry` where it was made. All that are good are stored in one transaction. Raises
+        `StorageError` where that failed: then none is stored.
+        """
+        made = [self._entry_or_error(form) for form in forms]
+        entries = [each for each in made if isinstance(each, Entry)]
+        if not entries:
+            return made
+        try:
+            stored = iter(self._storage.insert_each([entry.row for entry in entries]))
+        except AuditwrightError as error:
+            error.entry = entries[0]
+            error.add_note(f"none of the {len(entries)} entries from this one on is stored")
+            raise
+        return [self._outcome(each, next(stored)) if isinstance(each, Entry) else each for each in made]
+
     def record_many(self, events: Iterable[EventModel | Mapping[str, Any]]) -> int:
         """Record many events: metadata models, or JSON forms as mappings; returns how many were stored.
 
@@ -167,10 +183,23 @@ class AuditLog:
         """
         return imports.import_lines(lines, self._recorder, self._schemas, self._storage, report)
 
-    def _entry_of_json(self, form: Mapping[str, Any], options: Mapping[str, Any] | None = None) -> Entry:
-        form = as_form(form)
+    def _entry_of_json(self, given: object, options: Mapping[str, Any] | None = None) -> Entry:
+        form = as_form(given)
         event = self._schemas.check(form)
         return self._recorder.entry(event.key, form["metadata"], {**options_of(form), **(options or {})})
+
+    def _entry_or_error(self, form: object) -> Entry | AuditwrightError:
+        try:
+            return self._entry_of_json(form)
+        except AuditwrightError as error:
+            return error
+
+    def _outcome(self, entry: Entry, stored: Row | IdConflict) -> Entry | AuditwrightError:
+        """The entry of the stored row, or the conflict with the entry that met it."""
+        if isinstance(stored, IdConflict):
+            stored.entry = entry
+            return stored
+        return entry if stored is entry.row else Entry(self.catalog, stored)
 
     def _store(self, entry: Entry, session: Any) -> Entry:
         try:
@@ -223,110 +252,6 @@ class AuditLog:
         tenants.
         """
         return self._storage.accounts(most)
-
-
-class AccountLog:
-    """The entries of one account: get one, page through them, export them. Made by `AuditLog.account`."""
-
-    def __init__(self, storage: Storage, catalog: Catalog, account_id: str) -> None:
-        self._storage = storage
-        self._catalog = catalog
-        self.account_id = account_id
-
-    def get(self, entry_id: uuid.UUID | str) -> Entry | None:
-        """One entry by its id, None where the account has none; `.typed` is its event's model.
-
-        Raises `ValidationError` for what is no UUID.
-        """
-        try:
-            packed = entry_id.bytes if isinstance(entry_id, uuid.UUID) else uuid.UUID(entry_id).bytes
-        except (ValueError, AttributeError, TypeError):
-            raise ValidationError("entry", (Problem("id", "a UUID", repr(entry_id)[:80]),)) from None
-        row = self._storage.row(self.account_id, packed)
-        return None if row is None else Entry(self._catalog, row)
-
-    def entries(
-        self,
-        where: Filter | None = None,
-        *,
-        limit: int = 50,
-        after: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Page:
-        """A page of the entries that fit, newest first.
-
-        `limit` is 1 to 1,000; `after` is the `next` of the page before, with the same filter and range;
-        `since` (included) and `until` (not included) are times with a zone. Raises `FilterError`.
-        """
-        if type(limit) is not int or not 1 <= limit <= MOST:
-            raise FilterError(f"limit is 1 to {MOST}, not {limit!r}")
-        where = Filter() if where is None else where
-        rows = self._storage.rows(self._scope(where, since, until, after), limit=limit + 1)
-        entries = [Entry(self._catalog, row) for row in rows]
-        return page_of(entries, limit, selection_of(where, since, until))
-
-    def all(
-        self, where: Filter | None = None, *, since: datetime | None = None, until: datetime | None = None
-    ) -> Iterator[Entry]:
-        """Every entry that fits, newest first, read as it is asked for, as of the start. As `entries`."""
-        for row in self._storage.rows(self._scope(where, since, until)):
-            yield Entry(self._catalog, row)
-
-    def count(
-        self, where: Filter | None = None, *, since: datetime | None = None, until: datetime | None = None
-    ) -> int:
-        """How many entries fit. As `entries`."""
-        return self._storage.count(self._scope(where, since, until))
-
-    def export_csv(
-        self,
-        target: str | Path | BinaryIO,
-        where: Filter | None = None,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        after: str | None = None,
-        limit: int | None = None,
-        full: bool = False,
-        progress: Progress | None = None,
-    ) -> int:
-        """Write the entries that fit as CSV, newest first; returns how many.
-
-        `target` is a path, which appears only when the file is whole, or a binary stream. The columns are
-        those of the Audit Logs page; `full` adds keys, ids and the metadata. Cells that a spreadsheet would
-        run as a formula begin with '. `after` and `limit` narrow it as in `entries`; there is no limit by
-        default. Raises `FilterError`, `ExportError`, `StorageError`.
-        """
-        if limit is not None and not (type(limit) is int and limit >= 1):
-            raise FilterError(f"limit is at least 1, not {limit!r}")
-        scope = self._scope(where, since, until, after)
-        return write_export(csv_chunks(self._storage, self._catalog, scope, full, limit), target, progress)
-
-    def export_jsonl(
-        self,
-        target: str | Path | BinaryIO,
-        where: Filter | None = None,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        progress: Progress | None = None,
-    ) -> int:
-        """Write the entries that fit as JSON Lines, without loss, oldest first; otherwise as `export_csv`."""
-        scope = self._scope(where, since, until)
-        return write_export(jsonl_chunks(self._storage, self._catalog, scope), target, progress)
-
-    def _scope(
-        self, where: Filter | None, since: datetime | None, until: datetime | None, after: str | None = None
-    ) -> Scope:
-        where = Filter() if where is None else where
-        if not isinstance(where, Filter):
-            raise FilterError(f"a filter is a Filter, not {type(where).__name__}; Filter.from_json makes one")
-        low, high = id_bound(since, "since"), id_bound(until, "until")
-        if after is not None:
-            high = read_cursor(after, selection_of(where, since, until))
-        stored = self._storage.stored_events(self.account_id) if where.conditions else []
-        return Scope(self.account_id, where.branches(self._catalog, stored), low, high)
 
 
 def _key(event: EventModel) -> str:

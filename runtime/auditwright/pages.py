@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 
 from auditwright.entry import Entry, id_head, to_microseconds
 from auditwright.errors import FilterError
+from auditwright.limits import clean
 
 if TYPE_CHECKING:
     from auditwright.filters import Filter
 
 MOST = 1000
 """Entries on one page."""
+LEAST_SEARCH = 3
+MOST_SEARCH = 200
+"""Characters to search for. Fewer would find nearly everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +49,27 @@ def read_cursor(cursor: str, selection: bytes) -> bytes:
         raise FilterError("the cursor is not one of this log; start again from the first page")
     if data[16:] != selection:
         raise FilterError(
-            "the cursor belongs to another filter or time range; start again from the first page"
+            "the cursor belongs to another filter, time range or search; start again from the first page"
         )
     return data[:16]
 
 
-def selection_of(where: Filter, since: datetime | None, until: datetime | None) -> bytes:
-    """What a cursor is bound to: the filter set and the time range."""
+def selection_of(where: Filter, since: datetime | None, until: datetime | None, search: str | None) -> bytes:
+    """What a cursor is bound to: the filter set, the time range and the text of `search_text`."""
     times = b"".join(
         to_microseconds(each).to_bytes(9, "big", signed=True) if each else b"-" for each in (since, until)
     )
+    return hashlib.sha256(where.identity() + times + (search or "").encode()).digest()[:8]
 
-    return hashlib.sha256(where.identity() + times).digest()[:8]
+
+def search_text(search: str | None) -> str | None:
+    """The text to search for, cleaned as descriptions are; None for no search. Raises `FilterError`."""
+    if search is None or search == "":
+        return None
+    if not isinstance(search, str) or not LEAST_SEARCH <= len(search) <= MOST_SEARCH:
+        came = len(search) if isinstance(search, str) else type(search).__name__
+        raise FilterError(f"a search is a text of {LEAST_SEARCH} to {MOST_SEARCH} characters, not {came}")
+    return clean(search)
 
 
 def id_bound(moment: datetime | None, name: str) -> bytes | None:

@@ -20,7 +20,7 @@ PIPELINE = (
     '"Pipeline",192.0.2.1\r\n'
 )
 ACME = ("list", "--account", "acme")
-CATEGORIES = ", ".join(category.key for category in CATALOG.categories)
+CATEGORIES = ", ".join(category.key for category in CATALOG.every_category)
 WRONG_FILTERS = {
     "category:is:account.modls": '"account.modls" is no category; did you mean "account.models"? '
     f"(there are {CATEGORIES})",
@@ -90,11 +90,27 @@ def test_lists_csv(recorded: Auditwright) -> None:
         (["--to", "2026-01-02T04:00"], ADA),
         (["--to", "2026-01-02T05:00+01:00"], ADA),
         (["--from", "2026-01-02", "--to", "2026-01-03"], PIPELINE + ADA),
+        (["--search", "api KEY"], PIPELINE),
+        (["--search", "LLAMA", "--where", "user:is:u-17"], ""),
+        (["--search", ""], PIPELINE + ADA),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_selection_narrows(recorded: Auditwright, options: list[str], expected: str) -> None:
     assert csv_of(recorded, *options) == expected
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_search_narrows_every_format(recorded: Auditwright, form: str) -> None:
+    done = recorded(*ACME, "--format", form, "--search", "lovelace ADDED")
+    assert (done.code, done.err) == (0, "")
+    assert "Input scanner added" in done.out or SCANNER in done.out
+    assert "Pipeline" not in done.out
+    done = recorded(*ACME, "--format", form, "--search", "hopper")
+    assert (done.code, done.err) == (0, 'no entry of the account "acme" fits\n')
+    done = recorded(*ACME, "--format", form, "--search", "xy")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "auditwright: a search is a text of 3 to 200 characters, not 2\n"
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
@@ -111,7 +127,8 @@ def test_a_cursor_is_bound_to_its_selection(recorded: Auditwright) -> None:
     done = recorded(*ACME, "--after", cursor, "--where", "user:is:ci")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "auditwright: the cursor belongs to another filter or time range; start again from the first page\n"
+        "auditwright: the cursor belongs to another filter, time range or search; "
+        "start again from the first page\n"
     )
     assert recorded(*ACME, "--after", "x").err == (
         "auditwright: the cursor is not one of this log; start again from the first page\n"

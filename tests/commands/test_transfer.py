@@ -35,6 +35,17 @@ def test_exports_to_stdout(recorded: Auditwright) -> None:
     assert [json.loads(line)["actor"]["id"] for line in done.out.splitlines()] == ["u-17", "ci"]
 
 
+def test_exports_what_a_search_finds(recorded: Auditwright) -> None:
+    done = recorded(*EXPORT, "-", "--search", "LLAMA")
+    assert (done.code, done.err) == (0, "exported 1 entry to stdout\n")
+    assert done.out.removeprefix(HEAD).startswith("2026-01-02 04:00:00.000,API Key created,")
+    done = recorded(*EXPORT, "-", "--format", "jsonl", "--search", "input scanner")
+    assert [json.loads(line)["event"] for line in done.out.splitlines()] == [SCANNER]
+    done = recorded(*EXPORT, "-", "--format", "jsonl", "--search", "hopper")
+    assert (done.code, done.out) == (0, "")
+    assert done.err == 'no entry of the account "acme" fits\nexported 0 entries to stdout\n'
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "A.JSONL"])
 def test_the_name_says_which_format(recorded: Auditwright, tmp_path: Path, name: str) -> None:
     recorded(*EXPORT, name)

@@ -20,6 +20,7 @@ from auditwright_generator.rules import RULES
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
 CATALOG = Path(__file__).parents[2] / "catalog"
+OWN_CATALOG = Path(__file__).parents[2] / "runtime" / "catalog"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -51,6 +52,22 @@ def test_rules_have_a_code_and_a_name_of_their_own() -> None:
 def test_catalog_of_the_project_is_clean(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli.check, "--catalog", str(CATALOG)) == 0
     assert capsys.readouterr().out == f"78 events, {len(RULES)} rules: no findings\n"
+
+
+def test_own_catalog_of_the_runtime_is_clean_as_that_of_its_package_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(cli.check, "--catalog", str(OWN_CATALOG)) == 0
+    assert capsys.readouterr().out == f"1 event, {len(RULES)} rules: no findings\n"
+    shutil.copytree(OWN_CATALOG, tmp_path / "catalog")
+    path = tmp_path / "catalog" / "catalog.yaml"
+    path.write_text(path.read_text("utf-8").replace("auditwright_events", "other_events"), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    [finding] = read_catalog(Path("catalog")).findings
+    assert str(finding).endswith(
+        'error AC210 reserved-name: level "audit" is refused: Auditwright records its own events under it; '
+        'choose another name, such as "audit_level"'
+    )
 
 
 SEEDED = [

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.runtime.world import ADDED, event_of, make_catalog
@@ -116,10 +117,25 @@ def test_an_event_is_found_by_its_key_and_its_aliases(
     )
 
 
+def test_a_level_of_auditwrights_own_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auditwright check` refuses it too; this is for packages that were generated before it did."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def edit(content: dict[str, Any]) -> None:
+        content["levels"][1]["name"] = "audit"
+
+    with pytest.raises(CatalogError) as caught:
+        make_catalog(tmp_path, edit)
+    (package,) = (path.name for path in tmp_path.iterdir())
+    assert str(caught.value) == (
+        f'{package}: the level "audit" is Auditwright\'s own; rename it and run `auditwright generate` again'
+    )
+
+
 def test_every_event_has_a_model_and_a_schema() -> None:
     catalog = find_catalog("audit_events")
     assert len(catalog.events) == 78
-    for event in catalog.events.values():
+    for event in catalog.every_event.values():
         assert catalog.model(event).event_key() == event.key
         assert set(catalog.model(event).model_fields) == {field.name for field in event.metadata}
         assert catalog.schema(event)["properties"]["event"] == {"const": event.key}

@@ -11,7 +11,8 @@ import pytest
 from tests.runtime.world import ADA, GRACE, KEY_CREATED, refused, rows
 
 from audit_events import AuditEvents
-from auditwright import Actor, AuditLog, ValidationError
+from auditwright import Actor, AuditLog, AuditwrightError, NoContext, ValidationError, set_actor
+from auditwright.context import Context, current, enter
 
 NO_ACCOUNT = (
     "account_id: expected an account: open the log with account_id=, use log.acting(account_id=...) or "
@@ -156,6 +157,82 @@ def test_a_thread_does_not_see_the_context_of_another(log: AuditLog, audit: Audi
             pool.submit(copy_context().run, create).result()
     assert isinstance(seen[0], ValidationError)
     assert seen[1] == "Ada Lovelace"
+
+
+# --- filled in from wherever it is known --------------------------------------------------------------
+
+
+def test_an_actor_that_is_set_acts_to_the_end_of_the_block(log: AuditLog, audit: AuditEvents) -> None:
+    create = audit.account.app_api_key.app_api_key_created
+    with log.acting(account_id="other", ip_address="203.0.113.7"):
+        set_actor(ADA)
+        entry = create()
+        assert (entry.actor, entry.account_id, entry.ip_address) == (ADA, "other", "203.0.113.7")
+        set_actor(ADA, "third")
+        assert (create().account_id, create().ip_address) == ("third", "203.0.113.7")
+        set_actor(None)
+        with pytest.raises(ValidationError):
+            create()
+    assert current() == Context()
+
+
+def test_an_actor_that_is_set_in_a_block_acts_in_that_one_only(log: AuditLog) -> None:
+    with log.acting(ADA, account_id="acme") as outer:
+        with log.acting() as inner:
+            set_actor(GRACE, "globex")
+            assert (inner.actor, inner.account_id) == (GRACE, "globex")
+        assert (outer.actor, outer.account_id) == (ADA, "acme")
+
+
+def test_another_actor_that_is_set_has_not_the_address_of_the_block(log: AuditLog) -> None:
+    for actor in (GRACE, Actor.system()):
+        with log.acting(ADA, ip_address="203.0.113.7") as block:
+            set_actor(ADA)
+            assert block.ip_address == "203.0.113.7"
+            set_actor(actor)
+            assert block.ip_address is None
+
+
+def test_an_actor_is_set_for_whatever_shares_the_context(log: AuditLog) -> None:
+    with log.acting() as block:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(copy_context().run, set_actor, ADA).result()
+        assert block.actor == ADA
+
+
+def test_outside_of_any_context_no_actor_can_be_set() -> None:
+    with pytest.raises(NoContext) as caught:
+        set_actor(ADA, "acme")
+    assert str(caught.value) == (
+        "set_actor: no context is around this call; install AuditMiddleware outside of what calls it, or "
+        "call it inside `with log.acting():`"
+    )
+    assert isinstance(caught.value, AuditwrightError)
+    assert isinstance(caught.value, RuntimeError)
+    assert current() == Context()
+
+
+def test_what_cannot_act_cannot_be_set(log: AuditLog) -> None:
+    with log.acting(ADA, account_id="acme", ip_address="203.0.113.7") as block:
+        with pytest.raises(ValidationError) as caught:
+            set_actor("u-17")  # type: ignore[arg-type]
+        assert str(caught.value) == "actor: expected an Actor, got str"
+        with pytest.raises(ValidationError) as caught:
+            set_actor(GRACE, "")
+        assert str(caught.value) == "account_id: expected a string of 1 to 256 characters, got 0 characters"
+        assert block == Context(ADA, "acme", "203.0.113.7")
+
+
+def test_a_context_that_is_entered_takes_nothing_from_the_one_around(log: AuditLog) -> None:
+    context = Context(ip_address="203.0.113.8")
+    with log.acting(ADA, account_id="other", ip_address="203.0.113.7"):
+        with enter(context) as entered:
+            assert entered is context is current()
+            assert (current().actor, current().account_id) == (None, None)
+        assert current().actor == ADA
+        with pytest.raises(ZeroDivisionError), enter(context):
+            _ = 1 / 0
+        assert current().actor == ADA
 
 
 # --- actors --------------------------------------------------------------------------------------

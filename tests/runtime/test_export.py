@@ -257,7 +257,7 @@ class Recording(io.BytesIO):
         self.writes = 0
 
     def write(self, data: Any) -> int:
-        if self.writes:  # the header goes first
+        if self.writes:  # the first piece has been read by then
             record(self.log, DEPLOYED, MODEL)
             record(self.log, DEPLOYED, MODEL, occurred_at=LONG_AGO)
         self.writes += 1

@@ -170,7 +170,7 @@ def test_an_unknown_category_is_refused_with_the_nearest_and_all(log: AuditLog, 
         acme.entries(Filter.parse(["category:is:account.modles"]))
     assert str(caught.value) == (
         '"account.modles" is no category; did you mean "account.models"? '
-        f"(there are {', '.join(category.key for category in log.catalog.categories)})"
+        f"(there are {', '.join(category.key for category in log.catalog.every_category)})"
     )
 
 

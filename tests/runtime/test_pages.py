@@ -13,7 +13,7 @@ from tests.runtime.world import ADA, KEY_CREATED, LONG_AGO, any_text, form, reco
 from auditwright import AccountLog, AuditLog, Entry, Filter, FilterError
 
 NO_CURSOR = "the cursor is not one of this log; start again from the first page"
-OTHER = "the cursor belongs to another filter or time range; start again from the first page"
+OTHER = "the cursor belongs to another filter, time range or search; start again from the first page"
 
 
 def some(log: AuditLog, count: int) -> list[Entry]:
@@ -91,6 +91,7 @@ def test_a_cursor_of_another_filter_or_range_is_refused(log: AuditLog, acme: Acc
         {"where": Filter.parse(["user:is:u-17"], match="any")},
         {"where": where, "since": LONG_AGO},
         {"where": where, "until": LONG_AGO + timedelta(days=9000)},
+        {"where": where, "search": "key"},
     ]
     for other in others:
         with pytest.raises(FilterError) as caught:
@@ -98,10 +99,20 @@ def test_a_cursor_of_another_filter_or_range_is_refused(log: AuditLog, acme: Acc
         assert str(caught.value) == OTHER
 
 
+def test_a_cursor_of_a_search_is_for_that_search_only(log: AuditLog, acme: AccountLog) -> None:
+    entries = some(log, 3)
+    after = acme.entries(limit=1, search="created an").next
+    assert list(acme.entries(limit=2, search="created an", after=after).entries) == entries[1:]
+    for other in (None, "created a", "CREATED AN"):
+        with pytest.raises(FilterError) as caught:
+            acme.entries(limit=1, search=other, after=after)
+        assert str(caught.value) == OTHER
+
+
 def test_a_cursor_tells_since_from_until(log: AuditLog, acme: AccountLog) -> None:
     some(log, 3)
     after = acme.entries(limit=1, since=LONG_AGO).next
-    with pytest.raises(FilterError, match="another filter or time range"):
+    with pytest.raises(FilterError, match="another filter, time range or search"):
         acme.entries(limit=1, until=LONG_AGO, after=after)
 
 

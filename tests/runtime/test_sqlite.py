@@ -121,10 +121,10 @@ def test_entries_go_on_being_stored_after_an_attack(log: AuditLog, acme: Account
 
 def test_opening_makes_tables_views_triggers_and_reference_rows(log: AuditLog, path: Path) -> None:
     made = dict(rows(path, "SELECT type, count(*) FROM sqlite_schema WHERE sql IS NOT NULL GROUP BY type"))
-    assert made == {"table": 4, "view": 78, "index": 2, "trigger": made["trigger"]}
+    assert made == {"table": 4, "view": 79, "index": 2, "trigger": made["trigger"]}
     assert made["trigger"] >= 3
-    assert rows(path, "SELECT count(*) FROM audit_event") == [(78,)]
-    assert rows(path, "SELECT count(*) FROM audit_category") == [(18,)]
+    assert rows(path, "SELECT count(*) FROM audit_event") == [(79,)]
+    assert rows(path, "SELECT count(*) FROM audit_category") == [(19,)]
     assert rows(path, "SELECT version, json FROM audit_catalog") == [("1.0.0", log.catalog.json.decode())]
     assert [row[1] for row in rows(path, "PRAGMA table_info(audit_entry)")] == [
         name for name, _, _ in columns(log.catalog)
@@ -146,7 +146,7 @@ def test_what_was_removed_is_made_again(log: AuditLog, path: Path) -> None:
         path, "DROP INDEX audit_entry_user", "DROP TRIGGER audit_entry_no_update", "DROP TABLE audit_event"
     )
     AuditLog.open(f"sqlite:///{path}").close()
-    assert rows(path, "SELECT count(*) FROM audit_event") == [(78,)]
+    assert rows(path, "SELECT count(*) FROM audit_event") == [(79,)]
     assert len(rows(path, "SELECT 1 FROM sqlite_schema WHERE name = 'audit_entry_user'")) == 1
     assert len(rows(path, "SELECT 1 FROM sqlite_schema WHERE name = 'audit_entry_no_update'")) == 1
 

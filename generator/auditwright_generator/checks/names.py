@@ -102,14 +102,15 @@ def _same_class(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
 def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
     """No name breaks or hides what the generated code needs."""
     package = source.node.get("package")
-    reason = names.refuse_package(str(package.scalar)) if package else None
+    package_name = str(package.scalar) if package else ""
+    reason = names.refuse_package(package_name) if package else None
     if package and reason:
         yield package.place, f"package {quote(package.scalar)} is refused: {reason}; choose another name"
     for field in source.fields.values():
         if reason := names.refuse_field(field.name, "entry" in field.node.entries):
             yield field.node.key, _refused("field", field.name, reason)
     for level in source.levels:
-        if reason := names.refuse_level(level.name):
+        if reason := names.refuse_level(level.name, package_name):
             yield level.node.key, _refused("level", level.name, reason)
     for category in source.categories:
         if reason := names.refuse_class(category.name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from datetime import UTC, datetime
+from typing import Any
 
 from auditwright.catalog import find_catalog
 from auditwright.context import Actor
@@ -12,6 +13,7 @@ from auditwright.errors import ValidationError
 from auditwright.filters import MATCHES, Filter
 from auditwright.limits import MAX_ID
 from auditwright.log import AccountLog, AuditLog
+from auditwright.pages import LEAST_SEARCH, MOST_SEARCH
 
 DATABASE, ACCOUNT = "AUDITWRIGHT_DATABASE", "AUDITWRIGHT_ACCOUNT"
 
@@ -45,7 +47,7 @@ def open_log(options: argparse.Namespace, create: bool = False) -> AuditLog:
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """`--where`, `--match`, `--from` and `--to`."""
+    """`--where`, `--match`, `--from`, `--to` and `--search`."""
     parser.add_argument(
         "--where",
         metavar="CONDITION",
@@ -70,11 +72,17 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", dest="until", type=moment, metavar="TIME", help="the time before which entries end (UTC)"
     )
+    parser.add_argument(
+        "--search",
+        metavar="TEXT",
+        help=f"what the description contains, in any case; {LEAST_SEARCH} to {MOST_SEARCH} characters",
+    )
 
 
-def selection(options: argparse.Namespace) -> tuple[Filter, datetime | None, datetime | None]:
-    """What the options of `add_selection` say."""
-    return Filter.parse(options.where, options.match), options.since, options.until
+def selection(options: argparse.Namespace) -> tuple[Filter, dict[str, Any]]:
+    """What the options of `add_selection` say: the filter, and what stands beside it in `AccountLog`."""
+    where = Filter.parse(options.where, options.match)
+    return where, {"since": options.since, "until": options.until, "search": options.search}
 
 
 def moment(text: str) -> datetime:

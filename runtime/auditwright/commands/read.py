@@ -37,17 +37,17 @@ def _limit(text: str) -> int:
 
 
 def _run_list(options: argparse.Namespace) -> int:
-    where, since, until = selection(options)
+    where, narrowed = selection(options)
     with open_log(options) as log:
         account = log.account(options.account)
-        narrowed: Any = {"limit": options.limit, "after": options.after, "since": since, "until": until}
+        narrowed["after"] = options.after
         if options.format == "csv":
-            account.export_csv(sys.stdout.buffer, where, **narrowed)
-        page = account.entries(where, **narrowed)
+            account.export_csv(sys.stdout.buffer, where, limit=options.limit, **narrowed)
+        page = account.entries(where, limit=options.limit, **narrowed)
         if options.format != "csv":
             print_page(page, options.format)
         if not page.entries:
-            filtered = bool(where.conditions or since or until or options.after)
+            filtered = bool(where.conditions or any(narrowed.values()))
             print(printable(nothing_found(log, account, filtered)), file=sys.stderr)
     if page.next:
         print(f"there is more: --after {page.next}", file=sys.stderr)

@@ -29,7 +29,7 @@ def _configure_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_export(options: argparse.Namespace) -> int:
-    where, since, until = selection(options)
+    where, narrowed = selection(options)
     form = options.format or ("jsonl" if options.output.lower().endswith(".jsonl") else "csv")
     if options.full and form == "jsonl":
         print("auditwright: --full is for CSV; JSON Lines are always full", file=sys.stderr)
@@ -39,14 +39,12 @@ def _run_export(options: argparse.Namespace) -> int:
         account = log.account(options.account)
         progress = Progress("exported")
         if form == "csv":
-            count = account.export_csv(
-                target, where, since=since, until=until, full=options.full, progress=progress
-            )
+            count = account.export_csv(target, where, full=options.full, progress=progress, **narrowed)
         else:
-            count = account.export_jsonl(target, where, since=since, until=until, progress=progress)
+            count = account.export_jsonl(target, where, progress=progress, **narrowed)
         progress.finish()
         if not count:
-            filtered = bool(where.conditions or since or until)
+            filtered = bool(where.conditions or any(narrowed.values()))
             print(printable(nothing_found(log, account, filtered)), file=sys.stderr)
     name = "stdout" if options.output == "-" else printable(options.output)
     print(f"exported {count:,} {'entry' if count == 1 else 'entries'} to {name}", file=sys.stderr)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from auditwright.entry import Row
+from auditwright.errors import IdConflict
 
 # A spreadsheet runs a cell that begins with one of these; a ' before it marks it as text, and a cell that
 # begins with ' gets a second one, so that the mark can be taken off again (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "'")
 """What a cell of a CSV begins with that gets a ' before it."""
+MOST_USERS = 10_000
+"""Ids that a search for users looks at: the first ones, within a tenth of a second."""
+
+Rows = Generator[Row, None, None]
+"""Rows as of one moment, read as they are asked for; closing it lets go of the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to read: the union of disjoint branches of one account, within a range of ids."""
+    """What to read: the union of disjoint branches of one account, within a range of ids and a search."""
 
     account_id: str
     branches: tuple[Branch, ...]
@@ -36,6 +42,8 @@ class Scope:
     """The least id that belongs."""
     high: bytes | None = None
     """The least id above that does not."""
+    search: str | None = None
+    """What the description contains: each character as it is, a letter in any case."""
 
 
 class Storage(Protocol):
@@ -45,6 +53,14 @@ class Storage(Protocol):
         """Store the rows in one transaction of their own, durably; how many were not there before.
 
         A row whose id is there with equal content is passed over; with other content, nothing is stored.
+        """
+        ...
+
+    def insert_each(self, rows: Sequence[Row]) -> list[Row | IdConflict]:
+        """Store the rows in one transaction of their own, durably, each whatever becomes of the others.
+
+        For each, in order: the row that is stored under its id, or the conflict with what is stored there,
+        be it by a row before it.
         """
         ...
 
@@ -64,19 +80,25 @@ class Storage(Protocol):
         """The first accounts that have entries."""
         ...
 
+    def users(self, account_id: str, text: str, most: int) -> list[Row]:
+        """Type, id and a name of the first actors with ids, by id, whose id or name contains the text.
+
+        As in a search, case does not matter. Of the account's ids the first `MOST_USERS` are looked at.
+        """
+        ...
+
     def count(self, scope: Scope) -> int:
         """How many entries there are."""
         ...
 
-    def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Iterator[Row]:
-        """The rows in the order of their ids, as of one moment; close the iterator to stop early."""
+    def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:
+        """The rows in the order of their ids."""
         ...
 
-    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Iterator[Row]:
+    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Rows:
         """For each row, newest first: the line's start, the keys of event and category, the line's rest.
 
-        All are as of one moment. Start and rest are ready for the file; the titles of event and category
-        belong between them.
+        Start and rest are ready for the file; the titles of event and category belong between them.
         """
         ...
 

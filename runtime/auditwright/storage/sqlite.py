@@ -18,8 +18,9 @@ from urllib.parse import quote
 
 from auditwright.entry import Row, columns
 from auditwright.errors import IdConflict, StorageError
-from auditwright.storage.base import FORMULA, Branch, Scope
+from auditwright.storage.base import FORMULA, MOST_USERS, Branch, Rows, Scope
 from auditwright.storage.sqlite_schema import CONFLICT, set_up
+from auditwright.storage.sqlite_search import contains
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -169,20 +170,41 @@ class SQLiteStorage:
 
     # --- writing -------------------------------------------------------------------------------
 
-    def insert(self, rows: Sequence[Row]) -> int:
-        """See `Storage.insert`."""
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection that writes, inside a transaction that is durable when the block ends."""
         self._after_fork()
         with self._lock, self._errors("write"):
             connection = self._write_connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                new = connection.executemany(self._insert, rows).rowcount
+                yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-            return new
+
+    def insert(self, rows: Sequence[Row]) -> int:
+        """See `Storage.insert`."""
+        with self._writing() as connection:
+            return connection.executemany(self._insert, rows).rowcount
+
+    def insert_each(self, rows: Sequence[Row]) -> list[Row | IdConflict]:
+        """See `Storage.insert_each`."""
+        with self._writing() as connection:
+            return [self._insert_one(connection, row) for row in rows]
+
+    def _insert_one(self, connection: sqlite3.Connection, row: Row) -> Row | IdConflict:
+        try:
+            new = connection.execute(self._insert, row).rowcount
+        except sqlite3.Error as error:  # a conflict undoes its statement and leaves the transaction
+            conflict = self._error("write", error)
+            if isinstance(conflict, IdConflict):
+                return conflict
+            raise
+        stored = None if new else self._find(connection, row[0], row[1])
+        return row if stored is None else stored
 
     def join(self, session: Any, row: Row) -> int:
         """See `Storage.join`: a SQLAlchemy or SQLModel session, a SQLAlchemy or a sqlite3 connection."""
@@ -252,11 +274,13 @@ class SQLiteStorage:
     def row(self, account_id: str, entry_id: bytes) -> Row | None:
         """See `Storage.row`."""
         with self._reading() as connection:
-            found: Row | None = connection.execute(
-                f"SELECT {self._names} FROM audit_entry WHERE account_id = ? AND id = ?",
-                (account_id, entry_id),
-            ).fetchone()
-            return found
+            return self._find(connection, account_id, entry_id)
+
+    def _find(self, connection: sqlite3.Connection, account_id: str, entry_id: bytes) -> Row | None:
+        found: Row | None = connection.execute(
+            f"SELECT {self._names} FROM audit_entry WHERE account_id = ? AND id = ?", (account_id, entry_id)
+        ).fetchone()
+        return found
 
     def stored_events(self, account_id: str) -> list[str]:
         """See `Storage.stored_events`: hops from key to key in the index, whatever the number of rows."""
@@ -289,6 +313,30 @@ class SQLiteStorage:
             )
             return [row[0] for row in found]
 
+    def users(self, account_id: str, text: str, most: int) -> list[Row]:
+        """See `Storage.users`: hops from id to id in the index, and takes each one's last row there."""
+        by_id, pattern = contains("actor_id", text)
+        by_name, _ = contains("actor_name", text)
+        with self._reading() as connection:
+            found = connection.execute(
+                f"""
+                WITH RECURSIVE hop(actor) AS (
+                    SELECT min(actor_id) FROM audit_entry WHERE account_id = ?
+                    UNION ALL
+                    SELECT (SELECT min(actor_id) FROM audit_entry
+                            WHERE account_id = ? AND actor_id > hop.actor)
+                    FROM hop WHERE hop.actor IS NOT NULL
+                    LIMIT {MOST_USERS})
+                SELECT actor_type, actor_id, actor_name
+                FROM hop CROSS JOIN audit_entry ON audit_entry.rowid = (
+                    SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
+                    WHERE account_id = ? AND actor_id = hop.actor
+                    ORDER BY event DESC, id DESC LIMIT 1)
+                WHERE {by_id} OR {by_name} LIMIT ?""",
+                (account_id, account_id, account_id, pattern, pattern, most),
+            )
+            return found.fetchall()
+
     def count(self, scope: Scope) -> int:
         """See `Storage.count`."""
         with self._reading() as connection:
@@ -297,11 +345,11 @@ class SQLiteStorage:
                 for statement, values in self._statements("1", scope, None)
             )
 
-    def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Iterator[Row]:
+    def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:
         """See `Storage.rows`."""
         yield from self._merged(self._names, scope, newest_first, limit, id_at=1)
 
-    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Iterator[Row]:
+    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Rows:
         """See `Storage.csv_lines`; SQLite formats the cells, which is quicker than Python."""
         time = (
             "strftime('%Y-%m-%d %H:%M:%S', occurred_at / 1000000, 'unixepoch') "
@@ -319,14 +367,12 @@ class SQLiteStorage:
                 _cell("account_id"), *columns_, _cell("metadata"),
             ]  # fmt: skip
         rest = " || ',' || ".join(cells)
-        for _, *line in self._merged(
-            f"id, {time}, event, category, ',' || {rest} || char(13, 10)", scope, True, limit, id_at=0
-        ):
-            yield tuple(line)
+        select = f"id, {time}, event, category, ',' || {rest} || char(13, 10)"
+        with closing(self._merged(select, scope, True, limit, id_at=0)) as lines:
+            for _, *line in lines:
+                yield tuple(line)
 
-    def _merged(
-        self, select: str, scope: Scope, newest_first: bool, limit: int | None, id_at: int
-    ) -> Iterator[Row]:
+    def _merged(self, select: str, scope: Scope, newest_first: bool, limit: int | None, id_at: int) -> Rows:
         """The rows of all branches in the order of ids. SQLite merges lazily what one statement can hold."""
         direction = "DESC" if newest_first else "ASC"
         order = f" ORDER BY {id_at + 1} {direction}" + (f" LIMIT {limit}" if limit is not None else "")
@@ -349,6 +395,7 @@ class SQLiteStorage:
     def _statements(
         self, select: str, scope: Scope, direction: str | None
     ) -> Iterator[tuple[str, list[Any]]]:
+        searched, pattern = contains("description", scope.search) if scope.search else ("", None)
         for start in range(0, len(scope.branches), MOST_BRANCHES):
             parts, values = [], []
             for branch in scope.branches[start : start + MOST_BRANCHES]:
@@ -356,8 +403,9 @@ class SQLiteStorage:
                 parts.append(
                     f"SELECT {select} FROM audit_entry INDEXED BY {index} WHERE account_id = ?{where}"
                     f"{' AND id >= ?' if scope.low else ''}{' AND id < ?' if scope.high else ''}"
+                    f"{' AND ' + searched if searched else ''}"
                 )
-                values += [scope.account_id, *bound, *filter(None, [scope.low, scope.high])]
+                values += [scope.account_id, *bound, *filter(None, [scope.low, scope.high, pattern])]
             yield " UNION ALL ".join(parts), values
 
     def close(self) -> None:

@@ -100,7 +100,7 @@ def _check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> N
     advice = "use another file, or rename it"
     kinds = dict(connection.execute("SELECT name, type FROM sqlite_schema").fetchall())
     wanted_kinds = dict.fromkeys(_tables(catalog), "table") | dict.fromkeys(INDEXES, "index")
-    wanted_kinds |= {view_name(event): "view" for event in catalog.events.values()}
+    wanted_kinds |= {view_name(event): "view" for event in catalog.every_event.values()}
     for each, kind in wanted_kinds.items():
         if kinds.get(each, kind) != kind:
             should, is_ = (f"{'an' if it == 'index' else 'a'} {it}" for it in (kind, kinds[each]))
@@ -153,7 +153,7 @@ def _described(column: Column) -> str:
 def _programs(catalog: Catalog) -> dict[str, tuple[str, str]]:
     """Triggers and views: the kind and the statement that makes it. Those that differ are made anew."""
     triggers = {name: ("TRIGGER", f"CREATE TRIGGER {name} {body}") for name, body in _TRIGGERS.items()}
-    views = {view_name(event): ("VIEW", _view(catalog, event)) for event in catalog.events.values()}
+    views = {view_name(event): ("VIEW", _view(catalog, event)) for event in catalog.every_event.values()}
     return triggers | views
 
 
@@ -190,11 +190,11 @@ def _reference_rows(catalog: Catalog) -> dict[str, list[tuple[str, ...]]]:
     """The rows that describe the catalog, by table; the columns are those of `_tables`."""
     return {
         "audit_category": [
-            (each.key, each.level, each.title, each.description) for each in catalog.categories
+            (each.key, each.level, each.title, each.description) for each in catalog.every_category
         ],
         "audit_event": [
             (each.key, each.level, each.category, each.title, each.description)
-            for each in catalog.events.values()
+            for each in catalog.every_event.values()
         ],
     }
 
@@ -236,9 +236,10 @@ def _view(catalog: Catalog, event: Event) -> str:
         for name, _, _ in columns(catalog)
         if name not in ("digest", "alterations", "metadata", *catalog.columns)
     ]
+    # By name: a field of Auditwright's own that is called like a column of the service's is stored in it.
     fields = [
-        field.name if field.column else f"json_extract(metadata, '$.{field.name}') AS {_quoted(field.name)}"
-        for field in event.metadata
+        name if name in catalog.columns else f"json_extract(metadata, '$.{name}') AS {_quoted(name)}"
+        for name in (field.name for field in event.metadata)
     ]
     keys = ", ".join(f"'{key}'" for key in (event.key, *event.aliases))
     return (

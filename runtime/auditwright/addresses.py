@@ -1,0 +1,102 @@
+"""Which address a web request came from, behind proxies that are known by their addresses and nobody else.
+
+A client writes what it likes into X-Forwarded-For; only what our own proxies appended can be believed. So the
+list is walked from its right end, over trusted addresses, to the first one that is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
+
+from auditwright import context
+from auditwright.errors import ValidationError
+
+Network = IPv4Network | IPv6Network
+
+UNIX = "unix"
+"""Who connects through a Unix socket; such a peer has no address."""
+
+
+class TrustedProxies:
+    """Our own proxies: addresses, CIDRs and "unix", as in `["10.0.0.0/8", "2001:db8::1"]`; by default none.
+
+    Raises `ValueError` for anything else. `*` and what amounts to it are refused: who trusts every address
+    believes whatever a client writes.
+    """
+
+    def __init__(self, proxies: Iterable[str] = ()) -> None:
+        if isinstance(proxies, str):
+            raise ValueError(f"trusted proxies are a list of addresses and CIDRs, not the string {proxies!r}")
+        every = list(proxies)
+        self._unix = UNIX in every
+        self._networks = [_network(text) for text in every if text != UNIX]
+        four = [network for network in self._networks if isinstance(network, IPv4Network)]
+        six = [network for network in self._networks if isinstance(network, IPv6Network)]
+        merged: list[Network] = [*collapse_addresses(four), *collapse_addresses(six)]  # halves make a whole
+        for network in merged:
+            if network.prefixlen == 0:
+                raise _everybody(network)
+
+    def client_address(self, peer: str | None, forwarded: Sequence[str]) -> str | None:
+        """The client's address in its normal form; None where it cannot be known.
+
+        `peer` is who connected, None through a Unix socket; `forwarded` the values of X-Forwarded-For, one
+        for each line of the header, in order. Where the list ends, or a trusted proxy appended no address
+        ("unknown", an obfuscated identifier, nothing), it is that proxy's own: more cannot be believed.
+        """
+        address = _address(peer)
+        if not (self._unix if peer is None else self._trusts(address)):
+            return address
+        for part in reversed([part for line in forwarded for part in line.split(",")]):
+            appended = _address(_without_port(part.strip(" \t")))
+            if appended is None:
+                break
+            address = appended
+            if not self._trusts(address):
+                break
+        return address
+
+    def _trusts(self, address: str | None) -> bool:
+        if address is None or not self._networks:
+            return False
+        parsed = ip_address(address)
+        return any(parsed in network for network in self._networks)
+
+
+def _network(text: str) -> Network:
+    if text == "*":
+        raise _everybody(text)
+    try:
+        network = ip_network(str(text))  # a number would be taken for an address
+    except ValueError as error:
+        raise ValueError(f'a trusted proxy is an address, a CIDR or "{UNIX}": {error}') from None
+    # Addresses come without the mapping (`context.ip_address`), so networks must too.
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network[0].ipv4_mapped:
+        return IPv4Network((str(network[0].ipv4_mapped), network.prefixlen - 96))
+    return network
+
+
+def _everybody(what: object) -> ValueError:
+    return ValueError(f"{what}: whoever connects would be a trusted proxy; name the addresses of your own")
+
+
+def _without_port(text: str) -> str:
+    """`203.0.113.7:4711` and `[2001:db8::7]:4711` without their ports, which some proxies append."""
+    if text.startswith("["):
+        text, bracket, rest = text[1:].partition("]")
+        return text if bracket and (not rest or _is_port(rest)) else ""
+    host, colon, port = text.rpartition(":")
+    return host if "." in host and _is_port(colon + port) else text
+
+
+def _is_port(text: str) -> bool:
+    return text.startswith(":") and text[1:].isascii() and text[1:].isdigit()
+
+
+def _address(text: str | None) -> str | None:
+    """The normal form without a zone (`fe80::7%eth0`), which names an interface of one machine only."""
+    try:
+        return context.ip_address(text and text.partition("%")[0])
+    except ValidationError:
+        return None
