@@ -24,6 +24,7 @@ COMMANDS = {
     "show": "auditwright.commands.read:show_command",
     "export": "auditwright.commands.transfer:export_command",
     "import": "auditwright.commands.transfer:import_command",
+    "serve": "auditwright.commands.serve:command",
     "secret-key": "auditwright.commands.secret_key:command",
     "demo": "auditwright.commands.demo:command",
 }
@@ -32,6 +33,9 @@ EXTRAS = {
     "jinja2": "generator",
     "jsonschema": "generator",
     "datamodel_code_generator": "generator",
+    "fastapi": "server",
+    "starlette": "server",
+    "uvicorn": "server",
 }
 """Which extra brings a package that may be missing."""
 

@@ -17,7 +17,19 @@ from audit_events import CATALOG
 from auditwright import Actor, AuditLog, cli
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("check", "events", "generate", "record", "list", "show", "export", "import", "secret-key", "demo")
+COMMANDS = (
+    "check",
+    "events",
+    "generate",
+    "record",
+    "list",
+    "show",
+    "export",
+    "import",
+    "serve",
+    "secret-key",
+    "demo",
+)
 PROCESS = [sys.executable, "-W", "error", "-m", "auditwright"]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AUDITWRIGHT_")}
 BLOCKED = """
@@ -181,7 +193,7 @@ def test_runs_as_a_module(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_trouble(tmp_path: Path) -> None:
-    fill(tmp_path, 1000)
+    fill(tmp_path, 2000)
     for arguments in (("list", "--limit", "1000"), ("export", "--output", "-")):
         with subprocess.Popen(
             [*PROCESS, *arguments], cwd=tmp_path, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE

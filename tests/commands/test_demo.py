@@ -33,12 +33,13 @@ def test_records_one_of_each_event_as_often_as_it_is_run(
 @pytest.mark.parametrize("folder", ["demo", "a folder"])
 def test_what_it_says_to_try_next_works(auditwright: Auditwright, folder: str) -> None:
     printed = auditwright("demo", "--folder", folder).out
-    listing, exporting, helping = (
+    listing, serving, exporting, helping = (
         shlex.split(line)[1:] for line in printed.splitlines() if line.startswith("  auditwright ")
     )
     listed = auditwright(*listing)
     assert (listed.code, listed.err) == (0, "")
     assert listed.out.splitlines()[1] in printed
+    assert serving[:2] == ["serve", "--account"]
     assert auditwright(*exporting).err == f"exported 78 entries to {folder}/audit-log.jsonl\n"
     assert auditwright(*helping).out.startswith("usage: auditwright ")
 

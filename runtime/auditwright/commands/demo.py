@@ -13,6 +13,7 @@ from pathlib import Path
 from auditwright.catalog import find_catalog
 from auditwright.commands import Command
 from auditwright.commands.read import print_page
+from auditwright.commands.serve import add_port, serve
 from auditwright.context import Actor
 from auditwright.filters import Filter
 from auditwright.fingerprint import SecretKey
@@ -33,6 +34,8 @@ EDITING = f"and edit a file in {CATALOG}/, then: auditwright check && auditwrigh
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", default="demo", help="where the demo puts its files (default: demo)")
     parser.add_argument("--catalog-package", metavar="NAME", help="the generated package to show")
+    parser.add_argument("--serve", action="store_true", help="then show the Audit Logs page on this machine")
+    add_port(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -79,11 +82,18 @@ The CSV        {csv} ({exported} entries)
 {_in_checkout("The reference  generated/docs/index.md", REFERENCE)}
 Try next (in .venv/bin, if that is not on the path):
   auditwright list {where} {common}
+  auditwright serve {common}
   auditwright export --format jsonl --output {shlex.quote(str(folder / "audit-log.jsonl"))} {common}
   auditwright --help
 {_in_checkout(EDITING, CATALOG)}""".rstrip()
     )
-    return 0 if count == exported == len(catalog.events) else 1
+    if count != len(catalog.events) or exported != count:
+        return 1
+    if not options.serve:
+        return 0
+    print(flush=True)
+    with AuditLog.open(database, account_id=ACCOUNT, catalog=catalog, create=False) as log:
+        return serve(log, ACCOUNT, options.port, ACTORS[0][0])
 
 
 def _in_checkout(line: str, path: str) -> str:

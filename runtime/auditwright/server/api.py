@@ -1,0 +1,240 @@
+"""The JSON API under the page, for programs; `openapi.py` has what its document says of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, cast
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from auditwright.context import acting
+from auditwright.entry import Entry
+from auditwright.errors import AuditwrightError, FilterError
+from auditwright.limits import short
+from auditwright.server import downloads
+from auditwright.server.access import Exporter, Principal, Recording, Someone, account_of
+from auditwright.server.openapi import (
+    ACCOUNT,
+    MOST_ENTRIES,
+    PLACE,
+    SELECTION,
+    answers,
+    listing,
+    reference,
+)
+from auditwright.server.page import entry_of
+from auditwright.server.problems import Problem, problem_of
+from auditwright.server.view import NAMES, View, read_query
+from auditwright.validate import parse
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog
+    from auditwright.log import AuditLog
+
+router = APIRouter(prefix="/api")
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")
+
+
+_PAGE = listing(
+    entries={"type": "array", "items": reference("Entry")},
+    next={"type": ["string", "null"], "description": "The cursor of the next page; null on the last one."},
+)
+
+
+@router.get(
+    "/entries",
+    openapi_extra={"parameters": [*SELECTION, *PLACE]},
+    responses=answers(_PAGE, 400, 404, 503),
+)
+def list_entries(request: Request, principal: Someone) -> Response:
+    """A page of entries, newest first."""
+    now = datetime.now(UTC)
+    view = View.parse(request.url.query)
+    account = _log(request).account(account_of(principal, view.account))
+    page = account.entries(**view.narrowing(now), limit=view.limit, after=view.after)
+    return _json({"entries": [entry.to_json() for entry in page.entries], "next": page.next})
+
+
+@router.get(
+    "/entries/{entry_id}",
+    openapi_extra={"parameters": [ACCOUNT]},
+    responses=answers(reference("Entry"), 400, 404, 503),
+)
+def show_entry(request: Request, entry_id: str, principal: Someone) -> Response:
+    """One entry by its id."""
+    account = account_of(principal, _named_account(request))
+    return _json(entry_of(_log(request), account, entry_id).to_json())
+
+
+@router.get(
+    "/export",
+    openapi_extra={
+        "parameters": [
+            *SELECTION,
+            {
+                "name": "format",
+                "in": "query",
+                "description": "CSV for people, or JSON Lines without loss; csv by default.",
+                "schema": {"enum": list(downloads.MEDIA)},
+            },
+        ]
+    },
+    responses={
+        **answers({}, 400, 404, 503),
+        200: {"description": "The file", "content": {"text/csv": {}, "application/jsonl": {}}},
+    },
+)
+def export(request: Request, principal: Exporter) -> Response:
+    """The entries that fit, as a file. A connection that breaks off is an export that failed."""
+    found = read_query(request.url.query, (*NAMES, "format"), several=("where",))
+    form = found.pop("format", ["csv"])[0]
+    if form not in downloads.MEDIA:
+        raise FilterError(f"format is csv or jsonl, not {short(repr(form), 80)}")
+    view = View.parse(urlencode(found, doseq=True)).first_page()
+    account = account_of(principal, view.account)
+    return downloads.export(_log(request), principal, account, view, cast("downloads.Format", form))
+
+
+@router.get(
+    "/events",
+    responses=answers(
+        listing(version={"type": "string"}, categories={"type": "array", "items": {"type": "object"}})
+    ),
+)
+def list_events(request: Request, principal: Someone) -> Response:
+    """The catalog: every category with its events, their fields and their examples."""
+    catalog = _log(request).catalog
+    return _json(
+        {"version": catalog.version, "categories": [asdict(each) for each in catalog.every_category]}
+    )
+
+
+@router.get("/events/{key}/schema", responses=answers({"type": "object"}, 404))
+def show_schema(request: Request, key: str, principal: Someone) -> Response:
+    """The JSON Schema of an event's entry in its JSON form."""
+    catalog: Catalog = _log(request).catalog
+    event = catalog.event(key)
+    if event is None:
+        raise Problem(404, "no-such-event", catalog.unknown_event(short(key, 200)))
+    return _json(catalog.schema(event))
+
+
+@router.get(
+    "/users",
+    openapi_extra={"parameters": [ACCOUNT]},
+    responses=answers(listing(users={"type": "array", "items": reference("Actor")}), 400, 404, 422, 503),
+)
+def list_users(
+    request: Request, principal: Someone, text: Annotated[str, Query(max_length=256)] = ""
+) -> Response:
+    """Users and apps of the account whose id or name has the text in it, 20 at most."""
+    account = account_of(principal, _named_account(request, "text"))
+    found = _log(request).account(account).users(text, most=20)
+    return _json(
+        {"users": [{"type": user.type, "id": user.id, "name": user.name or user.id} for user in found]}
+    )
+
+
+@router.post(
+    "/entries",
+    status_code=201,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "oneOf": [
+                            reference("NewEntry"),
+                            {"type": "array", "maxItems": MOST_ENTRIES, "items": reference("NewEntry")},
+                        ]
+                    }
+                }
+            },
+        }
+    },
+    responses={
+        **answers(reference("Entry"), 400, 404, 409, 413, 415, 422, 503, status=201),
+        200: {
+            "description": "A result for each of several, in their order",
+            "content": {
+                "application/json": {
+                    "schema": listing(results={"type": "array", "items": reference("Result")})
+                }
+            },
+        },
+    },
+)
+async def record(request: Request, principal: Recording) -> Response:
+    """Record an entry in its JSON form, or several in an array, each checked by its event's JSON Schema.
+
+    An entry without an account is of your first one, and one without an actor is your own doing. Sending one
+    again with the same id and content stores it once. The good ones among several are stored although others
+    are refused.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "not-json", "Send the entry as application/json.")
+    body = await request.body()
+    return await run_in_threadpool(_record, _log(request), principal, body)
+
+
+def _record(log: AuditLog, principal: Principal, body: bytes) -> Response:
+    if not body.lstrip().startswith(b"["):
+        form = parse(body)
+        account = account_of(principal, _text(form.get("account_id")))
+        with acting(principal.actor, account_id=account):
+            return _json(log.record_form(form).to_json(), 201)
+    try:
+        forms = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, "not-json", f"This is no JSON: {error}.") from None
+    if len(forms) > MOST_ENTRIES:
+        raise Problem(413, "too-large", f"One request records at most {MOST_ENTRIES:,} entries.")
+    return _json({"results": _record_each(log, principal, forms)})
+
+
+def _record_each(log: AuditLog, principal: Principal, forms: list[Any]) -> list[dict[str, Any]]:
+    """A result for each: those of accounts that are not the principal's never reach the log."""
+    results: list[Entry | AuditwrightError | Problem | None] = [None] * len(forms)
+    allowed = []
+    for number, form in enumerate(forms):
+        try:
+            account_of(principal, _text(form.get("account_id")) if isinstance(form, dict) else None)
+            allowed.append(number)
+        except Problem as problem:
+            results[number] = problem
+    with acting(principal.actor, account_id=principal.accounts[0]):
+        stored = log.record_forms([forms[number] for number in allowed])
+    for number, result in zip(allowed, stored, strict=True):
+        results[number] = result
+    return [_result(result) for result in results if result is not None]
+
+
+def _result(result: Entry | AuditwrightError | Problem) -> dict[str, Any]:
+    if isinstance(result, Entry):
+        return {"status": 201, "entry": result.to_json()}
+    problem = problem_of(result) if isinstance(result, AuditwrightError) else result
+    return {"status": problem.status, "problem": problem.to_json()}
+
+
+def _log(request: Request) -> AuditLog:
+    return cast("AuditLog", request.app.state.log)
+
+
+def _named_account(request: Request, *others: str) -> str | None:
+    """The account that the query names; another name in the query is refused."""
+    found = read_query(request.url.query, ("account", *others))
+    return found.get("account", [None])[0] or None
+
+
+def _text(value: object) -> str | None:
+    """An account's id as it came; what is no text is left to the schema to refuse."""
+    return value if isinstance(value, str) else None

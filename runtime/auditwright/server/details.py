@@ -1,0 +1,83 @@
+"""What is shown of one entry: every field of its event under its label, and what the log wrote of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditwright.limits import short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditwright.catalog import Catalog, Event, Field
+    from auditwright.entry import Entry
+
+CLIPPED, CLIPPED_NAME = 300, 80
+"""Bytes of a description and of a name in the table; the entry's own page has them whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One field of an entry as it is shown; without values it was not given."""
+
+    label: str
+    values: tuple[str, ...]
+    note: str = ""
+    """What is to be known of it: that it is a fingerprint, or when it is given at all."""
+    altered: bool = False
+    """Whether it was cleaned or cut before it was stored."""
+    code: bool = False
+    """Whether it is for machines rather than to be read."""
+
+
+def details_of(entry: Entry, catalog: Catalog) -> Iterator[Detail]:
+    """The metadata in catalog order, then what is stored under names that the catalog no longer has."""
+    stored = entry.metadata
+    event = catalog.event(entry.event)
+    altered = {path.removeprefix("metadata.").partition("[")[0] for path in entry.alterations}
+    for field in event.metadata if event else ():
+        value = stored.pop(field.name, None)
+        if value is None and field.deprecated:
+            continue
+        yield Detail(
+            field.title,
+            _texts(value, field),
+            _note(field, event, value is not None),
+            field.name in altered,
+            field.sensitivity == "secret",
+        )
+    for name, value in stored.items():
+        yield Detail(name, _texts(value, None), "no longer in the catalog", name in altered)
+
+
+def _note(field: Field, event: Event | None, given: bool) -> str:
+    notes = []
+    if field.sensitivity == "secret" and given:
+        notes.append("secret: its fingerprint is kept, never the value")
+    if field.when:
+        notes.append(f"only where {_condition(field, event)}")
+    return "; ".join(notes)
+
+
+def _condition(field: Field, event: Event | None) -> str:
+    """`Model Type is Open-source or Fine-tuned`."""
+    fields = {each.name: each for each in event.fields} if event else {}
+    parts = []
+    for name, choices in field.when.items():
+        other = fields.get(name)
+        titles = [text for choice in choices for text in _texts(choice, other)]
+        parts.append(f"{other.title if other else name} is {' or '.join(titles)}")
+    return " and ".join(parts)
+
+
+def _texts(value: Any, field: Field | None) -> tuple[str, ...]:
+    """A value in words: titles of enums, yes and no, numbers with their unit; a list is several."""
+    if value is None:
+        return ()
+    if isinstance(value, list):
+        return tuple(text for item in value for text in _texts(item, field))
+    if isinstance(value, bool):
+        return ("Yes" if value else "No",)
+    text = field.values.get(value, str(value)) if field and isinstance(value, str) else str(value)
+    return (f"{text} {field.unit}" if field and field.unit else text,)

@@ -1,0 +1,200 @@
+"""What the OpenAPI document says beyond the routes: parameters, schemas, and examples from the catalog.
+
+The examples are the catalog's own, so that they can be sent as they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditwright.filters import MATCHES, MOST_CONDITIONS
+from auditwright.pages import LEAST_SEARCH, MOST, MOST_SEARCH
+from auditwright.server.problems import TITLES
+from auditwright.server.view import LIMIT, PERIODS
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from auditwright.catalog import Catalog, Event
+
+DESCRIPTION = """\
+Entries of the audit log: list, read, export and record them.
+
+Reading is always inside one account, newest first; a page has the cursor of the next one. The query of a
+list is the same as that of the page for people. Errors are problem details (RFC 9457); where several parts
+of a request are at fault, `errors` names each with its path.
+"""
+MOST_ENTRIES = 1000
+"""Entries in one request to record."""
+
+_TEXT = {"type": "string"}
+_TIME = {"type": "string", "format": "date-time"}
+_ID = {"type": "string", "format": "uuid"}
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "Problem": {
+        "type": "object",
+        "description": "Problem details (RFC 9457).",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"enum": [f"urn:auditwright:{kind}" for kind in TITLES]},
+            "title": _TEXT,
+            "status": {"type": "integer"},
+            "detail": _TEXT,
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["path", "expected", "came"],
+                    "properties": {"path": _TEXT, "expected": _TEXT, "came": _TEXT},
+                },
+            },
+        },
+    },
+    "Actor": {
+        "type": "object",
+        "required": ["type"],
+        "properties": {"type": {"enum": ["user", "app", "system"]}, "id": _TEXT, "name": _TEXT},
+        "additionalProperties": False,
+    },
+    "Entry": {
+        "type": "object",
+        "description": "One recorded occurrence of an event.",
+        "required": [
+            "id", "account_id", "event", "occurred_at", "actor", "metadata", "recorded_at", "level",
+            "category", "description", "catalog_version",
+        ],
+        "properties": {
+            "id": _ID,
+            "account_id": _TEXT,
+            "event": _TEXT,
+            "occurred_at": _TIME,
+            "actor": {"$ref": "#/components/schemas/Actor"},
+            "ip_address": _TEXT,
+            "metadata": {"type": "object"},
+            "recorded_at": _TIME,
+            "level": _TEXT,
+            "category": _TEXT,
+            "description": _TEXT,
+            "catalog_version": _TEXT,
+            "alterations": {"type": "object"},
+        },
+        "additionalProperties": False,
+    },
+    "NewEntry": {
+        "type": "object",
+        "description": "An entry to record. /api/events/{key}/schema has the JSON Schema that decides.",
+        "required": ["event", "metadata"],
+        "properties": {
+            "event": _TEXT,
+            "metadata": {"type": "object"},
+            "actor": {"$ref": "#/components/schemas/Actor"},
+            "ip_address": _TEXT,
+            "account_id": _TEXT,
+            "id": _ID,
+            "occurred_at": _TIME,
+        },
+        "additionalProperties": False,
+    },
+    "Result": {
+        "type": "object",
+        "description": "What became of one of several entries: it was stored (201), or why not.",
+        "required": ["status"],
+        "properties": {
+            "status": {"type": "integer"},
+            "entry": {"$ref": "#/components/schemas/Entry"},
+            "problem": {"$ref": "#/components/schemas/Problem"},
+        },
+        "additionalProperties": False,
+    },
+}  # fmt: skip
+"""The components of the document, by name."""
+
+
+def reference(name: str) -> dict[str, str]:
+    """A reference to a component."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def listing(**properties: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an object that has all of these."""
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def answers(schema: dict[str, Any], *problems: int, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The answers of an operation: JSON of a schema, and the problems it may end with."""
+    content = {"application/problem+json": {"schema": reference("Problem")}}
+    return {
+        status: {"description": "Done", "content": {"application/json": {"schema": schema}}},
+        **{each: {"description": "Problem", "content": content} for each in sorted({*problems, 401, 403})},
+    }
+
+
+def _parameter(name: str, description: str, schema: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema, **more}
+
+
+ACCOUNT = _parameter("account", "The account; the first one that you may see by default.", {"type": "string"})
+SELECTION = [
+    ACCOUNT,
+    _parameter("match", "Whether all conditions hold, or any of them.", {"enum": list(MATCHES)}),
+    _parameter(
+        "where",
+        "A condition, field:operator:value; fields are category, event and user, operators is and is_not.",
+        {"type": "array", "maxItems": MOST_CONDITIONS, "items": {"type": "string"}},
+    ),
+    _parameter("period", "The range of time.", {"enum": list(PERIODS)}),
+    _parameter("from", "The first day or minute of a custom range.", _TEXT, example="2026-01-31"),
+    _parameter("to", "Its last day or minute, included.", _TEXT, example="2026-01-31T09:30"),
+    _parameter("zone", "The time zone of a custom range (IANA).", _TEXT, example="Europe/Berlin"),
+    _parameter(
+        "search",
+        "A part of the description.",
+        {"type": "string", "minLength": LEAST_SEARCH, "maxLength": MOST_SEARCH},
+    ),
+]
+PLACE = [
+    _parameter(
+        "limit", f"Entries on a page, {LIMIT} by default.", {"type": "integer", "minimum": 1, "maximum": MOST}
+    ),
+    _parameter("after", "The `next` of the page before, with the same selection.", _TEXT),
+    _parameter("at", "The moment that 24h, 7d and 30d count from, with `after`.", _TIME),
+]
+
+
+def describe(app: FastAPI, catalog: Catalog) -> None:
+    """Complete the application's document with the schemas, and with examples from the catalog."""
+    generate = app.openapi
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = generate()
+            made.setdefault("components", {})["schemas"] = SCHEMAS
+            post = made["paths"]["/api/entries"]["post"]
+            post["requestBody"]["content"]["application/json"]["examples"] = _examples(catalog)
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _examples(catalog: Catalog) -> dict[str, Any]:
+    """One entry of each level, and all of them at once; what needs a key of the deployment is left out."""
+    levels: dict[str, Event] = {}
+    for event in catalog.events.values():
+        if event.metadata and not any(field.sensitivity == "secret" for field in event.metadata):
+            levels.setdefault(event.level, event)
+    entries = {level: _entry(event) for level, event in levels.items()}
+    several = {"summary": "Several at once", "value": list(entries.values())}
+    return {level: {"summary": levels[level].title, "value": entry} for level, entry in entries.items()} | {
+        "several": several
+    }
+
+
+def _entry(event: Event) -> dict[str, Any]:
+    return {
+        "event": event.key,
+        "actor": {"type": "user", "id": "u-17", "name": "Ada Lovelace"},
+        "ip_address": "203.0.113.7",
+        "metadata": event.example,
+    }

@@ -1,0 +1,262 @@
+"""The Audit Logs page: server-rendered, whole without JavaScript, its state in the URL."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from auditwright.errors import FilterError
+from auditwright.filters import MOST_CONDITIONS, Condition, Filter
+from auditwright.limits import short
+from auditwright.server import downloads
+from auditwright.server.access import Exporter, Someone, account_of
+from auditwright.server.details import CLIPPED, CLIPPED_NAME, details_of
+from auditwright.server.problems import Problem
+from auditwright.server.render import base_of, render
+from auditwright.server.view import View
+from auditwright.server.wording import chips, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditwright.entry import Entry
+    from auditwright.log import AccountLog, AuditLog
+    from auditwright.pages import Page
+
+router = APIRouter(include_in_schema=False)
+USERS = 100
+"""Users that are offered where no JavaScript asks for more."""
+
+
+@router.get("/")
+def list_entries(request: Request, principal: Someone) -> Response:
+    """The table, newest first, as the URL says; `edit` opens the filter with so many rows."""
+    now = datetime.now(UTC)
+    query, edit = _without_edit(request.url.query)
+    view = View.parse(query)
+    log: AuditLog = request.app.state.log
+    account = log.account(account_of(principal, view.account))
+    page = account.entries(**view.narrowing(now), limit=view.limit, after=view.after)
+    names = _names(account, page)
+    rows: list[Condition | None] = [*view.where.conditions]
+    return render(
+        request,
+        "list.html",
+        view=view,
+        principal=principal,
+        account=account.account_id,
+        catalog=log.catalog,
+        rows=[_row(entry, view) for entry in page.entries],
+        first=page.entries[0] if page.entries else None,
+        older=view.next_page(page.next, now).query() if page.next else None,
+        has_entries=bool(page.entries) or account.has_entries(),
+        sentence=sentence(view, log.catalog, names),
+        chips=list(chips(view, log.catalog, names)),
+        form=rows + [None] * max(1 if len(rows) < MOST_CONDITIONS else 0, edit - len(rows)),
+        edit=edit,
+        users=account.users(most=USERS),
+        name_of=names,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry in the table."""
+
+    id: str
+    query: str
+    moment: datetime
+    time: str
+    event: str
+    category: str
+    actor: str
+    actor_type: str
+    description: str
+    ip_address: str
+
+
+def _row(entry: Entry, view: View) -> Row:
+    actor = entry.actor
+    return Row(
+        str(entry.id),
+        view.query(),
+        entry.occurred_at,
+        view.local(entry.occurred_at),
+        entry.event_title,
+        entry.category_title,
+        short(actor.label, CLIPPED_NAME),
+        actor.type,
+        short(entry.description, CLIPPED),
+        entry.ip_address or "",
+    )
+
+
+def _names(account: AccountLog, page: Page) -> Callable[[str], str | None]:
+    """The name of a user by id: that of the newest entry."""
+    known = {entry.actor.id: entry.actor.name for entry in reversed(page.entries)}
+
+    def name_of(user: str) -> str | None:
+        if user not in known:
+            newest = account.entries(Filter("all", (Condition("user", "is", user),)), limit=1).entries
+            known[user] = newest[0].actor.name if newest else None
+        return known[user]
+
+    return name_of
+
+
+# --- the filter's form --------------------------------------------------------------------------
+
+_ROW = re.compile(r"(field|operator|category|event|user)\.([0-9]{1,3})")
+_FILTER_NAMES = re.compile(rf"view|account|period|from|to|zone|search|limit|match|do|{_ROW.pattern}")
+
+
+def _without_edit(query: str) -> tuple[str, int]:
+    """The query of the view, and how many rows of the filter are to be open; 0 is a closed filter."""
+    kept, edit = [], 0
+    for part in query.split("&"):
+        if re.fullmatch("edit=[0-9]{1,2}", part):
+            edit = min(int(part.removeprefix("edit=")), MOST_CONDITIONS)
+        elif part:
+            kept.append(part)
+    return "&".join(kept), edit
+
+
+@router.get("/filter")
+def apply_filter(request: Request, principal: Someone) -> Response:
+    """What a form of the page says, as the URL of the view that it describes.
+
+    A form has the query of the view that it changes in `view`, and what it changes beside it.
+    """
+    log: AuditLog = request.app.state.log
+    form = _form(request.url.query, _FILTER_NAMES)
+    before = View.parse(form.get("view", ""))
+    account = log.account(account_of(principal, form.get("account") or before.account))
+    changes = {
+        name: form[field].strip()
+        for field, name in (
+            ("period", "period"), ("from", "since"), ("to", "until"), ("zone", "zone"), ("search", "search"),
+            ("limit", "limit"),
+        )
+        if field in form
+    }  # fmt: skip
+    edit = 0
+    view = before.first_page(**changes)
+    if "account" in form:
+        view = View(account=form["account"], zone=view.zone)
+    if "match" in form:
+        conditions = _conditions(form, account)
+        where = Filter(form["match"], conditions)  # type: ignore[arg-type]  # which it checks
+        view = view.first_page(where=where if len(conditions) > 1 else Filter("all", conditions))
+        edit = len(conditions) + 1 if form.get("do") == "add" else 0
+    # Read again as from any link, so that nothing is shown that a link could not say.
+    query = View.parse(view.query()).query()
+    if edit:
+        query = "&".join(filter(None, [query, f"edit={min(edit, MOST_CONDITIONS)}"]))
+    return RedirectResponse(f"{base_of(request)}/{'?' if query else ''}{query}", 303)
+
+
+def _form(text: str, names: re.Pattern[str]) -> dict[str, str]:
+    """The fields of a form; raises `FilterError` for one that is not of `names`, or is there twice."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=10 * MOST_CONDITIONS)
+    except ValueError:
+        raise FilterError(f"a filter has at most {MOST_CONDITIONS} conditions") from None
+    form = dict(pairs)
+    for name in form:
+        if not names.fullmatch(name):
+            raise FilterError(f"the form has no field {short(repr(name), 80)}")
+    if len(form) < len(pairs):
+        raise FilterError("each field of the form is given once")
+    return form
+
+
+def _conditions(form: dict[str, str], account: AccountLog) -> tuple[Condition, ...]:
+    """The conditions of the form's rows; a row without a value is none."""
+    rows: dict[int, dict[str, str]] = {}
+    for name, value in form.items():
+        if (found := _ROW.fullmatch(name)) is not None:
+            rows.setdefault(int(found[2]), {})[found[1]] = value.strip()
+    removed = form.get("do", "").removeprefix("remove-")
+    conditions = []
+    for number, row in sorted(rows.items()):
+        field = row.get("field", "")
+        value = row.get(field, "")
+        if field == "user":
+            value = _user(value, account)
+        if value and str(number) != removed:
+            conditions.append(Condition(field, row.get("operator", ""), value))  # type: ignore[arg-type]
+    return tuple(dict.fromkeys(conditions))
+
+
+def _user(text: str, account: AccountLog) -> str:
+    """The id of a user that somebody typed: an id as it is, or the name of exactly one user."""
+    found = account.users(text, most=USERS) if text else []
+    if any(user.id == text for user in found):
+        return text
+    named = {user.id for user in found if (user.name or "").casefold() == text.casefold()}
+    return next(iter(named)) or text if len(named) == 1 else text
+
+
+# --- one entry, and the export --------------------------------------------------------------------
+
+
+@router.get("/entries/{entry_id}")
+def show_entry(request: Request, entry_id: str, principal: Someone) -> Response:
+    """One entry whole; the query is that of the list it was reached from."""
+    view = View.parse(request.url.query)
+    log: AuditLog = request.app.state.log
+    account = account_of(principal, view.account)
+    entry = entry_of(log, account, entry_id)
+    event = log.catalog.event(entry.event)
+    link = View(account=account if len(principal.accounts) > 1 else None).query()
+    return render(
+        request,
+        "entry.html",
+        view=view,
+        entry=entry,
+        account=account,
+        details=list(details_of(entry, log.catalog)),
+        link_to_entry=f"{base_of(request)}/entries/{entry.id}{'?' if link else ''}{link}",
+        json=f"{base_of(request)}/api/entries/{entry.id}{'?' if link else ''}{link}",
+        only=[
+            (label, View(Filter.parse([condition]), account=view.account).query())
+            for label, condition in (
+                ("this event", f"event:is:{entry.event}"),
+                ("this category", f"category:is:{event.category}" if event else ""),
+                ("this user", f"user:is:{entry.actor.id}" if entry.actor.id else ""),
+            )
+            if condition
+        ],
+    )
+
+
+def entry_of(log: AuditLog, account: str, entry_id: str) -> Entry:
+    """An entry of an account; raises `Problem` for none."""
+    try:
+        found = log.account(account).get(uuid.UUID(entry_id))
+    except ValueError:
+        found = None
+    if found is None:
+        raise Problem(404, "no-such-entry", "This account has no entry of that id.")
+    return found
+
+
+@router.post("/export")
+async def export(request: Request, principal: Exporter) -> Response:
+    """A CSV of all entries of the account, or of those that the view shows."""
+    form = _form((await request.body()).decode(errors="replace"), re.compile("view|what"))
+    view = View.parse(form.get("view", "")).first_page()
+    if form.get("what", "all") not in ("all", "filtered"):
+        raise FilterError("what is exported is all, or filtered")
+    if form.get("what") != "filtered":
+        view = View(account=view.account)
+    account = account_of(principal, view.account)
+    return await run_in_threadpool(downloads.export, request.app.state.log, principal, account, view, "csv")

@@ -1,0 +1,71 @@
+"""Errors on the web: problem details (RFC 9457) for programs; the page shows the same to people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from auditwright.errors import (
+    AuditwrightError,
+    FilterError,
+    IdConflict,
+    ValidationError,
+)
+
+TITLES = {
+    "not-signed-in": "Not signed in",
+    "no-account": "No account",
+    "no-such-account": "No such account",
+    "no-such-entry": "No such entry",
+    "no-such-event": "No such event",
+    "not-allowed": "Not allowed",
+    "other-site": "Refused",
+    "invalid-filter": "Filter not understood",
+    "invalid-entry": "Not allowed by the catalog",
+    "invalid-request": "Request not understood",
+    "id-conflict": "Another entry has this id",
+    "not-json": "Not JSON",
+    "too-large": "Too large",
+    "not-found": "Not found",
+    "wrong-method": "Not possible here",
+    "unavailable": "Not available",
+    "failed": "Failed",
+}
+"""The kinds of problems, each with its title."""
+
+
+class Problem(Exception):
+    """An error with its HTTP status, its kind, and a sentence on this occurrence."""
+
+    def __init__(
+        self, status: int, kind: str, detail: str, errors: list[dict[str, str]] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.title = TITLES[kind]
+        self.detail = detail
+        self.errors = errors or []
+        self.headers: dict[str, str] = {}
+
+    def to_json(self) -> dict[str, Any]:
+        """The problem details object; `errors` names each fault with its path."""
+        form: dict[str, Any] = {
+            "type": f"urn:auditwright:{self.kind}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        return form | ({"errors": self.errors} if self.errors else {})
+
+
+def problem_of(error: AuditwrightError) -> Problem:
+    """The problem that an error of the runtime is to whoever asked."""
+    if isinstance(error, ValidationError):
+        return Problem(422, "invalid-entry", str(error), [asdict(each) for each in error.problems])
+    if isinstance(error, FilterError):
+        return Problem(400, "invalid-filter", str(error))
+    if isinstance(error, IdConflict):
+        return Problem(409, "id-conflict", str(error))
+    # What is wrong inside, with its paths and settings, is for the operator's log.
+    return Problem(503, "unavailable", "The audit log cannot do this now. Try again, or ask its operator.")

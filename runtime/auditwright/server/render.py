@@ -1,0 +1,126 @@
+"""Pages from templates: Jinja2 with everything escaped, and stored text shown as text."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from auditwright.commands.text import printable
+from auditwright.filters import FIELDS, MOST_CONDITIONS, OPERATORS
+from auditwright.pages import LEAST_SEARCH, MOST_SEARCH
+from auditwright.server import view as views
+from auditwright.server import wording
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+    from auditwright.catalog import Catalog
+    from auditwright.server.problems import Problem
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("auditwright.server"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # Controls, and marks that turn the direction of text around them, are shown as their escapes.
+    environment.filters["visible"] = printable
+    environment.globals.update(
+        fields=FIELDS,
+        operators=OPERATORS,
+        wording=wording,
+        periods=views.PERIODS,
+        most_conditions=MOST_CONDITIONS,
+        least_search=LEAST_SEARCH,
+        most_search=MOST_SEARCH,
+        zone_options=zone_options,
+        category_options=category_options,
+        event_options=event_options,
+    )
+    return environment
+
+
+def base_of(request: Request) -> str:
+    """The path that the application is mounted at, without a slash at its end."""
+    base: str = request.scope.get("root_path", "")
+    return base
+
+
+def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page from its template."""
+    text = _environment().get_template(template).render(base=base_of(request), **values)
+    return HTMLResponse(text, status)
+
+
+def error_page(request: Request, problem: Problem) -> HTMLResponse:
+    """A problem for people, with a way back."""
+    return render(request, "error.html", problem.status, problem=problem)
+
+
+# --- the choices of long lists, made once ---------------------------------------------------------
+
+
+def _options(pairs: list[tuple[str, list[tuple[str, str]]]]) -> Markup:
+    groups = []
+    for group, choices in pairs:
+        options = [Markup('<option value="{}">{}</option>').format(*choice) for choice in choices]
+        groups.append(Markup('<optgroup label="{}">{}</optgroup>').format(group, Markup("").join(options)))
+    return Markup("\n").join(groups)
+
+
+def _chosen(options: Markup, value: str | None) -> Markup:
+    attribute = Markup('value="{}"').format(value)
+    return Markup(str(options).replace(str(attribute), f"{attribute} selected", 1)) if value else options
+
+
+@functools.cache
+def _zones() -> Markup:
+    utc = Markup('<option value="UTC">UTC</option>')
+    return utc + _options([(region, [(name, name) for name in names]) for region, names in views.zones()])
+
+
+@functools.lru_cache(8)
+def _categories(catalog: Catalog) -> Markup:
+    levels: dict[str, list[tuple[str, str]]] = {}
+    for each in catalog.every_category:
+        levels.setdefault(f"Level: {each.level}", []).append((each.key, each.title))
+    return _options(list(levels.items()))
+
+
+@functools.lru_cache(8)
+def _events(catalog: Catalog) -> Markup:
+    titles = wording.category_titles(catalog)
+    return _options(
+        [
+            (titles[each.key], [(event.key, event.title) for event in each.events])
+            for each in catalog.every_category
+        ]
+    )
+
+
+def zone_options(chosen: str) -> Markup:
+    """The options of the zone's select."""
+    if chosen != "UTC" and Markup('value="{}"').format(chosen) not in _zones():
+        return Markup('<option value="{0}" selected>{0}</option>').format(chosen) + _zones()
+    return _chosen(_zones(), chosen)
+
+
+def category_options(catalog: Catalog, chosen: str | None) -> Markup:
+    """The categories, by level."""
+    return _chosen(_categories(catalog), chosen)
+
+
+def event_options(catalog: Catalog, chosen: str | None) -> Markup:
+    """The events, by category, as titles repeat."""
+    if chosen and Markup('value="{}"').format(chosen) not in _events(catalog):
+        # An event that only old entries have.
+        return Markup('<option value="{0}" selected>{0}</option>').format(chosen) + _events(catalog)
+    return _chosen(_events(catalog), chosen)

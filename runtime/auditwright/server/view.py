@@ -1,0 +1,230 @@
+"""What is shown, as the URL says: filter set, time range, zone, search and place among the pages.
+
+All of the page's state is in the URL and nowhere else, so that a view can be shared, bookmarked and gone back
+to. A `View` is read from a query and writes the queries of all links; `wording.py` says it in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypedDict, get_args
+from urllib.parse import parse_qsl, urlencode
+from zoneinfo import ZoneInfo, available_timezones
+
+from auditwright.errors import FilterError, did_you_mean
+from auditwright.filters import MOST_CONDITIONS, Filter
+from auditwright.limits import clean, short
+from auditwright.pages import MOST
+
+Period = Literal["24h", "7d", "30d", "custom", "all"]
+PERIODS: tuple[str, ...] = get_args(Period)
+_LENGTHS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+LIMIT = 50
+"""Entries on a page where the query does not say."""
+
+NAMES = ("account", "match", "where", "period", "from", "to", "zone", "search", "limit", "at", "after")
+"""The names that a query may have; `where` may come several times."""
+
+
+class Narrowing(TypedDict):
+    """The arguments that a view is for the functions of `AccountLog`."""
+
+    where: Filter
+    since: datetime | None
+    until: datetime | None
+    search: str | None
+
+
+def read_query(query: str, names: tuple[str, ...], several: tuple[str, ...] = ()) -> dict[str, list[str]]:
+    """The values of a query's names; raises `FilterError` for another name, or one given twice."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_CONDITIONS + 40)
+    except ValueError:
+        raise FilterError(f"a query has at most {MOST_CONDITIONS} conditions") from None
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name not in names:
+            nearest = did_you_mean(name, names)
+            raise FilterError(f"a query has {', '.join(names)}, not {short(repr(name), 80)}{nearest}")
+        if name in found and name not in several:
+            raise FilterError(f"{name} is given once, not twice")
+        found.setdefault(name, []).append(value)
+    return found
+
+
+_NO_FILTER = Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view of the log. Every part is optional; without any it is all entries of the first account."""
+
+    where: Filter = _NO_FILTER
+    period: str = "all"
+    since: str = ""
+    """The first day or minute of a custom range in the zone: `2026-01-31` or `2026-01-31T09:30`."""
+    until: str = ""
+    """Its last day or minute, included."""
+    zone: str = "UTC"
+    search: str = ""
+    account: str | None = None
+    limit: int = LIMIT
+    at: str = ""
+    """The moment that a relative period counts from, so that all of its pages are of the same range."""
+    after: str | None = None
+
+    @classmethod
+    def parse(cls, query: str) -> View:
+        """The view of a URL's query; raises `FilterError` for anything unknown, double or out of bounds."""
+        found = read_query(query, NAMES, several=("where",))
+
+        def one(name: str, default: str = "") -> str:
+            return found.get(name, [default])[0] or default
+
+        view = cls(
+            where=Filter.parse(found.get("where", ()), one("match", "all")),
+            period=one("period", "all"),
+            since=one("from"),
+            until=one("to"),
+            zone=one("zone", "UTC"),
+            search=clean(one("search").strip()),
+            account=one("account") or None,
+            limit=_limit(one("limit", str(LIMIT))),
+            at=one("at"),
+            after=one("after") or None,
+        )
+        view.bounds(datetime.now(UTC))
+        return view
+
+    def query(self, **changes: Any) -> str:
+        """The query of this view with changes; what is by default is left out."""
+        view = replace(self, **changes)
+        custom, relative = view.period == "custom", view.period in _LENGTHS
+        pairs = [
+            ("account", view.account),
+            ("match", view.where.match if view.where.match != "all" else None),
+            *(("where", str(condition)) for condition in view.where.conditions),
+            ("period", view.period if view.period != "all" else None),
+            ("from", view.since if custom else None),
+            ("to", view.until if custom else None),
+            ("zone", view.zone if view.zone != "UTC" else None),
+            ("search", view.search),
+            ("limit", str(view.limit) if view.limit != LIMIT else None),
+            ("at", view.at if relative and view.after else None),
+            ("after", view.after),
+        ]
+        return urlencode([(name, value) for name, value in pairs if value], safe=":")
+
+    @property
+    def selection(self) -> str:
+        """The query of what is selected alone, without account, zone and place: what an export names."""
+        zone = self.zone if self.period == "custom" else "UTC"
+        return self.query(account=None, zone=zone, limit=LIMIT, at="", after=None)
+
+    def first_page(self, **changes: Any) -> View:
+        """The first page of this view with changes: those of another selection have other pages."""
+        return replace(self, **{"after": None, "at": "", **changes})
+
+    def next_page(self, cursor: str, now: datetime) -> View:
+        """The page after, of the range as it was at `now` unless this page's is fixed already."""
+        return replace(self, after=cursor, at=self.at or now.astimezone(UTC).isoformat(timespec="seconds"))
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether the view leaves anything out."""
+        return bool(self.where.conditions or self.period != "all" or self.search)
+
+    def bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """The range's first moment, and the first one after it. Raises `FilterError`."""
+        if self.period not in PERIODS:
+            raise FilterError(f"period is one of {', '.join(PERIODS)}, not {short(repr(self.period), 80)}")
+        if self.period in _LENGTHS:
+            return (_moment(self.at) or now.replace(microsecond=0)) - _LENGTHS[self.period], None
+        zone = _zone(self.zone)
+        if self.period == "all":
+            return None, None
+        since, until = _first(self.since, zone), _end(self.until, zone)
+        if since and until and since >= until:
+            raise FilterError(f"the range ends before it begins: from {self.since} to {self.until}")
+        return since, until
+
+    def narrowing(self, now: datetime) -> Narrowing:
+        """What the functions of `AccountLog` take."""
+        since, until = self.bounds(now)
+        return {"where": self.where, "since": since, "until": until, "search": self.search or None}
+
+    def local(self, moment: datetime) -> str:
+        """A time in the view's zone, to the second."""
+        return f"{moment.astimezone(_zone(self.zone)):%Y-%m-%d %H:%M:%S}"
+
+    def offset(self, moment: datetime) -> str:
+        """The zone's distance from UTC at a time: `UTC+02:00`."""
+        text = moment.astimezone(_zone(self.zone)).strftime("%z")
+        return "UTC" if text == "+0000" else f"UTC{text[:3]}:{text[3:5]}"
+
+
+def zones() -> Iterator[tuple[str, list[str]]]:
+    """The time zones to choose from, by region (IANA Time Zone Database)."""
+    regions: dict[str, list[str]] = {}
+    for name in sorted(available_timezones()):
+        region, slash, _ = name.partition("/")
+        if slash and region not in ("Etc", "SystemV", "US"):
+            regions.setdefault(region, []).append(name)
+    yield from regions.items()
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST:
+        raise FilterError(f"limit is 1 to {MOST}, not {short(repr(text), 80)}")
+    return int(text)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        nearest = did_you_mean(name, available_timezones()) if len(name) < 50 else ""
+        raise FilterError(
+            f"zone is a time zone such as Europe/Berlin, not {short(repr(name), 80)}{nearest}"
+        ) from None
+
+
+def _moment(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = datetime.min
+    if moment.tzinfo is None or not 1971 <= moment.year < 9999:
+        raise FilterError(f"at is a time such as 2026-01-31T09:30:00+00:00, not {short(repr(text), 80)}")
+    return moment
+
+
+def _first(text: str, zone: ZoneInfo) -> datetime | None:
+    """The first moment of a day or a minute."""
+    return _local(text, "from", zone)
+
+
+def _end(text: str, zone: ZoneInfo) -> datetime | None:
+    """The first moment after a day or a minute."""
+    return _local(text, "to", zone, timedelta(days=1) if len(text) == len(_DAY) else timedelta(minutes=1))
+
+
+_DAY, _MINUTE = "2026-01-31", "2026-01-31T09:30"
+
+
+def _local(text: str, name: str, zone: ZoneInfo, later: timedelta = timedelta(0)) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text) if len(text) in (len(_DAY), len(_MINUTE)) else datetime.min
+    except ValueError:
+        moment = datetime.min
+    if moment.tzinfo is not None or not 1970 <= moment.year < 9999:
+        wanted = f"a day such as {_DAY} or a minute such as {_MINUTE}"
+        raise FilterError(f"{name} is {wanted}, not {short(repr(text), 80)}")
+    # Local days have 23 to 25 hours: later by the calendar, and by the clock within a day.
+    return (moment + later).replace(tzinfo=zone).astimezone(UTC)
