@@ -36,7 +36,8 @@ ROOT = Path(__file__).resolve().parent.parent
 README, LANGUAGE = ROOT / "README.md", ROOT / "catalog" / "README.md"
 DOCS = ROOT / "generated" / "docs"
 REFERENCE = sorted(DOCS.rglob("*.md"))
-PAGES = [README, LANGUAGE, *sorted((ROOT / "generated").rglob("*.md"))]
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [README, LANGUAGE, *GUIDES, *sorted((ROOT / "generated").rglob("*.md"))]
 
 
 @dataclass(frozen=True)
@@ -261,7 +262,7 @@ def test_the_readme_counts_what_the_catalog_has() -> None:
 
 
 def test_our_own_pages_have_a_sentence_on_each_line() -> None:
-    for page in (README, LANGUAGE):
+    for page in (README, LANGUAGE, *GUIDES):
         lines = [line for line in prose(page).splitlines() if line and line[0] not in "|#"]
         assert [line for line in lines if re.search(r"[.?!] [A-Z]", re.sub(r"`[^`]*`", "", line))] == []
         assert [line for line in lines if not re.search(r"[.:?!)]$", line)] == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from auditwright.context import Actor
 from auditwright.entry import Entry
 from auditwright.errors import FilterError, Problem, ValidationError
-from auditwright.export import Progress, begun, csv_chunks, jsonl_chunks, write_export
+from auditwright.export import Progress, begun, csv_chunks, data_of, jsonl_chunks, write_export
 from auditwright.filters import Filter
 from auditwright.limits import MAX_ID, clean
 from auditwright.pages import MOST, Page, id_bound, page_of, read_cursor, search_text, selection_of
@@ -115,18 +115,22 @@ class AccountLog:
         limit: int | None = None,
         full: bool = False,
         progress: Progress | None = None,
+        begin: Callable[[], object] | None = None,
     ) -> int:
         """Write the entries that fit as CSV, newest first; returns how many.
 
         `target` is a path, which appears only when the file is whole, or a binary stream. The columns are
         those of the Audit Logs page; `full` adds keys, ids and the metadata. Cells that a spreadsheet would
         run as a formula begin with '. `after` and `limit` narrow it as in `entries`; there is no limit by
-        default. Raises `FilterError`, `ExportError`, `StorageError`.
+        default. `begin` is called when it is settled what the file will hold and before any of it is written:
+        what it records is not in the file, and what it raises stops the export. Raises `FilterError`,
+        `ExportError`, `StorageError`.
         """
         if limit is not None and not (type(limit) is int and limit >= 1):
             raise FilterError(f"limit is at least 1, not {limit!r}")
         scope = self._scope(where, since, until, search, after)
-        return write_export(csv_chunks(self._storage, self._catalog, scope, full, limit), target, progress)
+        chunks = csv_chunks(self._storage, self._catalog, scope, full, limit)
+        return write_export(begun(chunks, begin), target, progress)
 
     def export_jsonl(
         self,
@@ -137,10 +141,12 @@ class AccountLog:
         until: datetime | None = None,
         search: str | None = None,
         progress: Progress | None = None,
+        begin: Callable[[], object] | None = None,
     ) -> int:
         """Write the entries that fit as JSON Lines, without loss, oldest first; otherwise as `export_csv`."""
         scope = self._scope(where, since, until, search)
-        return write_export(jsonl_chunks(self._storage, self._catalog, scope), target, progress)
+        chunks = jsonl_chunks(self._storage, self._catalog, scope)
+        return write_export(begun(chunks, begin), target, progress)
 
     def stream(
         self,
@@ -151,18 +157,20 @@ class AccountLog:
         until: datetime | None = None,
         search: str | None = None,
         full: bool = False,
+        begin: Callable[[], object] | None = None,
     ) -> Generator[bytes, None, None]:
         """The file of `export_csv` or `export_jsonl` in pieces, with the entries as of this call.
 
         The first piece is read before this returns, so that what cannot begin raises here; what fails later
         raises from the iterator, and the file is not to be used. Until it is exhausted or closed it holds a
         read transaction: close it to stop early. Threads may take turns at it. JSON Lines are always full.
+        `begin` is called within this call, as `export_csv` does.
         """
         scope = self._scope(where, since, until, search)
         if form == "csv":
-            return begun(csv_chunks(self._storage, self._catalog, scope, full, None))
+            return data_of(begun(csv_chunks(self._storage, self._catalog, scope, full, None), begin))
         if form == "jsonl":
-            return begun(jsonl_chunks(self._storage, self._catalog, scope))
+            return data_of(begun(jsonl_chunks(self._storage, self._catalog, scope), begin))
         raise FilterError(f"an export is csv or jsonl, not {form!r}")
 
     def _scope(

@@ -79,18 +79,33 @@ def jsonl_chunks(storage: Storage, catalog: Catalog, scope: Scope) -> Chunks:
         yield len(lines), b"".join(lines)
 
 
-def begun(chunks: Chunks) -> Generator[bytes, None, None]:
-    """The bytes of the pieces, the first of them read already; raises what reading it does."""
-    pieces = _pieces(chunks)
+def begun(chunks: Chunks, begin: Callable[[], object] | None = None) -> Chunks:
+    """The pieces, the first of them read already, and `begin` called then; raises what either does."""
+    pieces = _begun(chunks, begin)
     next(pieces)
     return pieces
 
 
-def _pieces(chunks: Chunks) -> Generator[bytes, None, None]:
+def _begun(chunks: Chunks, begin: Callable[[], object] | None) -> Chunks:
     with closing(chunks):
-        _, first = next(chunks, (0, b""))
-        yield b""  # for `begun`: closing a generator that has not come this far would not close the chunks
+        first = next(chunks, (0, b""))
+        if begin is not None:
+            begin()
+        yield 0, b""  # for `begun`: closing a generator that has not come this far would not close the chunks
         yield first
+        yield from chunks
+
+
+def data_of(chunks: Chunks) -> Generator[bytes, None, None]:
+    """The bytes of the pieces alone; closing it closes them, however far it has come."""
+    data = _data(chunks)
+    next(data)
+    return data
+
+
+def _data(chunks: Chunks) -> Generator[bytes, None, None]:
+    with closing(chunks):
+        yield b""
         for _, piece in chunks:
             yield piece
 

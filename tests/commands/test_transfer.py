@@ -16,11 +16,11 @@ HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP 
 
 
 def test_exports_csv(recorded: Auditwright, tmp_path: Path) -> None:
+    listed = recorded("list", "--account", "acme", "--format", "csv").out
     done = recorded(*EXPORT, "a b.csv")
     assert (done.code, done.out, done.err) == (0, "", "exported 2 entries to a b.csv\n")
-    assert (tmp_path / "a b.csv").read_bytes().decode() == recorded(
-        "list", "--account", "acme", "--format", "csv"
-    ).out.replace("\n", "\r\n").replace("\r\r", "\r")
+    wanted = listed.replace("\n", "\r\n").replace("\r\r", "\r")
+    assert (tmp_path / "a b.csv").read_bytes().decode() == wanted
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a b.csv", "audit.db"]
 
 
@@ -32,7 +32,27 @@ def test_exports_to_stdout(recorded: Auditwright) -> None:
         '"Pipeline",192.0.2.1\r\n'
     )
     done = recorded(*EXPORT, "-", "--format", "jsonl")
-    assert [json.loads(line)["actor"]["id"] for line in done.out.splitlines()] == ["u-17", "ci"]
+    actors = [json.loads(line)["actor"] for line in done.out.splitlines()]
+    assert [actor.get("id", actor["name"]) for actor in actors] == ["u-17", "ci", "auditwright export"]
+
+
+def test_an_export_is_recorded_and_not_in_its_own_file(recorded: Auditwright, tmp_path: Path) -> None:
+    narrowed = ("--where", "user:is:u-17", "--from", "2020-01-01", "--search", "scanner")
+    recorded(*EXPORT, "a.jsonl", *narrowed, "--actor", "user:u-90:Frances Allen")
+    assert "audit.log.exported" not in (tmp_path / "a.jsonl").read_text()
+    (entry, *_) = json.loads(recorded("list", "--account", "acme", "--format", "json").out)
+    assert entry["event"] == "audit.log.exported"
+    assert entry["actor"] == {"type": "user", "id": "u-90", "name": "Frances Allen"}
+    assert entry["description"] == "Frances Allen exported the audit log as JSON Lines."
+    assert entry["metadata"] == {
+        "format": "jsonl",
+        "selection": "where=user%3Ais%3Au-17&from=2020-01-01+00%3A00%3A00%2B00%3A00&search=scanner",
+    }
+
+
+def test_an_export_of_an_account_without_entries_makes_none(recorded: Auditwright) -> None:
+    recorded("export", "--account", "misspelt", "--output", "-")
+    assert json.loads(recorded("list", "--account", "misspelt", "--format", "json").out) == []
 
 
 def test_exports_what_a_search_finds(recorded: Auditwright) -> None:
@@ -83,7 +103,7 @@ def test_progress_is_for_terminals(recorded: Auditwright, monkeypatch: pytest.Mo
     monkeypatch.setattr(time, "monotonic", lambda: float(next(seconds)))
     assert "\r" not in recorded(*EXPORT, "a.csv").err
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    done = recorded(*EXPORT, "a.csv")
+    done = recorded(*EXPORT, "a.csv", "--where", "user:is_not:nobody", "--match", "all", "--to", "2026-02-01")
     assert done.err == "\r\x1b[Kexported 2 entries\r\x1b[Kexported 2 entries to a.csv\n"
 
 
@@ -128,8 +148,7 @@ def test_an_export_is_imported_whole_and_once(recorded: Auditwright) -> None:
     assert (first.code, first.out, first.err) == (0, "a.jsonl: 2 stored, 0 already there, 0 refused\n", "")
     again = recorded("import", "-", *into, stdin=Path("a.jsonl").read_text())
     assert (again.code, again.out, again.err) == (0, "-: 0 stored, 2 already there, 0 refused\n", "")
-    exported = recorded(*EXPORT, "-", "--format", "jsonl").out
-    assert recorded(*EXPORT, "-", "--format", "jsonl", *into).out == exported
+    assert recorded(*EXPORT, "-", "--format", "jsonl", *into).out == Path("a.jsonl").read_text()
 
 
 def test_bad_lines_are_reported_and_good_ones_stored(auditwright: Auditwright, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from auditwright.catalog import find_catalog
 from auditwright.context import Actor
@@ -83,6 +85,13 @@ def selection(options: argparse.Namespace) -> tuple[Filter, dict[str, Any]]:
     """What the options of `add_selection` say: the filter, and what stands beside it in `AccountLog`."""
     where = Filter.parse(options.where, options.match)
     return where, {"since": options.since, "until": options.until, "search": options.search}
+
+
+def query_of(where: Filter, narrowed: Mapping[str, Any]) -> str:
+    """The selection as the query of a URL: what an export is recorded with."""
+    parts = {"from": narrowed["since"], "to": narrowed["until"], "search": narrowed["search"]}
+    rest = urlencode({name: str(value) for name, value in parts.items() if value})
+    return "&".join(part for part in (where.to_query(), rest) if part)
 
 
 def moment(text: str) -> datetime:

@@ -10,10 +10,20 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from auditwright.commands import Command
-from auditwright.commands.options import add_log, add_selection, nothing_found, open_log, selection
+from auditwright.commands.options import (
+    actor,
+    add_log,
+    add_selection,
+    nothing_found,
+    open_log,
+    query_of,
+    selection,
+)
 from auditwright.commands.text import printable
+from auditwright.context import Actor
 from auditwright.errors import AuditwrightError
 from auditwright.imports import read_lines
+from auditwright.own_events import record_export
 
 
 def _configure_export(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +34,12 @@ def _configure_export(parser: argparse.ArgumentParser) -> None:
         help="csv for spreadsheets, jsonl without loss (default: by the file's name, else csv)",
     )
     parser.add_argument("--full", action="store_true", help="CSV with keys, ids and metadata too")
+    parser.add_argument(
+        "--actor",
+        type=actor,
+        default=Actor.system("auditwright export"),
+        help="who is recorded as who exported: user:ID:NAME, app:ID:NAME or system (default: system)",
+    )
     add_selection(parser)
     add_log(parser)
 
@@ -38,10 +54,17 @@ def _run_export(options: argparse.Namespace) -> int:
     with open_log(options) as log:
         account = log.account(options.account)
         progress = Progress("exported")
+
+        def begin() -> None:
+            if account.has_entries():  # a misspelt account is not to come into being by this
+                record_export(log, options.account, options.actor, form, query_of(where, narrowed))
+
         if form == "csv":
-            count = account.export_csv(target, where, full=options.full, progress=progress, **narrowed)
+            count = account.export_csv(
+                target, where, full=options.full, progress=progress, begin=begin, **narrowed
+            )
         else:
-            count = account.export_jsonl(target, where, progress=progress, **narrowed)
+            count = account.export_jsonl(target, where, progress=progress, begin=begin, **narrowed)
         progress.finish()
         if not count:
             filtered = bool(where.conditions or any(narrowed.values()))

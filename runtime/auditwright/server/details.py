@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditwright.limits import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -30,12 +30,11 @@ def export(
     like any other; what fails later ends the connection, so that the download fails too.
     """
     now = datetime.now(UTC)
-    pieces = log.account(account_id).stream(form, **view.narrowing(now))
-    try:
-        record_export(log, account_id, principal.actor, form, view.selection)
-    except BaseException:
-        pieces.close()
-        raise
+    pieces = log.account(account_id).stream(
+        form,
+        **view.narrowing(now),
+        begin=lambda: record_export(log, account_id, principal.actor, form, view.selection),
+    )
     name = f"audit-log-{now:%Y%m%dT%H%M%SZ}.{form}"
     return StreamingResponse(
         _closing(pieces),
@@ -44,10 +43,10 @@ def export(
     )
 
 
-async def _closing(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _closing(pieces: Generator[bytes, None, None]) -> AsyncIterator[bytes]:
     """The pieces; the database is let go of as soon as the reader has gone."""
     try:
         async for piece in iterate_in_threadpool(pieces):
             yield piece
     finally:
-        await run_in_threadpool(pieces.close)  # type: ignore[attr-defined]
+        await run_in_threadpool(pieces.close)

@@ -9,6 +9,9 @@ function make(tag, attributes = {}, ...children) {
   element.append(...children);
   return element;
 }
+// What a screen reader says of a change that is seen.
+const say = (text) => { document.getElementById("said").textContent = text; };
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
 // --- waiting ------------------------------------------------------------------------------------
 const progress = document.querySelector(".progress");
@@ -23,11 +26,11 @@ document.addEventListener("click", (event) => {
 for (const select of document.querySelectorAll("select[data-submit]"))
   select.addEventListener("change", () => select.form.requestSubmit());
 
-// --- menus: one at a time, closed by Escape and by a click elsewhere -----------------------------
+// --- menus: one at a time, closed by Escape and when the focus or a click is elsewhere ------------
 const menus = [...document.querySelectorAll("details.menu")];
 for (const menu of menus)
-  menu.addEventListener("toggle", () => {
-    if (menu.open) for (const other of menus) if (other !== menu) other.open = false;
+  menu.addEventListener("focusout", (event) => {
+    if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
   });
 document.addEventListener("pointerdown", (event) => {
   for (const menu of menus) if (!menu.contains(event.target)) menu.open = false;
@@ -38,9 +41,10 @@ document.addEventListener("keydown", (event) => {
   if (open) { open.open = false; open.querySelector("summary").focus(); }
   else if (panel && !panel.hidden) leave();
 });
-document.querySelector("#export form, form#export")?.addEventListener("submit", () => {
+document.querySelector("#export form")?.addEventListener("submit", (event) => {
   // The answer is a download, so this page stays: close the menu once the form is on its way.
-  setTimeout(() => { document.getElementById("export").open = false; });
+  const menu = event.target.closest("details");
+  setTimeout(() => { menu.open = false; menu.querySelector("summary").focus(); });
 });
 
 // --- comboboxes (WAI-ARIA Authoring Practices, "Editable Combobox With List Autocomplete") --------
@@ -74,25 +78,35 @@ function combobox(input, offer, choose, leaveText) {
     if (question !== asked) return;
     mark(null);
     let number = 0;
+    let chosen = null;
     list.replaceChildren(...groups.map(([title, choices]) => {
       const options = choices.map((choice) => {
         const option = make("div", { role: "option", id: `${id}-${number++}`, "aria-selected": "false" }, choice.label);
         if (choice.note) option.append(make("small", {}, choice.note));
-        option.addEventListener("pointerdown", (event) => { event.preventDefault(); take(choice); });
         option.choice = choice;
+        if (choice.chosen) { option.classList.add("chosen"); chosen = option; }
         return option;
       });
       if (!title) return make("div", { role: "group", "aria-label": "Choices" }, ...options);
       return make("div", { role: "group", "aria-label": title }, make("div", { role: "presentation" }, title), ...options);
     }));
-    if (!number) list.replaceChildren(make("div", { role: "option", "aria-disabled": "true", class: "none" }, "Nothing fits"));
+    if (!number) list.replaceChildren(make("div", { role: "option", "aria-disabled": "true", class: "none" }, groups.failed ? "Could not be loaded" : "Nothing fits"));
+    say(number ? `${number} ${number === 1 ? "choice" : "choices"}` : list.textContent);
     list.hidden = false;
+    list.scrollTop = 0;
+    if (!text) chosen?.scrollIntoView({ block: "nearest" });
     input.setAttribute("aria-expanded", "true");
   }
   function take(choice) {
     input.value = choose(choice);
     shut();
   }
+  // The focus stays in the text, and a touch that scrolls the list chooses nothing.
+  list.addEventListener("mousedown", (event) => event.preventDefault());
+  list.addEventListener("click", (event) => {
+    const option = event.target.closest("[role=option]:not(.none)");
+    if (option) take(option.choice);
+  });
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => { if (list.hidden) open(""); });
   input.addEventListener("input", () => open(input.value));
@@ -102,7 +116,9 @@ function combobox(input, offer, choose, leaveText) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {
       event.preventDefault();
-      if (list.hidden) open("").then(() => mark(list.querySelector("[role=option]:not(.none)")));
+      const shown = () => [...list.querySelectorAll("[role=option]:not(.none)")];
+      if (list.hidden) open("").then(() => { if (!event.altKey) mark(shown().at(step > 0 ? 0 : -1) ?? null); });
+      else if (event.altKey && step < 0) shut();
       else if (options.length) mark(options[(options.indexOf(active) + step + options.length + (active || step > 0 ? 0 : 1)) % options.length]);
     } else if (event.key === "Enter" && !list.hidden) {
       event.preventDefault();
@@ -122,6 +138,8 @@ function searchable(select) {
   const label = (option) => (option?.value ? option.label : "");
   const named = select.getAttribute("aria-label") ?? select.labels[0]?.textContent.trim() ?? "";
   const input = make("input", { "aria-label": named, placeholder: select.options[0].value ? "" : select.options[0].label });
+  if (select.id) input.id = `${select.id}-text`;
+  for (const each of [...select.labels]) each.htmlFor = input.id;
   input.value = label(select.selectedOptions[0]);
   const box = make("div", { class: "combobox" }, input);
   select.after(box);
@@ -133,7 +151,7 @@ function searchable(select) {
     const words = fold(text).split(/\s+/).filter(Boolean);
     return all.map(([title, options]) => [title, options
       .filter((option) => { const hay = fold(`${title} ${option.label} ${option.value}`); return words.every((word) => hay.includes(word)); })
-      .map((option) => ({ label: option.label, note: option.label === option.value ? "" : option.value, option }))])
+      .map((option) => ({ label: option.label, chosen: option.selected, option }))])
       .filter(([, choices]) => choices.length);
   }
   function choose(choice) {
@@ -143,6 +161,9 @@ function searchable(select) {
     return choice.label;
   }
   combobox(input, offer, choose, () => {
+    // A title that was typed whole is chosen; of anything else nothing is.
+    const typed = all.flatMap(([, options]) => options).filter((option) => fold(option.label) === fold(input.value));
+    if (typed.length === 1) choose({ label: label(typed[0]), option: typed[0] });
     if (!input.value && !select.options[0].value) select.value = "";
     input.value = label(select.selectedOptions[0]);
   });
@@ -160,10 +181,15 @@ function userPicker(sent) {
   sent.after(box);
   input.addEventListener("input", () => { sent.value = input.value; });
   const account = new URLSearchParams(location.search).get("account");
+  let typed = 0;
   combobox(input, async (text) => {
+    const now = ++typed;
+    if (text) await pause(120);
+    if (now !== typed) return [];
     const query = new URLSearchParams({ text, ...(account ? { account } : {}) });
     const answer = await fetch(`${base}/api/users?${query}`).catch(() => null);
-    const users = answer?.ok ? (await answer.json()).users : [];
+    if (!answer?.ok) return Object.assign([], { failed: true });
+    const { users } = await answer.json();
     return users.length ? [["", users.map((user) => ({ label: user.name, note: user.name === user.id ? user.type : `${user.type} ${user.id}`, id: user.id }))]] : [];
   }, (choice) => { sent.value = choice.id; return choice.label; });
 }
