@@ -5,7 +5,7 @@ import sqlite3
 import sys
 from importlib import import_module, metadata
 
-NAMES = ("emitters", "bulk", "commands")
+NAMES = ("emitters", "bulk", "commands", "page")
 
 if __name__ == "__main__":
     chosen = sys.argv[1:] or NAMES
