@@ -55,13 +55,13 @@ def parse(payload: bytes | str) -> Form:
     try:
         form = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        form = _with_surrogates(payload)
+        form = with_surrogates(payload)
         if form is None:
             raise _refused("entry", "", "a JSON object", f"no JSON: {error}") from None
     return as_form(form)
 
 
-def _with_surrogates(payload: bytes | str) -> Any:
+def with_surrogates(payload: bytes | str) -> Any:
     """JSON whose strings hold lone surrogates, which orjson refuses and other languages write; else None."""
     try:
         text = payload if isinstance(payload, str) else bytes(payload).decode()

@@ -5,17 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, cast
-from urllib.parse import urlsplit
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from auditwright.context import identifier
+from auditwright.context import Actor, identifier
+from auditwright.errors import ValidationError
 from auditwright.server.problems import Problem
-
-if TYPE_CHECKING:
-    from auditwright.context import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,8 @@ class Principal:
     ids of all accounts that it may read, 1 to 256 characters each; the first one is shown where the request
     names none. Exporting and recording are granted apart, and nobody may do either by default.
 
-    Raises `ValidationError` for an id that cannot be, `TypeError` for a single string of accounts.
+    Raises `ValidationError` for an id that cannot be, `TypeError` for what is no actor, no tuple of accounts,
+    or neither True nor False.
     """
 
     actor: Actor
@@ -35,8 +33,14 @@ class Principal:
     may_record: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.accounts, str):
-            raise TypeError('accounts is a tuple of ids, such as ("acme",), not one string')
+        if not isinstance(self.actor, Actor):
+            raise TypeError(f"actor is an Actor, not {type(self.actor).__name__}")
+        if not isinstance(self.accounts, tuple):
+            came = type(self.accounts).__name__
+            raise TypeError(f'accounts is a tuple of ids, such as ("acme",), not {came}')
+        for granted in (self.may_export, self.may_record):
+            if not isinstance(granted, bool):  # "false" would grant it
+                raise TypeError(f"may_export and may_record are True or False, not {granted!r}")
         for account in self.accounts:
             identifier("accounts", account)
 
@@ -47,11 +51,14 @@ Authorize = Callable[[Request], "Principal | Awaitable[Principal | None] | None"
 
 async def _principal_of(request: Request) -> Principal:
     authorize: Authorize = request.app.state.authorize
-    if inspect.iscoroutinefunction(authorize):
-        principal = await authorize(request)
-    else:
-        found: Any = await run_in_threadpool(cast("Callable[[Request], Any]", authorize), request)
-        principal = await found if inspect.isawaitable(found) else found
+    try:
+        if inspect.iscoroutinefunction(authorize):
+            principal = await authorize(request)
+        else:
+            found: Any = await run_in_threadpool(cast("Callable[[Request], Any]", authorize), request)
+            principal = await found if inspect.isawaitable(found) else found
+    except ValidationError as error:  # of an actor or an account, and no fault of the request
+        raise TypeError(f"authorize made what cannot be: {error}") from error
     if principal is None:
         raise Problem(401, "not-signed-in", "Sign in to see the audit log.")
     if not isinstance(principal, Principal):
@@ -101,6 +108,6 @@ def check_same_origin(request: Request) -> None:
     if site is not None:
         allowed = site in ("same-origin", "none")
     else:
-        allowed = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+        allowed = origin is None or origin.partition("://")[2] == request.headers.get("host", "") != ""
     if not allowed:
         raise Problem(403, "other-site", "This request came from another site and was refused.")

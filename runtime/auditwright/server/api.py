@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -29,12 +30,14 @@ from auditwright.server.openapi import (
 )
 from auditwright.server.page import entry_of
 from auditwright.server.problems import Problem, problem_of
-from auditwright.server.view import NAMES, View, read_query
-from auditwright.validate import parse
+from auditwright.server.view import View, query_of, read_query
+from auditwright.validate import as_form, with_surrogates
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.log import AuditLog
+
+_logger = logging.getLogger("auditwright.server")
 
 router = APIRouter(prefix="/api")
 
@@ -47,6 +50,10 @@ _PAGE = listing(
     entries={"type": "array", "items": reference("Entry")},
     next={"type": ["string", "null"], "description": "The cursor of the next page; null on the last one."},
 )
+_PAGE["properties"]["at"] = {
+    "type": "string",
+    "description": "For 24h, 7d and 30d: the moment that they count from. Send it with `after`.",
+}
 
 
 @router.get(
@@ -57,10 +64,13 @@ _PAGE = listing(
 def list_entries(request: Request, principal: Someone) -> Response:
     """A page of entries, newest first."""
     now = datetime.now(UTC)
-    view = View.parse(request.url.query)
+    view = View.parse(query_of(request))
     account = _log(request).account(account_of(principal, view.account))
     page = account.entries(**view.narrowing(now), limit=view.limit, after=view.after)
-    return _json({"entries": [entry.to_json() for entry in page.entries], "next": page.next})
+    answer = {"entries": [entry.to_json() for entry in page.entries], "next": page.next}
+    if page.next and view.relative:
+        answer["at"] = view.next_page(page.next, now).at
+    return _json(answer)
 
 
 @router.get(
@@ -94,7 +104,8 @@ def show_entry(request: Request, entry_id: str, principal: Someone) -> Response:
 )
 def export(request: Request, principal: Exporter) -> Response:
     """The entries that fit, as a file. A connection that breaks off is an export that failed."""
-    found = read_query(request.url.query, (*NAMES, "format"), several=("where",))
+    names = (*(each["name"] for each in SELECTION), "format")
+    found = read_query(query_of(request), names, several=("where",))
     form = found.pop("format", ["csv"])[0]
     if form not in downloads.MEDIA:
         raise FilterError(f"format is csv or jsonl, not {short(repr(form), 80)}")
@@ -187,15 +198,17 @@ async def record(request: Request, principal: Recording) -> Response:
 
 
 def _record(log: AuditLog, principal: Principal, body: bytes) -> Response:
-    if not body.lstrip().startswith(b"["):
-        form = parse(body)
-        account = account_of(principal, _text(form.get("account_id")))
-        with acting(principal.actor, account_id=account):
-            return _json(log.record_form(form).to_json(), 201)
     try:
         forms = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Problem(400, "not-json", f"This is no JSON: {error}.") from None
+        forms = with_surrogates(body)  # which other languages write
+        if forms is None:
+            raise Problem(400, "not-json", f"This is no JSON: {error}.") from None
+    if not isinstance(forms, list):
+        form = as_form(forms)
+        account = account_of(principal, _text(form.get("account_id")))
+        with acting(principal.actor, account_id=account):
+            return _json(log.record_form(form).to_json(), 201)
     if len(forms) > MOST_ENTRIES:
         raise Problem(413, "too-large", f"One request records at most {MOST_ENTRIES:,} entries.")
     return _json({"results": _record_each(log, principal, forms)})
@@ -222,6 +235,8 @@ def _result(result: Entry | AuditwrightError | Problem) -> dict[str, Any]:
     if isinstance(result, Entry):
         return {"status": 201, "entry": result.to_json()}
     problem = problem_of(result) if isinstance(result, AuditwrightError) else result
+    if problem.status == 503:
+        _logger.error("one of several entries: %s", result)
     return {"status": problem.status, "problem": problem.to_json()}
 
 
@@ -231,7 +246,7 @@ def _log(request: Request) -> AuditLog:
 
 def _named_account(request: Request, *others: str) -> str | None:
     """The account that the query names; another name in the query is refused."""
-    found = read_query(request.url.query, ("account", *others))
+    found = read_query(query_of(request), ("account", *others))
     return found.get("account", [None])[0] or None
 
 

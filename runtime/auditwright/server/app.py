@@ -15,13 +15,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from auditwright.addresses import TrustedProxies
 from auditwright.errors import AuditwrightError
 from auditwright.middleware import AuditMiddleware
 from auditwright.server import api, page
 from auditwright.server.headers import HEADERS, Guard
 from auditwright.server.openapi import DESCRIPTION, describe
 from auditwright.server.problems import Problem, problem_of
-from auditwright.server.render import error_page
+from auditwright.server.render import base_of, error_page
 
 if TYPE_CHECKING:
     from auditwright.log import AuditLog
@@ -49,10 +50,14 @@ def create_app(
     count. `allowed_hosts` are the host names it answers to, all by default. The log stays the caller's to
     close.
 
-    Raises `TypeError` where `authorize` is not callable, `ValueError` for proxies that cannot be.
+    Raises `TypeError` where `authorize` is not callable, `ValueError` for proxies or hosts that cannot be.
     """
     if not callable(authorize):
         raise TypeError("create_app needs authorize: a callable that says who is behind a request")
+    # Middleware is made when the first request comes; what cannot be is to be known now.
+    proxies = trusted_proxies if isinstance(trusted_proxies, str) else list(trusted_proxies)
+    TrustedProxies(proxies)
+    hosts = _hosts(allowed_hosts) if allowed_hosts is not None else None
     app = FastAPI(
         title="Audit Logs",
         description=DESCRIPTION,
@@ -79,16 +84,23 @@ def create_app(
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
     # The last one is the outermost.
-    if allowed_hosts is not None:
-        hosts = list(allowed_hosts)
+    if hosts is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
-    app.add_middleware(AuditMiddleware, trusted_proxies=tuple(trusted_proxies))
+    app.add_middleware(AuditMiddleware, trusted_proxies=proxies)
     app.add_middleware(Guard)
     return app
 
 
+def _hosts(names: Iterable[str]) -> list[str]:
+    hosts = [names] if isinstance(names, str) else list(names)
+    for host in hosts:
+        if isinstance(names, str) or (host != "*" and "*" in host.removeprefix("*.")):
+            raise ValueError(f"allowed hosts are a list of names such as *.example.com, not {names!r}")
+    return hosts
+
+
 async def _on_problem(request: Request, problem: Problem) -> Response:
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    path = request.scope["path"].removeprefix(base_of(request))
     if not path.startswith("/api/"):
         answer: Response = error_page(request, problem)
     else:
@@ -108,7 +120,7 @@ async def _on_error(request: Request, error: AuditwrightError) -> Response:
 async def _on_http_error(request: Request, error: HTTPException) -> Response:
     if 300 <= error.status_code < 400:  # `authorize` sends people to sign in
         return Response(status_code=error.status_code, headers=error.headers)
-    problem = Problem(error.status_code, KINDS.get(error.status_code, "failed"), error.detail)
+    problem = Problem(error.status_code, KINDS.get(error.status_code, "failed"), str(error.detail))
     problem.headers.update(error.headers or {})
     return await _on_problem(request, problem)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -34,7 +33,7 @@ def details_of(entry: Entry, catalog: Catalog) -> Iterator[Detail]:
     """The metadata in catalog order, then what is stored under names that the catalog no longer has."""
     stored = entry.metadata
     event = catalog.event(entry.event)
-    altered = {path.removeprefix("metadata.").partition("[")[0] for path in entry.alterations}
+    altered = {path.partition("[")[0] for path in entry.alterations}
     for field in event.metadata if event else ():
         value = stored.pop(field.name, None)
         if value is None and field.deprecated:
@@ -43,11 +42,11 @@ def details_of(entry: Entry, catalog: Catalog) -> Iterator[Detail]:
             field.title,
             _texts(value, field),
             _note(field, event, value is not None),
-            field.name in altered,
+            f"metadata.{field.name}" in altered,
             field.sensitivity == "secret",
         )
     for name, value in stored.items():
-        yield Detail(name, _texts(value, None), "no longer in the catalog", name in altered)
+        yield Detail(name, _texts(value, None), "no longer in the catalog", f"metadata.{name}" in altered)
 
 
 def _note(field: Field, event: Event | None, given: bool) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from auditwright.own_events import record_export
 
 if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
     from auditwright.log import AuditLog
     from auditwright.server.access import Principal
     from auditwright.server.view import View
@@ -36,17 +37,23 @@ def export(
         begin=lambda: record_export(log, account_id, principal.actor, form, view.selection),
     )
     name = f"audit-log-{now:%Y%m%dT%H%M%SZ}.{form}"
-    return StreamingResponse(
-        _closing(pieces),
+    return Download(
+        pieces,
         media_type=MEDIA[form],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-async def _closing(pieces: Generator[bytes, None, None]) -> AsyncIterator[bytes]:
-    """The pieces; the database is let go of as soon as the reader has gone."""
-    try:
-        async for piece in iterate_in_threadpool(pieces):
-            yield piece
-    finally:
-        await run_in_threadpool(pieces.close)
+class Download(StreamingResponse):
+    """Pieces as an answer; the database is let go of when it ends, however it ends."""
+
+    def __init__(self, pieces: Generator[bytes, None, None], **options: Any) -> None:
+        super().__init__(pieces, **options)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application (ASGI 3.0)."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:  # nothing else closes what is left of them once the reader has gone
+            self._pieces.close()

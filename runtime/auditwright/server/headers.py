@@ -7,6 +7,8 @@ from typing import Any
 
 from auditwright.server.problems import Problem
 
+BASE = "auditwright.base"
+"""The key of the ASGI scope for the path that the application is at: routing changes `root_path`."""
 MAX_BODY = 8 * 1024 * 1024
 """Bytes in a request's body."""
 
@@ -38,6 +40,8 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope[BASE] = str(scope.get("root_path", "")).rstrip("/")
+        caching = _caching(scope)
         received = 0
 
         async def bounded() -> Message:
@@ -50,7 +54,7 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                ours = {**HEADERS, b"cache-control": _caching(scope)}
+                ours = {**HEADERS, b"cache-control": caching}
                 theirs = [(name, value) for name, value in message["headers"] if name.lower() not in ours]
                 message["headers"] = [*theirs, *ours.items()]
             await send(message)
@@ -60,5 +64,5 @@ class Guard:
 
 def _caching(scope: Message) -> bytes:
     """Entries are kept nowhere; the page's own files may be, and are asked for again when they change."""
-    path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+    path = str(scope["path"]).removeprefix(scope[BASE])
     return b"no-cache" if path.startswith("/static/") else b"no-store"

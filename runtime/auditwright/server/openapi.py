@@ -158,7 +158,9 @@ PLACE = [
         "limit", f"Entries on a page, {LIMIT} by default.", {"type": "integer", "minimum": 1, "maximum": MOST}
     ),
     _parameter("after", "The `next` of the page before, with the same selection.", _TEXT),
-    _parameter("at", "The moment that 24h, 7d and 30d count from, with `after`.", _TIME),
+    _parameter(
+        "at", "The moment that 24h, 7d and 30d count from: the same for all pages, the first one too.", _TIME
+    ),
 ]
 
 
@@ -170,12 +172,22 @@ def describe(app: FastAPI, catalog: Catalog) -> None:
         if app.openapi_schema is None:
             made = generate()
             made.setdefault("components", {})["schemas"] = SCHEMAS
+            _forget_framework_errors(made)
             post = made["paths"]["/api/entries"]["post"]
             post["requestBody"]["content"]["application/json"]["examples"] = _examples(catalog)
         assert app.openapi_schema is not None
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
+
+
+def _forget_framework_errors(made: dict[str, Any]) -> None:
+    """Take out the answers that FastAPI adds for arguments: the application gives problems in their place."""
+    for operations in made["paths"].values():
+        for operation in operations.values():
+            found = operation["responses"].get("422", {}).get("content", {})
+            if "application/problem+json" not in found:
+                operation["responses"].pop("422", None)
 
 
 def _examples(catalog: Catalog) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from auditwright.errors import FilterError
-from auditwright.filters import MOST_CONDITIONS, Condition, Filter
-from auditwright.limits import short
+from auditwright.filters import FIELDS, MATCHES, MOST_CONDITIONS, Condition, Filter
+from auditwright.limits import MAX_ID, short
 from auditwright.server import downloads
 from auditwright.server.access import Exporter, Someone, account_of
 from auditwright.server.details import CLIPPED, CLIPPED_NAME, details_of
 from auditwright.server.problems import Problem
 from auditwright.server.render import base_of, render
-from auditwright.server.view import View
+from auditwright.server.view import View, query_of
 from auditwright.server.wording import chips, sentence
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ USERS = 100
 def list_entries(request: Request, principal: Someone) -> Response:
     """The table, newest first, as the URL says; `edit` opens the filter with so many rows."""
     now = datetime.now(UTC)
-    query, edit = _without_edit(request.url.query)
+    query, edit = _without_edit(query_of(request))
     view = View.parse(query)
     log: AuditLog = request.app.state.log
     account = log.account(account_of(principal, view.account))
@@ -55,6 +55,7 @@ def list_entries(request: Request, principal: Someone) -> Response:
         account=account.account_id,
         catalog=log.catalog,
         rows=[_row(entry, view) for entry in page.entries],
+        query=view.query(),
         first=page.entries[0] if page.entries else None,
         older=view.next_page(page.next, now).query() if page.next else None,
         has_entries=bool(page.entries) or account.has_entries(),
@@ -72,7 +73,6 @@ class Row:
     """An entry in the table."""
 
     id: str
-    query: str
     moment: datetime
     time: str
     event: str
@@ -87,7 +87,6 @@ def _row(entry: Entry, view: View) -> Row:
     actor = entry.actor
     return Row(
         str(entry.id),
-        view.query(),
         entry.occurred_at,
         view.local(entry.occurred_at),
         entry.event_title,
@@ -114,7 +113,7 @@ def _names(account: AccountLog, page: Page) -> Callable[[str], str | None]:
 
 # --- the filter's form --------------------------------------------------------------------------
 
-_ROW = re.compile(r"(field|operator|category|event|user)\.([0-9]{1,3})")
+_ROW = re.compile(r"(field|operator|category|event|user)\.(0|[1-9][0-9]{0,2})")
 _FILTER_NAMES = re.compile(rf"view|account|period|from|to|zone|search|limit|match|do|{_ROW.pattern}")
 
 
@@ -136,7 +135,7 @@ def apply_filter(request: Request, principal: Someone) -> Response:
     A form has the query of the view that it changes in `view`, and what it changes beside it.
     """
     log: AuditLog = request.app.state.log
-    form = _form(request.url.query, _FILTER_NAMES)
+    form = _form(query_of(request), _FILTER_NAMES)
     before = View.parse(form.get("view", ""))
     account = log.account(account_of(principal, form.get("account") or before.account))
     changes = {
@@ -149,13 +148,17 @@ def apply_filter(request: Request, principal: Someone) -> Response:
     }  # fmt: skip
     edit = 0
     view = before.first_page(**changes)
+    if view.period != "custom" and (changes.get("since") or changes.get("until")):
+        raise FilterError("from and to are for period=custom")
+    if "match" not in form and any(map(_ROW.fullmatch, form)):
+        raise FilterError(f"match says which conditions are to hold: {' or '.join(MATCHES)}")
     if "account" in form:
         view = View(account=form["account"], zone=view.zone)
     if "match" in form:
         conditions = _conditions(form, account)
         where = Filter(form["match"], conditions)  # type: ignore[arg-type]  # which it checks
-        view = view.first_page(where=where if len(conditions) > 1 else Filter("all", conditions))
         edit = len(conditions) + 1 if form.get("do") == "add" else 0
+        view = view.first_page(where=where if edit or len(conditions) > 1 else Filter("all", conditions))
     # Read again as from any link, so that nothing is shown that a link could not say.
     query = View.parse(view.query()).query()
     if edit:
@@ -183,26 +186,25 @@ def _conditions(form: dict[str, str], account: AccountLog) -> tuple[Condition, .
     rows: dict[int, dict[str, str]] = {}
     for name, value in form.items():
         if (found := _ROW.fullmatch(name)) is not None:
-            rows.setdefault(int(found[2]), {})[found[1]] = value.strip()
-    removed = form.get("do", "").removeprefix("remove-")
+            rows.setdefault(int(found[2]), {})[found[1]] = value
     conditions = []
     for number, row in sorted(rows.items()):
         field = row.get("field", "")
         value = row.get(field, "")
-        if field == "user":
-            value = _user(value, account)
-        if value and str(number) != removed:
+        value = _user(value, account) if field == "user" else value.strip()
+        if (value or field not in FIELDS) and form.get("do") != f"remove-{number}":
             conditions.append(Condition(field, row.get("operator", ""), value))  # type: ignore[arg-type]
     return tuple(dict.fromkeys(conditions))
 
 
 def _user(text: str, account: AccountLog) -> str:
     """The id of a user that somebody typed: an id as it is, or the name of exactly one user."""
-    found = account.users(text, most=USERS) if text else []
-    if any(user.id == text for user in found):
+    if not text or len(text) > MAX_ID or account.entries(Filter.parse([f"user:is:{text}"]), limit=1).entries:
         return text
-    named = {user.id for user in found if (user.name or "").casefold() == text.casefold()}
-    return next(iter(named)) or text if len(named) == 1 else text
+    text = text.strip()
+    found = account.users(text, most=USERS)
+    named = {user.id for user in found if user.id and (user.name or "").casefold() == text.casefold()}
+    return named.pop() if len(named) == 1 else text
 
 
 # --- one entry, and the export --------------------------------------------------------------------
@@ -211,7 +213,7 @@ def _user(text: str, account: AccountLog) -> str:
 @router.get("/entries/{entry_id}")
 def show_entry(request: Request, entry_id: str, principal: Someone) -> Response:
     """One entry whole; the query is that of the list it was reached from."""
-    view = View.parse(request.url.query)
+    view = View.parse(query_of(request))
     log: AuditLog = request.app.state.log
     account = account_of(principal, view.account)
     entry = entry_of(log, account, entry_id)

@@ -14,6 +14,7 @@ from auditwright.filters import FIELDS, MOST_CONDITIONS, OPERATORS
 from auditwright.pages import LEAST_SEARCH, MOST_SEARCH
 from auditwright.server import view as views
 from auditwright.server import wording
+from auditwright.server.headers import BASE
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -50,7 +51,7 @@ def _environment() -> Environment:
 
 def base_of(request: Request) -> str:
     """The path that the application is mounted at, without a slash at its end."""
-    base: str = request.scope.get("root_path", "")
+    base: str = request.scope[BASE]
     return base
 
 

@@ -6,10 +6,11 @@ to. A `View` is read from a query and writes the queries of all links; `wording.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -17,6 +18,9 @@ from auditwright.errors import FilterError, did_you_mean
 from auditwright.filters import MOST_CONDITIONS, Filter
 from auditwright.limits import clean, short
 from auditwright.pages import MOST
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 Period = Literal["24h", "7d", "30d", "custom", "all"]
 PERIODS: tuple[str, ...] = get_args(Period)
@@ -35,6 +39,12 @@ class Narrowing(TypedDict):
     since: datetime | None
     until: datetime | None
     search: str | None
+
+
+def query_of(request: Request) -> str:
+    """The query of a request as it came; `request.url` fails where that is no UTF-8, and cuts it at a #."""
+    query: bytes = request.scope["query_string"]
+    return query.decode(errors="replace")
 
 
 def read_query(query: str, names: tuple[str, ...], several: tuple[str, ...] = ()) -> dict[str, list[str]]:
@@ -96,6 +106,10 @@ class View:
             after=one("after") or None,
         )
         view.bounds(datetime.now(UTC))
+        if view.period != "custom" and (view.since or view.until):
+            raise FilterError("from and to are for period=custom")
+        if view.period not in _LENGTHS and view.at:
+            raise FilterError(f"at is for a period of {', '.join(_LENGTHS)}")
         return view
 
     def query(self, **changes: Any) -> str:
@@ -112,7 +126,7 @@ class View:
             ("zone", view.zone if view.zone != "UTC" else None),
             ("search", view.search),
             ("limit", str(view.limit) if view.limit != LIMIT else None),
-            ("at", view.at if relative and view.after else None),
+            ("at", view.at if relative else None),
             ("after", view.after),
         ]
         return urlencode([(name, value) for name, value in pairs if value], safe=":")
@@ -132,6 +146,11 @@ class View:
         return replace(self, after=cursor, at=self.at or now.astimezone(UTC).isoformat(timespec="seconds"))
 
     @property
+    def relative(self) -> bool:
+        """Whether the range counts from now."""
+        return self.period in _LENGTHS
+
+    @property
     def narrowed(self) -> bool:
         """Whether the view leaves anything out."""
         return bool(self.where.conditions or self.period != "all" or self.search)
@@ -140,12 +159,12 @@ class View:
         """The range's first moment, and the first one after it. Raises `FilterError`."""
         if self.period not in PERIODS:
             raise FilterError(f"period is one of {', '.join(PERIODS)}, not {short(repr(self.period), 80)}")
+        zone, at = _zone(self.zone), _moment(self.at)
         if self.period in _LENGTHS:
-            return (_moment(self.at) or now.replace(microsecond=0)) - _LENGTHS[self.period], None
-        zone = _zone(self.zone)
+            return (at or now.replace(microsecond=0)) - _LENGTHS[self.period], None
         if self.period == "all":
             return None, None
-        since, until = _first(self.since, zone), _end(self.until, zone)
+        since, until = _local(self.since, "from", zone), _local(self.until, "to", zone)
         if since and until and since >= until:
             raise FilterError(f"the range ends before it begins: from {self.since} to {self.until}")
         return since, until
@@ -176,7 +195,7 @@ def zones() -> Iterator[tuple[str, list[str]]]:
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST:
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= MOST:
         raise FilterError(f"limit is 1 to {MOST}, not {short(repr(text), 80)}")
     return int(text)
 
@@ -203,28 +222,24 @@ def _moment(text: str) -> datetime | None:
     return moment
 
 
-def _first(text: str, zone: ZoneInfo) -> datetime | None:
-    """The first moment of a day or a minute."""
-    return _local(text, "from", zone)
-
-
-def _end(text: str, zone: ZoneInfo) -> datetime | None:
-    """The first moment after a day or a minute."""
-    return _local(text, "to", zone, timedelta(days=1) if len(text) == len(_DAY) else timedelta(minutes=1))
-
-
 _DAY, _MINUTE = "2026-01-31", "2026-01-31T09:30"
+_DAY_OR_MINUTE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2})?")
 
 
-def _local(text: str, name: str, zone: ZoneInfo, later: timedelta = timedelta(0)) -> datetime | None:
+def _local(text: str, name: str, zone: ZoneInfo) -> datetime | None:
+    """The first moment of a day or a minute; where it is called `to`, the first one after it."""
     if not text:
         return None
     try:
-        moment = datetime.fromisoformat(text) if len(text) in (len(_DAY), len(_MINUTE)) else datetime.min
+        moment = datetime.fromisoformat(text) if _DAY_OR_MINUTE.fullmatch(text) else datetime.min
     except ValueError:
         moment = datetime.min
-    if moment.tzinfo is not None or not 1970 <= moment.year < 9999:
+    if not 1970 <= moment.year < 9999:
         wanted = f"a day such as {_DAY} or a minute such as {_MINUTE}"
         raise FilterError(f"{name} is {wanted}, not {short(repr(text), 80)}")
-    # Local days have 23 to 25 hours: later by the calendar, and by the clock within a day.
-    return (moment + later).replace(tzinfo=zone).astimezone(UTC)
+    by_day = len(text) == len(_DAY)
+    if name == "to" and by_day:
+        moment += timedelta(days=1)  # local days have 23 to 25 hours
+    # A minute that the clock shows twice begins with the first one, and ends with the second one.
+    first, second = (moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return first if name == "from" or by_day else max(first, second) + timedelta(minutes=1)

@@ -11,6 +11,8 @@ function make(tag, attributes = {}, ...children) {
 }
 // What a screen reader says of a change that is seen.
 const say = (text) => { document.getElementById("said").textContent = text; };
+// Controls, and marks that turn the direction of text around them, are shown as their escapes.
+const visible = (text) => text.replace(/[\p{Cc}\p{Cs}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
 // --- waiting ------------------------------------------------------------------------------------
@@ -49,7 +51,7 @@ document.querySelector("#export form")?.addEventListener("submit", (event) => {
 
 // --- comboboxes (WAI-ARIA Authoring Practices, "Editable Combobox With List Autocomplete") --------
 let boxes = 0;
-function combobox(input, offer, choose, leaveText) {
+function combobox(input, offer, choose, { delay = 0, left = () => {} } = {}) {
   const id = `listbox-${++boxes}`;
   const list = make("div", { id, role: "listbox", class: "listbox", "aria-label": input.getAttribute("aria-label") ?? "Choices" });
   list.hidden = true;
@@ -58,6 +60,7 @@ function combobox(input, offer, choose, leaveText) {
     input.setAttribute(name, value);
   let active = null;
   let asked = 0;
+  const shown = () => [...list.querySelectorAll("[role=option]:not(.none)")];
   function mark(option) {
     active?.setAttribute("aria-selected", "false");
     active = option;
@@ -74,15 +77,16 @@ function combobox(input, offer, choose, leaveText) {
   }
   async function open(text) {
     const question = ++asked;
-    const groups = await offer(text);
-    if (question !== asked) return;
+    if (text && delay) await pause(delay);
+    const groups = question === asked ? await offer(text) : [];
+    if (question !== asked) return false;
     mark(null);
     let number = 0;
     let chosen = null;
     list.replaceChildren(...groups.map(([title, choices]) => {
       const options = choices.map((choice) => {
-        const option = make("div", { role: "option", id: `${id}-${number++}`, "aria-selected": "false" }, choice.label);
-        if (choice.note) option.append(make("small", {}, choice.note));
+        const option = make("div", { role: "option", id: `${id}-${number++}`, "aria-selected": "false" }, make("bdi", {}, choice.label));
+        if (choice.note) option.append(make("small", {}, ...choice.note));
         option.choice = choice;
         if (choice.chosen) { option.classList.add("chosen"); chosen = option; }
         return option;
@@ -91,11 +95,12 @@ function combobox(input, offer, choose, leaveText) {
       return make("div", { role: "group", "aria-label": title }, make("div", { role: "presentation" }, title), ...options);
     }));
     if (!number) list.replaceChildren(make("div", { role: "option", "aria-disabled": "true", class: "none" }, groups.failed ? "Could not be loaded" : "Nothing fits"));
-    say(number ? `${number} ${number === 1 ? "choice" : "choices"}` : list.textContent);
+    say(number ? `${number} ${number === 1 ? "choice" : "choices"}` : "No choices");
     list.hidden = false;
     list.scrollTop = 0;
     if (!text) chosen?.scrollIntoView({ block: "nearest" });
     input.setAttribute("aria-expanded", "true");
+    return true;
   }
   function take(choice) {
     input.value = choose(choice);
@@ -110,24 +115,23 @@ function combobox(input, offer, choose, leaveText) {
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => { if (list.hidden) open(""); });
   input.addEventListener("input", () => open(input.value));
-  input.addEventListener("blur", () => { shut(); leaveText?.(); });
-  input.addEventListener("keydown", (event) => {
-    const options = [...list.querySelectorAll("[role=option]:not(.none)")];
+  input.addEventListener("blur", () => { shut(); left(); });
+  input.addEventListener("keydown", async (event) => {
+    const options = shown();
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) {
-      event.preventDefault();
-      const shown = () => [...list.querySelectorAll("[role=option]:not(.none)")];
-      if (list.hidden) open("").then(() => { if (!event.altKey) mark(shown().at(step > 0 ? 0 : -1) ?? null); });
-      else if (event.altKey && step < 0) shut();
-      else if (options.length) mark(options[(options.indexOf(active) + step + options.length + (active || step > 0 ? 0 : 1)) % options.length]);
-    } else if (event.key === "Enter" && !list.hidden) {
-      event.preventDefault();
+    const closed = list.hidden;
+    if (step || (!closed && ["Enter", "Escape"].includes(event.key))) event.preventDefault();
+    if (step && closed) {
+      if (await open("") && !event.altKey) mark(shown().at(step > 0 ? 0 : -1) ?? null);
+    } else if (step && event.altKey) {
+      if (step < 0) shut();
+    } else if (step && options.length) {
+      const from = active ? options.indexOf(active) : step > 0 ? -1 : 0;
+      mark(options[(from + step + options.length) % options.length]);
+    } else if (event.key === "Enter" && !closed) {
       const only = active ?? (input.value && options.length === 1 ? options[0] : null);
       if (only) take(only.choice); else shut();
-    } else if (event.key === "Escape" && !list.hidden) {
-      event.preventDefault();
-      shut();
-    }
+    } else if (event.key === "Escape" && !closed) shut();
   });
 }
 
@@ -160,13 +164,13 @@ function searchable(select) {
     select.dispatchEvent(new Event("change", { bubbles: true }));
     return choice.label;
   }
-  combobox(input, offer, choose, () => {
+  combobox(input, offer, choose, { left: () => {
     // A title that was typed whole is chosen; of anything else nothing is.
     const typed = all.flatMap(([, options]) => options).filter((option) => fold(option.label) === fold(input.value));
     if (typed.length === 1) choose({ label: label(typed[0]), option: typed[0] });
     if (!input.value && !select.options[0].value) select.value = "";
     input.value = label(select.selectedOptions[0]);
-  });
+  } });
 }
 
 // Users are too many to list: the server is asked while somebody types. The name is shown, the id is sent; what
@@ -181,17 +185,13 @@ function userPicker(sent) {
   sent.after(box);
   input.addEventListener("input", () => { sent.value = input.value; });
   const account = new URLSearchParams(location.search).get("account");
-  let typed = 0;
   combobox(input, async (text) => {
-    const now = ++typed;
-    if (text) await pause(120);
-    if (now !== typed) return [];
     const query = new URLSearchParams({ text, ...(account ? { account } : {}) });
     const answer = await fetch(`${base}/api/users?${query}`).catch(() => null);
     if (!answer?.ok) return Object.assign([], { failed: true });
     const { users } = await answer.json();
-    return users.length ? [["", users.map((user) => ({ label: user.name, note: user.name === user.id ? user.type : `${user.type} ${user.id}`, id: user.id }))]] : [];
-  }, (choice) => { sent.value = choice.id; return choice.label; });
+    return users.length ? [["", users.map((user) => ({ label: visible(user.name), note: [user.type, ...(user.name === user.id ? [] : [" ", make("bdi", {}, visible(user.id))])], id: user.id }))]] : [];
+  }, (choice) => { sent.value = choice.id; return choice.label; }, { delay: 120 });
 }
 
 // --- the filter's rows -----------------------------------------------------------------------------
@@ -252,46 +252,50 @@ if (zone) {
 
 // --- details beside the list: the URL is the entry's own, so that it can be shared and gone back from -----
 const title = document.title;
+const address = () => location.pathname + location.search;
+const loaded = address();
+const links = [...document.querySelectorAll("a.details")];
 let origin = null;
-function close() {
-  panel.hidden = true;
-  panel.replaceChildren();
+function unmark() {
   origin?.closest("tr").classList.remove("shown");
+}
+function close() {
+  waiting(false);
+  panel.hidden = true;
+  panel.lastElementChild.replaceChildren();
   document.title = title;
+  unmark();
   origin?.focus();
+  origin = null;
 }
 const leave = () => { if (history.state?.entry) history.back(); else close(); };
-const linkOf = (href) => [...document.querySelectorAll("a.details")].find((link) => link.href === href);
 async function show(link) {
-  origin?.closest("tr").classList.remove("shown");
+  unmark();
   origin = link;
   link.closest("tr").classList.add("shown");
+  link.scrollIntoView({ block: "nearest" });
   waiting(true);
-  let article;
+  let article = make("p", { class: "failed", role: "alert" }, "This entry could not be loaded. Try again.");
   try {
     const answer = await fetch(link.href);
     article = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("article.entry, .empty");
-  } catch {
-    article = make("p", { class: "failed", role: "alert" }, "This entry could not be loaded. Try again.");
-  }
-  waiting(false);
+  } catch { /* which the article says */ }
   if (origin !== link) return;
-  const all = [...document.querySelectorAll("a.details")];
-  const at = all.indexOf(link);
-  const step = (text, to) => {
-    const button = make("button", { type: "button", class: "quiet" }, text);
-    button.disabled = !to;
-    button.addEventListener("click", () => { history.replaceState({ entry: true }, "", to.href); show(to); });
-    return button;
-  };
-  const shut = make("button", { type: "button", class: "quiet close" }, "Close");
-  shut.addEventListener("click", leave);
-  panel.replaceChildren(make("nav", { "aria-label": "Entries" }, step("Newer", all[at - 1]), step("Older", all[at + 1]), make("span", { class: "space" }), shut), article);
+  if (!article) { location.reload(); return; } // no page of ours, such as one to sign in at
+  waiting(false);
+  const [newer, older, shut] = panel.querySelectorAll("nav button");
+  const pressed = document.activeElement;
+  newer.disabled = link === links[0];
+  older.disabled = link === links.at(-1);
+  panel.lastElementChild.replaceChildren(article);
   panel.hidden = false;
   panel.scrollTop = 0;
-  prepareEntry(panel);
-  const heading = panel.querySelector("h2");
-  if (heading) { heading.focus(); document.title = `${heading.textContent} · ${title}`; }
+  prepareEntry(article);
+  const heading = article.querySelector("h2");
+  if (heading) document.title = `${heading.textContent} · ${title}`;
+  if ([newer, older].includes(pressed) && !pressed.disabled) say(heading?.textContent ?? "");
+  else if (heading?.hasAttribute("tabindex")) heading.focus();
+  else shut.focus();
 }
 function follow(link) {
   const there = { entry: true };
@@ -299,33 +303,43 @@ function follow(link) {
   else history.pushState(there, "", link.href);
   show(link);
 }
+if (panel) {
+  const [newer, older, shut] = panel.querySelectorAll("nav button");
+  newer.addEventListener("click", () => follow(links[links.indexOf(origin) - 1]));
+  older.addEventListener("click", () => follow(links[links.indexOf(origin) + 1]));
+  shut.addEventListener("click", leave);
+}
 document.querySelector("table")?.addEventListener("click", (event) => {
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.button || String(getSelection())) return;
   const link = event.target.closest("tr")?.querySelector("a.details");
   if (!link) return;
   event.preventDefault();
-  waiting(false);
   follow(link);
 });
 addEventListener("popstate", () => {
-  if (!panel) return;
-  const link = history.state?.entry && linkOf(location.href);
+  const link = history.state?.entry && links.find((each) => each.href === location.href);
   if (link) show(link);
-  else if (!panel.hidden) close();
+  else if (address() !== loaded) location.reload(); // after a reload, steps back do not load the page by themselves
+  else if (panel && origin) close();
 });
 
 function prepareEntry(part) {
   for (const button of part.querySelectorAll("button.copy")) {
+    const name = button.textContent;
     button.hidden = false;
     button.addEventListener("click", async () => {
+      let done = "Copied";
       try {
         const answer = await fetch(button.dataset.json);
         if (!answer.ok) throw new Error(answer.statusText);
         await navigator.clipboard.writeText(JSON.stringify(await answer.json(), null, 2));
-        button.textContent = "Copied";
       } catch {
-        button.textContent = "Could not copy: use JSON beside this";
+        done = "Could not copy: use JSON beside this";
       }
+      button.textContent = done;
+      say(done);
+      await pause(3000);
+      button.textContent = name;
     });
   }
 }
@@ -340,6 +354,7 @@ if (news && !new URLSearchParams(location.search).has("after")) {
   const look = async () => {
     if (document.hidden) return;
     const answer = await fetch(`${base}/api/entries?${query}`).catch(() => null);
+    if (answer?.status < 500 && !answer.ok) clearInterval(looking); // signed out, most likely
     if (!answer?.ok) return;
     const { entries } = await answer.json();
     const known = entries.findIndex((entry) => entry.id <= news.dataset.newest);
@@ -349,5 +364,5 @@ if (news && !new URLSearchParams(location.search).has("after")) {
     if (news.textContent !== text)
       news.replaceChildren(make("a", { href: `${base}/${news.dataset.query ? "?" : ""}${news.dataset.query}` }, text));
   };
-  setInterval(look, 10_000);
+  const looking = setInterval(look, 10_000);
 }
