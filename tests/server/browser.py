@@ -31,7 +31,7 @@ def _skip(what: str, install: str) -> NoReturn:
 if not CHROMIUM.exists():
     _skip("chromium", "apt-get install -y chromium")
 try:
-    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+    from axe_playwright_python.base import AXE_SCRIPT, AxeResults  # type: ignore[import-untyped]
     from playwright.sync_api import (
         Browser,
         BrowserContext,
@@ -289,7 +289,12 @@ def make_visit(visits: Visit) -> Iterator[Visit]:
     visits.finish()
 
 
-def violations(page: Page) -> str:
-    """What axe-core finds wrong with a page as it is now; nothing is the empty text."""
-    results = Axe().run(page)
+def violations(page: Page, *rules: str) -> str:
+    """What axe-core finds wrong with a page as it is now, by some rules or all; nothing is the empty text."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = list(rules)
+    results = AxeResults(page.evaluate("options => axe.run(options)", options))
     return str(results.generate_report()) if results.violations_count else ""

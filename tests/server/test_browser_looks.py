@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import pytest
@@ -26,7 +26,7 @@ from playwright.sync_api import Locator, Page, expect  # isort: skip
 FIXTURES = (make_browser, make_playwright, make_site, make_visit, make_visits)
 WIDTHS = (320, 768, 1024, 1280, 2200)
 HOSTILE_LIST = f"?account={quote(ODD)}"
-FILTERED = "?match=any&where=user:is:u-61&where=category:is:account.models&period=7d&limit=25"
+FILTERED = "?match=any&where=user:is:u-61&where=category:is:account.models&period=7d&limit=8"
 
 
 def set_width(page: Page, width: int) -> None:
@@ -71,10 +71,10 @@ def leave_it(page: Page) -> None:
 STATES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "list": (FILTERED, leave_it),
     "filter": (FILTERED, open_filter),
-    "time": ("?limit=25", open_time),
+    "time": ("?limit=8", open_time),
     "export": (FILTERED, open_export),
-    "panel": ("?limit=25", open_panel),
-    "entry": ("?limit=25", open_entry),
+    "panel": ("?limit=8", open_panel),
+    "entry": ("?limit=8", open_entry),
     "hostile list": (HOSTILE_LIST, leave_it),
     "hostile panel": (HOSTILE_LIST, open_panel),
     "empty": ("?search=no+such+text", leave_it),
@@ -99,14 +99,14 @@ def show(visit: Visit, state: str, **options: Any) -> Page:
 @states
 def test_axe_finds_nothing(visit: Visit, state: str) -> None:
     page = show(visit, state)
-    found = {}
+    found: dict[tuple[int, str], str] = {}
     for width in (1280, 320):
         set_width(page, width)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            if report := violations(page):
-                found[width, scheme] = report
-    assert found == {}
+        page.emulate_media(color_scheme="light")
+        found[width, "light"] = violations(page)
+        page.emulate_media(color_scheme="dark")
+        found[width, "dark"] = violations(page, "color-contrast")  # by the other rules it is the same page
+    assert [each for each in found.items() if each[1]] == []
 
 
 LEFTS = """each => each.filter((one) => one.checkVisibility())
@@ -131,7 +131,8 @@ def test_no_page_scrolls_sideways(visit: Visit, state: str) -> None:
 def test_the_colours_are_those_of_the_system(visit: Visit) -> None:
     page = visit()
     grounds = []
-    for scheme in ("light", "dark"):
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
         page.emulate_media(color_scheme=scheme)
         ground, ink = page.locator("body").evaluate(
             "body => ['backgroundColor', 'color'].map((each) => getComputedStyle(body)[each])"
