@@ -2,6 +2,7 @@
 
 import importlib
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from sqlmodel import SQLModel
 from tests.generator.commands import run
 
 from auditwright_generator import cli
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in a shell's background job: what tests start and interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("auditwright", deadline=None)  # a busy machine is no failure
 settings.load_profile("auditwright")

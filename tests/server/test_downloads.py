@@ -8,15 +8,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 import uvicorn
+from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
+from starlette.requests import ClientDisconnect
 from tests.server.conftest import ADA, AUDITOR, GRACE, Client, fill
 
 from auditwright import AuditLog, Entry, Filter, StorageError
@@ -313,6 +316,48 @@ def test_a_client_that_leaves_early_lets_go_of_the_database(
         while not is_free(other):
             assert time.monotonic() < deadline, "the database is still read from"
             threading.Event().wait(0.01)
+
+
+@pytest.mark.parametrize("path", ["/api/export", "/api/export?format=jsonl"])
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("version", ["2.3", "2.4"])
+def test_the_database_is_let_go_of_before_a_request_ends_however_its_reader_leaves(
+    app: FastAPI, log: AuditLog, tmp_path: Path, portal: BlockingPortal, path: str, pieces: int, version: str
+) -> None:
+    """A server says that a reader has left by a message up to ASGI 2.3, and by an OSError since."""
+    load(log, 5500)
+    sent = []
+
+    async def ask() -> None:
+        left = anyio.Event()
+        requests = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> Any:
+            if (request := next(requests, None)) is None:
+                await left.wait()
+            return request or {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if len(sent) > pieces:
+                if version == "2.4":
+                    raise OSError
+                left.set()
+                await anyio.sleep_forever()
+
+        place, _, query = path.partition("?")
+        scope = {
+            "type": "http", "asgi": {"version": "3.0", "spec_version": version}, "http_version": "1.1",
+            "scheme": "http", "method": "GET", "path": place, "query_string": query.encode(), "headers": [],
+            "client": ("203.0.113.9", 4711), "server": ("audit.example", 80),
+        }  # fmt: skip
+        with suppress(ClientDisconnect):
+            await app(scope, receive, send)
+        with closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None, timeout=0)) as other:
+            assert is_free(other)
+
+    portal.call(ask)
+    assert (sent[0]["status"], len(sent)) == (200, pieces + 1)
 
 
 def test_an_export_that_fails_midway_lets_go_of_the_database(
