@@ -284,6 +284,8 @@ TABLES = {
     "An event": EVENT_KEYS,
     "A use": USE_KEYS,
     "A deprecation": EVENT_KEYS["properties"]["deprecated"],
+    "A suppression": DEFS["suppress"]["additionalProperties"],
+    "An accepted break": CATALOG_KEYS["properties"]["accepted"]["items"],
 }
 
 

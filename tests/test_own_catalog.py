@@ -22,6 +22,7 @@ from auditwright.catalog import OWN, find_catalog
 
 CATALOG = audit_events.CATALOG
 EXPORTED = "audit.log.exported"
+EVENTS = [EXPORTED, "audit.log.pruned", "audit.log.held", "audit.log.released"]
 GIVEN = {"format": "csv", "selection": "match=any&where=user%3Ais%3Au-17"}
 LOGIN = "account.login_logout.login"
 
@@ -53,7 +54,7 @@ def entry(log: AuditLog) -> Entry:
 def test_own_events_are_counted_apart() -> None:
     assert (len(CATALOG.events), len(CATALOG.categories)) == (78, 18)
     assert EXPORTED not in CATALOG.events
-    assert list(CATALOG.every_event) == [*CATALOG.events, EXPORTED]
+    assert list(CATALOG.every_event) == [*CATALOG.events, *EVENTS]
     assert [category.key for category in CATALOG.every_category[18:]] == ["audit.log"]
     assert {event.package for event in CATALOG.events.values()} == {"audit_events"}
     assert CATALOG.every_event[EXPORTED].package == OWN == "auditwright_events"
@@ -67,7 +68,7 @@ def test_own_event_is_found_like_any_other() -> None:
     assert CATALOG.model(event).event_key() == EXPORTED
     assert CATALOG.schema(event)["properties"]["event"] == {"const": EXPORTED}
     assert CATALOG.unknown_event("audit.log.export") == (
-        '"audit.log.export" is no event of audit_events 1.0.0; did you mean "audit.log.exported"?'
+        '"audit.log.export" is no event of audit_events 1.0.1; did you mean "audit.log.exported"?'
     )
 
 
@@ -76,7 +77,7 @@ def test_own_catalog_is_joined_with_nothing() -> None:
     assert own.package == OWN
     assert own.every_event == own.events
     assert own.every_category == own.categories
-    assert list(own.events) == [EXPORTED]
+    assert list(own.events) == EVENTS
 
 
 def test_own_events_suit_every_log() -> None:
@@ -109,7 +110,7 @@ print("auditwright_events.models.audit.log" in sys.modules)
 print(*[name for name in sys.modules if name.startswith(("auditwright_events.tables", "sqlmodel"))])
 """
     assert run_python(script, str(path)).splitlines() == [
-        "auditwright_events.audit auditwright_events.audit.log",
+        "auditwright_events.audit",
         "True",
         "",
     ]
@@ -215,7 +216,7 @@ def test_reference_rows_join_and_the_stored_catalog_is_the_services_alone(entry:
         "JOIN audit_category ON audit_category.key = audit_event.category ORDER BY audit_entry.id",
     )
     assert joined == [("account", "Login/Logout", "Login"), ("audit", "Audit log", "Audit log exported")]
-    assert rows(path, "SELECT version, json FROM audit_catalog") == [("1.0.0", CATALOG.json.decode())]
+    assert rows(path, "SELECT version, json FROM audit_catalog") == [("1.0.1", CATALOG.json.decode())]
 
 
 def test_a_file_from_before_there_were_own_events_gets_them(log: AuditLog, path: Path) -> None:
@@ -225,7 +226,7 @@ def test_a_file_from_before_there_were_own_events_gets_them(log: AuditLog, path:
         connection.execute("DELETE FROM audit_category WHERE level = 'audit'")
     AuditLog.open(f"sqlite:///{path}", catalog=CATALOG).close()
     assert rows(path, "SELECT * FROM audit_log_exported") == []
-    assert rows(path, "SELECT key FROM audit_event WHERE level = 'audit'") == [(EXPORTED,)]
+    assert rows(path, "SELECT key FROM audit_event WHERE level = 'audit'") == [(key,) for key in EVENTS]
     assert rows(path, "SELECT key FROM audit_category WHERE level = 'audit'") == [("audit.log",)]
 
 

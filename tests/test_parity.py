@@ -216,6 +216,9 @@ class Nowhere:
     def insert(self, rows: list[Row]) -> int:
         return len(rows)
 
+    def insert_each(self, rows: list[Row]) -> list[Row]:
+        return rows
+
     def close(self) -> None:
         pass
 

@@ -3,14 +3,20 @@
 `auditwright check` prints what it finds; `auditwright generate` goes on with the catalog.
 """
 
-from dataclasses import dataclass
+import gc
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from auditwright_generator.findings import Finding
 from auditwright_generator.model import Catalog
 from auditwright_generator.resolve import resolve_catalog
 from auditwright_generator.rules import RULES, check_meaning
-from auditwright_generator.source import read_source
+from auditwright_generator.source import CatalogSource, read_source
+from auditwright_generator.suppressions import Suppressed, sift
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +27,15 @@ class Checked:
     """All of them, sorted by place."""
     catalog: Catalog | None
     """The resolved catalog; None when a finding is an error."""
+    source: CatalogSource = field(repr=False)
+    """The files as they are written, for what needs to know where something stands."""
     events: int
     rules: int
+    suppressed: tuple[Suppressed, ...] = ()
+    off: Mapping[str, str] = field(default_factory=dict)
+    """The rules that the catalog switches off, with its reasons."""
+    dated: bool = False
+    """Whether another day could give other findings."""
 
     @property
     def summary(self) -> str:
@@ -31,7 +44,14 @@ class Checked:
         warnings = len(self.findings) - errors
         counts = ((errors, "error"), (warnings, "warning"))
         result = ", ".join(counted(number, noun) for number, noun in counts if number)
-        return f"{counted(self.events, 'event')}, {counted(self.rules, 'rule')}: {result or 'no findings'}"
+        rules = counted(self.rules, "rule") + (f" ({', '.join(self.off)} off)" if self.off else "")
+        answered = f"; {len(self.suppressed)} suppressed ({self._by_rule})" if self.suppressed else ""
+        return f"{counted(self.events, 'event')}, {rules}: {result or 'no findings'}{answered}"
+
+    @property
+    def _by_rule(self) -> str:
+        numbers = Counter(each.finding.code for each in self.suppressed)
+        return ", ".join(f"{code}: {number}" for code, number in sorted(numbers.items()))
 
 
 def counted(number: int, noun: str) -> str:
@@ -39,14 +59,34 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def read_catalog(folder: Path) -> Checked:
-    """The catalog of a folder, checked; raises `load.UnreadableCatalog` when there is nothing to check."""
-    source, findings = read_source(folder)
-    findings = sorted({*findings, *check_meaning(source)})
-    sound = not any(finding.severity == "error" for finding in findings)
-    return Checked(
-        findings=tuple(findings),
-        catalog=resolve_catalog(source) if sound else None,
-        events=len(source.event_keys),
-        rules=len(RULES),
-    )
+def read_catalog(folder: Path, today: date | None = None) -> Checked:
+    """The catalog of a folder, checked as of a day (UTC).
+
+    Raises `load.UnreadableCatalog` when there is nothing to check.
+    """
+    with without_collector():
+        source, findings = read_source(folder)
+        sifted = sift(source, {*findings, *check_meaning(source)}, RULES, today or datetime.now(UTC).date())
+        sound = not any(finding.severity == "error" for finding in sifted.findings)
+        return Checked(
+            findings=sifted.findings,
+            suppressed=sifted.suppressed,
+            off=sifted.off,
+            dated=sifted.dated,
+            catalog=resolve_catalog(source) if sound else None,
+            source=source,
+            events=len(source.event_keys),
+            rules=len(RULES),
+        )
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Without the garbage collector, which finds nothing in a tree and takes half of the time to look."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

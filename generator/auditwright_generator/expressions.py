@@ -4,8 +4,11 @@ No \d \w \s \b (they differ on Unicode), no dot (on line ends), no look-around, 
 atomic groups; `$` means the very end.
 """
 
+import functools
+import importlib
 import re
 import warnings
+from typing import Any
 
 import jsonschema_rs
 
@@ -26,6 +29,28 @@ _CLASS_PART = re.compile(rf"{_HEX.pattern}|\\.|&&|--|~~|\|\||.", re.DOTALL)
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """The pattern for Python, to be used with `search`."""
     return re.compile(very_end(pattern))
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether the pattern is found in the text, by an engine whose time grows with the text only.
+
+    Raises `ValueError` for a pattern that `refuse_pattern` refuses.
+    """
+    return _validator(pattern).is_valid(text)
+
+
+@functools.lru_cache(maxsize=1000)
+def _validator(pattern: str) -> jsonschema_rs.Draft202012Validator:
+    schema = {"pattern": pattern}
+    return jsonschema_rs.Draft202012Validator(schema, pattern_options=jsonschema_rs.RegexOptions())
+
+
+def pattern_width(pattern: str) -> tuple[int, int | None]:
+    """The fewest characters that a text must have to match, and the most if the pattern binds both ends."""
+    parser: Any = importlib.import_module("re._parser")  # the one place that knows how wide a pattern is
+    least, most = parser.parse(pattern).getwidth()
+    bound = pattern.startswith("^") and pattern.endswith("$") and "|" not in pattern
+    return least, most if bound and most < MAX_LENGTH * MAX_REPEATS else None
 
 
 def refuse_pattern(pattern: str) -> str | None:
@@ -114,6 +139,7 @@ def _not_compiled(pattern: str) -> str | None:
         return f"it is not a regular expression: {error}"
     try:
         jsonschema_rs.validator_for({"pattern": very_end(pattern)})
+        _validator(pattern)
     except ValueError:
         return "it is not a regular expression that every reader knows"
     return None

@@ -7,7 +7,7 @@ import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from auditwright_generator.source import CatalogSource
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """Where something stands: a file as it is shown to people, and a line and column from 1."""
 
     path: str
@@ -60,7 +59,7 @@ class Rule:
     severity: Severity
     why: str
     check: Check | None = None
-    """Yields the mistakes in a catalog; None for what loading and the structure find on their way."""
+    """Yields the mistakes in a catalog; None for what is found on the way there."""
 
     def at(self, place: Place, message: str) -> Finding:
         """The finding of this rule at a place."""

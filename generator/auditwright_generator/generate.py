@@ -1,33 +1,121 @@
-"""The generator on one page: load and check, resolve, render every target, write what changed."""
+"""The generator on one page: load and check, resolve, render every target, write what changed.
+
+A target gives the files that show the whole catalog, and the files of one category, which are rendered again
+only where what they are made of has changed: see `incremental.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
-from auditwright_generator.model import Catalog
-from auditwright_generator.targets import docs, emitters, json_schema, models, registry, tables
-from auditwright_generator.write import with_manifest
+from auditwright_generator.incremental import View, kept, views
+from auditwright_generator.manifest import (
+    MANIFEST,
+    Part,
+    digest,
+    lines,
+    notes_text,
+    read_notes,
+    sealed,
+)
+from auditwright_generator.model import Catalog, Category, Level
+from auditwright_generator.targets import docs, emitters, json_schema, language, models, registry, tables
+from auditwright_generator.write import Files
 
-Target = Callable[[Catalog], dict[str, str]]
+Texts = dict[str, str]
+
+
+def _no_files(catalog: Catalog, level: Level, category: Category) -> Texts:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One kind of artifact, as two pure functions to `{path: text}`."""
+
+    whole: Callable[[Catalog], Texts]
+    """The files that show the whole catalog, or nothing of any category."""
+    of_category: Callable[[Catalog, Level, Category], Texts] = _no_files
+    """The files of one category. They see no more of catalog and level than `incremental.View` shows."""
+
 
 TARGETS: dict[str, Target] = {
-    "json_schema": json_schema.files,
-    "models": models.files,
-    "tables": tables.files,
-    "emitters": emitters.files,
-    "registry": registry.files,
-    "docs": docs.files,
+    "json_schema": Target(json_schema.whole, json_schema.of_category),
+    "models": Target(models.whole, models.of_category),
+    "tables": Target(tables.whole, tables.of_category),
+    "emitters": Target(emitters.whole, emitters.of_category),
+    "registry": Target(registry.whole),
+    "docs": Target(docs.whole, docs.of_category),
+    "language": Target(language.whole),
 }
-"""Every artifact: a name and a pure function. A new one is a row here, a module and its templates."""
+"""Every artifact by its name. A new one is a row here, a module and its templates."""
 
 
-def render(catalog: Catalog) -> dict[str, str]:
+def render(catalog: Catalog) -> Texts:
     """Every generated file of a catalog, by its path below the output folder, with the manifest of them."""
-    files: dict[str, str] = {}
-    for name, target in TARGETS.items():
-        made = target(catalog)
-        twice = sorted(files.keys() & made.keys())
+    made = [_whole(catalog), *(_of_category(view) for view in views(catalog))]
+    texts = _joined(texts for _, texts in made)
+    return {**texts, MANIFEST: _manifest(part for part, _ in made)}
+
+
+def render_changed(catalog: Catalog, folder: Path | None, inputs: str | None = None) -> tuple[Files, str]:
+    """Like `render`, but None for a file that the folder holds as it would be rendered; and the run's notes.
+
+    `inputs` is the digest of the catalog's files, for the notes: see `incremental.current_run`.
+    """
+    with _catalog_uncollected():
+        earlier = {part.name: part for part in read_notes(folder).parts} if folder else {}
+        made: list[tuple[Part, Texts]] = [_whole(catalog)]
+        files: Files = {}
+        for view in views(catalog):
+            part = kept(view, earlier, folder) if folder else None
+            files |= dict.fromkeys(part.digests if part else ())
+            made.append((part, {}) if part else _of_category(view))
+        files |= _joined(texts for _, texts in made)
+    events = sum(1 for _ in catalog.events)
+    parts = [part for part, _ in made]
+    return {**files, MANIFEST: _manifest(parts)}, notes_text(parts, events, inputs)
+
+
+def _manifest(parts: Iterable[Part]) -> str:
+    return lines({path: digest for part in parts for path, digest in part.digests.items()})
+
+
+@contextmanager
+def _catalog_uncollected() -> Iterator[None]:
+    """The garbage collector leaves alone what is there: 10,000 events take it half a second each time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _whole(catalog: Catalog) -> tuple[Part, Texts]:
+    texts = _joined(target.whole(catalog) for target in TARGETS.values())
+    return Part(digests=_digests(texts)), texts
+
+
+def _of_category(view: View) -> tuple[Part, Texts]:
+    texts = _joined(
+        target.of_category(view.catalog, view.level, view.category) for target in TARGETS.values()
+    )
+    return sealed(view.category.key, view.inputs, _digests(texts)), texts
+
+
+def _joined(made: Iterable[Texts]) -> Texts:
+    files: Texts = {}
+    for texts in made:
+        twice = sorted(files.keys() & texts.keys())
         if twice:
-            raise RuntimeError(f"the target {name} makes {twice[0]}, which another one makes too")
-        files |= made
-    return with_manifest(files)
+            raise RuntimeError(f"{twice[0]} is made twice")
+        files |= texts
+    return files
+
+
+def _digests(texts: Texts) -> dict[str, str]:
+    return {path: digest(text.encode()) for path, text in texts.items()}

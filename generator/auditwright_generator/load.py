@@ -8,7 +8,7 @@ sense is for `structure.py` and the checks.
 import os
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -56,6 +56,18 @@ class Node:
     """The place of its key; its own place in a list and for a whole file."""
     text: str = ""
     """A scalar as it is written in the file, without its quotes."""
+    broken: bool = field(init=False, compare=False)
+    """Whether a finding was given for any part of it."""
+
+    def __post_init__(self) -> None:
+        value = self.value
+        if isinstance(value, dict):
+            broken = any(part.broken for part in value.values())
+        elif isinstance(value, tuple):
+            broken = any(part.broken for part in value)
+        else:
+            broken = value is BROKEN
+        object.__setattr__(self, "broken", broken)
 
     @property
     def entries(self) -> "dict[str, Node]":
@@ -83,18 +95,22 @@ class Node:
         node = self.get(name)
         return node.value if node is not None and isinstance(node.value, str) else ""
 
+    def spans(self, place: Place) -> bool:
+        """Whether the place is between its key and its last part."""
+        return place.path == self.place.path and self.key <= place <= self._last
+
+    @property
+    def _last(self) -> Place:
+        parts = (*self.entries.values(), *self.items)
+        return max((part._last for part in parts), default=self.place)
+
     def covers(self, places: Collection[Place]) -> bool:
         """Whether any of the places is in it, that of its key included."""
+        if not places:
+            return False
         if self.place in places or self.key in places:
             return True
         return any(part.covers(places) for part in (*self.entries.values(), *self.items))
-
-    @property
-    def broken(self) -> bool:
-        """Whether a finding was given for any part of it."""
-        if self.value is BROKEN:
-            return True
-        return any(part.broken for part in (*self.entries.values(), *self.items))
 
 
 def shown_path(path: Path) -> str:

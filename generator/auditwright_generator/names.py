@@ -13,11 +13,12 @@ MAX_BYTES = 63
 """PostgreSQL cuts longer identifiers, silently."""
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a list that is written as text."""
     return frozenset(text.split())
 
 
-MODEL_ATTRIBUTES = _words("""
+MODEL_ATTRIBUTES = words("""
     construct copy dict from_orm json metadata model_computed_fields model_config model_construct model_copy
     model_dump model_dump_json model_extra model_fields model_fields_set model_json_schema
     model_parametrized_name model_post_init model_rebuild model_validate model_validate_json
@@ -26,28 +27,28 @@ MODEL_ATTRIBUTES = _words("""
     """)
 """Attributes of pydantic's and SQLModel's classes: a field of that name shadows them."""
 
-EMITTER_OPTIONS = _words("id session actor ip_address occurred_at account_id details options self")
+EMITTER_OPTIONS = words("id session actor ip_address occurred_at account_id details options self")
 """What an emitter takes beside the fields."""
 
-TABLE_COLUMNS = _words("""
+TABLE_COLUMNS = words("""
     account_id id occurred_at recorded_at level category event actor_type actor_id actor_name ip_address
     description catalog_version digest alterations metadata data
     """)
 """The columns of every entry, which views put beside the fields."""
 
-GLOBALS = _words("str bytes int float bool list dict tuple datetime timestamp deprecated cls self")
+GLOBALS = words("str bytes int float bool list dict tuple datetime timestamp deprecated cls self")
 """Names that generated classes and methods use; a field or an event of that name would hide them."""
 
-GENERATED_MODULES = _words("models tables json_schema docs emitters registry catalog")
+GENERATED_MODULES = words("models tables json_schema docs emitters registry catalog")
 """What the generated package holds beside its levels."""
 
-OWN_LEVELS = _words("audit")
+OWN_LEVELS = words("audit")
 """Levels of the catalog that comes with the runtime, whose events stand in every log."""
 
 OWN_PACKAGE = "auditwright_events"
 """The package that is generated from that catalog."""
 
-IMPORTED_CLASSES = _words("""
+IMPORTED_CLASSES = words("""
     Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent AuditEvents
     AuditLog BaseModel BigInteger Boolean Catalog ClassVar Column ConfigDict Coroutine Digest Emitters Entry
     EntryId
@@ -56,11 +57,14 @@ IMPORTED_CLASSES = _words("""
 """)
 """Classes that generated modules import or define by themselves."""
 
-DEPENDENCIES = _words("""
+DEPENDENCIES = words("""
     auditwright auditwright_generator jinja2 jsonschema jsonschema_rs orjson pydantic sqlalchemy sqlmodel
     tests typing_extensions uuid_utils yaml
     """)
 """Packages that a generated package of the same name would hide."""
+
+GENERATED_FOLDERS = words("docs language")
+"""What is generated beside the package."""
 
 
 def refuse_field(name: str, fills_entry: bool) -> str | None:
@@ -112,6 +116,8 @@ def refuse_package(name: str) -> str | None:
         return "Python's standard library has a module of that name"
     if name in DEPENDENCIES:
         return "auditwright or a package it needs has that name"
+    if name in GENERATED_FOLDERS:
+        return "a folder of that name is generated beside it"
     return None
 
 

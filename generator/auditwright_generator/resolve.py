@@ -1,11 +1,10 @@
 """From the catalog as it is written to `model.Catalog`: every event ends with its full list of fields.
 
 Stacking uses (`stack_uses`, `resolve_fields`) also serves the checks, so it passes over what is broken;
-`resolve_catalog` is for a catalog without errors.
+`resolve_catalog` is for a catalog without errors. What many events share is worked out once.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
@@ -31,6 +30,8 @@ from auditwright_generator.source import (
     Use,
 )
 from auditwright_generator.structure import LIMITS
+
+Uses = tuple[Use, ...]
 
 
 def resolve_catalog(source: CatalogSource) -> Catalog:
@@ -114,33 +115,41 @@ def resolve_fields(
     source: CatalogSource, category: CategorySource, event: EventSource
 ) -> dict[str, Field | None]:
     """The fields of an event by name, in order; None for one whose definition or use has a finding."""
-    fields: dict[str, Field | None] = {}
-    for name, uses in source.uses_of(category, event).items():
+    memo = source.memo
+    fields: dict[str, Field | None] | None = memo.get(("fields", event.key))
+    if fields is None:
+        uses = source.uses_of(category, event)
+        fields = {name: _resolve_field(source, name, stack) for name, stack in uses.items()}
+        memo["fields", event.key] = fields
+    return fields
+
+
+def _resolve_field(source: CatalogSource, name: str, uses: Uses) -> Field | None:
+    """Worked out once for all events that have it by the same uses."""
+    key = ("field", id(uses))
+    if key not in source.memo:
         definition = source.fields.get(name)
         nodes = [use.node for use in uses] + ([definition.node] if definition else [])
         sound = not any(node.broken or node.covers(source.findings_at) for node in nodes)
         known = definition if definition and definition.node.string("type") else None
-        fields[name] = stack_uses(known, uses) if known and sound else None
-    return fields
-
-
-def stack_uses(definition: FieldSource, uses: Sequence[Use]) -> Field:
-    """The field with its uses applied, outermost first."""
-    field = define_field(definition, uses)
-    for use in uses:
-        field = apply_use(field, use)
+        source.memo[key] = stack_uses(source, known, uses)[-1] if known and sound else None
+    field: Field | None = source.memo[key]
     return field
 
 
-def stacked(definition: FieldSource, uses: Sequence[Use]) -> Iterator[tuple[Field, Use]]:
-    """Each use with the field as it was outside of it."""
-    field = define_field(definition, uses)
-    for use in uses:
-        yield field, use
-        field = apply_use(field, use)
+def stack_uses(source: CatalogSource, definition: FieldSource, uses: Uses) -> tuple[Field, ...]:
+    """The field as it is outside of each use, outermost first, and at last with all of them applied."""
+    key = ("stack", id(uses))
+    if key not in source.memo:
+        fields = [define_field(definition, uses)]
+        for use in uses:
+            fields.append(apply_use(fields[-1], use))
+        source.memo[key] = tuple(fields)
+    stack: tuple[Field, ...] = source.memo[key]
+    return stack
 
 
-def define_field(definition: FieldSource, uses: Sequence[Use]) -> Field:
+def define_field(definition: FieldSource, uses: Uses) -> Field:
     """The field as fields.yaml has it."""
     node = definition.node
     kind = node.string("type")
@@ -172,6 +181,8 @@ def define_field(definition: FieldSource, uses: Sequence[Use]) -> Field:
 def apply_use(field: Field, use: Use) -> Field:
     """The field as the use makes it."""
     node = use.node
+    if not node.entries:
+        return field
     changes: dict[str, Any] = _limits(node)
     if node.string("title"):
         changes["title"] = node.string("title")
@@ -197,7 +208,7 @@ def conditions(when: Node) -> tuple[Condition, ...]:
 
 
 def _limits(node: Node) -> dict[str, Any]:
-    given = {name: limit.scalar for name in LIMITS if (limit := node.get(name))}
+    given = {name: limit.scalar for name in node.entries if name in LIMITS and (limit := node.get(name))}
     return {name: _number(value) for name, value in given.items()}
 
 

@@ -26,6 +26,8 @@ _SURPRISES = (
 
 def read_plain(text: str) -> tuple[Scalar, str | None]:
     """The value of a plain scalar; or, for a surprise, what some reader takes it for."""
+    if len(text) > 5 and text[0].isalpha():  # every word below is shorter, and most texts are not
+        return text, None
     if text in ("true", "false"):
         return text == "true", None
     if _NULL.fullmatch(text):

@@ -6,8 +6,9 @@ incomplete: what a finding was given for is broken or absent, and nothing here s
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from auditwright_generator.findings import Finding, Place, Rule
 from auditwright_generator.load import BROKEN, Node, UnreadableCatalog, read_yaml, shown_path
@@ -96,6 +97,10 @@ class CatalogSource:
     """Likewise for the events of all categories."""
     findings_at: frozenset[Place] = frozenset()
     """Where findings were given: what they stand in is not to be judged by."""
+    _uses: dict[str, dict[str, tuple[Use, ...]]] = field(default_factory=dict, init=False, repr=False)
+    """Of each event met so far; equal ones are one object, so that what is worked out of them is too."""
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `resolve.py` has worked out of these files already."""
 
     @property
     def events(self) -> Iterator[tuple[CategorySource, EventSource]]:
@@ -107,14 +112,20 @@ class CatalogSource:
         """The keys of all events."""
         return {event.key for _, event in self.events}
 
-    def uses_of(self, category: CategorySource, event: EventSource) -> dict[str, list[Use]]:
+    def uses_of(self, category: CategorySource, event: EventSource) -> dict[str, tuple[Use, ...]]:
         """The uses that an event's fields come from: by field, and outermost first."""
+        known = self._uses.get(event.key)
+        if known is None:
+            known = self._uses[event.key] = self._gather_uses(category, event)
+        return known
+
+    def _gather_uses(self, category: CategorySource, event: EventSource) -> dict[str, tuple[Use, ...]]:
         given = [use for level in self.levels if level.name == category.level for use in level.uses]
         given += [use for use in category.uses if _reaches(use, event.name)]
-        uses: dict[str, list[Use]] = {}
+        uses: dict[str, tuple[Use, ...]] = {}
         for use in (*given, *event.own_uses):
-            uses.setdefault(use.field, []).append(use)
-        return uses
+            uses[use.field] = (*uses.get(use.field, ()), use)
+        return {name: self.memo.setdefault(("uses", *map(id, stack)), stack) for name, stack in uses.items()}
 
     def has_known_fields(self, category: CategorySource, event: EventSource) -> bool:
         """Whether every place that gives fields to the event could be read."""

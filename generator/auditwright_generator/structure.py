@@ -4,6 +4,7 @@ Decides which keys a file has and of which type their values are; what the value
 checks. jsonschema-rs decides; only when something is wrong is jsonschema imported to explain it.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, Literal
@@ -36,6 +37,7 @@ LIMITS = ("min", "max", "min_length", "max_length", "pattern", "min_items", "max
 # `$` alone also stands before a final newline in Python; (?!\n) makes it the very end everywhere.
 _LINE = r"[^ \t\n]([^\t\n]*[^ \t\n])?"
 _NAME = r"[a-z][a-z0-9]*(_[a-z0-9]+)*"
+_KEY = rf"{_NAME}\.{_NAME}\.{_NAME}"
 _VERSION = r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
 
 _DIFFERENT_NAMES = "a list of different names"
@@ -77,6 +79,7 @@ _LIMITS: Schema = {
     "min_items": {"type": "integer", "minimum": 0, "description": "0 or more"},
     "max_items": {"type": "integer", "minimum": 1, "description": "1 or more"},
 }
+_SUPPRESS: Schema = {"suppress": _ref("suppress")}
 _LIFECYCLE: Schema = {
     "since": _ref("version"),
     "deprecated": _mapping({"since": _ref("version"), "use": _ref("title"), "note": _ref("text")}, "since"),
@@ -106,7 +109,9 @@ def _uses(properties: Schema) -> Schema:
     return _list_or(_ref("name"), _named(_mapping(properties)), description=_DIFFERENT_NAMES)
 
 
-_LEVEL = _mapping({"title": _ref("title"), "description": _ref("text"), "metadata": _uses(_USE)}, "title")
+_LEVEL = _mapping(
+    {"title": _ref("title"), "description": _ref("text"), "metadata": _uses(_USE), **_SUPPRESS}, "title"
+)
 _FIELD = _mapping(
     {
         "title": _ref("title"),
@@ -121,6 +126,7 @@ _FIELD = _mapping(
         "entry": {"enum": ["actor_id", "actor_name", "ip_address"]},
         "column": {"type": "boolean"},
         **_LIFECYCLE,
+        **_SUPPRESS,
     },
     *("title", "type", "description"),
 )
@@ -142,6 +148,7 @@ _EVENT = _mapping(
             "uniqueItems": True,
             "description": "a list of different keys",
         },
+        **_SUPPRESS,
     },
     *("title", "description", "message", "example"),
 )
@@ -155,8 +162,19 @@ DEFS: Schema = {
         "minItems": 1,
         "description": f"{_DIFFERENT_NAMES}, at least one",
     },
-    "key": _text("the whole key of an event: level.category.event", rf"{_NAME}\.{_NAME}\.{_NAME}"),
-    "version": _text("a version such as 1.0.0", _VERSION),
+    "key": _text("the whole key of an event: level.category.event", _KEY),
+    "reserved": _text(
+        "the whole key of an event, the key of a category or the name of a field",
+        rf"({_NAME}|{_NAME}\.{_NAME}|{_KEY})",
+    ),
+    "code": _text("the code of a rule, such as AC651", "[A-Z]{2}[0-9]{3}"),
+    "date": _text('a date in quotes, such as "2027-01-31"', "[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "suppress": {
+        "type": "object",
+        "propertyNames": _ref("code"),
+        "additionalProperties": _mapping({"reason": _ref("title"), "until": _ref("date")}, "reason"),
+    },
+    "version": _text("a version such as 1.0.0", _VERSION, maxLength=100),
     "title": _text("one line of 1 to 200 characters, without spaces around it", _LINE, maxLength=200),
     "message": _text("one line of 1 to 500 characters, without spaces around it", _LINE, maxLength=500),
     "text": {"type": "string", "pattern": r"[^ \t\n]", "description": "some text, not only spaces"},
@@ -167,6 +185,24 @@ DEFS: Schema = {
             "title": _ref("title"),
             "description": _ref("text"),
             "version": _ref("version"),
+            "reserved": {
+                "type": "object",
+                "propertyNames": _ref("reserved"),
+                "additionalProperties": _ref("title"),
+            },
+            "accepted": {
+                "type": "array",
+                "items": _mapping(
+                    {
+                        "rule": _ref("code"),
+                        "at": _ref("title"),
+                        "version": _ref("version"),
+                        "reason": _ref("title"),
+                    },
+                    *("rule", "at", "version", "reason"),
+                ),
+            },
+            **_SUPPRESS,
             "levels": _named(_LEVEL, minProperties=1, description="a mapping with at least one level"),
         },
         *("format", "package", "title", "version", "levels"),
@@ -179,11 +215,17 @@ DEFS: Schema = {
             "title": _ref("title"),
             "description": _ref("text"),
             "metadata": _uses(_SHARED_USE),
+            **_SUPPRESS,
             "events": _named(_EVENT),
         },
         *("category", "title", "description", "events"),
     ),
 }
+
+
+def is_name(text: str) -> bool:
+    """Whether the text has the form of a name; where it has not, there is a finding already."""
+    return re.fullmatch(_NAME, text) is not None
 
 
 def schema_of(kind: FileKind) -> Schema:
@@ -348,10 +390,14 @@ def _slot(path: Path) -> str:
 def _thing(kind: FileKind, path: Path) -> str:
     """What a path is about, in words."""
     match kind, path:
+        case _, (*_, "suppress", str(code)) | (*_, "suppress", str(code), "reason" | "until"):
+            return f"suppression of {code}"
         case "fields", (name, *_):
             return f"field {quote(name)}"
         case "catalog", ("levels", level, "metadata", str(field), *_):
             return f"field {quote(field)} of level {quote(level)}"
+        case "catalog", ("accepted", int(index), *_):
+            return f"accepted break {index + 1}"
         case "catalog", ("levels", level, *_):
             return f"level {quote(level)}"
         case "category", ("events", event, "metadata", str(field), *_):

@@ -6,9 +6,10 @@ import functools
 import json
 import re
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 COMMAND = "auditwright generate"
 
@@ -25,6 +26,8 @@ def python_header(source: str) -> str:
 
 @functools.cache
 def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # not where nothing is rendered
+
     environment = Environment(
         loader=PackageLoader("auditwright_generator"),
         undefined=StrictUndefined,

@@ -6,7 +6,7 @@ Says in words what the JSON Schemas decide, by the same patterns.
 import math
 from collections.abc import Callable
 
-from auditwright_generator.expressions import compile_pattern
+from auditwright_generator.expressions import compile_pattern, matches
 from auditwright_generator.findings import listing, quote
 from auditwright_generator.model import MAX_INTEGER, Field
 from auditwright_generator.patterns import BY_KIND
@@ -84,6 +84,6 @@ def _refuse_text(field: Field, value: str) -> str | None:
         return f"text of at least {field.min_length} characters"
     if field.max_length is not None and len(value) > field.max_length:
         return f"text of at most {field.max_length} characters"
-    if field.pattern is not None and not compile_pattern(field.pattern).search(value):
+    if field.pattern is not None and not matches(field.pattern, value):
         return f"text that matches {quote(field.pattern)}"
     return None

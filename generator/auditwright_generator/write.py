@@ -1,19 +1,23 @@
 """Files to a folder: only what changed, each at once or not at all, with a manifest of what is ours.
 
-The manifest names every generated file with its SHA-256, which is how a hand edit is told from a change of
-the catalog, and how a file that is no longer made is known to be ours to remove.
+The manifest is how a hand edit is told from a change of the catalog, and how a file that is no longer made is
+known to be ours to remove.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import tempfile
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-MANIFEST = "manifest.sha256"
+from auditwright_generator.manifest import MANIFEST, NOTES, digest, lines, read_manifest
+
+Files = dict[str, str | None]
+"""The text of each file by its path; None for one that is known to be as it should be."""
+
 MARK = b"DO NOT EDIT"
 """What the head of every generated file says."""
 
@@ -37,29 +41,31 @@ class Difference:
 
 
 def with_manifest(files: dict[str, str]) -> dict[str, str]:
-    """The files and the manifest that names them, in the format of sha256sum."""
-    lines = [f"{_digest(files[path].encode())}  {path}\n" for path in sorted(files)]
-    return {**files, MANIFEST: "".join(lines)}
+    """The files and the manifest that names them."""
+    return {**files, MANIFEST: lines({path: digest(text.encode()) for path, text in files.items()})}
 
 
-def compare(folder: Path, files: dict[str, str]) -> Difference:
+def compare(folder: Path, files: Mapping[str, str | None]) -> Difference:
     """What writing the files (manifest included) into the folder would change.
 
     Raises `OSError`, for a file in the place of the folder too.
     """
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-    written = _read_manifest(folder)
+    written = read_manifest(folder)
     missing: list[str] = []
     stale: list[str] = []
     edited: list[str] = []
     foreign: list[str] = []
-    for path, text in sorted(files.items()):
+    for path in sorted(files):
+        text = files[path]
+        if text is None:
+            continue
         data = _read(folder / path)
         if data is None:
             missing.append(path)
         elif data != text.encode():
-            if path == MANIFEST or _digest(data) == written.get(path):
+            if path == MANIFEST or digest(data) == written.get(path):
                 stale.append(path)
             else:
                 ours = path in written or MARK in data[:1000] or not text
@@ -72,40 +78,47 @@ def compare(folder: Path, files: dict[str, str]) -> Difference:
     return Difference(tuple(missing), tuple(stale), tuple(edited), tuple(orphaned), tuple(foreign))
 
 
-def write(folder: Path, files: dict[str, str]) -> Difference:
+def write(folder: Path, files: Mapping[str, str | None], notes: str = "") -> Difference:
     """Make the folder hold the files; what is as it should be is not touched. Says what was changed.
 
     Files that the last manifest names and this one does not are removed, with folders left empty. The
-    manifest comes last, so that a run that was killed is seen by the next. Where a file stands in the way
-    that was never ours, nothing is written. Raises `OSError`.
+    manifest comes last, so that a run that was killed is seen by the next, and after it the notes for that.
+    Where a file stands in the way that was never ours, nothing is written. Raises `OSError`.
     """
     difference = compare(folder, files)
     if difference.foreign:
         return difference
-    for path in (*difference.missing, *difference.stale, *difference.edited):
-        if path != MANIFEST:
-            _replace(folder / path, files[path])
+    changed = (*difference.missing, *difference.stale, *difference.edited)
+    for path in changed:
+        text = files[path]
+        if path != MANIFEST and text is not None:
+            _replace(folder / path, text)
     for path in difference.orphaned:
         (folder / path).unlink()
         _remove_empty(folder, (folder / path).parent)
-    if MANIFEST in (*difference.missing, *difference.stale, *difference.edited):
-        _replace(folder / MANIFEST, files[MANIFEST])
+    manifest = files[MANIFEST]
+    if MANIFEST in changed and manifest is not None:
+        _replace(folder / MANIFEST, manifest)
+    if notes:
+        _write_notes(folder, notes)
     return difference
+
+
+def _write_notes(folder: Path, notes: str) -> None:
+    for path, text in ((NOTES, notes), (f"{Path(NOTES).parent}/.gitignore", "*\n")):
+        if _read(folder / path) != text.encode():
+            _replace(folder / path, text)
 
 
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    new = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        with open(descriptor, "wb") as stream:  # noqa: PTH123 - of a descriptor
+        with new.open("xb") as stream:
             stream.write(text.encode())
-        # mkstemp makes files for their owner alone; these are like any other source file.
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
+        new.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
 
 
@@ -122,17 +135,6 @@ def _remove_empty(top: Path, folder: Path) -> None:
         folder = folder.parent
 
 
-def _read_manifest(folder: Path) -> dict[str, str]:
-    """Digest by path. A line that leads out of the folder is none of ours."""
-    data = _read(folder / MANIFEST) or b""
-    entries = (line.split("  ", 1) for line in data.decode(errors="replace").splitlines() if "  " in line)
-    return {
-        path: digest
-        for digest, path in entries
-        if ".." not in path.split("/") and not path.startswith("/") and "\\" not in path
-    }
-
-
 def _is_inside(folder: Path, path: str) -> bool:
     """Whether no link on the way leads out of the folder."""
     return (folder / path).parent.resolve().is_relative_to(folder.resolve())
@@ -143,7 +145,3 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

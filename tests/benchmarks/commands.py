@@ -20,7 +20,8 @@ def run() -> None:
             "auditwright --help": ["-m", "auditwright", "--help"],
             "auditwright check": ["-m", "auditwright", "check"],
             "auditwright generate, nothing there": ["-m", "auditwright", "generate", "--out", "{new}"],
-            "auditwright generate --check": ["-m", "auditwright", "generate", "--check"],
+            "auditwright generate, nothing changed": ["-m", "auditwright", "generate", "--out", "{new}"],
+            "auditwright generate --check --all": ["-m", "auditwright", "generate", "--check", "--all"],
         }
         wall: dict[str, list[float]] = {name: [] for name in commands}
         cpu: dict[str, list[float]] = {name: [] for name in commands}

@@ -19,14 +19,21 @@ from auditwright import Actor, AuditLog, cli
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     "check",
+    "coverage",
+    "diff",
     "events",
+    "explain",
     "generate",
+    "init",
+    "new",
+    "rules",
     "record",
     "list",
     "show",
     "export",
     "import",
     "serve",
+    "database",
     "secret-key",
     "demo",
 )

@@ -25,7 +25,7 @@ WRONG_FILTERS = {
     "category:is:account.modls": '"account.modls" is no category; did you mean "account.models"? '
     f"(there are {CATEGORIES})",
     "event:is:account.models.model_delete": '"account.models.model_delete" is no event of audit_events '
-    '1.0.0; did you mean "account.models.model_deleted"? (`auditwright events` lists all)',
+    '1.0.1; did you mean "account.models.model_deleted"? (`auditwright events` lists all)',
     "categry:is:x": "a condition's field is one of category, event, user, not 'categry'; "
     'did you mean "category"?',
     "user:like:x": "a condition's operator is one of is, is_not, not 'like'",
@@ -206,7 +206,7 @@ Event key:               account.models.api_key_created
 Entry ID:                {form["id"]}
 Account ID:              acme
 Recorded (UTC):          {recorded_at}
-Catalog version:         1.0.0
+Catalog version:         1.0.1
 """
     )
     assert json.loads(recorded("show", form["id"], "--account", "acme", "--format", "json").out) == form

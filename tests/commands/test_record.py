@@ -66,7 +66,7 @@ def test_gives_the_json_form(auditwright: Auditwright) -> None:
         "level": "tool",
         "category": "tool.guardrails",
         "description": "ci added an input scanner to tool t-4.",
-        "catalog_version": "1.0.0",
+        "catalog_version": "1.0.1",
     }
 
 

@@ -47,7 +47,7 @@ def test_globals_that_are_builtins_still_exist() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["auditwright", "json", "pydantic", "class", "tests"])
+@pytest.mark.parametrize("name", ["auditwright", "json", "pydantic", "class", "tests", "docs", "language"])
 def test_package_that_would_hide_another_is_refused(name: str) -> None:
     assert names.refuse_package(name) is not None
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from auditwright_generator import write as module
-from auditwright_generator.write import MANIFEST, Difference, compare, with_manifest, write
+from auditwright_generator.manifest import MANIFEST
+from auditwright_generator.write import Difference, compare, with_manifest, write
 
 NOTHING = Difference((), (), (), ())
 FIRST = with_manifest({"a.py": "a = 1\n", "deep/er/b.py": "b = 'ä'\n", "deep/c.md": ""})

@@ -21,7 +21,7 @@ class CustomScripts(Emitters[S, R_co]):
         service. Recorded on saving.
 
         Args:
-            custom_script_name: Custom Script Name. Name of the custom script.
+            custom_script_name: Custom Script Name. What people call the custom script.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
         return self._record(
@@ -41,7 +41,7 @@ class CustomScripts(Emitters[S, R_co]):
         """Custom script deployed. A custom script went into service. Recorded when it can be run.
 
         Args:
-            custom_script_name: Custom Script Name. Name of the custom script.
+            custom_script_name: Custom Script Name. What people call the custom script.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
         return self._record(
@@ -62,7 +62,7 @@ class CustomScripts(Emitters[S, R_co]):
         no longer be run.
 
         Args:
-            custom_script_name: Custom Script Name. Name of the custom script.
+            custom_script_name: Custom Script Name. What people call the custom script.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
         return self._record(
@@ -83,7 +83,7 @@ class CustomScripts(Emitters[S, R_co]):
         fresh deployment is running.
 
         Args:
-            custom_script_name: Custom Script Name. Name of the custom script.
+            custom_script_name: Custom Script Name. What people call the custom script.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
         return self._record(
@@ -104,7 +104,7 @@ class CustomScripts(Emitters[S, R_co]):
         gone.
 
         Args:
-            custom_script_name: Custom Script Name. Name of the custom script.
+            custom_script_name: Custom Script Name. What people call the custom script.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
         return self._record(
@@ -125,7 +125,7 @@ class CustomScripts(Emitters[S, R_co]):
         Recorded when the copy is made.
 
         Args:
-            custom_script_name: Custom Script Name. Name of the custom script.
+            custom_script_name: Custom Script Name. What people call the custom script.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
         return self._record(

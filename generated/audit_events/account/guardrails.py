@@ -22,7 +22,7 @@ class Guardrails(Emitters[S, R_co]):
         """Guardrails deployed. A guardrail went into service. Recorded when it starts checking.
 
         Args:
-            guardrail_name: Guardrail Name. Name of the guardrail.
+            guardrail_name: Guardrail Name. What people call the guardrail.
             guardrail_id: Guardrail ID. Identifier of the guardrail.
             hardware_type: Hardware Type. Kind of machine or accelerator that does the work.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
@@ -50,7 +50,7 @@ class Guardrails(Emitters[S, R_co]):
         checking, with the time it was in use.
 
         Args:
-            guardrail_name: Guardrail Name. Name of the guardrail.
+            guardrail_name: Guardrail Name. What people call the guardrail.
             guardrail_id: Guardrail ID. Identifier of the guardrail.
             hardware_type: Hardware Type. Kind of machine or accelerator that does the work.
             time_of_usage: Time of usage. How long the guardrail had been in use when its deployment

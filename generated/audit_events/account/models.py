@@ -28,7 +28,7 @@ class Models(Emitters[S, R_co]):
 
         Args:
             model_id: Model ID. Identifier of the model.
-            model_name: Model Name. Name of the model.
+            model_name: Model Name. What people call the model.
             model_type: Model Type. Whether the model is open-source, fine-tuned or a commercial
                 provider's.
             deployment_name: Deployment Name. Name of the deployment that an open-source or
@@ -65,7 +65,7 @@ class Models(Emitters[S, R_co]):
 
         Args:
             model_id: Model ID. Identifier of the model.
-            model_name: Model Name. Name of the model.
+            model_name: Model Name. What people call the model.
             model_type: Model Type. Whether the model is open-source, fine-tuned or a commercial
                 provider's.
             deployment_name: Deployment Name. Name of the deployment that an open-source or
@@ -100,7 +100,7 @@ class Models(Emitters[S, R_co]):
 
         Args:
             model_id: Model ID. Identifier of the model.
-            model_name: Model Name. Name of the model.
+            model_name: Model Name. What people call the model.
             model_type: Model Type. Whether the model is open-source, fine-tuned or a commercial
                 provider's.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
@@ -128,7 +128,7 @@ class Models(Emitters[S, R_co]):
 
         Args:
             model_id: Model ID. Identifier of the model.
-            model_name: Model Name. Name of the model.
+            model_name: Model Name. What people call the model.
             model_type: Model Type. Whether the model is open-source, fine-tuned or a commercial
                 provider's.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
@@ -164,7 +164,7 @@ class Models(Emitters[S, R_co]):
 
         Args:
             model_id: Model ID. Identifier of the model.
-            model_name: Model Name. Name of the model.
+            model_name: Model Name. What people call the model.
             model_type: Model Type. Whether the model is open-source, fine-tuned or a commercial
                 provider's.
             hardware_type: Hardware Type. Kind of machine or accelerator that does the work.
@@ -224,7 +224,7 @@ class Models(Emitters[S, R_co]):
 
         Args:
             model_id: Model ID. Identifier of the model.
-            model_name: Model Name. Name of the model.
+            model_name: Model Name. What people call the model.
             model_type: Model Type. Whether the model is open-source, fine-tuned or a commercial
                 provider's.
             hardware_type: Hardware Type. Kind of machine or accelerator that does the work.
@@ -293,7 +293,7 @@ class Models(Emitters[S, R_co]):
 
         Args:
             model_id: Model ID. Identifier of the model.
-            model_name: Model Name. Name of the model.
+            model_name: Model Name. What people call the model.
             model_type: Model Type. Whether the model is open-source, fine-tuned or a commercial
                 provider's.
             hardware_type: Hardware Type. Kind of machine or accelerator that does the work.

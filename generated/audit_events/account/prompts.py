@@ -22,7 +22,7 @@ class Prompts(Emitters[S, R_co]):
 
         Args:
             prompt_id: Prompt ID. Identifier of the prompt.
-            prompt_name: Prompt Name. Name of the prompt.
+            prompt_name: Prompt Name. What people call the prompt.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
         return self._record(
@@ -66,7 +66,7 @@ class Prompts(Emitters[S, R_co]):
 
         Args:
             prompt_id: Prompt ID. Identifier of the prompt.
-            prompt_name: Prompt Name. Name of the prompt.
+            prompt_name: Prompt Name. What people call the prompt.
             version_name: Version Name. What the committed or restored version is called.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
@@ -93,7 +93,7 @@ class Prompts(Emitters[S, R_co]):
 
         Args:
             prompt_id: Prompt ID. Identifier of the prompt.
-            prompt_name: Prompt Name. Name of the prompt.
+            prompt_name: Prompt Name. What people call the prompt.
             version_name: Version Name. What the committed or restored version is called.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
@@ -119,7 +119,7 @@ class Prompts(Emitters[S, R_co]):
 
         Args:
             prompt_id: Prompt ID. Identifier of the prompt.
-            prompt_name: Prompt Name. Name of the prompt.
+            prompt_name: Prompt Name. What people call the prompt.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
         return self._record(
@@ -143,7 +143,7 @@ class Prompts(Emitters[S, R_co]):
 
         Args:
             prompt_id: Prompt ID. Identifier of the prompt.
-            prompt_name: Prompt Name. Name of the prompt.
+            prompt_name: Prompt Name. What people call the prompt.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
         return self._record(
@@ -188,7 +188,7 @@ class Prompts(Emitters[S, R_co]):
 
         Args:
             prompt_id: Prompt ID. Identifier of the prompt.
-            prompt_name: Prompt Name. Name of the prompt.
+            prompt_name: Prompt Name. What people call the prompt.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
         return self._record(
@@ -214,7 +214,7 @@ class Prompts(Emitters[S, R_co]):
 
         Args:
             prompt_id: Prompt ID. Identifier of the prompt.
-            model_name: Model name. Name of the model.
+            model_name: Model name. What people call the model.
             model_id: Model ID. Identifier of the model.
             tokens_consumed: Tokens consumed. How many tokens the model used up to produce the
                 result. At least 0. In tokens.
@@ -244,7 +244,7 @@ class Prompts(Emitters[S, R_co]):
 
         Args:
             prompt_id: Prompt ID. Identifier of the prompt.
-            model_name: Model name. Name of the model.
+            model_name: Model name. What people call the model.
             model_id: Model ID. Identifier of the model.
             tokens_consumed: Tokens consumed. How many tokens the model used up to produce the
                 result. At least 0. In tokens.

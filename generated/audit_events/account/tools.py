@@ -24,7 +24,7 @@ class Tools(Emitters[S, R_co]):
 
         Args:
             tool_id: Tool ID. Identifier of the tool.
-            tool_name: Tool Name. Name of the tool.
+            tool_name: Tool Name. What people call the tool.
             **options: What every emitter takes: see `auditwright.emitters.Options`.
         """
         return self._record(
@@ -51,9 +51,9 @@ class Tools(Emitters[S, R_co]):
 
         Args:
             tool_id: Tool ID. Identifier of the tool.
-            tool_name: Tool Name. Name of the tool.
+            tool_name: Tool Name. What people call the tool.
             model_id: Model ID. Identifier of the model.
-            model_name: Model Name. Name of the model.
+            model_name: Model Name. What people call the model.
             model_type: Model Type. Whether the model is open-source, fine-tuned or a commercial
                 provider's.
             **options: What every emitter takes: see `auditwright.emitters.Options`.

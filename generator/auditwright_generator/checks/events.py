@@ -1,5 +1,7 @@
 """Checks of what an event says with its fields: its message and its example."""
 
+import ipaddress
+import re
 from collections.abc import Iterator
 
 from auditwright_generator.findings import Mistakes, nearest, quote, way_out
@@ -142,3 +144,56 @@ def _holds(condition: Condition, example: Node) -> bool:
 def _in_words(condition: Condition) -> str:
     values = [str(value).lower() if isinstance(value, bool) else str(value) for value in condition.values]
     return f"{condition.field} is {' or '.join(values)}"
+
+
+_EXAMPLE_HOSTS = re.compile(
+    r"(?:^|\.)(?:example|test|invalid|localhost|local|internal|example\.(?:com|org|net))$", re.IGNORECASE
+)
+"""RFC 2606 and RFC 6761 keep these names for examples."""
+_CREDENTIAL_SHAPES = re.compile(
+    r"\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[0-9A-Za-z]{36}|xox[abprs]-[0-9A-Za-z-]{10,}|sk-[0-9A-Za-z_-]{20,}"
+    r"|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}\.|AIza[0-9A-Za-z_-]{35})|-----BEGIN [A-Z ]*PRIVATE KEY"
+)
+_EXAMPLE_NETWORKS = tuple(
+    ipaddress.ip_network(network)
+    for network in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
+)
+"""RFC 5737, RFC 3849 and RFC 9637 keep these addresses for documentation."""
+
+
+def check_examples_are_made_up(source: CatalogSource) -> Mistakes:
+    """An example is published; what belongs to somebody should not be."""
+    for category, event in source.events:
+        example = event.node.get("example")
+        if not example or not source.has_known_fields(category, event):
+            continue
+        fields = resolve_fields(source, category, event)
+        for name, node in example.entries.items():
+            field = fields.get(name)
+            for item in (node.items or (node,)) if field else ():
+                reason = _looks_real(field.kind, str(item.scalar)) if field and not item.broken else None
+                if reason:
+                    yield item.place, f"example of {event.name}: {name} {reason}"
+
+
+def _looks_real(kind: str, text: str) -> str | None:
+    if _CREDENTIAL_SHAPES.search(text):
+        return (
+            'has the shape of a real credential; write one that is plainly none, such as "not-a-real-token"'
+        )
+    if kind == "ip":
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            return None  # which has a rule of its own
+        made_up = address.is_private or any(address in network for network in _EXAMPLE_NETWORKS)
+        return (
+            None if made_up else "may be somebody's address; write one for documentation, such as 203.0.113.7"
+        )
+    if kind == "email":
+        host = text.rpartition("@")[2]
+        return None if _EXAMPLE_HOSTS.search(host) else "may be somebody's; write one at example.com"
+    if kind == "url":
+        host = re.sub(r"^https?://([^/?#:]+).*$", r"\1", text)
+        return None if _EXAMPLE_HOSTS.search(host) else "may be somebody's; write a host such as example.com"
+    return None

@@ -1,9 +1,10 @@
 """Checks of fields.yaml: what a field's keys mean together with its type."""
 
-from auditwright_generator.expressions import refuse_pattern
-from auditwright_generator.findings import Mistakes, quote
+from auditwright_generator.expressions import pattern_width, refuse_pattern
+from auditwright_generator.findings import Mistakes, listing, nearest, quote
 from auditwright_generator.load import Node
 from auditwright_generator.model import MAX_INTEGER
+from auditwright_generator.names import words
 from auditwright_generator.source import CatalogSource
 from auditwright_generator.structure import LIMITS
 
@@ -81,6 +82,74 @@ def check_patterns_mean_the_same_everywhere(source: CatalogSource) -> Mistakes:
         reason = refuse_pattern(str(pattern.scalar)) if pattern else None
         if pattern and reason:
             yield pattern.place, f"{thing} has the pattern {quote(pattern.scalar)}: {reason}"
+
+
+def check_patterns_fit_their_lengths(source: CatalogSource) -> Mistakes:
+    """Where a pattern wants more characters than the length allows, nothing can be given."""
+    nodes = [(f"field {field.name}", field.node) for field in source.fields.values()]
+    nodes += [(f"{whose}: field {use.field}", use.node) for whose, use in source.all_uses]
+    for thing, node in nodes:
+        pattern, longest, shortest = node.get("pattern"), node.get("max_length"), node.get("min_length")
+        if pattern is None or refuse_pattern(str(pattern.scalar)):
+            continue
+        least, most = pattern_width(str(pattern.scalar))
+        if longest and least > float(longest.scalar):
+            message = f"{thing}: its pattern needs {least} characters, and max_length is {longest.text}"
+            yield longest.key, f"{message}; no text fits both, so change one"
+        elif shortest and most is not None and most < float(shortest.scalar):
+            message = f"{thing}: its pattern allows {most} characters, and min_length is {shortest.text}"
+            yield shortest.key, f"{message}; no text fits both, so change one"
+
+
+def check_enums_leave_a_choice(source: CatalogSource) -> Mistakes:
+    """A value that is always the same tells nothing."""
+    for field in source.fields.values():
+        values = field.node.get("values")
+        if values and len(values.entries) == 1 and not values.broken:
+            message = f"field {field.name} has the only value {listing(values.entries)}"
+            yield values.key, f"{message}; add the others, or remove the field"
+
+
+_CREDENTIALS = words("""
+    credential credentials cvv otp passcode passphrase passwd password pin secret secrets token tokens
+    """)
+_PERSONAL = words("""
+    address birth birthdate birthday email emails fax firstname gender iban ip lastname latitude location
+    longitude mail mobile passport phone salary ssn surname telephone
+    """)
+_HARMLESS = words("consumed count enabled id ids length limit number size type types usage used")
+"""Last words of names that say something about a credential, and are none."""
+
+
+def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
+    """A name that promises something confidential must say whether it is."""
+    for field in source.fields.values():
+        if "sensitivity" in field.node.entries or field.node.broken:
+            continue
+        words = field.name.split("_")
+        kind = field.node.string("type").removeprefix("list of ")
+        if _CREDENTIALS & set(words) and words[-1] not in _HARMLESS and kind == "string":
+            why, way = "is named like a credential", "write sensitivity: secret; or public, if it is none"
+        elif kind in ("email", "ip"):
+            why, way = f"is of type {kind}", "write sensitivity: personal; or public, if it leads to nobody"
+        elif _PERSONAL & set(words) and kind == "string":
+            why, way = "is named like what people keep private", "write sensitivity: personal, or public"
+        else:
+            continue
+        yield field.node.key, f"field {field.name} {why} and has no sensitivity; {way}"
+
+
+_GENERIC = words("""
+    content extra info misc other others param params payload stuff text thing things value values
+    """)
+
+
+def check_names_say_what_is_meant(source: CatalogSource) -> Mistakes:
+    """A name that fits everything tells nobody what to give."""
+    for field in source.fields.values():
+        if field.name in _GENERIC:
+            message = f"field {field.name} could be anything"
+            yield field.node.key, f"{message}; name what it holds, such as file_content"
 
 
 def check_enum_titles_differ(source: CatalogSource) -> Mistakes:
@@ -181,6 +250,8 @@ def check_fields_are_used(source: CatalogSource) -> Mistakes:
         and source.events_known
         and not any(node.broken for node in (source.node, *(category.node for category in source.categories)))
     )
+    misspelt = {nearest(name, source.fields) for name in used if name not in source.fields}
     for field in source.fields.values():
-        if whole and field.name not in used and "deprecated" not in field.node.entries:
+        passed_over = field.name in used or field.name in misspelt or "deprecated" in field.node.entries
+        if whole and not passed_over:
             yield field.node.key, f"field {field.name} is used by no event; use it, deprecate it or remove it"

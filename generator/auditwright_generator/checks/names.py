@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from auditwright_generator import names
-from auditwright_generator.findings import Mistakes, listing, quote, way_out
+from auditwright_generator.findings import Mistakes, listing, nearest, quote, way_out
 from auditwright_generator.load import Node
 from auditwright_generator.model import camel
 from auditwright_generator.source import CatalogSource
@@ -30,8 +30,11 @@ def check_folder_is_a_level(source: CatalogSource) -> Mistakes:
 
 def check_levels_and_categories_are_not_empty(source: CatalogSource) -> Mistakes:
     """A level without categories and a category without events appear in no log."""
+    levels = [level.name for level in source.levels]
+    folders = {category.level for category in source.categories}
+    folders |= {nearest(folder, levels) or folder for folder in folders if folder not in levels}
     for level in source.levels:
-        if not any(category.level == level.name for category in source.categories):
+        if level.name not in folders:
             message = f"level {quote(level.name)} has no category; add {level.name}/<category>.yaml"
             yield level.node.key, f"{message}, or remove the level"
     for category in source.categories:
@@ -163,6 +166,49 @@ def _same_title(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
         if first != name:
             message = f"{what} {quote(name)} has the title {quote(title.scalar)} of {what} {quote(first)}"
             yield title.place, f"{message}; give one of them another"
+
+
+def check_keys_are_not_alike(source: CatalogSource) -> Mistakes:
+    """Two names of the same words are mixed up by whoever calls, filters or reads."""
+    for many in (False, True):  # a list is named in the plural of what it holds
+        fields = source.fields.values()
+        listed = [field for field in fields if field.node.string("type").startswith("list of") is many]
+        yield from _alike("field", "name", [(field.name, field.node) for field in listed])
+    for level in {category.level: None for category in source.categories}:
+        inside = [category for category in source.categories if category.level == level]
+        yield from _alike("category", "name", [(category.name, category.node) for category in inside])
+    for category in source.categories:
+        yield from _alike("event", "name", [(event.name, event.node) for event in category.events])
+
+
+def check_titles_are_not_alike(source: CatalogSource) -> Mistakes:
+    """Titles that differ by case, spaces or punctuation alone look like one."""
+    for level in {category.level: None for category in source.categories}:
+        inside = [category for category in source.categories if category.level == level]
+        yield from _alike("category", "title", [(category.name, category.node) for category in inside])
+    for category in source.categories:
+        yield from _alike("event", "title", [(event.name, event.node) for event in category.events])
+
+
+def _alike(what: str, key: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
+    """What has the words of another, and is not the same: that has a rule of its own."""
+    owners: dict[tuple[str, ...], tuple[str, str]] = {}
+    for name, node in named:
+        title = node.get("title")
+        text = name if key == "name" else str(title.scalar) if title else ""
+        first, shown = owners.setdefault(_signature(text, key), (name, text))
+        if text and first != name and shown != text:
+            place = node.key if key == "name" or not title else title.place
+            message = f"{what} {quote(name)} has a {key} like that of {what} {quote(first)}"
+            told = f": {quote(text)} and {quote(shown)}" if key == "title" else ""
+            yield place, f"{message}{told}; choose words that tell them apart"
+
+
+def _signature(text: str, key: str) -> tuple[str, ...]:
+    """The words that make a name, in any order, singular or plural; of a title, its letters and digits."""
+    if key == "title":
+        return ("".join(character for character in text.lower() if character.isalnum()),)
+    return tuple(sorted(word.removesuffix("s") for word in text.split("_")))
 
 
 def check_replacements_exist(source: CatalogSource) -> Mistakes:

@@ -8,8 +8,9 @@ from auditwright_generator.checks.fields import RANGES
 from auditwright_generator.findings import Mistakes, listing, quote, way_out
 from auditwright_generator.load import Node
 from auditwright_generator.model import Field
-from auditwright_generator.resolve import apply_use, conditions, resolve_fields, stacked
+from auditwright_generator.resolve import apply_use, conditions, resolve_fields, stack_uses
 from auditwright_generator.source import CatalogSource, Use
+from auditwright_generator.structure import is_name
 
 _NARROWER: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "min": (ge, "or more"),
@@ -26,7 +27,7 @@ def check_fields_exist(source: CatalogSource) -> Mistakes:
     if not source.fields_known:
         return
     for whose, use in source.all_uses:
-        if use.field not in source.fields:
+        if use.field not in source.fields and is_name(use.field):
             hint = way_out(use.field, source.fields, "define it in fields.yaml")
             yield use.node.key, f"{whose} uses {quote(use.field)}{hint}"
 
@@ -39,13 +40,17 @@ def check_uses_only_narrow(source: CatalogSource) -> Mistakes:
 
 
 def _steps(source: CatalogSource) -> Iterator[tuple[Field, Use, bool]]:
-    """Every use in every event, with the field as it is outside of it, and whether it is the outermost."""
+    """Every use with the field as it is outside of it, and whether it is the outermost."""
+    seen = set()
     for category, event in source.events:
         for name, uses in source.uses_of(category, event).items():
+            if id(uses) in seen:  # of another event that has the field in the same way
+                continue
+            seen.add(id(uses))
             definition = source.fields.get(name)
             if definition and definition.node.string("type") and not definition.node.broken:
-                for index, (field, use) in enumerate(stacked(definition, uses)):
-                    yield field, use, index == 0
+                for field, use in zip(stack_uses(source, definition, uses), uses, strict=False):
+                    yield field, use, use is uses[0]
 
 
 def _once(mistakes: Mistakes) -> Mistakes:
@@ -143,6 +148,30 @@ def check_conditions_can_be_decided(source: CatalogSource) -> Mistakes:
     yield from _once(_undecidable(source))
 
 
+def check_conditions_decide_something(source: CatalogSource) -> Mistakes:
+    """A condition that always holds is a complicated way to say required."""
+    yield from _once(_always_true(source))
+
+
+def _always_true(source: CatalogSource) -> Mistakes:
+    for category, event in source.events:
+        fields = resolve_fields(source, category, event)
+        for name, uses in source.uses_of(category, event).items():
+            for use in uses:
+                when = use.node.get("when")
+                if when is None or when.broken:
+                    continue
+                for part in conditions(when):
+                    asked = fields.get(part.field)
+                    if asked is None or not asked.always:
+                        continue
+                    every: set[object] = {each.key for each in asked.values}
+                    every |= {True, False} if asked.kind == "boolean" else set()
+                    if every and every == set(part.values):
+                        message = f"the condition of field {name} holds for every value of {part.field}"
+                        yield when.entries[part.field].key, f"{message}; leave it out, or name fewer values"
+
+
 def _undecidable(source: CatalogSource) -> Mistakes:
     for whose, use in source.all_uses:
         if use.node.get("when") and (required := use.node.get("required")):
@@ -169,7 +198,7 @@ def _condition(event: str, name: str, asked: str, node: Node, fields: dict[str, 
         yield node.key, f"{thing} {reason}; ask an enum or boolean field that stands on its own"
     elif field:
         known: list[object] = [value.key for value in field.values] if field.kind == "enum" else [True, False]
-        for item in node.items or (node,):
+        for item in node.items or (node,) if known else ():
             if not item.broken and not any(
                 item.scalar is each or item.scalar == each
                 for each in known

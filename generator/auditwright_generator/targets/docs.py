@@ -17,28 +17,30 @@ from auditwright_generator.templating import header, json_literal, markdown_cell
 _RANGES = (("min", "at least {}"), ("max", "at most {}"))
 
 
-def files(catalog: Catalog) -> dict[str, str]:
-    """`README.md`, `docs/index.md`, `docs/<level>/<category>.md` and `docs/mkdocs.yml`."""
-    made = {
+def whole(catalog: Catalog) -> dict[str, str]:
+    """`README.md`, `docs/index.md` and `docs/mkdocs.yml`."""
+    return {
         "README.md": render("README.md.j2", head=header(f"{catalog.folder}/"), catalog=catalog),
         "docs/index.md": render("index.md.j2", head=header(f"{catalog.folder}/"), catalog=catalog),
         "docs/mkdocs.yml": render("mkdocs.yml.j2", head=header(f"{catalog.folder}/"), catalog=catalog),
     }
-    for level in catalog.levels:
-        for category in level.categories:
-            made[f"docs/{category.key.replace('.', '/')}.md"] = render(
-                "category.md.j2",
-                head=header(category.source),
-                catalog=catalog,
-                level=level,
-                category=category,
-                shared=shared_sentences(level, category),
-                additional={event.key: _additional(category, event) for event in category.events},
-                fields={event.key: [_row(field) for field in event.fields] for event in category.events},
-                calls={event.key: python_call(event) for event in category.events},
-                examples={event.key: _example(event) for event in category.events},
-            )
-    return made
+
+
+def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
+    """`docs/<level>/<category>.md`."""
+    page = render(
+        "category.md.j2",
+        head=header(category.source),
+        catalog=catalog,
+        level=level,
+        category=category,
+        shared=shared_sentences(level, category),
+        additional={event.key: _additional(category, event) for event in category.events},
+        fields={event.key: [_row(field) for field in event.fields] for event in category.events},
+        calls={event.key: python_call(event) for event in category.events},
+        examples={event.key: _example(event) for event in category.events},
+    )
+    return {f"docs/{level.name}/{category.name}.md": page}
 
 
 def shared_sentences(level: Level, category: Category) -> list[str]:
@@ -126,12 +128,21 @@ def _row(field: Field) -> _Row:
         markdown_cell(field.title),
         _type(field),
         required,
-        markdown_cell(field.description) + sensitivity + _deprecated(field),
+        markdown_cell(field.description) + sensitivity + _since(field) + _deprecated(field),
     )
 
 
+def _since(field: Field) -> str:
+    return f" *Since {field.since}.*" if field.since else ""
+
+
 def _deprecated(field: Field) -> str:
-    return f" *Deprecated since {field.deprecated.since}.*" if field.deprecated else ""
+    """Since when, and what to do instead, where the catalog says so."""
+    if field.deprecated is None:
+        return ""
+    use = f" Use `{field.deprecated.use}`." if field.deprecated.use else ""
+    note = f" {markdown_cell(field.deprecated.note)}" if field.deprecated.note else ""
+    return f" *Deprecated since {field.deprecated.since}.*{use}{note}"
 
 
 def _type(field: Field) -> str:

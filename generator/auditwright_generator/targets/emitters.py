@@ -16,12 +16,15 @@ _TYPES = {
 }
 
 
-def files(catalog: Catalog) -> dict[str, str]:
-    """`<package>/__init__.py`, `<package>/<level>/__init__.py` and `<package>/<level>/<category>.py`."""
+def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
+    """`<package>/<level>/<category>.py`, a method an event."""
+    return {f"{catalog.package}/{level.name}/{category.name}.py": _module(category)}
+
+
+def whole(catalog: Catalog) -> dict[str, str]:
+    """`<package>/__init__.py` and `<package>/<level>/__init__.py`."""
     made = {}
     for level in catalog.levels:
-        for category in level.categories:
-            made[f"{catalog.package}/{category.key.replace('.', '/')}.py"] = _module(category)
         made[f"{catalog.package}/{level.name}/__init__.py"] = render(
             "level.py.j2",
             head=python_header(f"{catalog.folder}/"),
@@ -103,9 +106,17 @@ def _notes(field: Field) -> str:
         f"In {field.unit}." if field.unit else "",
         f"Only if {condition(field.when)}, and required then." if field.when else "",
         "Secret: only a keyed fingerprint is stored." if field.sensitivity == "secret" else "",
-        f"Deprecated since {field.deprecated.since}." if field.deprecated else "",
+        _advice(field),
     ]
     return "".join(f" {note}" for note in notes if note)
+
+
+def _advice(field: Field) -> str:
+    """That it is deprecated, and what to give instead."""
+    if field.deprecated is None:
+        return ""
+    use = f"; use {field.deprecated.use}" if field.deprecated.use else ""
+    return f"Deprecated since {field.deprecated.since}{use}."
 
 
 def condition(when: tuple[Condition, ...]) -> str:

@@ -5,31 +5,39 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
 from auditwright_generator import patterns
-from auditwright_generator.model import MAX_INTEGER, Catalog, Event, Field
+from auditwright_generator.model import MAX_INTEGER, Catalog, Category, Event, Field, Level
 from auditwright_generator.templating import header
 
 Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+_very_end = functools.cache(patterns.very_end)
 
-def files(catalog: Catalog) -> dict[str, str]:
-    """`<package>/json_schema/<level>/<category>/<event>.json` and `index.json`."""
-    folder = f"{catalog.package}/json_schema"
-    made = {
-        f"{folder}/{event.key.replace('.', '/')}.json": _text(entry_schema(catalog, event))
-        for event in catalog.events
+
+def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
+    """`<package>/json_schema/<level>/<category>/<event>.json`."""
+    return {
+        f"{catalog.package}/json_schema/{event.key.replace('.', '/')}.json": _text(
+            entry_schema(catalog, event)
+        )
+        for event in category.events
     }
+
+
+def whole(catalog: Catalog) -> dict[str, str]:
+    """`<package>/json_schema/index.json`."""
     lines = ",\n".join(
         f'    {json.dumps(event.key)}: "{event.key.replace(".", "/")}.json"' for event in catalog.events
     )
     comment = json.dumps(header(f"{catalog.folder}/").replace("\n", " "))
-    made[f"{folder}/index.json"] = f'{{\n  "$comment": {comment},\n  "schemas": {{\n{lines}\n  }}\n}}\n'
-    return made
+    text = f'{{\n  "$comment": {comment},\n  "schemas": {{\n{lines}\n  }}\n}}\n'
+    return {f"{catalog.package}/json_schema/index.json": text}
 
 
 def schema_id(catalog: Catalog, event: Event) -> str:
@@ -99,7 +107,7 @@ def _published(field: Field) -> Schema:
     schema = field_schema(field)
     holder = schema["items"] if field.many else schema
     if "pattern" in holder:
-        holder["pattern"] = patterns.very_end(holder["pattern"])
+        holder["pattern"] = _very_end(holder["pattern"])
     if field.kind in patterns.FORMATS:
         holder["format"] = patterns.FORMATS[field.kind]
     deprecated = {"deprecated": True} if field.deprecated else {}
@@ -137,7 +145,7 @@ def _condition(field: Field) -> Schema:
 
 
 def _string(pattern: str, **more: str) -> Schema:
-    return {"type": "string", "pattern": patterns.very_end(pattern), **more}
+    return {"type": "string", "pattern": _very_end(pattern), **more}
 
 
 def _given(values: dict[str, Any]) -> Schema:

@@ -11,24 +11,26 @@ import re
 import warnings
 from typing import Any
 
-from auditwright_generator.model import Catalog, Category, Event
+from auditwright_generator.model import Catalog, Category, Event, Level
 from auditwright_generator.targets.json_schema import DIALECT, field_schema
 from auditwright_generator.templating import python_header
 
 BASE_CLASS = "auditwright.events.EventModel"
 
 
-def files(catalog: Catalog) -> dict[str, str]:
+def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
     """`<package>/models/<level>/<category>.py`, a class an event."""
+    return {f"{catalog.package}/models/{level.name}/{category.name}.py": _module(category)}
+
+
+def whole(catalog: Catalog) -> dict[str, str]:
+    """`<package>/models/__init__.py` and `<package>/models/<level>/__init__.py`."""
     folder = f"{catalog.package}/models"
-    made = {
-        f"{folder}/{category.key.replace('.', '/')}.py": _module(category) for category in catalog.categories
-    }
     head = python_header(f"{catalog.folder}/")
-    made[f"{folder}/__init__.py"] = (
-        f'{head}"""The metadata models, a module for each category: '
+    made = {
+        f"{folder}/__init__.py": f'{head}"""The metadata models, a module for each category: '
         f'`{catalog.package}.models.<level>.<category>`."""\n'
-    )
+    }
     for level in catalog.levels:
         made[f"{folder}/{level.name}/__init__.py"] = (
             f'{head}"""The metadata models of the level {level.name}."""\n'

@@ -13,8 +13,14 @@ from typing import Any
 from auditwright_generator.model import Catalog, Category, Deprecated, Event, Field, Level, Shared
 from auditwright_generator.templating import header
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
-def files(catalog: Catalog) -> dict[str, str]:
+_DEFAULTS = {
+    part.name: part.default for part in dataclasses.fields(Field) if part.default is not dataclasses.MISSING
+}
+
+
+def whole(catalog: Catalog) -> dict[str, str]:
     """`<package>/catalog.json`."""
     lines = [
         "{",
@@ -40,13 +46,16 @@ def _level(level: Level) -> str:
 
 def _category(category: Category) -> str:
     head = _head(category, ("key", "name", "title", "description"))
-    events = ",\n".join(_event(event) for event in category.events)
+    # Events that have a field by the same uses share one object, which is written out once.
+    shared = {id(field): field for event in category.events for field in event.fields}
+    lines = {number: f"         {_json(_field(field))}" for number, field in shared.items()}
+    events = ",\n".join(_event(event, lines) for event in category.events)
     return (
         f'    {{{head},\n     "metadata": {_shared(category.metadata)},\n     "events": [\n{events}\n     ]}}'
     )
 
 
-def _event(event: Event) -> str:
+def _event(event: Event, lines: dict[int, str]) -> str:
     names = ("key", "name", "title", "description", "message")
     parts = [f'"{name}": {_json(getattr(event, name))}' for name in names]
     if event.aliases:
@@ -56,7 +65,7 @@ def _event(event: Event) -> str:
     if event.deprecated:
         parts.append(f'"deprecated": {_json(_deprecated(event.deprecated))}')
     parts.append(f'"example": {_json(event.example)}')
-    fields = ",\n".join(f"         {_json(_field(field))}" for field in event.fields)
+    fields = ",\n".join(lines[id(field)] for field in event.fields)
     parts.append(f'"fields": [\n{fields}]')
     return "      {" + ",\n       ".join(parts) + "}"
 
@@ -73,10 +82,10 @@ def _field(field: Field) -> dict[str, Any]:
         facts["values"] = {value.key: value.title for value in field.values}
     if field.deprecated:
         facts["deprecated"] = _deprecated(field.deprecated)
-    for part in dataclasses.fields(field):
-        value = getattr(field, part.name)
-        if part.name not in facts and part.default is not dataclasses.MISSING and value != part.default:
-            facts[part.name] = value
+    for name, default in _DEFAULTS.items():
+        value = getattr(field, name)
+        if name not in facts and value != default:
+            facts[name] = value
     return facts
 
 
@@ -100,4 +109,4 @@ def _shared(metadata: tuple[Shared, ...]) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return _ENCODER.encode(value)

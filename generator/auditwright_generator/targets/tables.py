@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from auditwright_generator.model import Catalog, Category, Field
+from auditwright_generator.model import Catalog, Category, Field, Level
 from auditwright_generator.templating import json_literal, python_header, render
 
 _TYPES = {
@@ -16,8 +16,13 @@ _TYPES = {
 _TEXT = ("str", "Text")
 
 
-def files(catalog: Catalog) -> dict[str, str]:
-    """`<package>/tables/__init__.py` and `<package>/tables/<level>/<category>.py`."""
+def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
+    """`<package>/tables/<level>/<category>.py`, a class an event."""
+    return {f"{catalog.package}/tables/{level.name}/{category.name}.py": _module(catalog, category)}
+
+
+def whole(catalog: Catalog) -> dict[str, str]:
+    """`<package>/tables/__init__.py` and `<package>/tables/<level>/__init__.py`."""
     folder = f"{catalog.package}/tables"
     head = python_header(f"{catalog.folder}/")
     made = {f"{folder}/__init__.py": render("tables.py.j2", head=head, catalog=catalog)}
@@ -25,8 +30,6 @@ def files(catalog: Catalog) -> dict[str, str]:
         made[f"{folder}/{level.name}/__init__.py"] = (
             f'{head}"""The view classes of the level {level.name}, a module for each category."""\n'
         )
-        for category in level.categories:
-            made[f"{folder}/{category.key.replace('.', '/')}.py"] = _module(catalog, category)
     return made
 
 

@@ -19,7 +19,7 @@ class CustomScriptSavedAsDraft(EventModel):
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the custom script.
+    What people call the custom script.
     """
 
 
@@ -33,7 +33,7 @@ class CustomScriptDeployed(EventModel):
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the custom script.
+    What people call the custom script.
     """
 
 
@@ -47,7 +47,7 @@ class CustomScriptUndeployed(EventModel):
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the custom script.
+    What people call the custom script.
     """
 
 
@@ -61,7 +61,7 @@ class CustomScriptReDeployed(EventModel):
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the custom script.
+    What people call the custom script.
     """
 
 
@@ -75,7 +75,7 @@ class CustomScriptDeleted(EventModel):
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the custom script.
+    What people call the custom script.
     """
 
 
@@ -89,5 +89,5 @@ class CustomScriptExported(EventModel):
     )
     custom_script_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the custom script.
+    What people call the custom script.
     """

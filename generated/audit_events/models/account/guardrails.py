@@ -19,7 +19,7 @@ class GuardrailsDeployed(EventModel):
     )
     guardrail_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the guardrail.
+    What people call the guardrail.
     """
     guardrail_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -41,7 +41,7 @@ class GuardrailsUndeployed(EventModel):
     )
     guardrail_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the guardrail.
+    What people call the guardrail.
     """
     guardrail_id: Annotated[str, Field(max_length=200, min_length=1)]
     """

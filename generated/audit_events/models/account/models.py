@@ -23,7 +23,7 @@ class ModelAdded(EventModel):
     """
     model_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the model.
+    What people call the model.
     """
     model_type: Literal['open_source', 'fine_tuned', 'commercial']
     """
@@ -53,7 +53,7 @@ class ModelDeleted(EventModel):
     """
     model_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the model.
+    What people call the model.
     """
     model_type: Literal['open_source', 'fine_tuned', 'commercial']
     """
@@ -83,7 +83,7 @@ class ApiKeyCreated(EventModel):
     """
     model_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the model.
+    What people call the model.
     """
     model_type: Literal['open_source', 'fine_tuned', 'commercial']
     """
@@ -105,7 +105,7 @@ class ApiKeyDeleted(EventModel):
     """
     model_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the model.
+    What people call the model.
     """
     model_type: Literal['open_source', 'fine_tuned', 'commercial']
     """
@@ -127,7 +127,7 @@ class ModelFineTuning(EventModel):
     """
     model_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the model.
+    What people call the model.
     """
     model_type: Literal['open_source', 'fine_tuned', 'commercial']
     """
@@ -181,7 +181,7 @@ class ModelDeployed(EventModel):
     """
     model_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the model.
+    What people call the model.
     """
     model_type: Literal['open_source', 'fine_tuned', 'commercial']
     """
@@ -247,7 +247,7 @@ class ModelUndeployed(EventModel):
     """
     model_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the model.
+    What people call the model.
     """
     model_type: Literal['open_source', 'fine_tuned', 'commercial']
     """

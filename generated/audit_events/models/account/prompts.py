@@ -23,7 +23,7 @@ class PromptCreated(EventModel):
     """
     prompt_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the prompt.
+    What people call the prompt.
     """
 
 
@@ -55,7 +55,7 @@ class VersionsCommitted(EventModel):
     """
     prompt_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the prompt.
+    What people call the prompt.
     """
     version_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
@@ -77,7 +77,7 @@ class VersionRestored(EventModel):
     """
     prompt_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the prompt.
+    What people call the prompt.
     """
     version_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
@@ -99,7 +99,7 @@ class PromptShared(EventModel):
     """
     prompt_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the prompt.
+    What people call the prompt.
     """
 
 
@@ -117,7 +117,7 @@ class EndpointCopied(EventModel):
     """
     prompt_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the prompt.
+    What people call the prompt.
     """
 
 
@@ -149,7 +149,7 @@ class ApiKeyCreated(EventModel):
     """
     prompt_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the prompt.
+    What people call the prompt.
     """
 
 
@@ -167,7 +167,7 @@ class GeneratedTestData(EventModel):
     """
     model_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the model.
+    What people call the model.
     """
     model_id: Annotated[str, Field(max_length=200, min_length=1)]
     """
@@ -193,7 +193,7 @@ class GeneratedPrompt(EventModel):
     """
     model_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the model.
+    What people call the model.
     """
     model_id: Annotated[str, Field(max_length=200, min_length=1)]
     """

@@ -23,7 +23,7 @@ class ToolCreated(EventModel):
     """
     tool_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the tool.
+    What people call the tool.
     """
 
 
@@ -41,7 +41,7 @@ class ToolDeleted(EventModel):
     """
     tool_name: Annotated[str, Field(max_length=300, min_length=1)]
     """
-    Name of the tool.
+    What people call the tool.
     """
     model_id: Annotated[str | None, Field(max_length=200, min_length=1)] = None
     """
@@ -49,7 +49,7 @@ class ToolDeleted(EventModel):
     """
     model_name: Annotated[str | None, Field(max_length=300, min_length=1)] = None
     """
-    Name of the model.
+    What people call the model.
     """
     model_type: Literal['open_source', 'fine_tuned', 'commercial'] | None = None
     """

@@ -17,7 +17,7 @@ class CustomScriptSavedAsDraft(EventView, table=True):
     __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_saved_as_draft"
 
     custom_script_name: str | None = Field(sa_type=Text)
-    "Custom Script Name. Name of the custom script."
+    "Custom Script Name. What people call the custom script."
 
 
 class CustomScriptDeployed(EventView, table=True):
@@ -26,7 +26,7 @@ class CustomScriptDeployed(EventView, table=True):
     __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_deployed"
 
     custom_script_name: str | None = Field(sa_type=Text)
-    "Custom Script Name. Name of the custom script."
+    "Custom Script Name. What people call the custom script."
 
 
 class CustomScriptUndeployed(EventView, table=True):
@@ -36,7 +36,7 @@ class CustomScriptUndeployed(EventView, table=True):
     __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_undeployed"
 
     custom_script_name: str | None = Field(sa_type=Text)
-    "Custom Script Name. Name of the custom script."
+    "Custom Script Name. What people call the custom script."
 
 
 class CustomScriptReDeployed(EventView, table=True):
@@ -46,7 +46,7 @@ class CustomScriptReDeployed(EventView, table=True):
     __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_re_deployed"
 
     custom_script_name: str | None = Field(sa_type=Text)
-    "Custom Script Name. Name of the custom script."
+    "Custom Script Name. What people call the custom script."
 
 
 class CustomScriptDeleted(EventView, table=True):
@@ -55,7 +55,7 @@ class CustomScriptDeleted(EventView, table=True):
     __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_deleted"
 
     custom_script_name: str | None = Field(sa_type=Text)
-    "Custom Script Name. Name of the custom script."
+    "Custom Script Name. What people call the custom script."
 
 
 class CustomScriptExported(EventView, table=True):
@@ -65,4 +65,4 @@ class CustomScriptExported(EventView, table=True):
     __tablename__: ClassVar[Any] = "account_custom_scripts_custom_script_exported"
 
     custom_script_name: str | None = Field(sa_type=Text)
-    "Custom Script Name. Name of the custom script."
+    "Custom Script Name. What people call the custom script."

@@ -17,7 +17,7 @@ class GuardrailsDeployed(EventView, table=True):
     __tablename__: ClassVar[Any] = "account_guardrails_guardrails_deployed"
 
     guardrail_name: str | None = Field(sa_type=Text)
-    "Guardrail Name. Name of the guardrail."
+    "Guardrail Name. What people call the guardrail."
 
     guardrail_id: str | None = Field(sa_type=Text)
     "Guardrail ID. Identifier of the guardrail."
@@ -33,7 +33,7 @@ class GuardrailsUndeployed(EventView, table=True):
     __tablename__: ClassVar[Any] = "account_guardrails_guardrails_undeployed"
 
     guardrail_name: str | None = Field(sa_type=Text)
-    "Guardrail Name. Name of the guardrail."
+    "Guardrail Name. What people call the guardrail."
 
     guardrail_id: str | None = Field(sa_type=Text)
     "Guardrail ID. Identifier of the guardrail."

@@ -20,7 +20,7 @@ class ModelAdded(EventView, table=True):
     "Model ID. Identifier of the model."
 
     model_name: str | None = Field(sa_type=Text)
-    "Model Name. Name of the model."
+    "Model Name. What people call the model."
 
     model_type: str | None = Field(sa_type=Text)
     "Model Type. Whether the model is open-source, fine-tuned or a commercial provider's."
@@ -42,7 +42,7 @@ class ModelDeleted(EventView, table=True):
     "Model ID. Identifier of the model."
 
     model_name: str | None = Field(sa_type=Text)
-    "Model Name. Name of the model."
+    "Model Name. What people call the model."
 
     model_type: str | None = Field(sa_type=Text)
     "Model Type. Whether the model is open-source, fine-tuned or a commercial provider's."
@@ -64,7 +64,7 @@ class ApiKeyCreated(EventView, table=True):
     "Model ID. Identifier of the model."
 
     model_name: str | None = Field(sa_type=Text)
-    "Model Name. Name of the model."
+    "Model Name. What people call the model."
 
     model_type: str | None = Field(sa_type=Text)
     "Model Type. Whether the model is open-source, fine-tuned or a commercial provider's."
@@ -80,7 +80,7 @@ class ApiKeyDeleted(EventView, table=True):
     "Model ID. Identifier of the model."
 
     model_name: str | None = Field(sa_type=Text)
-    "Model Name. Name of the model."
+    "Model Name. What people call the model."
 
     model_type: str | None = Field(sa_type=Text)
     "Model Type. Whether the model is open-source, fine-tuned or a commercial provider's."
@@ -96,7 +96,7 @@ class ModelFineTuning(EventView, table=True):
     "Model ID. Identifier of the model."
 
     model_name: str | None = Field(sa_type=Text)
-    "Model Name. Name of the model."
+    "Model Name. What people call the model."
 
     model_type: str | None = Field(sa_type=Text)
     "Model Type. Whether the model is open-source, fine-tuned or a commercial provider's."
@@ -136,7 +136,7 @@ class ModelDeployed(EventView, table=True):
     "Model ID. Identifier of the model."
 
     model_name: str | None = Field(sa_type=Text)
-    "Model Name. Name of the model."
+    "Model Name. What people call the model."
 
     model_type: str | None = Field(sa_type=Text)
     "Model Type. Whether the model is open-source, fine-tuned or a commercial provider's."
@@ -185,7 +185,7 @@ class ModelUndeployed(EventView, table=True):
     "Model ID. Identifier of the model."
 
     model_name: str | None = Field(sa_type=Text)
-    "Model Name. Name of the model."
+    "Model Name. What people call the model."
 
     model_type: str | None = Field(sa_type=Text)
     "Model Type. Whether the model is open-source, fine-tuned or a commercial provider's."

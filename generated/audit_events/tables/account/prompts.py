@@ -20,7 +20,7 @@ class PromptCreated(EventView, table=True):
     "Prompt ID. Identifier of the prompt."
 
     prompt_name: str | None = Field(sa_type=Text)
-    "Prompt Name. Name of the prompt."
+    "Prompt Name. What people call the prompt."
 
 
 class PromptDeleted(EventView, table=True):
@@ -41,7 +41,7 @@ class VersionsCommitted(EventView, table=True):
     "Prompt ID. Identifier of the prompt."
 
     prompt_name: str | None = Field(sa_type=Text)
-    "Prompt Name. Name of the prompt."
+    "Prompt Name. What people call the prompt."
 
     version_name: str | None = Field(sa_type=Text)
     "Version Name. What the committed or restored version is called."
@@ -57,7 +57,7 @@ class VersionRestored(EventView, table=True):
     "Prompt ID. Identifier of the prompt."
 
     prompt_name: str | None = Field(sa_type=Text)
-    "Prompt Name. Name of the prompt."
+    "Prompt Name. What people call the prompt."
 
     version_name: str | None = Field(sa_type=Text)
     "Version Name. What the committed or restored version is called."
@@ -73,7 +73,7 @@ class PromptShared(EventView, table=True):
     "Prompt ID. Identifier of the prompt."
 
     prompt_name: str | None = Field(sa_type=Text)
-    "Prompt Name. Name of the prompt."
+    "Prompt Name. What people call the prompt."
 
 
 class EndpointCopied(EventView, table=True):
@@ -86,7 +86,7 @@ class EndpointCopied(EventView, table=True):
     "Prompt ID. Identifier of the prompt."
 
     prompt_name: str | None = Field(sa_type=Text)
-    "Prompt Name. Name of the prompt."
+    "Prompt Name. What people call the prompt."
 
 
 class EndpointConsumed(EventView, table=True):
@@ -109,7 +109,7 @@ class ApiKeyCreated(EventView, table=True):
     "Prompt ID. Identifier of the prompt."
 
     prompt_name: str | None = Field(sa_type=Text)
-    "Prompt Name. Name of the prompt."
+    "Prompt Name. What people call the prompt."
 
 
 class GeneratedTestData(EventView, table=True):
@@ -121,7 +121,7 @@ class GeneratedTestData(EventView, table=True):
     "Prompt ID. Identifier of the prompt."
 
     model_name: str | None = Field(sa_type=Text)
-    "Model name. Name of the model."
+    "Model name. What people call the model."
 
     model_id: str | None = Field(sa_type=Text)
     "Model ID. Identifier of the model."
@@ -139,7 +139,7 @@ class GeneratedPrompt(EventView, table=True):
     "Prompt ID. Identifier of the prompt."
 
     model_name: str | None = Field(sa_type=Text)
-    "Model name. Name of the model."
+    "Model name. What people call the model."
 
     model_id: str | None = Field(sa_type=Text)
     "Model ID. Identifier of the model."

@@ -19,7 +19,7 @@ class ToolCreated(EventView, table=True):
     "Tool ID. Identifier of the tool."
 
     tool_name: str | None = Field(sa_type=Text)
-    "Tool Name. Name of the tool."
+    "Tool Name. What people call the tool."
 
 
 class ToolDeleted(EventView, table=True):
@@ -32,13 +32,13 @@ class ToolDeleted(EventView, table=True):
     "Tool ID. Identifier of the tool."
 
     tool_name: str | None = Field(sa_type=Text)
-    "Tool Name. Name of the tool."
+    "Tool Name. What people call the tool."
 
     model_id: str | None = Field(sa_type=Text)
     "Model ID. Identifier of the model."
 
     model_name: str | None = Field(sa_type=Text)
-    "Model Name. Name of the model."
+    "Model Name. What people call the model."
 
     model_type: str | None = Field(sa_type=Text)
     "Model Type. Whether the model is open-source, fine-tuned or a commercial provider's."

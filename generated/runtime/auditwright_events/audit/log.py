@@ -2,14 +2,15 @@
 # `auditwright generate` makes it.
 """The emitters of Audit log."""
 
+from datetime import datetime
 from typing import Literal
 
-from auditwright.emitters import Emitters, Options, R_co, S
+from auditwright.emitters import Emitters, Options, R_co, S, timestamp
 from typing_extensions import Unpack
 
 
 class Log(Emitters[S, R_co]):
-    """Audit log: The log as a whole, and what leaves it."""
+    """Audit log: The log as a whole, what leaves it, and what is kept."""
 
     __slots__ = ()
 
@@ -34,6 +35,83 @@ class Log(Emitters[S, R_co]):
             {
                 "format": format,
                 "selection": selection,
+            },
+            options,
+        )
+
+    def pruned(
+        self,
+        *,
+        before: datetime | str,
+        entries: int,
+        first: datetime | str,
+        last: datetime | str,
+        **options: Unpack[Options[S]],
+    ) -> R_co:
+        """Old entries deleted. Retention deleted entries of the account that had become too old.
+        Recorded in the same transaction that deletes them.
+
+        Args:
+            before: Before. Time before which entries were deleted; later ones stayed.
+            entries: Entries. How many entries of the account were deleted. At least 1.
+            first: First entry. When the oldest of the deleted entries occurred.
+            last: Last entry. When the newest of the deleted entries occurred.
+            **options: What every emitter takes: see `auditwright.emitters.Options`.
+        """
+        return self._record(
+            "audit.log.pruned",
+            {
+                "before": timestamp("audit.log.pruned:before", before),
+                "entries": entries,
+                "first": timestamp("audit.log.pruned:first", first),
+                "last": timestamp("audit.log.pruned:last", last),
+            },
+            options,
+        )
+
+    def held(
+        self,
+        *,
+        reason: str,
+        until: datetime | str | None = None,
+        **options: Unpack[Options[S]],
+    ) -> R_co:
+        """Hold placed. Someone placed a hold on the account, so that retention keeps its entries
+        whatever their age. Recorded when the hold takes effect.
+
+        Args:
+            reason: Reason. Why the entries of the account are kept, such as the name of a legal
+                case.
+            until: Until. When the hold ends by itself; absent when it stays until it is removed.
+            **options: What every emitter takes: see `auditwright.emitters.Options`.
+        """
+        return self._record(
+            "audit.log.held",
+            {
+                "reason": reason,
+                "until": timestamp("audit.log.held:until", until),
+            },
+            options,
+        )
+
+    def released(
+        self,
+        *,
+        reason: str,
+        **options: Unpack[Options[S]],
+    ) -> R_co:
+        """Hold removed. Someone took the hold from the account, so that retention deletes its old
+        entries again.
+
+        Args:
+            reason: Reason. Why the entries of the account are kept, such as the name of a legal
+                case.
+            **options: What every emitter takes: see `auditwright.emitters.Options`.
+        """
+        return self._record(
+            "audit.log.released",
+            {
+                "reason": reason,
             },
             options,
         )

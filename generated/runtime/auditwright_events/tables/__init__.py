@@ -76,7 +76,7 @@ class AuditCategory(SQLModel, table=True):
 
 
 class AuditEvent(SQLModel, table=True):
-    """The events, for queries to join: filled from the catalog when a log is opened."""
+    """The events, for queries to join: filled from the catalog when a log is opened. An alias has a row too."""
 
     __tablename__: ClassVar[Any] = "audit_event"
     __table_args__ = {"sqlite_strict": True}

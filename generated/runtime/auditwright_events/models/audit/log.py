@@ -25,3 +25,61 @@ class Exported(EventModel):
     """
     Which entries were chosen, as the query of the page's URL; absent when everything was exported.
     """
+
+
+class Pruned(EventModel):
+    """
+    Retention deleted entries of the account that had become too old. Recorded in the same transaction that deletes them.
+    """
+    model_config = ConfigDict(
+        extra='forbid',
+        json_schema_extra={'x-event': 'audit.log.pruned', 'x-when': {}, 'x-secret': []},
+    )
+    before: Annotated[str, Field(pattern='^(?:(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)-02-29)T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?Z$')]
+    """
+    Time before which entries were deleted; later ones stayed.
+    """
+    entries: Annotated[int, Field(ge=1, le=9007199254740991)]
+    """
+    How many entries of the account were deleted.
+    """
+    first: Annotated[str, Field(pattern='^(?:(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)-02-29)T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?Z$')]
+    """
+    When the oldest of the deleted entries occurred.
+    """
+    last: Annotated[str, Field(pattern='^(?:(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)-02-29)T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?Z$')]
+    """
+    When the newest of the deleted entries occurred.
+    """
+
+
+class Held(EventModel):
+    """
+    Someone placed a hold on the account, so that retention keeps its entries whatever their age. Recorded when the hold takes effect.
+    """
+    model_config = ConfigDict(
+        extra='forbid',
+        json_schema_extra={'x-event': 'audit.log.held', 'x-when': {}, 'x-secret': []},
+    )
+    reason: Annotated[str, Field(min_length=1)]
+    """
+    Why the entries of the account are kept, such as the name of a legal case.
+    """
+    until: Annotated[str | None, Field(pattern='^(?:(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)-02-29)T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?Z$')] = None
+    """
+    When the hold ends by itself; absent when it stays until it is removed.
+    """
+
+
+class Released(EventModel):
+    """
+    Someone took the hold from the account, so that retention deletes its old entries again.
+    """
+    model_config = ConfigDict(
+        extra='forbid',
+        json_schema_extra={'x-event': 'audit.log.released', 'x-when': {}, 'x-secret': []},
+    )
+    reason: Annotated[str, Field(min_length=1)]
+    """
+    Why the entries of the account are kept, such as the name of a legal case.
+    """

@@ -2,9 +2,11 @@
 # `auditwright generate` makes it.
 """The events of Audit log as typed, read-only SQLModel classes, each over its view."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
-from auditwright.types import Text
+from auditwright.types import Text, TimestampText
+from sqlalchemy import BigInteger
 from sqlmodel import Field
 
 from auditwright_events.tables import EventView
@@ -21,3 +23,45 @@ class Exported(EventView, table=True):
 
     selection: str | None = Field(sa_type=Text)
     "Selection. Which entries were chosen, as the query of the page's URL; absent when everything was exported."
+
+
+class Pruned(EventView, table=True):
+    """Old entries deleted. Retention deleted entries of the account that had become too old.
+    Recorded in the same transaction that deletes them."""
+
+    __tablename__: ClassVar[Any] = "audit_log_pruned"
+
+    before: datetime | None = Field(sa_type=TimestampText)
+    "Before. Time before which entries were deleted; later ones stayed."
+
+    entries: int | None = Field(sa_type=BigInteger)
+    "Entries. How many entries of the account were deleted."
+
+    first: datetime | None = Field(sa_type=TimestampText)
+    "First entry. When the oldest of the deleted entries occurred."
+
+    last: datetime | None = Field(sa_type=TimestampText)
+    "Last entry. When the newest of the deleted entries occurred."
+
+
+class Held(EventView, table=True):
+    """Hold placed. Someone placed a hold on the account, so that retention keeps its entries
+    whatever their age. Recorded when the hold takes effect."""
+
+    __tablename__: ClassVar[Any] = "audit_log_held"
+
+    reason: str | None = Field(sa_type=Text)
+    "Reason. Why the entries of the account are kept, such as the name of a legal case."
+
+    until: datetime | None = Field(sa_type=TimestampText)
+    "Until. When the hold ends by itself; absent when it stays until it is removed."
+
+
+class Released(EventView, table=True):
+    """Hold removed. Someone took the hold from the account, so that retention deletes its old
+    entries again."""
+
+    __tablename__: ClassVar[Any] = "audit_log_released"
+
+    reason: str | None = Field(sa_type=Text)
+    "Reason. Why the entries of the account are kept, such as the name of a legal case."

@@ -1,0 +1,1 @@
+"""What changed between two catalogs, whom that breaks, and which version it needs: for `auditwright diff`."""

@@ -1,0 +1,120 @@
+"""A catalog's files as they were at a commit, from git's own objects: no checkout, no shell.
+
+Reads trees and blobs rather than `git archive`, which obeys attributes that leave files out or rewrite them.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+ADVICE = "name a commit or branch, a catalog's folder, a generated package's folder or a catalog.json"
+_DISCOVERED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
+"""What hooks are run with; git finds its own from the folder."""
+
+
+class GitError(ValueError):
+    """The files cannot be had; says why, and what to do."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        self.reason = reason
+        self.advice = advice
+        super().__init__(f"{reason}; {advice}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Blob:
+    """A file of a commit."""
+
+    mode: str
+    id: str
+    path: str
+
+
+def files_at(folder: Path, ref: str) -> dict[PurePosixPath, bytes]:
+    """The YAML files below a folder as they were at a commit, by path from it; raises `GitError`."""
+    if ref.startswith("-") or not ref.isprintable():
+        raise GitError("that is no name of a commit", ADVICE)
+    prefix = _text(_git(folder, "rev-parse", "--show-prefix")).removesuffix("\n")
+    commit = _commit(folder, ref)
+    blobs = list(_blobs(folder, commit, prefix))
+    if not blobs:
+        reason = f"there was no catalog in {prefix or 'the repository'} at that commit"
+        raise GitError(reason, "name a commit that has it, or the folder or catalog.json to compare with")
+    for blob in blobs:
+        if blob.mode == "120000":
+            raise GitError(
+                f"{blob.path} was a symbolic link at that commit", "check it out, and name its folder"
+            )
+    contents = _contents(folder, [blob.id for blob in blobs])
+    return {PurePosixPath(blob.path[len(prefix) :]): data for blob, data in zip(blobs, contents, strict=True)}
+
+
+def _commit(folder: Path, ref: str) -> str:
+    found = _git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", refused=b"")
+    if not found:
+        reason = "there is no such file or folder, and git knows no commit of that name"
+        raise GitError(reason, f"{ADVICE}, and `git fetch` what a shallow clone lacks")
+    return _text(found).strip()
+
+
+def _blobs(folder: Path, commit: str, prefix: str) -> Iterator[_Blob]:
+    """The YAML files that are read as a catalog's: not the hidden ones."""
+    below = ["--", prefix] if prefix else []
+    listed = _git(folder, "ls-tree", "-r", "-z", "--full-tree", commit, *below)
+    for line in listed.split(b"\0")[:-1]:
+        head, _, name = line.partition(b"\t")
+        mode, kind, blob = head.decode("ascii").split()
+        path = os.fsdecode(name)
+        parts = PurePosixPath(path[len(prefix) :]).parts
+        hidden = any(part.startswith(".") for part in parts)
+        if kind == "blob" and path.lower().endswith((".yaml", ".yml")) and not hidden:
+            yield _Blob(mode, blob, path)
+
+
+def _contents(folder: Path, blobs: Sequence[str]) -> Iterator[bytes]:
+    """What the blobs hold, by one process for all of them."""
+    answer = _git(folder, "cat-file", "--batch", given="".join(f"{blob}\n" for blob in blobs).encode())
+    at = 0
+    for _ in blobs:
+        end = answer.index(b"\n", at)
+        size = answer[at:end].split()[-1]
+        if size == b"missing":
+            raise GitError("this clone lacks files of that commit", "fetch the whole commit")
+        at = end + 1 + int(size) + 1
+        yield answer[end + 1 : at - 1]
+
+
+def _git(folder: Path, *arguments: str, given: bytes = b"", refused: bytes | None = None) -> bytes:
+    """What git prints; `refused` is what it comes to when git exits with an error, if that is no error."""
+    environment = {name: value for name, value in os.environ.items() if name not in _DISCOVERED}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            env={**environment, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"},
+            input=given,
+            capture_output=True,
+            check=False,
+        )
+    except OSError as error:
+        reason = f"git cannot be run ({(error.strerror or str(error)).lower()})"
+        raise GitError(reason, "install git, or name a folder or a catalog.json") from error
+    if done.returncode and refused is not None:
+        return refused
+    if done.returncode:
+        raise _error(done.stderr)
+    return done.stdout
+
+
+def _error(said: bytes) -> GitError:
+    text = said.decode("utf-8", "replace").strip()
+    if "not a git repository" in text:
+        reason = "there is no such file or folder, and the catalog is in no git repository"
+        return GitError(reason, "name a catalog's folder, a generated package's folder or a catalog.json")
+    first = text.partition("\n")[0].removeprefix("fatal: ")
+    return GitError(f"git says: {first}", "mend that, or name a folder or a catalog.json")
+
+
+def _text(output: bytes) -> str:
+    return os.fsdecode(output)

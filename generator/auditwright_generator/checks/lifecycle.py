@@ -1,0 +1,106 @@
+"""Checks of `since`, `deprecated` and `reserved`: that they fit the catalog's version and one another."""
+
+from collections.abc import Iterator
+
+from auditwright_generator.findings import Mistakes, quote
+from auditwright_generator.load import Node
+from auditwright_generator.resolve import resolve_fields
+from auditwright_generator.source import CatalogSource
+from auditwright_generator.versions import Version
+
+
+def _aging(source: CatalogSource) -> Iterator[tuple[str, Node]]:
+    """Everything that comes and goes with versions."""
+    for field in source.fields.values():
+        yield f"field {field.name}", field.node
+    for _, event in source.events:
+        yield f"event {event.key}", event.node
+
+
+def check_versions_are_not_of_the_future(source: CatalogSource) -> Mistakes:
+    """What the catalog says of its past must have happened by its version."""
+    current = source.node.get("version")
+    if current is None:
+        return
+    for thing, node in _aging(source):
+        deprecated = node.get("deprecated")
+        for what, version in (
+            ("since", node.get("since")),
+            ("deprecated", deprecated and deprecated.get("since")),
+        ):
+            if version and Version.parse(str(version.scalar)) > Version.parse(str(current.scalar)):
+                message = f"{thing} is {'there' if what == 'since' else what} since {version.scalar}"
+                message += f", and the catalog has version {current.scalar}"
+                yield version.place, f"{message}; raise the catalog's version, or write {current.scalar}"
+
+
+def check_nothing_is_deprecated_before_it_came(source: CatalogSource) -> Mistakes:
+    """One of the two versions is mistaken."""
+    for thing, node in _aging(source):
+        since, deprecated = node.get("since"), node.get("deprecated")
+        gone = deprecated.get("since") if deprecated else None
+        if since and gone and Version.parse(str(gone.scalar)) < Version.parse(str(since.scalar)):
+            message = f"{thing} is deprecated since {gone.scalar}, and came only with {since.scalar}"
+            yield gone.place, f"{message}; correct one of the two"
+
+
+def check_deprecations_say_what_to_do(source: CatalogSource) -> Mistakes:
+    """Who is told to stop wants to know what to do instead."""
+    for thing, node in _aging(source):
+        deprecated = node.get("deprecated")
+        if deprecated and not deprecated.broken and not {"use", "note"} & set(deprecated.entries):
+            yield (
+                deprecated.key,
+                f"{thing} is deprecated without a word; add use: with what replaces it, or note:",
+            )
+
+
+def check_replacements_are_current(source: CatalogSource) -> Mistakes:
+    """Who follows the advice should not have to move twice."""
+    groups = [{name: field.node for name, field in source.fields.items()}]
+    groups.append({event.key: event.node for _, event in source.events})
+    for group in groups:
+        for name, node in group.items():
+            deprecated = node.get("deprecated")
+            use = deprecated.get("use") if deprecated else None
+            other = group.get(str(use.scalar)) if use else None
+            if use and other and other is not node and other.get("deprecated"):
+                message = f"{name} is to be replaced by {use.scalar}, which is deprecated too"
+                yield use.place, f"{message}; name what replaces both"
+
+
+def check_deprecated_fields_can_be_left_out(source: CatalogSource) -> Mistakes:
+    """Nobody can stop giving a field that is required."""
+    reported = set()
+    for category, event in source.events:
+        if event.node.get("deprecated"):
+            continue
+        uses = source.uses_of(category, event)
+        for name, field in resolve_fields(source, category, event).items():
+            if (
+                field
+                and field.deprecated
+                and field.required
+                and not field.entry
+                and id(uses[name]) not in reported
+            ):
+                reported.add(id(uses[name]))
+                message = f"field {name} is deprecated, and event {event.name} still requires it"
+                yield (
+                    uses[name][-1].node.key,
+                    f"{message}; write required: false, so that callers can stop giving it",
+                )
+
+
+def check_reserved_keys_stay_unused(source: CatalogSource) -> Mistakes:
+    """Old entries, filters and links would take the new thing for the old one."""
+    reserved = source.node.get("reserved")
+    reasons = {key: str(node.scalar) for key, node in reserved.entries.items()} if reserved else {}
+    if not reasons:
+        return
+    named = [("field", name, field.node.key) for name, field in source.fields.items()]
+    named += [("category", each.key, each.node.key) for each in source.categories]
+    named += [("event", event.key, event.node.key) for _, event in source.events]
+    for what, key, place in named:
+        if key in reasons:
+            yield place, f"{what} {key} is reserved: {quote(reasons[key])}; choose another name"

@@ -1,0 +1,109 @@
+"""Checks of what people read: titles and descriptions say something, once, and as sentences."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from auditwright_generator.findings import Mistakes, quote
+from auditwright_generator.load import Node
+from auditwright_generator.names import words
+from auditwright_generator.source import CatalogSource
+
+_PLACEHOLDER = re.compile(
+    r"\b(?:TODO|TBD|FIXME|XXX|WIP)\b|^\s*(?:-+|\.{2,}|\?+|n/?a|none|test|foo|bar)\s*\.?\s*$|\blorem ipsum\b",
+    re.IGNORECASE,
+)
+_FILLERS = words("a an and are be been by for had has have in is it its of on that the this to was were")
+
+
+def _described(source: CatalogSource) -> Iterator[tuple[str, Node]]:
+    """Everything that has a title and a description, in words and as its node."""
+    yield "the catalog", source.node
+    for level in source.levels:
+        yield f"level {level.name}", level.node
+    for field in source.fields.values():
+        yield f"field {field.name}", field.node
+    for category in source.categories:
+        yield f"category {category.name}", category.node
+        for event in category.events:
+            yield f"event {event.name}", event.node
+    for whose, use in source.all_uses:
+        yield f"{whose}: field {use.field}", use.node
+
+
+def _each(source: CatalogSource, key: str, judge: Callable[[str], str | None]) -> Mistakes:
+    for thing, node in _described(source):
+        text = node.get(key)
+        reason = judge(str(text.scalar).strip()) if text else None
+        if text and reason:
+            yield text.place, f"{key} of {thing} {reason}"
+
+
+def check_descriptions_are_sentences(source: CatalogSource) -> Mistakes:
+    """The reference shows descriptions one after another, as prose."""
+    yield from _each(source, "description", _not_a_sentence)
+
+
+def _not_a_sentence(text: str) -> str | None:
+    if _PLACEHOLDER.search(text):
+        return None  # which has a rule of its own
+    if text[0].islower():
+        return f"begins with {quote(text.split()[0])}; begin with a capital letter"
+    if text[-1] not in ".!?。」)":
+        return f"ends with {quote(text.split()[-1])}; end it with a full stop"
+    return None
+
+
+def check_titles_are_no_sentences(source: CatalogSource) -> Mistakes:
+    """Titles stand in tables, menus and headings."""
+    yield from _each(source, "title", _not_a_title)
+
+
+def _not_a_title(text: str) -> str | None:
+    if text.endswith((".", ":", ";", ",")) and not text.endswith(("...", "etc.", "Inc.")):
+        return f"ends with {quote(text[-1])}; leave it out"
+    return None
+
+
+def check_texts_are_written(source: CatalogSource) -> Mistakes:
+    """A placeholder passes every other check, and is published."""
+    for key in ("title", "description", "message"):
+        yield from _each(source, key, _placeholder)
+
+
+def _placeholder(text: str) -> str | None:
+    found = _PLACEHOLDER.search(text)
+    return f"has the placeholder {quote(found.group().strip())}; write what it is to say" if found else None
+
+
+def check_descriptions_say_more_than_titles(source: CatalogSource) -> Mistakes:
+    """A reader who has read the title learns nothing from it once more."""
+    for thing, node in _described(source):
+        title, text = node.get("title"), node.get("description")
+        if title is None or text is None or _placeholder(str(text.scalar)):
+            continue
+        if _words(str(text.scalar)) <= _words(str(title.scalar)):
+            yield (
+                text.place,
+                f"description of {thing} only repeats its title; say when it happens or what it means",
+            )
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.findall(r"[^\W_]+", text.lower()) if word not in _FILLERS}
+
+
+def check_descriptions_differ(source: CatalogSource) -> Mistakes:
+    """Two things of one description are one thing, or one of them was copied."""
+    fields = [(f"field {field.name}", field.node) for field in source.fields.values()]
+    events = [
+        [(f"event {event.name}", event.node) for event in category.events] for category in source.categories
+    ]
+    for group in (fields, *events):
+        owners: dict[str, str] = {}
+        for thing, node in group:
+            text = node.get("description")
+            if text is None:
+                continue
+            first = owners.setdefault(" ".join(str(text.scalar).split()).lower(), thing)
+            if first != thing:
+                yield text.place, f"description of {thing} is that of {first}; say in what the two differ"

@@ -1,0 +1,54 @@
+"""What all commands share: how one is described, its exit codes, and the option that names the catalog."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auditwright_generator.check import Checked
+
+CLEAN, FINDINGS, UNREADABLE = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as the runtime's command line takes it."""
+
+    help: str
+    """One line."""
+    configure: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+    """Does it, and returns the exit code."""
+
+
+def add_catalog_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--catalog`, which all commands that read a catalog share."""
+    parser.add_argument(
+        "--catalog",
+        metavar="DIR",
+        default=os.environ.get("AUDITWRIGHT_CATALOG_DIR") or "catalog",
+        help="the catalog's folder (default: $AUDITWRIGHT_CATALOG_DIR, or catalog)",
+    )
+
+
+def read_catalog_option(options: argparse.Namespace) -> "Checked | None":
+    """The checked catalog that `--catalog` names; None, with the reason on stderr, if it cannot be read."""
+    from auditwright_generator.check import read_catalog
+    from auditwright_generator.load import UnreadableCatalog
+
+    try:
+        return read_catalog(Path(options.catalog))
+    except UnreadableCatalog as error:
+        print(f"auditwright: {error}", file=sys.stderr)
+        return None
+
+
+def print_findings(checked: "Checked") -> None:
+    """What is wrong with the catalog, on stderr: for commands that print something else."""
+    for finding in checked.findings:
+        print(finding, file=sys.stderr)
+    print(checked.summary, file=sys.stderr)

@@ -1,0 +1,41 @@
+"""`auditwright check`: everything that is wrong with the catalog."""
+
+import argparse
+
+from auditwright_generator.commands.base import (
+    CLEAN,
+    FINDINGS,
+    UNREADABLE,
+    Command,
+    add_catalog_option,
+    read_catalog_option,
+)
+
+FORMATS = ("text", "json", "github", "sarif")
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    add_catalog_option(parser)
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="text; json; github, for annotations of a pull request; sarif, for code scanning "
+        "(default: text)",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    checked = read_catalog_option(options)
+    if checked is None:
+        return UNREADABLE
+    from auditwright_generator import report
+    from auditwright_generator.rules import RULES
+
+    found = report.Report(checked.findings, checked.summary, RULES, checked.suppressed, checked.off)
+    for line in report.FORMATS[options.format](found):
+        print(line)
+    return FINDINGS if checked.findings else CLEAN
+
+
+command = Command("check the catalog, and list everything that is wrong with it", _configure, _run)

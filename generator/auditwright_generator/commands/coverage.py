@@ -1,0 +1,87 @@
+"""`auditwright coverage`: which events Python code emits, and which it does not."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditwright_generator.commands.base import (
+    CLEAN,
+    FINDINGS,
+    UNREADABLE,
+    Command,
+    add_catalog_option,
+    print_findings,
+    read_catalog_option,
+)
+
+if TYPE_CHECKING:
+    from auditwright_generator.usage.coverage import Coverage
+
+_HELP = """\
+The sources are parsed, and neither imported nor run. Calls in tests count like any other: name the folders
+of the code that is deployed, or leave tests out with --exclude.
+"""
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _HELP
+    add_catalog_option(parser)
+    parser.add_argument(
+        "sources", metavar="SRC", nargs="+", help="a Python file, or a folder, read with all below it"
+    )
+    parser.add_argument(
+        "--exclude",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="leave out files and folders whose name or path fits, such as tests or '*_test.py'; repeatable",
+    )
+    parser.add_argument(
+        "--elsewhere",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="events whose keys fit are emitted by other code, such as 'tool.guardrails.*'; repeatable",
+    )
+    parser.add_argument("--list", action="store_true", help="list where each event is emitted, too")
+    parser.add_argument("--format", choices=["text", "json", "github"], default="text", help="default: text")
+    parser.add_argument(
+        "--fail-on",
+        choices=["error", "warning"],
+        default="warning",
+        help="the least severity of a finding that makes the exit code 1 (default: warning)",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from auditwright_generator.usage.report import PRINTERS
+    from auditwright_generator.usage.sources import NothingToRead, find_files
+
+    try:
+        files = find_files([Path(source) for source in options.sources], options.exclude)
+    except NothingToRead as error:
+        print(f"auditwright: {error}", file=sys.stderr)
+        return UNREADABLE
+    checked = read_catalog_option(options)
+    if checked is None:
+        return UNREADABLE
+    if checked.catalog is None:
+        print_findings(checked)
+        return FINDINGS
+
+    from auditwright_generator.usage.coverage import cover
+
+    places = {event.key: event.node.key for _, event in checked.source.events}
+    coverage = cover(checked.catalog, places, files, " ".join(options.sources), options.elsewhere)
+    for line in PRINTERS[options.format](coverage, options.list):
+        print(line)
+    return _exit_code(coverage, options.fail_on)
+
+
+def _exit_code(coverage: "Coverage", fail_on: str) -> int:
+    failing = coverage.errors if fail_on == "error" else len(coverage.findings)
+    return FINDINGS if failing else CLEAN
+
+
+command = Command("compare the Python code that records events with the catalog", _configure, _run)

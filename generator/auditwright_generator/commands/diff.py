@@ -1,0 +1,59 @@
+"""`auditwright diff`: what changed between two catalogs, and whom it breaks."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from auditwright_generator.commands.base import (
+    CLEAN,
+    FINDINGS,
+    UNREADABLE,
+    Command,
+    add_catalog_option,
+    print_findings,
+    read_catalog_option,
+)
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    add_catalog_option(parser)
+    parser.add_argument(
+        "--against",
+        metavar="REF|DIR|FILE",
+        required=True,
+        help="the older catalog: a git commit or branch, a catalog's folder, a generated package's folder "
+        "or a catalog.json; what exists as a path is that path",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "github", "markdown"),
+        default="text",
+        help="default: text; github: workflow commands; markdown: release notes",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    checked = read_catalog_option(options)
+    if checked is None:
+        return UNREADABLE
+    if checked.catalog is None:
+        print_findings(checked)
+        return FINDINGS
+    from auditwright_generator.changes.comparison import compare_catalogs
+    from auditwright_generator.changes.report import FORMATS
+    from auditwright_generator.changes.snapshot import read_snapshot
+    from auditwright_generator.check import without_collector
+    from auditwright_generator.load import UnreadableCatalog
+
+    with without_collector():
+        try:
+            old = read_snapshot(options.against, Path(options.catalog))
+        except UnreadableCatalog as error:
+            print(f"auditwright: {error}", file=sys.stderr)
+            return UNREADABLE
+        comparison = compare_catalogs(old, checked.catalog, checked.source)
+    sys.stdout.write(FORMATS[options.format](comparison))
+    return FINDINGS if comparison.refused else CLEAN
+
+
+command = Command("list what changed in the catalog, and whom it breaks", _configure, _run)

@@ -1,0 +1,121 @@
+"""`auditwright events`: every event of the catalog with its fields, as a table, JSON or CSV."""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from auditwright_generator.commands.base import (
+    CLEAN,
+    FINDINGS,
+    UNREADABLE,
+    Command,
+    add_catalog_option,
+    print_findings,
+    read_catalog_option,
+)
+
+if TYPE_CHECKING:
+    from auditwright_generator.model import Catalog, Event, Field
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    add_catalog_option(parser)
+    parser.add_argument("--format", choices=list(_FORMATS), default="table", help="default: table")
+
+
+def _run(options: argparse.Namespace) -> int:
+    checked = read_catalog_option(options)
+    if checked is None:
+        return UNREADABLE
+    if checked.catalog is None:
+        print_findings(checked)
+        return FINDINGS
+    _FORMATS[options.format](describe_events(checked.catalog))
+    return CLEAN
+
+
+def describe_events(catalog: "Catalog") -> list[dict[str, Any]]:
+    """Every event with all its facts, in catalog order, as JSON data."""
+    return [
+        _describe_event(event, level.name, category.key, category.title)
+        for level in catalog.levels
+        for category in level.categories
+        for event in category.events
+    ]
+
+
+def _describe_event(event: "Event", level: str, category: str, category_title: str) -> dict[str, Any]:
+    return {
+        "key": event.key,
+        "level": level,
+        "category": category,
+        "category_title": category_title,
+        "event": event.name,
+        "title": event.title,
+        "description": event.description,
+        "message": event.message,
+        "metadata": [_describe_field(field) for field in event.fields],
+    }
+
+
+def _describe_field(field: "Field") -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "name": field.name,
+        "title": field.title,
+        "type": field.type,
+        "required": field.requirement,
+        "sensitivity": field.sensitivity,
+        "declared_in": field.declared_in,
+    }
+    if field.when:
+        facts["when"] = {condition.field: list(condition.values) for condition in field.when}
+    return facts
+
+
+def _print_json(events: Sequence[dict[str, Any]]) -> None:
+    print(json.dumps(events, indent=2, ensure_ascii=False))
+
+
+def _print_table(events: Sequence[dict[str, Any]]) -> None:
+    header = ("KEY", "TITLE", "CATEGORY", "FIELDS")
+    rows = [
+        (
+            event["key"],
+            event["title"],
+            event["category_title"],
+            ", ".join(field["name"] for field in event["metadata"]),
+        )
+        for event in events
+    ]
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(3)]
+    for row in (header, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        print("  ".join((*cells, row[3])).rstrip())
+
+
+def _print_csv(events: Sequence[dict[str, Any]]) -> None:
+    """RFC 4180: a column for each fact, and for each fact of the fields one cell joined by "; "."""
+    of_fields = ("name", "title", "type", "required", "sensitivity", "declared_in")
+    of_events = ("key", "level", "category", "category_title", "event", "title", "description", "message")
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer.writerow((*of_events, "metadata", *(f"metadata_{fact}" for fact in of_fields[1:])))
+    for event in events:
+        facts = ["; ".join(_cell(field[fact]) for field in event["metadata"]) for fact in of_fields]
+        writer.writerow((*(event[fact] for fact in of_events), *facts))
+
+
+def _cell(value: str | bool) -> str:
+    return value if isinstance(value, str) else str(value).lower()
+
+
+_FORMATS: dict[str, Callable[[Sequence[dict[str, Any]]], None]] = {
+    "table": _print_table,
+    "json": _print_json,
+    "csv": _print_csv,
+}
+
+
+command = Command("list all events of the catalog with their fields", _configure, _run)

@@ -1,0 +1,49 @@
+"""`auditwright explain`: one rule, with its reason and a wrong and a right example."""
+
+import argparse
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+from auditwright_generator.commands.base import CLEAN, UNREADABLE, Command
+
+if TYPE_CHECKING:
+    from auditwright_generator.commands.rules import Listed
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("rule", metavar="CODE", help="a code or a name, such as AC106 or unknown-field")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from auditwright_generator.commands.rules import every_rule
+    from auditwright_generator.findings import way_out
+
+    rules = every_rule()
+    known = {word: rule for rule in rules for word in (rule.code, rule.name)}
+    rule = known.get(options.rule) or known.get(options.rule.upper())
+    if rule is None:
+        hint = way_out(options.rule, known, "`auditwright rules` lists them")
+        print(f"auditwright: there is no rule {options.rule!r}{hint}", file=sys.stderr)
+        return UNREADABLE
+    print(explain(rule))
+    return CLEAN
+
+
+def explain(rule: "Listed") -> str:
+    """The rule in words, with its examples if it has any."""
+    from auditwright_generator.examples import EXAMPLES
+
+    parts = [f"{rule.code} {rule.name} ({rule.kind})", f"Why: {rule.why}.", *rule.more]
+    example = EXAMPLES.get(rule.code)
+    if example:
+        parts.append(f"Wrong, in {example.path}:\n{textwrap.indent(example.bad.strip(chr(10)), '    ')}")
+        right = example.good.strip("\n") or "# no such file"
+        parts.append(f"Right:\n{textwrap.indent(right, '    ')}")
+        if rule.kind == "warning" and not rule.code.startswith("AC95"):
+            answer = f"suppress: {{{rule.code}: {{reason: Why it is meant}}}}"
+            parts.append(f"If it is meant, say so where it stands:\n    {answer}")
+    return "\n\n".join(parts)
+
+
+command = Command("explain a rule, with a wrong and a right example", _configure, _run)

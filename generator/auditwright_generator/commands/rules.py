@@ -1,0 +1,71 @@
+"""`auditwright rules`: the rules of all commands, one line each."""
+
+import argparse
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditwright_generator.commands.base import CLEAN, Command
+
+if TYPE_CHECKING:
+    from auditwright_generator.changes.rules import ChangeRule
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A rule of any command, as people are told of it."""
+
+    code: str
+    kind: str
+    """error or warning; break or safe for a kind of change that `diff` knows."""
+    name: str
+    why: str
+    more: tuple[str, ...] = ()
+    """What else there is to say, in sentences."""
+
+
+def every_rule() -> tuple[Listed, ...]:
+    """The rules of `check`, `coverage` and `diff`, by code."""
+    from auditwright_generator.changes.rules import CHANGE_RULES, FINDING_RULES
+    from auditwright_generator.rules import RULES
+    from auditwright_generator.usage.rules import RULES as OF_COVERAGE
+
+    listed = [
+        Listed(rule.code, rule.severity, rule.name, rule.why)
+        for rule in (*RULES, *OF_COVERAGE, *FINDING_RULES)
+    ]
+    listed += [_of_change(rule) for rule in CHANGE_RULES]
+    return tuple(sorted(listed, key=lambda rule: rule.code))
+
+
+def _of_change(rule: "ChangeRule") -> Listed:
+    from auditwright_generator.changes.rules import AUDIENCES
+
+    whom = [f"{audience}: {AUDIENCES[audience]}" for audience in rule.audiences]
+    heading = "Breaks" if rule.effect == "break" else "Seen by"
+    more = [f"{heading} {'; '.join(whom)}."] if whom else []
+    way_out = rule.way_out.replace("{old}", "OLD").replace("{new}", "NEW")
+    return Listed(
+        *(rule.code, rule.effect, rule.name, rule.why),
+        more=(*more, f"Needs a {rule.bump} version.", f"What to do: {way_out}."),
+    )
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+
+
+def _run(options: argparse.Namespace) -> int:
+    rules = every_rule()
+    if options.format == "json":
+        facts = [{"code": rule.code, "kind": rule.kind, "name": rule.name, "why": rule.why} for rule in rules]
+        print(json.dumps(facts, indent=2))
+        return CLEAN
+    width = max(len(rule.name) for rule in rules)
+    for rule in rules:
+        print(f"{rule.code}  {rule.kind:<7}  {rule.name:<{width}}  {rule.why}")
+    print(f"{len(rules)} rules; `auditwright explain CODE` shows one with examples")
+    return CLEAN
+
+
+command = Command("list the rules of check, diff and coverage", _configure, _run)

@@ -1,0 +1,169 @@
+"""Findings for people and for machines: text with the line and a caret, JSON, GitHub's annotations, SARIF.
+
+Every command that finds something prints it through `FORMATS`. Nothing here decides what is a finding.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from auditwright_generator.findings import Finding, Rule
+from auditwright_generator.suppressions import Suppressed
+
+WIDTH = 100
+"""The most characters of a line that an excerpt shows."""
+
+_TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|[^\s,:\[\]{}#]+|\S")
+_UNPRINTABLE = re.compile(
+    "[^\x20-\x7e\xa0-\u200d\u2010-\u2027\u2030-\u2065\u206a-\ufefe\uff00-\uffff\U00010000-\U0010ffff]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run found."""
+
+    findings: Sequence[Finding]
+    summary: str
+    rules: Sequence[Rule]
+    suppressed: Sequence[Suppressed] = ()
+    off: Mapping[str, str] = field(default_factory=dict)
+    """The rules that are switched off, with the reasons."""
+
+
+def text(report: Report) -> Iterator[str]:
+    """`path:line:column: severity code name: message`, each with its line and a caret, then the summary."""
+    files: dict[str, list[str]] = {}
+    for finding in report.findings:
+        yield str(finding)
+        if finding.path not in files:
+            files[finding.path] = read_lines(finding.path)
+        yield from excerpt(finding, files[finding.path])
+    yield report.summary
+
+
+def excerpt(finding: Finding, lines: Sequence[str]) -> Iterator[str]:
+    """The line of a finding, and under it what is meant; nothing where the file has no such line."""
+    if not 0 < finding.line <= len(lines):
+        return
+    line, start = lines[finding.line - 1], finding.column - 1
+    token = _TOKEN.match(line, start)
+    length = len(token.group()) if token else 1
+    cut = max(0, min(start - WIDTH // 2, len(line) - WIDTH)) if len(line) > WIDTH else 0
+    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", line[cut : cut + WIDTH].replace("\t", " "))
+    yield f"{finding.line:>6} | {shown}".rstrip()
+    yield f"{'':>6} | {' ' * (start - cut)}{'^' * max(1, min(length, WIDTH - (start - cut)))}"
+
+
+def read_lines(path: str) -> list[str]:
+    """The lines of a file as YAML counts them; none where it cannot be read."""
+    try:
+        content = Path(path).read_bytes().decode("utf-8-sig", "replace")
+    except OSError:
+        return []
+    return re.split("\r\n|\r|\n", content)
+
+
+def as_json(report: Report) -> Iterator[str]:
+    """One object: findings, suppressed ones with their reasons, what rules ran and were off, the summary."""
+    found = {
+        "findings": [_facts(finding) for finding in report.findings],
+        "suppressed": [{**_facts(each.finding), "reason": each.reason} for each in report.suppressed],
+        "rules": {
+            "ran": [rule.code for rule in report.rules if rule.code not in report.off],
+            "off": dict(report.off),
+        },
+        "summary": report.summary,
+    }
+    yield json.dumps(found, indent=2, ensure_ascii=False)
+
+
+def _facts(finding: Finding) -> dict[str, Any]:
+    return {
+        "path": finding.path,
+        "line": finding.line,
+        "column": finding.column,
+        "severity": finding.severity,
+        "code": finding.code,
+        "name": finding.name,
+        "message": finding.message,
+    }
+
+
+def github(report: Report) -> Iterator[str]:
+    """Workflow commands, which GitHub Actions shows at the lines of a pull request, then the summary."""
+    for finding in report.findings:
+        yield github_command(finding.severity, finding, f"{finding.code} {finding.name}", finding.message)
+    yield report.summary
+
+
+def github_command(level: str, place: Any, title: str, message: str) -> str:
+    """One workflow command: `error`, `warning` or `notice`, for a place with path, line and column.
+
+    What stands in no file has a place with an empty path.
+    """
+    where = {"file": place.path, "line": place.line, "col": place.column} if place.path else {}
+    properties = {**where, "title": title}
+    given = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in properties.items())
+    return f"::{level} {given}::{_escaped(message)}"
+
+
+def _escaped(value: str, more: str = "") -> str:
+    return "".join(f"%{ord(each):02X}" if each in f"%\r\n{more}" else each for each in value)
+
+
+def sarif(report: Report) -> Iterator[str]:
+    """SARIF 2.1.0 (OASIS), which code scanning reads; suppressed findings are there, marked."""
+    numbers = {rule.code: number for number, rule in enumerate(report.rules)}
+    results = [_result(finding, numbers) for finding in report.findings]
+    for each in report.suppressed:
+        answer = {"kind": "inSource", "justification": each.reason}
+        results.append({**_result(each.finding, numbers), "suppressions": [answer]})
+    rules = [
+        {
+            "id": rule.code,
+            "name": "".join(part.capitalize() for part in rule.name.split("-")),
+            "shortDescription": {"text": f"{rule.name}: {rule.why}"},
+            "help": {"text": f"auditwright explain {rule.code}"},
+            "defaultConfiguration": {"level": rule.severity, "enabled": rule.code not in report.off},
+        }
+        for rule in report.rules
+    ]
+    run = {
+        "tool": {"driver": {"name": "auditwright", "rules": rules}},
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+    }
+    whole = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [run],
+    }
+    yield json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def _result(finding: Finding, numbers: Mapping[str, int]) -> dict[str, Any]:
+    place = {
+        "artifactLocation": {"uri": finding.path},
+        "region": {"startLine": finding.line, "startColumn": finding.column},
+    }
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": numbers[finding.code],
+        "level": finding.severity,
+        "message": {"text": finding.message},
+        "locations": [{"physicalLocation": place}],
+    }
+
+
+FORMATS: dict[str, Callable[[Report], Iterator[str]]] = {
+    "text": text,
+    "json": as_json,
+    "github": github,
+    "sarif": sarif,
+}
