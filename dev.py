@@ -24,7 +24,7 @@ TASKS: dict[str, tuple[str, list[list[str]]]] = {
         ["auditwright", "generate", *OWN_CATALOG],
         ["auditwright", "demo"],
     ]),
-    "test": ("run every test", [["python", "-m", "pytest"]]),
+    "test": ("run every test", [["python", "-m", "pytest", "-n", "auto", "--dist", "worksteal"]]),
     "lint": ("ruff, mypy, pyright, and whether generated/ is current", [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
@@ -66,7 +66,7 @@ def set_up() -> None:
     run(sys.executable, "-m", "pip", "--python", BIN / "python", "install", "-q", *PINS, "pip")
     install: list[str | Path] = [BIN / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     build = ["--build-constraint", "constraints.txt"]
-    run(*install, *PINS, *build, "--group", "dev", "-e", ".[generator,asyncio,server]")
+    run(*install, *PINS, *build, "--group", "dev", "-e", ".[generator,asyncio,server,postgres]")
     ready.write_text(digest.hexdigest())
 
 

@@ -49,9 +49,9 @@ OWN_PACKAGE = "auditwright_events"
 """The package that is generated from that catalog."""
 
 IMPORTED_CLASSES = words("""
-    Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent AuditEvents
-    AuditLog BaseModel BigInteger Boolean Catalog ClassVar Column ConfigDict Coroutine Digest Emitters Entry
-    EntryId
+    Address Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent
+    AuditEvents AuditLog BaseModel BigInteger Boolean Catalog ClassVar Column ConfigDict Coroutine Digest
+    Emitters Entry EntryId
     Event EventModel EventView Field Float Generic Index Json Literal Metadata Options Record S SQLModel
     Session Text Timestamp TimestampText TypeAliasType TypeVar Unpack
 """)

@@ -138,6 +138,28 @@ class Catalog:
         """The event of a key, or of an alias of it; None when the catalog has neither."""
         return self.every_event.get(self.current.get(key, ""))
 
+    def titles(self, key: str, category: str) -> tuple[str, str]:
+        """The present titles of an entry's event and category, by the keys that it is stored under.
+
+        Of what the catalog no longer has, the key stands for the title.
+        """
+        event = self.event(key)
+        if event is not None:
+            return event.title, event.category_title
+        known = next((each.title for each in self.every_category if each.key == category), category)
+        return key, known
+
+    def standing(self, key: str) -> str:
+        """What has become of the event of a key, in words; empty where it is an event as any other."""
+        event = self.event(key)
+        if event is None:
+            return "not in the catalog"
+        notes = [f"now {event.key}"] if event.key != key else []
+        if event.deprecated:
+            use = event.deprecated.get("use")
+            notes.append(f"deprecated since {event.deprecated['since']}{f', use {use}' if use else ''}")
+        return "; ".join(notes)
+
     def unknown_event(self, key: str) -> str:
         """The sentence that says a key is no event of this catalog, with the nearest one."""
         return f'"{key}" is no event of {self.package} {self.version}{did_you_mean(key, self.current)}'
@@ -194,6 +216,12 @@ def _categories(content: dict[str, Any], package: str) -> Iterator[Category]:
                 for event in category["events"]
             )
             yield Category(category["key"], level["name"], category["title"], category["description"], events)
+
+
+def release(version: str) -> tuple[int, ...]:
+    """A version's numbers, for comparing; what follows them (`-rc.1`) does not count."""
+    numbers = version.partition("-")[0].partition("+")[0].split(".")
+    return tuple(int(number) for number in numbers if number.isdecimal() and number.isascii())
 
 
 def find_catalog(package: str | None = None) -> Catalog:

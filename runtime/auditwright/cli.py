@@ -25,6 +25,7 @@ COMMANDS = {
     "export": "auditwright.commands.transfer:export_command",
     "import": "auditwright.commands.transfer:import_command",
     "serve": "auditwright.commands.serve:command",
+    "database": "auditwright.commands.database:command",
     "secret-key": "auditwright.commands.secret_key:command",
     "demo": "auditwright.commands.demo:command",
 }
@@ -36,6 +37,8 @@ EXTRAS = {
     "fastapi": "server",
     "starlette": "server",
     "uvicorn": "server",
+    "psycopg": "postgres",
+    "alembic": "postgres",
 }
 """Which extra brings a package that may be missing."""
 

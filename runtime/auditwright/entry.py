@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 ColumnKind = Literal["text", "id", "timestamp", "digest", "json"]
 
-_LEADING: tuple[tuple[str, ColumnKind, bool], ...] = (
+LEADING: tuple[tuple[str, ColumnKind, bool], ...] = (
     ("account_id", "text", True),
     ("id", "id", True),
     ("occurred_at", "timestamp", True),
@@ -40,12 +40,14 @@ _LEADING: tuple[tuple[str, ColumnKind, bool], ...] = (
     ("ip_address", "text", False),
     ("description", "text", True),
 )
-_TRAILING: tuple[tuple[str, ColumnKind, bool], ...] = (
+"""Name, kind and whether it is never null, of the columns before those that a catalog adds."""
+TRAILING: tuple[tuple[str, ColumnKind, bool], ...] = (
     ("catalog_version", "text", True),
     ("digest", "digest", True),
     ("alterations", "json", False),
     ("metadata", "json", True),
 )
+"""And of those after them."""
 
 
 def columns(catalog: Catalog) -> tuple[tuple[str, ColumnKind, bool], ...]:
@@ -53,7 +55,7 @@ def columns(catalog: Catalog) -> tuple[tuple[str, ColumnKind, bool], ...]:
 
     A catalog adds the fields that have a column of their own.
     """
-    return (*_LEADING, *((name, "text", False) for name in catalog.columns), *_TRAILING)
+    return (*LEADING, *((name, "text", False) for name in catalog.columns), *TRAILING)
 
 
 # --- ids and times -------------------------------------------------------------------------------
@@ -201,14 +203,12 @@ class Entry:
     @property
     def event_title(self) -> str:
         """The event's title in the present catalog; its key where the catalog no longer has it."""
-        event = self._catalog.event(self.event)
-        return event.title if event else self.event
+        return self._catalog.titles(self.event, self.category)[0]
 
     @property
     def category_title(self) -> str:
-        """The category's title in the present catalog; its key where the catalog no longer has it."""
-        event = self._catalog.event(self.event)
-        return event.category_title if event else self.category
+        """The title of the event's category in the present catalog; its key where the catalog has neither."""
+        return self._catalog.titles(self.event, self.category)[1]
 
     @property
     def actor(self) -> Actor:
@@ -243,9 +243,12 @@ class Entry:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The metadata in catalog order, the fields with a column of their own among it."""
+        """The metadata in catalog order, the fields with a column of their own among it.
+
+        What is stored under names that the present catalog does not have stands at its end.
+        """
         stored: dict[str, Any] = orjson.loads(self.row[-1])
-        for name, value in zip(self._catalog.columns, self.row[len(_LEADING) :], strict=False):
+        for name, value in zip(self._catalog.columns, self.row[len(LEADING) :], strict=False):
             if value is not None:
                 stored[name] = value
         event = self._catalog.event(self.event)
@@ -254,10 +257,13 @@ class Entry:
 
     @property
     def typed(self) -> EventModel:
-        """The metadata as the event's generated model, so that its fields have their types.
+        """The metadata as the generated model of its event, or of the event that its key is an alias of.
 
-        It is not validated again: what was stored under an older catalog, cut, or a secret's fingerprint
-        need not fit today's constraints. Raises `LookupError` for an event the catalog no longer has.
+        It is not validated again: what was stored under another catalog, cut, or a secret's fingerprint
+        need not fit today's constraints. A field that the entry does not have is None, be it required today;
+        a value is as it was stored, though today's catalog would refuse it; what is stored under names that
+        today's event does not have is in `metadata` alone. Raises `LookupError` for an event the catalog
+        does not have.
         """
         event = self._catalog.event(self.event)
         if event is None:

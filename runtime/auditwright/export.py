@@ -54,9 +54,8 @@ def csv_chunks(storage: Storage, catalog: Catalog, scope: Scope, full: bool, lim
         for start, key, category, rest in found:
             title = titles.get((key, category))
             if title is None:
-                event = catalog.event(key)
-                names = [event.title, event.category_title] if event else [key, category]
-                title = titles[key, category] = _csv_line(list(map(_guarded, names))).removesuffix("\r\n")
+                names = map(_guarded, catalog.titles(key, category))
+                title = titles[key, category] = _csv_line(list(names)).removesuffix("\r\n")
             lines.append(start + title + rest)
             if len(lines) == CHUNK:
                 yield CHUNK, (head + "".join(lines)).encode()

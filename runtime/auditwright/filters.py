@@ -4,6 +4,9 @@
 
 The catalog is closed, so a set comes down to a finite set of events and a condition on the user for each of
 them: `branches` says it as what indexes give in order. Anything unknown is an error that names the choices.
+
+Keys of older catalogs go on working: an alias means its event, and what an account has entries of is known
+whether the present catalog has it or not.
 """
 
 from __future__ import annotations
@@ -187,20 +190,37 @@ def _only(form: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
 def _named(condition: Condition, catalog: Catalog, keys: Mapping[str, str | None]) -> frozenset[str]:
     """All keys that a condition on category or event names: aliases belong to their event."""
     if condition.field == "category":
-        members = {category.key: category for category in catalog.every_category}.get(condition.value)
-        if members is None:
-            known = [category.key for category in catalog.every_category]
-            raise FilterError(
-                f'"{short(condition.value, 80)}" is no category{did_you_mean(condition.value, known)} '
-                f"(there are {', '.join(known)})"
-            )
-        return frozenset(key for event in members.events for key in (event.key, *event.aliases))
+        return _members(condition.value, catalog, keys)
     if condition.value not in keys:
         raise FilterError(
             f"{catalog.unknown_event(short(condition.value, 80))} (`auditwright events` lists all)"
         )
     event = catalog.event(condition.value)
     return frozenset((event.key, *event.aliases)) if event else frozenset((condition.value,))
+
+
+def _members(category: str, catalog: Catalog, keys: Iterable[str]) -> frozenset[str]:
+    """All keys of a category's events, with what the account has of events that the catalog lacks.
+
+    A category that the catalog no longer has is the events that were in it, wherever they are now.
+    """
+    lacking = {key for key in keys if key not in catalog.current and _category_of(key) == category}
+    known = {each.key: each.events for each in catalog.every_category}
+    events = known.get(category)
+    if events is None:
+        moved = {now: None for key, now in catalog.current.items() if _category_of(key) == category}
+        events = tuple(catalog.every_event[key] for key in moved)
+    if category not in known and not events and not lacking:
+        raise FilterError(
+            f'"{short(category, 80)}" is no category{did_you_mean(category, known)} '
+            f"(there are {', '.join(known)})"
+        )
+    return frozenset(key for event in events for key in (event.key, *event.aliases)) | lacking
+
+
+def _category_of(key: str) -> str:
+    """The category in an event's key: `account.models` of `account.models.model_added`."""
+    return key.rpartition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 Each line stands for itself: a bad one is reported by its number and the others are stored. Lines are stored
 once by their ids, so that an import which was interrupted is simply run again.
+
+A line that was recorded under another version of the catalog is stored as it is, also where its metadata does
+not fit today's: that version has checked it. Its event has to be known, by its key or as an alias.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
@@ -98,13 +101,15 @@ def read_lines(stream: BinaryIO) -> Iterator[bytes]:
 def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
     """The row of a JSON form, with what another log wrote into it kept; raises `ValidationError`."""
     kept = _kept({name: form.pop(name) for name in READ_ONLY if name in form}, form.get("event"))
-    event = schemas.check(form, altered=_altered_fields(kept))
+    event = schemas.check(form, altered_fields(kept.alterations), kept.catalog_version)
+    if kept.alterations or (kept.catalog_version and not schemas.fits(event, form)):
+        kept = replace(kept, as_they_are=True)
     return recorder.row(event.key, form["metadata"], options_of(form), kept)
 
 
-def _altered_fields(kept: Kept) -> frozenset[str]:
+def altered_fields(alterations: str | bytes | None) -> frozenset[str]:
     """The fields that the alterations name: `stop_sequence` of `metadata.stop_sequence[2]`."""
-    paths = orjson.loads(kept.alterations) if kept.alterations else {}
+    paths = orjson.loads(alterations) if alterations else {}
     return frozenset(
         path.removeprefix("metadata.").partition("[")[0] for path in paths if path.startswith("metadata.")
     )
@@ -123,14 +128,17 @@ def _kept(parts: Form, event: object) -> Kept:
         if name in parts and not fits(parts[name]):
             problem = Problem(name, wanted, came(parts[name]))
             raise ValidationError(short(clean(key), 200) or "entry", (problem,))
-    texts = {name: parts.get(name) for name in ("level", "category")}
-    for name in ("description", "catalog_version"):
-        texts[name] = short(clean(parts[name])) if name in parts else None
+    description, version = (
+        short(clean(parts[name])) if name in parts else None for name in ("description", "catalog_version")
+    )
     return Kept(
         event=key,
+        level=parts.get("level"),
+        category=parts.get("category"),
+        description=description,
+        catalog_version=version,
         recorded_at=microseconds_of(parts["recorded_at"], "recorded_at") if "recorded_at" in parts else None,
         alterations=orjson.dumps(parts["alterations"]).decode() if parts.get("alterations") else None,
-        **texts,
     )
 
 

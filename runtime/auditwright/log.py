@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -18,6 +17,7 @@ from auditwright.recording import Recorder
 from auditwright.storage import open_storage
 from auditwright.storage.base import Storage
 from auditwright.validate import Schemas, as_form, options_of, parse
+from auditwright.writer import Writer
 
 if TYPE_CHECKING:
     from auditwright.context import Actor, Context
@@ -42,6 +42,7 @@ class AuditLog:
         self._storage = storage
         self._recorder = Recorder(catalog, account_id, secret_key)
         self._schemas = Schemas(catalog)
+        self._writer = Writer(storage.insert_each)
 
     @classmethod
     def open(
@@ -52,14 +53,17 @@ class AuditLog:
         catalog: Catalog | None = None,
         secret_key: SecretKey | None = None,
         create: bool = True,
+        read_url: str | None = None,
     ) -> Self:
-        """Open the log in a database and make there what is missing.
+        """Open the log in a database and, in SQLite, make there what is missing.
 
-        `url` is `sqlite:///audit.db` for a file here, `sqlite:////srv/audit.db` for one anywhere.
+        `url` is `sqlite:///audit.db` for a file here, `sqlite:////srv/audit.db` for one anywhere, or
+        `postgresql://user:password@host/database`, where `auditwright database create` has made the tables;
+        `read_url` is the same one as another role, as which entries are then read.
         `account_id` is the tenant of entries recorded with no other one, 1 to 256 characters. `catalog` is
         the generated package's CATALOG; without it AUDITWRIGHT_CATALOG names the package, or the one that is
         installed is taken. `secret_key` makes the fingerprints of secret fields; without it
-        AUDITWRIGHT_SECRET_KEY is read. `create=False` refuses a database that is not there yet.
+        AUDITWRIGHT_SECRET_KEY is read. `create=False` refuses a file that is not there yet.
 
         Raises `CatalogError`, `SchemaMismatch` for tables of our names that do not fit, `StorageError`.
         """
@@ -67,7 +71,7 @@ class AuditLog:
             context.identifier("account_id", account_id)
         catalog = catalog or find_catalog()
         key = secret_key or configured_key()
-        return cls(open_storage(url, catalog, create), catalog, account_id, key)
+        return cls(open_storage(url, catalog, create, read_url), catalog, account_id, key)
 
     def close(self) -> None:
         """Let go of the database; closing twice is fine."""
@@ -103,10 +107,14 @@ class AuditLog:
         options = dict(options)
         session = options.pop("session", None)
         entry = self._recorder.entry(key, values, options)
-        if session is None:
-            return await asyncio.to_thread(self._store, entry, None)
-        stored: Entry = await session.run_sync(lambda inner: self._store(entry, inner))
-        return stored
+        try:
+            if session is None:
+                return self._as_stored(entry, await self._writer.store_async(entry.row))
+            await session.run_sync(lambda inner: self._storage.join(inner, entry.row))
+        except BaseException as error:
+            _keep(error, entry)
+            raise
+        return entry
 
     def record(self, event: EventModel, **options: Unpack[Options[Session]]) -> Entry:
         """Record an event given as its generated metadata model; returns the entry once it is durable.
@@ -203,15 +211,16 @@ class AuditLog:
 
     def _store(self, entry: Entry, session: Any) -> Entry:
         try:
-            if session is not None:
-                self._storage.join(session, entry.row)
-                return entry
-            new = self._storage.insert([entry.row])
-            stored = None if new else self._storage.row(entry.row[0], entry.row[1])
-        except AuditwrightError as error:
-            error.entry = entry
+            if session is None:
+                return self._as_stored(entry, self._writer.store(entry.row))
+            self._storage.join(session, entry.row)
+        except BaseException as error:
+            _keep(error, entry)
             raise
-        return entry if stored is None else Entry(self.catalog, stored)
+        return entry
+
+    def _as_stored(self, entry: Entry, stored: Row) -> Entry:
+        return entry if stored is entry.row else Entry(self.catalog, stored)
 
     def _row_of(self, event: EventModel | Mapping[str, Any]) -> Row:
         if isinstance(event, EventModel):
@@ -252,6 +261,11 @@ class AuditLog:
         tenants.
         """
         return self._storage.accounts(most)
+
+
+def _keep(error: BaseException, entry: Entry) -> None:
+    """Whatever ends a call that has made its entry has it: with its id, recording it again is safe."""
+    vars(error)["entry"] = entry
 
 
 def _key(event: EventModel) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from auditwright.log import AuditLog
 
 EXPORTED = "audit.log.exported"
+PRUNED, HELD, RELEASED = "audit.log.pruned", "audit.log.held", "audit.log.released"
 
 
 def record_export(log: AuditLog, account_id: str, actor: Actor, form: str, selection: str) -> Entry:

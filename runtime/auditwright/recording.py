@@ -65,8 +65,10 @@ class Kept:
     catalog_version: str | None = None
     recorded_at: int | None = None
     alterations: str | None = None
-    """JSON. Values that were altered once need not fit the event's constraints; the import has checked
-    them.
+    """JSON."""
+    as_they_are: bool = False
+    """Whether the values are kept although they need not fit the present event: they were altered once, or
+    recorded under another catalog. The import has checked them.
     """
 
 
@@ -152,8 +154,8 @@ class Recorder:
         """The validated values as they are stored, and their JSON with sorted keys."""
         if plan.secrets:
             values = self._without_secrets(plan, values, kept is not None)
-        if kept is not None and kept.alterations:
-            data = {field.name: values[field.name] for field in plan.event.metadata if field.name in values}
+        if kept is not None and kept.as_they_are:
+            data = dict(values)
             return data, orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         try:
             data = _given(plan, plan.validate(values))

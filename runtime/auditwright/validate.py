@@ -22,8 +22,8 @@ import orjson
 from auditwright.context import Actor
 from auditwright.entry import to_microseconds
 from auditwright.errors import MOST_PROBLEMS, Problem, ValidationError, did_you_mean
-from auditwright.limits import clean, short
-from auditwright.wording import came, conditional, distinct, fault, unknown
+from auditwright.limits import MAX_ENTRY, MAX_STRING, clean, short
+from auditwright.wording import MAX_INTEGER, came, conditional, distinct, fault, unknown
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
@@ -34,6 +34,7 @@ WRITABLE = ("id", "account_id", "event", "occurred_at", "actor", "ip_address", "
 READ_ONLY = ("recorded_at", "level", "category", "description", "catalog_version", "alterations")
 """Parts of the JSON form that the log writes: refused from services, kept by an import."""
 
+_NAME = re.compile("[a-z][a-z0-9_]{0,62}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _EXPECTED = {
     "id": "a UUID, version 7, in its usual text form",
@@ -88,35 +89,34 @@ class Schemas:
         self._catalog = catalog
         self._validators: dict[str, Any] = {}
 
-    def check(self, form: Form, altered: frozenset[str] = frozenset()) -> Event:
+    def check(
+        self, form: Form, altered: frozenset[str] = frozenset(), recorded_under: str | None = None
+    ) -> Event:
         """The event of a JSON form that its schema allows; raises `ValidationError` with every problem.
 
         `altered` names the fields of a stored entry that were cleaned or cut: their values are held to the
-        fields' types only. All else is held to the schema, and what is missing is missing.
+        fields' types only. All else is held to the schema, and what is missing is missing. Metadata
+        that was `recorded_under` another version of the catalog was held to that one then: it need only be
+        what a log can have stored.
         """
         key = form.get("event")
         event = self._catalog.event(key) if isinstance(key, str) else None
+        if recorded_under == self._catalog.version:
+            recorded_under = None
         if event is None:
             if not isinstance(key, str):
                 raise _refused(
                     "entry", "event", "the key of an event", came(key) if "event" in form else "nothing"
                 )
-            nearest = did_you_mean(key, self._catalog.current)
-            raise _refused(
-                short(clean(key), 200), "event", "an event of the catalog", f"an unknown one{nearest}"
-            )
-        validator = self._validators.get(event.key)
-        if validator is None:
-            validator = jsonschema_rs.validator_for(self._catalog.schema(event))
-            self._validators[event.key] = validator
-        try:
-            valid = validator.is_valid(form)
-        except ValueError:  # something in it is beyond JSON, or a lone surrogate
-            valid = validator.is_valid(_plain(form))
-        if valid:
+            raise self._unknown(key, recorded_under)
+        if self.fits(event, form):
             return event
-        found = _problems(event, form, validator.iter_errors(_plain(form)))
-        if altered:
+        found = problems_of(event, form, self.validator(event).iter_errors(_plain(form)))
+        if recorded_under is not None:
+            problems = distinct(each for each in found if not each.path.startswith("metadata."))
+            texts = {each.name for each in event.metadata if each.sensitivity == "secret"}
+            problems = problems or _unstorable(form["metadata"], texts.union(self._catalog.columns))
+        elif altered:
             everything = distinct(found)
             problems = distinct(each for each in everything if not each.path.startswith("metadata."))
             if not problems:
@@ -128,6 +128,73 @@ class Schemas:
         if problems:
             raise ValidationError(event.key, problems)
         return event
+
+    def fits(self, event: Event, form: Form) -> bool:
+        """Whether the event's schema allows a JSON form."""
+        validator = self.validator(event)
+        try:
+            return bool(validator.is_valid(form))
+        except ValueError:  # something in it is beyond JSON, or a lone surrogate
+            return bool(validator.is_valid(_plain(form)))
+
+    def validator(self, event: Event) -> Any:
+        """The validator of jsonschema-rs for an event's entries in their JSON form."""
+        validator = self._validators.get(event.key)
+        if validator is None:
+            validator = jsonschema_rs.validator_for(self._catalog.schema(event))
+            self._validators[event.key] = validator
+        return validator
+
+    def _unknown(self, key: str, recorded_under: str | None) -> ValidationError:
+        """The error of an event that the catalog does not have: not yet, no longer, or misspelt."""
+        shown = short(clean(key), 200)
+        if recorded_under is None:
+            nearest = did_you_mean(key, self._catalog.current)
+            return _refused(shown, "event", "an event of the catalog", f"an unknown one{nearest}")
+        catalog = f"{self._catalog.package} {self._catalog.version}"
+        return _refused(
+            shown,
+            "event",
+            f"an event of {catalog}, or an alias of one",
+            f"one that was recorded under {short(recorded_under, 100)}; {WAY_BACK}, and import again",
+        )
+
+
+WAY_BACK = (
+    "put the event back into the catalog with deprecated:, or its key among the aliases: of the event that "
+    "took its place"
+)
+"""What to do about stored entries of an event that the catalog does not have."""
+
+
+def _unstorable(values: Form, texts: set[str]) -> tuple[Problem, ...]:
+    """The problems of metadata that no log can have stored, whatever its catalog was.
+
+    `texts` names what can be stored today as text alone: what has a column of its own, and secrets, of
+    which a fingerprint is made.
+    """
+    problems = []
+    for name, value in values.items():
+        if not _NAME.fullmatch(name):
+            where = f"metadata.{short(clean(name), 100)}"
+            problems.append(Problem(where, "the name of a field", "another text"))
+        elif not all(map(_is_storable, value if isinstance(value, list) else [value])):
+            problems.append(Problem(f"metadata.{name}", "a value that a log can have stored", came(value)))
+        elif name in texts and not isinstance(value, str):
+            problems.append(Problem(f"metadata.{name}", "a string, as it is stored today", came(value)))
+    if not problems and len(orjson.dumps(values)) > MAX_ENTRY:
+        problems.append(Problem("metadata", f"at most {MAX_ENTRY:,} bytes of JSON", "more"))
+    return tuple(problems)
+
+
+def _is_storable(value: Any) -> bool:
+    if isinstance(value, str):
+        return clean(value) == value and len(value.encode()) <= MAX_STRING
+    if isinstance(value, bool):
+        return True
+    if isinstance(value, int):
+        return abs(value) <= MAX_INTEGER
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _field_of(problem: Problem) -> str:
@@ -169,7 +236,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
     return _BEYOND_JSON
 
 
-def _problems(event: Event, form: Form, faults: Iterable[Any]) -> Iterator[Problem]:
+def problems_of(event: Event, form: Form, faults: Iterable[Any]) -> Iterator[Problem]:
     """The faults that jsonschema-rs names, in the words of the catalog."""
     for error in faults:
         path = list(error.instance_path)

@@ -1,20 +1,26 @@
-"""Runs the benchmarks that are named, or all."""
+"""Runs the benchmarks that are named, or all but `linkml`, which installs something, and `crashes`.
+
+Numbers after `scale` or `linkml` are how many events to take, after `crashes` how many processes to kill.
+"""
 
 import platform
 import sqlite3
 import sys
 from importlib import import_module, metadata
 
-NAMES = ("emitters", "bulk", "commands", "page")
+NAMES = ("emitters", "bulk", "load", "postgresql", "commands", "page", "scale")
+OTHERS = ("linkml", "crashes")
+SIZED = ("scale", *OTHERS)
 
 if __name__ == "__main__":
-    chosen = sys.argv[1:] or NAMES
-    unknown = [name for name in chosen if name not in NAMES]
+    sizes = [int(argument) for argument in sys.argv[1:] if argument.isdigit()]
+    chosen = [argument for argument in sys.argv[1:] if not argument.isdigit()] or NAMES
+    unknown = [name for name in chosen if name not in (*NAMES, *OTHERS)]
     if unknown:
-        raise SystemExit(f"no benchmark is called {unknown[0]}; there are {', '.join(NAMES)}")
+        raise SystemExit(f"no benchmark is called {unknown[0]}; there are {', '.join((*NAMES, *OTHERS))}")
     print(
         f"Python {platform.python_version()}, pydantic {metadata.version('pydantic')}, "
         f"SQLite {sqlite3.sqlite_version}"
     )
     for name in chosen:
-        import_module(f"tests.benchmarks.{name}").run()
+        import_module(f"tests.benchmarks.{name}").run(*(sizes if name in SIZED else ()))

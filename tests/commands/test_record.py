@@ -163,9 +163,9 @@ def test_a_time_far_ahead_is_refused(auditwright: Auditwright) -> None:
 
 
 def test_a_database_that_cannot_be_is_an_error(auditwright: Auditwright) -> None:
-    done = auditwright("record", SCANNER, "--metadata", TOOL, "--database", "postgresql://ada:sesame@host/db")
+    done = auditwright("record", SCANNER, "--metadata", TOOL, "--database", "mysql://ada:sesame@host/db")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
         "auditwright: host/db: no such kind of database; write sqlite:///audit.db for a file here, "
-        "or sqlite:////var/lib/audit.db for one anywhere\n"
+        "sqlite:////var/lib/audit.db for one anywhere, or postgresql://user@host/database\n"
     )

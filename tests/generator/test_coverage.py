@@ -836,7 +836,11 @@ def test_codes_and_names_of_the_rules_differ() -> None:
 def test_the_runtime_emits_all_events_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     root = Path(__file__).parents[2]
     sources, catalog = str(root / "runtime" / "auditwright"), str(root / "runtime" / "catalog")
-    assert run(command, sources, "--catalog", catalog) == 0
+    by_row = [
+        option for name in ("pruned", "held", "released") for option in ("--elsewhere", f"audit.log.{name}")
+    ]
+    assert run(command, sources, "--catalog", catalog, *by_row) == 0
     assert re.fullmatch(
-        r"1 event, \d+ files read: 1 emitted from 1 file; no findings\n", capsys.readouterr().out
+        r"4 events, \d+ files read: 1 emitted from 1 file, 3 elsewhere; no findings\n",
+        capsys.readouterr().out,
     )

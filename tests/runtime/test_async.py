@@ -3,11 +3,11 @@
 import asyncio
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from tests.runtime.world import ADA, KEY_CREATED, MODEL, rows
+from tests.databases import Database
+from tests.runtime.world import ADA, KEY_CREATED, MODEL
 
 from audit_events import AsyncAuditEvents, AuditEvents
 from auditwright import AccountLog, Actor, AuditLog, Entry, IdConflict, ValidationError
@@ -23,7 +23,7 @@ def test_an_awaited_emitter_stores_what_it_was_given(log: AuditLog, acme: Accoun
     assert entry.metadata == MODEL
 
 
-def test_many_at_once_are_all_stored_once(log: AuditLog, path: Path) -> None:
+def test_many_at_once_are_all_stored_once(log: AuditLog, database: Database) -> None:
     audit = AsyncAuditEvents(log)
 
     async def one(number: int) -> Entry:
@@ -34,12 +34,14 @@ def test_many_at_once_are_all_stored_once(log: AuditLog, path: Path) -> None:
         return await asyncio.gather(*(one(number) for number in range(100)))
 
     entries = asyncio.run(everything())
-    assert set(rows(path, "SELECT id, actor_id FROM audit_entry")) == {
+    assert set(database.rows("SELECT id, actor_id FROM audit_entry")) == {
         (entry.id.bytes, f"u-{number}") for number, entry in enumerate(entries)
     }
 
 
-def test_what_is_refused_is_raised_where_it_is_awaited(log: AuditLog, audit: AuditEvents, path: Path) -> None:
+def test_what_is_refused_is_raised_where_it_is_awaited(
+    log: AuditLog, audit: AuditEvents, database: Database
+) -> None:
     asynchronous = AsyncAuditEvents(log)
     stored = audit.account.app_api_key.app_api_key_created(actor=ADA)
 
@@ -58,7 +60,7 @@ def test_what_is_refused_is_raised_where_it_is_awaited(log: AuditLog, audit: Aud
     assert isinstance(conflict, IdConflict)
     assert conflict.entry is not None
     assert again == stored
-    assert len(rows(path)) == 1
+    assert len(database.rows()) == 1
 
 
 def test_the_event_loop_goes_on_while_an_entry_is_stored(log: AuditLog) -> None:
@@ -91,10 +93,10 @@ def test_a_task_sees_the_context_that_it_was_made_in(log: AuditLog) -> None:
     assert asyncio.run(calls()).actor == ADA
 
 
-def test_a_coroutine_that_is_never_awaited_stores_nothing(log: AuditLog, path: Path) -> None:
+def test_a_coroutine_that_is_never_awaited_stores_nothing(log: AuditLog, database: Database) -> None:
     coroutine = AsyncAuditEvents(log).account.app_api_key.app_api_key_created(actor=ADA)
     coroutine.close()
-    assert rows(path) == []
+    assert database.rows() == []
     with pytest.raises(RuntimeError):
         asyncio.run(_await(coroutine))
 
@@ -103,8 +105,9 @@ async def _await(coroutine: object) -> None:
     await coroutine  # type: ignore[misc]
 
 
-async def _in_session(log: AuditLog, path: Path, commit: bool) -> Entry:
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+async def _in_session(log: AuditLog, database: Database, commit: bool) -> Entry:
+    url = database.sqlalchemy_url.replace("sqlite:", "sqlite+aiosqlite:", 1)
+    engine = create_async_engine(url)
     async with AsyncSession(engine) as session:
         create = AsyncAuditEvents(log).account.app_api_key.app_api_key_created
         entry = await create(actor=ADA, session=session)
@@ -114,9 +117,9 @@ async def _in_session(log: AuditLog, path: Path, commit: bool) -> Entry:
 
 
 def test_an_entry_in_an_async_session_is_kept_with_its_commit_and_gone_with_its_rollback(
-    log: AuditLog, acme: AccountLog, path: Path
+    log: AuditLog, acme: AccountLog, database: Database
 ) -> None:
-    kept = asyncio.run(_in_session(log, path, commit=True))
-    gone = asyncio.run(_in_session(log, path, commit=False))
+    kept = asyncio.run(_in_session(log, database, commit=True))
+    gone = asyncio.run(_in_session(log, database, commit=False))
     assert acme.get(kept.id) == kept
     assert acme.get(gone.id) is None

@@ -26,7 +26,7 @@ def install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
 
 def test_the_one_that_is_installed_is_taken() -> None:
     assert find_catalog().package == "audit_events"
-    assert repr(find_catalog()) == "<Catalog audit_events 1.0.0: 78 events>"
+    assert repr(find_catalog()) == "<Catalog audit_events 1.0.1: 78 events>"
 
 
 def test_the_one_of_the_environment_goes_before_the_installed_one(
@@ -112,7 +112,7 @@ def test_an_event_is_found_by_its_key_and_its_aliases(
     assert catalog.event("account.models.model_registered") is catalog.event(ADDED)
     assert catalog.event("account.models.none") is None
     assert catalog.unknown_event("account.models.model_registred") == (
-        f'"account.models.model_registred" is no event of {catalog.package} 1.0.0'
+        f'"account.models.model_registred" is no event of {catalog.package} 1.0.1'
         '; did you mean "account.models.model_registered"?'
     )
 

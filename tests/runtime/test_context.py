@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.world import ADA, GRACE, KEY_CREATED, refused, rows
+from tests.databases import Database
+from tests.runtime.world import ADA, GRACE, KEY_CREATED, refused
 
 from audit_events import AuditEvents
 from auditwright import Actor, AuditLog, AuditwrightError, NoContext, ValidationError, set_actor
@@ -101,11 +102,11 @@ def test_the_context_may_be_filled_in_late(log: AuditLog, audit: AuditEvents) ->
         assert audit.account.app_api_key.app_api_key_created().actor == ADA
 
 
-def test_without_an_actor_nothing_is_recorded(log: AuditLog, audit: AuditEvents, path: Path) -> None:
+def test_without_an_actor_nothing_is_recorded(log: AuditLog, audit: AuditEvents, database: Database) -> None:
     with pytest.raises(ValidationError) as caught:
         audit.account.app_api_key.app_api_key_created()
     assert str(caught.value) == f"{KEY_CREATED}: {NO_ACTOR}"
-    assert rows(path) == []
+    assert database.rows() == []
 
 
 def test_everything_that_is_missing_is_said(tmp_path: Path) -> None:

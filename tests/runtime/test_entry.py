@@ -4,12 +4,12 @@ import os
 import threading
 import uuid
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, change, insert_row, record
+from tests.databases import Database, insert_row
+from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, record
 
 from audit_events import AuditEvents
 from audit_events.models.account.models import ModelDeployed
@@ -109,9 +109,11 @@ def test_the_typed_metadata_has_the_fields_with_a_column_of_their_own(
 
 
 def test_metadata_of_an_older_catalog_is_shown_as_it_was_stored(
-    log: AuditLog, acme: AccountLog, path: Path
+    log: AuditLog, acme: AccountLog, database: Database
 ) -> None:
-    insert_row(path, log.catalog, event=DEPLOYED, metadata='{"dropped":1,"model_name":"M","model_id":"m"}')
+    insert_row(
+        database, log.catalog, event=DEPLOYED, metadata='{"dropped":1,"model_name":"M","model_id":"m"}'
+    )
     (entry,) = acme.all()
     assert list(entry.metadata.items()) == [("model_id", "m"), ("model_name", "M"), ("dropped", 1)]
     assert entry.typed.model_dump(exclude_none=True) == {"model_id": "m", "model_name": "M"}
@@ -137,9 +139,8 @@ def test_an_entry_is_read_only(log: AuditLog) -> None:
         entry.description = "forged"  # type: ignore[misc]
 
 
-def test_an_entry_is_found_by_its_id_as_uuid_or_text(log: AuditLog, acme: AccountLog, path: Path) -> None:
+def test_an_entry_is_found_by_its_id_as_uuid_or_text(log: AuditLog, acme: AccountLog) -> None:
     entry = record(log, KEY_CREATED)
     assert acme.get(entry.id) == acme.get(str(entry.id)) == acme.get(entry.id.hex) == entry
     assert acme.get(uuid.uuid4()) is None
     assert log.account("other").get(entry.id) is None
-    change(path)

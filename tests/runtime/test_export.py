@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.databases import Database, insert_row
 from tests.runtime.world import (
     ADA,
     DEPLOYED,
@@ -23,7 +24,6 @@ from tests.runtime.world import (
     MODEL,
     any_text,
     form,
-    insert_row,
     record,
 )
 
@@ -175,10 +175,10 @@ def test_a_cell_that_a_spreadsheet_would_run_is_guarded(log: AuditLog, acme: Acc
 
 @pytest.mark.parametrize("first", DANGEROUS)
 def test_keys_that_another_catalog_stored_are_quoted_and_guarded(
-    log: AuditLog, acme: AccountLog, path: Path, first: str
+    log: AuditLog, acme: AccountLog, database: Database, first: str
 ) -> None:
     event, category, level = f'{first}cmd|"x",1', f"{first}a,\r\nb", f"{first}1,2"
-    insert_row(path, log.catalog, event=event, category=category, level=level)
+    insert_row(database, log.catalog, event=event, category=category, level=level)
     row = export(acme, full=True)[1]
     assert len(row) == len(FULL)
     assert row[6:9] == [f"'{event}", f"'{category}", f"'{level}"]
@@ -223,9 +223,9 @@ def test_only_what_fits_the_filter_is_exported(log: AuditLog, acme: AccountLog) 
 
 
 def test_entries_of_events_that_the_catalog_no_longer_has_are_exported(
-    log: AuditLog, acme: AccountLog, path: Path
+    log: AuditLog, acme: AccountLog, database: Database
 ) -> None:
-    insert_row(path, log.catalog, event="account.gone.thing_done", category="account.gone")
+    insert_row(database, log.catalog, event="account.gone.thing_done", category="account.gone")
     (entry,) = acme.all()
     row = export(acme)[1]
     assert row == [

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from tests.runtime.world import ASYNC, any_text, form, record, refused, rows
+from tests.databases import Database, open_log
+from tests.runtime.world import ASYNC, any_text, form, record, refused
 
 from audit_events.models.tool.tool_management import ApiAsyncEnabled
 from auditwright import AccountLog, AuditLog, AuditwrightError, SecretKey, SecretKeyMissing, ValidationError
@@ -28,11 +29,13 @@ def said(error: BaseException) -> str:
     return "\n".join(texts)
 
 
-def test_only_the_fingerprint_of_a_secret_is_stored(log: AuditLog, path: Path, key: SecretKey) -> None:
+def test_only_the_fingerprint_of_a_secret_is_stored(
+    log: AuditLog, database: Database, path: Path, key: SecretKey
+) -> None:
     entry = record(log, ASYNC, VALUES | {"access_token": TOKEN})
     assert entry.metadata["access_token"] == key.fingerprint(TOKEN)
     assert FINGERPRINT.match(key.fingerprint(TOKEN))
-    assert TOKEN not in repr(rows(path))
+    assert TOKEN not in repr(database.rows())
     assert TOKEN not in repr(entry) + repr(entry.row) + json.dumps(entry.to_json())
     log.close()
     assert not [file for file in path.parent.iterdir() if TOKEN.encode() in file.read_bytes()]
@@ -48,9 +51,8 @@ def test_no_export_shows_a_secret(log: AuditLog, acme: AccountLog, key: SecretKe
         assert key.fingerprint(TOKEN).encode() in export.getvalue()
 
 
-def test_a_secret_without_a_key_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    path = tmp_path / "keyless.db"
-    with AuditLog.open(f"sqlite:///{path}", account_id="acme") as log:
+def test_a_secret_without_a_key_is_refused_with_the_way_out(database: Database) -> None:
+    with open_log(database) as log:
         for call in (
             lambda: record(log, ASYNC, VALUES | {"access_token": TOKEN}),
             lambda: log.record_form(form(ASYNC, VALUES | {"access_token": TOKEN})),
@@ -64,7 +66,7 @@ def test_a_secret_without_a_key_is_refused_with_the_way_out(tmp_path: Path) -> N
                 "pass secret_key= to AuditLog.open; `auditwright secret-key` makes one"
             )
             assert TOKEN not in said(caught.value)
-        assert rows(path) == []
+        assert database.rows() == []
         assert record(log, ASYNC, VALUES).metadata == VALUES  # the secret is optional
 
 
@@ -169,7 +171,7 @@ def test_what_looks_like_a_fingerprint_is_fingerprinted_again(log: AuditLog, key
 
 
 def test_an_import_keeps_a_fingerprint_and_makes_one_of_a_plain_secret(
-    log: AuditLog, acme: AccountLog, key: SecretKey, path: Path
+    log: AuditLog, acme: AccountLog, key: SecretKey, database: Database
 ) -> None:
     lines = [
         json.dumps(form(ASYNC, VALUES | {"access_token": token})).encode()
@@ -179,7 +181,7 @@ def test_an_import_keeps_a_fingerprint_and_makes_one_of_a_plain_secret(
     tokens = {entry.metadata["access_token"] for entry in acme.all()}
     assert key.fingerprint(TOKEN) in tokens
     assert {token.split(":")[1] for token in tokens} == {"old", "k1"}
-    assert TOKEN not in repr(rows(path))
+    assert TOKEN not in repr(database.rows())
 
 
 @given(any_text())

@@ -3,9 +3,7 @@
 import io
 import itertools
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.databases import Database, open_log
 from tests.runtime.world import (
     ADA,
     ASYNC,
@@ -24,10 +23,10 @@ from tests.runtime.world import (
     any_text,
     form,
     record,
-    rows,
 )
 
 from auditwright import Actor, AuditLog, AuditwrightError, IdConflict, SecretKey, ValidationError
+from auditwright.entry import Row
 from auditwright.imports import MAX_LINE, Imported, read_lines
 
 INVITED = "account.users_management.user_invited"
@@ -60,21 +59,22 @@ def line(content: Any) -> bytes:
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[AuditLog]:
+def empty(other_database: Database) -> Iterator[AuditLog]:
     """Another log, in another database, with another key and no account of its own."""
-    url = f"sqlite:///{tmp_path}/empty.db"
-    with AuditLog.open(url, secret_key=SecretKey.generate("other")) as log:
+    with open_log(other_database, account_id=None, secret_key=SecretKey.generate("other")) as log:
         yield log
 
 
 # --- there and back ------------------------------------------------------------------------------
 
 
-def test_every_event_comes_back_equal(log: AuditLog, empty: AuditLog, path: Path, tmp_path: Path) -> None:
+def test_every_event_comes_back_equal(
+    log: AuditLog, empty: AuditLog, database: Database, other_database: Database
+) -> None:
     for event in log.catalog.events.values():
         log.record_form(form(event.key, event.example))
     assert import_all(empty, exported(log)) == Imported(78, 0, 0)
-    assert rows(tmp_path / "empty.db") == rows(path)
+    assert other_database.rows() == database.rows()
 
 
 texts = any_text(8, least=1)
@@ -122,20 +122,17 @@ counter = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AuditLog, AuditLog]]:
-    folder = tmp_path_factory.mktemp("pair")
+def pair(lasting_database: Database, other_lasting_database: Database) -> Iterator[tuple[AuditLog, AuditLog]]:
     key = SecretKey.generate("k1")
     with (
-        AuditLog.open(f"sqlite:///{folder}/one.db", secret_key=key) as one,
-        AuditLog.open(f"sqlite:///{folder}/two.db") as two,
+        open_log(lasting_database, secret_key=key) as one,
+        open_log(other_lasting_database) as two,
     ):
         yield one, two
 
 
-def account_rows(log: AuditLog, account: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(log._storage.path)) as connection:  # type: ignore[attr-defined]
-        query = "SELECT * FROM audit_entry WHERE account_id = ? ORDER BY id"
-        return connection.execute(query, (account,)).fetchall()
+def account_rows(log: AuditLog, account: str) -> list[Row]:
+    return [entry.row for entry in log.account(account).all()]
 
 
 @given(
@@ -165,21 +162,21 @@ def test_whatever_was_recorded_comes_back_equal(
 
 
 def test_what_surrounds_an_import_does_not_get_into_it(
-    log: AuditLog, empty: AuditLog, path: Path, tmp_path: Path
+    log: AuditLog, empty: AuditLog, database: Database, other_database: Database
 ) -> None:
     record(log, KEY_CREATED)
     record(log, KEY_CREATED, actor=Actor.system())
     with empty.acting(ADA, account_id="other", ip_address="203.0.113.7"):
         import_all(empty, exported(log))
-    assert rows(tmp_path / "empty.db") == rows(path)
+    assert other_database.rows() == database.rows()
 
 
-def test_importing_into_the_same_log_stores_nothing_new(log: AuditLog, path: Path) -> None:
+def test_importing_into_the_same_log_stores_nothing_new(log: AuditLog, database: Database) -> None:
     for _ in range(3):
         record(log, DEPLOYED, MODEL)
-    before = rows(path)
+    before = database.rows()
     assert import_all(log, exported(log)) == Imported(0, 3, 0)
-    assert rows(path) == before
+    assert database.rows() == before
 
 
 def test_an_import_of_more_than_a_batch_is_whole(log: AuditLog, empty: AuditLog) -> None:
@@ -191,10 +188,10 @@ def test_an_import_of_more_than_a_batch_is_whole(log: AuditLog, empty: AuditLog)
     assert import_all(empty, lines) == Imported(0, 2345, 0)
 
 
-def test_lines_from_elsewhere_are_completed(log: AuditLog, path: Path) -> None:
+def test_lines_from_elsewhere_are_completed(log: AuditLog, database: Database) -> None:
     with log.acting(ADA):
         assert import_all(log, [line({"event": KEY_CREATED, "metadata": {}}), b"\n", b"  \n"]).stored == 1
-    assert len(rows(path)) == 1
+    assert len(database.rows()) == 1
     (entry,) = log.account("acme").all()
     assert (entry.actor, entry.description) == (ADA, "Ada Lovelace created an App API key.")
 
@@ -202,7 +199,7 @@ def test_lines_from_elsewhere_are_completed(log: AuditLog, path: Path) -> None:
 # --- bad lines -----------------------------------------------------------------------------------
 
 
-def test_bad_lines_are_named_by_number_and_good_ones_stored(log: AuditLog, path: Path) -> None:
+def test_bad_lines_are_named_by_number_and_good_ones_stored(log: AuditLog, database: Database) -> None:
     good = line(form(KEY_CREATED, {}))
     lines = [
         good,
@@ -219,7 +216,7 @@ def test_bad_lines_are_named_by_number_and_good_ones_stored(log: AuditLog, path:
     ]
     done, bad = import_some(log, lines)
     assert done == Imported(2, 0, 8)
-    assert len(rows(path)) == 2
+    assert len(database.rows()) == 2
     no_json = "entry: expected a JSON object, got no JSON"  # the rest of it is orjson's
     assert {number: no_json if no_json in str(error) else str(error) for number, error in bad.items()} == {
         2: "entry: event: expected the key of an event, got nothing",
@@ -235,7 +232,7 @@ def test_bad_lines_are_named_by_number_and_good_ones_stored(log: AuditLog, path:
     }
 
 
-def test_a_conflict_is_named_and_the_rest_stored(log: AuditLog, empty: AuditLog, path: Path) -> None:
+def test_a_conflict_is_named_and_the_rest_stored(log: AuditLog, empty: AuditLog) -> None:
     entries = [record(log, KEY_CREATED) for _ in range(3)]
     lines = exported(log)
     forged = json.loads(lines[1]) | {"actor": {"type": "user", "id": GRACE.id}}
@@ -249,7 +246,7 @@ def test_a_conflict_is_named_and_the_rest_stored(log: AuditLog, empty: AuditLog,
     assert kept.actor.id == "u-18"
 
 
-def test_the_same_id_twice_with_other_content_is_a_conflict_too(log: AuditLog, path: Path) -> None:
+def test_the_same_id_twice_with_other_content_is_a_conflict_too(log: AuditLog, database: Database) -> None:
     given_id = "018f4c1e-7a03-7ecc-8000-000000000001"
     lines = [
         line(form(KEY_CREATED, {}, id=given_id)),
@@ -257,7 +254,7 @@ def test_the_same_id_twice_with_other_content_is_a_conflict_too(log: AuditLog, p
     ]
     done, bad = import_some(log, lines)
     assert (done.stored, done.refused, list(bad)) == (1, 1, [2])
-    assert len(rows(path)) == 1
+    assert len(database.rows()) == 1
 
 
 @pytest.mark.parametrize(
@@ -278,13 +275,15 @@ def test_the_same_id_twice_with_other_content_is_a_conflict_too(log: AuditLog, p
         ("alterations", [1]),
     ],
 )
-def test_what_another_log_wrote_must_be_possible(log: AuditLog, path: Path, name: str, value: Any) -> None:
+def test_what_another_log_wrote_must_be_possible(
+    log: AuditLog, database: Database, name: str, value: Any
+) -> None:
     done, bad = import_some(log, [line(form(KEY_CREATED, {}, **{name: value}))])
     assert done.refused == 1
     error = bad[1]
     assert isinstance(error, ValidationError)
     assert [problem.path for problem in error.problems] == [name]
-    assert rows(path) == []
+    assert database.rows() == []
 
 
 def test_what_another_log_wrote_is_cleaned(log: AuditLog) -> None:
@@ -340,13 +339,15 @@ def test_the_longest_line_that_is_taken_is_taken(log: AuditLog) -> None:
 @pytest.mark.parametrize(
     "name", ["recorded_at", "level", "category", "description", "catalog_version", "alterations"]
 )
-def test_what_the_log_writes_itself_is_refused_from_services(log: AuditLog, path: Path, name: str) -> None:
+def test_what_the_log_writes_itself_is_refused_from_services(
+    log: AuditLog, database: Database, name: str
+) -> None:
     with pytest.raises(ValidationError) as caught:
         log.record_json(line(form(KEY_CREATED, {}, **{name: "x"})))
     assert (
         str(caught.value) == f"{KEY_CREATED}: {name}: expected nothing: the log itself writes it, got a value"
     )
-    assert rows(path) == []
+    assert database.rows() == []
 
 
 def test_an_exported_entry_is_no_entry_to_record(log: AuditLog) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.databases import Database
 from tests.runtime.world import (
     ADA,
     DEPLOYED,
@@ -20,7 +21,6 @@ from tests.runtime.world import (
     make_catalog,
     record,
     refused,
-    rows,
     stored_or_refused,
 )
 
@@ -106,7 +106,7 @@ def test_text_that_only_looks_like_a_nul_is_left_alone(log: AuditLog) -> None:
     assert entry.alterations == {}
 
 
-def test_a_declared_limit_still_refuses(log: AuditLog, path: Path) -> None:
+def test_a_declared_limit_still_refuses(log: AuditLog, database: Database) -> None:
     long = "x" * 301
     assert str(refused(log, DEPLOYED, MODEL | {"model_name": long})) == (
         f"{DEPLOYED}: metadata.model_name: expected a string of 1 to 300 characters, "
@@ -114,7 +114,7 @@ def test_a_declared_limit_still_refuses(log: AuditLog, path: Path) -> None:
     )
     assert record(log, DEPLOYED, MODEL | {"model_name": "\0" * 300}).metadata["model_name"] == "�" * 300
     assert refused(log, DEPLOYED, MODEL | {"model_name": "\0" * 301})
-    assert len(rows(path)) == 1
+    assert len(database.rows()) == 1
 
 
 def test_a_string_of_more_than_4_kib_is_cut_and_marked(log: AuditLog, acme: AccountLog) -> None:

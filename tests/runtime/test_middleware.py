@@ -26,7 +26,8 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
-from tests.runtime.world import ADA, GRACE, rows
+from tests.databases import Database
+from tests.runtime.world import ADA, GRACE
 
 from audit_events import AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, AuditMiddleware, NoContext, ValidationError, set_actor
@@ -122,12 +123,16 @@ def service(audit: AuditEvents, actor: Actor | None = ADA, **settings: Any) -> S
 # --- who, and from where ----------------------------------------------------------------------------
 
 
-def test_an_entry_has_the_actor_and_the_address_of_its_request(audit: AuditEvents, path: Path) -> None:
+def test_an_entry_has_the_actor_and_the_address_of_its_request(
+    audit: AuditEvents, database: Database
+) -> None:
     assert get(service(audit), headers=[("x-forwarded-for", LIE)]) == 200
-    assert rows(path, WHO) == [("acme", "u-17", CLIENT)]
+    assert database.rows(WHO) == [("acme", "u-17", CLIENT)]
 
 
-def test_x_forwarded_for_is_believed_from_trusted_proxies_only(audit: AuditEvents, path: Path) -> None:
+def test_x_forwarded_for_is_believed_from_trusted_proxies_only(
+    audit: AuditEvents, database: Database
+) -> None:
     app = service(audit, trusted_proxies=["10.0.0.0/8"])
     several = [
         ("x-forwarded-for", LIE),
@@ -136,17 +141,17 @@ def test_x_forwarded_for_is_believed_from_trusted_proxies_only(audit: AuditEvent
     ]
     for peer, headers in (PROXY, several), (PROXY, []), ("192.0.2.1", several):
         assert get(app, peer=peer, headers=headers) == 200
-    assert [address for *_, address in rows(path, WHO)] == [CLIENT, PROXY, "192.0.2.1"]
+    assert [address for *_, address in database.rows(WHO)] == [CLIENT, PROXY, "192.0.2.1"]
 
 
-def test_neither_forwarded_nor_x_real_ip_is_read(audit: AuditEvents, path: Path) -> None:
+def test_neither_forwarded_nor_x_real_ip_is_read(audit: AuditEvents, database: Database) -> None:
     headers = [("forwarded", f"for={LIE}"), ("x-real-ip", LIE)]
     assert get(service(audit, trusted_proxies=[PROXY]), peer=PROXY, headers=headers) == 200
-    assert rows(path, WHO) == [("acme", "u-17", PROXY)]
+    assert database.rows(WHO) == [("acme", "u-17", PROXY)]
 
 
 def test_the_account_is_the_middlewares_unless_the_actor_comes_with_one(
-    audit: AuditEvents, path: Path
+    audit: AuditEvents, database: Database
 ) -> None:
     def sign_in(x_account: Annotated[str | None, Header()] = None) -> None:
         set_actor(ADA, x_account)
@@ -155,16 +160,16 @@ def test_the_account_is_the_middlewares_unless_the_actor_comes_with_one(
     app.add_api_route("/", lambda: str(audit.account.app_api_key.app_api_key_created().id))
     app.add_middleware(AuditMiddleware, account_id="globex")
     assert get(app) == get(app, headers=[("x-account", "initech")]) == 200
-    assert [account for account, *_ in rows(path, WHO)] == ["globex", "initech"]
+    assert [account for account, *_ in database.rows(WHO)] == ["globex", "initech"]
 
 
-def test_without_an_actor_nothing_is_recorded(audit: AuditEvents, path: Path) -> None:
+def test_without_an_actor_nothing_is_recorded(audit: AuditEvents, database: Database) -> None:
     assert get(service(audit, None)) == 500
-    assert rows(path) == []
+    assert database.rows() == []
 
 
 def test_whoever_acts_in_a_request_has_its_address_but_the_system(
-    audit: AuditEvents, log: AuditLog, path: Path
+    audit: AuditEvents, log: AuditLog, database: Database
 ) -> None:
     create = audit.account.app_api_key.app_api_key_created
 
@@ -180,10 +185,10 @@ def test_whoever_acts_in_a_request_has_its_address_but_the_system(
 
     assert get(AuditMiddleware(Starlette(routes=[Route("/", endpoint)]))) == 200
     ada, grace, system = ("acme", "u-17", CLIENT), ("acme", "u-18", CLIENT), ("acme", None, None)
-    assert rows(path, WHO) == [ada, system, ada, grace, system, grace]
+    assert database.rows(WHO) == [ada, system, ada, grace, system, grace]
 
 
-def test_a_websocket_has_one_actor_until_another_one_is_set(log: AuditLog, path: Path) -> None:
+def test_a_websocket_has_one_actor_until_another_one_is_set(log: AuditLog, database: Database) -> None:
     audit, app = AsyncAuditEvents(log), FastAPI()
 
     @app.websocket("/")
@@ -196,8 +201,8 @@ def test_a_websocket_has_one_actor_until_another_one_is_set(log: AuditLog, path:
             await audit.account.app_api_key.app_api_key_created()
 
     asyncio.run(connect(AuditMiddleware(app), "websocket", "/", talk("a", "b", "grace", "c")))
-    assert [actor for _, actor, _ in rows(path, WHO)] == ["u-17", "u-17", "u-18", "u-18"]
-    assert {address for *_, address in rows(path, WHO)} == {CLIENT}
+    assert [actor for _, actor, _ in database.rows(WHO)] == ["u-17", "u-17", "u-18", "u-18"]
+    assert {address for *_, address in database.rows(WHO)} == {CLIENT}
 
 
 @pytest.mark.parametrize(
@@ -223,12 +228,14 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: 
 # --- what ends, and what does not mix ----------------------------------------------------------------
 
 
-def test_what_is_around_the_application_does_not_count(audit: AuditEvents, log: AuditLog, path: Path) -> None:
+def test_what_is_around_the_application_does_not_count(
+    audit: AuditEvents, log: AuditLog, database: Database
+) -> None:
     with log.acting(ADA, account_id="globex", ip_address=LIE):
         assert get(service(audit, None)) == 500
         assert get(service(audit, GRACE)) == 200
         assert current().actor == ADA
-    assert rows(path, WHO) == [("acme", "u-18", CLIENT)]
+    assert database.rows(WHO) == [("acme", "u-18", CLIENT)]
 
 
 def test_nothing_is_left_behind_even_by_an_error() -> None:
@@ -261,7 +268,7 @@ def test_the_lifespan_has_no_context() -> None:
     assert seen == [({"type": "lifespan"}, Context())]
 
 
-def test_a_request_that_is_cancelled_leaves_the_others_alone(audit: AuditEvents, path: Path) -> None:
+def test_a_request_that_is_cancelled_leaves_the_others_alone(audit: AuditEvents, database: Database) -> None:
     async def ask() -> None:
         started, ended = asyncio.Event(), []
 
@@ -288,10 +295,10 @@ def test_a_request_that_is_cancelled_leaves_the_others_alone(audit: AuditEvents,
         assert current() == Context()
 
     asyncio.run(ask())
-    assert rows(path, WHO) == [("acme", "u-17", CLIENT)] * 2
+    assert database.rows(WHO) == [("acme", "u-17", CLIENT)] * 2
 
 
-def test_a_task_that_outlives_its_request_keeps_its_actor(log: AuditLog, path: Path) -> None:
+def test_a_task_that_outlives_its_request_keeps_its_actor(log: AuditLog, database: Database) -> None:
     audit = AsyncAuditEvents(log)
 
     async def ask() -> None:
@@ -313,11 +320,11 @@ def test_a_task_that_outlives_its_request_keeps_its_actor(log: AuditLog, path: P
         await asyncio.gather(*tasks)
 
     asyncio.run(ask())
-    assert sorted(rows(path, WHO)) == [("acme", "u-17", CLIENT), ("acme", "u-18", CLIENT)]
+    assert sorted(database.rows(WHO)) == [("acme", "u-17", CLIENT), ("acme", "u-18", CLIENT)]
 
 
 def test_where_the_context_does_not_reach_nothing_is_recorded(
-    audit: AuditEvents, log: AuditLog, path: Path
+    audit: AuditEvents, log: AuditLog, database: Database
 ) -> None:
     def acting_in_a_thread() -> Iterator[None]:
         with log.acting(ADA):
@@ -338,13 +345,13 @@ def test_where_the_context_does_not_reach_nothing_is_recorded(
 
     app.add_middleware(AuditMiddleware)
     assert get(app, "/yield") == get(app, "/executor") == 500
-    assert rows(path) == []
+    assert database.rows() == []
 
 
 # --- one around another ------------------------------------------------------------------------------
 
 
-def test_inside_another_one_the_outer_settings_count(audit: AuditEvents, path: Path) -> None:
+def test_inside_another_one_the_outer_settings_count(audit: AuditEvents, database: Database) -> None:
     inner = service(audit, account_id="inner", trusted_proxies=[CLIENT])
     outer = Starlette(
         routes=[Mount("/mounted", inner)],
@@ -353,10 +360,10 @@ def test_inside_another_one_the_outer_settings_count(audit: AuditEvents, path: P
     headers = [("x-forwarded-for", f"{LIE}, {CLIENT}")]
     assert get(outer, "/mounted/", PROXY, headers) == 200
     assert get(inner, "/", PROXY, headers) == 200
-    assert rows(path, WHO) == [("outer", "u-17", CLIENT), ("inner", "u-17", PROXY)]
+    assert database.rows(WHO) == [("outer", "u-17", CLIENT), ("inner", "u-17", PROXY)]
 
 
-def test_an_actor_that_is_set_around_an_inner_one_stays(audit: AuditEvents, path: Path) -> None:
+def test_an_actor_that_is_set_around_an_inner_one_stays(audit: AuditEvents, database: Database) -> None:
     def create_key(_: Request) -> Response:
         audit.account.app_api_key.app_api_key_created()
         return PlainTextResponse("done")
@@ -367,7 +374,7 @@ def test_an_actor_that_is_set_around_an_inner_one_stays(audit: AuditEvents, path
         middleware=[Middleware(AuditMiddleware), authentication(lambda _: set_actor(GRACE, "globex"))],
     )
     assert get(signed_in) == 200
-    assert rows(path, WHO) == [("globex", "u-18", CLIENT)]
+    assert database.rows(WHO) == [("globex", "u-18", CLIENT)]
 
 
 def test_one_after_another_each_has_its_own_context() -> None:
@@ -386,7 +393,7 @@ def test_one_after_another_each_has_its_own_context() -> None:
 
 
 def test_handlers_of_unexpected_errors_are_inside_when_the_whole_application_is(
-    audit: AuditEvents, path: Path
+    audit: AuditEvents, database: Database, path: Path
 ) -> None:
     def fail(_: Request) -> Response:
         set_actor(ADA)
@@ -404,9 +411,9 @@ def test_handlers_of_unexpected_errors_are_inside_when_the_whole_application_is(
 
     settings: dict[str, Any] = {"routes": [Route("/", fail)], "exception_handlers": {Exception: handle}}
     assert get(Starlette(**settings, middleware=[Middleware(AuditMiddleware)])) == 500
-    assert (refused, rows(path)) == (["actor"], [])
+    assert (refused, database.rows()) == (["actor"], [])
     assert get(AuditMiddleware(Starlette(**settings))) == 500
-    assert rows(path, WHO) == [("acme", "u-17", CLIENT)]
+    assert database.rows(WHO) == [("acme", "u-17", CLIENT)]
 
 
 # --- a real server -----------------------------------------------------------------------------------
@@ -414,19 +421,19 @@ def test_handlers_of_unexpected_errors_are_inside_when_the_whole_application_is(
 
 @pytest.mark.parametrize(("proxy_headers", "address"), [(False, "127.0.0.1"), (True, LIE)])
 def test_a_real_server_gives_the_address_of_the_connection_unless_it_reads_the_header_itself(
-    audit: AuditEvents, path: Path, proxy_headers: bool, address: str
+    audit: AuditEvents, database: Database, proxy_headers: bool, address: str
 ) -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     with served(service(audit), listening, proxy_headers):
         assert httpx.get(url, headers={"x-forwarded-for": LIE}).status_code == 200
-    assert rows(path, WHO) == [("acme", "u-17", address)]
+    assert database.rows(WHO) == [("acme", "u-17", address)]
 
 
 @pytest.mark.parametrize(("proxies", "address"), [([], None), ([PROXY], None), (["unix", PROXY], CLIENT)])
 def test_on_a_unix_socket_the_proxy_is_trusted_by_a_word(
     audit: AuditEvents,
-    path: Path,
+    database: Database,
     proxies: list[str],
     address: str | None,
     tmp_path: Path,
@@ -440,7 +447,7 @@ def test_on_a_unix_socket_the_proxy_is_trusted_by_a_word(
     client = httpx.Client(transport=httpx.HTTPTransport(uds="s"))
     with served(service(audit, trusted_proxies=proxies), listening), client:
         assert client.get("http://service/", headers=headers).status_code == 200
-    assert rows(path, WHO) == [("acme", "u-17", address)]
+    assert database.rows(WHO) == [("acme", "u-17", address)]
 
 
 # --- 10,000 at once ----------------------------------------------------------------------------------
@@ -551,7 +558,7 @@ def busy_service(log: AuditLog) -> FastAPI:
 
 
 def test_ten_thousand_interleaved_requests_are_each_recorded_as_their_own(
-    quick_log: AuditLog, path: Path
+    quick_log: AuditLog, database: Database, path: Path
 ) -> None:
     app = busy_service(quick_log)
     listening = socket.create_server(("127.0.0.1", 0))
@@ -593,7 +600,7 @@ def test_ten_thousand_interleaved_requests_are_each_recorded_as_their_own(
     columns = "account_id, actor_id, actor_name, ip_address, metadata"
     found = Counter(
         (*who, *json.loads(metadata).values())
-        for *who, metadata in rows(path, f"SELECT {columns} FROM audit_entry")
+        for *who, metadata in database.rows(f"SELECT {columns} FROM audit_entry")
     )
     assert statuses == {200: REQUESTS // 8 * 6, 500: REQUESTS // 8}
     assert (found - expected, expected - found) == (Counter(), Counter())

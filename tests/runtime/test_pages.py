@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.databases import Database, open_log
 from tests.runtime.world import ADA, KEY_CREATED, LONG_AGO, any_text, form, record
 
 from auditwright import AccountLog, AuditLog, Entry, Filter, FilterError
@@ -63,11 +64,13 @@ def test_an_entry_of_an_earlier_time_that_comes_in_between_is_found(log: AuditLo
     assert list(acme.entries(limit=9, after=page.next).entries) == [*entries[2:], late]
 
 
-def test_a_cursor_is_good_after_the_log_was_opened_again(log: AuditLog, acme: AccountLog, path: Path) -> None:
+def test_a_cursor_is_good_after_the_log_was_opened_again(
+    log: AuditLog, acme: AccountLog, database: Database
+) -> None:
     entries = some(log, 4)
     after = acme.entries(limit=2).next
     log.close()
-    with AuditLog.open(f"sqlite:///{path}") as again:
+    with open_log(database) as again:
         assert list(again.account("acme").entries(limit=2, after=after).entries) == entries[2:]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.runtime.world import ADA, ASYNC, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record, rows
+from tests.databases import Database, open_log
+from tests.runtime.world import ADA, ASYNC, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
 
 from auditwright import (
     AccountLog,
@@ -78,8 +79,8 @@ def test_only_bad_ones_store_nothing(log: AuditLog, acme: AccountLog) -> None:
     assert not acme.has_entries()
 
 
-def test_a_missing_key_of_secrets_is_the_error_of_its_entry_only(path: Path) -> None:
-    with AuditLog.open(f"sqlite:///{path}", account_id="acme") as log:
+def test_a_missing_key_of_secrets_is_the_error_of_its_entry_only(database: Database) -> None:
+    with open_log(database) as log:
         example = log.catalog.events[ASYNC].example
         done = log.record_forms([form(ASYNC, example), form(KEY_CREATED, {})])
         assert [type(each) for each in done] == [SecretKeyMissing, Entry]
@@ -140,7 +141,7 @@ def test_a_conflict_is_the_error_of_its_entry_only(log: AuditLog, acme: AccountL
     )
 
 
-def test_all_are_durable_in_one_transaction(log: AuditLog, path: Path) -> None:
+def test_all_are_durable_in_one_transaction(log: AuditLog, database: Database, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
 
         def commits() -> int:
@@ -149,10 +150,10 @@ def test_all_are_durable_in_one_transaction(log: AuditLog, path: Path) -> None:
         before = commits()
         log.record_forms([form(KEY_CREATED, {}) for _ in range(20)])
         assert commits() == before + 1
-    assert len(rows(path)) == 20
+    assert len(database.rows()) == 20
 
 
-def test_what_fails_for_all_is_raised_and_stores_none(log: AuditLog, path: Path) -> None:
+def test_what_fails_for_all_is_raised_and_stores_none(log: AuditLog, database: Database, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="another transaction is writing") as caught:
@@ -161,11 +162,11 @@ def test_what_fails_for_all_is_raised_and_stores_none(log: AuditLog, path: Path)
     assert caught.value.entry is not None
     assert caught.value.entry.event == KEY_CREATED
     assert caught.value.__notes__ == ["none of the 2 entries from this one on is stored"]
-    assert rows(path) == []
+    assert database.rows() == []
     assert len(log.record_forms([form(KEY_CREATED, {})])) == 1
 
 
-def test_what_fails_amid_the_batch_undoes_all_of_it(log: AuditLog, path: Path) -> None:
+def test_what_fails_amid_the_batch_undoes_all_of_it(log: AuditLog, database: Database, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute(
             "CREATE TRIGGER full AFTER INSERT ON audit_entry WHEN NEW.event = "
@@ -173,7 +174,7 @@ def test_what_fails_amid_the_batch_undoes_all_of_it(log: AuditLog, path: Path) -
         )
     with pytest.raises(StorageError, match="disk is full"):
         log.record_forms([form(KEY_CREATED, {}), form(DEPLOYED, MODEL), form(KEY_CREATED, {})])
-    assert rows(path) == []
+    assert database.rows() == []
 
 
 # As if each had been recorded by itself.

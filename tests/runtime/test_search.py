@@ -2,17 +2,15 @@
 
 import io
 import itertools
-import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.runtime.world import ADDED, KEY_CREATED, LONG_AGO, MODEL, any_text, insert_row, record
+from tests.databases import Database, insert_row
+from tests.runtime.world import ADDED, KEY_CREATED, LONG_AGO, MODEL, any_text, record
 
 from auditwright import AccountLog, Actor, AuditLog, Entry, Filter, FilterError
 from auditwright.limits import clean
@@ -67,8 +65,8 @@ def test_no_character_stands_for_others(log: AuditLog, acme: AccountLog, describ
     assert acme.entries(search=search).entries == ()
 
 
-def test_only_the_description_is_searched(log: AuditLog, acme: AccountLog, path: Path) -> None:
-    insert_row(path, log.catalog, actor_name="needle", metadata='{"model_id": "needle"}')
+def test_only_the_description_is_searched(log: AuditLog, acme: AccountLog, database: Database) -> None:
+    insert_row(database, log.catalog, actor_name="needle", metadata='{"model_id": "needle"}')
     assert acme.count(search="needle") == 0
 
 
@@ -185,26 +183,25 @@ def searches(draw: st.DrawFn) -> tuple[list[str], str]:
 @example((["é\uffff\ufffe"], "É\ufffd\ufffd"))
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_search_finds_what_a_brute_force_reading_finds(
-    log: AuditLog, path: Path, made: tuple[list[str], str]
+    log: AuditLog, database: Database, made: tuple[list[str], str]
 ) -> None:
     descriptions, search = made
     account = f"a-{next(accounts)}"
-    write(path, log, account, descriptions)
+    write(database, log, account, descriptions)
     everything = [entry.description for entry in log.account(account).all()]
     assert sorted(everything) == sorted(descriptions)
     wanted = [each for each in everything if found_in(clean(search), each)]
     assert [entry.description for entry in log.account(account).all(search=search)] == wanted
 
 
-def write(path: Path, log: AuditLog, account: str, descriptions: Sequence[str]) -> None:
-    row = insert_row(path, log.catalog, account_id=account, description=descriptions[0])
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for number, description in enumerate(descriptions[1:], 1):
-            row |= {"id": row["id"][:-2] + number.to_bytes(2, "big"), "description": description}
-            connection.execute(
-                f"INSERT INTO audit_entry ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
-                tuple(row.values()),
-            )
+def write(database: Database, log: AuditLog, account: str, descriptions: Sequence[str]) -> None:
+    row = insert_row(database, log.catalog, account_id=account, description=descriptions[0])
+    database.insert(
+        *(
+            row | {"id": row["id"][:-2] + number.to_bytes(2, "big"), "description": description}
+            for number, description in enumerate(descriptions[1:], 1)
+        )
+    )
 
 
 def test_every_letter_with_cases_is_known() -> None:

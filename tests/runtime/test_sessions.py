@@ -10,17 +10,20 @@ import pytest
 import sqlmodel
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session
-from tests.runtime.world import ADA, KEY_CREATED, change, form, record, rows
+from tests.databases import Database, open_log
+from tests.runtime.world import ADA, KEY_CREATED, form, record
 
 from audit_events import AuditEvents
 from auditwright import AccountLog, AuditLog, IdConflict, StorageError
 
+DRIVERS = {"sqlite": "sqlite3", "postgresql": "psycopg"}
+
 
 @pytest.fixture
-def engine(log: AuditLog, path: Path) -> Iterator[Engine]:
-    """The service's own engine on the file of the log, which holds a table of the service."""
-    change(path, "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
-    engine = create_engine(f"sqlite:///{path}")
+def engine(log: AuditLog, database: Database) -> Iterator[Engine]:
+    """The service's own engine on the database of the log, which holds a table of the service."""
+    database.change("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+    engine = create_engine(database.sqlalchemy_url)
     yield engine
     engine.dispose()
 
@@ -38,55 +41,57 @@ def test_an_entry_is_kept_with_the_commit_of_a_sqlmodel_session(
 
 @pytest.mark.parametrize("make", [sqlmodel.Session, Session])
 def test_an_entry_is_gone_with_the_rollback_of_a_session(
-    log: AuditLog, path: Path, engine: Engine, make: type[Session]
+    log: AuditLog, database: Database, engine: Engine, make: type[Session]
 ) -> None:
     with make(engine) as session:
         session.execute(text("INSERT INTO orders VALUES (1)"))
         record(log, KEY_CREATED, session=session)
         session.rollback()
-    assert rows(path) == []
-    assert rows(path, "SELECT * FROM orders") == []
+    assert database.rows() == []
+    assert database.rows("SELECT * FROM orders") == []
     record(log, KEY_CREATED)
-    assert len(rows(path)) == 1
+    assert len(database.rows()) == 1
 
 
-def test_an_entry_joins_a_sqlalchemy_connection(log: AuditLog, path: Path, engine: Engine) -> None:
+def test_an_entry_joins_a_sqlalchemy_connection(log: AuditLog, database: Database, engine: Engine) -> None:
     with engine.begin() as connection:
         kept = record(log, KEY_CREATED, session=connection)
     with engine.connect() as connection, connection.begin() as transaction:
         record(log, KEY_CREATED, session=connection)
         transaction.rollback()
-    assert rows(path, "SELECT id FROM audit_entry") == [(kept.id.bytes,)]
+    assert database.rows("SELECT id FROM audit_entry") == [(kept.id.bytes,)]
 
 
-def test_an_entry_joins_a_sqlite3_connection(log: AuditLog, path: Path) -> None:
+def test_an_entry_joins_a_sqlite3_connection(log: AuditLog, database: Database, path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         record(log, KEY_CREATED, session=connection)
-        assert rows(path) == []
+        assert database.rows() == []
         connection.rollback()
         kept = record(log, KEY_CREATED, session=connection)
         connection.commit()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         record(log, KEY_CREATED, session=connection)
         connection.rollback()
-    assert rows(path, "SELECT id FROM audit_entry") == [(kept.id.bytes,)]
+    assert database.rows("SELECT id FROM audit_entry") == [(kept.id.bytes,)]
 
 
 @pytest.fixture
 def begins(engine: Engine) -> Engine:
-    """The engine as SQLAlchemy's page on SQLite sets it up for savepoints."""
+    """The engine, on SQLite as SQLAlchemy's page on that sets it up for savepoints."""
 
-    @event.listens_for(engine, "connect")
     def leave_it_to_us(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
 
-    @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", leave_it_to_us)
+        event.listen(engine, "begin", begin)
     return engine
 
 
+@pytest.mark.sqlite_only
 def test_an_entry_in_a_savepoint_that_might_outlive_its_transaction_is_refused(
     log: AuditLog, acme: AccountLog, engine: Engine
 ) -> None:
@@ -106,7 +111,9 @@ def test_an_entry_in_a_savepoint_is_gone_with_its_transaction(
     assert acme.count() == 0
 
 
-def test_an_entry_is_gone_with_the_savepoint_it_is_in(log: AuditLog, path: Path, begins: Engine) -> None:
+def test_an_entry_is_gone_with_the_savepoint_it_is_in(
+    log: AuditLog, database: Database, begins: Engine
+) -> None:
     with Session(begins) as session:
         session.execute(text("INSERT INTO orders VALUES (1)"))
         kept = record(log, KEY_CREATED, session=session)
@@ -114,8 +121,8 @@ def test_an_entry_is_gone_with_the_savepoint_it_is_in(log: AuditLog, path: Path,
         record(log, KEY_CREATED, session=session)
         nested.rollback()
         session.commit()
-    assert rows(path, "SELECT id FROM audit_entry") == [(kept.id.bytes,)]
-    assert rows(path, "SELECT * FROM orders") == [(1,)]
+    assert database.rows("SELECT id FROM audit_entry") == [(kept.id.bytes,)]
+    assert database.rows("SELECT * FROM orders") == [(1,)]
 
 
 def test_json_forms_and_models_join_a_session_too(log: AuditLog, acme: AccountLog, engine: Engine) -> None:
@@ -152,15 +159,15 @@ def test_a_conflict_in_a_session_leaves_the_transaction_usable(
 
 
 @pytest.mark.parametrize("wrong", ["session", 5, object()])
-def test_what_is_no_session_is_refused(log: AuditLog, path: Path, wrong: Any) -> None:
+def test_what_is_no_session_is_refused(log: AuditLog, database: Database, wrong: Any) -> None:
     with pytest.raises(StorageError) as caught:
         record(log, KEY_CREATED, session=wrong)
     assert str(caught.value) == (
-        "session= takes a SQLModel or SQLAlchemy session or connection, or a sqlite3 connection, "
-        f"not {type(wrong).__name__}"
+        "session= takes a SQLModel or SQLAlchemy session or connection, or a "
+        f"{DRIVERS[database.engine]} connection, not {type(wrong).__name__}"
     )
     assert caught.value.entry is not None
-    assert rows(path) == []
+    assert database.rows() == []
 
 
 def test_an_engine_is_no_session(log: AuditLog, engine: Engine) -> None:
@@ -169,7 +176,7 @@ def test_an_engine_is_no_session(log: AuditLog, engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("has_tables", [True, False])
-def test_a_transaction_on_another_database_is_refused(
+def test_a_transaction_on_another_file_is_refused(
     log: AuditLog, path: Path, tmp_path: Path, has_tables: bool
 ) -> None:
     other = tmp_path / "other.db"
@@ -190,10 +197,10 @@ def test_a_transaction_on_another_database_is_refused(
 
 
 def test_a_connection_that_one_log_took_is_no_transaction_of_another(
-    log: AuditLog, acme: AccountLog, engine: Engine, tmp_path: Path
+    log: AuditLog, acme: AccountLog, engine: Engine, other_database: Database
 ) -> None:
     with (
-        AuditLog.open(f"sqlite:///{tmp_path}/second.db", account_id="acme") as second,
+        open_log(other_database) as second,
         Session(engine) as session,
     ):
         record(log, KEY_CREATED, session=session)
@@ -214,8 +221,9 @@ def test_no_session_is_a_transaction_of_its_own(log: AuditLog, acme: AccountLog)
     assert record(log, KEY_CREATED, session=None) == next(acme.all())
 
 
+@pytest.mark.sqlite_only
 def test_an_entry_beside_an_open_transaction_says_to_pass_the_session(
-    log: AuditLog, path: Path, engine: Engine
+    log: AuditLog, database: Database, engine: Engine
 ) -> None:
     with Session(engine) as session:
         session.execute(text("INSERT INTO orders VALUES (1)"))
@@ -223,7 +231,7 @@ def test_an_entry_beside_an_open_transaction_says_to_pass_the_session(
             record(log, KEY_CREATED)
         record(log, KEY_CREATED, session=session)
         session.commit()
-    assert len(rows(path)) == 1
+    assert len(database.rows()) == 1
 
 
 def test_generated_tables_read_what_was_recorded(log: AuditLog, engine: Engine) -> None:

@@ -1,14 +1,13 @@
 """Exports in pieces: the same bytes as the file, as of the call, and nothing held once they are closed."""
 
 import io
-import sqlite3
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from tests.databases import Database, open_log
 from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
 
 from auditwright import AccountLog, Actor, AuditLog, Filter, FilterError, StorageError
@@ -28,13 +27,6 @@ def file_of(acme: AccountLog, form: Form, where: Filter | None = None, **options
     export = acme.export_csv if form == "csv" else acme.export_jsonl
     export(stream, where, **options)
     return stream.getvalue()
-
-
-def is_held(path: Path) -> bool:
-    """Whether somebody is reading, so that the write-ahead log cannot be taken into the file and emptied."""
-    with closing(sqlite3.connect(path, timeout=0)) as connection:
-        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return bool(busy)
 
 
 @pytest.mark.parametrize("count", [1, 999, 1000, 1001, 2500])
@@ -104,10 +96,12 @@ def test_what_cannot_begin_raises_from_the_call(acme: AccountLog, path: Path, fo
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_fails_midway_raises_from_the_iterator(log: AuditLog, path: Path, form: Form) -> None:
+def test_what_fails_midway_raises_from_the_iterator(
+    log: AuditLog, database: Database, path: Path, form: Form
+) -> None:
     fill(log, 5000)
     log.close()  # which takes the write-ahead log into the file
-    with AuditLog.open(f"sqlite:///{path}") as again:
+    with open_log(database) as again:
         stream = again.account("acme").stream(form)
         data = path.read_bytes()
         path.write_bytes(data[:4096] + b"\xee" * (len(data) - 4096))
@@ -119,30 +113,34 @@ def test_what_fails_midway_raises_from_the_iterator(log: AuditLog, path: Path, f
 @pytest.mark.parametrize("read", [0, 1, 2])
 @pytest.mark.parametrize("form", FORMS)
 def test_closing_early_lets_go_of_the_database(
-    log: AuditLog, acme: AccountLog, path: Path, form: Form, read: int
+    log: AuditLog, acme: AccountLog, database: Database, form: Form, read: int
 ) -> None:
     fill(log, 4500)
     stream = acme.stream(form)
     for _ in range(read):
         assert next(stream)
     record(log, KEY_CREATED)
-    assert is_held(path)
+    assert database.is_read()
     stream.close()
-    assert not is_held(path)
+    assert not database.is_read()
     assert list(stream) == []
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_stream_that_is_through_has_let_go(log: AuditLog, acme: AccountLog, path: Path, form: Form) -> None:
+def test_a_stream_that_is_through_has_let_go(
+    log: AuditLog, acme: AccountLog, database: Database, form: Form
+) -> None:
     fill(log, 1500)
     stream = acme.stream(form)
     record(log, KEY_CREATED)
     for _ in stream:
         pass
-    assert not is_held(path)
+    assert not database.is_read()
 
 
-def test_a_stream_over_several_statements_lets_go_too(log: AuditLog, acme: AccountLog, path: Path) -> None:
+def test_a_stream_over_several_statements_lets_go_too(
+    log: AuditLog, acme: AccountLog, database: Database
+) -> None:
     users = [f"u-{number}" for number in range(20)]
     events = [event for event in log.catalog.events.values() if event.level == "account"][:30]
     log.record_many(
@@ -155,9 +153,9 @@ def test_a_stream_over_several_statements_lets_go_too(log: AuditLog, acme: Accou
     stream = acme.stream("csv", where)
     assert next(stream).count(b"\r\n") == 1001
     record(log, KEY_CREATED)
-    assert is_held(path)
+    assert database.is_read()
     stream.close()
-    assert not is_held(path)
+    assert not database.is_read()
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -1,10 +1,10 @@
 """Finding the users and apps of an account, and whether it has entries at all."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.world import DEPLOYED, KEY_CREATED, MODEL, insert_row, record
+from tests.databases import Database, insert_row
+from tests.runtime.world import DEPLOYED, KEY_CREATED, MODEL, record
 
 from auditwright import AccountLog, Actor, AuditLog, FilterError
 
@@ -70,9 +70,9 @@ def test_a_whole_id_is_found_however_long(log: AuditLog, acme: AccountLog) -> No
 
 
 def test_only_the_first_ids_are_looked_at(
-    log: AuditLog, acme: AccountLog, monkeypatch: pytest.MonkeyPatch
+    log: AuditLog, acme: AccountLog, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auditwright.storage.sqlite.MOST_USERS", 3)
+    monkeypatch.setattr(f"auditwright.storage.{database.engine}.MOST_USERS", 3)
     for number in range(5):
         record(log, KEY_CREATED, actor=Actor.user(f"u-{number}", "last" if number == 3 else None))
     assert [actor.id for actor in acme.users()] == ["u-0", "u-1", "u-2"]
@@ -93,8 +93,10 @@ def test_a_text_to_find_users_by_is_bounded(acme: AccountLog, text: Any) -> None
     assert str(caught.value) == "the text to find users by has at most 256 characters"
 
 
-def test_an_account_has_entries_once_one_is_recorded(log: AuditLog, acme: AccountLog, path: Path) -> None:
+def test_an_account_has_entries_once_one_is_recorded(
+    log: AuditLog, acme: AccountLog, database: Database
+) -> None:
     record(log, KEY_CREATED, account_id="other")
     assert not acme.has_entries()
-    insert_row(path, log.catalog, event="account.gone.thing_done")
+    insert_row(database, log.catalog, event="account.gone.thing_done")
     assert acme.has_entries()

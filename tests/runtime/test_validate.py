@@ -1,11 +1,11 @@
 """The JSON form: what its envelope allows, and how faults in it are said."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, MODEL, form, rows
+from tests.databases import Database
+from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, MODEL, form
 
 from auditwright import Actor, AuditLog, ValidationError
 
@@ -117,11 +117,11 @@ ID = "a UUID, version 7, in its usual text form"
     ],
 )
 def test_a_fault_in_the_envelope_is_named(
-    log: AuditLog, path: Path, name: str, value: Any, where: str, wanted: str, came: str
+    log: AuditLog, database: Database, name: str, value: Any, where: str, wanted: str, came: str
 ) -> None:
     content = form(KEY_CREATED, {}, **{name: value})
     assert said(log, content) == f"{KEY_CREATED}: {where}: expected {wanted}, got {came}"
-    assert rows(path) == []
+    assert database.rows() == []
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(log: AuditLog) -> None:

@@ -2,21 +2,20 @@
 
 import json
 import shutil
-import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib import import_module, invalidate_caches, resources
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
+from tests import databases
+from tests.databases import ALL, SQLiteDatabase
 
 from auditwright import Actor, AuditLog, Catalog, Entry, ValidationError
-from auditwright.entry import columns, make_id, to_microseconds
 
 ADA = Actor.user("u-17", "Ada Lovelace")
 GRACE = Actor.user("u-18", "Grace Hopper")
@@ -27,7 +26,7 @@ DEPLOYED = "account.models.model_deployed"
 TUNED = "account.models.model_fine_tuning"
 ASYNC = "tool.tool_management.api_async_enabled"
 KEY_CREATED = "account.app_api_key.app_api_key_created"
-LONG_AGO = datetime(2024, 5, 6, 7, 8, 9, 123456, UTC)
+LONG_AGO = databases.LONG_AGO
 
 
 def any_text(most: int = 20, least: int = 0, often: str = "") -> st.SearchStrategy[str]:
@@ -66,46 +65,19 @@ def form(key: str, values: dict[str, Any], **envelope: Any) -> dict[str, Any]:
     return {"event": key, "actor": {"type": "user", "id": "u-17"}, "metadata": values, **envelope}
 
 
-def rows(path: Path, sql: str = "SELECT * FROM audit_entry ORDER BY account_id, id") -> list[tuple[Any, ...]]:
+def rows(path: Path, sql: str = ALL) -> list[tuple[Any, ...]]:
     """What a query finds in the file, read by plain sqlite3."""
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(sql).fetchall()
+    return SQLiteDatabase(path).rows(sql)
 
 
 def change(path: Path, *statements: str) -> None:
     """Run statements on the file with plain sqlite3, each in its own transaction."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for statement in statements:
-            connection.execute(statement)
+    SQLiteDatabase(path).change(*statements)
 
 
 def insert_row(path: Path, catalog: Catalog, **changes: Any) -> dict[str, Any]:
     """Insert a row as some other version of the catalog would have, and return it by column names."""
-    moment = changes.pop("occurred_at", LONG_AGO)
-    micros = moment if isinstance(moment, int) else to_microseconds(moment)
-    row: dict[str, Any] = dict.fromkeys(name for name, _, _ in columns(catalog))
-    row |= {
-        "account_id": "acme",
-        "id": make_id(micros),
-        "occurred_at": micros,
-        "recorded_at": micros,
-        "level": "account",
-        "category": "account.models",
-        "event": DEPLOYED,
-        "actor_type": "user",
-        "actor_id": "u-17",
-        "description": "Something was done.",
-        "catalog_version": "0.9.0",
-        "digest": uuid.uuid4().bytes * 2,
-        "metadata": "{}",
-    }
-    row |= changes
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        marks = ", ".join("?" * len(row))
-        connection.execute(
-            f"INSERT INTO audit_entry ({', '.join(row)}) VALUES ({marks})", tuple(row.values())
-        )
-    return row
+    return databases.insert_row(SQLiteDatabase(path), catalog, **changes)
 
 
 def make_catalog(folder: Path, edit: Callable[[dict[str, Any]], None]) -> Catalog:

@@ -761,12 +761,17 @@ def test_an_entry_of_an_event_that_the_catalog_no_longer_has_is_shown_with_its_k
     assert page.one("article").one("h2").text == "gone.things.thing_done"
     assert page.one("p", class_="category").text == "gone.things"
     assert metadata(page) == [
-        ("b_field", "1 two no longer in the catalog"),
-        ("a_field", "Yes no longer in the catalog"),
-        ("nested", "{'a': 1} no longer in the catalog"),
+        ("b_field", "1 two not in the catalog"),
+        ("a_field", "Yes not in the catalog"),
+        ("nested", "{'a': 1} not in the catalog"),
     ]
-    assert [link.text for link in page.one("span", class_="only").all("a")] == ["this event", "this user"]
+    assert [link.text for link in page.one("span", class_="only").all("a")] == [
+        "this event",
+        "this category",
+        "this user",
+    ]
     assert len(ids(visit(page.link("this event")))) == 1
+    assert len(ids(visit(page.link("this category")))) == 1
 
 
 def test_a_field_that_its_event_no_longer_has_comes_after_the_others(
@@ -778,7 +783,7 @@ def test_a_field_that_its_event_no_longer_has_comes_after_the_others(
     assert metadata(visit(f"/entries/{uuid.UUID(bytes=stored['id'])}")) == [
         ("Email ID", "a@b.example"),
         ("Login method", "not given"),
-        ("old", "x no longer in the catalog"),
+        ("old", "x not in the catalog"),
     ]
 
 

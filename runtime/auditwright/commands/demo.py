@@ -6,6 +6,7 @@ import argparse
 import importlib
 import shlex
 import sys
+import warnings
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
@@ -57,7 +58,8 @@ def _run(options: argparse.Namespace) -> int:
         start = datetime.now(UTC) - timedelta(minutes=13 * len(catalog.events))
         for number, event in enumerate(catalog.events.values()):
             actor, address = ACTORS[number % len(ACTORS)]
-            with log.acting(actor, ip_address=address):
+            with log.acting(actor, ip_address=address), warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # deprecated events are shown too
                 emit = attrgetter(event.key)(audit)
                 emit(**event.example, occurred_at=start + timedelta(minutes=13 * number))
         account = log.account(ACCOUNT)

@@ -22,12 +22,7 @@ DATABASE, ACCOUNT = "AUDITWRIGHT_DATABASE", "AUDITWRIGHT_ACCOUNT"
 
 def add_log(parser: argparse.ArgumentParser) -> None:
     """`--database`, `--account` and `--catalog-package`."""
-    parser.add_argument(
-        "--database",
-        metavar="URL",
-        default=os.environ.get(DATABASE) or "sqlite:///audit.db",
-        help=f"the database (default: ${DATABASE}, or sqlite:///audit.db)",
-    )
+    add_database(parser)
     parser.add_argument(
         "--account",
         type=account,
@@ -35,6 +30,21 @@ def add_log(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get(ACCOUNT) or "default",
         help=f"the account (default: ${ACCOUNT}, or default)",
     )
+    add_catalog_package(parser)
+
+
+def add_database(parser: argparse.ArgumentParser) -> None:
+    """`--database`."""
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        default=os.environ.get(DATABASE) or "sqlite:///audit.db",
+        help=f"the database (default: ${DATABASE}, or sqlite:///audit.db)",
+    )
+
+
+def add_catalog_package(parser: argparse.ArgumentParser) -> None:
+    """`--catalog-package`."""
     parser.add_argument(
         "--catalog-package",
         metavar="NAME",

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from auditwright.catalog import Catalog
 from auditwright.commands import Command
 from auditwright.commands.options import add_log, add_selection, nothing_found, open_log, selection
 from auditwright.commands.text import printable, table
@@ -103,12 +104,13 @@ def _run_show(options: argparse.Namespace) -> int:
         if options.format == "json":
             print(orjson.dumps(entry.to_json(), option=orjson.OPT_INDENT_2).decode())
             return 0
-        for label, value in _details(log.catalog.event(entry.event), entry):
+        for label, value in _details(log.catalog, entry):
             print(f"{label + ':':<24} {printable(value)}")
     return 0
 
 
-def _details(event: Any, entry: Entry) -> list[tuple[str, str]]:
+def _details(catalog: Catalog, entry: Entry) -> list[tuple[str, str]]:
+    event, standing = catalog.event(entry.event), catalog.standing(entry.event)
     actor = entry.actor
     who = f"{actor.label} ({actor.type}{f' {actor.id}' if actor.id else ''})"
     metadata = entry.metadata
@@ -125,7 +127,7 @@ def _details(event: Any, entry: Entry) -> list[tuple[str, str]]:
         ("IP Address", entry.ip_address or "—"),
         ("Description", entry.description),
         *shown,
-        ("Event key", entry.event),
+        ("Event key", f"{entry.event} ({standing})" if standing else entry.event),
         ("Entry ID", str(entry.id)),
         ("Account ID", entry.account_id),
         ("Recorded (UTC)", f"{entry.recorded_at:%Y-%m-%d %H:%M:%S.%f}"),

@@ -30,7 +30,7 @@ class Detail:
 
 
 def details_of(entry: Entry, catalog: Catalog) -> Iterator[Detail]:
-    """The metadata in catalog order, then what is stored under names that the catalog no longer has."""
+    """The metadata in catalog order, then what is stored under names that the catalog does not have."""
     stored = entry.metadata
     event = catalog.event(entry.event)
     altered = {path.partition("[")[0] for path in entry.alterations}
@@ -46,7 +46,7 @@ def details_of(entry: Entry, catalog: Catalog) -> Iterator[Detail]:
             field.sensitivity == "secret",
         )
     for name, value in stored.items():
-        yield Detail(name, _texts(value, None), "no longer in the catalog", f"metadata.{name}" in altered)
+        yield Detail(name, _texts(value, None), "not in the catalog", f"metadata.{name}" in altered)
 
 
 def _note(field: Field, event: Event | None, given: bool) -> str:

@@ -218,6 +218,7 @@ def show_entry(request: Request, entry_id: str, principal: Someone) -> Response:
     account = account_of(principal, view.account)
     entry = entry_of(log, account, entry_id)
     event = log.catalog.event(entry.event)
+    category = event.category if event else entry.event.rpartition(".")[0]
     link = View(account=account if len(principal.accounts) > 1 else None).query()
     return render(
         request,
@@ -226,18 +227,24 @@ def show_entry(request: Request, entry_id: str, principal: Someone) -> Response:
         entry=entry,
         account=account,
         details=list(details_of(entry, log.catalog)),
+        standing=log.catalog.standing(entry.event),
         link_to_entry=f"{base_of(request)}/entries/{entry.id}{'?' if link else ''}{link}",
         json=f"{base_of(request)}/api/entries/{entry.id}{'?' if link else ''}{link}",
         only=[
             (label, View(Filter.parse([condition]), account=view.account).query())
             for label, condition in (
-                ("this event", f"event:is:{entry.event}"),
-                ("this category", f"category:is:{event.category}" if event else ""),
-                ("this user", f"user:is:{entry.actor.id}" if entry.actor.id else ""),
+                ("this event", _only("event", entry.event)),
+                ("this category", _only("category", category)),
+                ("this user", _only("user", entry.actor.id)),
             )
             if condition
         ],
     )
+
+
+def _only(field: str, value: str | None) -> str:
+    """The condition that a field is a stored value; empty for what a filter cannot say."""
+    return f"{field}:is:{value}" if value and len(value) <= MAX_ID else ""
 
 
 def entry_of(log: AuditLog, account: str, entry_id: str) -> Entry:

@@ -101,7 +101,7 @@ def _events(catalog: Catalog) -> Markup:
     titles = wording.category_titles(catalog)
     return _options(
         [
-            (titles[each.key], [(event.key, event.title) for event in each.events])
+            (titles[each.key], [(event.key, wording.choice_title(event)) for event in each.events])
             for each in catalog.every_category
         ]
     )
@@ -116,12 +116,16 @@ def zone_options(chosen: str) -> Markup:
 
 def category_options(catalog: Catalog, chosen: str | None) -> Markup:
     """The categories, by level."""
-    return _chosen(_categories(catalog), chosen)
+    return _with_chosen(_categories(catalog), chosen)
 
 
 def event_options(catalog: Catalog, chosen: str | None) -> Markup:
-    """The events, by category, as titles repeat."""
-    if chosen and Markup('value="{}"').format(chosen) not in _events(catalog):
-        # An event that only old entries have.
-        return Markup('<option value="{0}" selected>{0}</option>').format(chosen) + _events(catalog)
-    return _chosen(_events(catalog), chosen)
+    """The events, by category, as titles repeat; an alias is its event."""
+    return _with_chosen(_events(catalog), catalog.current.get(chosen, chosen) if chosen else None)
+
+
+def _with_chosen(options: Markup, chosen: str | None) -> Markup:
+    """The options with the chosen one, which may be a key that only older entries have."""
+    if chosen and Markup('value="{}"').format(chosen) not in options:
+        return Markup('<option value="{0}" selected>{0}</option>').format(chosen) + options
+    return _chosen(options, chosen)

@@ -10,7 +10,7 @@ from auditwright.filters import Condition, Filter
 from auditwright.server.view import View
 
 if TYPE_CHECKING:
-    from auditwright.catalog import Catalog
+    from auditwright.catalog import Catalog, Event
 
 FIELD_TITLES = {"category": "Category", "event": "Event", "user": "User"}
 OPERATOR_TITLES = {"is": "Is Equal To", "is_not": "Is Not Equal To"}
@@ -79,6 +79,11 @@ def value_title(condition: Condition, catalog: Catalog, name_of: Names) -> str:
         return f"{event.title} ({category_titles(catalog)[event.category]})" if event else condition.value
     name = name_of(condition.value)
     return f"{name} ({condition.value})" if name else condition.value
+
+
+def choice_title(event: Event) -> str:
+    """An event among others to choose from: the deprecated ones are marked."""
+    return f"{event.title} (deprecated)" if event.deprecated else event.title
 
 
 def category_titles(catalog: Catalog) -> dict[str, str]:

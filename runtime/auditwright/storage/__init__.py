@@ -5,23 +5,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from auditwright.errors import StorageError
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
-    from auditwright.storage.base import Storage
+    from auditwright.storage.base import Inspection, Storage
 
 
-def open_storage(url: str, catalog: Catalog, create: bool = True) -> Storage:
-    """The storage behind a URL such as `sqlite:///audit.db`; raises `StorageError` for any other kind."""
+def open_storage(url: str, catalog: Catalog, create: bool = True, read_url: str | None = None) -> Storage:
+    """The storage behind a URL such as `sqlite:///audit.db` or `postgresql://user@host/db`.
+
+    With `read_url`, PostgreSQL is read as another role. Raises `StorageError` for any other kind.
+    """
+    if is_postgresql(url):
+        if read_url is not None and not is_postgresql(read_url):
+            raise StorageError("read_url= is the same PostgreSQL database as url=, as another role")
+        with _postgres_extra():
+            from auditwright.storage.postgresql import PostgreSQLStorage
+        return PostgreSQLStorage(url, catalog, read_url)
+    path = _sqlite(url)
+    if read_url is not None:
+        raise StorageError("read_url= is for PostgreSQL, which has roles; SQLite is one file")
+    from auditwright.storage.sqlite import SQLiteStorage
+
+    return SQLiteStorage(path, catalog, create)
+
+
+def is_postgresql(url: str) -> bool:
+    """Whether a URL is one of PostgreSQL's."""
+    return url.startswith(("postgresql://", "postgres://"))
+
+
+@contextmanager
+def _postgres_extra() -> Iterator[None]:
+    """Say how to install what importing psycopg may lack: itself, or PostgreSQL's library."""
+    try:
+        yield
+    except ImportError as error:
+        if (error.name or "psycopg").partition(".")[0] != "psycopg":
+            raise
+        raise StorageError(
+            'PostgreSQL needs the package psycopg: pip install "auditwright[postgres]"'
+        ) from error
+
+
+def open_inspection(url: str, catalog: Catalog) -> Inspection:
+    """The database behind a URL, to be looked at and never changed; raises `StorageError`."""
+    if is_postgresql(url):
+        with _postgres_extra():
+            from auditwright.storage.postgresql_inspection import PostgreSQLInspection
+        return PostgreSQLInspection(url, catalog)
+    path = _sqlite(url)
+    from auditwright.storage.sqlite_inspection import SQLiteInspection
+
+    return SQLiteInspection(path, catalog)
+
+
+def _sqlite(url: str) -> str:
+    """What a URL of SQLite names; raises `StorageError` for any other kind."""
     scheme, separator, path = url.partition("://")
     if scheme == "sqlite" and separator:
-        from auditwright.storage.sqlite import SQLiteStorage
-
-        return SQLiteStorage(path, catalog, create)
+        return path
     raise StorageError(
-        f"{url.partition('@')[2] or url}: no such kind of database; write sqlite:///audit.db for a file "
-        "here, or sqlite:////var/lib/audit.db for one anywhere"
+        f"{url.rpartition('@')[2]}: no such kind of database; write sqlite:///audit.db for a file here, "
+        "sqlite:////var/lib/audit.db for one anywhere, or postgresql://user@host/database"
     )

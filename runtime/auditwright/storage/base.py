@@ -6,6 +6,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import orjson
+
 from auditwright.entry import Row
 from auditwright.errors import IdConflict
 
@@ -44,6 +46,76 @@ class Scope:
     """The least id above that does not."""
     search: str | None = None
     """What the description contains: each character as it is, a letter in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How many entries of an event an account has, and where the first and the last of them are."""
+
+    account_id: str
+    event: str
+    entries: int
+    first: bytes
+    last: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How the views of the database differ from those of a catalog, by name."""
+
+    missing: tuple[str, ...] = ()
+    different: tuple[str, ...] = ()
+    newer: bool = False
+    """Whether a newer catalog has been here, whose views stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something in the database that is not as Auditwright makes it."""
+
+    what: str
+    way_out: str
+
+
+class Inspection(Protocol):
+    """A database as it was at one moment, only looked at: nothing is made, repaired or switched.
+
+    Texts that are no UTF-8 come with U+FFFD for what cannot be read. Every method raises `StorageError`.
+    """
+
+    name: str
+    """What the database is called in reports."""
+
+    def catalogs(self) -> dict[str, str]:
+        """The catalog.json of every catalog that the database has seen, by version."""
+        ...
+
+    def views(self) -> Views:
+        """How the views differ from the catalog's."""
+        ...
+
+    def differences(self) -> tuple[Difference, ...]:
+        """How tables, indexes, triggers, functions, partitions and rights differ; views are apart."""
+        ...
+
+    def stored(self, account_id: str | None) -> Generator[Stored, None, None]:
+        """The events that there are entries of, by account; `account_id` narrows it to one."""
+        ...
+
+    def place(self, account_id: str, entry_id: bytes) -> tuple[int, str]:
+        """When the entry occurred, in microseconds since 1970, and the version that it was recorded under."""
+        ...
+
+    def entries(self, account_id: str | None) -> Rows:
+        """Of each entry account, id, event, version, alterations, metadata and the catalog's columns.
+
+        The texts are UTF-8 as bytes, as they are stored.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...
 
 
 class Storage(Protocol):
@@ -105,3 +177,15 @@ class Storage(Protocol):
     def close(self) -> None:
         """Let go of the database; closing twice is fine."""
         ...
+
+
+def columns_in(catalog_json: str) -> set[str]:
+    """The fields with a column of their own in the text of a catalog.json; none where it is no such text."""
+    try:
+        levels = orjson.loads(catalog_json)["levels"]
+        events = [
+            event for level in levels for category in level["categories"] for event in category["events"]
+        ]
+        return {field["name"] for event in events for field in event["fields"] if field.get("column")}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return set()

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import heapq
 import os
+import random
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditwright.entry import Row, columns
 from auditwright.errors import IdConflict, StorageError
+from auditwright.forks import Forked, see_to_forks
 from auditwright.storage.base import FORMULA, MOST_USERS, Branch, Rows, Scope
-from auditwright.storage.sqlite_schema import CONFLICT, set_up
+from auditwright.storage.callers import sqlalchemy_connection
+from auditwright.storage.sqlite_schema import CONFLICT, other_columns, set_up, whole_metadata
 from auditwright.storage.sqlite_search import contains
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ MINIMUM = (3, 37, 0)
 """The first SQLite with STRICT tables."""
 BUSY_SECONDS = 1.0
 """How long a write waits for another one. In its own process there is none, unless the caller holds it."""
+NAP_SECONDS = (0.0002, 0.002)
+FORK_SECONDS = 2.0
+"""How long a fork waits for a commit; only a signal handler that interrupts the commit would wait longer."""
 WRITER_PRAGMAS = (
     "synchronous=FULL",
     "recursive_triggers=ON",
@@ -44,29 +50,22 @@ MOST_BRANCHES = 400
 _FORMULA = ", ".join("'" + start.replace("'", "''") + "'" for start in FORMULA)
 
 
-class SQLiteStorage:
+class SQLiteStorage(Forked):
     """One SQLite file; see `Storage`. Safe to use from many threads, and after a fork."""
 
     def __init__(self, location: str, catalog: Catalog, create: bool = True) -> None:
-        if sqlite3.sqlite_version_info < MINIMUM:
-            raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed")
-        # sqlite:///audit.db is a relative path, sqlite:////srv/audit.db an absolute one.
-        path = location.removeprefix("/")
-        if path in ("", ":memory:"):
-            raise StorageError(
-                "an audit log in memory would not be durable; name a file, such as sqlite:///audit.db"
-            )
-        if "\0" in path:
-            raise StorageError("a database's path has no NUL")
-        self.path = Path(path).absolute()
+        self.path = path_of(location)
         self._catalog = catalog
         self._columns = columns(catalog)
         names = [name for name, _, _ in self._columns]
-        self._names = ", ".join(names)
-        self._insert = f"INSERT INTO audit_entry ({self._names}) VALUES ({', '.join('?' * len(names))})"
+        self._insert = f"INSERT INTO audit_entry ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        self._leading = ", ".join(names[:-1])
+        self._metadata_of: dict[int, str] = {}
         self._closed = False
+        self._inherited = False
         self._file: tuple[int, int] | None = None
         self._reset()
+        see_to_forks(self)
         try:
             self._open(create)
         except BaseException:
@@ -76,21 +75,56 @@ class SQLiteStorage:
     # --- connections ---------------------------------------------------------------------------
 
     def _reset(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._held = False
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
 
-    def _after_fork(self) -> None:
-        """A child leaves its parent's connections alone: using or closing them would harm both."""
-        if os.getpid() != self._pid:
-            _ABANDONED.extend([self._writer, *self._readers])
-            self._reset()
+    def before_fork(self) -> None:
+        """Wait for the commit that is being written, and let go of the file; both sides open it again.
+
+        A child that inherits a connection shares what SQLite keeps of the file's locks, and holds none of
+        them: it would write into a log that the next one to close the file removes, and what was forked amid
+        SQLite's work would find its mutexes held for ever.
+        """
+        self._held = self._lock.acquire(timeout=FORK_SECONDS)
+        if self._held:
+            self._let_go()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on writing."""
+        if self._held:
+            self._held = False
+            self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew, and look whether there are connections nevertheless: another thread's, or not ours."""
+        _ABANDONED.extend([self._writer, *self._readers])
+        self._reset()
+        self._inherited = _is_open(self._file)
+
+    def _let_go(self) -> None:
+        """Close what is open and not being read from."""
+        connections = [self._writer] if self._writer is not None else []
+        self._writer = None
+        while self._readers:
+            connections.append(self._readers.pop())
+        for connection in connections:
+            connection.close()
+
+    def _check_not_inherited(self) -> None:
+        if self._inherited:
+            raise StorageError(
+                f"{self.path}: this process was forked while the file was open in its parent, and SQLite "
+                "would lose what is written here; before forking, close other connections to the file and "
+                "what reads the log, or start processes by spawning"
+            )
 
     def _connect(self, mode: str, *pragmas: str) -> sqlite3.Connection:
         """A connection; only with the mode `rwc` is a file made that is not there."""
         if self._closed:
             raise StorageError(f"{self.path}: the log is closed")
+        self._check_not_inherited()
         connection = sqlite3.connect(
             f"file:{quote(str(self.path))}?mode={mode}",
             uri=True,
@@ -104,7 +138,9 @@ class SQLiteStorage:
 
     def _write_connection(self) -> sqlite3.Connection:
         if self._writer is None:
-            self._writer = self._connect("rw" if self._file else "rwc", *WRITER_PRAGMAS)
+            # Once the file is set up, `_begin` is what waits for others.
+            pragmas = (*WRITER_PRAGMAS, "busy_timeout=0") if self._file else WRITER_PRAGMAS
+            self._writer = self._connect("rw" if self._file else "rwc", *pragmas)
             self._file = self._file or _identity(self.path)
         self._check_place()
         return self._writer
@@ -117,7 +153,6 @@ class SQLiteStorage:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """A connection inside a read transaction, so that all its statements see one moment."""
-        self._after_fork()
         with self._errors("read"):
             if not self._closed:
                 self._check_place()
@@ -167,16 +202,16 @@ class SQLiteStorage:
             connection = self._write_connection()
             _use_wal(connection)
             set_up(connection, self._catalog, str(self.path))
+            connection.execute("PRAGMA busy_timeout=0")
 
     # --- writing -------------------------------------------------------------------------------
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """The connection that writes, inside a transaction that is durable when the block ends."""
-        self._after_fork()
         with self._lock, self._errors("write"):
             connection = self._write_connection()
-            connection.execute("BEGIN IMMEDIATE")
+            _begin(connection)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -208,6 +243,7 @@ class SQLiteStorage:
 
     def join(self, session: Any, row: Row) -> int:
         """See `Storage.join`: a SQLAlchemy or SQLModel session, a SQLAlchemy or a sqlite3 connection."""
+        self._check_not_inherited()
         if isinstance(session, sqlite3.Connection):
             with self._errors("join the caller's transaction"):
                 self._check_file(session.execute("PRAGMA database_list").fetchall())
@@ -217,26 +253,10 @@ class SQLiteStorage:
         return self._join_sqlalchemy(session, row)
 
     def _join_sqlalchemy(self, session: Any, row: Row) -> int:
-        from sqlalchemy import Connection
         from sqlalchemy.exc import SQLAlchemyError
-        from sqlalchemy.orm import Session
 
-        if isinstance(session, Session):
-            connect: Callable[[], Connection] = session.connection
-        elif isinstance(session, Connection):
-            connect = lambda: session  # noqa: E731
-        else:
-            raise StorageError(
-                f"session= takes a SQLModel or SQLAlchemy session or connection, or a sqlite3 connection, "
-                f"not {type(session).__name__}"
-            )
         try:
-            connection = connect()
-            if connection.dialect.name != "sqlite":
-                raise StorageError(
-                    f"session= is a transaction on {connection.dialect.name}, and this log is on SQLite: "
-                    "an entry joins only a transaction of its own database"
-                )
+            connection = sqlalchemy_connection(session, "sqlite", "SQLite", "sqlite3")
             self._check_transaction(connection)
             return connection.exec_driver_sql(self._insert, row).rowcount
         except SQLAlchemyError as error:
@@ -278,9 +298,18 @@ class SQLiteStorage:
 
     def _find(self, connection: sqlite3.Connection, account_id: str, entry_id: bytes) -> Row | None:
         found: Row | None = connection.execute(
-            f"SELECT {self._names} FROM audit_entry WHERE account_id = ? AND id = ?", (account_id, entry_id)
+            f"SELECT {self._leading}, {self._metadata(connection)} FROM audit_entry "
+            "WHERE account_id = ? AND id = ?",
+            (account_id, entry_id),
         ).fetchone()
         return found
+
+    def _metadata(self, connection: sqlite3.Connection) -> str:
+        """SQL for the metadata, columns of other catalogs among it: one may be added while this is open."""
+        version: int = connection.execute("PRAGMA schema_version").fetchone()[0]
+        if version not in self._metadata_of:
+            self._metadata_of[version] = whole_metadata(other_columns(connection, self._catalog))
+        return self._metadata_of[version]
 
     def stored_events(self, account_id: str) -> list[str]:
         """See `Storage.stored_events`: hops from key to key in the index, whatever the number of rows."""
@@ -347,7 +376,11 @@ class SQLiteStorage:
 
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:
         """See `Storage.rows`."""
-        yield from self._merged(self._names, scope, newest_first, limit, id_at=1)
+
+        def select(metadata: str) -> str:
+            return f"{self._leading}, {metadata}"
+
+        yield from self._merged(select, scope, newest_first, limit, id_at=1)
 
     def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Rows:
         """See `Storage.csv_lines`; SQLite formats the cells, which is quicker than Python."""
@@ -364,22 +397,36 @@ class SQLiteStorage:
                 f"iif(actor_id IS NULL, '', {_cell('actor_id')})",
                 "lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' "
                 "|| substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21))",
-                _cell("account_id"), *columns_, _cell("metadata"),
+                _cell("account_id"), *columns_,
             ]  # fmt: skip
-        rest = " || ',' || ".join(cells)
-        select = f"id, {time}, event, category, ',' || {rest} || char(13, 10)"
+
+        def select(metadata: str) -> str:
+            rest = " || ',' || ".join([*cells, _cell(metadata)] if full else cells)
+            return f"id, {time}, event, category, ',' || {rest} || char(13, 10)"
+
         with closing(self._merged(select, scope, True, limit, id_at=0)) as lines:
             for _, *line in lines:
                 yield tuple(line)
 
-    def _merged(self, select: str, scope: Scope, newest_first: bool, limit: int | None, id_at: int) -> Rows:
-        """The rows of all branches in the order of ids. SQLite merges lazily what one statement can hold."""
+    def _merged(
+        self,
+        select: Callable[[str], str],
+        scope: Scope,
+        newest_first: bool,
+        limit: int | None,
+        id_at: int,
+    ) -> Rows:
+        """The rows of all branches in the order of ids. SQLite merges lazily what one statement can hold.
+
+        `select` makes the columns of SQL for the metadata.
+        """
         direction = "DESC" if newest_first else "ASC"
         order = f" ORDER BY {id_at + 1} {direction}" + (f" LIMIT {limit}" if limit is not None else "")
         with self._reading() as connection:
+            selected = select(self._metadata(connection))
             cursors = [
                 connection.execute(statement + order, values)
-                for statement, values in self._statements(select, scope, direction)
+                for statement, values in self._statements(selected, scope, direction)
             ]
             if len(cursors) == 1:
                 yield from cursors[0]
@@ -410,15 +457,24 @@ class SQLiteStorage:
 
     def close(self) -> None:
         """See `Storage.close`."""
-        self._after_fork()
         with self._lock:
             self._closed = True
-            for connection in [self._writer, *self._readers]:
-                if connection is not None:
-                    with closing(connection):
-                        pass
-            self._writer = None
-            self._readers.clear()
+            self._let_go()
+
+
+def path_of(location: str) -> Path:
+    """The file of a URL's part after the colon and the slashes; raises `StorageError`."""
+    if sqlite3.sqlite_version_info < MINIMUM:
+        raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed")
+    # sqlite:///audit.db is a relative path, sqlite:////srv/audit.db an absolute one.
+    path = location.removeprefix("/")
+    if path in ("", ":memory:"):
+        raise StorageError(
+            "an audit log in memory would not be durable; name a file, such as sqlite:///audit.db"
+        )
+    if "\0" in path:
+        raise StorageError("a database's path has no NUL")
+    return Path(path).absolute()
 
 
 _ABANDONED: list[sqlite3.Connection | None] = []
@@ -441,6 +497,24 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             return
 
 
+def _begin(connection: sqlite3.Connection) -> None:
+    """Begin to write; waits for other processes by naps of a random length, up to `BUSY_SECONDS`.
+
+    SQLite's own way of waiting, naps that grow, lets whoever has just come go before: of four processes that
+    write without pause it starves one or two for seconds. With these naps each gets its share.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(*NAP_SECONDS))
+        else:
+            return
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     """Which file a path names: device and inode; None where it names none."""
     try:
@@ -448,6 +522,17 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _is_open(file: tuple[int, int] | None) -> bool:
+    """Whether this process has a file open, by its device and inode; unknown is taken for no."""
+    with suppress(OSError):
+        for each in Path("/dev/fd").iterdir():
+            with suppress(OSError):  # the one that listed them is closed again
+                found = os.fstat(int(each.name))
+                if (found.st_dev, found.st_ino) == file:
+                    return True
+    return False
 
 
 def _branch(branch: Branch) -> tuple[str, str, list[str]]:

@@ -5,11 +5,14 @@ The generated SQLModel classes map onto it; a test holds the two together.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from typing import TYPE_CHECKING
 
+from auditwright.catalog import release
 from auditwright.entry import columns
 from auditwright.errors import SchemaMismatch
+from auditwright.storage.base import columns_in
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
@@ -48,8 +51,14 @@ _TRIGGERS = {
     "audit_entry_no_update": """
         BEFORE UPDATE ON audit_entry
         BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
+    # Retention says in its transaction which account's entries it deletes, and up to which id.
     "audit_entry_no_delete": """
         BEFORE DELETE ON audit_entry
+        WHEN NOT EXISTS (SELECT 1 FROM audit_retention AS permit
+                         WHERE permit.account_id = OLD.account_id AND OLD.id < permit.before)
+            OR EXISTS (SELECT 1 FROM audit_hold AS hold
+                       WHERE hold.account_id = OLD.account_id
+                       AND (hold.until IS NULL OR hold.until > strftime('%s', 'now') * 1000000))
         BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
 }
 
@@ -75,6 +84,12 @@ def _tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
         "audit_category": _text("key", "level", "title", "description"),
         "audit_event": _text("key", "level", "category", "title", "description"),
         "audit_catalog": _text("version", "json"),
+        "audit_hold": (
+            *_text("account_id", "reason"),
+            ("until", "INTEGER", False, 0),
+            ("created_at", "INTEGER", True, 0),
+        ),
+        "audit_retention": (*_text("account_id"), ("before", "BLOB", True, 0)),
     }
 
 
@@ -83,7 +98,7 @@ def set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
 
     `name` is the database's, for errors. Raises `SchemaMismatch` for anything of our names that is not ours.
     """
-    _check_fit(connection, catalog, name)
+    check_fit(connection, catalog, name)
     if _is_set_up(connection, catalog):
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -95,7 +110,7 @@ def set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
         raise
 
 
-def _check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
+def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
     """Refuse tables and indexes of our names that are not as ours are, before anything is changed."""
     advice = "use another file, or rename it"
     kinds = dict(connection.execute("SELECT name, type FROM sqlite_schema").fetchall())
@@ -150,11 +165,49 @@ def _described(column: Column) -> str:
     return kind + " NOT NULL" * never_null + f" at place {key} of the primary key" * bool(key)
 
 
-def _programs(catalog: Catalog) -> dict[str, tuple[str, str]]:
+def other_columns(connection: sqlite3.Connection, catalog: Catalog) -> tuple[str, ...]:
+    """The columns that other catalogs gave to their fields and this one does not: values are in them."""
+    ours = {column[0] for column in _tables(catalog)["audit_entry"]}
+    found = [row[1] for row in connection.execute("PRAGMA table_info(audit_entry)") if row[1] not in ours]
+    if not found:
+        return ()
+    catalogs = connection.execute("SELECT json FROM audit_catalog")
+    theirs = {name for (text,) in catalogs for name in columns_in(text)}
+    return tuple(name for name in found if name in theirs and re.fullmatch("[a-z][a-z0-9_]*", name))
+
+
+def whole_metadata(others: tuple[str, ...]) -> str:
+    """SQL for the metadata, with what stands in the columns of other catalogs put back into it."""
+    if not others:
+        return "metadata"
+    nothing = " AND ".join(f"{_quoted(name)} IS NULL" for name in others)
+    values = ", ".join(f"'{name}', {_column_or_json(name)}" for name in others)
+    # A NULL in the patch takes the field away, which is not there then.
+    return (
+        f"iif({nothing} OR NOT json_valid(metadata), metadata, json_patch(metadata, json_object({values})))"
+    )
+
+
+def _column_or_json(name: str) -> str:
+    """SQL for a field that has a column of its own under some catalogs and none under others."""
+    return f"coalesce({_quoted(name)}, {_json_value(name)})"
+
+
+def triggers() -> dict[str, str]:
+    """The statement that makes each trigger."""
+    return {name: f"CREATE TRIGGER {name} {body}" for name, body in _TRIGGERS.items()}
+
+
+def _programs(catalog: Catalog, others: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """Triggers and views: the kind and the statement that makes it. Those that differ are made anew."""
-    triggers = {name: ("TRIGGER", f"CREATE TRIGGER {name} {body}") for name, body in _TRIGGERS.items()}
-    views = {view_name(event): ("VIEW", _view(catalog, event)) for event in catalog.every_event.values()}
-    return triggers | views
+    found = {name: ("TRIGGER", statement) for name, statement in triggers().items()}
+    return found | {name: ("VIEW", statement) for name, statement in views(catalog, others).items()}
+
+
+def views(catalog: Catalog, others: tuple[str, ...]) -> dict[str, str]:
+    """The statement that makes each event's view; `others` are the columns of `other_columns`."""
+    events = catalog.every_event.values()
+    return {view_name(event): _view(catalog, event, others) for event in events}
 
 
 def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
@@ -165,14 +218,14 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     gained = {row[1] for row in connection.execute("PRAGMA table_info(audit_entry)")}
     if not gained.issuperset(catalog.columns):
         return False
-    newest = _is_newest(connection, catalog)
-    for name, (kind, statement) in _programs(catalog).items():
-        if (newest or kind == "TRIGGER") and present.get(name) != statement:
+    newest = is_newest(connection, catalog)
+    for name, (kind, statement) in _programs(catalog, other_columns(connection, catalog)).items():
+        if name not in present or ((newest or kind == "TRIGGER") and present[name] != statement):
             return False
     for table, rows in _reference_rows(catalog).items():
         names = ", ".join(column[0] for column in _tables(catalog)[table])
         found = set(connection.execute(f"SELECT {names} FROM {table}").fetchall())
-        if newest and not found.issuperset(rows):
+        if not (found.issuperset(rows) if newest else {row[0] for row in rows} <= {row[0] for row in found}):
             return False
     stored = connection.execute(
         "SELECT json = ? FROM audit_catalog WHERE version = ?", (catalog.json.decode(), catalog.version)
@@ -180,21 +233,25 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     return stored is not None and bool(stored[0])
 
 
-def _is_newest(connection: sqlite3.Connection, catalog: Catalog) -> bool:
+def is_newest(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     """Whether no newer catalog has been here: its views and reference rows stay then."""
     versions = [row[0] for row in connection.execute("SELECT version FROM audit_catalog")]
-    return all(_release(version) <= _release(catalog.version) for version in versions)
+    return all(release(version) <= release(catalog.version) for version in versions)
 
 
 def _reference_rows(catalog: Catalog) -> dict[str, list[tuple[str, ...]]]:
-    """The rows that describe the catalog, by table; the columns are those of `_tables`."""
+    """The rows that describe the catalog, by table; the columns are those of `_tables`.
+
+    An alias has a row as its event has: entries are stored under it, and queries join by it.
+    """
     return {
         "audit_category": [
             (each.key, each.level, each.title, each.description) for each in catalog.every_category
         ],
         "audit_event": [
-            (each.key, each.level, each.category, each.title, each.description)
+            (key, each.level, each.category, each.title, each.description)
             for each in catalog.every_event.values()
+            for key in (each.key, *each.aliases)
         ],
     }
 
@@ -213,32 +270,34 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
             connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {name} TEXT")
     for index, names in INDEXES.items():
         connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry ({', '.join(names)})")
-    newest = _is_newest(connection, catalog)
-    for name, (kind, statement) in _programs(catalog).items():
-        if newest or kind == "TRIGGER":
+    newest = is_newest(connection, catalog)
+    found = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+    for name, (kind, statement) in _programs(catalog, other_columns(connection, catalog)).items():
+        if newest or kind == "TRIGGER" or name not in found:
             connection.execute(f"DROP {kind} IF EXISTS {_quoted(name)}")
             connection.execute(statement)
-    if newest:
-        for table, rows in _reference_rows(catalog).items():
-            names = tuple(column[0] for column in _tables(catalog)[table])
-            connection.executemany(
-                f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
-                rows,
-            )
+    # What a newer catalog says stays; what only this one knows is added, for its entries are to be joined.
+    insert = f"INSERT OR {'REPLACE' if newest else 'IGNORE'} INTO"
+    for table, rows in _reference_rows(catalog).items():
+        names = tuple(column[0] for column in _tables(catalog)[table])
+        connection.executemany(
+            f"{insert} {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows
+        )
     connection.execute(
         "INSERT OR REPLACE INTO audit_catalog VALUES (?, ?)", (catalog.version, catalog.json.decode())
     )
 
 
-def _view(catalog: Catalog, event: Event) -> str:
+def _view(catalog: Catalog, event: Event, others: tuple[str, ...]) -> str:
     envelope = [
         name
         for name, _, _ in columns(catalog)
         if name not in ("digest", "alterations", "metadata", *catalog.columns)
     ]
     # By name: a field of Auditwright's own that is called like a column of the service's is stored in it.
+    in_columns = {*catalog.columns, *others}
     fields = [
-        name if name in catalog.columns else f"json_extract(metadata, '$.{name}') AS {_quoted(name)}"
+        f"{_column_or_json(name) if name in in_columns else _json_value(name)} AS {_quoted(name)}"
         for name in (field.name for field in event.metadata)
     ]
     keys = ", ".join(f"'{key}'" for key in (event.key, *event.aliases))
@@ -248,6 +307,10 @@ def _view(catalog: Catalog, event: Event) -> str:
     )
 
 
+def _json_value(name: str) -> str:
+    return f"json_extract(metadata, '$.{name}')"
+
+
 def view_name(event: Event) -> str:
     """The name of an event's view: `account_models_model_deployed`."""
     return event.key.replace(".", "_")
@@ -255,9 +318,3 @@ def view_name(event: Event) -> str:
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
-
-
-def _release(version: str) -> tuple[int, ...]:
-    """A version's numbers, for comparing; what follows them (`-rc.1`) does not count."""
-    numbers = version.partition("-")[0].partition("+")[0].split(".")
-    return tuple(int(number) for number in numbers if number.isdigit())

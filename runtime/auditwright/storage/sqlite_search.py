@@ -6,8 +6,9 @@ A function of Python's would wait for the interpreter at every row while other t
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from functools import cache
+
+from auditwright.storage.text_search import same_characters
 
 
 def contains(column: str, text: str) -> tuple[str, str]:
@@ -21,13 +22,6 @@ def contains(column: str, text: str) -> tuple[str, str]:
 
 @cache
 def _classes() -> dict[str, str]:
-    """What stands in a pattern for characters that do not stand for themselves: `[Éé]` for `é`.
-
-    The Kelvin sign and the long s are no k and no s here, as they are none to LIKE.
-    """
-    cases = defaultdict(list)
-    for each in map(chr, range(0x20000)):  # only the first two planes have letters with cases
-        if each.lower() != each.upper():
-            cases[each.casefold(), each.isascii()].append(each)
-    classes = {each: f"[{''.join(same)}]" for same in cases.values() if len(same) > 1 for each in same}
+    """What stands in a pattern for characters that do not stand for themselves: `[Éé]` for `é`."""
+    classes = {each: f"[{same}]" for each, same in same_characters().items()}
     return classes | {each: f"[{each}]" for each in "*?["}

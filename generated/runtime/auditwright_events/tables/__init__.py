@@ -13,7 +13,7 @@ import uuid
 from datetime import datetime
 from typing import Any, ClassVar
 
-from auditwright.types import Digest, EntryId, Json, Text, Timestamp
+from auditwright.types import Address, Digest, EntryId, Json, Text, Timestamp
 from sqlalchemy import Column, Index
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -49,7 +49,7 @@ class AuditEntry(SQLModel, table=True):
     """Who did it."""
     actor_name: str | None = Field(sa_type=Text)
     """The name as of then."""
-    ip_address: str | None = Field(sa_type=Text)
+    ip_address: str | None = Field(sa_type=Address)
     """From where."""
     description: str = Field(sa_type=Text)
     """What was done, as rendered then."""
@@ -112,6 +112,6 @@ class EventView(SQLModel, registry=registry()):
     actor_type: str = Field(sa_type=Text)
     actor_id: str | None = Field(sa_type=Text)
     actor_name: str | None = Field(sa_type=Text)
-    ip_address: str | None = Field(sa_type=Text)
+    ip_address: str | None = Field(sa_type=Address)
     description: str = Field(sa_type=Text)
     catalog_version: str = Field(sa_type=Text)

@@ -1,0 +1,10 @@
+-- Writes into a view's comment what it was made from and what PostgreSQL made of it, by which a later
+-- change of either is known: PostgreSQL keeps no view's own words.
+CREATE FUNCTION @schema@.audit_mark_view(view text, statement text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own regclass := to_regclass(format('%I.%I', @schema_text@, view));
+BEGIN
+    EXECUTE format('COMMENT ON VIEW %s IS %L', own, concat_ws(' ', 'auditwright', statement,
+        current_setting('server_version_num')::integer / 10000, md5(pg_get_viewdef(own))));
+END $$

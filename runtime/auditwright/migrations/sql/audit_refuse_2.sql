@@ -1,0 +1,18 @@
+-- Lets retention delete: inside a transaction that says so, up to an id, and nothing that is held.
+CREATE OR REPLACE FUNCTION @schema@.audit_refuse() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF EXISTS (
+            SELECT FROM @schema@.audit_retention AS permit
+            WHERE permit.transaction_id = pg_current_xact_id() AND OLD.id < permit.before
+                AND (permit.account_id IS NULL OR permit.account_id = OLD.account_id)
+        ) AND NOT EXISTS (
+            SELECT FROM @schema@.audit_hold AS hold
+            WHERE hold.account_id = OLD.account_id AND (hold.until IS NULL OR hold.until > now())
+        ) THEN
+            RETURN OLD;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'auditwright: audit_entry is append-only' USING ERRCODE = 'insufficient_privilege';
+END $$

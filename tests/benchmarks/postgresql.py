@@ -1,0 +1,123 @@
+"""Inserting into PostgreSQL: one statement with JSON, our COPY and psycopg's COPY, by the size of a batch.
+
+All write equal rows into tables of equal columns, partitions and indexes, durably, each batch a transaction.
+Times are those of the clock, for the server does half of the work; ratios are to psycopg's `write_row`.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tests.databases import PostgreSQLServer
+
+from audit_events import CATALOG
+from auditwright import Actor, AuditLog, SecretKey
+from auditwright.entry import Row, columns, format_time, make_id
+from auditwright.recording import Recorder
+from auditwright.storage import postgresql as engine
+
+SIZES = (1, 10, 20, 50, 100, 1_000, 10_000)
+ROUNDS = 7
+KEY = SecretKey.generate("k1")
+
+
+def run() -> None:
+    """Both ways of storing rows, psycopg's COPY, and `record_many` with validation, in turns."""
+    with tempfile.TemporaryDirectory(prefix="auditwright-") as folder:
+        server = PostgreSQLServer(Path(folder), durable=True)
+        try:
+            _compare(server)
+        finally:
+            server.stop()
+
+
+def _compare(server: PostgreSQLServer) -> None:
+    plain = server.another()  # a database for each, so that none has the larger indexes
+    with ExitStack() as stack:
+        raw = stack.enter_context(plain.connect())
+        logs = [
+            stack.enter_context(AuditLog.open(server.another().url, account_id="acme", secret_key=KEY))
+            for _ in range(3)
+        ]
+        print("\n### Rows into PostgreSQL, us a row (ratio to psycopg's COPY)\n")
+        print("| rows a batch | psycopg's COPY | statement | our COPY | record_many |")
+        print("|---:|---:|---:|---:|---:|")
+        for size in SIZES:
+            times = _of_size(size, raw, *logs)
+            base = times["copy"]
+            cells = [
+                f"{statistics.median(taken) * 1e6:.1f} "
+                f"({statistics.median(a / b for a, b in zip(taken, base, strict=True)):.2f})"
+                for taken in times.values()
+            ]
+            print(f"| {size:,} | {' | '.join(cells)} |", flush=True)
+
+
+def _of_size(size: int, raw: Any, one: AuditLog, two: AuditLog, three: AuditLog) -> dict[str, list[float]]:
+    events = [list(CATALOG.events.values())[number % 78] for number in range(size)]
+    recorder, actor = Recorder(CATALOG, "acme", KEY), Actor.user("u-17", "Ada Lovelace")
+    made = [recorder.row(event.key, event.example, {"actor": actor}) for event in events]
+    given = [CATALOG.model(event)(**event.example) for event in events]
+    names = ", ".join(f'"{name}"' for name, _, _ in columns(CATALOG))
+
+    def copy(rows: Sequence[Row]) -> None:
+        with raw.cursor().copy(f"COPY audit_entry ({names}) FROM STDIN") as stream:
+            for row in rows:
+                stream.write_row(row)
+
+    def statement(rows: Sequence[Row]) -> None:
+        storage: Any = one._storage
+        with storage._writing() as connection:
+            if size == 1:
+                storage._insert_rows(engine._runs(connection), rows)
+            else:
+                with connection.transaction():
+                    storage._insert_rows(engine._runs(connection), rows)
+
+    def our_copy(rows: Sequence[Row]) -> None:
+        storage: Any = two._storage
+        with storage._writing() as connection:
+            assert storage._copy(connection, rows)
+
+    def record(_: Sequence[Row]) -> None:
+        with three.acting(actor):
+            three.record_many(given)
+
+    ways = {"copy": copy, "statement": statement, "our copy": our_copy, "record_many": record}
+    return _in_turns(ways, made, max(1, min(200, 20_000 // size)))
+
+
+def _in_turns(
+    ways: dict[str, Callable[[Sequence[Row]], None]], made: list[Row], repeats: int
+) -> dict[str, list[float]]:
+    """Seconds a row of each way, by round."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            batches = [_anew(made) for _ in range(repeats)]
+            if name == "copy":
+                batches = [[_plain(row) for row in batch] for batch in batches]
+            started = time.perf_counter()
+            for batch in batches:
+                way(batch)
+            times[name].append((time.perf_counter() - started) / repeats / len(made))
+    return times
+
+
+def _anew(rows: list[Row]) -> list[Row]:
+    """The rows under ids of their own."""
+    return [(row[0], make_id(row[2]), *row[2:]) for row in rows]
+
+
+def _plain(row: Row) -> Row:
+    """A row as psycopg's COPY takes it."""
+    account_id, entry_id, occurred_at, recorded_at, *rest = row
+    times = (format_time(occurred_at), format_time(recorded_at))
+    return account_id, uuid.UUID(bytes=entry_id), *times, *rest
