@@ -176,12 +176,14 @@ def _make_version_table(database: _Database) -> None:
 
     from auditwright.migrations import MAKE_VERSION_TABLE
 
+    # Which of these it is depends on how far the other one was.
+    there = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject)
     for attempt in range(_TRIES):
         try:
             with database.wrapped.begin():
                 database.connection.execute(MAKE_VERSION_TABLE)
             return
-        except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable, DBAPIError):
+        except (*there, DBAPIError):
             if attempt == _TRIES - 1:
                 raise
 
