@@ -178,8 +178,10 @@ def test_the_programs_of_the_readme_run(tmp_path: Path) -> None:
 
 
 def test_the_full_example_of_the_language_is_clean_and_generates(tmp_path: Path) -> None:
-    assert follow(LANGUAGE, tmp_path) == 1
-    done = run("auditwright generate --catalog . --out generated", tmp_path)
+    folder = tmp_path / "catalog"
+    folder.mkdir()
+    assert follow(LANGUAGE, folder) == 1
+    done = run("auditwright generate", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     done = run("python -c 'import board_events; print(len(board_events.CATALOG.events))'", tmp_path)
     assert (done.stdout, done.stderr) == ("3\n", "")

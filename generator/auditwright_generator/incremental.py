@@ -133,6 +133,8 @@ def _yaml_files(folder: Path) -> list[Path]:
     found: list[Path] = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        if any(Path(parent, name).is_symlink() for name in folders):
+            raise OSError("a link to a folder, which loading refuses")
         found += [
             Path(parent, name)
             for name in names

@@ -152,6 +152,9 @@ _UNPRINTABLE = re.compile(
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
+_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?= |\r?$)", re.MULTILINE)
+
+
 class _StopReading(Exception):
     """The rest of the file cannot be understood."""
 
@@ -209,6 +212,11 @@ class _Reader:
         return Place(self.path, len(lines), len(lines[-1]) + 1)
 
     def _syntax_error(self, text: str, error: yaml.MarkedYAMLError) -> None:
+        marker = _CONFLICT.search(text)
+        if marker:
+            place = self._place_after(text[: marker.start()])
+            self._report(SYNTAX, place, "a conflict marker of git; choose one side, and remove the markers")
+            return
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
         problem = error.problem or error.context or "it cannot be parsed"

@@ -211,7 +211,13 @@ def _find_files(folder: Path) -> dict[Path, Path]:
 
     found = []
     for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if Path(parent, name).is_symlink():
+                linked = shown_path(Path(parent, name))
+                raise UnreadableCatalog(
+                    linked, "it is a link to a folder", "put the folder itself there, or remove the link"
+                )
         found += [Path(parent, name) for name in names if not name.startswith(".")]
     paths = {path: path for path in sorted(found) if path.suffix.lower() in (".yaml", ".yml")}
     if folder / "catalog.yaml" not in paths:

@@ -29,6 +29,8 @@ class AuditwrightError(Exception):
     """
 
     entry: Entry | None = None
+    entries: tuple[Entry, ...] = ()
+    """Of `record_many` and `record_forms`: all entries of which nobody knows whether they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,9 @@ class IdConflict(AuditwrightError):
 
 class StorageError(AuditwrightError):
     """The database could not do what was asked; the text says what and, where known, the way out."""
+
+    outcome_unknown: bool = False
+    """Whether what was to be stored may be stored nevertheless."""
 
 
 class SchemaMismatch(StorageError):

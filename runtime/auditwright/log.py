@@ -153,8 +153,7 @@ class AuditLog:
         try:
             stored = iter(self._storage.insert_each([entry.row for entry in entries]))
         except AuditwrightError as error:
-            error.entry = entries[0]
-            error.add_note(f"none of the {len(entries)} entries from this one on is stored")
+            self._say_of_all(error, [entry.row for entry in entries], "entries from this one on")
             raise
         return [self._outcome(each, next(stored)) if isinstance(each, Entry) else each for each in made]
 
@@ -238,9 +237,21 @@ class AuditLog:
             numbers = range(end - len(batch), end)
             return sum(self._store_row(row, number) for row, number in zip(batch, numbers, strict=True))
         except AuditwrightError as error:
-            error.entry = Entry(self.catalog, batch[0])
-            error.add_note(f"none of the {len(batch)} events from this entry on is stored")
+            self._say_of_all(error, batch, "events from this entry on")
             raise
+
+    def _say_of_all(self, error: AuditwrightError, rows: Sequence[Row], what: str) -> None:
+        """Say of rows that were to be stored in one transaction what became of them."""
+        entries = tuple(Entry(self.catalog, row) for row in rows)
+        error.entry = entries[0]
+        if getattr(error, "outcome_unknown", False):
+            error.entries = entries
+            error.add_note(
+                f"whether the {len(rows)} {what} are stored is not known; record "
+                "error.entries again, each with its id"
+            )
+        else:
+            error.add_note(f"none of the {len(rows)} {what} is stored")
 
     def _store_row(self, row: Row, number: int) -> int:
         try:

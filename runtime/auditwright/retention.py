@@ -117,6 +117,8 @@ def prune(
 
     `actor` is who is recorded as having done it. With `dry_run` nothing is changed. Raises `StorageError`.
     """
+    if before.timestamp() > time.time():
+        raise StorageError(f"{_text(before)} is still to come; what is older than that is everything")
     recorder = Recorder(catalog, None, None)
 
     def record(limit: datetime, old: Old) -> Row:

@@ -8,6 +8,7 @@ started to lead for them; it ends when nothing has waited for a moment. What bec
 from __future__ import annotations
 
 import _thread
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -50,7 +51,7 @@ InsertEach = Callable[[Sequence[Row]], Sequence[Row | IdConflict]]
 class _Ticket:
     """One row that waits, and what became of it. Whoever takes the claim decides: to write it, or to go."""
 
-    __slots__ = ("claim", "outcome", "row", "since", "size", "thread", "wake")
+    __slots__ = ("claim", "left", "outcome", "row", "since", "size", "thread", "wake")
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -61,6 +62,8 @@ class _Ticket:
         self.wake = _thread.allocate_lock()
         self.wake.acquire()
         self.outcome: Outcome | None = None
+        self.left = False
+        """Whether its caller has gone."""
 
     def call(self) -> None:
         """Wake the caller; it looks for itself what there is to do."""
@@ -141,6 +144,8 @@ class Writer(Forked):
             while ticket.outcome is None:
                 if self._lead.setdefault("by", ticket) is ticket:
                     self._lead_until(ticket)
+                    if ticket.outcome is None:
+                        self._check_wait(ticket)
                 elif not ticket.wake.acquire(timeout=GLANCE_SECONDS):
                     self._check_wait(ticket)
         except BaseException:
@@ -193,6 +198,7 @@ class Writer(Forked):
             raise self._waited(ticket)
 
     def _waited(self, ticket: _Ticket) -> StorageError:
+        ticket.left = True
         if ticket.claim.acquire(blocking=False):
             became = "is not stored; record it again"
         else:
@@ -208,6 +214,7 @@ class Writer(Forked):
 
     def _leave(self, ticket: _Ticket) -> None:
         """Take a row out whose caller goes, unless it is being written; see that somebody leads."""
+        ticket.left = True
         ticket.claim.acquire(blocking=False)
         with suppress(ValueError):
             self._queue.remove(ticket)
@@ -313,18 +320,24 @@ class Writer(Forked):
         size = 0
         while self._queue and len(batch) < BATCH_ROWS and size < BATCH_BYTES:
             try:
-                ticket = self._queue.popleft()
+                ticket = self._queue[0]
             except IndexError:  # its caller has left
                 return
+            batch.append(ticket)  # before it leaves the line: an interrupt between the two must not lose it
+            with suppress(ValueError):
+                self._queue.remove(ticket)
             if ticket.claim.acquire(blocking=False):
-                batch.append(ticket)
                 size += ticket.size
+            else:
+                batch.pop()
 
     def _give_back(self, batch: list[_Ticket]) -> None:
         """Put rows back in line: where they were stored already, storing them again stores nothing."""
         for ticket in reversed(batch):
-            _release(ticket.claim)
-            self._queue.appendleft(ticket)
+            if not ticket.left:
+                _release(ticket.claim)
+                if ticket not in self._queue:
+                    self._queue.appendleft(ticket)
 
     def _tell(self, batch: list[_Ticket]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[_AsyncTicket]] = {}
@@ -344,6 +357,8 @@ class Writer(Forked):
         try:
             return list(self._insert_each(rows))
         except Exception as error:
+            if not isinstance(error, (AuditwrightError, *_OF_A_ROW)) and _may_be_interrupted():
+                raise
             if len(rows) == 1 or not _may_be_of_one_row(error):
                 return [_error_of(error) for _ in rows]
             middle = len(rows) // 2
@@ -358,6 +373,15 @@ def _release(lock: _thread.LockType) -> None:
 def _settle(tickets: list[_AsyncTicket]) -> None:
     for ticket in tickets:
         ticket.settle()
+
+
+_OF_A_ROW = (TypeError, ValueError, OverflowError)
+"""What packing a row may raise."""
+
+
+def _may_be_interrupted() -> bool:
+    """Whether an exception may be a signal handler's, such as a time limit's: they run in the main thread."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def _may_be_of_one_row(error: Exception) -> bool:

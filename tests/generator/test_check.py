@@ -205,3 +205,32 @@ def test_checking_imports_no_sqlmodel() -> None:
     )
     root = Path(__file__).parents[2] / "generator"
     subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": str(root)})
+
+
+def test_a_link_to_a_folder_is_refused_and_never_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(CATALOG, tmp_path / "catalog")
+    (tmp_path / "catalog" / "account").rename(tmp_path / "account")
+    (tmp_path / "catalog" / "account").symlink_to(tmp_path / "account")
+    monkeypatch.chdir(tmp_path)
+    assert run(cli.check) == 2
+    assert capsys.readouterr().err == (
+        "auditwright: cannot read catalog/account: it is a link to a folder; put the folder itself there, "
+        "or remove the link\n"
+    )
+
+
+def test_a_conflict_marker_of_git_is_called_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(CATALOG, tmp_path / "catalog")
+    path = tmp_path / "catalog" / "account" / "models.yaml"
+    path.write_text(path.read_text("utf-8").replace("events:", "<<<<<<< HEAD\nevents:", 1), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    [finding] = [each for each in read_catalog(Path("catalog")).findings if each.code == "AC001"]
+    line = path.read_text("utf-8").splitlines().index("<<<<<<< HEAD") + 1
+    assert str(finding) == (
+        f"catalog/account/models.yaml:{line}:1: error AC001 yaml-syntax: a conflict marker of git; choose "
+        "one side, and remove the markers"
+    )

@@ -231,3 +231,15 @@ def test_file_of_somebody_else_in_the_way_is_a_usage_error(
     )
     assert files_in(project / "site") == [name]
     assert mine.read_text("utf-8") == "# Mine\n"
+
+
+@pytest.mark.parametrize(
+    ("out", "why"), [("", "names no folder"), ("catalog/made", "is inside the catalog's")]
+)
+def test_nothing_is_written_where_it_would_spoil_the_catalog(
+    out: str, why: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(project.rglob("*"))
+    assert run(cli.generate, "--out", out) == 2
+    assert capsys.readouterr().err == f"auditwright: --out {out!r} {why}; name another folder\n"
+    assert sorted(project.rglob("*")) == before

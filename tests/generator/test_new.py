@@ -84,7 +84,7 @@ def test_an_event_has_what_the_options_say(project: Path, capsys: pytest.Capture
         new(
             *("event", EVENT, "--title", "Project: put aside", "--message", "{reason} - {actor}"),
             *("--description", "  Someone put a project aside,\nand said why.  " + "It is long. " * 9),
-            *("--field", "reason", "--optional", "visibility", "--optional", "reason"),
+            *("--field", "reason", "--optional", "visibility", "--optional", "visibility"),
             *("--example", "reason=No longer, sadly: used", "--since", "0.1.0"),
         )
         == 0
@@ -972,3 +972,12 @@ def test_a_catalog_anywhere_is_named_in_the_next_command(
     assert new("event", "account.projects.project_found", *says, "--catalog", "..") == 0
     assert read_source(Path(".."))[1] == []
     assert os.listdir() == ["projects.yaml"]  # noqa: PTH208 - with hidden files
+
+
+def test_a_field_is_required_or_optional_and_not_both(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = PROJECTS.read_bytes()
+    assert new("event", EVENT, "--description", "It was.", "--field", "reason", "--optional", "reason") == 2
+    assert "--field and --optional both name reason; give one of them" in capsys.readouterr().err
+    assert PROJECTS.read_bytes() == before

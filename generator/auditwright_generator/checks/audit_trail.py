@@ -5,32 +5,54 @@ from auditwright_generator.names import words
 from auditwright_generator.resolve import resolve_fields
 from auditwright_generator.source import CatalogSource, CategorySource, EventSource
 
-BEGINNINGS = ("created", "added", "uploaded", "registered", "invited", "imported", "provisioned")
-ENDS = ("deleted", "removed", "archived", "revoked", "expired", "destroyed", "purged", "deprovisioned")
-CHANGES = ("updated", "changed", "edited", "modified", "renamed", "configured", "reconfigured")
+BEGINNINGS = words("added created imported invited provisioned registered uploaded")
+ENDS = words("""
+    archived cancelled canceled closed completed decommissioned deleted deprovisioned deregistered destroyed
+    detached erased expired purged refunded removed retired revoked terminated unregistered voided withdrawn
+    """)
+CHANGES = words("changed configured edited modified reconfigured renamed updated")
 
-_PAIRS = tuple(
-    pair.split()
-    for pair in """
-    enabled disabled
-    activated deactivated
-    deployed undeployed
-    published unpublished
-    granted revoked
-    locked unlocked
-    blocked unblocked
-    assigned unassigned
-    subscribed unsubscribed
-    installed uninstalled
-    connected disconnected
-    suspended resumed
-    opened closed
-    shared unshared
-    attached detached
-    linked unlinked
-    """.strip().splitlines()
-)
-"""Events that undo each other."""
+_COUNTERPARTS = {
+    verb: others
+    for verb, *others in map(
+        str.split,
+        """
+        enabled disabled
+        disabled enabled
+        activated deactivated suspended
+        deactivated activated reactivated
+        deployed undeployed
+        undeployed deployed
+        published unpublished
+        unpublished published
+        granted revoked
+        revoked granted issued created added invited assigned
+        locked unlocked
+        unlocked locked
+        blocked unblocked
+        unblocked blocked
+        assigned unassigned revoked
+        unassigned assigned
+        subscribed unsubscribed
+        unsubscribed subscribed
+        installed uninstalled
+        uninstalled installed
+        connected disconnected
+        disconnected connected
+        suspended resumed unsuspended reactivated reinstated activated
+        resumed suspended paused
+        opened closed resolved
+        closed opened created
+        shared unshared
+        unshared shared
+        attached detached
+        detached attached
+        linked unlinked
+        unlinked linked
+        """.strip().splitlines(),
+    )
+}
+"""What undoes an event, by its verb: any of these will do, and the first is the usual one."""
 
 _IDENTITY = words("id key name type")
 """Last words of fields that say which thing it was, and nothing of what became of it."""
@@ -57,19 +79,19 @@ def check_pairs_are_whole(source: CatalogSource) -> Mistakes:
     for category in source.categories:
         names = {event.name for event in category.events}
         for event in category.events:
-            other = _counterpart(event.name)
-            if other and other not in names:
-                message = f"event {event.name} has no counterpart {other}, so the log shows half of the story"
+            others = _counterparts(event.name)
+            if others and names.isdisjoint(others):
+                message = (
+                    f"event {event.name} has no counterpart {others[0]}, so the log shows half of the story"
+                )
                 yield event.node.key, f"{message}; add it, or say in suppress why there is none"
 
 
-def _counterpart(name: str) -> str | None:
-    """The event that undoes the one of that name, if its verb has such a one."""
+def _counterparts(name: str) -> list[str]:
+    """The events that undo the one of that name, if its verb has such."""
     thing, _, verb = name.rpartition("_")
-    for pair in _PAIRS:
-        if verb in pair:
-            return f"{thing.removesuffix('_re')}_{pair[1 - pair.index(verb)]}".removeprefix("_")
-    return None
+    thing = thing.removesuffix("_re")
+    return [f"{thing}_{other}".removeprefix("_") for other in _COUNTERPARTS.get(verb, ())]
 
 
 def check_changes_say_what_changed(source: CatalogSource) -> Mistakes:

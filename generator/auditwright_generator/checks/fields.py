@@ -1,5 +1,7 @@
 """Checks of fields.yaml: what a field's keys mean together with its type."""
 
+import itertools
+
 from auditwright_generator.expressions import pattern_width, refuse_pattern
 from auditwright_generator.findings import Mistakes, listing, nearest, quote
 from auditwright_generator.load import Node
@@ -111,12 +113,19 @@ def check_enums_leave_a_choice(source: CatalogSource) -> Mistakes:
 
 
 _CREDENTIALS = words("""
-    credential credentials cvv otp passcode passphrase passwd password pin secret secrets token tokens
+    apikey authorization bearer cookie cookies credential credentials cvv jwt otp passcode passphrase passwd
+    password pin secret secrets token tokens
     """)
 _PERSONAL = words("""
     address birth birthdate birthday email emails fax firstname gender iban ip lastname latitude location
-    longitude mail mobile passport phone salary ssn surname telephone
+    longitude mail mobile passport phone postcode salary ssn street surname telephone zip
     """)
+_CREDENTIAL_PAIRS = frozenset((word, "key") for word in ("access", "api", "encryption", "private", "signing"))
+_PERSONAL_PAIRS = frozenset(
+    tuple(pair.split("_"))
+    for pair in words("card_number credit_card family_name first_name full_name last_name postal_code")
+)
+"""Words that say so only one after the other."""
 _HARMLESS = words("consumed count enabled id ids length limit number size type types usage used")
 """Last words of names that say something about a credential, and are none."""
 
@@ -126,13 +135,15 @@ def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
     for field in source.fields.values():
         if "sensitivity" in field.node.entries or field.node.broken:
             continue
-        words = field.name.split("_")
+        parts = field.name.split("_")
+        pairs = set(itertools.pairwise(parts))
         kind = field.node.string("type").removeprefix("list of ")
-        if _CREDENTIALS & set(words) and words[-1] not in _HARMLESS and kind == "string":
+        is_credential = _CREDENTIALS & set(parts) or _CREDENTIAL_PAIRS & pairs
+        if is_credential and parts[-1] not in _HARMLESS and kind == "string":
             why, way = "is named like a credential", "write sensitivity: secret; or public, if it is none"
         elif kind in ("email", "ip"):
             why, way = f"is of type {kind}", "write sensitivity: personal; or public, if it leads to nobody"
-        elif _PERSONAL & set(words) and kind == "string":
+        elif (_PERSONAL & set(parts) or _PERSONAL_PAIRS & pairs) and kind == "string":
             why, way = "is named like what people keep private", "write sensitivity: personal, or public"
         else:
             continue

@@ -38,7 +38,7 @@ def _run(options: argparse.Namespace) -> int:
         return UNREADABLE
     if checked.catalog is None:
         print_findings(checked)
-        return FINDINGS
+        return UNREADABLE
     from auditwright_generator.changes.comparison import compare_catalogs
     from auditwright_generator.changes.report import FORMATS
     from auditwright_generator.changes.snapshot import read_snapshot

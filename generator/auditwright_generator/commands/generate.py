@@ -41,6 +41,10 @@ def _run(options: argparse.Namespace) -> int:
         print("auditwright: --diff shows what --check finds; give both: --check --diff", file=sys.stderr)
         return UNREADABLE
     out = Path(options.out)
+    if not options.out.strip() or out.resolve().is_relative_to(Path(options.catalog).resolve()):
+        where = "is inside the catalog's" if options.out.strip() else "names no folder"
+        print(f"auditwright: --out {options.out!r} {where}; name another folder", file=sys.stderr)
+        return UNREADABLE
     inputs = catalog_inputs(Path(options.catalog))
     current = None if options.all else current_run(inputs, out)
     if current is not None:

@@ -109,11 +109,20 @@ def _configure_field(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{limit.replace('_', '-')}", metavar="N", type=_number, help=text)
 
 
+def _optional(options: argparse.Namespace) -> tuple[str, ...]:
+    """The fields that may be left out."""
+    both = [name for name in options.optional if name in options.field]
+    if both:
+        raise _UsageError(f"--field and --optional both name {both[0]}; give one of them")
+    return tuple(dict.fromkeys(options.optional))
+
+
 def _number(text: str) -> int | float:
     try:
-        return int(text)
+        value = float(text)
     except ValueError:
-        return float(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    return int(value) if value.is_integer() else value
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -159,7 +168,7 @@ def _add_event(options: argparse.Namespace) -> "Added":
             description=description,
             message=options.message or "",
             required=tuple(dict.fromkeys(options.field)),
-            optional=tuple(name for name in dict.fromkeys(options.optional) if name not in options.field),
+            optional=_optional(options),
             since=options.since,
         )
 
@@ -180,7 +189,7 @@ def _add_category(options: argparse.Namespace) -> "Added":
             description=description,
             order=options.order,
             required=tuple(dict.fromkeys(options.field)),
-            optional=tuple(name for name in dict.fromkeys(options.optional) if name not in options.field),
+            optional=_optional(options),
         )
 
     return add_category(Path(options.catalog), options.key, new)

@@ -70,7 +70,8 @@ def _sqlite(url: str) -> str:
     scheme, separator, path = url.partition("://")
     if scheme == "sqlite" and separator:
         return path
+    shown = url.rpartition("@")[2].partition("?")[0]  # a password may stand before the one or after the other
     raise StorageError(
-        f"{url.rpartition('@')[2]}: no such kind of database; write sqlite:///audit.db for a file here, "
+        f"{shown}: no such kind of database; write sqlite:///audit.db for a file here, "
         "sqlite:////var/lib/audit.db for one anywhere, or postgresql://user@host/database"
     )

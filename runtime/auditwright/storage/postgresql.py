@@ -7,11 +7,10 @@ Connections, writing and reading stand here; the tables, partitions, triggers an
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,6 +25,7 @@ from auditwright.storage import postgresql_queries as queries
 from auditwright.storage import postgresql_rows as packing
 from auditwright.storage.base import MOST_USERS, Rows, Scope
 from auditwright.storage.callers import sqlalchemy_connection
+from auditwright.storage.locks import WriteLock
 from auditwright.storage.postgresql_place import Connection, Place, is_lost, is_usable, sql, words_of
 from auditwright.storage.postgresql_roles import warn_of_power
 from auditwright.storage.postgresql_schema import ACCOUNT, AHEAD, check_fit, other_columns
@@ -40,6 +40,10 @@ STATEMENT = 1_000
 """Rows in one statement."""
 FETCH = 1_000
 """Rows that a stream asks the server for at once."""
+MOST_IDLE = 16
+"""Connections for reading that are kept for the next reader."""
+RETRY_SECONDS = 3600
+"""After how long partitions that could not be made are tried again."""
 LOCK_SECONDS = 2
 """How long making partitions ahead waits for others; the next month is time enough."""
 
@@ -80,7 +84,7 @@ class PostgreSQLStorage(Forked):
     # --- connections ---------------------------------------------------------------------------
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = WriteLock(self.name)
         self._writer: Connection | None = None
         self._readers: list[Connection] = []
 
@@ -89,12 +93,16 @@ class PostgreSQLStorage(Forked):
         _ABANDONED.extend([self._writer, *self._readers])
         self._reset()
 
-    def _connect(self, place: Place) -> Connection:
+    def _check_open(self) -> None:
         if self._closed:
             raise StorageError(f"{self.name}: the log is closed")
+
+    def _connect(self, place: Place) -> Connection:
+        self._check_open()
         return place.connect()
 
     def _write_connection(self) -> Connection:
+        self._check_open()
         if self._writer is not None and not is_usable(self._writer):
             self._writer.close()
             self._writer = None
@@ -117,7 +125,7 @@ class PostgreSQLStorage(Forked):
             except BaseException:
                 connection.close()
                 raise
-        if self._closed:
+        if self._closed or len(self._readers) >= MOST_IDLE:
             connection.close()
         else:
             self._readers.append(connection)
@@ -169,6 +177,7 @@ class PostgreSQLStorage(Forked):
             reader.close()
             raise
         self._readers.append(reader)
+        warn_of_power(reader, self._read_place.name)
         if found != self._identity:
             raise StorageError(f"read_url= is another database than url=, which is {self.name}")
 
@@ -198,6 +207,7 @@ class PostgreSQLStorage(Forked):
         except psycopg.Error as error:
             if is_lost(error):
                 raise
+            self._partitions_until = time.time() + RETRY_SECONDS
             _log.warning("%s: no partitions were made ahead: %s", self.name, words_of(error))
 
     # --- writing -------------------------------------------------------------------------------
@@ -205,8 +215,15 @@ class PostgreSQLStorage(Forked):
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """The connection that writes; each statement is a transaction, unless the block begins one."""
-        with self._lock, self._errors("write"):
-            yield self._write_connection()
+        with self._lock.held(), self._errors("write"):
+            connection = self._write_connection()
+            try:
+                yield connection
+            finally:
+                # What interrupted a statement leaves its connection in the middle of it; and a signal handler
+                # that closes the log cannot wait for this.
+                if connection.info.transaction_status != TransactionStatus.IDLE or self._closed:
+                    connection.close()
 
     def insert(self, rows: Sequence[Row]) -> int:
         """See `Storage.insert`."""
@@ -234,13 +251,11 @@ class PostgreSQLStorage(Forked):
         ]
 
     def _as_stored(self, row: Row) -> Row:
-        """The row under the same id, whose content is equal; the row itself where this role cannot read."""
+        """The row under the same id, whose content is equal; the row itself where it cannot be read."""
         try:
             return self.row(row[0], row[1]) or row
-        except StorageError as error:
-            if isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
-                return row
-            raise
+        except StorageError:  # it is stored, whatever becomes of reading it back
+            return row
 
     def _copy(self, connection: Connection, rows: Sequence[Row]) -> bool:
         """Store new rows by COPY; False, with nothing done, where one is there or COPY is refused."""
@@ -320,8 +335,10 @@ class PostgreSQLStorage(Forked):
 
     def _join(self, info: dict[Any, Any], execute: Execute, row: Row) -> int:
         """Store a row in a transaction; `info` is what we keep with its connection."""
-        if self._closed:
-            raise StorageError(f"{self.name}: the log is closed")
+        self._check_open()
+        if time.time() >= self._partitions_until and not self._lock.is_mine:
+            with self._lock.held(), suppress(StorageError, psycopg.Error):  # on a connection of our own
+                self._write_connection()
         if info.get("auditwright_database") != self._identity:
             found = self._identity_of(execute)
             if found != self._identity:
@@ -371,7 +388,7 @@ class PostgreSQLStorage(Forked):
 
     def accounts(self, most: int) -> list[str]:
         """See `Storage.accounts`. The role that writes is asked: a reader sees one account at a time."""
-        with self._lock, self._errors("read"):
+        with self._lock.held(), self._errors("read"):
             found = self._write_connection().execute(sql(queries.accounts(self._table)), {"most": most})
             return [row[0] for row in found]
 
@@ -433,8 +450,10 @@ class PostgreSQLStorage(Forked):
 
     def close(self) -> None:
         """See `Storage.close`."""
-        with self._lock:
-            self._closed = True
+        self._closed = True
+        if self._lock.is_mine:
+            return
+        with self._lock.held():
             for connection in [self._writer, *self._readers]:
                 if connection is not None:
                     with closing(connection):

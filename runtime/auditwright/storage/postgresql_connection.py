@@ -14,8 +14,13 @@ from auditwright.errors import StorageError
 from auditwright.storage.postgresql_place import Connection, Place, words_of
 from auditwright.storage.postgresql_schema import check_version
 
-_SETTINGS = ("TimeZone = UTC", "client_min_messages = warning", "statement_timeout = 0")
-"""A slow look at all entries is no reason to stop."""
+_SETTINGS = (
+    "TimeZone = UTC",
+    "client_min_messages = warning",
+    "statement_timeout = 0",  # a slow look at all entries is no reason to stop
+    "default_transaction_isolation = 'read committed'",  # what is read after a lock is what is there then
+    "default_transaction_read_only = off",
+)
 
 
 def database_name(url: str) -> str:

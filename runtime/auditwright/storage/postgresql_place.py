@@ -11,12 +11,17 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from auditwright.errors import StorageError
 
 CONNECT_SECONDS = 5
 """How long connecting may take where the URL does not say."""
+WAIT_SECONDS = 10
+"""How long a statement waits for a lock that somebody holds, where the database says nothing else."""
+LOST_SECONDS = 20
+"""How long a server may be silent before the connection counts as lost."""
 RECORD_AGAIN = "whether it was stored is not known: record it again with id=error.entry.id, which is safe"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -36,6 +41,7 @@ class Place:
             raise _unreadable("there is an @ where none belongs")
         self._parameters.setdefault("connect_timeout", CONNECT_SECONDS)
         self._parameters.setdefault("application_name", "auditwright")
+        self._parameters.setdefault("tcp_user_timeout", LOST_SECONDS * 1000)
         server = f"{host}:{port}" if port else host
         place = f"/{database}?host={host}" if host.startswith("/") else f"{server}/{database}"
         self.name = f"postgresql://{place}"
@@ -56,6 +62,10 @@ class Place:
                 "SELECT set_config('synchronous_commit', 'on', false) "
                 "WHERE current_setting('synchronous_commit') = 'off'"
             )
+            connection.execute(
+                f"SELECT set_config('lock_timeout', '{WAIT_SECONDS}s', false) "
+                "WHERE current_setting('lock_timeout') = '0'".encode()
+            )
         except BaseException:
             connection.close()
             raise
@@ -71,7 +81,9 @@ class Place:
             advice = "; run `auditwright database upgrade`, which makes the partitions of the coming months"
         elif error.sqlstate == "42501":
             advice = "; `auditwright database roles` makes roles that may"
-        return StorageError(f"{self.name}: cannot {doing}: {words_of(error)}{code}{advice}")
+        made = StorageError(f"{self.name}: cannot {doing}: {words_of(error)}{code}{advice}")
+        made.outcome_unknown = doing == "write" and is_lost(error)
+        return made
 
     def _without_password(self, text: str) -> str:
         return text.replace(self._password, "***") if self._password else text
@@ -98,7 +110,7 @@ def is_lost(error: psycopg.Error) -> bool:
 
 def is_usable(connection: Connection) -> bool:
     """Whether an idle connection is still there. A server that stops or ends it says so unasked."""
-    if connection.closed or connection.broken:
+    if connection.closed or connection.info.transaction_status != TransactionStatus.IDLE:
         return False
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)

@@ -89,6 +89,7 @@ class PostgreSQLKeeper:
     def _transaction(self) -> Iterator[None]:
         with errors(self.name, "do this"), self._connection.transaction():
             become_owner(self._connection, self.name)
+            self._execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             yield
 
     def prune(
@@ -167,7 +168,6 @@ class PostgreSQLKeeper:
         """Last, as nobody reads or writes from here to the end of the transaction."""
         if not plan.merged and not plan.emptied:
             return
-        self._execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
         for each in (*plan.merged, *plan.emptied):
             self._execute(f"DROP TABLE {quoted(each.name)}")
         if plan.merged:

@@ -9,7 +9,6 @@ import heapq
 import os
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -22,6 +21,7 @@ from auditwright.errors import IdConflict, StorageError
 from auditwright.forks import Forked, see_to_forks
 from auditwright.storage.base import FORMULA, MOST_USERS, Branch, Rows, Scope
 from auditwright.storage.callers import sqlalchemy_connection
+from auditwright.storage.locks import WriteLock
 from auditwright.storage.sqlite_schema import CONFLICT, other_columns, set_up, whole_metadata
 from auditwright.storage.sqlite_search import contains
 
@@ -44,6 +44,8 @@ WRITER_PRAGMAS = (
     # Pages that are changed again soon are written once: half the cost of a bulk load, for 40 MB of WAL.
     "wal_autocheckpoint=10000",
 )
+MOST_IDLE = 16
+"""Connections for reading that are kept for the next reader."""
 MOST_BRANCHES = 400
 """Branches in one statement; SQLite's limit is 500 (SQLITE_MAX_COMPOUND_SELECT)."""
 
@@ -75,7 +77,7 @@ class SQLiteStorage(Forked):
     # --- connections ---------------------------------------------------------------------------
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = WriteLock(str(self.path))
         self._held = False
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
@@ -136,7 +138,12 @@ class SQLiteStorage(Forked):
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageError(f"{self.path}: the log is closed")
+
     def _write_connection(self) -> sqlite3.Connection:
+        self._check_open()
         if self._writer is None:
             # Once the file is set up, `_begin` is what waits for others.
             pragmas = (*WRITER_PRAGMAS, "busy_timeout=0") if self._file else WRITER_PRAGMAS
@@ -167,7 +174,7 @@ class SQLiteStorage(Forked):
             except BaseException:
                 connection.close()
                 raise
-        if self._closed:
+        if self._closed or len(self._readers) >= MOST_IDLE:
             connection.close()
         else:
             self._readers.append(connection)
@@ -209,7 +216,7 @@ class SQLiteStorage(Forked):
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """The connection that writes, inside a transaction that is durable when the block ends."""
-        with self._lock, self._errors("write"):
+        with self._lock.held(), self._errors("write"):
             connection = self._write_connection()
             _begin(connection)
             try:
@@ -219,6 +226,9 @@ class SQLiteStorage(Forked):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            finally:
+                if self._closed:  # by a signal handler, which could not wait for this
+                    self._let_go()
 
     def insert(self, rows: Sequence[Row]) -> int:
         """See `Storage.insert`."""
@@ -244,6 +254,7 @@ class SQLiteStorage(Forked):
     def join(self, session: Any, row: Row) -> int:
         """See `Storage.join`: a SQLAlchemy or SQLModel session, a SQLAlchemy or a sqlite3 connection."""
         self._check_not_inherited()
+        self._check_open()
         if isinstance(session, sqlite3.Connection):
             with self._errors("join the caller's transaction"):
                 self._check_file(session.execute("PRAGMA database_list").fetchall())
@@ -457,9 +468,10 @@ class SQLiteStorage(Forked):
 
     def close(self) -> None:
         """See `Storage.close`."""
-        with self._lock:
-            self._closed = True
-            self._let_go()
+        self._closed = True
+        if not self._lock.is_mine:
+            with self._lock.held():
+                self._let_go()
 
 
 def path_of(location: str) -> Path:
