@@ -124,8 +124,7 @@ class SQLiteStorage(Forked):
 
     def _connect(self, mode: str, *pragmas: str) -> sqlite3.Connection:
         """A connection; only with the mode `rwc` is a file made that is not there."""
-        if self._closed:
-            raise StorageError(f"{self.path}: the log is closed")
+        self._check_open()
         self._check_not_inherited()
         connection = sqlite3.connect(
             f"file:{quote(str(self.path))}?mode={mode}",
