@@ -112,5 +112,6 @@ def test_ci_runs_what_a_developer_runs() -> None:
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
     (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
     steps = workflow.read_text("utf-8").splitlines()
-    assert "      - run: auditwright check" in steps
+    assert "      - run: auditwright check --format github" in steps
+    assert "      - run: auditwright diff --against origin/main --format github" in steps
     assert "      - run: auditwright generate --check" in steps
