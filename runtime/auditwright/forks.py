@@ -6,21 +6,22 @@ A child has only the thread that forked; whatever the others held or waited for 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from weakref import WeakSet
 
 
-class Forked:
+class Forked(ABC):
     """Something that a child must not use as its parent left it; `see_to_forks` has these called."""
 
-    def before_fork(self) -> None:
+    def before_fork(self) -> None:  # noqa: B027 - not everything has something to do here
         """In the parent: come to a state in which a child can begin anew."""
 
-    def after_fork_in_parent(self) -> None:
+    def after_fork_in_parent(self) -> None:  # noqa: B027
         """Go on in the parent."""
 
+    @abstractmethod
     def after_fork_in_child(self) -> None:
         """Begin anew in the child, before anything else runs there."""
-        raise NotImplementedError
 
 
 _forked: WeakSet[Forked] = WeakSet()
