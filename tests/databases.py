@@ -241,6 +241,11 @@ class PostgreSQLServer:
         """A database without tables."""
         return self._create("")
 
+    @property
+    def bare_url(self) -> str:
+        """The URL of the server's own database, `postgres`."""
+        return self._admin.url
+
     def drop(self, database: PostgreSQLDatabase) -> None:
         """Remove a database, whoever is connected."""
         self._admin.change(f"DROP DATABASE {_database_of(database)} WITH (FORCE)")

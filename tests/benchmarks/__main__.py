@@ -1,4 +1,4 @@
-"""Runs the benchmarks that are named, or all but `linkml`, which installs something, and `crashes`.
+"""Runs the benchmarks that are named; without names all but those that install, build or kill something.
 
 Numbers after `scale` or `linkml` are how many events to take, after `crashes` how many processes to kill.
 """
@@ -9,8 +9,9 @@ import sys
 from importlib import import_module, metadata
 
 NAMES = ("emitters", "bulk", "load", "postgresql", "commands", "page", "scale")
-OTHERS = ("linkml", "crashes")
-SIZED = ("scale", *OTHERS)
+OTHERS = ("linkml", "crashes", "build")
+SIZED = ("scale", "linkml", "crashes")
+MODULES = {"build": "large"}
 
 if __name__ == "__main__":
     sizes = [int(argument) for argument in sys.argv[1:] if argument.isdigit()]
@@ -23,4 +24,4 @@ if __name__ == "__main__":
         f"SQLite {sqlite3.sqlite_version}"
     )
     for name in chosen:
-        import_module(f"tests.benchmarks.{name}").run(*(sizes if name in SIZED else ()))
+        import_module(f"tests.benchmarks.{MODULES.get(name, name)}").run(*(sizes if name in SIZED else ()))

@@ -1,0 +1,265 @@
+"""The log that pages and exports are measured on: accounts of 1, 3 and 10 million entries, three years each.
+
+python -m tests.benchmarks build
+
+It is built once for each engine, outside the repository: in `$AUDITWRIGHT_BENCHMARKS`, or else in
+`~/.cache/auditwright-benchmarks`. The same code fills the small log of `tests/runtime/test_plans.py`.
+
+Users and events are as unequal as in life (Zipf), and the worst for filters is in it: the newest tenth is one
+event of one user; a user, an event and a text are in the three oldest entries alone; one event was never
+recorded, and another one is no longer in the catalog.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.databases import Database, PostgreSQLDatabase, PostgreSQLServer, SQLiteDatabase, make_tables
+
+from audit_events import CATALOG
+from auditwright import Actor, AuditLog
+from auditwright.entry import Row, columns, id_head, to_microseconds
+from auditwright.recording import Recorder
+from auditwright.storage import postgresql_rows as packing
+from auditwright.storage.postgresql_schema import INDEXES
+from auditwright.storage.sqlite_schema import triggers
+
+ACCOUNTS = {"1m": 1_000_000, "3m": 3_000_000, "10m": 10_000_000}
+END = datetime(2026, 11, 1, tzinfo=UTC)
+START = END - timedelta(days=3 * 365)
+
+USERS = 5_000
+COMMON_USER, BURST_USER, RARE_USER = "u-0002", "u-burst", "u-rare"
+BURST_EVENT = "account.login_logout.login"
+RARE_EVENT = "account.models.model_undeployed"
+UNUSED_EVENT = "account.models.model_fine_tuning"
+GONE_EVENT = "account.gone.thing_done"
+RARE_TEXT = "a needle in the haystack"
+RARE = 3
+"""How many of the oldest entries are of the rare user and event, with the rare text."""
+WITHOUT_USER, GONE, BURST = 0.02, 0.0005, 0.1
+"""Shares of the entries."""
+BATCH = 20_000
+
+_DETAILS = (
+    "Asked for by the owner.", "Part of the nightly run.", "After a review.", "By the console.",
+    "By the API.", "For the quarter's report.", "As the ticket says.", "Undone soon after.",
+    "In the second try.", "A test.",
+)  # fmt: skip
+
+
+def rows(account: str, entries: int) -> Iterator[list[Row]]:
+    """The entries of an account in batches, the oldest first; the same at every call."""
+    dice = random.Random(7)
+    templates = _templates()
+    keys = [key for key in templates if key not in (RARE_EVENT, UNUSED_EVENT, BURST_EVENT, GONE_EVENT)]
+    dice.shuffle(keys)
+    keys.insert(0, BURST_EVENT)
+    event_weights = [1 / place for place in range(1, len(keys) + 1)]
+    users: list[tuple[str, str | None, str | None]] = [
+        ("user", f"u-{number:04}", f"User {number:04}") for number in range(1, USERS + 1)
+    ]
+    user_weights = [1 / place for place in range(1, USERS + 1)]
+    start, step = to_microseconds(START), (END - START) / timedelta(microseconds=1) / entries
+    burst_from = entries - int(entries * BURST)
+    for first in range(0, entries, BATCH):
+        count = min(BATCH, entries - first)
+        chosen = zip(
+            range(first, first + count),
+            dice.choices(keys, event_weights, k=count),
+            dice.choices(users, user_weights, k=count),
+            (dice.random() for _ in range(count)),
+            strict=True,
+        )
+        noise = dice.randbytes(8 * count)
+        batch = []
+        for number, key, actor, chance in chosen:
+            if number < RARE:
+                key, actor = RARE_EVENT, ("user", RARE_USER, "Rare User")
+            elif number >= burst_from:
+                key, actor = BURST_EVENT, ("app", BURST_USER, "Burst")
+            elif chance < WITHOUT_USER:
+                actor = ("system", None, None)
+            elif chance > 1 - GONE:
+                key = GONE_EVENT
+            level, category, address, description, *rest = templates[key]
+            detail = RARE_TEXT if number < RARE else _DETAILS[number % len(_DETAILS)]
+            at = 8 * (number - first)
+            micros = start + int(number * step)
+            batch.append(
+                (
+                    account, id_head(micros) + b"\x80" + noise[at + 1 : at + 8], micros, micros + 1_500,
+                    level, category, key, *actor, address[number % len(address)], f"{description} {detail}",
+                    *rest,
+                )
+            )  # fmt: skip
+        yield batch
+
+
+def _templates() -> dict[str, tuple[Any, ...]]:
+    """Of each event level, category, addresses, description, and what stands behind it."""
+    recorder = Recorder(CATALOG, "any", None)
+    addresses = [f"203.0.113.{number}" for number in range(200)] + [f"2001:db8::{n}" for n in range(50)]
+    found: dict[str, tuple[Any, ...]] = {}
+    for event in CATALOG.events.values():
+        if not any(field.sensitivity == "secret" for field in event.fields):
+            row = recorder.row(event.key, event.example, {"actor": Actor.user("u-1", "Ada")})
+            found[event.key] = (row[4], row[5], addresses, row[11], *row[12:])
+    level, _, *rest = found[RARE_EVENT]
+    found[GONE_EVENT] = (level, "account.gone", *rest)
+    return found
+
+
+def fill(database: Database, accounts: dict[str, int], progress: Callable[[str], None]) -> None:
+    """Store the entries of all accounts, without the indexes, which are made when all is there."""
+    if isinstance(database, SQLiteDatabase):
+        _fill_sqlite(database, accounts, progress)
+    else:
+        assert isinstance(database, PostgreSQLDatabase)
+        _fill_postgresql(database, accounts, progress)
+
+
+def _fill_sqlite(database: SQLiteDatabase, accounts: dict[str, int], progress: Callable[[str], None]) -> None:
+    AuditLog.open(database.url, catalog=CATALOG).close()
+    marks = ", ".join("?" * len(columns(CATALOG)))
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-200000"):
+            connection.execute(f"PRAGMA {pragma}")
+        for trigger in triggers():
+            connection.execute(f"DROP TRIGGER {trigger}")
+        for index in INDEXES:
+            connection.execute(f"DROP INDEX {index}")
+        connection.execute("BEGIN")
+        for batch in _counted(accounts, progress):
+            connection.executemany(f"INSERT INTO audit_entry VALUES ({marks})", batch)
+        connection.execute("COMMIT")
+    progress("making the indexes")
+    AuditLog.open(database.url, catalog=CATALOG).close()
+
+
+def _fill_postgresql(
+    database: PostgreSQLDatabase, accounts: dict[str, int], progress: Callable[[str], None]
+) -> None:
+    with database.connect() as connection:
+        # Partitions as if the log had been there from the start.
+        found = connection.execute("SELECT inhrelid::regclass::text FROM pg_inherits "
+                                   "WHERE inhparent = 'audit_entry'::regclass")  # fmt: skip
+        for (partition,) in found.fetchall():
+            connection.execute(f"DROP TABLE {partition}")
+        first = f"{START:%Y-%m-01}"
+        connection.execute(
+            "SELECT audit_add_partition('audit_entry_first', NULL, audit_first_id(%s::timestamp))", (first,)
+        )
+        connection.execute(
+            "SELECT audit_add_partition('audit_entry_' || to_char(month, 'YYYY_MM'), "
+            "audit_first_id(month), audit_first_id(month + interval '1 month')) "
+            "FROM generate_series(%s::timestamp, %s::timestamp, interval '1 month') AS month",
+            (first, f"{END:%Y-%m-01}"),
+        )
+        connection.execute("SELECT audit_make_partitions(3)")
+        made = connection.execute(
+            "SELECT pg_get_indexdef(to_regclass(name)) FROM unnest(%s::text[]) AS name", (list(INDEXES),)
+        ).fetchall()
+        connection.execute(f"DROP INDEX {', '.join(INDEXES)}")
+        order = columns(CATALOG)
+        with connection.cursor() as cursor:
+            for batch in _counted(accounts, progress):
+                with cursor.copy(packing.copy_statement("audit_entry", order)) as copy:
+                    for piece in packing.copied(order, batch):
+                        copy.write(piece)
+        progress("making the indexes")
+        connection.execute("SET maintenance_work_mem = '512MB'")
+        for (statement,) in made:
+            connection.execute(statement.replace(" ON ONLY ", " ON "))
+        connection.execute("VACUUM (ANALYZE, FREEZE) audit_entry")
+
+
+def _counted(accounts: dict[str, int], progress: Callable[[str], None]) -> Iterator[list[Row]]:
+    done, everything = 0, sum(accounts.values())
+    started = time.monotonic()
+    for account, entries in accounts.items():
+        for batch in rows(account, entries):
+            yield batch
+            done += len(batch)
+            rate = done / (time.monotonic() - started)
+            progress(f"{done:,} of {everything:,} entries, {rate:,.0f} a second")
+
+
+# --- the databases that are built once -------------------------------------------------------------
+
+
+def folder() -> Path:
+    """Where they are kept."""
+    named = os.environ.get("AUDITWRIGHT_BENCHMARKS")
+    found = Path(named) if named else Path.home() / ".cache" / "auditwright-benchmarks"
+    found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def run() -> None:
+    """Build what is missing; what is there is told and left alone."""
+    if not _sqlite_file().exists():
+        partial = _sqlite_file().with_suffix(".partial")
+        for left in folder().glob(f"{partial.name}*"):
+            left.unlink()
+        fill(SQLiteDatabase(partial), ACCOUNTS, _shown("SQLite"))
+        partial.rename(_sqlite_file())
+    print(f"\r\x1b[K{_sqlite_file()}: {_sqlite_file().stat().st_size / 2**30:.1f} GiB")
+    with _server() as (server, made):
+        if not made.exists():
+            database = server.bare()
+            make_tables(database.url, CATALOG)
+            fill(database, ACCOUNTS, _shown("PostgreSQL"))
+            made.write_text(database.url.rpartition("?")[0].rpartition("/")[2])
+        with _postgresql_of(server, made).connect() as connection:
+            ((size,),) = connection.execute("SELECT pg_database_size(current_database())").fetchall()
+    print(f"\r\x1b[K{made.parent}: {size / 2**30:.1f} GiB")
+
+
+def _shown(engine: str) -> Callable[[str], None]:
+    def show(text: str) -> None:
+        print(f"\r\x1b[K{engine}: {text}", end="", flush=True)
+
+    return show
+
+
+def sqlite() -> SQLiteDatabase:
+    """The built one of SQLite."""
+    if not _sqlite_file().exists():
+        raise SystemExit("it is not built yet: run python -m tests.benchmarks build")
+    return SQLiteDatabase(_sqlite_file())
+
+
+@contextmanager
+def postgresql() -> Iterator[PostgreSQLDatabase]:
+    """The built one of PostgreSQL, while its server runs."""
+    with _server() as (server, made):
+        if not made.exists():
+            raise SystemExit("it is not built yet: run python -m tests.benchmarks build")
+        yield _postgresql_of(server, made)
+
+
+def _postgresql_of(server: PostgreSQLServer, made: Path) -> PostgreSQLDatabase:
+    """The database whose name a file holds."""
+    return PostgreSQLDatabase(server.bare_url.replace("/postgres?", f"/{made.read_text()}?"))
+
+
+def _sqlite_file() -> Path:
+    return folder() / "large-1.db"
+
+
+@contextmanager
+def _server() -> Iterator[tuple[PostgreSQLServer, Path]]:
+    server = PostgreSQLServer(folder() / "postgresql-18")
+    try:
+        yield server, folder() / "postgresql-1.name"
+    finally:
+        server.stop()
