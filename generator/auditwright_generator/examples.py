@@ -106,7 +106,6 @@ _BOARDS = "workspace/boards.yaml"
 _VERSION = "version: 1.2.0\n"
 _LAST = "    example: {board_id: b-1}\n"
 _DELETED = "  board_deleted:\n    title: Board deleted\n"
-_SENT = "  link_sent:\n    title: Link sent\n"
 _WHEN = "      days: {when: {visibility: everyone}}\n"
 _GUEST_USE = "      guest: {required: false}\n"
 _SENT_MESSAGE = '    message: "{actor} sent a link to board {board_id}."\n'

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from auditwright.context import Actor
 from auditwright.entry import Entry
-from auditwright.errors import FilterError, Problem, ValidationError
-from auditwright.export import Progress, begun, csv_chunks, data_of, jsonl_chunks, write_export
+from auditwright.errors import ExportError, FilterError, Problem, ValidationError
+from auditwright.export import begun, csv_chunks, data_of, jsonl_chunks
+from auditwright.export_file import Progress, write_export
 from auditwright.filters import Filter
 from auditwright.limits import MAX_ID, clean
-from auditwright.pages import MOST, Page, id_bound, page_of, read_cursor, search_text, selection_of
-from auditwright.storage.base import Branch, Scope
+from auditwright.pages import MOST, Page, Place, id_bound, least_id, read_cursor, search_text, selection_of
+from auditwright.storage.base import Branch, Counted, Scope
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.storage.base import Storage
+
+MOST_COUNTED = 100_000
+"""Up to which `count_up_to` counts at most."""
+SLICES = 50
+"""Parts in which a count tells its progress."""
 
 
 class AccountLog:
@@ -48,21 +57,27 @@ class AccountLog:
         *,
         limit: int = 50,
         after: str | None = None,
+        before: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         search: str | None = None,
     ) -> Page:
         """A page of the entries that fit, newest first.
 
-        `limit` is 1 to 1,000; `after` is the `next` of the page before, with the same selection;
-        `since` (included) and `until` (not included) are times with a zone; `search` is a text of 3 to 200
-        characters that the description contains, a letter in any case; "" is none. Raises `FilterError`.
+        `limit` is 1 to 1,000; `after` is the `next` of a page, for the older one, and `before` the `previous`
+        of one, for the newer one, both with the same selection; `since` (included) and `until` (not included)
+        are times with a zone; `search` is a text of 3 to 200 characters that the description contains, a
+        letter in any case; "" is none. A page is found in a few milliseconds, however large the log is and
+        wherever the page; where that takes looking at entries one by one, it may end early, see
+        `Page.looked_to`. Raises `FilterError`.
         """
         _check_number("limit", limit)
         where = Filter() if where is None else where
-        rows = self._storage.rows(self._scope(where, since, until, search, after), limit=limit + 1)
-        entries = [Entry(self._catalog, row) for row in rows]
-        return page_of(entries, limit, selection_of(where, since, until, search_text(search)))
+        scope = self._scope(where, since, until, search)
+        selection = selection_of(where, since, until, search_text(search))
+        place = Place.read(after, before, selection)
+        found = self._storage.page(place.narrowed(scope), place.newest_first, limit + 1)
+        return place.page(found, limit, self._catalog, selection)
 
     def all(
         self,
@@ -83,20 +98,64 @@ class AccountLog:
         since: datetime | None = None,
         until: datetime | None = None,
         search: str | None = None,
+        progress: Callable[[int, float], None] | None = None,
     ) -> int:
-        """How many entries fit. As `entries`."""
-        return self._storage.count(self._scope(where, since, until, search))
+        """How many entries fit, all of them counted. As `entries`.
+
+        `progress` is told now and then how many were counted, and in which share of the time that the log
+        spans, 0 to 1. `count_up_to` is for a number at once.
+        """
+        scope = self._scope(where, since, until, search)
+        slices = [scope] if progress is None else self._slices(scope)
+        counted = 0
+        with closing(self._storage.counts(self.account_id, slices)) as counts:
+            for number, entries in enumerate(counts, 1):
+                counted += entries
+                if progress is not None:
+                    progress(counted, number / len(slices))
+        return counted
+
+    def _slices(self, scope: Scope) -> list[Scope]:
+        """The scope in equal parts of the time that its entries span."""
+        ends = [self._storage.page(scope.looked_through, newest, 1).rows for newest in (False, True)]
+        if not ends[0]:
+            return [scope]
+        first, last = (rows[0][2] for rows in ends)
+        inner = [first + (last - first) * number // SLICES for number in range(1, SLICES)]
+        edges = [scope.low, *(least_id(micros) for micros in inner), scope.high]
+        return [replace(scope, low=low, high=high) for low, high in pairwise(edges)]
+
+    def count_up_to(
+        self,
+        most: int,
+        where: Filter | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        search: str | None = None,
+    ) -> Counted:
+        """How many entries fit, counted no further than `most`, 1 to 100,000, within milliseconds.
+
+        As text it is `312` or `10,000+`. A search, or one that leaves users out, may end before `most` is
+        reached: `Counted.whole` says whether these are all. Raises `FilterError`.
+        """
+        if type(most) is not int or not 1 <= most <= MOST_COUNTED:
+            raise FilterError(f"entries are counted up to 1 to {MOST_COUNTED:,}, not {most!r}")
+        return self._storage.count_up_to(most, self._scope(where, since, until, search))
 
     def has_entries(self) -> bool:
         """Whether there are any."""
-        return bool(list(self._storage.rows(Scope(self.account_id, (Branch(),)), limit=1)))
+        return bool(self._storage.page(Scope(self.account_id, (Branch(),)), True, 1).rows)
+
+    def events(self) -> list[str]:
+        """The keys of all events that there are entries of, also those that the catalog no longer has."""
+        return sorted(self._storage.recorded_events(self.account_id))
 
     def users(self, text: str = "", most: int = 20) -> list[Actor]:
         """Users and apps with entries whose id or name contains the text, a letter in any case, by id.
 
-        The name is one that an entry of theirs was recorded with, and the only one that is looked at. Of
-        more than 10,000 ids only the first 10,000 are looked at. `most` is 1 to 1,000, and the text has at
-        most 256 characters. Raises `FilterError`.
+        A user of several names is found by each of them, up to 100, and comes with the newest one. `most` is
+        1 to 1,000, and the text has at most 256 characters. Raises `FilterError`.
         """
         _check_number("most", most)
         if not isinstance(text, str) or len(text) > MAX_ID:
@@ -119,18 +178,18 @@ class AccountLog:
     ) -> int:
         """Write the entries that fit as CSV, newest first; returns how many.
 
-        `target` is a path, which appears only when the file is whole, or a binary stream. The columns are
-        those of the Audit Logs page; `full` adds keys, ids and the metadata. Cells that a spreadsheet would
-        run as a formula begin with '. `after` and `limit` narrow it as in `entries`; there is no limit by
-        default. `begin` is called when it is settled what the file will hold and before any of it is written:
-        what it records is not in the file, and what it raises stops the export. Raises `FilterError`,
-        `ExportError`, `StorageError`.
+        `target` is a path, which appears only when the file is whole and is compressed where its name ends
+        in .gz or .zst, or a binary stream. The columns are those of the Audit Logs page; `full` adds keys,
+        ids and the metadata. Cells that a spreadsheet would run as a formula begin with '. `after` and
+        `limit` narrow it as in `entries`; there is no limit by default. `begin` is called
+        when it is settled what the file will hold and before any of it is written: what it records is not in
+        the file, and what it raises stops the export. Raises `FilterError`, `ExportError`, `StorageError`.
         """
         if limit is not None and not (type(limit) is int and limit >= 1):
             raise FilterError(f"limit is at least 1, not {limit!r}")
         scope = self._scope(where, since, until, search, after)
         chunks = csv_chunks(self._storage, self._catalog, scope, full, limit)
-        return write_export(begun(chunks, begin), target, progress)
+        return write_export(chunks, target, progress, begin)
 
     def export_jsonl(
         self,
@@ -146,7 +205,35 @@ class AccountLog:
         """Write the entries that fit as JSON Lines, without loss, oldest first; otherwise as `export_csv`."""
         scope = self._scope(where, since, until, search)
         chunks = jsonl_chunks(self._storage, self._catalog, scope)
-        return write_export(begun(chunks, begin), target, progress)
+        return write_export(chunks, target, progress, begin)
+
+    def export_parquet(
+        self,
+        target: str | Path | BinaryIO,
+        where: Filter | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        search: str | None = None,
+        progress: Progress | None = None,
+        begin: Callable[[], object] | None = None,
+    ) -> int:
+        """Write the entries that fit as Parquet, newest first; otherwise as `export_csv`.
+
+        Beside the entry's own columns there is a typed one for each field of the events that are selected.
+        It needs the extra `analytics`.
+        """
+        try:
+            from auditwright.parquet import parquet_chunks
+        except ImportError:
+            raise ExportError(
+                'Parquet needs the package pyarrow: pip install "auditwright[analytics]"'
+            ) from None
+        scope = self._scope(where, since, until, search)
+        known = dict.fromkeys([*self._catalog.every_event, *self._storage.stored_events(self.account_id)])
+        selected = {branch.event for branch in (where or Filter()).branches(self._catalog, known)}
+        chunks = parquet_chunks(self._storage, self._catalog, scope, selected)
+        return write_export(chunks, target, progress, begin)
 
     def stream(
         self,

@@ -1,5 +1,7 @@
-"""Keyset pages, newest first: a cursor says which entry the page before ended with, never a number of
-rows.
+"""Keyset pages, newest first: a cursor is a place between entries, never a number of rows.
+
+What was there when a page was read is on exactly one of the pages before and after it, whatever is recorded
+meanwhile; what is recorded later stands at its time.
 """
 
 from __future__ import annotations
@@ -7,17 +9,19 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from auditwright.entry import Entry, id_head, to_microseconds
+from auditwright.entry import LAST, Entry, from_microseconds, id_head, id_time, to_microseconds
 from auditwright.errors import FilterError
 from auditwright.limits import clean
 
 if TYPE_CHECKING:
+    from auditwright.catalog import Catalog
     from auditwright.filters import Filter
+    from auditwright.storage.base import Scope
+    from auditwright.storage.looking import Found
 
 MOST = 1000
 """Entries on one page."""
@@ -28,14 +32,23 @@ MOST_SEARCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some entries, newest first, and the cursor of the page after them: None where there is none."""
+    """Some entries, newest first, and the cursors of the pages around them."""
 
     entries: tuple[Entry, ...]
     next: str | None
+    """For `after`: the older page. None where there is none."""
+    previous: str | None = None
+    """For `before`: the newer page. None on the first one, and where nothing newer was there."""
+    looked_to: datetime | None = None
+    """How far the work of one page went, where it ended before the page was full: all entries up to this time
+    were looked at, and `next` goes on from there (`previous`, if the page was read by `before`). It ends so
+    only where entries have to be looked at one by one: in a search, and where users are left out who recorded
+    nearly everything.
+    """
 
 
 def make_cursor(entry_id: bytes, selection: bytes) -> str:
-    """The opaque cursor after an entry of a selection (`selection_of`)."""
+    """The opaque cursor at an entry of a selection (`selection_of`)."""
     return base64.urlsafe_b64encode(entry_id + selection).decode().rstrip("=")
 
 
@@ -78,11 +91,72 @@ def id_bound(moment: datetime | None, name: str) -> bytes | None:
         return None
     if moment.tzinfo is None:
         raise FilterError(f"{name} needs a time zone: write 2026-01-02T03:04:05Z")
-    return id_head(max(to_microseconds(moment), 0)) + bytes(8)
+    return least_id(max(to_microseconds(moment), 0))
 
 
-def page_of(entries: Sequence[Entry], limit: int, selection: bytes) -> Page:
-    """A page of `limit` entries out of one more than that, which tells whether another page follows."""
-    if len(entries) <= limit:
-        return Page(tuple(entries), None)
-    return Page(tuple(entries[:limit]), make_cursor(entries[limit - 1].row[1], selection))
+def least_id(microseconds: int) -> bytes:
+    """The least id of a time."""
+    return id_head(microseconds) + bytes(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page is to begin: below an id, above one, or with the newest entry."""
+
+    after: bytes | None = None
+    before: bytes | None = None
+
+    @classmethod
+    def read(cls, after: str | None, before: str | None, selection: bytes) -> Place:
+        """The place of cursors. Raises `FilterError`, also where both are given."""
+        if after is not None and before is not None:
+            raise FilterError("a page is after a cursor or before one, not both")
+        return cls(
+            None if after is None else read_cursor(after, selection),
+            None if before is None else read_cursor(before, selection),
+        )
+
+    @property
+    def newest_first(self) -> bool:
+        """In which direction entries are to be read."""
+        return self.before is None
+
+    def page(self, found: Found, limit: int, catalog: Catalog, selection: bytes) -> Page:
+        """The page out of what was found from here on, up to one row more than the limit."""
+        rows = found.rows[:limit]
+        edge = rows[-1][1] if len(found.rows) > limit else found.reached
+        if not self.newest_first:
+            rows.reverse()
+        # What stands at the place itself is on the page that it was taken from.
+        back = None
+        if self.before is not None:
+            back = rows[-1][1] if rows else _moved(self.before, 1)
+        elif self.after is not None:
+            back = rows[0][1] if rows else _moved(self.after, -1)
+        older, newer = (edge, back) if self.newest_first else (back, edge)
+        return Page(
+            tuple(Entry(catalog, row) for row in rows),
+            None if older is None else make_cursor(older, selection),
+            None if newer is None else make_cursor(newer, selection),
+            _time_of(found.reached) if found.reached and len(rows) < limit else None,
+        )
+
+    def narrowed(self, scope: Scope) -> Scope:
+        """The scope from here on."""
+        if self.after is not None:
+            return replace(scope, high=self.after if scope.high is None else min(scope.high, self.after))
+        if self.before is not None:
+            low = _moved(self.before, 1)
+            return replace(scope, low=low if scope.low is None else max(scope.low, low))
+        return scope
+
+
+def _moved(entry_id: bytes, by: int) -> bytes:
+    """The id next to one."""
+    return min(max(int.from_bytes(entry_id) + by, 0), 2**128 - 1).to_bytes(16)
+
+
+def _time_of(entry_id: bytes) -> datetime:
+    """The time of an id; to the millisecond where another maker of ids put something else behind that."""
+    micros = id_time(entry_id)
+    return from_microseconds(min(int.from_bytes(entry_id[:6]) * 1000, LAST) if micros is None else micros)

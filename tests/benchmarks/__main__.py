@@ -1,6 +1,8 @@
 """Runs the benchmarks that are named; without names all but those that install, build or kill something.
 
-Numbers after `scale` or `linkml` are how many events to take, after `crashes` how many processes to kill.
+Numbers after `scale` or `linkml` are how many events to take, after `crashes` how many processes to kill, and
+after `pages` which accounts to read, by their millions of entries. `build` makes the log that `pages` and
+`export` read.
 """
 
 import platform
@@ -9,8 +11,8 @@ import sys
 from importlib import import_module, metadata
 
 NAMES = ("emitters", "bulk", "load", "postgresql", "commands", "page", "scale")
-OTHERS = ("linkml", "crashes", "build")
-SIZED = ("scale", "linkml", "crashes")
+OTHERS = ("linkml", "crashes", "build", "pages", "export", "indexes")
+SIZED = ("scale", "linkml", "crashes", "pages")
 MODULES = {"build": "large"}
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ def _fill_postgresql(
         connection.execute("SET maintenance_work_mem = '512MB'")
         for (statement,) in made:
             connection.execute(statement.replace(" ON ONLY ", " ON "))
-        connection.execute("VACUUM (ANALYZE, FREEZE) audit_entry")
+        connection.execute("VACUUM (ANALYZE, FREEZE) audit_entry, audit_user")
 
 
 def _counted(accounts: dict[str, int], progress: Callable[[str], None]) -> Iterator[list[Row]]:

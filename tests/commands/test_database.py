@@ -624,7 +624,9 @@ def test_progress_is_for_terminals(
     assert check(auditwright).err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     done = check(auditwright)
-    assert done.err == "\r\x1b[Kchecked 1,000 entries\r\x1b[Kchecked 2,000 entries\r\x1b[K"
+    assert done.err == (
+        "\r\x1b[Kchecked 1,000 entries, 1,000 a second\r\x1b[Kchecked 2,000 entries, 1,000 a second\r\x1b[K"
+    )
     assert done.out.endswith("\nCovered: all entries.\n")
 
 

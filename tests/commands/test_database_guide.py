@@ -7,6 +7,7 @@ from tests.test_docs import ROOT, blocks, follow, rows, section
 
 from auditwright.commands.database import ACTIONS
 from auditwright.storage import sqlite_retention
+from auditwright.storage.base import MOST_NAMES
 from auditwright.storage.postgresql_retention import LOCK_SECONDS
 from auditwright.storage.postgresql_roles import KNOWN, Roles
 from auditwright.storage.postgresql_schema import AHEAD, MINIMUM
@@ -32,6 +33,7 @@ def test_its_figures_are_those_of_the_code() -> None:
     assert LOCK_SECONDS == 5
     assert "after five seconds it gives up" in text
     assert f"batches of {sqlite_retention.BATCH:,}" in text
+    assert f"{MOST_NAMES} names are kept" in text
 
 
 def test_its_roles_are_those_that_are_made() -> None:

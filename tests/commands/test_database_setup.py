@@ -50,7 +50,7 @@ def test_a_file_is_made_and_upgraded(auditwright: Auditwright, path: Path, shops
     done = auditwright("database", "create", *V1)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[0] == f"{path}: made"
-    assert "  6 tables" in done.out.splitlines()
+    assert "  7 tables" in done.out.splitlines()
     done = auditwright("database", "create", *V1)
     assert done.out == f"{path}: nothing to do: all that shop_v1_events 1.0.0 needs is there already\n"
     done = auditwright("database", "upgrade", *V2)
@@ -175,6 +175,8 @@ def test_a_database_is_made_upgraded_and_guarded(
         "  revision 003: a partition for each month, made ahead",
         "  revision 004: row-level security by account",
         "  revision 005: retention and holds",
+        "  revision 006: the users of each account, kept as entries are stored",
+        "  revision 007: the users of entries from before",
         "  column till",
         "  9 views",
         "  2 rows of audit_category",
@@ -235,6 +237,14 @@ def test_check_names_what_differs(auditwright: Auditwright, server: PostgreSQLDa
         f"ALTER TABLE {first} DISABLE TRIGGER ALL",
         f"ALTER TABLE {first} DISABLE ROW LEVEL SECURITY",
         "DROP INDEX audit_entry_user",
+        "DROP INDEX audit_user_actor",
+        "DROP TRIGGER audit_entry_users ON audit_entry",
+        "DROP POLICY audit_user_of_account ON audit_user",
+        "CREATE POLICY everybody ON audit_user USING (true)",
+        "ALTER TABLE audit_user DISABLE ROW LEVEL SECURITY",
+        "GRANT INSERT ON audit_user TO PUBLIC",
+        "CREATE OR REPLACE FUNCTION audit_add_users() RETURNS trigger LANGUAGE plpgsql "
+        "AS 'BEGIN RETURN NULL; END'",
         "ALTER TABLE audit_hold ALTER COLUMN reason DROP NOT NULL",
         "ALTER TABLE audit_entry DROP COLUMN till CASCADE",
         f"DROP TABLE {last}",
@@ -244,7 +254,6 @@ def test_check_names_what_differs(auditwright: Auditwright, server: PostgreSQLDa
         "CREATE POLICY everything ON audit_entry USING (true)",
         "GRANT UPDATE ON audit_entry TO PUBLIC",
         "DROP VIEW store_orders_order_lost",
-        "UPDATE audit_alembic_version SET version_num = '004'",
     )
     done = auditwright("database", "check", *V1)
     assert (done.code, done.err) == (1, "")
@@ -252,26 +261,36 @@ def test_check_names_what_differs(auditwright: Auditwright, server: PostgreSQLDa
     by_hand = BY_HAND
     upgrade = "run `auditwright database upgrade`"
     assert lines[lines.index("Tables that are not as they should be") + 1 : -2] == [
-        "the tables are at revision 004, and 005 is the last one",
-        upgrade,
         "audit_entry.till is missing",
         upgrade,
         "audit_hold.reason is text, and should be text NOT NULL",
         by_hand,
         "the index audit_entry_user is missing",
         by_hand,
+        "the index audit_user_actor is missing",
+        by_hand,
         *_switched_off(lines),
         f"row-level security of {first} is switched off",
         f"ALTER TABLE {first} ENABLE ROW LEVEL SECURITY",
+        "row-level security of audit_user is switched off",
+        "ALTER TABLE audit_user ENABLE ROW LEVEL SECURITY",
+        "the policy audit_user_of_account is missing",
+        by_hand,
         "the policy everything on audit_entry is not Auditwright's: it may show entries of every account",
         'DROP POLICY "everything" ON audit_entry',
+        "the policy everybody on audit_user is not Auditwright's: it may show entries of every account",
+        'DROP POLICY "everybody" ON audit_user',
         "the function audit_add_partition is missing",
+        by_hand,
+        "the function audit_add_users is another one",
         by_hand,
         "the function audit_refuse is another one",
         by_hand,
         "partitions are missing for the next 3 months",
         upgrade,
         "PUBLIC has the right to UPDATE on audit_entry",
+        "`auditwright database roles` makes roles without it: REVOKE it from any other",
+        "PUBLIC has the right to INSERT on audit_user",
         "`auditwright database roles` makes roles without it: REVOKE it from any other",
         "",
     ]
@@ -283,13 +302,41 @@ def test_check_names_what_differs(auditwright: Auditwright, server: PostgreSQLDa
     assert auditwright("database", "check", *V1, "--format", "json").code == 1
 
 
-def _switched_off(lines: list[str]) -> list[str]:
-    """What is said of triggers that are switched off, of which there is one on each partition at least."""
-    found = [
-        line
-        for line in lines
-        if (line.endswith("is switched off") and line.startswith("the trigger")) or "ENABLE TRIGGER" in line
+def test_of_an_older_database_check_names_the_upgrade(
+    auditwright: Auditwright, server: PostgreSQLDatabase, shops: Shops
+) -> None:
+    assert auditwright("database", "create", *V1).code == 0
+    server.change(
+        "DROP TABLE audit_user",
+        "DROP FUNCTION audit_add_users CASCADE",
+        "UPDATE audit_alembic_version SET version_num = '005'",
+    )
+    done = auditwright("database", "check", *V1)
+    assert (done.code, done.err) == (1, "")
+    lines = [line.strip() for line in done.out.splitlines()]
+    found = lines[lines.index("Tables that are not as they should be") + 1 : -3]
+    assert found[::2] == [
+        "the tables are at revision 005, and 007 is the last one",
+        "the table audit_user is missing",
+        "the index audit_user_actor is missing",
+        "the trigger audit_entry_users on audit_entry is missing",
+        "the policy audit_user_of_account is missing",
+        "the function audit_add_users is missing",
     ]
+    assert set(found[1::2]) == {"run `auditwright database upgrade`"}
+    assert auditwright("database", "upgrade", *V1).out.splitlines()[1:] == [
+        "  revision 006: the users of each account, kept as entries are stored",
+        "  revision 007: the users of entries from before",
+    ]
+    assert auditwright("database", "check", *V1).code == 0
+
+
+def _switched_off(lines: list[str]) -> list[str]:
+    """What is said of triggers, of which one is switched off on each partition at least."""
+    found = [line for line in lines if line.startswith("the trigger") or "ENABLE TRIGGER" in line]
+    missing = lines.index("the trigger audit_entry_users on audit_entry is missing")
+    assert lines[missing + 1] == BY_HAND
+    found.insert(found.index(lines[missing]) + 1, BY_HAND)
     assert any("audit_entry_no_truncate on audit_entry is switched off" in line for line in found)
     return found
 

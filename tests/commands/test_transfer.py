@@ -1,15 +1,20 @@
 """`auditwright export` and `auditwright import`."""
 
 import csv
+import gzip
 import io
 import itertools
 import json
+import re
 import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
+import zstandard
 from tests.commands.conftest import SCANNER, Auditwright
+from tests.commands.test_progress import wait_for_total
 
 EXPORT = ("export", "--account", "acme", "--output")
 HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
@@ -74,6 +79,65 @@ def test_the_name_says_which_format(recorded: Auditwright, tmp_path: Path, name:
     assert (tmp_path / "b.jsonl").read_text().startswith("Date and Time (UTC),")
 
 
+def test_exports_parquet_and_records_that(recorded: Auditwright, tmp_path: Path) -> None:
+    done = recorded(*EXPORT, "a.parquet", "--where", "user:is:u-17")
+    assert (done.code, done.out, done.err) == (0, "", "exported 1 entry to a.parquet\n")
+    (row,) = pyarrow.parquet.read_table(tmp_path / "a.parquet").to_pylist()
+    assert (row["event"], row["tool_id"]) == (SCANNER, "t-4")
+    (entry, *_) = json.loads(recorded("list", "--account", "acme", "--format", "json").out)
+    assert entry["metadata"] == {"format": "parquet", "selection": "where=user%3Ais%3Au-17"}
+    assert entry["description"].endswith(" exported the audit log as Parquet.")
+
+
+def test_the_last_suffix_says_how_the_file_is_compressed(recorded: Auditwright, tmp_path: Path) -> None:
+    to = ("--to", "2026-02-01")  # before what the exports are recorded with
+    lines = recorded(*EXPORT, "-", "--format", "jsonl", *to).out
+    assert recorded(*EXPORT, "a.jsonl.gz", *to).err == "exported 2 entries to a.jsonl.gz\n"
+    assert gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()).decode() == lines
+    recorded(*EXPORT, "a.csv.zst", "--format", "jsonl", *to)
+    decompressor = zstandard.ZstdDecompressor().decompressobj()
+    assert decompressor.decompress((tmp_path / "a.csv.zst").read_bytes()).decode() == lines
+    recorded(*EXPORT, "a.gz", *to)
+    assert gzip.decompress((tmp_path / "a.gz").read_bytes()).decode().startswith("Date and Time (UTC),")
+    done = recorded(*EXPORT, "a.parquet.gz")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "auditwright: a.parquet.gz: the export was not written: "
+        "Parquet is compressed inside; name it .parquet\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "packages", "told"),
+    [
+        (
+            "a.zst",
+            ["zstandard", "compression"],
+            '.zst needs the package zstandard: pip install "auditwright[zstd]"',
+        ),
+        (
+            "a.parquet",
+            ["pyarrow", "auditwright.parquet"],
+            'Parquet needs the package pyarrow: pip install "auditwright[analytics]"',
+        ),
+    ],
+)
+def test_a_package_that_is_missing_is_named_before_anything_is_done(
+    recorded: Auditwright,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    packages: list[str],
+    told: str,
+) -> None:
+    for package in packages:
+        monkeypatch.setitem(sys.modules, package, None)
+    done = recorded(*EXPORT, name)
+    assert (done.code, done.out, done.err) == (2, "", f"auditwright: {told}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["audit.db"]
+    assert len(json.loads(recorded("list", "--account", "acme", "--format", "json").out)) == 2
+
+
 def test_full_csv_has_keys_ids_and_metadata(recorded: Auditwright) -> None:
     done = recorded(*EXPORT, "-", "--full", "--where", "user:is:u-17")
     head, row = csv.reader(io.StringIO(done.out, newline=""))
@@ -85,7 +149,7 @@ def test_full_csv_has_keys_ids_and_metadata(recorded: Auditwright) -> None:
     assert row[12:] == ["acme", "t-4", "{}"]
     done = recorded(*EXPORT, "a.jsonl", "--full")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "auditwright: --full is for CSV; JSON Lines are always full\n"
+    assert done.err == "auditwright: --full is for CSV; JSON Lines and Parquet are always full\n"
 
 
 def test_an_empty_export_says_why(recorded: Auditwright, tmp_path: Path) -> None:
@@ -100,11 +164,18 @@ def test_an_empty_export_says_why(recorded: Auditwright, tmp_path: Path) -> None
 
 def test_progress_is_for_terminals(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = itertools.count()
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(seconds)))
+
+    def clock() -> float:
+        wait_for_total()
+        return float(next(seconds))
+
+    monkeypatch.setattr(time, "monotonic", clock)
     assert "\r" not in recorded(*EXPORT, "a.csv").err
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     done = recorded(*EXPORT, "a.csv", "--where", "user:is_not:nobody", "--match", "all", "--to", "2026-02-01")
-    assert done.err == "\r\x1b[Kexported 2 entries\r\x1b[Kexported 2 entries to a.csv\n"
+    shown, *_, told = done.err.removeprefix("\r\x1b[K").split("\r\x1b[K")
+    assert re.fullmatch(r"exported 2 entries \(100 %\)(, \d+ a second)?, about 0 s left", shown)
+    assert told == "exported 2 entries to a.csv\n"
 
 
 @pytest.mark.parametrize(

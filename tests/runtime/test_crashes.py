@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.crashes import CrashingServer, kill_server
 from tests.databases import Database
-from tests.runtime.world import run_python
+from tests.runtime.world import run_at_once, run_python
 
 from auditwright import AuditLog
 
@@ -335,27 +335,7 @@ while (begun := time.monotonic()) < end:
     longest = max(longest, time.monotonic() - begun)
 log.close()
 """
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, database.url, f"p-{number}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(4)
-    ]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    said = [child.communicate(timeout=60) for child in children]
-    assert [(child.returncode, error) for child, (_, error) in zip(children, said, strict=True)] == [
-        (0, "")
-    ] * 4
-    shares = Counter(who for _, who in acknowledged("".join(out for out, _ in said)))
-    assert acknowledged("".join(out for out, _ in said)) == stored(database)
+    said = "".join(run_at_once(script, [[database.url, f"p-{number}"] for number in range(4)]))
+    shares = Counter(who for _, who in acknowledged(said))
+    assert acknowledged(said) == stored(database)
     assert min(shares.values()) > max(shares.values()) / 5, shares

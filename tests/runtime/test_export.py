@@ -171,6 +171,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_guarded(log: AuditLog, acme: Acc
     row = export(acme, full=True)[1]
     assert row[3] == f"'{name} added an input scanner to tool {name}."
     assert row[4] == row[10] == row[13] == f"'{name}"
+    assert export(acme) == [HEADER, row[:6]]
 
 
 @pytest.mark.parametrize("first", DANGEROUS)
@@ -183,6 +184,7 @@ def test_keys_that_another_catalog_stored_are_quoted_and_guarded(
     assert len(row) == len(FULL)
     assert row[6:9] == [f"'{event}", f"'{category}", f"'{level}"]
     assert row[1:3] == row[6:8]  # which stand for the titles that this catalog does not have
+    assert export(acme) == [HEADER, row[:6]]
 
 
 def test_a_harmless_cell_is_not_guarded(log: AuditLog, acme: AccountLog) -> None:
@@ -206,7 +208,10 @@ def test_any_cell_comes_back_when_its_guard_is_taken_off(
             log, KEY_CREATED, actor=Actor.user(actor_id, name), details=details, account_id=account
         )
         written.append((entry.description, clean(name) or clean(actor_id), clean(actor_id)))
-    table = export(log.account(account), full=True)[1:]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("auditwright.export.CHUNK", 2)
+        table = export(log.account(account), full=True)[1:]
+        assert export(log.account(account))[1:] == [row[:6] for row in table]
     assert [(row[3], row[4], row[10]) for row in table[::-1]] == [
         tuple(map(guarded, cells)) for cells in written
     ]

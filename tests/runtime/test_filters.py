@@ -3,6 +3,7 @@
 import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from tests.runtime.world import (
 
 from auditwright import AccountLog, Actor, AuditLog, Catalog, Condition, Entry, Filter, FilterError
 from auditwright.entry import columns, make_id, to_microseconds
+from auditwright.storage import postgresql_looking, sqlite_queries
 
 # --- reading and writing -------------------------------------------------------------------------
 
@@ -305,10 +307,12 @@ def world(tmp_path_factory: pytest.TempPathFactory, lasting_database: Database) 
             yield World(log, lasting_database)
 
 
-Happened = tuple[str, str | None, int]
-happened = st.lists(
-    st.tuples(st.sampled_from(KEYS), st.sampled_from(USERS), st.integers(0, 6)), min_size=1, max_size=25
+TEXTS = ["a llama", "an alpaca", "Alpaca and LLAMA"]
+Happened = tuple[str, str | None, int, str]
+one_event = st.tuples(
+    st.sampled_from(KEYS), st.sampled_from(USERS), st.integers(0, 6), st.sampled_from(TEXTS)
 )
+happened = st.lists(one_event, min_size=1, max_size=25)
 counter = itertools.count()
 
 
@@ -316,7 +320,7 @@ def write(world: World, account: str, events: Sequence[Happened]) -> None:
     names = [name for name, _, _ in columns(world.log.catalog)]
     start = to_microseconds(LONG_AGO)
     table = []
-    for key, user, micros in events:
+    for key, user, micros, text in events:
         row: dict[str, Any] = dict.fromkeys(names) | {
             "account_id": account,
             "id": make_id(start + micros),
@@ -328,7 +332,7 @@ def write(world: World, account: str, events: Sequence[Happened]) -> None:
             "event": key,
             "actor_type": "user" if user else "system",
             "actor_id": user,
-            "description": "",
+            "description": text,
             "catalog_version": "0",
             "digest": b"",
             "metadata": "{}",
@@ -352,7 +356,7 @@ def holds(catalog: Catalog, entry: Entry, condition: Condition) -> bool:
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[list[Happened], Filter, int | None, int | None]:
     events = draw(happened)
-    known = sorted({key for key, _, _ in events} | {ADDED, ALIAS, DEPLOYED, KEY_CREATED})
+    known = sorted({key for key, *_ in events} | {ADDED, ALIAS, DEPLOYED, KEY_CREATED})
     one = st.one_of(
         st.tuples(st.just("category"), st.sampled_from(CATEGORIES)),
         st.tuples(st.just("event"), st.sampled_from(known)),
@@ -367,48 +371,97 @@ def worlds(draw: st.DrawFn) -> tuple[list[Happened], Filter, int | None, int | N
     return events, where, draw(bound), draw(bound)
 
 
-@given(worlds(), st.data())
-@settings(max_examples=250, deadline=None)
+@given(worlds(), st.sampled_from([None, None, "llama", "ALPACA"]), st.data())
+@settings(max_examples=150, deadline=None)
 def test_pages_hold_exactly_what_a_brute_force_reading_finds(
-    world: World, made: tuple[list[Happened], Filter, int | None, int | None], data: st.DataObject
+    world: World,
+    made: tuple[list[Happened], Filter, int | None, int | None],
+    search: str | None,
+    data: st.DataObject,
 ) -> None:
     events, where, low, high = made
     number = next(counter)
-    write(world, f"other-{number}", [(DEPLOYED, "u-1", 1), (GONE, None, 2)])
-    write(world, f"a-{number}", events)
-    log = world.log.account(f"a-{number}")
+    account = f"a-{number}"
+    write(world, f"other-{number}", [(DEPLOYED, "u-1", 1, TEXTS[2]), (GONE, None, 2, TEXTS[2])])
+    write(world, account, events)
+    log = world.log.account(account)
     micro = timedelta(microseconds=1)
     since = LONG_AGO + low * micro if low is not None else None
     until = LONG_AGO + high * micro if high is not None else None
+    narrowed: dict[str, Any] = {"since": since, "until": until, "search": search}
+
+    def fitting() -> list[Entry]:
+        combine = all if where.match == "all" or not where.conditions else any
+        return [
+            entry
+            for entry in log.all()
+            if combine(holds(world.log.catalog, entry, condition) for condition in where.conditions)
+            and (since is None or entry.occurred_at >= since)
+            and (until is None or entry.occurred_at < until)
+            and (search is None or search.casefold() in entry.description.casefold())
+        ]
 
     everything = list(log.all())
     assert len(everything) == len(events)
     assert [entry.id for entry in everything] == sorted((entry.id for entry in everything), reverse=True)
-    combine = all if where.match == "all" or not where.conditions else any
-    wanted = [
-        entry
-        for entry in everything
-        if combine(holds(world.log.catalog, entry, condition) for condition in where.conditions)
-        and (since is None or entry.occurred_at >= since)
-        and (until is None or entry.occurred_at < until)
-    ]
-    assert list(log.all(where, since=since, until=until)) == wanted
-    assert log.count(where, since=since, until=until) == len(wanted)
+    wanted = fitting()
+    assert list(log.all(where, **narrowed)) == wanted
+    told: list[tuple[int, float]] = []
+    assert log.count(where, **narrowed) == len(wanted)
+    assert log.count(where, **narrowed, progress=lambda *done: told.append(done)) == len(wanted)
+    assert told[-1] == (len(wanted), 1.0)
 
-    found: list[Entry] = []
-    after: str | None = None
-    while True:
-        limit = data.draw(st.integers(1, 6), label="limit")
-        page = log.entries(where, limit=limit, after=after, since=since, until=until)
-        assert len(page.entries) == limit or page.next is None
-        found += page.entries
-        after = page.next
-        if after is None:
-            break
-        if data.draw(st.booleans(), label="an entry comes between"):
-            # Newer than what was read so far: on no later page.
-            write(world, f"a-{number}", [(DEPLOYED, "u-2", 8)])
-    assert found == wanted
+    with looking_at(data.draw(st.sampled_from([1, 2, 3, 1000]), label="looked at")):
+        most = data.draw(st.integers(1, 10), label="most")
+        counted = log.count_up_to(most, where, **narrowed)
+        assert counted.entries <= min(most, len(wanted))
+        if not counted.whole:  # it ended at its limit, or at what it may look at
+            looked_for = search is not None or any(
+                (each.field, each.operator) == ("user", "is_not") for each in where.conditions
+            )
+            assert looked_for or (counted.entries == most < len(wanted))
+        else:
+            assert counted.entries == len(wanted)
+
+        found: list[Entry] = []
+        page = log.entries(where, limit=most, **narrowed)
+        assert page.previous is None
+        while True:
+            assert len(page.entries) == most or page.next is None or page.looked_to is not None
+            found += page.entries
+            if page.next is None:
+                break
+            if data.draw(st.booleans(), label="an entry comes between"):
+                # Newer than what was read so far: on no older page.
+                write(world, account, [(DEPLOYED, "u-2", 8, TEXTS[0])])
+            most = data.draw(st.integers(1, 6), label="limit")
+            page = log.entries(where, limit=most, after=page.next, **narrowed)
+            assert page.previous is not None
+        assert found == wanted
+
+        back = list(page.entries)
+        while page.previous is not None:
+            if data.draw(st.booleans(), label="an old entry comes between"):
+                # At its time: on the newer pages still to come, or on none of them.
+                write(world, account, [(DEPLOYED, "u-2", 0, TEXTS[1])])
+            most = data.draw(st.integers(1, 6), label="limit back")
+            page = log.entries(where, limit=most, before=page.previous, **narrowed)
+            assert len(page.entries) == most or page.previous is None or page.looked_to is not None
+            back[:0] = page.entries
+    now = fitting()
+    passed = [entry for entry in now if entry not in back]
+    assert [entry for entry in now if entry in back] == back
+    assert not set(passed) & set(wanted)
+
+
+@contextmanager
+def looking_at(entries: int) -> Iterator[None]:
+    """Let a page look at so many entries only."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (sqlite_queries, postgresql_looking):
+            patch.setattr(module, "LOOKED_AT", entries)
+            patch.setattr(module, "LOOKED_AT_MERGED", entries)
+        yield
 
 
 @pytest.mark.parametrize("wrong", [{}, "x", "", [], 5, False])

@@ -29,10 +29,11 @@ from tests.runtime.shops import (
 )
 
 from audit_events import CATALOG
-from auditwright import AuditLog, Catalog, Entry, SchemaMismatch, StorageError, database_setup
+from auditwright import Actor, AuditLog, Catalog, Entry, SchemaMismatch, StorageError, database_setup
 from auditwright.database_setup import create_database, setup_sql, upgrade_database
+from auditwright.entry import make_id, to_microseconds
 from auditwright.storage import open_inspection
-from auditwright.storage.base import Views
+from auditwright.storage.base import MOST_NAMES, Views
 
 NOTHING: tuple[Any, ...] = ()
 
@@ -81,12 +82,14 @@ def layout(database: PostgreSQLDatabase) -> list[tuple[Any, ...]]:
 def test_create_makes_all_of_it_and_a_second_time_nothing(empty: PostgreSQLDatabase) -> None:
     done = create_database(empty.url, CATALOG)
     assert done.name == empty.name
-    assert done.changes[:6] == (
+    assert done.changes[:8] == (
         "revision 001: the entries, and the tables that describe a catalog",
         "revision 002: triggers that refuse to change entries",
         "revision 003: a partition for each month, made ahead",
         "revision 004: row-level security by account",
         "revision 005: retention and holds",
+        "revision 006: the users of each account, kept as entries are stored",
+        "revision 007: the users of entries from before",
         "column tool_id",
     )
     assert len([each for each in done.changes if each.startswith("view ")]) == len(CATALOG.every_event)
@@ -113,6 +116,52 @@ def test_a_database_of_every_earlier_revision_is_upgraded_to_the_same(
         upgrade_database(older.url, shops.v1)
         assert layout(older) == wanted
         postgresql.drop(older)
+
+
+def test_the_users_of_entries_from_before_are_found_and_readers_may_see_them(
+    postgresql: PostgreSQLServer, empty: PostgreSQLDatabase, shops: Shops
+) -> None:
+    sql = setup_sql(empty.url, shops.v1, create=True)
+    run_psql(empty, "\n".join(re.split(r"(?<=COMMIT;)\n\n", sql)[:5]))
+    users = [
+        ("acme", "user", "u-1", "Ada Byron"),
+        ("acme", "user", "u-1", "Ada King"),
+        ("acme", "user", "u-1", None),
+        ("acme", "app", "ci", None),
+        ("acme", "system", None, "Nobody's"),
+        ("globex", "user", "u-1", "Grace"),
+        *(("globex", "app", "job", f"Run {number}") for number in range(150)),
+    ]
+    for number, (account_id, kind, actor_id, name) in enumerate(users):
+        empty.insert(
+            {
+                "account_id": account_id, "id": make_id(to_microseconds(START) + number), "occurred_at": 0,
+                "recorded_at": 0, "level": "", "category": "", "event": "", "actor_type": kind,
+                "actor_id": actor_id, "actor_name": name, "description": "", "catalog_version": "",
+                "digest": b"", "metadata": "{}",
+            }
+        )  # fmt: skip
+    empty.change(
+        "CREATE ROLE earlier_reader",
+        "CREATE ROLE earlier_writer",
+        "GRANT SELECT ON audit_entry TO earlier_reader",
+        "GRANT INSERT, SELECT (account_id, id, digest) ON audit_entry TO earlier_writer",
+    )
+    try:
+        upgrade_database(empty.url, shops.v1)
+        is_right(empty.url, shops.v1)
+        with AuditLog.open(empty.url, catalog=shops.v1, secret_key=KEY) as log:
+            assert log.account("acme").users() == [Actor.app("ci"), Actor.user("u-1", "Ada King")]
+            assert log.account("acme").users("byron") == [Actor.user("u-1", "Ada King")]
+            assert log.account("globex").users() == [Actor.app("job", "Run 149"), Actor.user("u-1", "Grace")]
+        assert empty.rows("SELECT count(*) FROM audit_user") == [(4 + 1 + MOST_NAMES,)]
+        assert empty.rows(
+            "SELECT role, has_table_privilege(role, 'audit_user', 'SELECT') "
+            "FROM unnest(ARRAY['earlier_reader', 'earlier_writer']) AS role"
+        ) == [("earlier_reader", True), ("earlier_writer", False)]
+    finally:
+        empty.change("DROP OWNED BY earlier_reader, earlier_writer")
+        postgresql._admin.change("DROP ROLE earlier_reader, earlier_writer")
 
 
 def test_upgrade_needs_a_database_that_is_made(empty: PostgreSQLDatabase) -> None:

@@ -1,5 +1,6 @@
 """PostgreSQL itself: what it gives back, what roles may do, lost connections, and callers' transactions."""
 
+import csv
 import gc
 import io
 import itertools
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -45,14 +46,16 @@ from auditwright import (
     StorageError,
 )
 from auditwright.entry import LAST, Row, columns, from_microseconds, make_id
-from auditwright.storage.base import Branch, Scope
-from auditwright.storage.text_search import regular_expression
+from auditwright.storage.base import Branch, Counted, Scope
+from auditwright.storage.looking import Found
+from auditwright.storage.postgresql_search import regular_expression
 
 import_pgserver()  # or skip the module
 
 psycopg = pytest.importorskip("psycopg")
 
 from auditwright.storage import postgresql as engine  # noqa: E402
+from auditwright.storage import postgresql_place  # noqa: E402
 from auditwright.storage import postgresql_queries as queries  # noqa: E402
 from auditwright.storage import postgresql_rows as packing  # noqa: E402
 from auditwright.storage.postgresql_place import Place  # noqa: E402
@@ -196,7 +199,7 @@ counter = itertools.count()
 
 @given(st.lists(st.tuples(*[any_text(8, often="=+-@\t\r\n\"',;")] * 4), min_size=1, max_size=12))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_exports_are_the_same_bytes_as_of_sqlite(
+def test_exports_have_the_same_cells_as_those_of_sqlite(
     twins: tuple[AuditLog, AuditLog], texts: list[tuple[str, ...]]
 ) -> None:
     one, _ = twins
@@ -214,9 +217,13 @@ def test_exports_are_the_same_bytes_as_of_sqlite(
         rows.append(one._recorder.row(event.key, values, options))
     for log in twins:
         log._storage.insert(rows)
-    for kind, full in (("csv", False), ("csv", True), ("jsonl", True)):
-        files = [b"".join(log.account(account).stream(kind, full=full)) for log in twins]  # type: ignore[arg-type]
-        assert files[0] == files[1]
+    for full in (False, True):
+        files = [b"".join(log.account(account).stream("csv", full=full)).decode() for log in twins]
+        one_csv, other_csv = (list(csv.reader(io.StringIO(file, newline=""))) for file in files)
+        assert one_csv == other_csv
+        assert len(one_csv) == len(texts) + 1
+    lines = [b"".join(log.account(account).stream("jsonl")).splitlines() for log in twins]
+    assert [json.loads(line) for line in lines[0]] == [json.loads(line) for line in lines[1]]
 
 
 def test_the_columns_of_another_catalog_are_in_the_metadata(
@@ -584,6 +591,61 @@ def test_a_connection_that_is_lost_amid_a_write_is_told_and_recording_again_is_s
     assert acme.count() == 1
 
 
+def test_a_connection_that_is_lost_amid_many_leaves_what_to_record_again(
+    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = packing.copied
+
+    def lost_midway(columns: packing.Columns, rows: Sequence[Row]) -> Iterator[bytes]:
+        head, *rest = packed(columns, rows)
+        yield head
+        database.rows(END_ALL)
+        yield from rest
+
+    events = [form(KEY_CREATED, {}) for _ in range(500)]
+    with monkeypatch.context() as patch:
+        patch.setattr(packing, "copied", lost_midway)
+        with pytest.raises(StorageError, match=r"cannot write: .*record it again") as caught:
+            log.record_many(events)
+    assert caught.value.outcome_unknown
+    lost = list(caught.value.entries)
+    assert len({entry.id for entry in lost}) == len(events)
+    again = [entry.to_json() for entry in lost]
+    for each in again:
+        for name in ("recorded_at", "level", "category", "description", "catalog_version"):
+            del each[name]
+    log.record_many(again)
+    log.record_many(again)
+    assert {entry.id for entry in acme.all()} == {entry.id for entry in lost}
+
+
+def test_a_table_that_somebody_locks_is_not_waited_for_for_ever(
+    database: PostgreSQLDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql_place, "WAIT_SECONDS", 0.1)
+    with open_log(database) as log, database.connect() as other:
+        with other.transaction():
+            other.execute("LOCK TABLE audit_entry IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(StorageError, match=r"cannot write: .*lock timeout") as caught:
+                record(log, KEY_CREATED)
+        entry = caught.value.entry
+        assert entry is not None
+        record(log, KEY_CREATED, id=entry.id)
+        assert log.account("acme").count() == 1
+
+
+def test_connections_of_many_readers_are_let_go(log: AuditLog, acme: AccountLog) -> None:
+    log._storage.insert(some(log, 5000))
+    streams = [acme.stream("jsonl") for _ in range(engine.MOST_IDLE + 3)]
+    for stream in streams:
+        assert next(stream)
+        stream.close()
+    for stream in [acme.stream("jsonl") for _ in range(engine.MOST_IDLE + 3)]:
+        assert len(b"".join(stream).splitlines()) == 5000
+    storage: Any = log._storage
+    assert len(storage._readers) <= engine.MOST_IDLE
+
+
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_a_connection_that_is_lost_amid_a_stream_fails_the_stream(
     log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, form: Any
@@ -786,8 +848,10 @@ def test_a_page_probes_the_index_of_each_branch(log: AuditLog, acme: AccountLog)
 def test_no_branch_is_no_entry(log: AuditLog) -> None:
     record(log, KEY_CREATED)
     nothing = Scope("acme", ())
-    assert log._storage.count(nothing) == 0
-    assert list(log._storage.rows(nothing)) == list(log._storage.csv_lines(nothing, True)) == []
+    assert list(log._storage.counts("acme", [nothing])) == [0]
+    assert log._storage.count_up_to(5, nothing) == Counted(0, True)
+    assert log._storage.page(nothing, True, 5) == Found([])
+    assert list(log._storage.rows(nothing)) == list(log._storage.csv_lines(nothing, True, 1000)) == []
     assert len(list(log._storage.rows(Scope("acme", (Branch(),)), limit=20_000))) == 1
 
 

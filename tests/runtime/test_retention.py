@@ -137,6 +137,68 @@ def test_one_account_alone(database: Database, old: dict[str, list[Entry]]) -> N
     assert run(database, account_id="nobody").deleted == ()
 
 
+# --- users -----------------------------------------------------------------------------------------
+
+
+def by(database: Database, account_id: str, back: int, *actors: Actor) -> None:
+    """Record an entry by each of them, so many months ago."""
+    with open_log(database) as log:
+        for actor in actors:
+            moment = month(back) + timedelta(hours=1)
+            record(
+                log,
+                LOGIN,
+                {"email_id": "a@b.example"},
+                account_id=account_id,
+                occurred_at=moment,
+                actor=actor,
+            )
+
+
+def users(database: Database, account_id: str, text: str = "") -> list[str | None]:
+    with open_log(database) as log:
+        return [actor.name or actor.id for actor in log.account(account_id).users(text)]
+
+
+@pytest.mark.parametrize("account_id", [None, "acme"])
+def test_who_has_no_entries_left_is_forgotten(
+    database: Database, old: dict[str, list[Entry]], account_id: str | None
+) -> None:
+    gone, stays = Actor.user("u-1", "Gone"), Actor.app("u-2")
+    for account in ("acme", "globex"):
+        by(database, account, 14, gone, stays, Actor.user("u-3", "Maiden"))
+        by(database, account, 1, stays, Actor.user("u-3", "Married"))
+    place_hold(database.url, CATALOG, "globex", "Case 17", OPERATOR)
+    run(database, dry_run=True, account_id=account_id)
+    assert users(database, "acme") == ["Gone", "Ada Lovelace", "u-2", "Married"]
+    assert users(database, "acme", "maiden") == ["Married"]
+    run(database, account_id=account_id)
+    assert users(database, "acme") == ["Ada Lovelace", "u-2", "Married", "Grace Hopper"]
+    assert users(database, "acme", "maiden") == []
+    assert users(database, "globex") == ["Gone", "Ada Lovelace", "u-2", "Married", "Grace Hopper"]
+    assert users(database, "globex", "maiden") == ["Married"]
+    by(database, "acme", 0, gone)
+    assert users(database, "acme", "gone") == ["Gone"]
+
+
+@pytest.mark.postgresql_only
+def test_who_records_again_meanwhile_is_not_forgotten(
+    database: Database, old: dict[str, list[Entry]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    monkeypatch.setattr(postgresql_retention, "LOCK_SECONDS", 0.1)
+    gone = Actor.user("u-1", "Gone")
+    by(database, "acme", 14, gone)
+    with open_log(database) as log, closing(psycopg.connect(database.url)) as session:
+        record(log, LOGIN, {"email_id": "a@b.example"}, actor=gone, session=session)
+        with pytest.raises(StorageError, match="something has been reading or writing for long: try again"):
+            run(database, account_id="acme")
+        session.commit()
+    run(database, account_id="acme")
+    assert users(database, "acme", "gone") == ["Gone"]
+
+
 # --- holds -----------------------------------------------------------------------------------------
 
 

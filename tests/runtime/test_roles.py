@@ -120,6 +120,10 @@ REWRITING = {
     "permit": "INSERT INTO audit_retention VALUES (pg_current_xact_id(), "
     "'ffffffff-ffff-ffff-ffff-ffffffffffff', NULL)",
     "hold": "DELETE FROM audit_hold",
+    "user": "INSERT INTO audit_user VALUES ('acme', 'u-1', 'user', '', gen_random_uuid())",
+    "no user": "DELETE FROM audit_user",
+    "user by the trigger's function": "CREATE TEMP TABLE mine (account_id text); CREATE TRIGGER mine AFTER "
+    "INSERT ON mine REFERENCING NEW TABLE AS recorded EXECUTE FUNCTION audit_add_users()",
     "partition by hand": "SELECT audit_add_partition('mine', NULL, gen_random_uuid())",
     "revision": "DELETE FROM audit_alembic_version",
     "catalog": "UPDATE audit_catalog SET json = ''",
@@ -172,6 +176,7 @@ READING_AS_WRITER = {
     "a view": "SELECT * FROM store_orders_order_paid",
     "a partition": "SELECT account_id FROM {partition}",
     "copy": "COPY audit_entry TO STDOUT",
+    "users": "SELECT * FROM audit_user",
     "returning": f"INSERT INTO audit_entry ({COLUMNS}, catalog_version, digest, metadata) "
     f"VALUES ({ROW}, '1', '', '{{{{}}}}') RETURNING description",
 }
@@ -205,8 +210,8 @@ def test_the_reader_records_nothing(guarded: Guarded) -> None:
     assert guarded.contents() == before
 
 
-def test_the_function_for_partitions_runs_nothing_of_the_writers(guarded: Guarded) -> None:
-    """It runs as the owner: an operator, a function or a table in its way would run as the owner too."""
+def test_functions_that_run_as_the_owner_run_nothing_of_the_writers(guarded: Guarded) -> None:
+    """An operator, a function or a table in their way would run as the owner too."""
     guarded.database.change(
         f"CREATE SCHEMA trap AUTHORIZATION {guarded.prefix}_service",
         f"GRANT CREATE ON SCHEMA public TO {guarded.prefix}_service",
@@ -223,16 +228,26 @@ def test_the_function_for_partitions_runs_nothing_of_the_writers(guarded: Guarde
                     "quote_literal(text) RETURNS text",
                     "lower(text) RETURNS text",
                     "plus(timestamp, interval) RETURNS timestamp",
+                    "equal(text, text) RETURNS boolean",
                 ):
                     connection.execute(f"CREATE FUNCTION {schema}.{function} {body}")
                 connection.execute(
                     f"CREATE OPERATOR {schema}.+ "
                     f"(FUNCTION = {schema}.plus, LEFTARG = timestamp, RIGHTARG = interval)"
                 )
-            for table in ("pg_inherits", "pg_class", "audit_entry"):
+                connection.execute(
+                    f"CREATE OPERATOR {schema}.= (FUNCTION = {schema}.equal, LEFTARG = text, RIGHTARG = text)"
+                )
+            for table in ("pg_inherits", "pg_class", "audit_entry", "audit_user", "recorded"):
                 connection.execute(f"CREATE TEMP TABLE {table} (oid oid)")
             connection.execute("SET search_path = trap, pg_temp, pg_catalog, public")
             connection.execute("SELECT public.audit_make_partitions(7)")
+            with connection.transaction(force_rollback=True):
+                row = ROW.replace("gen_random_uuid()", "'0190a000-0000-7000-8000-000000000000'")
+                connection.execute(
+                    f"INSERT INTO public.audit_entry ({COLUMNS}, catalog_version, digest, metadata, "
+                    f"actor_id) VALUES ({row}, '1', '', '{{}}', 'u-new')"
+                )
     finally:
         guarded.database.change(
             "DROP SCHEMA trap CASCADE",
@@ -318,6 +333,8 @@ def test_without_the_condition_of_the_query_layer_nothing_leaks(
             assert {entry.id for entry in account.all()} == wanted
             assert account.count() == len(wanted)
             assert {entry.id for entry in account.entries().entries} == wanted
+            acting = {entry.actor for entry in guarded.entries if entry.account_id == account_id}
+            assert {actor.id for actor in account.users()} == {actor.id for actor in acting}
     assert removed
 
 

@@ -22,10 +22,11 @@ from tests.runtime.world import (
     make_catalog,
     record,
     rows,
+    run_at_once,
     run_python,
 )
 
-from auditwright import AccountLog, AuditLog, SchemaMismatch, StorageError
+from auditwright import AccountLog, Actor, AuditLog, SchemaMismatch, StorageError
 from auditwright.entry import columns
 
 # --- append-only and exactly once ----------------------------------------------------------------
@@ -121,7 +122,7 @@ def test_entries_go_on_being_stored_after_an_attack(log: AuditLog, acme: Account
 
 def test_opening_makes_tables_views_triggers_and_reference_rows(log: AuditLog, path: Path) -> None:
     made = dict(rows(path, "SELECT type, count(*) FROM sqlite_schema WHERE sql IS NOT NULL GROUP BY type"))
-    assert made == {"table": 6, "view": 82, "index": 2, "trigger": made["trigger"]}
+    assert made == {"table": 7, "view": 82, "index": 2, "trigger": made["trigger"]}
     assert made["trigger"] >= 3
     assert rows(path, "SELECT count(*) FROM audit_event") == [(82,)]
     assert rows(path, "SELECT count(*) FROM audit_category") == [(19,)]
@@ -139,6 +140,26 @@ def test_opening_again_writes_nothing(log: AuditLog, path: Path) -> None:
             assert again.account("acme").count() == 0
         assert connection.execute("PRAGMA data_version").fetchone() == before
     assert rows(path, "SELECT * FROM sqlite_schema") == schema
+
+
+def test_the_users_of_a_file_from_before_are_found(log: AuditLog, acme: AccountLog, path: Path) -> None:
+    change(path, "DROP TRIGGER audit_entry_users", "DROP TABLE audit_user")
+    for account_id, actor in (
+        ("acme", Actor.user("u-1", "Ada")),
+        ("acme", Actor.system()),
+        ("acme", Actor.app("ci")),
+        ("other", Actor.user("u-1", "Grace")),
+        ("third", Actor.system()),
+    ):
+        record(log, KEY_CREATED, actor=actor, account_id=account_id)
+        record(
+            log, "tool.guardrails.input_scanner_added", {"tool_id": "t-4"}, actor=actor, account_id=account_id
+        )
+    log.close()
+    with AuditLog.open(f"sqlite:///{path}") as again:
+        assert again.account("acme").users() == [Actor.app("ci"), Actor.user("u-1", "Ada")]
+        assert again.account("other").users() == [Actor.user("u-1", "Grace")]
+        assert again.account("third").users() == []
 
 
 def test_what_was_removed_is_made_again(log: AuditLog, path: Path) -> None:
@@ -199,12 +220,14 @@ def test_a_table_that_does_not_fit_is_refused_and_nothing_is_made(
         ],
         ["DROP INDEX audit_entry_event"],
         ["DELETE FROM audit_catalog"],
+        ["DROP TABLE audit_user"],
+        ["DROP TRIGGER audit_entry_users", "DELETE FROM audit_user"],
     ],
     ids=" ".join,
 )
 def test_opening_repairs_what_was_damaged(log: AuditLog, path: Path, damage: list[str]) -> None:
     schema = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name"
-    tables = ("audit_category", "audit_event", "audit_catalog")
+    tables = ("audit_category", "audit_event", "audit_catalog", "audit_user")
     contents = [schema, *(f"SELECT * FROM {table} ORDER BY 1" for table in tables)]
     record(log, KEY_CREATED)
     log.close()
@@ -391,27 +414,7 @@ sys.stdin.readline()
 with AuditLog.open(f"sqlite:///{sys.argv[1]}", account_id="acme") as log:
     print(AuditEvents(log).account.app_api_key.app_api_key_created(actor=Actor.system()).id)
 """
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    results = [child.communicate(timeout=60) for child in children]
-    assert [(child.returncode, error) for child, (_, error) in zip(children, results, strict=True)] == [
-        (0, "")
-    ] * 4
+    run_at_once(script, [[str(path)]] * 4)
     assert len(rows(path)) == 4
 
 

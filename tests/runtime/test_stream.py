@@ -1,17 +1,23 @@
 """Exports in pieces: the same bytes as the file, as of the call, and nothing held once they are closed."""
 
+import csv
 import io
+import json
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import psycopg
 import pytest
-from tests.databases import Database, open_log
+from tests.databases import Database, insert_row, open_log
 from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
 
 from auditwright import AccountLog, Actor, AuditLog, Filter, FilterError, StorageError
+from auditwright.entry import format_time, to_microseconds
 from auditwright.export import csv_header
+from auditwright.storage import postgresql_export as storage_export
 
 Form = Literal["csv", "jsonl"]
 FORMS: tuple[Form, ...] = ("csv", "jsonl")
@@ -185,3 +191,167 @@ def test_streams_of_one_log_do_not_mix(log: AuditLog, acme: AccountLog) -> None:
     pairs = list(zip(acme.stream("csv"), other.stream("csv"), strict=True))
     assert b"".join(one for one, _ in pairs) == file_of(acme, "csv")
     assert b"".join(two for _, two in pairs) == file_of(other, "csv")
+
+
+# --- pieces -----------------------------------------------------------------------------------------
+
+
+def many(log: AuditLog, users: int, times: int) -> None:
+    """Entries of thirty events by so many users."""
+    events = [event for event in log.catalog.events.values() if event.level == "account"][:30]
+    log.record_many(
+        {"event": event.key, "actor": {"type": "user", "id": f"u-{user}"}, "metadata": event.example}
+        for _ in range(times)
+        for event in events
+        for user in range(users)
+    )
+
+
+def ids_of(acme: AccountLog, form: Form, where: Filter | None = None) -> list[str]:
+    """The ids in an export, in its order."""
+    data = b"".join(acme.stream(form, where, full=True)).decode()
+    if form == "jsonl":
+        return [json.loads(line)["id"] for line in data.splitlines()]
+    return [row[11] for row in csv.reader(io.StringIO(data, newline=""), strict=True)][1:]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        (),
+        ("category:is:account.models", "event:is:account.login_logout.login"),
+        tuple(f"user:is:u-{number}" for number in range(5)),
+        tuple(f"user:is:u-{number}" for number in range(20)),  # more branches than a statement holds
+        ("user:is_not:u-1",),
+    ],
+    ids=["all", "events", "branches", "statements", "not"],
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_pieces_join_without_a_gap_or_a_double(
+    log: AuditLog, acme: AccountLog, form: Form, conditions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(log, users=20, times=1)
+    where = Filter.parse(list(conditions), match="any")
+    wanted = [str(entry.id) for entry in acme.all(where)]
+    assert wanted
+    monkeypatch.setattr("auditwright.export.CHUNK", 7)
+    found = ids_of(acme, form, where)
+    assert found == (wanted if form == "csv" else wanted[::-1])
+
+
+@pytest.mark.parametrize("limit", [1, 6, 7, 8, 14, 599, 600, 601])
+def test_a_limit_ends_at_any_line(
+    log: AuditLog, acme: AccountLog, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(log, users=20, times=1)
+    monkeypatch.setattr("auditwright.export.CHUNK", 7)
+    whole = file_of(acme, "csv").split(b"\r\n")
+    for where in (None, Filter.parse([f"user:is:u-{number}" for number in range(20)], match="any")):
+        assert file_of(acme, "csv", where, limit=limit) == b"\r\n".join([*whole[: min(limit, 600) + 1], b""])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_another_log_records_between_two_pieces_is_not_in_it(
+    log: AuditLog, acme: AccountLog, database: Database, form: Form
+) -> None:
+    fill(log, 3500)
+    wanted = file_of(acme, form)
+    stream = acme.stream(form)
+    with open_log(database) as other:
+        found = []
+        for piece in stream:
+            found.append(piece)
+            record(other, DEPLOYED, MODEL, occurred_at=LONG_AGO)
+            record(other, DEPLOYED, MODEL)
+    assert len(found) == 4
+    assert b"".join(found) == wanted
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_lines_of_days_far_apart_and_of_ids_without_a_time_have_their_own_date(
+    log: AuditLog, acme: AccountLog, database: Database, form: Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [datetime(1970, 1, 1), datetime(1999, 12, 31, 23, 59, 59, 999_999), datetime(2024, 2, 29)]
+    for day in days:
+        record(log, KEY_CREATED, occurred_at=day.replace(tzinfo=UTC))
+    insert_row(database, log.catalog, id=bytes(15) + b"\1", occurred_at=to_microseconds(LONG_AGO))
+    monkeypatch.setattr("auditwright.export.CHUNK", 1)
+    data = b"".join(acme.stream(form)).decode()
+    if form == "jsonl":
+        found = [json.loads(line)["occurred_at"] for line in data.splitlines()]
+        assert found == [format_time(to_microseconds(entry.occurred_at)) for entry in acme.all()][::-1]
+    else:
+        found = [row[:23] for row in data.split("\r\n")[1:-1]]
+        assert found == [f"{entry.occurred_at:%Y-%m-%d %H:%M:%S.%f}"[:-3] for entry in acme.all()]
+
+
+@pytest.mark.sqlite_only
+def test_a_zero_that_others_stored_does_not_hide_what_stands_behind_it(
+    log: AuditLog, acme: AccountLog, database: Database
+) -> None:
+    insert_row(database, log.catalog, description='"a\0b"', actor_name="c\0d")
+    assert b',"""a\0b""","c\0d",' in file_of(acme, "csv")
+    line = json.loads(file_of(acme, "jsonl"))
+    assert (line["description"], line["actor"]["name"]) == ('"a\0b"', "c\0d")
+
+
+@pytest.mark.sqlite_only
+def test_metadata_that_others_stored_in_lines_is_one_line(
+    log: AuditLog, acme: AccountLog, database: Database
+) -> None:
+    insert_row(database, log.catalog, metadata='{\n  "a": 1\n}')
+    assert file_of(acme, "jsonl").count(b"\n") == 1
+    assert json.loads(file_of(acme, "jsonl"))["metadata"] == {"a": 1}
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.parametrize("address", ["::5", "::1", "::ffff:1.2.3.4", "::1:2", "2001:db8::1", "203.0.113.7"])
+@pytest.mark.parametrize("full", [False, True])
+def test_addresses_are_as_they_were_recorded(
+    log: AuditLog, acme: AccountLog, address: str, full: bool
+) -> None:
+    entry = record(log, KEY_CREATED, ip_address=address, details='\x03::5,"\n')
+    (row,) = list(csv.reader(io.StringIO(file_of(acme, "csv", full=full).decode(), newline="")))[1:]
+    assert row[3] == entry.description
+    assert row[5] == entry.ip_address
+    assert json.loads(file_of(acme, "jsonl"))["ip_address"] == entry.ip_address
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.parametrize("form", FORMS)
+def test_few_entries_are_exported_without_reading_all(log: AuditLog, acme: AccountLog, form: Form) -> None:
+    fill(log, 3000)
+    entry = record(log, DEPLOYED, MODEL, occurred_at=LONG_AGO)
+    storage: Any = log._storage
+    seen: list[str] = []
+    copied = storage_export.copy_statement
+
+    def watched(*arguments: Any) -> Any:
+        statement, values = copied(*arguments)
+        seen.append(statement.removeprefix("COPY (").partition(") TO STDOUT")[0])
+        with storage._reading("acme") as connection, psycopg.ClientCursor(connection) as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF) {seen[-1]}".encode(), values)
+            seen[-1] = "\n".join(row[0] for row in cursor)
+        return statement, values
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage_export, "copy_statement", watched)
+        assert ids_of(acme, form, Filter.parse([f"event:is:{DEPLOYED}"])) == [str(entry.id)]
+    (plan,) = seen
+    assert "Seq Scan on audit_entry" not in plan
+    assert "rows=3000" not in plan
+    assert "Rows Removed by Filter" not in plan
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.parametrize("limit", [None, 5])
+def test_times_are_written_alike_whatever_the_database_prefers(
+    log: AuditLog, acme: AccountLog, database: Database, limit: int | None
+) -> None:
+    record(log, KEY_CREATED, occurred_at=LONG_AGO)
+    wanted = file_of(acme, "csv", limit=limit)
+    assert b"2024-05-06 07:08:09.123," in wanted
+    url = f"{database.url}&options=-cdatestyle%3DGerman%20-ctimezone%3DAsia/Tokyo"
+    with AuditLog.open(url, catalog=log.catalog) as other:
+        assert file_of(other.account("acme"), "csv", limit=limit) == wanted
+        assert file_of(other.account("acme"), "jsonl") == file_of(acme, "jsonl")

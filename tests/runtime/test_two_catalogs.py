@@ -245,23 +245,22 @@ HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP 
 def test_the_csv_has_the_titles_of_today(acme: AccountLog) -> None:
     file = io.BytesIO()
     assert acme.export_csv(file) == 10
-    assert file.getvalue().decode().splitlines() == [
-        HEAD,
+    text = io.StringIO(file.getvalue().decode(), newline="")
+    assert list(csv.reader(text)) == [
+        HEAD.split(","),
         *(
-            f'2026-01-02 {time}.000,{title},"Ada Lovelace {did}","Ada Lovelace",203.0.113.7'
-            if "," not in did
-            else f'2026-01-02 {time}.000,{title},"{did[1:]}","Ada Lovelace",203.0.113.7'
-            for time, title, did in (
-                ("04:04:09", "Order returned,Returns", "returned order o-2."),
-                ("04:04:08", "Order archived,Orders", "archived order o-2."),
-                ("04:04:07", "Order shipped,Orders", ",Order o-2 left for south."),
-                ("04:04:06", "Order paid,Orders", "paid order o-2."),
-                ("04:04:05", "Order created,Orders", "created order o-2."),
-                ("03:04:09", f"{LOST},Orders", "lost order o-1."),
-                ("03:04:08", "Order returned,Returns", "returned order o-1."),
-                ("03:04:07", "Order archived,Orders", "archived order o-1."),
-                ("03:04:06", "Order paid,Orders", "paid order o-1."),
-                ("03:04:05", "Order created,Orders", "placed order o-1."),
+            [f"2026-01-02 {time}.000", title, category, did, "Ada Lovelace", "203.0.113.7"]
+            for time, title, category, did in (
+                ("04:04:09", "Order returned", "Returns", "Ada Lovelace returned order o-2."),
+                ("04:04:08", "Order archived", "Orders", "Ada Lovelace archived order o-2."),
+                ("04:04:07", "Order shipped", "Orders", "Order o-2 left for south."),
+                ("04:04:06", "Order paid", "Orders", "Ada Lovelace paid order o-2."),
+                ("04:04:05", "Order created", "Orders", "Ada Lovelace created order o-2."),
+                ("03:04:09", LOST, "Orders", "Ada Lovelace lost order o-1."),
+                ("03:04:08", "Order returned", "Returns", "Ada Lovelace returned order o-1."),
+                ("03:04:07", "Order archived", "Orders", "Ada Lovelace archived order o-1."),
+                ("03:04:06", "Order paid", "Orders", "Ada Lovelace paid order o-1."),
+                ("03:04:05", "Order created", "Orders", "Ada Lovelace placed order o-1."),
             )
         ),
     ]

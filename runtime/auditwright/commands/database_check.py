@@ -12,8 +12,8 @@ import orjson
 
 from auditwright.catalog import Catalog, find_catalog
 from auditwright.commands.options import account, add_catalog_package, add_database
+from auditwright.commands.progress import Progress
 from auditwright.commands.text import printable
-from auditwright.commands.transfer import Progress
 from auditwright.database_check import Misfit, Report, UnknownEvent, Version, check_database
 from auditwright.entry import format_time, to_microseconds
 from auditwright.limits import clean, short
@@ -41,12 +41,9 @@ def run(options: argparse.Namespace) -> int:
     """Check, print what was found, and return 1 where that is anything."""
     catalog = find_catalog(options.catalog_package)
     narrowed = None if options.account is None else clean(options.account)
-    progress = Progress("checked")
     with closing(open_inspection(options.database, catalog)) as inspection:
-        try:
+        with Progress("checked") as progress:
             report = check_database(inspection, catalog, narrowed, options.events_only, progress)
-        finally:
-            progress.finish()
         if options.format == "json":
             form = _form(report, inspection.name, catalog, narrowed)
             print(orjson.dumps(form, option=orjson.OPT_INDENT_2).decode())

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from auditwright.catalog import find_catalog
 from auditwright.commands.options import account, actor, add_catalog_package, add_database, moment
+from auditwright.commands.progress import Progress
 from auditwright.commands.text import printable, table
-from auditwright.commands.transfer import Progress
 from auditwright.context import Actor
 from auditwright.limits import clean
 from auditwright.retention import Hold, Old, Pruned, list_holds, place_hold, prune, remove_hold
@@ -54,8 +54,7 @@ def days(text: str) -> timedelta:
 
 def retain(options: argparse.Namespace) -> int:
     """Delete what is too old, or say what that would be."""
-    progress = Progress("looked at" if options.dry_run else "deleted")
-    try:
+    with Progress("looked at" if options.dry_run else "deleted") as progress:
         done = prune(
             options.database,
             find_catalog(options.catalog_package),
@@ -65,8 +64,6 @@ def retain(options: argparse.Namespace) -> int:
             dry_run=options.dry_run,
             progress=progress,
         )
-    finally:
-        progress.finish()
     print(printable(f"{done.name}: {_sentence(done, options.dry_run)}"))
     _print_accounts(done.deleted)
     if done.dropped:

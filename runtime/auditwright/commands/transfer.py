@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from auditwright.commands import Command
@@ -19,19 +21,27 @@ from auditwright.commands.options import (
     query_of,
     selection,
 )
+from auditwright.commands.progress import Progress
 from auditwright.commands.text import printable
 from auditwright.context import Actor
 from auditwright.errors import AuditwrightError
+from auditwright.export_file import FORMATS, format_of
 from auditwright.imports import read_lines
 from auditwright.own_events import record_export
 
 
 def _configure_export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="FILE", required=True, help="the file to write; - is stdout")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        required=True,
+        help="the file to write, compressed where its name ends in .gz or .zst; - is stdout",
+    )
     parser.add_argument(
         "--format",
-        choices=("csv", "jsonl"),
-        help="csv for spreadsheets, jsonl without loss (default: by the file's name, else csv)",
+        choices=FORMATS,
+        help="csv for spreadsheets, jsonl without loss, parquet with typed columns for analysts "
+        "(default: by the file's name, as of audit.jsonl or audit.csv.gz, else csv)",
     )
     parser.add_argument("--full", action="store_true", help="CSV with keys, ids and metadata too")
     parser.add_argument(
@@ -46,32 +56,54 @@ def _configure_export(parser: argparse.ArgumentParser) -> None:
 
 def _run_export(options: argparse.Namespace) -> int:
     where, narrowed = selection(options)
-    form = options.format or ("jsonl" if options.output.lower().endswith(".jsonl") else "csv")
-    if options.full and form == "jsonl":
-        print("auditwright: --full is for CSV; JSON Lines are always full", file=sys.stderr)
+    form = options.format or format_of(options.output) or "csv"
+    if options.full and form != "csv":
+        print("auditwright: --full is for CSV; JSON Lines and Parquet are always full", file=sys.stderr)
         return 2
     target = sys.stdout.buffer if options.output == "-" else Path(options.output)
-    with open_log(options) as log:
+    with open_log(options) as log, _undone_by_signals():
         account = log.account(options.account)
-        progress = Progress("exported")
 
         def begin() -> None:
             if account.has_entries():  # a misspelt account is not to come into being by this
                 record_export(log, options.account, options.actor, form, query_of(where, narrowed))
 
-        if form == "csv":
-            count = account.export_csv(
-                target, where, full=options.full, progress=progress, begin=begin, **narrowed
-            )
-        else:
-            count = account.export_jsonl(target, where, progress=progress, begin=begin, **narrowed)
-        progress.finish()
+        writers: dict[str, Callable[..., int]] = {
+            "csv": partial(account.export_csv, full=options.full),
+            "jsonl": account.export_jsonl,
+            "parquet": account.export_parquet,
+        }
+        total = partial(account.count, where, **narrowed)
+        with Progress("exported", lambda progress: total(progress=progress)) as progress:
+            count = writers[form](target, where, progress=progress, begin=begin, **narrowed)
         if not count:
             filtered = bool(where.conditions or any(narrowed.values()))
             print(printable(nothing_found(log, account, filtered)), file=sys.stderr)
     name = "stdout" if options.output == "-" else printable(options.output)
     print(f"exported {count:,} {'entry' if count == 1 else 'entries'} to {name}", file=sys.stderr)
     return 0
+
+
+@contextmanager
+def _undone_by_signals() -> Iterator[None]:
+    """While this lasts, SIGTERM and SIGHUP end the program by an exception, so that nothing half done stays.
+
+    One that is ignored, as under nohup, stays so.
+    """
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    taken = []
+    if threading.current_thread() is threading.main_thread():
+        taken = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    for each in taken:
+        signal.signal(each, end)
+    try:
+        yield
+    finally:
+        for each in taken:
+            signal.signal(each, signal.SIG_DFL)
 
 
 def _configure_import(parser: argparse.ArgumentParser) -> None:
@@ -86,43 +118,14 @@ def _run_import(options: argparse.Namespace) -> int:
         progress.clear()
         print(f"{name}:{number}: {printable(str(error))}", file=sys.stderr)
 
-    progress = Progress("read")
     source = nullcontext(sys.stdin.buffer) if options.file == "-" else Path(options.file).open("rb")  # noqa: SIM115
-    with source as stream, open_log(options, create=True) as log:
+    with source as stream, open_log(options, create=True) as log, Progress("read") as progress:
         done = log.import_jsonl(progress.counting(read_lines(stream)), report)
-    progress.finish()
     print(f"{name}: {done.stored:,} stored, {done.known:,} already there, {done.refused:,} refused")
     return 1 if done.refused else 0
 
 
-class Progress:
-    """A line on stderr that counts, where stderr is a terminal; told of each piece of work."""
-
-    def __init__(self, verb: str) -> None:
-        self._verb = verb
-        self._shown = time.monotonic()
-        self._on = sys.stderr.isatty()
-
-    def __call__(self, count: int) -> None:
-        """Show the count, a few times a second at most."""
-        now = time.monotonic()
-        if self._on and now - self._shown > 0.2:
-            self._shown = now
-            print(f"\r\x1b[K{self._verb} {count:,} entries", end="", file=sys.stderr, flush=True)
-
-    def counting(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        """The lines, each counted as it passes."""
-        for count, line in enumerate(lines, 1):
-            self(count)
-            yield line
-
-    def clear(self) -> None:
-        """Take the line away, before something else is printed."""
-        if self._on:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    finish = clear
-
-
-export_command = Command("export entries to a file, as CSV or JSON Lines", _configure_export, _run_export)
+export_command = Command(
+    "export entries to a file, as CSV, JSON Lines or Parquet", _configure_export, _run_export
+)
 import_command = Command("import entries from JSON Lines", _configure_import, _run_import)

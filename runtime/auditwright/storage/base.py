@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import orjson
 
 from auditwright.entry import Row
 from auditwright.errors import IdConflict
+from auditwright.storage.looking import Found
 
 # A spreadsheet runs a cell that begins with one of these; a ' before it marks it as text, and a cell that
 # begins with ' gets a second one, so that the mark can be taken off again (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "'")
 """What a cell of a CSV begins with that gets a ' before it."""
-MOST_USERS = 10_000
-"""Ids that a search for users looks at: the first ones, within a tenth of a second."""
+MOST_NAMES = 100
+"""Names of one user that are kept to find the user by: a job may record under another one each time."""
 
 Rows = Generator[Row, None, None]
 """Rows as of one moment, read as they are asked for; closing it lets go of the database."""
+Pieces = Generator[tuple[int, bytes], None, None]
+"""Lines of a file as of one moment, in pieces, each with their number; closing it as for `Rows`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,28 @@ class Scope:
     """The least id above that does not."""
     search: str | None = None
     """What the description contains: each character as it is, a letter in any case."""
+
+    @property
+    def is_looked_for(self) -> bool:
+        """Whether entries have to be looked at one by one, for no index gives just those that belong."""
+        return self.search is not None or any(branch.not_users for branch in self.branches)
+
+    @property
+    def looked_through(self) -> Scope:
+        """What is looked at for it: all that indexes give, whether it belongs or not."""
+        return replace(self, search=None, branches=tuple(replace(b, not_users=()) for b in self.branches))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many entries there are, up to a limit."""
+
+    entries: int
+    whole: bool
+    """Whether these are all: False where counting ended at the limit, or at what it may look at."""
+
+    def __str__(self) -> str:
+        return f"{self.entries:,}{'' if self.whole else '+'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +170,11 @@ class Storage(Protocol):
         ...
 
     def stored_events(self, account_id: str) -> list[str]:
-        """The keys of events that the account has entries of."""
+        """The keys of all events that the account has entries of; keys of the catalog may be too many."""
+        ...
+
+    def recorded_events(self, account_id: str) -> list[str]:
+        """The keys of all events that the account has entries of, and no others."""
         ...
 
     def accounts(self, most: int) -> list[str]:
@@ -153,25 +182,38 @@ class Storage(Protocol):
         ...
 
     def users(self, account_id: str, text: str, most: int) -> list[Row]:
-        """Type, id and a name of the first actors with ids, by id, whose id or name contains the text.
+        """Type, id and name of the first actors with ids, by id, whose id or any name contains the text.
 
-        As in a search, case does not matter. Of the account's ids the first `MOST_USERS` are looked at.
+        As in a search, case does not matter. Of several names it is the one that was recorded last as a new
+        one.
         """
         ...
 
-    def count(self, scope: Scope) -> int:
-        """How many entries there are."""
+    def counts(self, account_id: str, scopes: Iterable[Scope]) -> Generator[int, None, None]:
+        """How many entries each of an account's scopes has, as of one moment, however long it takes."""
+        ...
+
+    def count_up_to(self, most: int, scope: Scope) -> Counted:
+        """How many entries there are, counted no further than `most`, and no longer than a page may take."""
+        ...
+
+    def page(self, scope: Scope, newest_first: bool, limit: int) -> Found:
+        """The first rows in the order of their ids.
+
+        Where entries have to be looked at one by one, it ends after so many that take about 20 ms.
+        """
         ...
 
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:
-        """The rows in the order of their ids."""
+        """The rows in the order of their ids, however long it takes."""
         ...
 
-    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Rows:
-        """For each row, newest first: the line's start, the keys of event and category, the line's rest.
+    def csv_lines(self, scope: Scope, full: bool, size: int, limit: int | None = None) -> Pieces:
+        """The lines of a CSV, newest first, in pieces of `size` but for the last one."""
+        ...
 
-        Start and rest are ready for the file; the titles of event and category belong between them.
-        """
+    def json_lines(self, scope: Scope, size: int) -> Pieces:
+        """The entries in their JSON form, one a line, oldest first, in pieces of `size` but for the last."""
         ...
 
     def close(self) -> None:

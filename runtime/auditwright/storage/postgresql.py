@@ -9,29 +9,37 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
+from psycopg.sql import SQL, Literal
 
 from auditwright.entry import Row, columns
 from auditwright.errors import IdConflict, SchemaMismatch, StorageError
 from auditwright.forks import Forked, see_to_forks
+from auditwright.storage import postgresql_export as export
 from auditwright.storage import postgresql_queries as queries
 from auditwright.storage import postgresql_rows as packing
-from auditwright.storage.base import MOST_USERS, Rows, Scope
+from auditwright.storage.base import Counted, Pieces, Rows, Scope
 from auditwright.storage.callers import sqlalchemy_connection
 from auditwright.storage.locks import WriteLock
+from auditwright.storage.looking import Found
+from auditwright.storage.postgresql_looking import look, looked_at
 from auditwright.storage.postgresql_place import Connection, Place, is_lost, is_usable, sql, words_of
 from auditwright.storage.postgresql_roles import warn_of_power
 from auditwright.storage.postgresql_schema import ACCOUNT, AHEAD, check_fit, other_columns
-from auditwright.storage.text_search import regular_expression
 
 if TYPE_CHECKING:
+    from psycopg.abc import Buffer
+
     from auditwright.catalog import Catalog
 
 COPY_FROM = 10
@@ -44,6 +52,10 @@ MOST_IDLE = 16
 """Connections for reading that are kept for the next reader."""
 RETRY_SECONDS = 3600
 """After how long partitions that could not be made are tried again."""
+STRANGERS_SECONDS = 60
+"""After how long events that no catalog of the database knows are looked for again."""
+MOST_ACCOUNTS = 10_000
+"""Accounts whose such events are kept in mind."""
 LOCK_SECONDS = 2
 """How long making partitions ahead waits for others; the next month is time enough."""
 
@@ -72,6 +84,7 @@ class PostgreSQLStorage(Forked):
         self._copies = True
         self._joined: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
         self._others_of: dict[int, tuple[str, ...]] = {}
+        self._strangers: dict[str, tuple[float, frozenset[str]]] = {}
         self._reset()
         see_to_forks(self)
         try:
@@ -113,13 +126,20 @@ class PostgreSQLStorage(Forked):
         return self._writer
 
     @contextmanager
-    def _reading(self, account_id: str) -> Iterator[Connection]:
-        """A connection in a read transaction, so that all its statements see one moment of one account."""
+    def _reading(self, account_id: str, pages: bool = False) -> Iterator[Connection]:
+        """A connection in a read transaction, so that all its statements see one moment of one account.
+
+        For `pages` statements are planned once for all their values: planning for dozens of partitions takes
+        many times as long as reading a page of them. And they read indexes in their order, whatever
+        statistics tell: a plan for all values knows nothing of how much an event or a user has in a month.
+        """
         with self._errors("read"):
             connection = self._reader()
             try:
-                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                connection.execute("SELECT set_config(%s, %s, true)", (ACCOUNT, account_id))
+                settings = _FOR_PAGES if pages else ""
+                connection.execute(
+                    SQL(f"{_BEGIN}; {settings}SET LOCAL {ACCOUNT} = {{}}").format(Literal(account_id))
+                )
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -381,10 +401,34 @@ class PostgreSQLStorage(Forked):
         return self._others_of[count]
 
     def stored_events(self, account_id: str) -> list[str]:
-        """See `Storage.stored_events`."""
-        with self._reading(account_id) as connection:
-            found = connection.execute(sql(queries.stored_events(self._table)), {"account": account_id})
-            return [row[0] for row in found]
+        """See `Storage.stored_events`: the catalog's, and others that there are entries of.
+
+        What no catalog of this database knows is looked for in all partitions, and again after a while.
+        """
+        known = list(self._catalog.current)
+        with self._reading(account_id, pages=True) as connection:
+            registered = _run(
+                connection, queries.REGISTERED_EVENTS.format(table=self._table), [account_id, known]
+            )
+            known += [key for (key,) in registered]
+            looked, strangers = self._strangers.get(account_id, (-STRANGERS_SECONDS, frozenset[str]()))
+            if time.monotonic() - looked >= STRANGERS_SECONDS:
+                looked, strangers = time.monotonic(), frozenset()
+                while found := _run(
+                    connection, *queries.events_between(self._table, account_id, [*known, *strangers])
+                ):
+                    strangers |= {key for (key,) in found}
+                while len(self._strangers) >= MOST_ACCOUNTS:
+                    self._strangers.pop(next(iter(self._strangers)), None)
+                self._strangers[account_id] = looked, strangers
+        return [*known, *(strangers.difference(known))]
+
+    def recorded_events(self, account_id: str) -> list[str]:
+        """See `Storage.recorded_events`."""
+        known = self.stored_events(account_id)
+        statement = queries.RECORDED_EVENTS.format(table=self._table)
+        with self._reading(account_id, pages=True) as connection:
+            return [key for (key,) in _run(connection, statement, [known, account_id])]
 
     def accounts(self, most: int) -> list[str]:
         """See `Storage.accounts`. The role that writes is asked: a reader sees one account at a time."""
@@ -394,18 +438,85 @@ class PostgreSQLStorage(Forked):
 
     def users(self, account_id: str, text: str, most: int) -> list[Row]:
         """See `Storage.users`."""
-        values = {"account": account_id, "pattern": regular_expression(text), "most": most}
+        table = f"{self._table.removesuffix('audit_entry')}audit_user"
+        statement, values = queries.users(table, account_id, text, most)
         with self._reading(account_id) as connection:
-            return connection.execute(sql(queries.users(self._table, MOST_USERS)), values).fetchall()
+            try:
+                return connection.execute(sql(statement), values, prepare=True).fetchall()
+            except psycopg.errors.UndefinedTable as error:
+                advice = "run `auditwright database upgrade`"
+                raise StorageError(f"{self.name}: there is no table audit_user; {advice}") from error
 
-    def count(self, scope: Scope) -> int:
-        """See `Storage.count`."""
+    def counts(self, account_id: str, scopes: Iterable[Scope]) -> Generator[int, None, None]:
+        """See `Storage.counts`."""
+        with self._reading(account_id) as connection:
+            for scope in scopes:
+                statement, values = queries.select_count(self._table, scope)
+                yield connection.execute(sql(statement), values).fetchall()[0][0] if scope.branches else 0
+
+    def count_up_to(self, most: int, scope: Scope) -> Counted:
+        """See `Storage.count_up_to`."""
         if not scope.branches:
-            return 0
-        statement, values = queries.select_count(self._table, scope)
-        with self._reading(scope.account_id) as connection:
-            ((count,),) = connection.execute(sql(statement), values).fetchall()
-            return int(count)
+            return Counted(0, True)
+        tried = looked_at(scope) if scope.is_looked_for else most + 1
+        with self._reading(scope.account_id, pages=True) as connection:
+            ((found, at),) = _run(connection, *queries.count_up_to(self._table, scope, tried))
+        return Counted(min(found, most), at < tried and found <= most)
+
+    def page(self, scope: Scope, newest_first: bool, limit: int) -> Found:
+        """See `Storage.page`."""
+        if not scope.branches:
+            return Found([])
+        with self._reading(scope.account_id, pages=True) as connection:
+            others = self._others(connection)
+            select = packing.selected(self._columns, others)
+            if not scope.is_looked_for and len(scope.branches) <= queries.FEW_BRANCHES:
+                query, reached = queries.select_rows(self._table, select, scope, newest_first, limit), None
+            else:
+                ids, reached = self._ids(connection, scope, newest_first, limit)
+                if not ids:
+                    return Found([], reached)
+                query = queries.select_ids(self._table, select, scope.account_id, ids, newest_first)
+            rows = map(packing.row_of(self._columns, others), _run(connection, *query))
+            return Found(list(rows), reached)
+
+    def _ids(
+        self, connection: Connection, scope: Scope, newest_first: bool, limit: int
+    ) -> tuple[list[bytes], bytes | None]:
+        """The ids of a page, and the last one looked at where that came to an end before it was full."""
+        if scope.is_looked_for:
+            found = look(partial(_run, connection), self._table, scope, newest_first, limit)
+            return found.ids[:limit], found.reached if len(found.ids) < limit else None
+        few, scope = self._few(connection, scope)
+        ids: list[bytes] = []
+        for part in queries.slices(scope, newest_first, datetime.now(UTC)) if scope.branches else ():
+            query = queries.first_ids(self._table, part, newest_first, limit - len(ids))
+            ids += [each.bytes for (each,) in _run(connection, *query)]
+            if len(ids) == limit:
+                break
+        return sorted([*few, *ids], reverse=newest_first)[:limit], None
+
+    def _few(self, connection: Connection, scope: Scope) -> tuple[list[bytes], Scope]:
+        """What belongs to the scope of users who have few entries, in no order, and the scope without them.
+
+        Most users have few: reading these takes one look into each partition, and not one for each event.
+        """
+        events: dict[str, set[str | None]] = {}
+        for branch in scope.branches:
+            if branch.user is not None:
+                events.setdefault(branch.user, set()).add(branch.event)
+        if not events:
+            return [], scope
+        query = queries.some_entries(self._table, scope.account_id, list(events), queries.FEW_ENTRIES + 1)
+        found = _run(connection, *query)
+        counts = Counter(user for user, _, _ in found)
+        few = {user for user in events if counts[user] <= queries.FEW_ENTRIES}
+        ids = [entry_id.bytes for user, event, entry_id in found if user in few and event in events[user]]
+        low, high = scope.low or bytes(16), scope.high
+        return (
+            [each for each in ids if low <= each and (high is None or each < high)],
+            replace(scope, branches=tuple(each for each in scope.branches if each.user not in few)),
+        )
 
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:
         """See `Storage.rows`."""
@@ -418,22 +529,47 @@ class PostgreSQLStorage(Forked):
             for found in self._stream(connection, select, scope, newest_first, limit):
                 yield as_recorded(found)
 
-    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Rows:
-        """See `Storage.csv_lines`; PostgreSQL formats the cells, but for the address and the metadata."""
-        if not scope.branches:
-            return
+    def csv_lines(self, scope: Scope, full: bool, size: int, limit: int | None = None) -> Pieces:
+        """See `Storage.csv_lines`."""
         with self._reading(scope.account_id) as connection:
             others = self._others(connection) if full else ()
-            select = queries.csv_cells(self._catalog.columns, full)
-            if full:
-                select += ", " + ", ".join(["metadata::text", *map('"{}"'.format, others)])
-            for found in self._stream(connection, select, scope, True, limit):
-                time_, event, category, before, address, after, *metadata = found
-                rest = f"{before}{packing.normal_address(address) or ''}{after}"
-                if full:
-                    text = packing.normal_json(metadata[0], others, metadata[1:]).replace('"', '""')
-                    rest += f'"{text}"'
-                yield time_, event, category, rest + "\r\n"
+            select = export.csv_columns(self._catalog, full, others)
+            rows = self._copied(connection, select, scope, True, limit, export.CSV_FORMAT)
+            pieces = export.full_pieces(rows, size, others) if full else export.csv_pieces(rows, size)
+            with closing(rows):
+                yield from pieces
+
+    def json_lines(self, scope: Scope, size: int) -> Pieces:
+        """See `Storage.json_lines`."""
+        with self._reading(scope.account_id) as connection:
+            select = export.json_columns(self._catalog, self._others(connection))
+            with closing(self._copied(connection, select, scope, False, None, export.JSON_FORMAT)) as rows:
+                yield from export.json_pieces(rows, size)
+
+    def _copied(
+        self,
+        connection: Connection,
+        select: queries.Query,
+        scope: Scope,
+        newest_first: bool,
+        limit: int | None,
+        form: str,
+    ) -> Generator[Buffer, None, None]:
+        """The lines of a scope, made by the server; none where it has no branches."""
+        if not scope.branches:
+            return
+        settings = export.SETTINGS
+        if (limit is None or limit > queries.MOST_PROBED) and export.is_probed(scope):
+            statement, values = queries.count_up_to(self._table, scope, queries.MOST_PROBED + 1)
+            ((_, found),) = connection.execute(sql(statement), values).fetchall()
+            limit = found if found <= queries.MOST_PROBED else limit
+        if limit is None or limit > queries.MOST_PROBED:
+            settings = settings | export.IN_ORDER
+        for name, value in settings.items():
+            connection.execute("SELECT set_config(%s, %s, true)", (name, value))
+        statement, values = export.copy_statement(self._table, select, scope, newest_first, limit, form)
+        with connection.cursor().copy(sql(statement), values) as copy:
+            yield from copy
 
     def _stream(
         self, connection: Connection, select: str, scope: Scope, newest_first: bool, limit: int | None
@@ -463,6 +599,17 @@ class PostgreSQLStorage(Forked):
 
 
 _ABANDONED: list[Connection | None] = []
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_FOR_PAGES = (
+    "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_bitmapscan = off; "
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; "
+)
+
+
+def _run(connection: Connection, statement: str, values: Sequence[Any]) -> list[Row]:
+    """What a statement of pages finds; the connection keeps its plan."""
+    return connection.execute(sql(statement), values, prepare=True, binary=True).fetchall()
+
 
 _IDENTITY = """
     SELECT (SELECT system_identifier::text FROM pg_control_system()),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from auditwright.entry import columns
 from auditwright.storage.base import Difference
-from auditwright.storage.postgresql_roles import FUNCTIONS, OWN_TABLES, relations
+from auditwright.storage.postgresql_roles import FUNCTIONS, OWN_TABLES, USERS, relations
 from auditwright.storage.postgresql_schema import (
     AHEAD,
     INDEXES,
@@ -42,7 +43,15 @@ def differences(
     connection: Connection[Any], state: State, catalog: Catalog, schema: str
 ) -> Iterator[Difference]:
     """What differs, each with the way out; needs a transaction."""
-    yield from _revisions(connection)
+    revisions = list(_revisions(connection))
+    yield from revisions
+    is_behind = any(each.way_out == UPGRADE for each in revisions)
+    for each in _all(connection, state, catalog, schema):
+        # What is missing of an older database is what the upgrade makes, before it is anybody's doing.
+        yield replace(each, way_out=UPGRADE) if is_behind and each.what.endswith(" is missing") else each
+
+
+def _all(connection: Connection[Any], state: State, catalog: Catalog, schema: str) -> Iterator[Difference]:
     yield from _tables(connection, catalog)
     yield from _indexes(connection)
     yield from _triggers(connection)
@@ -111,6 +120,8 @@ def _wanted_tables(catalog: Catalog) -> dict[str, Table]:
         "before": ("uuid", True),
         "account_id": (text, False),
     }
+    names = ("account_id", "actor_id", "actor_type", "actor_name")
+    found[USERS] = {**dict.fromkeys(names, (text, True)), "first_id": ("uuid", True)}
     return found
 
 
@@ -145,20 +156,21 @@ def _indexes(connection: Connection[Any]) -> Iterator[Difference]:
                 FROM generate_series(1, indnkeyatts) AS place),
                 indisunique, indisvalid AND indpred IS NULL
             FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-            WHERE indrelid = 'audit_entry'::regclass""",
+            WHERE indrelid IN ('audit_entry'::regclass, to_regclass('audit_user'))""",
         )
     }
     wanted: dict[str, tuple[tuple[str, ...], bool]] = {"audit_entry_pkey": (("account_id", "id"), True)}
     wanted |= {name: (names, False) for name, names in INDEXES.items()}
+    wanted["audit_user_actor"] = (("account_id", "actor_id"), False)
     for name, (names, unique) in wanted.items():
         if name not in found:
             yield Difference(f"the index {name} is missing", BY_HAND)
         elif found[name] != (names, unique, True):
-            yield Difference(f"the index {name} should be over {', '.join(names)} of every entry", BY_HAND)
+            yield Difference(f"the index {name} should be over {', '.join(names)} of every row", BY_HAND)
 
 
 def _triggers(connection: Connection[Any]) -> Iterator[Difference]:
-    """On the table and on each partition, which has a TRUNCATE trigger of its own and a copy of the other."""
+    """On the table and on each partition, which has a TRUNCATE trigger of its own and a copy of another."""
     found = {
         (table, name): (function, state, kind)
         for table, name, function, state, kind in _rows(
@@ -168,28 +180,35 @@ def _triggers(connection: Connection[Any]) -> Iterator[Difference]:
             FROM pg_trigger WHERE tgrelid IN (SELECT relid FROM pg_partition_tree('audit_entry'))""",
         )
     }
-    # Of tgtype 1 is for each row, 2 before, 8 DELETE, 16 UPDATE, 32 TRUNCATE.
-    wanted = {"audit_entry_no_change": 1 + 2 + 8 + 16, "audit_entry_no_truncate": 2 + 32}
-    for (table,) in _rows(connection, "SELECT relid::regclass::text FROM pg_partition_tree('audit_entry')"):
-        for name, kind in wanted.items():
+    # Of tgtype 1 is for each row, 2 before, 4 INSERT, 8 DELETE, 16 UPDATE, 32 TRUNCATE.
+    on_all = {
+        "audit_entry_no_change": ("audit_refuse", 1 + 2 + 8 + 16),
+        "audit_entry_no_truncate": ("audit_refuse", 2 + 32),
+    }
+    for table, level in _rows(
+        connection, "SELECT relid::regclass::text, level FROM pg_partition_tree('audit_entry')"
+    ):
+        wanted = on_all if level else on_all | {"audit_entry_users": ("audit_add_users", 4)}
+        for name, (body, kind) in wanted.items():
             function, state, is_ = found.get((table, name), (None, None, None))
             if function is None:
                 yield Difference(f"the trigger {name} on {table} is missing", BY_HAND)
             elif state not in ("O", "A"):
                 way_out = f"ALTER TABLE {table} ENABLE TRIGGER {name}"
                 yield Difference(f"the trigger {name} on {table} is switched off", way_out)
-            elif is_ != kind or function.rpartition(".")[2] != "audit_refuse":
+            elif is_ != kind or function.rpartition(".")[2] != body:
                 yield Difference(f"the trigger {name} on {table} is another one", BY_HAND)
 
 
+_BOUND = "SELECT relid FROM pg_partition_tree('audit_entry') UNION ALL SELECT to_regclass('audit_user')"
+"""The tables of which a reader sees an account's rows."""
 _ACCOUNT_RULE = "(account_id = NULLIF(current_setting('auditwright.account_id'::text, true), ''::text))"
 
 
 def _policies(connection: Connection[Any]) -> Iterator[Difference]:
     for (table,) in _rows(
         connection,
-        "SELECT relid::regclass::text FROM pg_partition_tree('audit_entry') JOIN pg_class ON oid = relid "
-        "WHERE NOT relrowsecurity",
+        f"SELECT oid::regclass::text FROM pg_class WHERE oid IN ({_BOUND}) AND NOT relrowsecurity",
     ):
         way_out = f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
         yield Difference(f"row-level security of {table} is switched off", way_out)
@@ -197,19 +216,21 @@ def _policies(connection: Connection[Any]) -> Iterator[Difference]:
         (table, name): rule
         for table, name, rule in _rows(
             connection,
-            """
+            f"""
             SELECT polrelid::regclass::text, polname, CASE WHEN polcmd = 'r' AND polpermissive
-                AND polroles = '{0}' THEN pg_get_expr(polqual, polrelid) END
-            FROM pg_policy WHERE polrelid IN (SELECT relid FROM pg_partition_tree('audit_entry'))""",
+                AND polroles = '{{0}}' THEN pg_get_expr(polqual, polrelid) END
+            FROM pg_policy WHERE polrelid IN ({_BOUND})""",
         )
     }
-    own = next((key for key in found if key[1] == "audit_entry_of_account"), None)
-    if own is None:
-        yield Difference("the policy audit_entry_of_account is missing", BY_HAND)
-    elif found[own] != _ACCOUNT_RULE:
-        yield Difference("the policy audit_entry_of_account is another one", BY_HAND)
+    names = ("audit_entry_of_account", f"{USERS}_of_account")
+    for wanted in names:
+        own = next((rule for (_, name), rule in found.items() if name == wanted), "")
+        if own == "":
+            yield Difference(f"the policy {wanted} is missing", BY_HAND)
+        elif own != _ACCOUNT_RULE:
+            yield Difference(f"the policy {wanted} is another one", BY_HAND)
     for table, name in sorted(found):
-        if (table, name) != own and not re.fullmatch(".+_writer_(inserts|knows)", name):
+        if name not in names and not re.fullmatch(".+_writer_(inserts|knows)", name):
             text = f"the policy {name} on {table} is not Auditwright's: it may show entries of every account"
             yield Difference(text, f'DROP POLICY "{name}" ON {table}')
 
@@ -304,14 +325,15 @@ def _rights(connection: Connection[Any]) -> Iterator[Difference]:
         GROUP BY 1, 2 ORDER BY 1, 2""",
     ):
         yield Difference(f"{role} has the right to {privileges} on {table}", RIGHTS)
-    tables = [*OWN_TABLES, *REFERENCE_TABLES]
+    tables = [USERS, *OWN_TABLES, *REFERENCE_TABLES]
     for role, table, privileges in _rows(
         connection,
         """
         SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END, relname,
             string_agg(DISTINCT privilege_type, ', ' ORDER BY privilege_type)
         FROM pg_class, aclexplode(relacl)
-        WHERE grantee <> relowner AND pg_class.oid = ANY (%s::regclass[]) AND privilege_type <> 'SELECT'
+        WHERE grantee <> relowner AND privilege_type <> 'SELECT'
+            AND pg_class.oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)
         GROUP BY 1, 2 ORDER BY 1, 2""",
         tables,
     ):

@@ -6,26 +6,33 @@ Every statement names the account, whether row-level security binds the role or 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from auditwright.storage.base import FORMULA
-from auditwright.storage.text_search import regular_expression
+from auditwright.entry import id_head, to_microseconds
+from auditwright.storage.postgresql_search import contains
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from auditwright.storage.base import Branch, Scope
 
 MOST_PROBED = 10_000
 """Rows up to which a limit is a page: each branch's index gives so many ids at most."""
 
+FEW_BRANCHES = 10
+"""Branches that are looked for in all partitions at once; of more, first in the partitions nearest."""
+FEW_ENTRIES = 300
+"""Entries up to which all of a user's are read at once."""
+SLICE_DAYS = (4, 31, 366)
+"""How far each part of `slices` but the last reaches from where reading begins."""
+
 Query = tuple[str, list[Any]]
 """SQL with its values."""
 
-_FORMULA = ", ".join("'" + start.replace("'", "''") + "'" for start in FORMULA)
-
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class Group:
     """Branches that one condition describes."""
 
     events: tuple[str, ...] | None
@@ -33,8 +40,14 @@ class _Group:
     """As many as there are events; None for all users but some."""
     not_users: tuple[str, ...]
 
+    @property
+    def size(self) -> int:
+        """How many branches there are."""
+        return 1 if self.events is None else len(self.events)
 
-def _groups(branches: Sequence[Branch]) -> Iterator[_Group]:
+
+def groups(branches: Sequence[Branch]) -> Iterator[Group]:
+    """All branches, those together that one condition describes."""
     found: dict[tuple[bool, bool, tuple[str, ...]], list[Branch]] = {}
     for branch in branches:
         key = branch.event is None, branch.user is None, branch.not_users
@@ -42,7 +55,30 @@ def _groups(branches: Sequence[Branch]) -> Iterator[_Group]:
     for (all_events, all_users, not_users), same in found.items():
         events = None if all_events else tuple(each.event or "" for each in same)
         users = None if all_users else tuple(each.user or "" for each in same)
-        yield _Group(events, users, not_users)
+        yield Group(events, users, not_users)
+
+
+_OF_EVENT = " AND event = branch.event AND event BETWEEN branch.event AND branch.event"
+
+
+def unnested(group: Group, numbers: Sequence[int]) -> tuple[tuple[str, str], list[Any], str]:
+    """How some branches of a group are given to a statement: as arrays beside others, in `unnest` and in its
+    alias, with their values; and the condition that a row of them makes.
+
+    BETWEEN says what = has said: without it the planner takes a partition's primary key where statistics tell
+    that the partition has one event alone, and reads all of it for any other.
+    """
+    if group.events is None:
+        return ("", ""), [], ""
+    events = [group.events[number] for number in numbers]
+    if group.users is None:
+        return (", CAST(%s AS text[])", ", event"), [events], _OF_EVENT
+    users = [group.users[number] for number in numbers]
+    return (
+        (", CAST(%s AS text[]), CAST(%s AS text[])", ", event, actor"),
+        [events, users],
+        f" AND actor_id = branch.actor AND actor_id BETWEEN branch.actor AND branch.actor{_OF_EVENT}",
+    )
 
 
 def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit: int | None) -> Query:
@@ -52,18 +88,61 @@ def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit
         where, values = _condition(scope)
         end = "" if limit is None else f" LIMIT {limit}"
         return f"SELECT {select} FROM {table} WHERE {where} {order}{end}", values
-    probes, values = [], []
-    for group in _groups(scope.branches):
-        probe, bound = _probe(table, group, scope, f"{order} LIMIT {limit}")
-        probes.append(probe)
-        values += bound
-    found = " UNION ALL ".join(probes)
+    ids, values = first_ids(table, scope, newest_first, limit)
     # LIMIT 1 keeps the planner to one probe of the primary key for each row of the page.
     return (
-        f"SELECT {select} FROM (SELECT id AS found FROM ({found}) AS probed {order} LIMIT {limit}) AS page "
+        f"SELECT {select} FROM (SELECT id AS found FROM ({ids}) AS first_ids) AS page "
         f"CROSS JOIN LATERAL (SELECT * FROM {table} WHERE account_id = %s AND id = found LIMIT 1) AS entry "
         f"{order}"
     ), [*values, scope.account_id]
+
+
+def first_ids(table: str, scope: Scope, newest_first: bool, limit: int) -> Query:
+    """The first ids of a scope, in their order."""
+    order = f"ORDER BY id {'DESC' if newest_first else 'ASC'} LIMIT {limit}"
+    probes, values = [], []
+    for group in groups(scope.branches):
+        probe, bound = _probe(table, group, scope, order)
+        probes.append(probe)
+        values += bound
+    return f"SELECT id FROM ({' UNION ALL '.join(probes)}) AS probed {order}", values
+
+
+def some_entries(table: str, account_id: str, users: Sequence[str], most: int) -> Query:
+    """User, event and id of so many entries of each user at most, in no order."""
+    return (
+        "SELECT found.* FROM unnest(CAST(%s AS text[])) AS branch(actor) CROSS JOIN LATERAL "
+        f"(SELECT actor_id, event, id FROM {table} WHERE account_id = %s AND actor_id = branch.actor "
+        f"AND actor_id BETWEEN branch.actor AND branch.actor LIMIT {most}) AS found",
+        [list(users), account_id],
+    )
+
+
+def slices(scope: Scope, newest_first: bool, now: datetime) -> Iterator[Scope]:
+    """The scope in parts of time, in the order of reading, each much longer than the one before.
+
+    A few days hold a page of what happens often, and reading no more than these keeps to one or two
+    partitions; what happens seldom is looked for in all of them, and that is quick for so few entries.
+    """
+    start = scope.high if newest_first else scope.low
+    if start is None and not newest_first:
+        yield scope
+        return
+    at = int.from_bytes((start or id_head(to_microseconds(now)))[:6])
+    edge = start
+    for days in SLICE_DAYS:
+        milliseconds = at + days * 86_400_000 * (-1 if newest_first else 1)
+        further = min(max(milliseconds, 0), 2**48 - 1).to_bytes(6) + bytes(10)
+        if newest_first:
+            if scope.low is not None and further <= scope.low:
+                break
+            yield replace(scope, low=further, high=edge)
+        else:
+            if scope.high is not None and further >= scope.high:
+                break
+            yield replace(scope, low=edge, high=further)
+        edge = further
+    yield replace(scope, high=edge) if newest_first else replace(scope, low=edge)
 
 
 def select_count(table: str, scope: Scope) -> Query:
@@ -72,36 +151,31 @@ def select_count(table: str, scope: Scope) -> Query:
     return f"SELECT count(*) FROM {table} WHERE {where}", values
 
 
-def _probe(table: str, group: _Group, scope: Scope, order: str) -> Query:
+def _probe(table: str, group: Group, scope: Scope, order: str) -> Query:
     """The first ids of each branch, out of an index that holds them in their order."""
-    narrowed, bound = _narrowed(scope, group.not_users)
-    inner = f"SELECT id FROM {table} WHERE account_id = %s{{}}{narrowed} {order}"
+    conditions, bound = narrowed(scope, group.not_users)
+    inner = f"SELECT id FROM {table} WHERE account_id = %s{{}}{conditions} {order}"
     if group.events is None:
         return f"({inner.format('')})", [scope.account_id, *bound]
-    if group.users is None:
-        branch, given, where = "branch(event)", [list(group.events)], " AND event = branch.event"
-    else:
-        branch, given = "branch(event, actor)", [list(group.events), list(group.users)]
-        where = " AND actor_id = branch.actor AND event = branch.event"
-    arrays = ", ".join(["CAST(%s AS text[])"] * len(given))
+    (types, names), arrays, where = unnested(group, range(group.size))
     return (
-        f"(SELECT probe.id FROM unnest({arrays}) AS {branch} "
+        f"(SELECT probe.id FROM unnest({types.removeprefix(', ')}) AS branch({names.removeprefix(', ')}) "
         f"CROSS JOIN LATERAL ({inner.format(where)}) AS probe)"
-    ), [*given, scope.account_id, *bound]
+    ), [*arrays, scope.account_id, *bound]
 
 
 def _condition(scope: Scope) -> Query:
     """What holds for the rows of a scope."""
     parts, values = [], []
-    for group in _groups(scope.branches):
+    for group in groups(scope.branches):
         part, bound = _of_group(group)
         parts.append(part)
         values += bound
-    narrowed, bound = _narrowed(scope, ())
-    return f"account_id = %s AND ({' OR '.join(parts)}){narrowed}", [scope.account_id, *values, *bound]
+    narrow, bound = narrowed(scope, ())
+    return f"account_id = %s AND ({' OR '.join(parts)}){narrow}", [scope.account_id, *values, *bound]
 
 
-def _of_group(group: _Group) -> Query:
+def _of_group(group: Group) -> Query:
     if group.users is not None:
         pairs = "SELECT * FROM unnest(CAST(%s AS text[]), CAST(%s AS text[]))"
         return f"(event, actor_id) IN ({pairs})", [list(group.events or ()), list(group.users)]
@@ -117,24 +191,83 @@ def _of_group(group: _Group) -> Query:
 _NOT_USERS = "(actor_id IS NULL OR actor_id <> ALL(CAST(%s AS text[])))"
 
 
-def _narrowed(scope: Scope, not_users: tuple[str, ...]) -> Query:
+def narrowed(scope: Scope, not_users: tuple[str, ...], in_range: bool = True) -> Query:
     """What stands after the account's condition for the range of ids, the search and the users left out."""
     conditions: list[tuple[str, Any]] = []
     if not_users:
         conditions.append((_NOT_USERS, list(not_users)))
-    if scope.low is not None:
+    if in_range and scope.low is not None:
         conditions.append(("id >= CAST(%s AS uuid)", scope.low.hex()))
-    if scope.high is not None:
+    if in_range and scope.high is not None:
         conditions.append(("id < CAST(%s AS uuid)", scope.high.hex()))
     if scope.search is not None:
-        conditions.append(("description ~ %s", regular_expression(scope.search)))
+        fits, pattern = contains(scope.search)
+        conditions.append((fits.format("description"), pattern))
     return "".join(f" AND {text}" for text, _ in conditions), [value for _, value in conditions]
 
 
-def stored_events(table: str) -> str:
-    """Hops from event to event in the index; takes `account`."""
-    hops = _hops(table, "event", "account_id = %(account)s")
-    return f"{hops} SELECT value FROM hop WHERE value IS NOT NULL"
+def select_ids(table: str, select: str, account_id: str, ids: Sequence[bytes], newest_first: bool) -> Query:
+    """The rows of ids; the range that they span keeps to their partitions."""
+    return (
+        f"SELECT {select} FROM {table} WHERE account_id = %s AND id = ANY(CAST(%s AS uuid[])) "
+        "AND id BETWEEN CAST(%s AS uuid) AND CAST(%s AS uuid) "
+        f"ORDER BY id {'DESC' if newest_first else 'ASC'}",
+        [account_id, [each.hex() for each in ids], min(ids).hex(), max(ids).hex()],
+    )
+
+
+def count_up_to(table: str, scope: Scope, most: int) -> Query:
+    """Of so many entries of each group of branches at most: how many belong to the scope, and how many of
+    all there are.
+    """
+    parts, values = [], []
+    for group in groups(scope.branches):
+        fits, bound = narrowed(scope, group.not_users, in_range=False)
+        inside, edges = narrowed(replace(scope, search=None), ())
+        (types, names), arrays, where = unnested(group, range(group.size))
+        inner = (
+            f"SELECT (true{fits}) AS fits FROM {table} WHERE account_id = %s{where}{inside} "
+            f"ORDER BY id DESC LIMIT {most}"
+        )
+        if group.events is not None:
+            inner = (
+                f"SELECT fits FROM unnest({types.removeprefix(', ')}) AS branch({names.removeprefix(', ')}) "
+                f"CROSS JOIN LATERAL ({inner}) AS tried LIMIT {most}"
+            )
+        parts.append(f"({inner})")
+        values += [*arrays, *bound, scope.account_id, *edges]
+    tried = " UNION ALL ".join(parts)
+    return (
+        "SELECT count(*) FILTER (WHERE fits), count(*) "
+        f"FROM (SELECT fits FROM ({tried}) AS all_tried LIMIT {most}) AS tried"
+    ), values
+
+
+REGISTERED_EVENTS = """
+    SELECT key FROM audit_event CROSS JOIN LATERAL
+        (SELECT 1 FROM {table} WHERE account_id = %s AND event = key ORDER BY id DESC LIMIT 1) AS one
+    WHERE key <> ALL(CAST(%s AS text[]))"""
+"""The events of other catalogs that an account has entries of."""
+RECORDED_EVENTS = """
+    SELECT key FROM unnest(CAST(%s AS text[])) AS known(key) CROSS JOIN LATERAL
+        (SELECT 1 FROM {table} WHERE account_id = %s
+         AND event = key AND event BETWEEN key AND key LIMIT 1) AS one"""
+"""Those of some events that an account has entries of; BETWEEN is for what `unnested` says."""
+
+
+LAST_KEY = "\U0010ffff"
+"""What stands after all keys."""
+
+
+def events_between(table: str, account_id: str, known: Sequence[str]) -> Query:
+    """Events of an account that are not among those known: one, at most, of each gap between them."""
+    keys = sorted(known)
+    return (
+        "SELECT found.event FROM unnest(CAST(%s AS text[]), CAST(%s AS text[])) AS gap(low, high) "
+        f"CROSS JOIN LATERAL (SELECT event FROM {table} "
+        "WHERE account_id = %s AND event > gap.low AND event < gap.high LIMIT 1) AS found",
+        [["", *keys], [*keys, LAST_KEY], account_id],
+    )
 
 
 def accounts(table: str) -> str:
@@ -143,16 +276,25 @@ def accounts(table: str) -> str:
     return f"{hops} SELECT value FROM hop WHERE value IS NOT NULL LIMIT %(most)s"
 
 
-def users(table: str, most_looked_at: int) -> str:
-    """Hops from user to user in the index, with the last row of each; takes `account, pattern, most`."""
-    hops = _hops(table, "actor_id", "account_id = %(account)s")
-    return f"""{hops}
-        SELECT last.* FROM (SELECT value FROM hop WHERE value IS NOT NULL LIMIT {most_looked_at}) AS found
+def users(table: str, account_id: str, text: str, most: int) -> tuple[str, dict[str, Any]]:
+    """The users whose id or any name contains the text, by id, each with the last of the names.
+
+    `table` is audit_user.
+    """
+    fits, pattern = contains(text, "%(pattern)s")
+    return (
+        f"""
+        SELECT last.* FROM (
+            SELECT actor_id FROM {table} WHERE account_id = %(account)s
+            AND ({fits.format("actor_id")} OR {fits.format("actor_name")})
+            GROUP BY actor_id ORDER BY actor_id LIMIT %(most)s) AS found
         CROSS JOIN LATERAL (
-            SELECT actor_type, actor_id, actor_name FROM {table}
-            WHERE account_id = %(account)s AND actor_id = found.value
-            ORDER BY event DESC, id DESC LIMIT 1) AS last
-        WHERE last.actor_id ~ %(pattern)s OR last.actor_name ~ %(pattern)s LIMIT %(most)s"""
+            SELECT actor_type, actor_id, nullif(actor_name, '') FROM {table}
+            WHERE account_id = %(account)s AND actor_id = found.actor_id
+            ORDER BY actor_name = '', first_id DESC LIMIT 1) AS last
+        ORDER BY last.actor_id""",
+        {"account": account_id, "pattern": pattern, "most": most},
+    )
 
 
 def _hops(table: str, column: str, where: str) -> str:
@@ -163,28 +305,3 @@ def _hops(table: str, column: str, where: str) -> str:
             UNION ALL
             SELECT (SELECT min({column}) FROM {table} WHERE {where} AND {column} > hop.value)
             FROM hop WHERE hop.value IS NOT NULL)"""
-
-
-def csv_cells(columns: Sequence[str], full: bool) -> str:
-    """SQL for a line of CSV: time, event, category, what stands before the address, it, and what after it."""
-    time = "to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') || ','"
-    name = _cell("coalesce(nullif(actor_name, ''), actor_id, 'System')")
-    before = f"',' || {_cell('description')} || ',' || {name} || ','"
-    rest = [
-        _cell("event"), _cell("category"), _cell("level"), "actor_type", _cell_or_nothing("actor_id"),
-        "id::text", _cell("account_id"), *(_cell_or_nothing(f'"{each}"') for each in columns),
-    ]  # fmt: skip
-    after = "',' || " + " || ',' || ".join(rest) + " || ','" if full else "''"
-    return f"{time}, event, category, {before}, host(ip_address), {after}"
-
-
-def _cell(expression: str) -> str:
-    """SQL for a text cell of CSV: quoted (RFC 4180), and not to be run as a formula."""
-    return (
-        f"'\"' || CASE WHEN left({expression}, 1) IN ({_FORMULA}) THEN '''' ELSE '' END "
-        f"|| replace({expression}, '\"', '\"\"') || '\"'"
-    )
-
-
-def _cell_or_nothing(expression: str) -> str:
-    return f"CASE WHEN {expression} IS NULL THEN '' ELSE {_cell(expression)} END"

@@ -26,6 +26,9 @@ LOCK_SECONDS = 5
 """How long dropping waits for those who read and write, and they behind it."""
 _STATEMENT = 1_000
 
+_User = tuple[str, str, str, str]
+"""Account, id, type and name."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Partition:
@@ -75,11 +78,12 @@ class PostgreSQLKeeper:
             raise
 
     def _check(self) -> None:
-        if not columns_of(self._connection, "audit_retention"):
-            raise StorageError(
-                f"{self.name}: there is no table audit_retention; run `auditwright database upgrade`, or "
-                "`auditwright database create` for a database that is new"
-            )
+        for table in ("audit_retention", "audit_user"):
+            if not columns_of(self._connection, table):
+                raise StorageError(
+                    f"{self.name}: there is no table {table}; run `auditwright database upgrade`, or "
+                    "`auditwright database create` for a database that is new"
+                )
 
     def close(self) -> None:
         """See `Keeper.close`."""
@@ -110,9 +114,11 @@ class PostgreSQLKeeper:
             counted = list(self._counted(partitions, bound, not dry_run, progress))
             plan = _plan(counted, bound, self._held(), account_id)
             if not dry_run:
+                users = self._users(plan, bound)
                 self._thin(plan, bound, account_id)
                 self._store(record(limit, old) for old in plan.deleted)
                 self._drop(plan)
+                self._forget(users, bound)
         dropped = tuple(each.name for each in (*plan.merged, *plan.emptied))
         return Pruned(self.name, limit, plan.deleted, plan.held, dropped)
 
@@ -163,6 +169,27 @@ class PostgreSQLKeeper:
             if found.rowcount != sum(old.entries for old in olds):
                 raise StorageError(f"{self.name}: other rows went than were counted; none has: try again")
         self._execute("DELETE FROM audit_retention WHERE transaction_id = pg_current_xact_id()")
+
+    def _users(self, plan: _Plan, bound: uuid.UUID) -> list[_User]:
+        """Those who have entries that go, and none of the same name that stay."""
+        accounts = [old.account_id for old in plan.deleted]
+        return self._execute(f"SELECT * FROM ({_USERS}) AS gone WHERE {_NONE_LEFT}", (accounts, bound, bound))
+
+    def _forget(self, users: list[_User], bound: uuid.UUID) -> None:
+        """Take users out of audit_user, but for those who have recorded since.
+
+        To see all who have, it waits until nobody is recording, and nobody records from here to the end.
+        """
+        if not users:
+            return
+        self._execute("LOCK TABLE ONLY audit_entry IN SHARE ROW EXCLUSIVE MODE")
+        columns_ = [list(column) for column in zip(*users, strict=True)]
+        self._execute(
+            f"DELETE FROM audit_user USING (SELECT * FROM unnest({', '.join(['%s::text[]'] * 4)}) "
+            f"AS given(account_id, actor_id, actor_type, actor_name)) AS gone WHERE {_NONE_LEFT} AND "
+            + " AND ".join(f"audit_user.{name} = gone.{name}" for name in _USER),
+            (*columns_, bound),
+        )
 
     def _drop(self, plan: _Plan) -> None:
         """Last, as nobody reads or writes from here to the end of the transaction."""
@@ -270,4 +297,14 @@ def _time(entry_id: str) -> datetime:
     return from_microseconds(int.from_bytes(data[:6], "big") * 1000 if moment is None else moment)
 
 
+_USER = ("account_id", "actor_id", "actor_type", "actor_name")
+_USERS = """
+    SELECT DISTINCT account_id, actor_id, actor_type, coalesce(actor_name, '') AS actor_name
+    FROM audit_entry WHERE actor_id IS NOT NULL AND account_id = ANY (%s) AND id < %s"""
+# LIMIT keeps it to probes of the index, which end at the first partition that has an entry.
+_NONE_LEFT = """(
+    SELECT true FROM audit_entry AS entry
+    WHERE entry.account_id = gone.account_id AND entry.actor_id = gone.actor_id
+        AND entry.actor_type = gone.actor_type AND coalesce(entry.actor_name, '') = gone.actor_name
+        AND entry.id >= %s LIMIT 1) IS NULL"""
 _HOLDS = "SELECT account_id, reason, until, created_at FROM audit_hold"

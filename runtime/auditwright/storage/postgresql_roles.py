@@ -34,6 +34,8 @@ KNOWN = ("account_id", "id", "digest")
 """What of an entry the writer reads: whether it is there, and the same."""
 OWN_TABLES = ("audit_hold", "audit_retention", "audit_alembic_version")
 """Tables that are the owner's alone."""
+USERS = "audit_user"
+"""The table that the database fills by itself, for the reader."""
 
 _log = logging.getLogger("auditwright")
 
@@ -138,7 +140,7 @@ def relations(connection: Connection[Any]) -> dict[str, str]:
         WHERE inhparent = 'audit_entry'::regclass ORDER BY relname""")
     views = (name for name, view in sorted(read_views(connection).items()) if view.ours)
     return {
-        **dict.fromkeys(("audit_entry", *REFERENCE_TABLES, *OWN_TABLES), "TABLE"),
+        **dict.fromkeys(("audit_entry", USERS, *REFERENCE_TABLES, *OWN_TABLES), "TABLE"),
         **dict.fromkeys((name for (name,) in partitions), "PARTITION"),
         **dict.fromkeys(views, "VIEW"),
     }
@@ -150,6 +152,7 @@ _FUNCTIONS = """
         AND proname = ANY (%s) ORDER BY 1"""
 FUNCTIONS = (
     "audit_add_partition",
+    "audit_add_users",
     "audit_first_id",
     "audit_last_month",
     "audit_make_partitions",
@@ -201,7 +204,7 @@ def _wanted(name: str, kind: str, roles: Roles) -> set[Grant]:
         return {(roles.writer, "INSERT", ""), (roles.reader, "SELECT", ""), *known}
     if name in REFERENCE_TABLES:
         return {(roles.writer, "SELECT", ""), (roles.reader, "SELECT", "")}
-    return {(roles.reader, "SELECT", "")} if kind == "VIEW" else set()
+    return {(roles.reader, "SELECT", "")} if kind == "VIEW" or name == USERS else set()
 
 
 def _granted(connection: Connection[Any], relation: str) -> set[Grant]:
@@ -277,7 +280,7 @@ def _locked(url: str, lock: bool = True) -> Iterator[Connection[Any]]:
     """A transaction in which nobody else sets the database up."""
     name = database_name(url)
     with closing(connect(url)) as connection, errors(name, "make the roles"), connection.transaction():
-        if not columns_of(connection, "audit_retention"):
+        if not columns_of(connection, USERS):
             raise StorageError(
                 f"{name}: there is no audit log in this database, or an older one; run "
                 "`auditwright database create` first"

@@ -10,8 +10,10 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,9 +21,12 @@ from urllib.parse import quote
 from auditwright.entry import Row, columns
 from auditwright.errors import IdConflict, StorageError
 from auditwright.forks import Forked, see_to_forks
-from auditwright.storage.base import FORMULA, MOST_USERS, Branch, Rows, Scope
+from auditwright.storage import sqlite_export as export
+from auditwright.storage import sqlite_queries as queries
+from auditwright.storage.base import Counted, Pieces, Rows, Scope
 from auditwright.storage.callers import sqlalchemy_connection
 from auditwright.storage.locks import WriteLock
+from auditwright.storage.looking import Found, Part, joined
 from auditwright.storage.sqlite_schema import CONFLICT, other_columns, set_up, whole_metadata
 from auditwright.storage.sqlite_search import contains
 
@@ -46,10 +51,6 @@ WRITER_PRAGMAS = (
 )
 MOST_IDLE = 16
 """Connections for reading that are kept for the next reader."""
-MOST_BRANCHES = 400
-"""Branches in one statement; SQLite's limit is 500 (SQLITE_MAX_COMPOUND_SELECT)."""
-
-_FORMULA = ", ".join("'" + start.replace("'", "''") + "'" for start in FORMULA)
 
 
 class SQLiteStorage(Forked):
@@ -337,6 +338,10 @@ class SQLiteStorage(Forked):
             )
             return [row[0] for row in found]
 
+    def recorded_events(self, account_id: str) -> list[str]:
+        """See `Storage.recorded_events`."""
+        return self.stored_events(account_id)
+
     def accounts(self, most: int) -> list[str]:
         """See `Storage.accounts`."""
         with self._reading() as connection:
@@ -353,36 +358,78 @@ class SQLiteStorage(Forked):
             return [row[0] for row in found]
 
     def users(self, account_id: str, text: str, most: int) -> list[Row]:
-        """See `Storage.users`: hops from id to id in the index, and takes each one's last row there."""
+        """See `Storage.users`."""
         by_id, pattern = contains("actor_id", text)
         by_name, _ = contains("actor_name", text)
         with self._reading() as connection:
+            # Beside max() the columns are those of the row that has it.
             found = connection.execute(
                 f"""
-                WITH RECURSIVE hop(actor) AS (
-                    SELECT min(actor_id) FROM audit_entry WHERE account_id = ?
-                    UNION ALL
-                    SELECT (SELECT min(actor_id) FROM audit_entry
-                            WHERE account_id = ? AND actor_id > hop.actor)
-                    FROM hop WHERE hop.actor IS NOT NULL
-                    LIMIT {MOST_USERS})
-                SELECT actor_type, actor_id, actor_name
-                FROM hop CROSS JOIN audit_entry ON audit_entry.rowid = (
-                    SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
-                    WHERE account_id = ? AND actor_id = hop.actor
-                    ORDER BY event DESC, id DESC LIMIT 1)
-                WHERE {by_id} OR {by_name} LIMIT ?""",
-                (account_id, account_id, account_id, pattern, pattern, most),
+                SELECT actor_type, actor_id, nullif(actor_name, ''), max(iif(actor_name = '', '', first_id))
+                FROM audit_user WHERE account_id = ?
+                GROUP BY actor_id HAVING total({by_id} OR {by_name}) > 0
+                ORDER BY actor_id LIMIT ?""",
+                (account_id, pattern, pattern, most),
             )
-            return found.fetchall()
+            return [row[:3] for row in found]
 
-    def count(self, scope: Scope) -> int:
-        """See `Storage.count`."""
+    def counts(self, account_id: str, scopes: Iterable[Scope]) -> Generator[int, None, None]:
+        """See `Storage.counts`."""
         with self._reading() as connection:
-            return sum(
-                connection.execute(f"SELECT count(*) FROM ({statement})", values).fetchone()[0]
-                for statement, values in self._statements("1", scope, None)
+            for scope in scopes:
+                yield sum(
+                    connection.execute(f"SELECT count(*) FROM ({statement})", values).fetchone()[0]
+                    for statement, values in queries.statements(scope, "1")
+                )
+
+    def count_up_to(self, most: int, scope: Scope) -> Counted:
+        """See `Storage.count_up_to`."""
+        look = queries.looked_at(scope) if scope.is_looked_for else most + 1
+        counted, whole = 0, True
+        with self._reading() as connection:
+            for statement, values in queries.statements(scope, "1", fits="fits"):
+                found, looked = connection.execute(
+                    f"SELECT total(fits), count(*) FROM ({statement} LIMIT {look})", values
+                ).fetchone()
+                counted += int(found)
+                whole = whole and looked < look
+        return Counted(min(counted, most), whole and counted <= most)
+
+    def page(self, scope: Scope, newest_first: bool, limit: int) -> Found:
+        """See `Storage.page`."""
+        if not scope.is_looked_for:
+            with closing(self.rows(scope, newest_first, limit)) as rows:
+                return Found(list(rows))
+        with self._reading() as connection:
+            found = joined(self._parts(connection, scope, newest_first, limit), newest_first)
+            ids = found.ids[:limit]
+            if not ids:
+                return Found([], found.reached)
+            rows_of = connection.execute(
+                f"SELECT {self._leading}, {self._metadata(connection)} FROM audit_entry "
+                f"WHERE account_id = ? AND id IN ({', '.join('?' * len(ids))})"
+                f"{queries.in_order(newest_first, column=2)}",
+                [scope.account_id, *ids],
             )
+            return Found(rows_of.fetchall(), found.reached if len(ids) < limit else None)
+
+    def _parts(
+        self, connection: sqlite3.Connection, scope: Scope, newest_first: bool, limit: int
+    ) -> Iterator[Part]:
+        """The ids that fit, so many of each statement at most, among the first that may be looked at."""
+        look, order = queries.looked_at(scope), queries.in_order(newest_first)
+        tried = queries.statements(scope, "id", fits="fits")
+        whole = queries.statements(scope.looked_through, "id")
+        for (statement, values), (looked_through, bounds) in zip(tried, whole, strict=True):
+            found = connection.execute(
+                f"SELECT id FROM ({statement}{order} LIMIT {look}) WHERE fits LIMIT {limit}", values
+            )
+            ids = [each for (each,) in found]
+            if len(ids) == limit:
+                yield Part(ids, ids[-1])
+                continue
+            last = connection.execute(f"{looked_through}{order} LIMIT 1 OFFSET {look - 1}", bounds).fetchone()
+            yield Part(ids, last and last[0])
 
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:
         """See `Storage.rows`."""
@@ -392,31 +439,67 @@ class SQLiteStorage(Forked):
 
         yield from self._merged(select, scope, newest_first, limit, id_at=1)
 
-    def csv_lines(self, scope: Scope, full: bool, limit: int | None = None) -> Rows:
-        """See `Storage.csv_lines`; SQLite formats the cells, which is quicker than Python."""
-        time = (
-            "strftime('%Y-%m-%d %H:%M:%S', occurred_at / 1000000, 'unixepoch') "
-            "|| printf('.%03d,', occurred_at / 1000 % 1000)"
-        )
-        name = "coalesce(nullif(actor_name, ''), actor_id, 'System')"
-        cells = [_cell("description"), _cell(name), "coalesce(ip_address, '')"]
-        if full:
-            columns_ = [f"iif({each} IS NULL, '', {_cell(each)})" for each in self._catalog.columns]
-            cells += [
-                _cell("event"), _cell("category"), _cell("level"), "actor_type",
-                f"iif(actor_id IS NULL, '', {_cell('actor_id')})",
-                "lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' "
-                "|| substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21))",
-                _cell("account_id"), *columns_,
-            ]  # fmt: skip
+    def csv_lines(self, scope: Scope, full: bool, size: int, limit: int | None = None) -> Pieces:
+        """See `Storage.csv_lines`."""
+        return self._pieces(partial(export.line_of_csv, full=full), scope, True, size, limit)
 
-        def select(metadata: str) -> str:
-            rest = " || ',' || ".join([*cells, _cell(metadata)] if full else cells)
-            return f"id, {time}, event, category, ',' || {rest} || char(13, 10)"
+    def json_lines(self, scope: Scope, size: int) -> Pieces:
+        """See `Storage.json_lines`."""
+        return self._pieces(export.line_of_json, scope, False, size, None)
 
-        with closing(self._merged(select, scope, True, limit, id_at=0)) as lines:
-            for _, *line in lines:
-                yield tuple(line)
+    def _pieces(
+        self,
+        line_of: Callable[[Catalog, str], str],
+        scope: Scope,
+        newest_first: bool,
+        size: int,
+        limit: int | None,
+    ) -> Pieces:
+        """The lines of a scope in pieces, each made by SQLite as one text.
+
+        `line_of` makes the SQL of a line, of the catalog and the SQL for the metadata.
+        """
+        with self._reading() as connection:
+            export.keep_titles(connection, self._catalog)
+            line = line_of(self._catalog, self._metadata(connection))
+            if len(scope.branches) > queries.MOST_BRANCHES:
+                yield from self._merged_pieces(connection, line, scope, newest_first, size, limit)
+                return
+            last, lines = b"", size
+            while scope.branches and lines == size and limit != 0:
+                statement, values = export.piece_statement(scope, line, newest_first)
+                most = size if limit is None else min(size, limit)
+                text, lines, last = connection.execute(
+                    statement, [*export.date_at(last), *values, most]
+                ).fetchone()
+                if lines:
+                    yield lines, text.encode()
+                    limit = limit and limit - lines
+                    scope = export.beyond(scope, last, newest_first)
+
+    def _merged_pieces(
+        self,
+        connection: sqlite3.Connection,
+        line: str,
+        scope: Scope,
+        newest_first: bool,
+        size: int,
+        limit: int | None,
+    ) -> Pieces:
+        """The pieces of what takes several statements, merged line by line."""
+        cursors = [
+            connection.execute(
+                f"SELECT id, {line} FROM ({found}{queries.in_order(newest_first)} LIMIT -1)",
+                [*export.date_at(), *values],
+            )
+            for found, values in queries.statements(scope, "id, *")
+        ]
+        merged = heapq.merge(*cursors, key=lambda row: row[0], reverse=newest_first)
+        lines = (text for _, text in islice(merged, limit))
+        while piece := list(islice(lines, size)):
+            yield len(piece), "".join(piece).encode()
+        for cursor in cursors:
+            cursor.close()
 
     def _merged(
         self,
@@ -430,13 +513,13 @@ class SQLiteStorage(Forked):
 
         `select` makes the columns of SQL for the metadata.
         """
-        direction = "DESC" if newest_first else "ASC"
-        order = f" ORDER BY {id_at + 1} {direction}" + (f" LIMIT {limit}" if limit is not None else "")
+        order = queries.in_order(newest_first, id_at + 1)
+        order += f" LIMIT {limit}" if limit is not None else ""
         with self._reading() as connection:
             selected = select(self._metadata(connection))
             cursors = [
                 connection.execute(statement + order, values)
-                for statement, values in self._statements(selected, scope, direction)
+                for statement, values in queries.statements(scope, selected)
             ]
             if len(cursors) == 1:
                 yield from cursors[0]
@@ -448,22 +531,6 @@ class SQLiteStorage(Forked):
                 yield row
             for cursor in cursors:
                 cursor.close()
-
-    def _statements(
-        self, select: str, scope: Scope, direction: str | None
-    ) -> Iterator[tuple[str, list[Any]]]:
-        searched, pattern = contains("description", scope.search) if scope.search else ("", None)
-        for start in range(0, len(scope.branches), MOST_BRANCHES):
-            parts, values = [], []
-            for branch in scope.branches[start : start + MOST_BRANCHES]:
-                index, where, bound = _branch(branch)
-                parts.append(
-                    f"SELECT {select} FROM audit_entry INDEXED BY {index} WHERE account_id = ?{where}"
-                    f"{' AND id >= ?' if scope.low else ''}{' AND id < ?' if scope.high else ''}"
-                    f"{' AND ' + searched if searched else ''}"
-                )
-                values += [scope.account_id, *bound, *filter(None, [scope.low, scope.high, pattern])]
-            yield " UNION ALL ".join(parts), values
 
     def close(self) -> None:
         """See `Storage.close`."""
@@ -544,25 +611,3 @@ def _is_open(file: tuple[int, int] | None) -> bool:
                 if (found.st_dev, found.st_ino) == file:
                     return True
     return False
-
-
-def _branch(branch: Branch) -> tuple[str, str, list[str]]:
-    """The index, the conditions after the account's, and their values."""
-    where, values = "", []
-    if branch.user is not None:
-        where, values = " AND actor_id = ? AND event = ?", [branch.user, branch.event or ""]
-        index = "audit_entry_user"
-    elif branch.event is not None:
-        where, values = " AND event = ?", [branch.event]
-        index = "audit_entry_event"
-    else:
-        index = "sqlite_autoindex_audit_entry_1"
-    return index, where + " AND actor_id IS NOT ?" * len(branch.not_users), [*values, *branch.not_users]
-
-
-def _cell(expression: str) -> str:
-    """SQL for a text cell of CSV: quoted (RFC 4180), and not to be run as a formula."""
-    return (
-        f"'\"' || iif(substr({expression}, 1, 1) IN ({_FORMULA}), '''', '') "
-        f"|| replace({expression}, '\"', '\"\"') || '\"'"
-    )

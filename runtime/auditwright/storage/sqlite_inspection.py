@@ -16,6 +16,7 @@ from auditwright.storage.sqlite_schema import (
     check_fit,
     is_newest,
     other_columns,
+    tables,
     triggers,
     views,
     whole_metadata,
@@ -95,7 +96,8 @@ class SQLiteInspection:
         """See `Inspection.differences`; tables that differ are refused when the file is opened."""
         with self._errors():
             present = dict(self._connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
-        found = [f"the index {name} is missing" for name in INDEXES if name not in present]
+        found = [f"the table {name} is missing" for name in tables(self._catalog) if name not in present]
+        found += [f"the index {name} is missing" for name in INDEXES if name not in present]
         for name, statement in triggers().items():
             if present.get(name) != statement:
                 found.append(f"the trigger {name} is {'another one' if name in present else 'missing'}")

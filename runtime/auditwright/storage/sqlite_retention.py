@@ -106,16 +106,16 @@ class SQLiteKeeper:
                 if old is None or self._is_held(account_id):
                     return
                 connection.execute("INSERT INTO audit_retention VALUES (?, ?)", (account_id, bound))
-                found = connection.execute(
+                users = connection.execute(
                     "DELETE FROM audit_entry WHERE rowid IN (SELECT rowid FROM audit_entry "
-                    "WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?)",
+                    "WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?) "
+                    "RETURNING account_id, actor_id, actor_type, coalesce(actor_name, '')",
                     (account_id, bound, BATCH),
-                )
-                if found.rowcount != old.entries:
-                    raise StorageError(
-                        f"{self.name}: {found.rowcount} rows went, not {old.entries}; none has"
-                    )
+                ).fetchall()
+                if len(users) != old.entries:
+                    raise StorageError(f"{self.name}: {len(users)} rows went, not {old.entries}; none has")
                 connection.execute("DELETE FROM audit_retention")
+                connection.executemany(_FORGET, set(users))
                 connection.execute(self._insert, record(before, old))
             yield old
             if old.entries < BATCH:
@@ -182,6 +182,13 @@ class SQLiteKeeper:
             raise StorageError(f"{self.name}: cannot delete: {error} ({name})") from error
 
 
+# A user stays found by the names that entries are left under.
+_FORGET = """
+    DELETE FROM audit_user
+    WHERE (account_id, actor_id, actor_type, actor_name) = (?, ?, ?, ?) AND NOT EXISTS
+        (SELECT 1 FROM audit_entry INDEXED BY audit_entry_user
+         WHERE account_id = audit_user.account_id AND actor_id = audit_user.actor_id
+         AND actor_type = audit_user.actor_type AND coalesce(actor_name, '') = audit_user.actor_name)"""
 _HOLDS = "SELECT account_id, reason, until, created_at FROM audit_hold"
 
 

@@ -1,4 +1,4 @@
-"""The layout of a SQLite database: STRICT table, three indexes, append-only triggers, a view for each event.
+"""The layout of a SQLite database: STRICT tables, their indexes, triggers, and a view for each event.
 
 The generated SQLModel classes map onto it; a test holds the two together.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from auditwright.catalog import release
 from auditwright.entry import columns
 from auditwright.errors import SchemaMismatch
-from auditwright.storage.base import columns_in
+from auditwright.storage.base import MOST_NAMES, columns_in
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
@@ -60,9 +60,25 @@ _TRIGGERS = {
                        WHERE hold.account_id = OLD.account_id
                        AND (hold.until IS NULL OR hold.until > strftime('%s', 'now') * 1000000))
         BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
+    "audit_entry_users": f"""
+        AFTER INSERT ON audit_entry
+        WHEN NEW.actor_id IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM audit_user WHERE account_id = NEW.account_id AND actor_id = NEW.actor_id
+             AND actor_type = NEW.actor_type AND actor_name = coalesce(NEW.actor_name, ''))
+        BEGIN
+            INSERT INTO audit_user (account_id, actor_id, actor_type, actor_name, first_id)
+            SELECT NEW.account_id, NEW.actor_id, NEW.actor_type, coalesce(NEW.actor_name, ''), NEW.id
+            WHERE NOT EXISTS
+                (SELECT 1 FROM audit_user WHERE account_id = NEW.account_id AND actor_id = NEW.actor_id
+                 LIMIT 1 OFFSET {MOST_NAMES - 1});
+        END""",
 }
 
+_USERS = "audit_entry_users"
+
 _KEY = ("account_id", "id")
+
+_USER_KEY = ("account_id", "actor_id", "actor_type", "actor_name")
 
 Column = tuple[str, str, bool, int]
 """Name, type, whether it is never null, and its place in the primary key, from 1; 0 is outside of it."""
@@ -73,7 +89,7 @@ def _text(*names: str) -> tuple[Column, ...]:
     return tuple((name, "TEXT", True, int(number == 0)) for number, name in enumerate(names))
 
 
-def _tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
+def tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
     """Every table with its columns."""
     entry = tuple(
         (name, _TYPES[kind], never_null, _KEY.index(name) + 1 if name in _KEY else 0)
@@ -90,6 +106,10 @@ def _tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
             ("created_at", "INTEGER", True, 0),
         ),
         "audit_retention": (*_text("account_id"), ("before", "BLOB", True, 0)),
+        "audit_user": (
+            *((name, "TEXT", True, place) for place, name in enumerate(_USER_KEY, 1)),
+            ("first_id", "BLOB", True, 0),
+        ),
     }
 
 
@@ -114,14 +134,14 @@ def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> No
     """Refuse tables and indexes of our names that are not as ours are, before anything is changed."""
     advice = "use another file, or rename it"
     kinds = dict(connection.execute("SELECT name, type FROM sqlite_schema").fetchall())
-    wanted_kinds = dict.fromkeys(_tables(catalog), "table") | dict.fromkeys(INDEXES, "index")
+    wanted_kinds = dict.fromkeys(tables(catalog), "table") | dict.fromkeys(INDEXES, "index")
     wanted_kinds |= {view_name(event): "view" for event in catalog.every_event.values()}
     for each, kind in wanted_kinds.items():
         if kinds.get(each, kind) != kind:
             should, is_ = (f"{'an' if it == 'index' else 'a'} {it}" for it in (kind, kinds[each]))
             raise SchemaMismatch(f"{name}: {each} should be {should} and is {is_}; {advice}")
     strict = {row[1]: bool(row[5]) for row in connection.execute("PRAGMA table_list")}
-    for table, wanted in _tables(catalog).items():
+    for table, wanted in tables(catalog).items():
         if table in kinds:
             difference = _difference(connection, catalog, table, wanted)
             if difference is None and not strict[table]:
@@ -167,7 +187,7 @@ def _described(column: Column) -> str:
 
 def other_columns(connection: sqlite3.Connection, catalog: Catalog) -> tuple[str, ...]:
     """The columns that other catalogs gave to their fields and this one does not: values are in them."""
-    ours = {column[0] for column in _tables(catalog)["audit_entry"]}
+    ours = {column[0] for column in tables(catalog)["audit_entry"]}
     found = [row[1] for row in connection.execute("PRAGMA table_info(audit_entry)") if row[1] not in ours]
     if not found:
         return ()
@@ -213,7 +233,7 @@ def views(catalog: Catalog, others: tuple[str, ...]) -> dict[str, str]:
 def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     """Whether nothing is missing for this catalog."""
     present = dict(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
-    if not {*_tables(catalog), *INDEXES} <= present.keys():
+    if not {*tables(catalog), *INDEXES} <= present.keys():
         return False
     gained = {row[1] for row in connection.execute("PRAGMA table_info(audit_entry)")}
     if not gained.issuperset(catalog.columns):
@@ -223,7 +243,7 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
         if name not in present or ((newest or kind == "TRIGGER") and present[name] != statement):
             return False
     for table, rows in _reference_rows(catalog).items():
-        names = ", ".join(column[0] for column in _tables(catalog)[table])
+        names = ", ".join(column[0] for column in tables(catalog)[table])
         found = set(connection.execute(f"SELECT {names} FROM {table}").fetchall())
         if not (found.issuperset(rows) if newest else {row[0] for row in rows} <= {row[0] for row in found}):
             return False
@@ -240,7 +260,7 @@ def is_newest(connection: sqlite3.Connection, catalog: Catalog) -> bool:
 
 
 def _reference_rows(catalog: Catalog) -> dict[str, list[tuple[str, ...]]]:
-    """The rows that describe the catalog, by table; the columns are those of `_tables`.
+    """The rows that describe the catalog, by table; the columns are those of `tables`.
 
     An alias has a row as its event has: entries are stored under it, and queries join by it.
     """
@@ -257,12 +277,15 @@ def _reference_rows(catalog: Catalog) -> dict[str, list[tuple[str, ...]]]:
 
 
 def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
-    for table, wanted in _tables(catalog).items():
+    found = dict(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
+    knows_users = "audit_user" in found and found.get(_USERS) == triggers()[_USERS]
+    for table, wanted in tables(catalog).items():
         definitions = [f"{name} {kind}{' NOT NULL' * never_null}" for name, kind, never_null, _ in wanted]
         key = [name for place, name in sorted((column[3], column[0]) for column in wanted) if place]
+        options = "STRICT, WITHOUT ROWID" if table == "audit_user" else "STRICT"
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS {table} "
-            f"({', '.join(definitions)}, PRIMARY KEY ({', '.join(key)})) STRICT"
+            f"({', '.join(definitions)}, PRIMARY KEY ({', '.join(key)})) {options}"
         )
     present = {row[1] for row in connection.execute("PRAGMA table_info(audit_entry)")}
     for name in catalog.columns:
@@ -271,7 +294,8 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
     for index, names in INDEXES.items():
         connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry ({', '.join(names)})")
     newest = is_newest(connection, catalog)
-    found = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+    if not knows_users:
+        _find_users(connection)
     for name, (kind, statement) in _programs(catalog, other_columns(connection, catalog)).items():
         if newest or kind == "TRIGGER" or name not in found:
             connection.execute(f"DROP {kind} IF EXISTS {_quoted(name)}")
@@ -279,12 +303,42 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
     # What a newer catalog says stays; what only this one knows is added, for its entries are to be joined.
     insert = f"INSERT OR {'REPLACE' if newest else 'IGNORE'} INTO"
     for table, rows in _reference_rows(catalog).items():
-        names = tuple(column[0] for column in _tables(catalog)[table])
+        names = tuple(column[0] for column in tables(catalog)[table])
         connection.executemany(
             f"{insert} {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows
         )
     connection.execute(
         "INSERT OR REPLACE INTO audit_catalog VALUES (?, ?)", (catalog.version, catalog.json.decode())
+    )
+
+
+def _find_users(connection: sqlite3.Connection) -> None:
+    """Add the users of entries that were recorded without the trigger, each with one name.
+
+    It hops from account to account, and from user to user of each, whatever the number of entries.
+    """
+    accounts = connection.execute("""
+        WITH RECURSIVE hop(account) AS (
+            SELECT min(account_id) FROM audit_entry
+            UNION ALL
+            SELECT (SELECT min(account_id) FROM audit_entry WHERE account_id > hop.account)
+            FROM hop WHERE hop.account IS NOT NULL)
+        SELECT account FROM hop WHERE account IS NOT NULL""").fetchall()
+    connection.executemany(
+        """
+        INSERT OR IGNORE INTO audit_user (account_id, actor_id, actor_type, actor_name, first_id)
+        WITH RECURSIVE hop(actor) AS (
+            SELECT min(actor_id) FROM audit_entry WHERE account_id = :account
+            UNION ALL
+            SELECT (SELECT min(actor_id) FROM audit_entry
+                    WHERE account_id = :account AND actor_id > hop.actor)
+            FROM hop WHERE hop.actor IS NOT NULL)
+        SELECT account_id, actor_id, actor_type, coalesce(actor_name, ''), id
+        FROM hop CROSS JOIN audit_entry ON audit_entry.rowid = (
+            SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
+            WHERE account_id = :account AND actor_id = hop.actor
+            ORDER BY event DESC, id DESC LIMIT 1)""",
+        [{"account": account} for (account,) in accounts],
     )
 
 

@@ -1,6 +1,6 @@
-"""Which characters a search takes for the same, on every engine, and PostgreSQL's pattern for it.
+"""Which characters a search takes for the same, on every engine.
 
-SQLite's is in `sqlite_search.py`.
+How each engine is asked is in `sqlite_search.py` and `postgresql_search.py`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,3 @@ def same_characters() -> dict[str, str]:
             cases[each.casefold(), each.isascii()].append(each)
     same = {each: "".join(group) for group in cases.values() if len(group) > 1 for each in group}
     return same | dict.fromkeys("\ufffd\ufffe\uffff", "\ufffd\ufffe\uffff")
-
-
-def regular_expression(text: str) -> str:
-    """The regular expression of PostgreSQL that finds the text, a letter in any case."""
-    return "".join(map(_expression, text))
-
-
-def _expression(character: str) -> str:
-    same = same_characters().get(character)
-    if same is not None:
-        return f"[{same}]"
-    return character if character.isalnum() or not character.isascii() else f"\\{character}"

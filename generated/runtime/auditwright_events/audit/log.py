@@ -17,7 +17,7 @@ class Log(Emitters[S, R_co]):
     def exported(
         self,
         *,
-        format: Literal["csv", "jsonl"],
+        format: Literal["csv", "jsonl", "parquet"],
         selection: str | None = None,
         **options: Unpack[Options[S]],
     ) -> R_co:

@@ -17,7 +17,7 @@ class Exported(EventModel):
         extra='forbid',
         json_schema_extra={'x-event': 'audit.log.exported', 'x-when': {}, 'x-secret': []},
     )
-    format: Literal['csv', 'jsonl']
+    format: Literal['csv', 'jsonl', 'parquet']
     """
     Kind of file that the entries were written to.
     """

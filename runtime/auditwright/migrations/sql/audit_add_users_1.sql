@@ -1,0 +1,45 @@
+-- Adds to audit_user who is new among the entries that were just stored. Whoever records needs no right to
+-- that table, as this runs with its owner's. It waits for nobody: of two who record a new user at once each
+-- adds a row. Most entries are of users who are known, and the condition is all that is run then; LIMIT
+-- keeps it to probes of the index, whatever the planner thought of a table that was small. Of a user whose
+-- name is another one each time, 100 are kept.
+CREATE FUNCTION @schema@.audit_add_users() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM recorded
+        WHERE actor_id IS NOT NULL AND (
+            SELECT true FROM @schema@.audit_user AS known
+            WHERE known.account_id = recorded.account_id AND known.actor_id = recorded.actor_id
+                AND known.actor_type = recorded.actor_type
+                AND known.actor_name = coalesce(recorded.actor_name, '')
+            LIMIT 1
+        ) IS NULL
+    ) THEN
+        INSERT INTO @schema@.audit_user (account_id, actor_id, actor_type, actor_name, first_id)
+        SELECT account_id, actor_id, actor_type, name, id
+        FROM (
+            SELECT *, row_number() OVER (PARTITION BY account_id, actor_id ORDER BY id DESC) AS place
+            FROM (
+                SELECT DISTINCT ON (account_id, actor_id, actor_type, name) *
+                FROM (
+                    SELECT account_id, actor_id, actor_type, coalesce(actor_name, '') AS name, id
+                    FROM recorded WHERE actor_id IS NOT NULL
+                ) AS named
+                ORDER BY account_id, actor_id, actor_type, name, id
+            ) AS once
+            WHERE (
+                SELECT true FROM @schema@.audit_user AS known
+                WHERE known.account_id = once.account_id AND known.actor_id = once.actor_id
+                    AND known.actor_type = once.actor_type AND known.actor_name = once.name
+                LIMIT 1
+            ) IS NULL AND (
+                SELECT true FROM @schema@.audit_user AS known
+                WHERE known.account_id = once.account_id AND known.actor_id = once.actor_id
+                LIMIT 1 OFFSET 99
+            ) IS NULL
+        ) AS added
+        WHERE place <= 100;
+    END IF;
+    RETURN NULL;
+END $$

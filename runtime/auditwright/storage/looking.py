@@ -1,0 +1,40 @@
+"""Reading where no index gives just what fits: users left out, and texts in descriptions.
+
+Entries are then looked at one by one, so many at a time. Parts of the log that are looked through apart from
+each other reach differently far; what all of them have reached is what is known for certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from auditwright.entry import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The ids that were found to fit, in their order, and the last one that was looked at, fitting or not."""
+
+    ids: list[bytes]
+    reached: bytes | None
+    """None where everything was looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows in the order of their ids, and the last id that was looked at where work had to end before."""
+
+    rows: list[Row]
+    reached: bytes | None = None
+
+
+def joined(parts: Iterable[Part], newest_first: bool) -> Part:
+    """What parts have found together: as far as the one has come that has come least far."""
+    parts = list(parts)
+    ends = [part.reached for part in parts if part.reached is not None]
+    ids = sorted((each for part in parts for each in part.ids), reverse=newest_first)
+    if not ends:
+        return Part(ids, None)
+    reached = max(ends) if newest_first else min(ends)
+    return Part([each for each in ids if (each >= reached if newest_first else each <= reached)], reached)

@@ -1,0 +1,68 @@
+"""The SQL that reads a scope from SQLite: each branch by its index, in the order of ids, merged lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from auditwright.storage.sqlite_search import contains
+
+if TYPE_CHECKING:
+    from auditwright.storage.base import Branch, Scope
+
+MOST_BRANCHES = 400
+"""Branches in one statement; SQLite's limit is 500 (SQLITE_MAX_COMPOUND_SELECT)."""
+LOOKED_AT = 50_000
+"""Entries that may be looked at for a page of a single branch: about 20 ms."""
+LOOKED_AT_MERGED = 8_000
+"""And where branches are merged, whose rows lie apart."""
+
+Query = tuple[str, list[Any]]
+"""SQL with its values."""
+
+
+def statements(scope: Scope, select: str, fits: str = "") -> Iterator[Query]:
+    """What selects all that belongs to the scope, in as many statements as its branches need.
+
+    With `fits` nothing is left out that an index gives: a last column of that name says whether it belongs.
+    An ORDER BY the id may follow, and a LIMIT.
+    """
+    searched, pattern = contains("description", scope.search) if scope.search else ("", None)
+    for start in range(0, len(scope.branches), MOST_BRANCHES):
+        parts, values = [], []
+        for branch in scope.branches[start : start + MOST_BRANCHES]:
+            index, where, bound = _branch(branch)
+            bound = [scope.account_id, *bound]
+            for bounded, edge in ((" AND id >= ?", scope.low), (" AND id < ?", scope.high)):
+                if edge:
+                    where += bounded
+                    bound.append(edge)
+            conditions = ["actor_id IS NOT ?"] * len(branch.not_users) + [searched] * bool(searched)
+            tried = [*branch.not_users, *filter(None, [pattern])]
+            if fits:
+                columns = f"{select}, {' AND '.join(conditions) or '1'} AS {fits}"
+                values += [*tried, *bound]
+            else:
+                columns, where = select, "".join([where, *(f" AND {each}" for each in conditions)])
+                values += [*bound, *tried]
+            parts.append(f"SELECT {columns} FROM audit_entry INDEXED BY {index} WHERE account_id = ?{where}")
+        yield " UNION ALL ".join(parts), values
+
+
+def _branch(branch: Branch) -> tuple[str, str, list[Any]]:
+    """The index, the conditions after the account's, and their values."""
+    if branch.user is not None:
+        return "audit_entry_user", " AND actor_id = ? AND event = ?", [branch.user, branch.event or ""]
+    if branch.event is not None:
+        return "audit_entry_event", " AND event = ?", [branch.event]
+    return "sqlite_autoindex_audit_entry_1", "", []
+
+
+def looked_at(scope: Scope) -> int:
+    """How many entries of a scope may be looked at for one page."""
+    return LOOKED_AT if len(scope.branches) == 1 else LOOKED_AT_MERGED
+
+
+def in_order(newest_first: bool, column: int = 1) -> str:
+    """The ORDER BY of a column with ids."""
+    return f" ORDER BY {column} {'DESC' if newest_first else 'ASC'}"

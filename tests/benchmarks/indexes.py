@@ -1,0 +1,236 @@
+"""What each index costs where entries are stored, and which shapes need it, on both engines.
+
+The databases are temporary and durable; entries are those of `large.py`, 1,000 a transaction. What is made
+beside the indexes while entries are stored, by triggers, counts as one of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import large
+from tests.benchmarks.shapes import representatives, shapes
+from tests.databases import Database, PostgreSQLDatabase, PostgreSQLServer, SQLiteDatabase
+
+from audit_events import CATALOG
+from auditwright import AccountLog, AuditLog
+from auditwright.entry import Row, columns
+from auditwright.storage import postgresql_rows as packing
+from auditwright.storage.sqlite import WRITER_PRAGMAS
+from auditwright.storage.sqlite_schema import INDEXES
+
+ENTRIES = 300_000
+"""Stored with each choice of indexes."""
+TRANSACTION = 1_000
+READ_ENTRIES = 100_000
+"""In the log that is read without an index; each page may be a scan of it, and one for each event."""
+CALLS = 7
+ENOUGH_SECONDS = 0.1
+"""A page that takes longer is read once."""
+NEEDS = 3
+"""How many times as long a page takes without an index that it needs."""
+
+Insert = Callable[[Sequence[Row]], None]
+Read = Callable[[], object]
+
+
+def run() -> None:
+    """Tables for each engine."""
+    logging.getLogger("auditwright").setLevel(logging.ERROR)  # who measures is the database's superuser
+    with tempfile.TemporaryDirectory(prefix="auditwright-") as folder:
+        numbers = iter(range(100))
+
+        def sqlite() -> Database:
+            return SQLiteDatabase(Path(folder) / f"{next(numbers)}.db")
+
+        _print_costs("SQLite", sqlite, _sqlite)
+        _print_needs("SQLite", sqlite())
+    with tempfile.TemporaryDirectory(prefix="auditwright-") as folder:
+        server = PostgreSQLServer(Path(folder), durable=True)
+        try:
+            _print_costs("PostgreSQL", server.another, _postgresql)
+            _print_needs("PostgreSQL", server.another())
+        finally:
+            server.stop()
+
+
+# --- what they cost --------------------------------------------------------------------------------
+
+
+def _print_costs(
+    engine: str, make: Callable[[], Database], inserting: Callable[[Database], AbstractContextManager[Insert]]
+) -> None:
+    choices: dict[str, list[str]] = {"the primary key alone": []}
+    choices |= {f"and {name}": [name] for name in INDEXES}
+    choices["and both"] = list(INDEXES)
+    databases: dict[str, Database] = {}
+    others: list[str] = []
+    for name, kept in choices.items():
+        databases[name] = make()
+        others = _drop_all_but(databases[name], kept)
+    if others:
+        choices[f"and both and {', '.join(others)}"] = [*INDEXES, *others]
+        databases[list(choices)[-1]] = make()
+        _drop_all_but(databases[list(choices)[-1]], [*INDEXES, *others])
+    seconds: dict[str, list[float]] = {name: [] for name in choices}
+    with ExitStack() as stack:
+        inserts = {name: stack.enter_context(inserting(database)) for name, database in databases.items()}
+        for batch in large.rows("acme", ENTRIES):
+            for name, insert in inserts.items():
+                started = time.perf_counter()
+                for first in range(0, len(batch), TRANSACTION):
+                    insert(batch[first : first + TRANSACTION])
+                seconds[name].append((time.perf_counter() - started) / len(batch))
+    print(f"\n### {engine}: storing {ENTRIES:,} entries, {TRANSACTION:,} a transaction\n")
+    print("| what there is | us a row | ratio | median, us a row | bytes a row |")
+    print("|---|---:|---:|---:|---:|")
+    both = sum(seconds["and both"])
+    for name, turns in seconds.items():
+        mean, median = statistics.mean(turns) * 1e6, statistics.median(turns) * 1e6
+        size = _size(databases[name]) / ENTRIES
+        print(f"| {name} | {mean:.2f} | {sum(turns) / both:.2f} | {median:.2f} | {size:.0f} |")
+
+
+def _drop_all_but(database: Database, kept: Sequence[str]) -> list[str]:
+    """Drop the other indexes, and the other triggers that store something, whose names it returns."""
+    AuditLog.open(database.url, catalog=CATALOG).close()
+    triggers = _writing_triggers(database)
+    on_table = "" if database.engine == "sqlite" else " ON audit_entry"
+    database.change(
+        *(f"DROP INDEX {name}" for name in INDEXES if name not in kept),
+        *(f"DROP TRIGGER {name}{on_table}" for name in triggers if name not in kept),
+    )
+    return triggers
+
+
+def _writing_triggers(database: Database) -> list[str]:
+    """The triggers that store something when an entry is stored."""
+    if database.engine == "sqlite":
+        found = database.rows("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+        writing = r"\bAFTER\s+INSERT\b.*\bBEGIN\b.*\b(INSERT|UPDATE)\b"
+        return [name for name, statement in found if re.search(writing, statement, re.DOTALL)]
+    # 4 is for INSERT, 2 for BEFORE.
+    found = database.rows(
+        "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit_entry'::regclass AND NOT tgisinternal "
+        "AND tgtype & 4 = 4 AND tgtype & 2 = 0"
+    )
+    return [name for (name,) in found]
+
+
+@contextmanager
+def _sqlite(database: Database) -> Iterator[Insert]:
+    assert isinstance(database, SQLiteDatabase)
+    names = [name for name, _, _ in columns(CATALOG)]
+    statement = f"INSERT INTO audit_entry ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
+        for pragma in WRITER_PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+        def insert(rows: Sequence[Row]) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(statement, rows)
+            connection.execute("COMMIT")
+
+        yield insert
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def _postgresql(database: Database) -> Iterator[Insert]:
+    assert isinstance(database, PostgreSQLDatabase)
+    order = columns(CATALOG)
+    statement = packing.copy_statement("audit_entry", order)
+    with database.connect() as connection:
+
+        def insert(rows: Sequence[Row]) -> None:
+            with connection.cursor() as cursor, cursor.copy(statement) as copy:
+                for piece in packing.copied(order, rows):
+                    copy.write(piece)
+
+        yield insert
+
+
+def _size(database: Database) -> int:
+    """Bytes that the entries take, with their indexes."""
+    if isinstance(database, SQLiteDatabase):
+        return database.path.stat().st_size
+    ((size,),) = database.rows(
+        "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('audit_entry')"
+    )
+    return int(size)
+
+
+# --- who needs them --------------------------------------------------------------------------------
+
+
+def _print_needs(engine: str, database: Database) -> None:
+    """Read with all indexes, and without each of them."""
+    large.fill(database, {"acme": READ_ENTRIES}, lambda _: None)
+    with AuditLog.open(database.url, catalog=CATALOG) as log:
+        reads = _reads(log.account("acme"))
+        with_all = {name: _seconds(read) for name, read in reads.items()}
+        without: dict[str, dict[str, float]] = {}
+        for index in INDEXES:
+            with _without(database, index):
+                without[index] = {name: _seconds(read) for name, read in reads.items()}
+    print(f"\n### {engine}: the newest page of {READ_ENTRIES:,} entries without an index, ms\n")
+    print(f"| what is read | with all | {' | '.join(f'without {index}' for index in INDEXES)} |")
+    print(f"|---|---:|{'---:|' * len(INDEXES)}")
+    spared = []
+    for name, base in with_all.items():
+        times = [without[index][name] for index in INDEXES]
+        if max(times) < base * NEEDS:
+            spared.append(name)
+            continue
+        cells = (f"{each * 1e3:.2f} ({each / base:,.1f} times)" for each in times)
+        print(f"| {name} | {base * 1e3:.2f} | {' | '.join(cells)} |")
+    print(f"\nLess than {NEEDS} times as long without either of them: {', '.join(spared) or 'none'}.\n")
+
+
+def _reads(account: AccountLog) -> dict[str, Read]:
+    """Pages, apart from the list of the account's events, which each filter begins with."""
+    storage = account._storage
+    some = [*representatives(), *(each for each in shapes() if each.kind == "sets of five")]
+    reads: dict[str, Read] = {
+        each.name: partial(storage.page, account._scope(each.where, None, None, None), True, 51)
+        for each in some
+    }
+    reads["the account's events"] = partial(storage.stored_events, account.account_id)
+    reads['users with "zzz"'] = partial(account.users, "zzz")
+    return reads
+
+
+def _seconds(read: Read) -> float:
+    """The median of some calls; of the first one where that takes long."""
+    seconds: list[float] = []
+    while len(seconds) <= CALLS and max(seconds, default=0) < ENOUGH_SECONDS:
+        started = time.perf_counter()
+        read()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[1:] or seconds)
+
+
+@contextmanager
+def _without(database: Database, index: str) -> Iterator[None]:
+    """Without an index. In SQLite, whose statements name it, another one has its name and helps nothing."""
+    made: list[tuple[Any, ...]]
+    if database.engine == "sqlite":
+        made = database.rows(f"SELECT sql FROM sqlite_schema WHERE name = '{index}'")
+        database.change(f"DROP INDEX {index}", f"CREATE INDEX {index} ON audit_entry (account_id, id)")
+    else:
+        made = database.rows(f"SELECT pg_get_indexdef('{index}'::regclass)")
+        database.change(f"DROP INDEX {index}")
+    yield
+    if database.engine == "sqlite":
+        database.change(f"DROP INDEX {index}")
+    database.change(*(statement.replace(" ON ONLY ", " ON ") for (statement,) in made))
