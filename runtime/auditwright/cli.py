@@ -21,6 +21,7 @@ GROUP = "auditwright.commands"
 COMMANDS = {
     "record": "auditwright.commands.record:command",
     "list": "auditwright.commands.read:list_command",
+    "count": "auditwright.commands.read:count_command",
     "show": "auditwright.commands.read:show_command",
     "export": "auditwright.commands.transfer:export_command",
     "import": "auditwright.commands.transfer:import_command",

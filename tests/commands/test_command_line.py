@@ -29,6 +29,7 @@ COMMANDS = (
     "rules",
     "record",
     "list",
+    "count",
     "show",
     "export",
     "import",

@@ -9,6 +9,7 @@ import pytest
 from tests.commands.conftest import SCANNER, Auditwright
 
 from audit_events import CATALOG
+from auditwright.storage import sqlite_queries
 
 HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
 ADA = (
@@ -119,7 +120,150 @@ def test_pages_follow_one_another(recorded: Auditwright, form: str) -> None:
     assert first.err.startswith("there is more: --after ")
     cursor = first.err.split()[-1]
     assert csv_of(recorded, "--limit", "1", "--after", cursor) == ADA
-    assert recorded(*ACME, "--format", form, "--after", cursor).err == ""
+    last = recorded(*ACME, "--format", form, "--after", cursor).err
+    assert last.startswith("newer: --before ")
+    assert len(last.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_pages_lead_back_to_the_newer_ones(recorded: Auditwright, form: str) -> None:
+    page = (*ACME, "--format", form, "--limit", "1")
+    first = recorded(*page)
+    second = recorded(*page, *first.err.split()[-2:])
+    newer, cursor = second.err.split()[-2:]
+    assert (second.code, newer) == (0, "--before")
+    back = recorded(*page, "--before", cursor)
+    assert (back.code, back.out) == (0, first.out)
+    assert recorded(*page, *back.err.split()[-2:]).out == second.out
+    recorded("record", SCANNER, "--metadata", '{"tool_id": "t-9"}', "--account", "acme")
+    back = recorded(*page, "--before", cursor)
+    assert back.out == first.out  # what was recorded meanwhile is one page further
+    (more, after), (less, before) = (
+        line.split()[-2:] for line in sorted(back.err.splitlines(), reverse=True)
+    )
+    assert (more, less) == ("--after", "--before")
+    assert recorded(*page, "--after", after).out == second.out
+    assert "t-9" in recorded(*page, "--before", before).out
+
+
+def test_a_csv_is_not_read_backwards(recorded: Auditwright) -> None:
+    done = recorded(*ACME, "--format", "csv", "--before", "x")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "auditwright: a CSV goes from newer to older entries: --before is for --format table and json\n"
+    )
+
+
+def test_a_page_is_after_a_cursor_or_before_one(recorded: Auditwright) -> None:
+    assert recorded(*ACME, "--before", "x", "--after", "y").usage_error == (
+        "auditwright list: error: argument --after: not allowed with argument --before"
+    )
+
+
+def looking_at(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pages look at so many entries one by one."""
+    for name in ("LOOKED_AT", "LOOKED_AT_MERGED"):
+        monkeypatch.setattr(sqlite_queries, name, entries)
+
+
+LOOKED = "looked at entries back to 2026-01-02 04:00:00.000 (UTC)"
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_search_that_ends_early_says_how_far_it_looked_and_goes_on(
+    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    looking_at(1, monkeypatch)
+    search = (*ACME, "--format", form, "--search", "lovelace")
+    first = recorded(*search)
+    assert (first.code, first.out) == (0, "[]\n" if form == "json" else "")
+    said, _, cursor = first.err.strip().rpartition(" ")
+    assert said == f"{LOOKED}, and none fits so far; go on with --after"
+    second = recorded(*search, "--after", cursor)
+    assert "Ada Lovelace" in second.out
+    assert "Pipeline" not in second.out
+
+
+def test_a_search_backwards_that_ends_early_says_how_far_it_looked(
+    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = (*ACME, "--search", "pipeline")
+    recorded("record", SCANNER, "--metadata", '{"tool_id": "t-9"}', "--account", "acme", "--occurred-at",
+             "2026-01-02T03:30:00Z")  # fmt: skip
+    looking_at(3, monkeypatch)
+    cursor = recorded(*search).err.split()[-1]
+    end = recorded(*search, "--after", cursor)
+    looking_at(1, monkeypatch)
+    said, found = list[str](), ""
+    nothing, line = end.err.splitlines()
+    assert (end.out, nothing) == ("", "no older entry fits")
+    while "--before" in line:
+        done = recorded(*search, *line.split()[-2:])
+        found += done.out
+        line = done.err.splitlines()[-1]
+        said.append(line.partition(" (UTC)")[0])
+    assert found.count("Pipeline created an API key") == 1
+    assert "looked at entries up to 2026-01-02 03:30:00.000" in said
+
+
+def test_a_csv_of_a_search_has_its_limit_of_entries_however_far_apart_they_are(
+    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        metadata = json.dumps({"tool_id": "t-7" if number % 2 else "t-5"})
+        recorded("record", SCANNER, "--metadata", metadata, "--account", "acme")
+    looking_at(2, monkeypatch)
+    search, lines = ("--search", "tool t-7", "--limit", "2"), list[str]()
+    first = recorded(*ACME, "--format", "csv", *search)
+    lines += first.out.splitlines()[1:]
+    assert (len(lines), first.err.startswith("there is more: --after ")) == (2, True)
+    rest = recorded(*ACME, "--format", "csv", *search, "--after", first.err.split()[-1])
+    lines += rest.out.splitlines()[1:]
+    assert (len(lines), len(set(lines))) == (3, 3)
+
+
+def test_counts_entries(recorded: Auditwright) -> None:
+    for options, expected in (
+        ([], "2\n"),
+        (["--where", f"event:is:{SCANNER}"], "1\n"),
+        (["--search", "pipeline", "--from", "2026-01-02T04:00"], "1\n"),
+    ):
+        for exact in ([], ["--exact"]):
+            done = recorded("count", "--account", "acme", *options, *exact)
+            assert (done.code, done.out, done.err) == (0, expected, "")
+
+
+def test_a_count_is_bounded_where_all_are_not_asked_for(
+    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auditwright.commands.read.COUNTED", 1)
+    done = recorded("count", "--account", "acme")
+    assert (done.code, done.out) == (0, "1+\n")
+    assert done.err == "there are more, or not all were looked at; --exact counts all\n"
+    done = recorded("count", "--account", "acme", "--exact")
+    assert (done.code, done.out, done.err) == (0, "2\n", "")
+
+
+@pytest.mark.parametrize("exact", [[], ["--exact"]])
+def test_a_count_of_nothing_is_said_with_a_hint(recorded: Auditwright, exact: list[str]) -> None:
+    done = recorded("count", *exact)
+    hint = "there are entries of acme, globex: name one with --account"
+    assert (done.code, done.out) == (0, "0\n")
+    assert done.err == f'the account "default" has no entries; {hint}\n'
+    done = recorded("count", "--account", "acme", "--search", "hopper", *exact)
+    assert (done.code, done.out, done.err) == (0, "0\n", 'no entry of the account "acme" fits\n')
+
+
+def test_an_exact_count_shows_its_progress_on_a_terminal(
+    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr("auditwright.commands.progress.SECONDS", -1)
+    done = recorded("count", "--account", "acme", "--exact")
+    assert (done.code, done.out) == (0, "2\n")
+    shown = done.err.split("\r\x1b[K")
+    assert any(line.startswith("counted 2 entries") for line in shown)
+    assert shown[-1] == ""
 
 
 def test_a_cursor_is_bound_to_its_selection(recorded: Auditwright) -> None:

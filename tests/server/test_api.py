@@ -76,7 +76,8 @@ def test_a_list_has_the_newest_first_and_says_that_nothing_follows(client: Clien
 
 
 def test_an_empty_log_lists_nothing(client: Client) -> None:
-    assert client.get("/api/entries").json() == {"entries": [], "next": None}
+    nothing: dict[str, Any] = {"entries": [], "next": None, "previous": None, "looked_to": None}
+    assert client.get("/api/entries").json() == nothing
 
 
 def test_pages_follow_one_another_without_loss_or_repetition(client: Client, log: AuditLog) -> None:

@@ -200,7 +200,7 @@ def test_the_picker_offers_groups_and_takes_keys(visit: Visit, site: Site) -> No
     box.click()
     expect(page.get_by_role("listbox")).to_be_visible()
     known = [event.title for category in site.log.catalog.every_category for event in category.events]
-    expect(page.get_by_role("listbox").get_by_role("option")).to_have_text(known)
+    expect(page.get_by_role("listbox").get_by_role("option").locator("bdi")).to_have_text(known)
     box.press_sequentially("role changed")
     expect(page.get_by_role("listbox").get_by_role("group")).to_have_count(2)  # of Roles, of User Management
     box.press("ArrowDown")
@@ -332,7 +332,7 @@ def test_the_size_of_a_page(visit: Visit, js: bool) -> None:
         page.locator(".pages").get_by_role("button", name="Show").click()
     page.wait_for_url("**/?limit=25")
     expect(page.locator("a.details")).to_have_count(25)
-    expect(page.locator(".pages")).to_contain_text("25 entries")
+    expect(page.locator(".pages")).to_contain_text(re.compile("25 of [0-9]+ entries"))
 
 
 def test_a_link_shows_the_same_rows_to_somebody_else(visit: Visit) -> None:
@@ -535,13 +535,13 @@ def test_an_export_that_fails_midway_is_a_failed_download(
     visit: Visit, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = site.log._storage
-    lines = storage.csv_lines
+    original = storage.csv_lines
 
     def broken(*arguments: Any, **options: Any) -> Iterator[Any]:
-        for number, line in enumerate(lines(*arguments, **options)):
-            if number == 12:
+        for number, piece in enumerate(original(*arguments, **options)):
+            if number == 2:
                 raise StorageError("the disk is gone")
-            yield line
+            yield piece
 
     page = visit("?account=globex")
     monkeypatch.setattr("auditwright.export.CHUNK", 10)

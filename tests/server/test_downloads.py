@@ -242,12 +242,14 @@ def fail_after(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     """Make reading for a CSV fail after so many rows."""
     original = SQLiteStorage.csv_lines
 
-    def failing(self: SQLiteStorage, scope: Any, full: bool, limit: int | None = None) -> Any:
-        with closing(original(self, scope, full, limit)) as lines:
-            for number, line in enumerate(lines):
-                if number == rows:
+    def failing(self: SQLiteStorage, *arguments: Any) -> Any:
+        read = 0
+        with closing(original(self, *arguments)) as pieces:
+            for entries, lines in pieces:
+                read += entries
+                if read > rows:
                     raise StorageError("disk I/O error in /srv/secret.db")
-                yield line
+                yield entries, lines
 
     monkeypatch.setattr(SQLiteStorage, "csv_lines", failing)
 
@@ -302,7 +304,7 @@ def is_free(connection: sqlite3.Connection) -> bool:
 def test_a_client_that_leaves_early_lets_go_of_the_database(
     app: FastAPI, log: AuditLog, tmp_path: Path
 ) -> None:
-    load(log, 60_000)
+    load(log, 200_000)
     with (
         serving(app) as url,
         closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None, timeout=0)) as other,

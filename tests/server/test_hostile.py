@@ -39,6 +39,7 @@ PLACES = [
     "limit",
     "at",
     "after",
+    "before",
     "account",
     "other",
 ]

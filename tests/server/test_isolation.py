@@ -94,13 +94,16 @@ QUERY = {
     "search": st.sampled_from(["acme", "globex", "Eve", "api key", "u-99"]),
     "limit": st.integers(1, 4).map(str),
     "after": st.sampled_from(["CURSOR", "nonsense"]),
+    "before": st.sampled_from(["CURSOR", "nonsense"]),
+    "exact": st.sampled_from(["true", "false"]),
     "text": st.sampled_from(["", "u-", "Eve", "globex"]),
     "format": st.sampled_from(["csv", "jsonl"]),
 }
 SELECTION = ("account", "match", "where", "period", "search")
 NAMES = {
-    "/": (*SELECTION, "limit", "after"),
-    "/api/entries": (*SELECTION, "limit", "after"),
+    "/": (*SELECTION, "limit", "after", "before"),
+    "/api/entries": (*SELECTION, "limit", "after", "before"),
+    "/api/count": (*SELECTION, "exact"),
     "/api/users": ("account", "text"),
     "/entries/ID": ("account", "where", "period"),
     "/api/entries/ID": ("account",),

@@ -242,9 +242,9 @@ def test_the_number_of_entries_is_told_where_it_is_known(visit: Visit, log: Audi
     fill(log, 2)
     assert "3 entries in all" in visit("/").one("nav", class_="pages").text
     first = visit("/?limit=2")
-    assert "2 entries Older" in first.one("nav", class_="pages").text
+    assert "2 of 3 entries Older" in first.one("nav", class_="pages").text
     second = visit(first.link("Older"))
-    assert "1 entry Newest" in second.one("nav", class_="pages").text
+    assert "1 entry Newest Newer" in second.one("nav", class_="pages").text
     assert "in all" not in first.one("main").text + second.one("main").text
 
 
@@ -617,7 +617,8 @@ def test_behind_the_last_page_there_is_a_way_back(visit: Visit, log: AuditLog) -
     cursor = make_cursor(uuid.UUID(last).bytes, selection_of(Filter(), None, None, None))
     empty = visit(f"/?after={cursor}").one("section", class_="empty")
     assert empty.one("h2").text == "No older entries"
-    assert empty.link("Back to the newest") == "/"
+    assert empty.link("Newest") == "/"
+    assert empty.link("Newer").startswith("/?before=")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def views(draw: st.DrawFn) -> View:
         account=draw(st.none() | TEXTS.filter(bool)),
         limit=draw(st.integers(1, 1000)),
         at=draw(st.just("") | moments.map(datetime.isoformat)) if relative else "",
-        after=draw(st.none() | TEXTS.filter(bool)),
+        **{draw(st.sampled_from(["after", "before"])): draw(st.none() | TEXTS.filter(bool))},
     )
     try:
         found.bounds(NOW)
@@ -71,7 +71,7 @@ def test_the_query_of_a_view_is_read_as_the_same_view(view: View) -> None:
 @given(views())
 def test_the_first_page_of_a_view_is_the_same_selection_without_a_place(view: View) -> None:
     first = view.first_page()
-    assert (first.after, first.at) == (None, "")
+    assert (first.after, first.before, first.at) == (None, None, "")
     assert first.selection == view.selection
     assert View.parse(first.query()) == first
 
@@ -121,7 +121,7 @@ def test_any_bytes_of_a_request_are_a_view_or_an_error(query: bytes) -> None:
 
 def test_what_is_by_default_is_left_out_of_a_query() -> None:
     assert View().query() == ""
-    spelled_out = f"match=all&period=all&zone=UTC&limit={LIMIT}&search=&from=&to=&at=&after=&account="
+    spelled_out = f"match=all&period=all&zone=UTC&limit={LIMIT}&search=&from=&to=&at=&after=&before=&account="
     assert View.parse(spelled_out) == View()
 
 
@@ -133,7 +133,7 @@ def test_what_is_by_default_is_left_out_of_a_query() -> None:
     [
         (
             "wehre=user:is:x",
-            "a query has account, match, where, period, from, to, zone, search, limit, at, after, "
+            "a query has account, match, where, period, from, to, zone, search, limit, at, after, before, "
             "not 'wehre'; did you mean \"where\"?",
         ),
         ("Where=user:is:x", "not 'Where'; did you mean \"where\"?"),

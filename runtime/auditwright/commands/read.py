@@ -1,10 +1,11 @@
-"""`auditwright list` and `auditwright show`: entries on the terminal."""
+"""`auditwright list`, `auditwright count` and `auditwright show`: entries on the terminal."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import uuid
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +14,16 @@ import orjson
 from auditwright.catalog import Catalog
 from auditwright.commands import Command
 from auditwright.commands.options import add_log, add_selection, nothing_found, open_log, selection
+from auditwright.commands.progress import Progress
 from auditwright.commands.text import printable, table
 from auditwright.entry import Entry
 from auditwright.export import CSV_COLUMNS
+from auditwright.filters import Filter
+from auditwright.log import AccountLog
 from auditwright.pages import MOST, Page
+
+COUNTED = 10_000
+"""Up to which entries are counted where nobody asks for all of them."""
 
 
 def _configure_list(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +31,12 @@ def _configure_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=_limit, default=50, metavar="NUMBER", help=f"how many, 1 to {MOST} (default: 50)"
     )
-    parser.add_argument(
-        "--after", metavar="CURSOR", help="the page after: the cursor that the page before printed"
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--after", metavar="CURSOR", help="the older page: the cursor that a page printed")
+    place.add_argument(
+        "--before",
+        metavar="CURSOR",
+        help="the newer page, still newest first: the cursor that a page printed; not for CSV",
     )
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
     add_log(parser)
@@ -39,19 +50,85 @@ def _limit(text: str) -> int:
 
 def _run_list(options: argparse.Namespace) -> int:
     where, narrowed = selection(options)
+    if options.format == "csv" and options.before:
+        way_out = "--before is for --format table and json"
+        print(f"auditwright: a CSV goes from newer to older entries: {way_out}", file=sys.stderr)
+        return 2
     with open_log(options) as log:
         account = log.account(options.account)
         narrowed["after"] = options.after
         if options.format == "csv":
             account.export_csv(sys.stdout.buffer, where, limit=options.limit, **narrowed)
-        page = account.entries(where, limit=options.limit, **narrowed)
-        if options.format != "csv":
+            page = _page_of_csv(account, where, options.limit, narrowed)
+        else:
+            narrowed["before"] = options.before
+            page = account.entries(where, limit=options.limit, **narrowed)
             print_page(page, options.format)
-        if not page.entries:
+        if not page.entries and not page.looked_to and (options.after or options.before):
+            print(f"no {'older' if options.after else 'newer'} entry fits", file=sys.stderr)
+        elif not page.entries and not page.looked_to:
             filtered = bool(where.conditions or any(narrowed.values()))
             print(printable(nothing_found(log, account, filtered)), file=sys.stderr)
-    if page.next:
-        print(f"there is more: --after {page.next}", file=sys.stderr)
+    for line in _ways_on(page, bool(options.before)):
+        print(line, file=sys.stderr)
+    return 0
+
+
+def _page_of_csv(account: AccountLog, where: Filter, limit: int, narrowed: dict[str, Any]) -> Page:
+    """The page of as many entries as a CSV of this limit has, however far those are apart."""
+    page = first = account.entries(where, limit=limit, **narrowed)
+    found = list(page.entries)
+    while page.looked_to and page.next:
+        page = account.entries(where, limit=limit - len(found), **{**narrowed, "after": page.next})
+        found += page.entries
+    return Page(tuple(found), page.next, first.previous)
+
+
+def _ways_on(page: Page, newer: bool) -> Iterator[str]:
+    """What the pages around one are read with; `newer` says that it was read by --before."""
+    more, less = f"--after {page.next}", f"--before {page.previous}"
+    if page.looked_to is None:
+        if page.previous:
+            yield f"newer: {less}"
+        if page.next:
+            yield f"there is more: {more}"
+        return
+    reached = f"looked at entries {'up' if newer else 'back'} to {_time(page.looked_to)} (UTC)"
+    found = "" if page.entries else ", and none fits so far"
+    if newer and page.next:
+        yield f"older: {more}"
+    if not newer and page.previous:
+        yield f"newer: {less}"
+    yield f"{reached}{found}; go on with {less if newer else more}"
+
+
+def _configure_count(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help=f"count all, however long it takes (default: up to {COUNTED:,}, at once)",
+    )
+    add_selection(parser)
+    add_log(parser)
+
+
+def _run_count(options: argparse.Namespace) -> int:
+    where, narrowed = selection(options)
+    with open_log(options) as log:
+        account = log.account(options.account)
+        if options.exact:
+            with Progress("counted") as progress:
+                entries = account.count(where, progress=lambda counted, _: progress(counted), **narrowed)
+            whole = True
+        else:
+            counted = account.count_up_to(COUNTED, where, **narrowed)
+            entries, whole = counted.entries, counted.whole
+        print(f"{entries}{'' if whole else '+'}")
+        if not whole:
+            print("there are more, or not all were looked at; --exact counts all", file=sys.stderr)
+        elif not entries:
+            filtered = bool(where.conditions or any(narrowed.values()))
+            print(printable(nothing_found(log, account, filtered)), file=sys.stderr)
     return 0
 
 
@@ -146,4 +223,5 @@ def _value(value: Any, field: Any) -> str:
 
 
 list_command = Command("list entries, newest first", _configure_list, _run_list)
+count_command = Command("count entries", _configure_count, _run_count)
 show_command = Command("show one entry whole", _configure_show, _run_show)

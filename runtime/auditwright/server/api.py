@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from auditwright.context import acting
-from auditwright.entry import Entry
+from auditwright.entry import Entry, format_time, to_microseconds
 from auditwright.errors import AuditwrightError, FilterError
 from auditwright.limits import short
 from auditwright.server import downloads
@@ -28,7 +28,7 @@ from auditwright.server.openapi import (
     listing,
     reference,
 )
-from auditwright.server.page import entry_of
+from auditwright.server.page import COUNTED, entry_of
 from auditwright.server.problems import Problem, problem_of
 from auditwright.server.view import View, query_of, read_query
 from auditwright.validate import as_form, with_surrogates
@@ -49,10 +49,21 @@ def _json(content: Any, status: int = 200) -> Response:
 _PAGE = listing(
     entries={"type": "array", "items": reference("Entry")},
     next={"type": ["string", "null"], "description": "The cursor of the next page; null on the last one."},
+    previous={
+        "type": ["string", "null"],
+        "description": "The cursor of the page before; null where nothing newer was there.",
+    },
+    looked_to={
+        "type": ["string", "null"],
+        "format": "date-time",
+        "description": "Where entries have to be looked at one by one, as in a search, a request ends after "
+        "some milliseconds of work: entries up to this time were looked at, `entries` has what fits, maybe "
+        "nothing, and `next` goes on (`previous`, if the page was read by `before`). Else null.",
+    },
 )
 _PAGE["properties"]["at"] = {
     "type": "string",
-    "description": "For 24h, 7d and 30d: the moment that they count from. Send it with `after`.",
+    "description": "For 24h, 7d and 30d: the moment that they count from. Send it with `after` and `before`.",
 }
 
 
@@ -66,11 +77,53 @@ def list_entries(request: Request, principal: Someone) -> Response:
     now = datetime.now(UTC)
     view = View.parse(query_of(request))
     account = _log(request).account(account_of(principal, view.account))
-    page = account.entries(**view.narrowing(now), limit=view.limit, after=view.after)
-    answer = {"entries": [entry.to_json() for entry in page.entries], "next": page.next}
-    if page.next and view.relative:
-        answer["at"] = view.next_page(page.next, now).at
+    page = account.entries(**view.narrowing(now), limit=view.limit, after=view.after, before=view.before)
+    answer = {
+        "entries": [entry.to_json() for entry in page.entries],
+        "next": page.next,
+        "previous": page.previous,
+        "looked_to": page.looked_to and format_time(to_microseconds(page.looked_to)),
+    }
+    if view.relative and (cursor := page.next or page.previous):
+        answer["at"] = view.next_page(cursor, now).at
     return _json(answer)
+
+
+_EXACT = {
+    "name": "exact",
+    "in": "query",
+    "description": f"Count all, however long it takes; else up to {COUNTED:,}, within milliseconds.",
+    "schema": {"type": "boolean", "default": False},
+}
+
+
+@router.get(
+    "/count",
+    openapi_extra={"parameters": [*SELECTION, _EXACT]},
+    responses=answers(
+        listing(
+            entries={"type": "integer", "minimum": 0},
+            whole={
+                "type": "boolean",
+                "description": "Whether these are all; else there are more, or not all were looked at.",
+            },
+        ),
+        400,
+        404,
+        503,
+    ),
+)
+def count(request: Request, principal: Someone) -> Response:
+    """How many entries fit."""
+    found, view, account_id = _selected(request, principal, "exact")
+    exact = found.get("exact", [""])[0] or "false"
+    if exact not in ("true", "false"):
+        raise FilterError(f"exact is true or false, not {short(repr(exact), 80)}")
+    account, narrowing = _log(request).account(account_id), view.narrowing(datetime.now(UTC))
+    if exact == "true":
+        return _json({"entries": account.count(**narrowing), "whole": True})
+    counted = account.count_up_to(COUNTED, **narrowing)
+    return _json({"entries": counted.entries, "whole": counted.whole})
 
 
 @router.get(
@@ -104,13 +157,10 @@ def show_entry(request: Request, entry_id: str, principal: Someone) -> Response:
 )
 def export(request: Request, principal: Exporter) -> Response:
     """The entries that fit, as a file. A connection that breaks off is an export that failed."""
-    names = (*(each["name"] for each in SELECTION), "format")
-    found = read_query(query_of(request), names, several=("where",))
-    form = found.pop("format", ["csv"])[0]
+    found, view, account = _selected(request, principal, "format")
+    form = found.get("format", ["csv"])[0]
     if form not in downloads.MEDIA:
         raise FilterError(f"format is csv or jsonl, not {short(repr(form), 80)}")
-    view = View.parse(urlencode(found, doseq=True)).first_page()
-    account = account_of(principal, view.account)
     return downloads.export(_log(request), principal, account, view, cast("downloads.Format", form))
 
 
@@ -242,6 +292,15 @@ def _result(result: Entry | AuditwrightError | Problem) -> dict[str, Any]:
 
 def _log(request: Request) -> AuditLog:
     return cast("AuditLog", request.app.state.log)
+
+
+def _selected(request: Request, principal: Principal, *others: str) -> tuple[dict[str, list[str]], View, str]:
+    """The other names in a query of a selection; its view and its account."""
+    names = (*(each["name"] for each in SELECTION), *others)
+    found = read_query(query_of(request), names, several=("where",))
+    rest = {name: found.pop(name) for name in others if name in found}
+    view = View.parse(urlencode(found, doseq=True))
+    return rest, view, account_of(principal, view.account)
 
 
 def _named_account(request: Request, *others: str) -> str | None:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Entries of the audit log: list, read, export and record them.
 
-Reading is always inside one account, newest first; a page has the cursor of the next one. The query of a
-list is the same as that of the page for people. Errors are problem details (RFC 9457); where several parts
-of a request are at fault, `errors` names each with its path.
+Reading is always inside one account, newest first; a page has the cursors of the ones around it. The query
+of a list is the same as that of the page for people. Errors are problem details (RFC 9457); where several
+parts of a request are at fault, `errors` names each with its path.
 """
 MOST_ENTRIES = 1000
 """Entries in one request to record."""
@@ -157,7 +157,12 @@ PLACE = [
     _parameter(
         "limit", f"Entries on a page, {LIMIT} by default.", {"type": "integer", "minimum": 1, "maximum": MOST}
     ),
-    _parameter("after", "The `next` of the page before, with the same selection.", _TEXT),
+    _parameter("after", "The `next` of a page, for the older one, with the same selection.", _TEXT),
+    _parameter(
+        "before",
+        "The `previous` of a page, for the newer one, still newest first; not beside `after`.",
+        _TEXT,
+    ),
     _parameter(
         "at", "The moment that 24h, 7d and 30d count from: the same for all pages, the first one too.", _TIME
     ),

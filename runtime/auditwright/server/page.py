@@ -21,7 +21,7 @@ from auditwright.server.access import Exporter, Someone, account_of
 from auditwright.server.details import CLIPPED, CLIPPED_NAME, details_of
 from auditwright.server.problems import Problem
 from auditwright.server.render import base_of, render
-from auditwright.server.view import View, query_of
+from auditwright.server.view import LIMIT, View, query_of
 from auditwright.server.wording import chips, sentence
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False)
 USERS = 100
 """Users that are offered where no JavaScript asks for more."""
+COUNTED = 10_000
+"""Up to which entries are counted where nobody asks for all of them."""
 
 
 @router.get("/")
@@ -44,8 +46,13 @@ def list_entries(request: Request, principal: Someone) -> Response:
     view = View.parse(query)
     log: AuditLog = request.app.state.log
     account = log.account(account_of(principal, view.account))
-    page = account.entries(**view.narrowing(now), limit=view.limit, after=view.after)
+    page = account.entries(**view.narrowing(now), limit=view.limit, after=view.after, before=view.before)
+    if view.before and not page.previous:
+        return _redirect(request, view.first_page().query())  # whole, and with what is newest by now
     names = _names(account, page)
+    recorded = frozenset(account.events())
+    links = _links(page, view, now)
+    more = bool(links.older and view.is_first and not links.looked)
     rows: list[Condition | None] = [*view.where.conditions]
     return render(
         request,
@@ -57,8 +64,10 @@ def list_entries(request: Request, principal: Someone) -> Response:
         rows=[_row(entry, view) for entry in page.entries],
         query=view.query(),
         first=page.entries[0] if page.entries else None,
-        older=view.next_page(page.next, now).query() if page.next else None,
-        has_entries=bool(page.entries) or account.has_entries(),
+        links=links,
+        count=str(account.count_up_to(COUNTED, **view.narrowing(now))) if more and _counts(view) else None,
+        count_query=view.first_page(limit=LIMIT).query() if more and not _counts(view) else None,
+        recorded=recorded,
         sentence=sentence(view, log.catalog, names),
         chips=list(chips(view, log.catalog, names)),
         form=rows + [None] * max(1 if len(rows) < MOST_CONDITIONS else 0, edit - len(rows)),
@@ -96,6 +105,47 @@ def _row(entry: Entry, view: View) -> Row:
         short(entry.description, CLIPPED),
         entry.ip_address or "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The queries of the pages around one; and where work ended before it was full, how far it went."""
+
+    older: str | None
+    newer: str | None
+    looked: Looked | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How far was looked, and the query that goes on from there."""
+
+    to: datetime
+    time: str
+    further: str
+    newer: bool
+    """Whether it goes on with newer entries."""
+
+
+def _links(page: Page, view: View, now: datetime) -> Links:
+    older = view.next_page(page.next, now).query() if page.next else None
+    newer = view.previous_page(page.previous, now).query() if page.previous else None
+    further = newer if view.before else older
+    if page.looked_to is None or further is None:
+        return Links(older, newer, None)
+    looked = Looked(page.looked_to, view.local(page.looked_to), further, newer=bool(view.before))
+    return Links(older if looked.newer else None, None if looked.newer else newer, looked)
+
+
+def _counts(view: View) -> bool:
+    """Whether the entries of a view are counted at once: others are looked at one by one, and take longer."""
+    return not view.search and not any(
+        (each.field, each.operator) == ("user", "is_not") for each in view.where.conditions
+    )
+
+
+def _redirect(request: Request, query: str) -> RedirectResponse:
+    return RedirectResponse(f"{base_of(request)}/{'?' if query else ''}{query}", 303)
 
 
 def _names(account: AccountLog, page: Page) -> Callable[[str], str | None]:
@@ -163,7 +213,7 @@ def apply_filter(request: Request, principal: Someone) -> Response:
     query = View.parse(view.query()).query()
     if edit:
         query = "&".join(filter(None, [query, f"edit={min(edit, MOST_CONDITIONS)}"]))
-    return RedirectResponse(f"{base_of(request)}/{'?' if query else ''}{query}", 303)
+    return _redirect(request, query)
 
 
 def _form(text: str, names: re.Pattern[str]) -> dict[str, str]:

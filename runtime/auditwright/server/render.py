@@ -11,15 +11,18 @@ from starlette.responses import HTMLResponse
 
 from auditwright.commands.text import printable
 from auditwright.filters import FIELDS, MOST_CONDITIONS, OPERATORS
+from auditwright.limits import MAX_ID
 from auditwright.pages import LEAST_SEARCH, MOST_SEARCH
 from auditwright.server import view as views
 from auditwright.server import wording
 from auditwright.server.headers import BASE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fastapi import Request
 
-    from auditwright.catalog import Catalog
+    from auditwright.catalog import Catalog, Event
     from auditwright.server.problems import Problem
 
 
@@ -69,10 +72,19 @@ def error_page(request: Request, problem: Problem) -> HTMLResponse:
 # --- the choices of long lists, made once ---------------------------------------------------------
 
 
-def _options(pairs: list[tuple[str, list[tuple[str, str]]]]) -> Markup:
+Choice = tuple[str, str, bool]
+"""The value and the title of an option, and whether it leads to any entry."""
+
+_OPTION = Markup('<option value="{}">{}</option>')
+_OPTION_WITHOUT = Markup('<option value="{0}" data-title="{1}">{1} – no entries</option>')
+
+
+def _options(pairs: list[tuple[str, list[Choice]]]) -> Markup:
     groups = []
     for group, choices in pairs:
-        options = [Markup('<option value="{}">{}</option>').format(*choice) for choice in choices]
+        options = [
+            (_OPTION if found else _OPTION_WITHOUT).format(key, title) for key, title, found in choices
+        ]
         groups.append(Markup('<optgroup label="{}">{}</optgroup>').format(group, Markup("").join(options)))
     return Markup("\n").join(groups)
 
@@ -85,26 +97,46 @@ def _chosen(options: Markup, value: str | None) -> Markup:
 @functools.cache
 def _zones() -> Markup:
     utc = Markup('<option value="UTC">UTC</option>')
-    return utc + _options([(region, [(name, name) for name in names]) for region, names in views.zones()])
-
-
-@functools.lru_cache(8)
-def _categories(catalog: Catalog) -> Markup:
-    levels: dict[str, list[tuple[str, str]]] = {}
-    for each in catalog.every_category:
-        levels.setdefault(f"Level: {each.level}", []).append((each.key, each.title))
-    return _options(list(levels.items()))
-
-
-@functools.lru_cache(8)
-def _events(catalog: Catalog) -> Markup:
-    titles = wording.category_titles(catalog)
-    return _options(
-        [
-            (titles[each.key], [(event.key, wording.choice_title(event)) for event in each.events])
-            for each in catalog.every_category
-        ]
+    return utc + _options(
+        [(region, [(name, name, True) for name in names]) for region, names in views.zones()]
     )
+
+
+@functools.lru_cache(64)
+def _categories(catalog: Catalog, recorded: frozenset[str]) -> Markup:
+    levels: dict[str, list[Choice]] = {}
+    for each in catalog.every_category:
+        found = any(_is_recorded(event, recorded) for event in each.events)
+        levels.setdefault(f"Level: {each.level}", []).append((each.key, each.title, found))
+    gone = {key.rpartition(".")[0] for key in recorded.difference(catalog.current)}
+    gone -= {each.key for each in catalog.every_category}
+    return _options([*levels.items(), *_gone(gone)])
+
+
+@functools.lru_cache(64)
+def _events(catalog: Catalog, recorded: frozenset[str]) -> Markup:
+    titles = wording.category_titles(catalog)
+    known: list[tuple[str, list[Choice]]] = [
+        (
+            titles[each.key],
+            [
+                (event.key, wording.choice_title(event), _is_recorded(event, recorded))
+                for event in each.events
+            ],
+        )
+        for each in catalog.every_category
+    ]
+    return _options([*known, *_gone(recorded.difference(catalog.current))])
+
+
+def _is_recorded(event: Event, recorded: frozenset[str]) -> bool:
+    return not recorded.isdisjoint((event.key, *event.aliases))
+
+
+def _gone(keys: Iterable[str]) -> list[tuple[str, list[Choice]]]:
+    """The group of what there are entries of although the catalog has it no longer."""
+    choices = [(key, printable(key), True) for key in sorted(keys) if key and len(key) <= MAX_ID]
+    return [("No longer in the catalog", choices)] if choices else []
 
 
 def zone_options(chosen: str) -> Markup:
@@ -114,14 +146,15 @@ def zone_options(chosen: str) -> Markup:
     return _chosen(_zones(), chosen)
 
 
-def category_options(catalog: Catalog, chosen: str | None) -> Markup:
-    """The categories, by level."""
-    return _with_chosen(_categories(catalog), chosen)
+def category_options(catalog: Catalog, recorded: frozenset[str], chosen: str | None) -> Markup:
+    """The categories, by level; those without any of the recorded events are marked."""
+    return _with_chosen(_categories(catalog, recorded), chosen)
 
 
-def event_options(catalog: Catalog, chosen: str | None) -> Markup:
-    """The events, by category, as titles repeat; an alias is its event."""
-    return _with_chosen(_events(catalog), catalog.current.get(chosen, chosen) if chosen else None)
+def event_options(catalog: Catalog, recorded: frozenset[str], chosen: str | None) -> Markup:
+    """The events, by category, as titles repeat; an alias is its event. Marked as the categories."""
+    chosen = catalog.current.get(chosen, chosen) if chosen else None
+    return _with_chosen(_events(catalog, recorded), chosen)
 
 
 def _with_chosen(options: Markup, chosen: str | None) -> Markup:

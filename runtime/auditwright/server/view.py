@@ -28,7 +28,9 @@ _LENGTHS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelt
 LIMIT = 50
 """Entries on a page where the query does not say."""
 
-NAMES = ("account", "match", "where", "period", "from", "to", "zone", "search", "limit", "at", "after")
+NAMES = (
+    "account", "match", "where", "period", "from", "to", "zone", "search", "limit", "at", "after", "before",
+)  # fmt: skip
 """The names that a query may have; `where` may come several times."""
 
 
@@ -84,6 +86,7 @@ class View:
     at: str = ""
     """The moment that a relative period counts from, so that all of its pages are of the same range."""
     after: str | None = None
+    before: str | None = None
 
     @classmethod
     def parse(cls, query: str) -> View:
@@ -104,7 +107,10 @@ class View:
             limit=_limit(one("limit", str(LIMIT))),
             at=one("at"),
             after=one("after") or None,
+            before=one("before") or None,
         )
+        if view.after and view.before:
+            raise FilterError("a page is after a cursor or before one, not both")
         view.bounds(datetime.now(UTC))
         if view.period != "custom" and (view.since or view.until):
             raise FilterError("from and to are for period=custom")
@@ -128,6 +134,7 @@ class View:
             ("limit", str(view.limit) if view.limit != LIMIT else None),
             ("at", view.at if relative else None),
             ("after", view.after),
+            ("before", view.before),
         ]
         return urlencode([(name, value) for name, value in pairs if value], safe=":")
 
@@ -135,15 +142,27 @@ class View:
     def selection(self) -> str:
         """The query of what is selected alone, without account, zone and place: what an export names."""
         zone = self.zone if self.period == "custom" else "UTC"
-        return self.query(account=None, zone=zone, limit=LIMIT, at="", after=None)
+        return self.query(account=None, zone=zone, limit=LIMIT, at="", after=None, before=None)
 
     def first_page(self, **changes: Any) -> View:
         """The first page of this view with changes: those of another selection have other pages."""
-        return replace(self, **{"after": None, "at": "", **changes})
+        return replace(self, **{"after": None, "before": None, "at": "", **changes})
 
     def next_page(self, cursor: str, now: datetime) -> View:
         """The page after, of the range as it was at `now` unless this page's is fixed already."""
-        return replace(self, after=cursor, at=self.at or now.astimezone(UTC).isoformat(timespec="seconds"))
+        return replace(self, after=cursor, before=None, at=self._counted_from(now))
+
+    def previous_page(self, cursor: str, now: datetime) -> View:
+        """The page before, of the range as `next_page` has it."""
+        return replace(self, after=None, before=cursor, at=self._counted_from(now))
+
+    def _counted_from(self, now: datetime) -> str:
+        return self.at or now.astimezone(UTC).isoformat(timespec="seconds")
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it begins with the newest entry."""
+        return not (self.after or self.before)
 
     @property
     def relative(self) -> bool:

@@ -384,12 +384,14 @@ class SQLiteStorage(Forked):
 
     def count_up_to(self, most: int, scope: Scope) -> Counted:
         """See `Storage.count_up_to`."""
-        look = queries.looked_at(scope) if scope.is_looked_for else most + 1
+        look, order = most + 1, ""
+        if scope.is_looked_for:  # the newest entries, as for a page
+            look, order = queries.looked_at(scope), queries.in_order(newest_first=True)
         counted, whole = 0, True
         with self._reading() as connection:
-            for statement, values in queries.statements(scope, "1", fits="fits"):
+            for statement, values in queries.statements(scope, "id", fits="fits"):
                 found, looked = connection.execute(
-                    f"SELECT total(fits), count(*) FROM ({statement} LIMIT {look})", values
+                    f"SELECT total(fits), count(*) FROM ({statement}{order} LIMIT {look})", values
                 ).fetchone()
                 counted += int(found)
                 whole = whole and looked < look

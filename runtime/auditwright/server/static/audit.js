@@ -87,6 +87,7 @@ function combobox(input, offer, choose, { delay = 0, left = () => {} } = {}) {
       const options = choices.map((choice) => {
         const option = make("div", { role: "option", id: `${id}-${number++}`, "aria-selected": "false" }, make("bdi", {}, choice.label));
         if (choice.note) option.append(make("small", {}, ...choice.note));
+        if (choice.aside) option.append(" ", make("small", { class: "aside" }, choice.aside));
         option.choice = choice;
         if (choice.chosen) { option.classList.add("chosen"); chosen = option; }
         return option;
@@ -139,7 +140,8 @@ const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase
 
 // A select becomes a combobox that looks in the titles, the groups and the keys of its options.
 function searchable(select) {
-  const label = (option) => (option?.value ? option.label : "");
+  const named_by = (option) => option.dataset.title ?? option.label;
+  const label = (option) => (option?.value ? named_by(option) : "");
   const named = select.getAttribute("aria-label") ?? select.labels[0]?.textContent.trim() ?? "";
   const input = make("input", { "aria-label": named, placeholder: select.options[0].value ? "" : select.options[0].label });
   if (select.id) input.id = `${select.id}-text`;
@@ -154,8 +156,8 @@ function searchable(select) {
   function offer(text) {
     const words = fold(text).split(/\s+/).filter(Boolean);
     return all.map(([title, options]) => [title, options
-      .filter((option) => { const hay = fold(`${title} ${option.label} ${option.value}`); return words.every((word) => hay.includes(word)); })
-      .map((option) => ({ label: option.label, chosen: option.selected, option }))])
+      .filter((option) => { const hay = fold(`${title} ${named_by(option)} ${option.value}`); return words.every((word) => hay.includes(word)); })
+      .map((option) => ({ label: label(option), aside: option.dataset.title && "no entries", chosen: option.selected, option }))])
       .filter(([, choices]) => choices.length);
   }
   function choose(choice) {
@@ -166,7 +168,7 @@ function searchable(select) {
   }
   combobox(input, offer, choose, { left: () => {
     // A title that was typed whole is chosen; of anything else nothing is.
-    const typed = all.flatMap(([, options]) => options).filter((option) => fold(option.label) === fold(input.value));
+    const typed = all.flatMap(([, options]) => options).filter((option) => fold(named_by(option)) === fold(input.value));
     if (typed.length === 1) choose({ label: label(typed[0]), option: typed[0] });
     if (!input.value && !select.options[0].value) select.value = "";
     input.value = label(select.selectedOptions[0]);
@@ -345,10 +347,51 @@ function prepareEntry(part) {
 }
 prepareEntry(document);
 
+// --- how many entries there are, where counting takes longer than showing some of them -----------------------
+const amount = document.querySelector("[data-count]");
+async function count() {
+  const answer = await fetch(`${base}/api/count?${amount.dataset.count}`).catch(() => null);
+  if (!answer?.ok) return;
+  const { entries, whole } = await answer.json();
+  if (entries > links.length) amount.textContent = `${links.length} of ${entries.toLocaleString("en")}${whole ? "" : "+"} entries`;
+}
+if (amount) count();
+
+// --- looking further, by itself until something fits: each request ends after a few milliseconds of work ------
+const further = document.querySelector("a[data-look]");
+let place = null;
+let stopped = false;
+async function lookFurther() {
+  const { look, zone } = further.dataset;
+  const told = document.querySelector(".looked time");
+  while (!stopped) {
+    const answer = await fetch(`${base}/api/entries${new URL(place).search}`).catch(() => null);
+    const page = answer?.ok ? await answer.json() : null;
+    const cursor = look === "before" ? page?.previous : page?.next;
+    if (!page?.looked_to || page.entries.length || !cursor) break;
+    told.textContent = new Date(page.looked_to).toLocaleString("sv-SE", { timeZone: zone });
+    told.dateTime = page.looked_to;
+    told.removeAttribute("title");
+    place = place.replace(new RegExp(`([?&]${look}=)[^&]*`), (_, name) => name + cursor);
+  }
+  location.assign(place);
+}
+further?.addEventListener("click", (event) => {
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  if (place) { stopped = true; return; }
+  place = further.href;
+  further.textContent = "Stop looking";
+  say("Looking further");
+  waiting(true);
+  lookFurther();
+});
+
 // --- new entries are announced and never put in: nothing moves under the reader ------------------------------
 const MOST = 50;
 const news = document.querySelector(".news");
-if (news && !new URLSearchParams(location.search).has("after")) {
+const { searchParams } = new URL(location);
+if (news && !searchParams.has("after") && !searchParams.has("before")) {
   const query = new URLSearchParams(news.dataset.query);
   query.set("limit", MOST + 1);
   const look = async () => {
