@@ -25,7 +25,7 @@ from tests.runtime.world import (
 
 from auditwright import AccountLog, Actor, AuditLog, Catalog, Condition, Entry, Filter, FilterError
 from auditwright.entry import columns, make_id, to_microseconds
-from auditwright.storage import postgresql_looking, sqlite_queries
+from auditwright.storage import postgresql_looking, postgresql_queries, sqlite_queries
 
 # --- reading and writing -------------------------------------------------------------------------
 
@@ -411,7 +411,7 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
     assert log.count(where, **narrowed, progress=lambda *done: told.append(done)) == len(wanted)
     assert told[-1] == (len(wanted), 1.0)
 
-    with looking_at(data.draw(st.sampled_from([1, 2, 3, 1000]), label="looked at")):
+    with limits(data.draw(st.sampled_from([1, 2, 3, 1000]), label="limits")):
         most = data.draw(st.integers(1, 10), label="most")
         counted = log.count_up_to(most, where, **narrowed)
         assert counted.entries <= min(most, len(wanted))
@@ -455,13 +455,34 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
 
 
 @contextmanager
-def looking_at(entries: int) -> Iterator[None]:
-    """Let a page look at so many entries only."""
+def limits(entries: int) -> Iterator[None]:
+    """Let what is read at once, looked at for a page, or merged by one statement, be so little."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (sqlite_queries, postgresql_looking):
             patch.setattr(module, "LOOKED_AT", entries)
             patch.setattr(module, "LOOKED_AT_MERGED", entries)
+        patch.setattr(sqlite_queries, "MOST_BRANCHES", min(entries, 400))
+        for name in ("FEW_BRANCHES", "FEW_ENTRIES", "OF_EACH"):
+            patch.setattr(postgresql_queries, name, entries)
         yield
+
+
+def test_what_is_near_and_what_is_far_are_on_pages_in_their_order(world: World) -> None:
+    account = f"a-{next(counter)}"
+    day = 86_400_000_000
+    days = [0, 1, 300, 366, 367, 368, 732, 733, 800, -5000, -366, -367, -1]
+    write(world, account, [(DEPLOYED, "u-1", each * day, "") for each in days])
+    log = world.log.account(account)
+    where = Filter.parse(["event:is_not:account.models.model_deleted"])
+    everything = list(log.all())
+    assert len(everything) == len(days)
+    for limit in (1, 2, 5, 13):
+        pages = [log.entries(where, limit=limit)]
+        while pages[-1].next is not None:
+            pages.append(log.entries(where, limit=limit, after=pages[-1].next))
+        assert [entry for page in pages for entry in page.entries] == everything
+        for page, newer in zip(pages[:0:-1], pages[-2::-1], strict=True):
+            assert log.entries(where, limit=limit, before=page.previous).entries == newer.entries
 
 
 @pytest.mark.parametrize("wrong", [{}, "x", "", [], 5, False])

@@ -407,10 +407,8 @@ class PostgreSQLStorage(Forked):
         """
         known = list(self._catalog.current)
         with self._reading(account_id, pages=True) as connection:
-            registered = _run(
-                connection, queries.REGISTERED_EVENTS.format(table=self._table), [account_id, known]
-            )
-            known += [key for (key,) in registered]
+            registered = {key for (key,) in _run(connection, queries.REGISTERED_EVENTS, [])}
+            known += self._recorded(connection, account_id, sorted(registered.difference(known)))
             looked, strangers = self._strangers.get(account_id, (-STRANGERS_SECONDS, frozenset[str]()))
             if time.monotonic() - looked >= STRANGERS_SECONDS:
                 looked, strangers = time.monotonic(), frozenset()
@@ -426,9 +424,15 @@ class PostgreSQLStorage(Forked):
     def recorded_events(self, account_id: str) -> list[str]:
         """See `Storage.recorded_events`."""
         known = self.stored_events(account_id)
-        statement = queries.RECORDED_EVENTS.format(table=self._table)
         with self._reading(account_id, pages=True) as connection:
-            return [key for (key,) in _run(connection, statement, [known, account_id])]
+            return self._recorded(connection, account_id, known)
+
+    def _recorded(self, connection: Connection, account_id: str, events: list[str]) -> list[str]:
+        """Those of some events that there are entries of."""
+        if not events:
+            return []
+        statement = queries.RECORDED_EVENTS.format(table=self._table)
+        return [key for (key,) in _run(connection, statement, [events, account_id])]
 
     def accounts(self, most: int) -> list[str]:
         """See `Storage.accounts`. The role that writes is asked: a reader sees one account at a time."""
@@ -489,12 +493,21 @@ class PostgreSQLStorage(Forked):
             return found.ids[:limit], found.reached if len(found.ids) < limit else None
         few, scope = self._few(connection, scope)
         ids: list[bytes] = []
-        for part in queries.slices(scope, newest_first, datetime.now(UTC)) if scope.branches else ():
-            query = queries.first_ids(self._table, part, newest_first, limit - len(ids))
-            ids += [each.bytes for (each,) in _run(connection, *query)]
+        for part in queries.near_and_far(scope, newest_first, datetime.now(UTC)) if scope.branches else ():
+            ids += self._first(connection, part, newest_first, limit - len(ids))
             if len(ids) == limit:
                 break
         return sorted([*few, *ids], reverse=newest_first)[:limit], None
+
+    def _first(self, connection: Connection, scope: Scope, newest_first: bool, limit: int) -> list[bytes]:
+        """The first ids of a scope of many branches; of each as many as it takes to be sure of them."""
+        for of_each in (min(queries.OF_EACH, limit), limit):
+            query = queries.first_ids(self._table, scope, newest_first, limit, of_each)
+            found = _run(connection, *query)
+            most = max(Counter(branch for _, branch in found).values(), default=0)
+            if most < of_each or of_each == limit:  # else there may be more of it between the others
+                break
+        return [each.bytes for each, _ in found]
 
     def _few(self, connection: Connection, scope: Scope) -> tuple[list[bytes], Scope]:
         """What belongs to the scope of users who have few entries, in no order, and the scope without them.
@@ -529,7 +542,9 @@ class PostgreSQLStorage(Forked):
             for found in self._stream(connection, select, scope, newest_first, limit):
                 yield as_recorded(found)
 
-    def csv_lines(self, scope: Scope, full: bool, size: int, limit: int | None = None) -> Pieces:
+    def csv_lines(
+        self, scope: Scope, full: bool, size: int, limit: int | None = None, processes: int = 1
+    ) -> Pieces:
         """See `Storage.csv_lines`."""
         with self._reading(scope.account_id) as connection:
             others = self._others(connection) if full else ()
@@ -539,7 +554,7 @@ class PostgreSQLStorage(Forked):
             with closing(rows):
                 yield from pieces
 
-    def json_lines(self, scope: Scope, size: int) -> Pieces:
+    def json_lines(self, scope: Scope, size: int, processes: int = 1) -> Pieces:
         """See `Storage.json_lines`."""
         with self._reading(scope.account_id) as connection:
             select = export.json_columns(self._catalog, self._others(connection))

@@ -21,11 +21,13 @@ MOST_PROBED = 10_000
 """Rows up to which a limit is a page: each branch's index gives so many ids at most."""
 
 FEW_BRANCHES = 10
-"""Branches that are looked for in all partitions at once; of more, first in the partitions nearest."""
+"""Branches that are looked for in all partitions at once; of more, first in those that are near."""
 FEW_ENTRIES = 300
 """Entries up to which all of a user's are read at once."""
-SLICE_DAYS = (4, 31, 366)
-"""How far each part of `slices` but the last reaches from where reading begins."""
+OF_EACH = 16
+"""Entries that are read of each of many branches at first: few have more on a page."""
+NEAR_DAYS = 366
+"""How far that is from where reading begins."""
 
 Query = tuple[str, list[Any]]
 """SQL with its values."""
@@ -88,7 +90,7 @@ def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit
         where, values = _condition(scope)
         end = "" if limit is None else f" LIMIT {limit}"
         return f"SELECT {select} FROM {table} WHERE {where} {order}{end}", values
-    ids, values = first_ids(table, scope, newest_first, limit)
+    ids, values = first_ids(table, scope, newest_first, limit, limit)
     # LIMIT 1 keeps the planner to one probe of the primary key for each row of the page.
     return (
         f"SELECT {select} FROM (SELECT id AS found FROM ({ids}) AS first_ids) AS page "
@@ -97,15 +99,15 @@ def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit
     ), [*values, scope.account_id]
 
 
-def first_ids(table: str, scope: Scope, newest_first: bool, limit: int) -> Query:
-    """The first ids of a scope, in their order."""
-    order = f"ORDER BY id {'DESC' if newest_first else 'ASC'} LIMIT {limit}"
+def first_ids(table: str, scope: Scope, newest_first: bool, limit: int, of_each: int) -> Query:
+    """The first ids among so many of each branch at most, in their order, each with its branch."""
+    order = f"ORDER BY id {'DESC' if newest_first else 'ASC'} LIMIT"
     probes, values = [], []
-    for group in groups(scope.branches):
-        probe, bound = _probe(table, group, scope, order)
+    for number, group in enumerate(groups(scope.branches)):
+        probe, bound = _probe(table, group, number, scope, f"{order} {of_each}")
         probes.append(probe)
         values += bound
-    return f"SELECT id FROM ({' UNION ALL '.join(probes)}) AS probed {order}", values
+    return f"SELECT id, branch FROM ({' UNION ALL '.join(probes)}) AS probed {order} {limit}", values
 
 
 def some_entries(table: str, account_id: str, users: Sequence[str], most: int) -> Query:
@@ -118,31 +120,27 @@ def some_entries(table: str, account_id: str, users: Sequence[str], most: int) -
     )
 
 
-def slices(scope: Scope, newest_first: bool, now: datetime) -> Iterator[Scope]:
-    """The scope in parts of time, in the order of reading, each much longer than the one before.
+def near_and_far(scope: Scope, newest_first: bool, now: datetime) -> Iterator[Scope]:
+    """The scope in two parts of time, in the order of reading: what is near, and what is beyond.
 
-    A few days hold a page of what happens often, and reading no more than these keeps to one or two
-    partitions; what happens seldom is looked for in all of them, and that is quick for so few entries.
+    What happens often fills a page out of few partitions; the others need not be looked into because of what
+    happens seldom.
     """
     start = scope.high if newest_first else scope.low
     if start is None and not newest_first:
         yield scope
         return
     at = int.from_bytes((start or id_head(to_microseconds(now)))[:6])
-    edge = start
-    for days in SLICE_DAYS:
-        milliseconds = at + days * 86_400_000 * (-1 if newest_first else 1)
-        further = min(max(milliseconds, 0), 2**48 - 1).to_bytes(6) + bytes(10)
-        if newest_first:
-            if scope.low is not None and further <= scope.low:
-                break
-            yield replace(scope, low=further, high=edge)
-        else:
-            if scope.high is not None and further >= scope.high:
-                break
-            yield replace(scope, low=edge, high=further)
-        edge = further
-    yield replace(scope, high=edge) if newest_first else replace(scope, low=edge)
+    milliseconds = at + NEAR_DAYS * 86_400_000 * (-1 if newest_first else 1)
+    edge = min(max(milliseconds, 0), 2**48 - 1).to_bytes(6) + bytes(10)
+    if newest_first and (scope.low is None or scope.low < edge):
+        yield replace(scope, low=edge)
+        yield replace(scope, high=edge)
+    elif not newest_first and (scope.high is None or edge < scope.high):
+        yield replace(scope, high=edge)
+        yield replace(scope, low=edge)
+    else:
+        yield scope
 
 
 def select_count(table: str, scope: Scope) -> Query:
@@ -151,16 +149,17 @@ def select_count(table: str, scope: Scope) -> Query:
     return f"SELECT count(*) FROM {table} WHERE {where}", values
 
 
-def _probe(table: str, group: Group, scope: Scope, order: str) -> Query:
-    """The first ids of each branch, out of an index that holds them in their order."""
+def _probe(table: str, group: Group, number: int, scope: Scope, order: str) -> Query:
+    """The first ids of each branch, out of an index that holds them in their order, each with its branch."""
     conditions, bound = narrowed(scope, group.not_users)
-    inner = f"SELECT id FROM {table} WHERE account_id = %s{{}}{conditions} {order}"
-    if group.events is None:
-        return f"({inner.format('')})", [scope.account_id, *bound]
     (types, names), arrays, where = unnested(group, range(group.size))
+    inner = f"SELECT id FROM {table} WHERE account_id = %s{where}{conditions} {order}"
+    if group.events is None:
+        return f"(SELECT id, '{number}' AS branch FROM ({inner}) AS probe)", [scope.account_id, *bound]
+    types, names = types.removeprefix(", "), names.removeprefix(", ")
     return (
-        f"(SELECT probe.id FROM unnest({types.removeprefix(', ')}) AS branch({names.removeprefix(', ')}) "
-        f"CROSS JOIN LATERAL ({inner.format(where)}) AS probe)"
+        f"(SELECT probe.id, '{number}:' || branch.number AS branch FROM unnest({types}) WITH ORDINALITY "
+        f"AS branch({names}, number) CROSS JOIN LATERAL ({inner}) AS probe)"
     ), [*arrays, scope.account_id, *bound]
 
 
@@ -243,11 +242,8 @@ def count_up_to(table: str, scope: Scope, most: int) -> Query:
     ), values
 
 
-REGISTERED_EVENTS = """
-    SELECT key FROM audit_event CROSS JOIN LATERAL
-        (SELECT 1 FROM {table} WHERE account_id = %s AND event = key ORDER BY id DESC LIMIT 1) AS one
-    WHERE key <> ALL(CAST(%s AS text[]))"""
-"""The events of other catalogs that an account has entries of."""
+REGISTERED_EVENTS = "SELECT key FROM audit_event"
+"""The events of all catalogs that the database has seen."""
 RECORDED_EVENTS = """
     SELECT key FROM unnest(CAST(%s AS text[])) AS known(key) CROSS JOIN LATERAL
         (SELECT 1 FROM {table} WHERE account_id = %s
