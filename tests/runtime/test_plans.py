@@ -343,7 +343,7 @@ def _postgresql(database: Database) -> Iterator[Measure]:
                     _add(cost, _explained(connection, statement, values))
                 else:
                     connection.execute(statement, values)
-            assert cost.work, "no statement was seen"
+            assert _Noting.noted, "no statement was seen"
             return cost
 
         patch.setattr(Place, "connect", noting)

@@ -28,7 +28,7 @@ from auditwright.forks import Forked, see_to_forks
 from auditwright.storage import postgresql_export as export
 from auditwright.storage import postgresql_queries as queries
 from auditwright.storage import postgresql_rows as packing
-from auditwright.storage.base import Counted, Pieces, Rows, Scope
+from auditwright.storage.base import Branch, Counted, Pieces, Rows, Scope
 from auditwright.storage.callers import sqlalchemy_connection
 from auditwright.storage.locks import WriteLock
 from auditwright.storage.looking import Found
@@ -500,14 +500,20 @@ class PostgreSQLStorage(Forked):
         return sorted([*few, *ids], reverse=newest_first)[:limit], None
 
     def _first(self, connection: Connection, scope: Scope, newest_first: bool, limit: int) -> list[bytes]:
-        """The first ids of a scope of many branches; of each as many as it takes to be sure of them."""
-        for of_each in (min(queries.OF_EACH, limit), limit):
-            query = queries.first_ids(self._table, scope, newest_first, limit, of_each)
-            found = _run(connection, *query)
-            most = max(Counter(branch for _, branch in found).values(), default=0)
-            if most < of_each or of_each == limit:  # else there may be more of it between the others
-                break
-        return [each.bytes for each, _ in found]
+        """The first ids of a scope of many branches.
+
+        Of a branch that has all of the few that are read at first among them, more may belong between them.
+        """
+        few = min(queries.OF_EACH, limit)
+        found = _run(connection, *queries.first_ids(self._table, scope, newest_first, limit, few))
+        counts = Counter(Branch(*branch) for _, *branch in found)
+        more = tuple(branch for branch, count in counts.items() if count == few < limit)
+        ids = [each for each, *branch in found if Branch(*branch) not in more]
+        if more:
+            scope = replace(scope, branches=more)
+            query = queries.first_ids(self._table, scope, newest_first, limit, limit)
+            ids += [each for each, *_ in _run(connection, *query)]
+        return sorted((each.bytes for each in ids), reverse=newest_first)[:limit]
 
     def _few(self, connection: Connection, scope: Scope) -> tuple[list[bytes], Scope]:
         """What belongs to the scope of users who have few entries, in no order, and the scope without them.

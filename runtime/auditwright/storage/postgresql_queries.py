@@ -100,14 +100,14 @@ def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit
 
 
 def first_ids(table: str, scope: Scope, newest_first: bool, limit: int, of_each: int) -> Query:
-    """The first ids among so many of each branch at most, in their order, each with its branch."""
+    """The first ids among so many of each branch at most, in order, with event and user of the branch."""
     order = f"ORDER BY id {'DESC' if newest_first else 'ASC'} LIMIT"
     probes, values = [], []
-    for number, group in enumerate(groups(scope.branches)):
-        probe, bound = _probe(table, group, number, scope, f"{order} {of_each}")
+    for group in groups(scope.branches):
+        probe, bound = _probe(table, group, scope, f"{order} {of_each}")
         probes.append(probe)
         values += bound
-    return f"SELECT id, branch FROM ({' UNION ALL '.join(probes)}) AS probed {order} {limit}", values
+    return f"SELECT id, event, actor FROM ({' UNION ALL '.join(probes)}) AS probed {order} {limit}", values
 
 
 def some_entries(table: str, account_id: str, users: Sequence[str], most: int) -> Query:
@@ -149,17 +149,22 @@ def select_count(table: str, scope: Scope) -> Query:
     return f"SELECT count(*) FROM {table} WHERE {where}", values
 
 
-def _probe(table: str, group: Group, number: int, scope: Scope, order: str) -> Query:
-    """The first ids of each branch, out of an index that holds them in their order, each with its branch."""
+def _probe(table: str, group: Group, scope: Scope, order: str) -> Query:
+    """The first ids of each branch, with its event and user, out of an index that holds them in order."""
     conditions, bound = narrowed(scope, group.not_users)
     (types, names), arrays, where = unnested(group, range(group.size))
     inner = f"SELECT id FROM {table} WHERE account_id = %s{where}{conditions} {order}"
+    nothing = "CAST(NULL AS text)"
     if group.events is None:
-        return f"(SELECT id, '{number}' AS branch FROM ({inner}) AS probe)", [scope.account_id, *bound]
+        return f"(SELECT id, {nothing} AS event, {nothing} AS actor FROM ({inner}) AS probe)", [
+            scope.account_id,
+            *bound,
+        ]
     types, names = types.removeprefix(", "), names.removeprefix(", ")
+    actor = nothing if group.users is None else "branch.actor"
     return (
-        f"(SELECT probe.id, '{number}:' || branch.number AS branch FROM unnest({types}) WITH ORDINALITY "
-        f"AS branch({names}, number) CROSS JOIN LATERAL ({inner}) AS probe)"
+        f"(SELECT probe.id, branch.event, {actor} AS actor FROM unnest({types}) AS branch({names}) "
+        f"CROSS JOIN LATERAL ({inner}) AS probe)"
     ), [*arrays, scope.account_id, *bound]
 
 
