@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_COUNTED = 100_000
 """Up to which `count_up_to` counts at most."""
+MOST_PROCESSES = 8
+"""That make one export."""
 SLICES = 50
 """Parts in which a count tells its progress."""
 
@@ -73,8 +75,8 @@ class AccountLog:
         """
         _check_number("limit", limit)
         where = Filter() if where is None else where
-        scope = self._scope(where, since, until, search)
-        selection = selection_of(where, since, until, search_text(search))
+        scope = self._scope(where, since, until, search, quick=True)
+        selection = selection_of(self.account_id, where, since, until, search_text(search))
         place = Place.read(after, before, selection)
         found = self._storage.page(place.narrowed(scope), place.newest_first, limit + 1)
         return place.page(found, limit, self._catalog, selection)
@@ -134,14 +136,14 @@ class AccountLog:
         until: datetime | None = None,
         search: str | None = None,
     ) -> Counted:
-        """How many entries fit, counted no further than `most`, 1 to 100,000, within milliseconds.
+        """How many entries fit, counted no further than `most`, 1 to 100,000, which is quick.
 
         As text it is `312` or `10,000+`. A search, or one that leaves users out, may end before `most` is
         reached: `Counted.whole` says whether these are all. Raises `FilterError`.
         """
         if type(most) is not int or not 1 <= most <= MOST_COUNTED:
             raise FilterError(f"entries are counted up to 1 to {MOST_COUNTED:,}, not {most!r}")
-        return self._storage.count_up_to(most, self._scope(where, since, until, search))
+        return self._storage.count_up_to(most, self._scope(where, since, until, search, quick=True))
 
     def has_entries(self) -> bool:
         """Whether there are any."""
@@ -154,8 +156,9 @@ class AccountLog:
     def users(self, text: str = "", most: int = 20) -> list[Actor]:
         """Users and apps with entries whose id or name contains the text, a letter in any case, by id.
 
-        A user of several names is found by each of them, up to 100, and comes with the newest one. `most` is
-        1 to 1,000, and the text has at most 256 characters. Raises `FilterError`.
+        A user of several names is found by each of the first 100, and comes with the last of these that was
+        new: after A, B and A again, with B. `most` is 1 to 1,000, and the text has at most 256 characters.
+        Raises `FilterError`.
         """
         _check_number("most", most)
         if not isinstance(text, str) or len(text) > MAX_ID:
@@ -173,6 +176,7 @@ class AccountLog:
         after: str | None = None,
         limit: int | None = None,
         full: bool = False,
+        processes: int = 1,
         progress: Progress | None = None,
         begin: Callable[[], object] | None = None,
     ) -> int:
@@ -181,14 +185,17 @@ class AccountLog:
         `target` is a path, which appears only when the file is whole and is compressed where its name ends
         in .gz or .zst, or a binary stream. The columns are those of the Audit Logs page; `full` adds keys,
         ids and the metadata. Cells that a spreadsheet would run as a formula begin with '. `after` and
-        `limit` narrow it as in `entries`; there is no limit by default. `begin` is called
-        when it is settled what the file will hold and before any of it is written: what it records is not in
-        the file, and what it raises stops the export. Raises `FilterError`, `ExportError`, `StorageError`.
+        `limit` narrow it as in `entries`; there is no limit by default. With `processes` from 2 to 8, so many
+        make an export of a large SQLite log, which takes less time; each but this one is a Python that
+        `sys.executable` starts. `begin` is called when it is settled what the file will hold and before any
+        of it is written: what it records is not in the file, and what it raises stops the export. Raises
+        `FilterError`, `ExportError`, `StorageError`.
         """
         if limit is not None and not (type(limit) is int and limit >= 1):
             raise FilterError(f"limit is at least 1, not {limit!r}")
+        _check_processes(processes)
         scope = self._scope(where, since, until, search, after)
-        chunks = csv_chunks(self._storage, self._catalog, scope, full, limit)
+        chunks = csv_chunks(self._storage, self._catalog, scope, full, limit, processes)
         return write_export(chunks, target, progress, begin)
 
     def export_jsonl(
@@ -199,12 +206,14 @@ class AccountLog:
         since: datetime | None = None,
         until: datetime | None = None,
         search: str | None = None,
+        processes: int = 1,
         progress: Progress | None = None,
         begin: Callable[[], object] | None = None,
     ) -> int:
         """Write the entries that fit as JSON Lines, without loss, oldest first; otherwise as `export_csv`."""
+        _check_processes(processes)
         scope = self._scope(where, since, until, search)
-        chunks = jsonl_chunks(self._storage, self._catalog, scope)
+        chunks = jsonl_chunks(self._storage, self._catalog, scope, processes)
         return write_export(chunks, target, progress, begin)
 
     def export_parquet(
@@ -230,10 +239,11 @@ class AccountLog:
                 'Parquet needs the package pyarrow: pip install "auditwright[analytics]"'
             ) from None
         scope = self._scope(where, since, until, search)
-        known = dict.fromkeys([*self._catalog.every_event, *self._storage.stored_events(self.account_id)])
+        possible = self._storage.possible_events(self.account_id, quick=False)
+        known = dict.fromkeys([*self._catalog.every_event, *possible])
         selected = {branch.event for branch in (where or Filter()).branches(self._catalog, known)}
         chunks = parquet_chunks(self._storage, self._catalog, scope, selected)
-        return write_export(chunks, target, progress, begin)
+        return write_export(chunks, target, progress, begin, is_compressed=True)
 
     def stream(
         self,
@@ -267,6 +277,7 @@ class AccountLog:
         until: datetime | None,
         search: str | None,
         after: str | None = None,
+        quick: bool = False,
     ) -> Scope:
         where = Filter() if where is None else where
         if not isinstance(where, Filter):
@@ -274,9 +285,14 @@ class AccountLog:
         low, high = id_bound(since, "since"), id_bound(until, "until")
         text = search_text(search)
         if after is not None:
-            high = read_cursor(after, selection_of(where, since, until, text))
-        stored = self._storage.stored_events(self.account_id) if where.conditions else []
-        return Scope(self.account_id, where.branches(self._catalog, stored), low, high, text)
+            high = read_cursor(after, selection_of(self.account_id, where, since, until, text))
+        possible = self._storage.possible_events(self.account_id, quick) if where.conditions else []
+        return Scope(self.account_id, where.branches(self._catalog, possible), low, high, text)
+
+
+def _check_processes(number: int) -> None:
+    if type(number) is not int or not 1 <= number <= MOST_PROCESSES:
+        raise FilterError(f"processes is 1 to {MOST_PROCESSES}, not {number!r}")
 
 
 def _check_number(name: str, number: int) -> None:

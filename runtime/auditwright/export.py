@@ -34,10 +34,12 @@ def csv_header(catalog: Catalog, full: bool) -> str:
     return csv_line([*CSV_COLUMNS, *added]) + "\r\n"
 
 
-def csv_chunks(storage: Storage, catalog: Catalog, scope: Scope, full: bool, limit: int | None) -> Chunks:
+def csv_chunks(
+    storage: Storage, catalog: Catalog, scope: Scope, full: bool, limit: int | None, processes: int = 1
+) -> Chunks:
     """The lines of the entries, newest first; the first piece begins with the header."""
     head = csv_header(catalog, full).encode()
-    with closing(storage.csv_lines(scope, full, CHUNK, limit)) as pieces:
+    with closing(storage.csv_lines(scope, full, CHUNK, limit, processes)) as pieces:
         for entries, lines in pieces:
             yield entries, head + lines
             head = b""
@@ -45,9 +47,9 @@ def csv_chunks(storage: Storage, catalog: Catalog, scope: Scope, full: bool, lim
         yield 0, head
 
 
-def jsonl_chunks(storage: Storage, _: Catalog, scope: Scope) -> Chunks:
+def jsonl_chunks(storage: Storage, _: Catalog, scope: Scope, processes: int = 1) -> Chunks:
     """The entries in their JSON form, one a line, oldest first, so that an import keeps their order."""
-    return storage.json_lines(scope, CHUNK)
+    return storage.json_lines(scope, CHUNK, processes)
 
 
 def begun(chunks: Chunks, begin: Callable[[], object] | None = None) -> Chunks:

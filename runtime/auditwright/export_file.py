@@ -72,12 +72,12 @@ COMPRESSORS: dict[str, Callable[[], Compressor]] = {"gz": _gzip, "zst": _zstd}
 """What compresses, by the last suffix of a file's name."""
 
 
-def _compressed(chunks: Chunks, path: Path) -> Chunks:
+def _compressed(chunks: Chunks, path: Path, is_compressed: bool) -> Chunks:
     """The pieces as the name of the file says; raises where what compresses is not installed."""
     make = COMPRESSORS.get(path.suffix[1:].lower())
     if make is None:
         return chunks
-    if format_of(path.name) == "parquet":
+    if is_compressed:
         raise ExportError(
             f"{path}: the export was not written: Parquet is compressed inside; name it .parquet"
         )
@@ -99,27 +99,42 @@ def write_export(
     target: str | Path | BinaryIO,
     progress: Progress | None,
     begin: Callable[[], object] | None = None,
+    is_compressed: bool = False,
 ) -> int:
     """Write the pieces to a stream, or to a file that appears under its name only when it is whole.
 
-    Returns the number of entries. `begin` is called when the first piece is read and none is written. Raises
-    `ExportError` where a file cannot be written, and removes what there is of it; the errors of a stream are
-    its own, and what it has is its owner's to discard.
+    Returns the number of entries. `begin` is called when the first piece is read and none is written. A link
+    is followed; what is no file, and what stands for a file that is open (/dev/stdout), is written to and
+    never replaced. `is_compressed` refuses a name that asks for compressing again. Raises `ExportError` where
+    a file cannot be written, and removes what there is of it; the errors of a stream are its own, and what it
+    has is its owner's to discard.
     """
     if not isinstance(target, (str, Path)):
         with closing(begun(chunks, begin)) as pieces:
             return _write(pieces, target, progress)
+    if not str(target):
+        raise ExportError("the export was not written: the name of the file is empty")
     path = Path(target)
-    if path.is_dir():
-        raise ExportError(f"{path}: the export was not written: it is a folder; name a file")
-    with closing(begun(_compressed(chunks, path), begin)) as pieces:
+    with closing(chunks):
         try:
-            if path.exists() and not path.is_file():  # a pipe or a device is written to, never replaced
-                with path.open("wb") as stream:
-                    return _write(pieces, stream, progress)
-            return _write_file(pieces, path, progress)
+            if path.is_dir():
+                raise ExportError(f"{path}: the export was not written: it is a folder; name a file")
+            with closing(begun(_compressed(chunks, path, is_compressed), begin)) as pieces:
+                if path.exists() and (not path.is_file() or _is_open(path)):
+                    with path.open("wb") as stream:
+                        return _write(pieces, stream, progress)
+                return _write_file(pieces, path.resolve(), progress)
         except OSError as error:
             raise ExportError(f"{path}: the export was not written: {error.strerror or error}") from error
+
+
+def _is_open(path: Path) -> bool:
+    """Whether a name stands for a file that is open, such as /dev/stdout or /proc/self/fd/1."""
+    while path.is_symlink():
+        if path.parent.name == "fd" and path.parts[1] in ("dev", "proc"):
+            return True
+        path = path.parent / path.readlink()
+    return False
 
 
 def _write_file(chunks: Iterable[tuple[int, bytes]], path: Path, progress: Progress | None) -> int:

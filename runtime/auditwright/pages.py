@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import orjson
+
 from auditwright.entry import LAST, Entry, from_microseconds, id_head, id_time, to_microseconds
 from auditwright.errors import FilterError
 from auditwright.limits import clean
@@ -62,17 +64,21 @@ def read_cursor(cursor: str, selection: bytes) -> bytes:
         raise FilterError("the cursor is not one of this log; start again from the first page")
     if data[16:] != selection:
         raise FilterError(
-            "the cursor belongs to another filter, time range or search; start again from the first page"
+            "the cursor belongs to another account, filter, time range or search; start again from the first "
+            "page"
         )
     return data[:16]
 
 
-def selection_of(where: Filter, since: datetime | None, until: datetime | None, search: str | None) -> bytes:
-    """What a cursor is bound to: the filter set, the time range and the text of `search_text`."""
+def selection_of(
+    account_id: str, where: Filter, since: datetime | None, until: datetime | None, search: str | None
+) -> bytes:
+    """What a cursor is bound to: account, filter set, time range and the text of `search_text`."""
     times = b"".join(
         to_microseconds(each).to_bytes(9, "big", signed=True) if each else b"-" for each in (since, until)
     )
-    return hashlib.sha256(where.identity() + times + (search or "").encode()).digest()[:8]
+    texts = orjson.dumps([account_id, search])
+    return hashlib.sha256(where.identity() + times + texts).digest()[:8]
 
 
 def search_text(search: str | None) -> str | None:

@@ -22,9 +22,13 @@ from tests.benchmarks import large
 
 from audit_events import CATALOG
 from auditwright import AuditLog
+from auditwright.export import csv_chunks, data_of, jsonl_chunks
+from auditwright.storage.base import Branch, Scope
 
 COLUMNS = "occurred_at, event, category, description, actor_name, ip_address"
 EXPORTS = {"CSV": ("csv", False), "CSV, --full": ("csv", True), "JSON Lines": ("jsonl", False)}
+PROCESSES = (1, 2)
+"""Of which SQLite makes an export."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,10 @@ def run(account: str = "10m") -> None:
 
 
 def _print(engine: str, account: str, entries: int, costs: dict[str, Cost], url: str) -> None:
-    for name, (form, full) in EXPORTS.items():
-        costs[name] = _child(form, url, account, "full" if full else "")
+    for processes in PROCESSES if engine == "SQLite" else (1,):
+        for name, (form, full) in EXPORTS.items():
+            called = f"{name}, {processes} processes" if processes > 1 else name
+            costs[called] = _child(form, url, account, "full" if full else "", str(processes))
     print(f"\n### {engine}: {entries:,} entries\n")
     print("| what | us a row | to the first line | peak, MiB | first byte, s |")
     print("|---|---:|---:|---:|---:|")
@@ -82,7 +88,7 @@ def _child(*arguments: str) -> Cost:
 # --- in a process of its own ------------------------------------------------------------------------
 
 
-def measured(form: str, place: str, account: str, full: str) -> Cost:
+def measured(form: str, place: str, account: str, full: str, processes: str = "1") -> Cost:
     """Export from a place, a URL or the file for the tool, and look at what comes as it comes."""
     started = time.perf_counter()
     if form == "tool":
@@ -90,10 +96,12 @@ def measured(form: str, place: str, account: str, full: str) -> Cost:
     elif form == "copy":
         pieces = _of_copy(place, account)
     else:
-        pieces = _of_log(form, place, account, bool(full))
+        pieces = _of_log(form, place, account, bool(full), int(processes))
     first, records = _counted(pieces, form == "jsonl")
     seconds = time.perf_counter() - started
-    used = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    if form != "tool":
+        used += resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Cost(seconds, first - started, used / 1024, records - (form == "csv"))
 
 
@@ -134,9 +142,14 @@ def _of_copy(url: str, account: str) -> Iterator[bytes]:
             yield bytes(row)
 
 
-def _of_log(form: str, url: str, account: str, full: bool) -> Iterator[bytes]:
+def _of_log(form: str, url: str, account: str, full: bool, processes: int) -> Iterator[bytes]:
     with AuditLog.open(url, catalog=CATALOG) as log:
-        yield from log.account(account).stream("csv" if form == "csv" else "jsonl", full=full)
+        scope = Scope(account, (Branch(),))
+        if form == "csv":
+            chunks = csv_chunks(log._storage, CATALOG, scope, full, None, processes)
+        else:
+            chunks = jsonl_chunks(log._storage, CATALOG, scope, processes)
+        yield from data_of(chunks)
 
 
 if __name__ == "__main__":

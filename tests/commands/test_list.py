@@ -9,7 +9,7 @@ import pytest
 from tests.commands.conftest import SCANNER, Auditwright
 
 from audit_events import CATALOG
-from auditwright.storage import sqlite_queries
+from auditwright.storage import looking
 
 HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
 ADA = (
@@ -163,7 +163,7 @@ def test_a_page_is_after_a_cursor_or_before_one(recorded: Auditwright) -> None:
 def looking_at(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pages look at so many entries one by one."""
     for name in ("LOOKED_AT", "LOOKED_AT_MERGED"):
-        monkeypatch.setattr(sqlite_queries, name, entries)
+        monkeypatch.setattr(looking, name, entries)
 
 
 LOOKED = "looked at entries back to 2026-01-02 04:00:00.000 (UTC)"
@@ -271,7 +271,7 @@ def test_a_cursor_is_bound_to_its_selection(recorded: Auditwright) -> None:
     done = recorded(*ACME, "--after", cursor, "--where", "user:is:ci")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "auditwright: the cursor belongs to another filter, time range or search; "
+        "auditwright: the cursor belongs to another account, filter, time range or search; "
         "start again from the first page\n"
     )
     assert recorded(*ACME, "--after", "x").err == (

@@ -163,7 +163,7 @@ def test_what_compresses_is_looked_for_before_anything_is_done(
     assert (begun, names(tmp_path)) == ([], [])
 
 
-@pytest.mark.parametrize("name", ["a.parquet.gz", "a.parquet.zst"])
+@pytest.mark.parametrize("name", ["a.parquet.gz", "a.parquet.zst", "a.gz"])
 def test_parquet_is_not_compressed_once_more(acme: AccountLog, tmp_path: Path, name: str) -> None:
     begun: list[int] = []
     with pytest.raises(ExportError) as caught:
@@ -211,6 +211,45 @@ def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
     assert write_export(pieces(b"a", b"b"), tmp_path / name, None) == 2
     assert (tmp_path / name).read_bytes() == b"ab"
     assert names(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_followed(log: AuditLog, acme: AccountLog, tmp_path: Path, there: bool) -> None:
+    fill(log, 3)
+    real, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    link.symlink_to(real.name)
+    if there:
+        real.write_text("old")
+    acme.export_csv(link)
+    assert link.is_symlink()
+    assert real.read_bytes() == plain(acme)
+
+
+def test_what_stands_for_an_open_file_is_written_to(log: AuditLog, path: Path, tmp_path: Path) -> None:
+    fill(log, 3)
+    script = f"""
+import sys
+from auditwright import AuditLog
+with AuditLog.open("sqlite:///{path}") as log:
+    log.account("acme").export_csv("stdout")
+"""
+    (tmp_path / "stdout").symlink_to("/proc/self/fd/1")
+    with (tmp_path / "out.csv").open("wb") as stream:
+        subprocess.run([sys.executable, "-c", script], check=True, stdout=stream, cwd=tmp_path, timeout=60)
+    assert (tmp_path / "out.csv").read_bytes() == plain(log.account("acme"))
+    assert (tmp_path / "stdout").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("", "the name of the file is empty"), ("x" * 300, "File name too long")],
+)
+def test_a_name_that_no_file_can_have_is_refused(
+    acme: AccountLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ExportError, match=f"the export was not written: {reason}"):
+        acme.export_csv(name)
 
 
 def test_what_a_killed_export_left_is_removed_by_the_next_one_and_nothing_else_is(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from tests.runtime.world import (
 
 from auditwright import AccountLog, Actor, AuditLog, Catalog, Condition, Entry, Filter, FilterError
 from auditwright.entry import columns, make_id, to_microseconds
-from auditwright.storage import postgresql_looking, postgresql_queries, sqlite_queries
+from auditwright.storage import looking, postgresql_queries, sqlite_queries
 
 # --- reading and writing -------------------------------------------------------------------------
 
@@ -458,9 +458,8 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
 def limits(entries: int) -> Iterator[None]:
     """Let what is read at once, looked at for a page, or merged by one statement, be so little."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (sqlite_queries, postgresql_looking):
-            patch.setattr(module, "LOOKED_AT", entries)
-            patch.setattr(module, "LOOKED_AT_MERGED", entries)
+        patch.setattr(looking, "LOOKED_AT", entries)
+        patch.setattr(looking, "LOOKED_AT_MERGED", entries)
         patch.setattr(sqlite_queries, "MOST_BRANCHES", min(entries, 400))
         for name in ("FEW_BRANCHES", "FEW_ENTRIES", "OF_EACH"):
             patch.setattr(postgresql_queries, name, entries)

@@ -122,17 +122,22 @@ def test_the_users_of_entries_from_before_are_found_and_readers_may_see_them(
     postgresql: PostgreSQLServer, empty: PostgreSQLDatabase, shops: Shops
 ) -> None:
     sql = setup_sql(empty.url, shops.v1, create=True)
-    run_psql(empty, "\n".join(re.split(r"(?<=COMMIT;)\n\n", sql)[:5]))
+    steps = re.split(r"(?<=COMMIT;)\n\n", sql)
+    run_psql(empty, "\n".join(steps[:5]))
     users = [
         ("acme", "user", "u-1", "Ada Byron"),
         ("acme", "user", "u-1", "Ada King"),
+        ("acme", "user", "u-1", "Ada Byron"),
         ("acme", "user", "u-1", None),
         ("acme", "app", "ci", None),
         ("acme", "system", None, "Nobody's"),
         ("globex", "user", "u-1", "Grace"),
-        *(("globex", "app", "job", f"Run {number}") for number in range(150)),
+        *(("globex", "app", "job", f"Run {number:03}") for number in range(150)),
+        *(("globex", "app", "job", f"Run {number:03}") for number in range(120, 160)),
     ]
     for number, (account_id, kind, actor_id, name) in enumerate(users):
+        if name == "Run 150":
+            run_psql(empty, steps[5])
         empty.insert(
             {
                 "account_id": account_id, "id": make_id(to_microseconds(START) + number), "occurred_at": 0,
@@ -151,9 +156,11 @@ def test_the_users_of_entries_from_before_are_found_and_readers_may_see_them(
         upgrade_database(empty.url, shops.v1)
         is_right(empty.url, shops.v1)
         with AuditLog.open(empty.url, catalog=shops.v1, secret_key=KEY) as log:
-            assert log.account("acme").users() == [Actor.app("ci"), Actor.user("u-1", "Ada King")]
-            assert log.account("acme").users("byron") == [Actor.user("u-1", "Ada King")]
-            assert log.account("globex").users() == [Actor.app("job", "Run 149"), Actor.user("u-1", "Grace")]
+            assert log.account("acme").users() == [Actor.app("ci"), Actor.user("u-1", "Ada Byron")]
+            assert log.account("acme").users("king") == [Actor.user("u-1", "Ada Byron")]
+            assert log.account("globex").users() == [Actor.app("job", "Run 159"), Actor.user("u-1", "Grace")]
+            assert log.account("globex").users("run 060") == [Actor.app("job", "Run 159")]
+            assert log.account("globex").users("run 059") == []
         assert empty.rows("SELECT count(*) FROM audit_user") == [(4 + 1 + MOST_NAMES,)]
         assert empty.rows(
             "SELECT role, has_table_privilege(role, 'audit_user', 'SELECT') "

@@ -14,7 +14,7 @@ from tests.runtime.world import ADA, KEY_CREATED, LONG_AGO, any_text, form, reco
 from auditwright import AccountLog, AuditLog, Entry, Filter, FilterError
 
 NO_CURSOR = "the cursor is not one of this log; start again from the first page"
-OTHER = "the cursor belongs to another filter, time range or search; start again from the first page"
+OTHER = "the cursor belongs to another account, filter, time range or search; start again from the first page"
 
 
 def some(log: AuditLog, count: int) -> list[Entry]:
@@ -115,7 +115,7 @@ def test_a_cursor_of_a_search_is_for_that_search_only(log: AuditLog, acme: Accou
 def test_a_cursor_tells_since_from_until(log: AuditLog, acme: AccountLog) -> None:
     some(log, 3)
     after = acme.entries(limit=1, since=LONG_AGO).next
-    with pytest.raises(FilterError, match="another filter, time range or search"):
+    with pytest.raises(FilterError, match="another account, filter, time range or search"):
         acme.entries(limit=1, until=LONG_AGO, after=after)
 
 

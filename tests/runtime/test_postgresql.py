@@ -836,7 +836,7 @@ def test_a_page_probes_the_index_of_each_branch(log: AuditLog, acme: AccountLog)
     """Whatever the statistics say: nothing else than so many ids of each event is looked at."""
     log._storage.insert(some(log, 3000))
     where = Filter.parse(["category:is:account.models", "user:is_not:u-99"])
-    stored = log._storage.stored_events("acme")
+    stored = log._storage.recorded_events("acme")
     scope = Scope("acme", where.branches(log.catalog, stored))
     storage: Any = log._storage
     statement, values = queries.select_rows(storage._table, "id", scope, True, 50)

@@ -15,6 +15,7 @@ from audit_events import CATALOG
 from auditwright import Actor, Entry, StorageError
 from auditwright.retention import Old, Pruned, list_holds, place_hold, prune, remove_hold
 from auditwright.storage import open_inspection, postgresql_retention, sqlite_retention
+from auditwright.storage.base import MOST_NAMES
 
 LOGIN, PRUNED = "account.login_logout.login", "audit.log.pruned"
 NOW = datetime.now(UTC)
@@ -174,11 +175,37 @@ def test_who_has_no_entries_left_is_forgotten(
     assert users(database, "acme", "maiden") == ["Married"]
     run(database, account_id=account_id)
     assert users(database, "acme") == ["Ada Lovelace", "u-2", "Married", "Grace Hopper"]
-    assert users(database, "acme", "maiden") == []
+    assert users(database, "acme", "maiden") == ["Married"]
     assert users(database, "globex") == ["Gone", "Ada Lovelace", "u-2", "Married", "Grace Hopper"]
     assert users(database, "globex", "maiden") == ["Married"]
     by(database, "acme", 0, gone)
     assert users(database, "acme", "gone") == ["Gone"]
+
+
+@pytest.mark.parametrize("kept", [1, 30])
+def test_who_has_entries_left_stays_with_every_name(database: Database, kept: int) -> None:
+    """Though no entry under a name that is known may be among them."""
+    with open_log(database) as log:
+        for number in range(120 + kept):
+            back = 14 if number < 120 else 1
+            record(
+                log, LOGIN, {"email_id": "a@b.example"}, actor=Actor.app("job", f"Run {number:03}"),
+                occurred_at=month(back) + timedelta(seconds=number),
+            )  # fmt: skip
+    names = "SELECT count(*) FROM audit_user WHERE actor_id = 'job'"
+    run(database)
+    assert database.rows("SELECT count(*) FROM audit_entry WHERE actor_id = 'job'") == [(kept,)]
+    assert users(database, "acme", "job") == users(database, "acme", "run 000") == ["Run 099"]
+    assert database.rows(names) == [(MOST_NAMES,)]
+    run(database, before=month(0))
+    assert users(database, "acme", "job") == users(database, "acme", "run") == []
+    assert database.rows(names) == [(0,)]
+
+
+def test_whoever_runs_retention_stays_with_every_name(database: Database) -> None:
+    by(database, "acme", 14, Actor.user("u-99", "Hedy Kiesler"))
+    run(database)
+    assert users(database, "acme", "kiesler") == users(database, "acme", "u-99") == ["Grace Hopper"]
 
 
 @pytest.mark.postgresql_only

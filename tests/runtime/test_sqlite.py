@@ -150,15 +150,23 @@ def test_the_users_of_a_file_from_before_are_found(log: AuditLog, acme: AccountL
         ("acme", Actor.app("ci")),
         ("other", Actor.user("u-1", "Grace")),
         ("third", Actor.system()),
+        ("fourth", Actor.app("x-1", "Pipeline")),
     ):
         record(log, KEY_CREATED, actor=actor, account_id=account_id)
         record(
             log, "tool.guardrails.input_scanner_added", {"tool_id": "t-4"}, actor=actor, account_id=account_id
         )
+    for account_id, name in (("other", "Grace Hopper"), ("fourth", "Linus"), ("fourth", "")):
+        actor = Actor.user("u-1" if account_id == "other" else "x-1", name)
+        record(log, KEY_CREATED, actor=actor, account_id=account_id)
+        record(log, "account.models.model_deployed", MODEL, actor=actor, account_id=account_id)
+    record(log, KEY_CREATED, actor=Actor.user("x-1", "Grace"), account_id="fourth")
     log.close()
     with AuditLog.open(f"sqlite:///{path}") as again:
         assert again.account("acme").users() == [Actor.app("ci"), Actor.user("u-1", "Ada")]
-        assert again.account("other").users() == [Actor.user("u-1", "Grace")]
+        assert again.account("other").users() == [Actor.user("u-1", "Grace Hopper")]
+        for text in ("pipeline", "grace", "x-1"):
+            assert again.account("fourth").users(text) == [Actor.user("x-1", "Grace")]
         assert again.account("third").users() == []
 
 

@@ -1,12 +1,13 @@
 """Finding the users and apps of an account, and whether it has entries at all."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
 from sqlmodel import Session
 from tests.databases import Database, insert_row
-from tests.runtime.world import DEPLOYED, KEY_CREATED, MODEL, form, record
+from tests.runtime.world import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
 
 from auditwright import AccountLog, Actor, AuditLog, FilterError, IdConflict, StorageError
 from auditwright.storage.base import MOST_NAMES
@@ -72,22 +73,71 @@ def test_a_user_and_an_app_of_one_id_are_one_choice(log: AuditLog, acme: Account
     assert acme.users("ada") == [Actor.app("x-1", "Pipeline")]
 
 
-def test_of_names_without_end_a_hundred_are_kept(log: AuditLog, acme: AccountLog, database: Database) -> None:
-    def names(first: int, last: int) -> list[dict[str, Any]]:
-        return [
-            form(KEY_CREATED, {}, actor={"type": "app", "id": "job", "name": f"Run {number:03}"})
-            for number in range(first, last)
-        ]
+def test_the_name_shown_is_the_last_that_was_new(log: AuditLog, acme: AccountLog) -> None:
+    for name in ("Anna", "Berta", "Anna"):
+        record(log, KEY_CREATED, actor=Actor.user("u-1", name))
+    log.record_many([named("u-2", name) for name in ("Anna", "Berta", "Anna")])
+    assert acme.users() == [Actor.user("u-1", "Berta"), Actor.user("u-2", "Berta")]
 
-    log.record_many(names(0, 150))
-    for each in (*names(150, 152), form(KEY_CREATED, {}, actor={"type": "user", "id": "other"})):
+
+def named(actor_id: str, name: str) -> dict[str, Any]:
+    return form(KEY_CREATED, {}, actor={"type": "app", "id": actor_id, "name": name})
+
+
+def runs(actor_id: str, first: int, last: int) -> list[dict[str, Any]]:
+    """Entries of an app that has another name each time."""
+    return [named(actor_id, f"Run {number:03}") for number in range(first, last)]
+
+
+def names_of(database: Database, actor_id: str) -> list[str]:
+    found = database.rows(f"SELECT DISTINCT actor_name FROM audit_user WHERE actor_id = '{actor_id}'")
+    return sorted(name for (name,) in found)
+
+
+FIRST = [f"Run {number:03}" for number in range(MOST_NAMES)]
+
+
+@pytest.mark.parametrize("known", [0, 1, 99, 100, 120])
+def test_of_names_without_end_the_first_hundred_are_kept(
+    log: AuditLog, acme: AccountLog, database: Database, known: int
+) -> None:
+    if known:
+        log.record_many(runs("job", 0, known))
+    log.record_many([*runs("job", known // 2, 250), named("other", "Run 007")])
+    for each in runs("job", 250, 252):
         log.record_form(each)
-    assert database.rows("SELECT actor_id, count(*) FROM audit_user GROUP BY actor_id ORDER BY actor_id") == [
-        ("job", MOST_NAMES),
-        ("other", 1),
-    ]
-    assert [actor.id for actor in acme.users("run")] == ["job"]
-    assert acme.count() == 153
+    assert names_of(database, "job") == FIRST
+    assert acme.users("run 099") == acme.users("job") == [Actor.app("job", "Run 099")]
+    assert acme.users("run 100") == []
+    assert [actor.id for actor in acme.users("run 007")] == ["job", "other"]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_one_batch_the_names_that_are_stored_first_are_kept(
+    log: AuditLog, acme: AccountLog, database: Database, backwards: bool
+) -> None:
+    """Though the ids rise with the time that the entries give."""
+    batch = runs("job", 0, 150)
+    for number, each in enumerate(batch):
+        moment = LONG_AGO + timedelta(seconds=-number if backwards else number)
+        each["occurred_at"] = moment.isoformat()
+    log.record_many(batch)
+    assert names_of(database, "job") == FIRST
+    assert acme.users() == [Actor.app("job", "Run 000" if backwards else "Run 099")]
+
+
+@pytest.mark.postgresql_only
+def test_a_name_that_two_record_at_once_counts_once(log: AuditLog, database: Database) -> None:
+    engine = create_engine(database.sqlalchemy_url)
+    with Session(engine) as session:
+        for number in range(60):
+            record(log, KEY_CREATED, actor=Actor.app("job", FIRST[number]), session=session)
+        log.record_many(runs("job", 0, 60))
+        session.commit()
+    engine.dispose()
+    assert database.rows("SELECT count(*) FROM audit_user") == [(120,)]
+    log.record_many(runs("job", 60, 150))
+    assert names_of(database, "job") == FIRST
 
 
 def test_names_of_any_characters_are_found(log: AuditLog, acme: AccountLog) -> None:

@@ -19,7 +19,7 @@ from tests.server.browser import (
 )
 from tests.server.test_browser import either, ids, open_menu, wanted
 
-from auditwright.storage import sqlite_queries
+from auditwright.storage import looking
 
 from playwright.sync_api import Page, Route, expect  # isort: skip
 
@@ -31,7 +31,7 @@ RARE = "search=no+such+text+anywhere"
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page look at 20 entries one by one."""
     for name in ("LOOKED_AT", "LOOKED_AT_MERGED"):
-        monkeypatch.setattr(sqlite_queries, name, 20)
+        monkeypatch.setattr(looking, name, 20)
 
 
 def click(page: Page, name: str, url: str) -> None:

@@ -614,7 +614,7 @@ def test_a_filter_that_nothing_fits_says_so_and_leads_to_all_entries(visit: Visi
 
 def test_behind_the_last_page_there_is_a_way_back(visit: Visit, log: AuditLog) -> None:
     (last,) = fill(log, 1)
-    cursor = make_cursor(uuid.UUID(last).bytes, selection_of(Filter(), None, None, None))
+    cursor = make_cursor(uuid.UUID(last).bytes, selection_of("acme", Filter(), None, None, None))
     empty = visit(f"/?after={cursor}").one("section", class_="empty")
     assert empty.one("h2").text == "No older entries"
     assert empty.link("Newest") == "/"

@@ -19,7 +19,7 @@ from tests.server.test_page import Element, Visit, form_of, ids, read, visit
 from auditwright import AuditLog
 from auditwright.server import create_app
 from auditwright.server import page as pages
-from auditwright.storage import postgresql_looking, sqlite_queries
+from auditwright.storage import looking, postgresql_looking
 
 FIXTURES = (visit,)
 LOGIN = "account.login_logout.login"
@@ -44,9 +44,8 @@ def log(database: Database) -> Iterator[AuditLog]:
 
 def look_at(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page look at so many entries one by one."""
-    for module in (sqlite_queries, postgresql_looking):
-        for name in ("LOOKED_AT", "LOOKED_AT_MERGED"):
-            monkeypatch.setattr(module, name, entries)
+    for name in ("LOOKED_AT", "LOOKED_AT_MERGED"):
+        monkeypatch.setattr(looking, name, entries)
     monkeypatch.setattr(postgresql_looking, "ROUND", 0)
 
 

@@ -17,7 +17,10 @@ from auditwright.storage.looking import Found
 FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "'")
 """What a cell of a CSV begins with that gets a ' before it."""
 MOST_NAMES = 100
-"""Names of one user that are kept to find the user by: a job may record under another one each time."""
+"""The first names of one user, kept to find the user by: a job may record under another one each time."""
+
+SMALL_CATALOG = 300
+"""Events up to which a catalog is small: looking for entries of all of them costs little."""
 
 Rows = Generator[Row, None, None]
 """Rows as of one moment, read as they are asked for; closing it lets go of the database."""
@@ -169,8 +172,12 @@ class Storage(Protocol):
         """One row of one account."""
         ...
 
-    def stored_events(self, account_id: str) -> list[str]:
-        """The keys of all events that the account has entries of; keys of the catalog may be too many."""
+    def possible_events(self, account_id: str, quick: bool) -> list[str]:
+        """The keys of all events that the account may have entries of; of a small catalog's, all.
+
+        So what is recorded for the first time while something is read is not missing in it. With `quick`,
+        what no catalog that the database has seen knows may be missing for a minute.
+        """
         ...
 
     def recorded_events(self, account_id: str) -> list[str]:
@@ -184,8 +191,8 @@ class Storage(Protocol):
     def users(self, account_id: str, text: str, most: int) -> list[Row]:
         """Type, id and name of the first actors with ids, by id, whose id or any name contains the text.
 
-        As in a search, case does not matter. Of several names it is the one that was recorded last as a new
-        one.
+        As in a search, case does not matter. The first `MOST_NAMES` names that were recorded of each are
+        known, and the name that comes is the last of these that was new: after A, B and A again it is B.
         """
         ...
 
@@ -208,12 +215,17 @@ class Storage(Protocol):
         """The rows in the order of their ids, however long it takes."""
         ...
 
-    def csv_lines(self, scope: Scope, full: bool, size: int, limit: int | None = None) -> Pieces:
-        """The lines of a CSV, newest first, in pieces of `size` but for the last one."""
+    def csv_lines(
+        self, scope: Scope, full: bool, size: int, limit: int | None = None, processes: int = 1
+    ) -> Pieces:
+        """The lines of a CSV, newest first, in pieces of at most `size`.
+
+        With several processes SQLite makes much of them in others beside this one.
+        """
         ...
 
-    def json_lines(self, scope: Scope, size: int) -> Pieces:
-        """The entries in their JSON form, one a line, oldest first, in pieces of `size` but for the last."""
+    def json_lines(self, scope: Scope, size: int, processes: int = 1) -> Pieces:
+        """The entries in their JSON form, one a line, oldest first; otherwise as `csv_lines`."""
         ...
 
     def close(self) -> None:

@@ -8,8 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from auditwright.entry import Row
+
+if TYPE_CHECKING:
+    from auditwright.storage.base import Scope
+
+LOOKED_AT = 40_000
+"""Entries that may be looked at for a page of a single branch: about 20 ms."""
+LOOKED_AT_MERGED = 10_000
+"""And where branches are merged, whose rows lie apart."""
+
+
+def looked_at(scope: Scope) -> int:
+    """How many entries of a scope may be looked at for one page."""
+    most = LOOKED_AT if len(scope.branches) == 1 else LOOKED_AT_MERGED
+    # Letters beyond ASCII are compared in all their cases one by one.
+    return most if scope.search is None or scope.search.isascii() else most // 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,11 @@ from auditwright.forks import Forked, see_to_forks
 from auditwright.storage import postgresql_export as export
 from auditwright.storage import postgresql_queries as queries
 from auditwright.storage import postgresql_rows as packing
-from auditwright.storage.base import Branch, Counted, Pieces, Rows, Scope
+from auditwright.storage.base import SMALL_CATALOG, Branch, Counted, Pieces, Rows, Scope
 from auditwright.storage.callers import sqlalchemy_connection
 from auditwright.storage.locks import WriteLock
-from auditwright.storage.looking import Found
-from auditwright.storage.postgresql_looking import look, looked_at
+from auditwright.storage.looking import Found, looked_at
+from auditwright.storage.postgresql_looking import look
 from auditwright.storage.postgresql_place import Connection, Place, is_lost, is_usable, sql, words_of
 from auditwright.storage.postgresql_roles import warn_of_power
 from auditwright.storage.postgresql_schema import ACCOUNT, AHEAD, check_fit, other_columns
@@ -391,6 +391,10 @@ class PostgreSQLStorage(Forked):
             ).fetchone()
             return None if found is None else packing.row_of(self._columns, others)(found)
 
+    def _named(self, table: str) -> str:
+        """A table beside audit_entry."""
+        return f"{self._table.removesuffix('audit_entry')}{table}"
+
     def _others(self, connection: Connection) -> tuple[str, ...]:
         """The columns of other catalogs: one may be added while this is open."""
         ((count,),) = connection.execute(
@@ -400,32 +404,36 @@ class PostgreSQLStorage(Forked):
             self._others_of[count] = other_columns(connection, self._catalog)
         return self._others_of[count]
 
-    def stored_events(self, account_id: str) -> list[str]:
-        """See `Storage.stored_events`: the catalog's, and others that there are entries of.
+    def possible_events(self, account_id: str, quick: bool) -> list[str]:
+        """See `Storage.possible_events`.
 
-        What no catalog of this database knows is looked for in all partitions, and again after a while.
+        What no catalog of this database knows is looked for in all partitions, for pages once in a while.
         """
         known = list(self._catalog.current)
         with self._reading(account_id, pages=True) as connection:
-            registered = {key for (key,) in _run(connection, queries.REGISTERED_EVENTS, [])}
-            known += self._recorded(connection, account_id, sorted(registered.difference(known)))
+            if len(known) > SMALL_CATALOG:
+                hops = queries.hops(self._table, "event", "account_id = %s")
+                return [key for (key,) in _run(connection, hops, [account_id, account_id])]
+            registered = f"SELECT key FROM {self._named('audit_event')}"
+            others = {key for (key,) in _run(connection, registered, [])}.difference(known)
+            known += self._recorded(connection, account_id, sorted(others))
             looked, strangers = self._strangers.get(account_id, (-STRANGERS_SECONDS, frozenset[str]()))
-            if time.monotonic() - looked >= STRANGERS_SECONDS:
+            if not quick or time.monotonic() - looked >= STRANGERS_SECONDS:
                 looked, strangers = time.monotonic(), frozenset()
                 while found := _run(
                     connection, *queries.events_between(self._table, account_id, [*known, *strangers])
                 ):
                     strangers |= {key for (key,) in found}
-                while len(self._strangers) >= MOST_ACCOUNTS:
-                    self._strangers.pop(next(iter(self._strangers)), None)
+                if len(self._strangers) >= MOST_ACCOUNTS:
+                    self._strangers.clear()
                 self._strangers[account_id] = looked, strangers
         return [*known, *(strangers.difference(known))]
 
     def recorded_events(self, account_id: str) -> list[str]:
         """See `Storage.recorded_events`."""
-        known = self.stored_events(account_id)
+        possible = self.possible_events(account_id, quick=False)
         with self._reading(account_id, pages=True) as connection:
-            return self._recorded(connection, account_id, known)
+            return self._recorded(connection, account_id, possible)
 
     def _recorded(self, connection: Connection, account_id: str, events: list[str]) -> list[str]:
         """Those of some events that there are entries of."""
@@ -442,8 +450,7 @@ class PostgreSQLStorage(Forked):
 
     def users(self, account_id: str, text: str, most: int) -> list[Row]:
         """See `Storage.users`."""
-        table = f"{self._table.removesuffix('audit_entry')}audit_user"
-        statement, values = queries.users(table, account_id, text, most)
+        statement, values = queries.users(self._named("audit_user"), account_id, text, most)
         with self._reading(account_id) as connection:
             try:
                 return connection.execute(sql(statement), values, prepare=True).fetchall()
@@ -494,8 +501,8 @@ class PostgreSQLStorage(Forked):
         few, scope = self._few(connection, scope)
         ids: list[bytes] = []
         for part in queries.near_and_far(scope, newest_first, datetime.now(UTC)) if scope.branches else ():
-            ids += self._first(connection, part, newest_first, limit - len(ids))
-            if len(ids) == limit:
+            ids += self._first(connection, part, newest_first, limit)
+            if len(ids) >= limit:
                 break
         return sorted([*few, *ids], reverse=newest_first)[:limit], None
 
@@ -506,11 +513,11 @@ class PostgreSQLStorage(Forked):
         """
         few = min(queries.OF_EACH, limit)
         found = _run(connection, *queries.first_ids(self._table, scope, newest_first, limit, few))
-        counts = Counter(Branch(*branch) for _, *branch in found)
-        more = tuple(branch for branch, count in counts.items() if count == few < limit)
-        ids = [each for each, *branch in found if Branch(*branch) not in more]
+        counts = Counter((event, user) for _, event, user in found)
+        more = {branch for branch, count in counts.items() if count == few < limit}
+        ids = [each for each, *branch in found if tuple(branch) not in more]
         if more:
-            scope = replace(scope, branches=more)
+            scope = replace(scope, branches=tuple(Branch(*branch) for branch in more))
             query = queries.first_ids(self._table, scope, newest_first, limit, limit)
             ids += [each for each, *_ in _run(connection, *query)]
         return sorted((each.bytes for each in ids), reverse=newest_first)[:limit]
@@ -555,17 +562,15 @@ class PostgreSQLStorage(Forked):
         with self._reading(scope.account_id) as connection:
             others = self._others(connection) if full else ()
             select = export.csv_columns(self._catalog, full, others)
-            rows = self._copied(connection, select, scope, True, limit, export.CSV_FORMAT)
-            pieces = export.full_pieces(rows, size, others) if full else export.csv_pieces(rows, size)
-            with closing(rows):
-                yield from pieces
+            with closing(self._copied(connection, select, scope, True, limit, export.CSV_FORMAT)) as lines:
+                yield from export.pieces(map(export.full_line, lines) if full else lines, b"\r\n", size)
 
     def json_lines(self, scope: Scope, size: int, processes: int = 1) -> Pieces:
         """See `Storage.json_lines`."""
         with self._reading(scope.account_id) as connection:
             select = export.json_columns(self._catalog, self._others(connection))
-            with closing(self._copied(connection, select, scope, False, None, export.JSON_FORMAT)) as rows:
-                yield from export.json_pieces(rows, size)
+            with closing(self._copied(connection, select, scope, False, None, export.JSON_FORMAT)) as lines:
+                yield from export.pieces(lines, b"\n", size)
 
     def _copied(
         self,
@@ -576,21 +581,33 @@ class PostgreSQLStorage(Forked):
         limit: int | None,
         form: str,
     ) -> Generator[Buffer, None, None]:
-        """The lines of a scope, made by the server; none where it has no branches."""
+        """The lines of a scope, made by the server, without their ends; none where it has no branches."""
         if not scope.branches:
             return
-        settings = export.SETTINGS
+        settings, parts = export.SETTINGS, iter([scope])
         if (limit is None or limit > queries.MOST_PROBED) and export.is_probed(scope):
             statement, values = queries.count_up_to(self._table, scope, queries.MOST_PROBED + 1)
             ((_, found),) = connection.execute(sql(statement), values).fetchall()
             limit = found if found <= queries.MOST_PROBED else limit
         if limit is None or limit > queries.MOST_PROBED:
-            settings = settings | export.IN_ORDER
+            if export.is_in_order(scope):
+                settings = settings | export.IN_ORDER
+            else:
+                settings = settings | export.SORTED
+                cuts = connection.execute(sql(queries.CUTS), (self._oid,)).fetchall()
+                parts = queries.by_partition(scope, (cut.bytes for (cut,) in cuts if cut), newest_first)
         for name, value in settings.items():
             connection.execute("SELECT set_config(%s, %s, true)", (name, value))
-        statement, values = export.copy_statement(self._table, select, scope, newest_first, limit, form)
-        with connection.cursor().copy(sql(statement), values) as copy:
-            yield from copy
+        for part in parts:
+            query = export.copy_statement(self._table, select, part, newest_first, limit, form)
+            cursor = connection.cursor()
+            with cursor.copy(sql(query[0]), query[1]) as copy:
+                for row in copy:
+                    yield row[:-1]
+            if limit is not None:
+                limit -= cursor.rowcount
+                if not limit:
+                    return
 
     def _stream(
         self, connection: Connection, select: str, scope: Scope, newest_first: bool, limit: int | None
@@ -623,7 +640,7 @@ _ABANDONED: list[Connection | None] = []
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _FOR_PAGES = (
     "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_bitmapscan = off; "
-    "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; "
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off; "
 )
 
 

@@ -5,11 +5,7 @@ What PostgreSQL writes in another form than it was recorded in is put right here
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import orjson
@@ -33,6 +29,10 @@ IN_ORDER = {
     "enable_sort": "off",
 }
 """What has the planner read many entries in the order of the primary key: the first line comes at once."""
+SORTED = {"max_parallel_workers_per_gather": "0", "work_mem": "64MB"}
+"""What has it sort what other indexes give, a partition at a time."""
+PIECE = 2 << 20
+"""Bytes after which a piece ends, however few its lines are."""
 
 CSV_FORMAT = "FORMAT csv"
 JSON_FORMAT = r"FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02'"
@@ -40,10 +40,10 @@ JSON_FORMAT = r"FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02'"
 
 _NAME = "coalesce(nullif(actor_name, ''), actor_id, 'System')"
 _MARK = "\x03"
-"""Stands before an address that PostgreSQL may write in another way than we do."""
-_ADDRESS = f"CASE WHEN host(ip_address) LIKE '::%%' THEN '{_MARK}' ELSE '' END || host(ip_address)"
-_PLACE = 5
-"""Where its cell stands."""
+"""A cell of its own before what ends a full line: JSON, in which this character does not stand."""
+_BEFORE_METADATA = f",{_MARK},".encode()
+_BEFORE_OTHERS = "\x04"
+"""Stands between the metadata and an object of what other catalogs' columns hold."""
 
 
 def copy_statement(table: str, select: queries.Query, scope: Scope, newest_first: bool,
@@ -58,7 +58,7 @@ def copy_statement(table: str, select: queries.Query, scope: Scope, newest_first
 
 
 def csv_columns(catalog: Catalog, full: bool, others: Sequence[str]) -> queries.Query:
-    """SQL for the cells; a full line ends with the metadata and what `full_lines` puts into it."""
+    """SQL for the cells; `full_line` brings a full line's metadata into the form in which it was recorded."""
     titles, categories = {}, {}
     for key, _, _, title, category in event_titles(catalog):
         titles[key], categories[key] = title, category
@@ -71,58 +71,35 @@ def csv_columns(catalog: Catalog, full: bool, others: Sequence[str]) -> queries.
         f"coalesce(CAST(%s AS jsonb) ->> event, CAST(%s AS jsonb) ->> category, {_guarded('category')})",
         _guarded("description"),
         _guarded(_NAME),
-        _ADDRESS,
+        "host(ip_address)",
     ]
     if full:
         columns += [
             _guarded("event"), _guarded("category"), _guarded("level"), "actor_type", _guarded("actor_id"),
             "id", _guarded("account_id"), *(_guarded(f'"{name}"') for name in catalog.columns),
-            "metadata", *(f"""'.' || "{name}\"""" for name in others),
+            f"'{_MARK}'", _metadata(others),
         ]  # fmt: skip
     return ", ".join(columns), [orjson.dumps(each).decode() for each in given]
 
 
-def csv_pieces(rows: Iterable[Buffer], size: int) -> Iterator[tuple[int, bytes]]:
-    """The lines of a COPY, in pieces."""
-    found = iter(rows)
-    mark = _MARK.encode()
-    while lines := [row[:-1] for row in islice(found, size)]:
-        piece = b"\r\n".join(lines) + b"\r\n"
-        if mark in piece:
-            piece = b"".join(_written(each) for each in map(_with_address, _cells(lines)))
-        yield len(lines), piece
+def _metadata(others: Sequence[str]) -> str:
+    if not others:
+        return "metadata"
+    nothing = " AND ".join(f'"{name}" IS NULL' for name in others)
+    values = ", ".join(f"""'{name}', "{name}\"""" for name in others)
+    added = f"CAST(json_strip_nulls(json_build_object({values})) AS text)"
+    return f"CAST(metadata AS text) || CASE WHEN {nothing} THEN '' ELSE '{_BEFORE_OTHERS}' || {added} END"
 
 
-def full_pieces(rows: Iterable[Buffer], size: int, others: Sequence[str]) -> Iterator[tuple[int, bytes]]:
-    """The same of full lines."""
-    found = iter(rows)
-    while lines := [row[:-1] for row in islice(found, size)]:
-        yield len(lines), b"".join(_written(_as_recorded(cells, others)) for cells in _cells(lines))
-
-
-def _cells(lines: Iterable[Buffer]) -> Iterator[list[str]]:
-    return csv.reader(io.StringIO("\n".join(bytes(line).decode() for line in lines), newline=""), strict=True)
-
-
-def _written(cells: Sequence[str]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue().encode()
-
-
-def _with_address(cells: list[str]) -> list[str]:
-    address = cells[_PLACE]
-    if address.startswith(_MARK):
-        cells[_PLACE] = packing.normal_address(address.removeprefix(_MARK)) or ""
-    return cells
-
-
-def _as_recorded(cells: list[str], others: Sequence[str]) -> list[str]:
-    """The cells with the metadata as it was recorded, and what stands in columns of other catalogs in it."""
-    metadata = len(cells) - 1 - len(others)
-    values = [cell[1:] if cell else None for cell in cells[metadata + 1 :]]
-    text = packing.normal_json(cells[metadata], others, values)
-    return [*_with_address(cells)[:metadata], text]
+def full_line(row: Buffer) -> bytes:
+    """A full line that COPY wrote, with the metadata as it was recorded."""
+    cells, _, metadata = bytes(row).rpartition(_BEFORE_METADATA)
+    if metadata != b"{}":
+        stored, _, others = metadata[1:-1].replace(b'""', b'"').decode().partition(_BEFORE_OTHERS)
+        added = orjson.loads(others) if others else {}
+        text = packing.normal_json(stored, list(added), list(added.values()))
+        metadata = b'"%b"' % text.encode().replace(b'"', b'""')
+    return b"%b,%b" % (cells, metadata)
 
 
 def _guarded(expression: str) -> str:
@@ -134,6 +111,10 @@ def _guarded(expression: str) -> str:
 
 
 # --- JSON ------------------------------------------------------------------------------------------
+
+
+_IN_ONE_LINE = "translate({}, chr(10) || chr(13), '')"
+"""SQL for JSON that may have been stored in lines: within a text of it there are none."""
 
 
 def json_columns(catalog: Catalog, others: Sequence[str]) -> queries.Query:
@@ -150,12 +131,12 @@ def json_columns(catalog: Catalog, others: Sequence[str]) -> queries.Query:
         "',\"event\":'", _json("event"), "',\"occurred_at\":\"'", _time("occurred_at"),
         "'\",\"actor\":{\"type\":'", _json("actor_type"), _member(',"id":', "actor_id"),
         _member(',"name":', "actor_name"), "'}'",
-        f"CASE WHEN ip_address IS NULL THEN '' ELSE ',\"ip_address\":\"' || {_ADDRESS} || '\"' END",
+        "CASE WHEN ip_address IS NULL THEN '' ELSE ',\"ip_address\":\"' || host(ip_address) || '\"' END",
         "',\"metadata\":'", metadata, "',\"recorded_at\":\"'", _time("recorded_at"),
         "'\",\"level\":'", _json("level"), "',\"category\":'", _json("category"),
         "',\"description\":'", _json("description"), "',\"catalog_version\":'", _json("catalog_version"),
         "CASE WHEN alterations IS NULL OR CAST(alterations AS text) = '{}' THEN '' "
-        "ELSE ',\"alterations\":' || CAST(alterations AS text) END",
+        f"ELSE ',\"alterations\":' || {_IN_ONE_LINE.format('CAST(alterations AS text)')} END",
         "'}'",
     ]  # fmt: skip
     return " || ".join(parts), []
@@ -173,19 +154,26 @@ def _time(column: str) -> str:
     return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
-def json_pieces(rows: Iterable[Buffer], size: int) -> Iterator[tuple[int, bytes]]:
-    """The lines of a COPY, in pieces."""
-    found = iter(rows)
-    mark = _MARK.encode()  # which JSON would have written as \\u0003
-    while lines := list(islice(found, size)):
-        piece = b"".join(lines)
-        if mark in piece:
-            piece = re.sub(mark + b"([0-9a-f:.]+)", _address_in_json, piece)
-        yield len(lines), piece
+# --- both ------------------------------------------------------------------------------------------
 
 
-def _address_in_json(found: re.Match[bytes]) -> bytes:
-    return (packing.normal_address(found[1].decode()) or "").encode()
+def pieces(lines: Iterable[Buffer], end: bytes, size: int) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file in pieces of at most `size`, and fewer where they are long."""
+    piece: list[Buffer] = []
+    held = 0
+    for line in lines:
+        piece += line, end
+        held += len(line)
+        if len(piece) == 2 * size or held >= PIECE:
+            yield len(piece) // 2, b"".join(piece)
+            piece, held = [], 0
+    if piece:
+        yield len(piece) // 2, b"".join(piece)
+
+
+def is_in_order(scope: Scope) -> bool:
+    """Whether entries are read in the order of the primary key: no other index has fewer of them."""
+    return all(branch.event is None for branch in scope.branches)
 
 
 def is_probed(scope: Scope) -> bool:

@@ -9,17 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from auditwright.storage.looking import Part, joined
-from auditwright.storage.postgresql_queries import Group, Query, groups, narrowed, unnested
+from auditwright.storage.looking import Part, joined, looked_at
+from auditwright.storage.postgresql_queries import Group, Query, groups, narrowed, unnest, unnested
 
 if TYPE_CHECKING:
     from auditwright.entry import Row
     from auditwright.storage.base import Scope
 
-LOOKED_AT = 40_000
-"""Entries that may be looked at for a page of a single branch: about 20 ms."""
-LOOKED_AT_MERGED = 12_000
-"""And where branches are merged, whose rows lie apart."""
 ROUND = 500
 """Entries that could be looked at in the time that a statement takes by itself."""
 GROWTH = 8
@@ -49,12 +45,13 @@ class _Branch:
 
 
 def look(run: Run, table: str, scope: Scope, newest_first: bool, limit: int) -> Part:
-    """The first ids that belong to a scope, no more than the limit of each branch at once."""
+    """The first ids that belong to a scope, as far as one page may look for them."""
     start = (scope.high or LAST) if newest_first else _below(scope.low)
     branches = [
         _Branch(group, number, start) for group in groups(scope.branches) for number in range(group.size)
     ]
-    left, most = looked_at(scope), limit
+    left = looked_at(scope)
+    most = limit
     while True:
         held_up = [branch for branch in branches if not branch.ended]
         found = joined((branch.part for branch in branches), newest_first)
@@ -62,14 +59,10 @@ def look(run: Run, table: str, scope: Scope, newest_first: bool, limit: int) -> 
             return found
         held_up.sort(key=lambda branch: branch.reached, reverse=newest_first)
         advanced = held_up[: max(1, len(held_up) // 2)] if most > limit else held_up
-        most = min(most, max(limit, left // len(advanced)))
-        left -= ROUND + _advance(run, table, scope, newest_first, advanced, most)
+        # Powers of two, lest every page be a statement of its own.
+        each = 1 << (max(1, min(most, left // len(advanced))).bit_length() - 1)
+        left -= ROUND + _advance(run, table, scope, newest_first, advanced, each)
         most *= GROWTH
-
-
-def looked_at(scope: Scope) -> int:
-    """How many entries of a scope may be looked at for one page."""
-    return LOOKED_AT if len(scope.branches) == 1 else LOOKED_AT_MERGED
 
 
 def _advance(
@@ -95,15 +88,15 @@ def _statement(
 ) -> Query:
     """Of each branch its number, the ids that fit, how many entries were looked at, and the last of these."""
     given = [(branch.number, branch.reached.hex()) for branch in branches]
-    names, arrays, where = unnested(group, [number for number, _ in given])
+    columns, arrays, where = unnested(group, [number for number, _ in given])
+    columns = {"number": "CAST(%s AS int[])", "place": "CAST(%s AS uuid[])"} | columns
     fits, bound = narrowed(scope, group.not_users, in_range=False)
     order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
     other_end, edge = ("id >= CAST(%s AS uuid)", scope.low) if newest_first else (
         "id < CAST(%s AS uuid)", scope.high
     )  # fmt: skip
     return (
-        f"SELECT branch.number, tried.* FROM unnest(CAST(%s AS int[]), CAST(%s AS uuid[]){names[0]}) "
-        f"AS branch(number, place{names[1]}) CROSS JOIN LATERAL ("
+        f"SELECT branch.number, tried.* FROM {unnest(columns)} CROSS JOIN LATERAL ("
         f"SELECT array_agg(id) FILTER (WHERE fits), count(*), (array_agg(id))[{most}] FROM ("
         f"SELECT id, (true{fits}) AS fits FROM {table} WHERE account_id = %s{where} "
         f"AND id {beyond} branch.place{f' AND {other_end}' if edge else ''} ORDER BY id {order} LIMIT {most}"

@@ -5,8 +5,9 @@ Every statement names the account, whether row-level security binds the role or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from auditwright.entry import id_head, to_microseconds
@@ -63,24 +64,30 @@ def groups(branches: Sequence[Branch]) -> Iterator[Group]:
 _OF_EVENT = " AND event = branch.event AND event BETWEEN branch.event AND branch.event"
 
 
-def unnested(group: Group, numbers: Sequence[int]) -> tuple[tuple[str, str], list[Any], str]:
-    """How some branches of a group are given to a statement: as arrays beside others, in `unnest` and in its
-    alias, with their values; and the condition that a row of them makes.
+def unnested(group: Group, numbers: Sequence[int]) -> tuple[dict[str, str], list[Any], str]:
+    """How some branches of a group are given to a statement: as arrays, by the names of their columns with
+    what stands for each in `unnest`; their values; and the condition that a row of them makes.
 
     BETWEEN says what = has said: without it the planner takes a partition's primary key where statistics tell
     that the partition has one event alone, and reads all of it for any other.
     """
     if group.events is None:
-        return ("", ""), [], ""
+        return {}, [], ""
+    array = "CAST(%s AS text[])"
     events = [group.events[number] for number in numbers]
     if group.users is None:
-        return (", CAST(%s AS text[])", ", event"), [events], _OF_EVENT
+        return {"event": array}, [events], _OF_EVENT
     users = [group.users[number] for number in numbers]
     return (
-        (", CAST(%s AS text[]), CAST(%s AS text[])", ", event, actor"),
+        {"event": array, "actor": array},
         [events, users],
         f" AND actor_id = branch.actor AND actor_id BETWEEN branch.actor AND branch.actor{_OF_EVENT}",
     )
+
+
+def unnest(columns: Mapping[str, str]) -> str:
+    """SQL for the rows of arrays: `branch`, with these columns."""
+    return f"unnest({', '.join(columns.values())}) AS branch({', '.join(columns)})"
 
 
 def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit: int | None) -> Query:
@@ -132,7 +139,7 @@ def near_and_far(scope: Scope, newest_first: bool, now: datetime) -> Iterator[Sc
         return
     at = int.from_bytes((start or id_head(to_microseconds(now)))[:6])
     milliseconds = at + NEAR_DAYS * 86_400_000 * (-1 if newest_first else 1)
-    edge = min(max(milliseconds, 0), 2**48 - 1).to_bytes(6) + bytes(10)
+    edge = min(max(milliseconds, 0), 2**48 - 1).to_bytes(6) + (bytes(10) if newest_first else b"\xff" * 10)
     if newest_first and (scope.low is None or scope.low < edge):
         yield replace(scope, low=edge)
         yield replace(scope, high=edge)
@@ -141,6 +148,21 @@ def near_and_far(scope: Scope, newest_first: bool, now: datetime) -> Iterator[Sc
         yield replace(scope, low=edge)
     else:
         yield scope
+
+
+CUTS = """
+    SELECT CAST(substring(pg_get_expr(relpartbound, inhrelid) FROM 'TO \\(''([0-9a-f-]{36})') AS uuid)
+    FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = CAST(%s AS oid)"""
+"""The ids at which partitions of a table end; takes its oid."""
+
+
+def by_partition(scope: Scope, cuts: Iterable[bytes], newest_first: bool) -> Iterator[Scope]:
+    """The scope in the parts that its partitions hold, in the order of reading."""
+    inside = {cut for cut in cuts if (scope.low or b"") < cut and (scope.high is None or cut < scope.high)}
+    edges = [scope.low, *sorted(inside), scope.high]
+    parts = [replace(scope, low=low, high=high) for low, high in pairwise(edges)]
+    return iter(parts[::-1] if newest_first else parts)
 
 
 def select_count(table: str, scope: Scope) -> Query:
@@ -152,7 +174,7 @@ def select_count(table: str, scope: Scope) -> Query:
 def _probe(table: str, group: Group, scope: Scope, order: str) -> Query:
     """The first ids of each branch, with its event and user, out of an index that holds them in order."""
     conditions, bound = narrowed(scope, group.not_users)
-    (types, names), arrays, where = unnested(group, range(group.size))
+    columns, arrays, where = unnested(group, range(group.size))
     inner = f"SELECT id FROM {table} WHERE account_id = %s{where}{conditions} {order}"
     nothing = "CAST(NULL AS text)"
     if group.events is None:
@@ -160,10 +182,9 @@ def _probe(table: str, group: Group, scope: Scope, order: str) -> Query:
             scope.account_id,
             *bound,
         ]
-    types, names = types.removeprefix(", "), names.removeprefix(", ")
     actor = nothing if group.users is None else "branch.actor"
     return (
-        f"(SELECT probe.id, branch.event, {actor} AS actor FROM unnest({types}) AS branch({names}) "
+        f"(SELECT probe.id, branch.event, {actor} AS actor FROM {unnest(columns)} "
         f"CROSS JOIN LATERAL ({inner}) AS probe)"
     ), [*arrays, scope.account_id, *bound]
 
@@ -180,16 +201,35 @@ def _condition(scope: Scope) -> Query:
 
 
 def _of_group(group: Group) -> Query:
-    if group.users is not None:
-        pairs = "SELECT * FROM unnest(CAST(%s AS text[]), CAST(%s AS text[]))"
-        return f"(event, actor_id) IN ({pairs})", [list(group.events or ()), list(group.users)]
-    parts, values = ["true"], []
-    if group.events is not None:
-        parts, values = ["event = ANY(CAST(%s AS text[]))"], [list(group.events)]
-    if group.not_users:
-        parts.append(_NOT_USERS)
-        values.append(list(group.not_users))
-    return " AND ".join(parts), values
+    if group.users is None:
+        return _all_hold([_among("event", group.events), _not_among(group.not_users)])
+    events: dict[str, list[str]] = {}
+    for event, user in zip(group.events or (), group.users, strict=True):
+        events.setdefault(user, []).append(event)
+    users: dict[tuple[str, ...], list[str]] = {}
+    for user, of_user in events.items():
+        users.setdefault(tuple(of_user), []).append(user)
+    parts = [_all_hold([_among("actor_id", some), _among("event", same)]) for same, some in users.items()]
+    return " OR ".join(text for text, _ in parts), [value for _, bound in parts for value in bound]
+
+
+def _all_hold(conditions: Iterable[Query]) -> Query:
+    given = [each for each in conditions if each[0]]
+    text = " AND ".join(text for text, _ in given) or "true"
+    return f"({text})", [value for _, bound in given for value in bound]
+
+
+def _among(column: str, values: Sequence[str] | None) -> Query:
+    """Nothing where it may have any value."""
+    if values is None:
+        return "", []
+    if len(values) == 1:
+        return f"{column} = %s", list(values)
+    return f"{column} = ANY(CAST(%s AS text[]))", [list(values)]
+
+
+def _not_among(users: Sequence[str]) -> Query:
+    return (_NOT_USERS, [list(users)]) if users else ("", [])
 
 
 _NOT_USERS = "(actor_id IS NULL OR actor_id <> ALL(CAST(%s AS text[])))"
@@ -228,16 +268,13 @@ def count_up_to(table: str, scope: Scope, most: int) -> Query:
     for group in groups(scope.branches):
         fits, bound = narrowed(scope, group.not_users, in_range=False)
         inside, edges = narrowed(replace(scope, search=None), ())
-        (types, names), arrays, where = unnested(group, range(group.size))
+        columns, arrays, where = unnested(group, range(group.size))
         inner = (
             f"SELECT (true{fits}) AS fits FROM {table} WHERE account_id = %s{where}{inside} "
             f"ORDER BY id DESC LIMIT {most}"
         )
         if group.events is not None:
-            inner = (
-                f"SELECT fits FROM unnest({types.removeprefix(', ')}) AS branch({names.removeprefix(', ')}) "
-                f"CROSS JOIN LATERAL ({inner}) AS tried LIMIT {most}"
-            )
+            inner = f"SELECT fits FROM {unnest(columns)} CROSS JOIN LATERAL ({inner}) AS tried LIMIT {most}"
         parts.append(f"({inner})")
         values += [*arrays, *bound, scope.account_id, *edges]
     tried = " UNION ALL ".join(parts)
@@ -247,8 +284,6 @@ def count_up_to(table: str, scope: Scope, most: int) -> Query:
     ), values
 
 
-REGISTERED_EVENTS = "SELECT key FROM audit_event"
-"""The events of all catalogs that the database has seen."""
 RECORDED_EVENTS = """
     SELECT key FROM unnest(CAST(%s AS text[])) AS known(key) CROSS JOIN LATERAL
         (SELECT 1 FROM {table} WHERE account_id = %s
@@ -273,12 +308,11 @@ def events_between(table: str, account_id: str, known: Sequence[str]) -> Query:
 
 def accounts(table: str) -> str:
     """Hops from account to account in the primary key; takes `most`."""
-    hops = _hops(table, "account_id", "true")
-    return f"{hops} SELECT value FROM hop WHERE value IS NOT NULL LIMIT %(most)s"
+    return f"{hops(table, 'account_id', 'true')} LIMIT %(most)s"
 
 
 def users(table: str, account_id: str, text: str, most: int) -> tuple[str, dict[str, Any]]:
-    """The users whose id or any name contains the text, by id, each with the last of the names.
+    """The users whose id or any name contains the text, by id, each with the last new one of the names.
 
     `table` is audit_user.
     """
@@ -298,11 +332,12 @@ def users(table: str, account_id: str, text: str, most: int) -> tuple[str, dict[
     )
 
 
-def _hops(table: str, column: str, where: str) -> str:
+def hops(table: str, column: str, where: str) -> str:
     """The least value of a column, and from each the next one: so many probes as there are values."""
     return f"""
         WITH RECURSIVE hop(value) AS (
             SELECT min({column}) FROM {table} WHERE {where}
             UNION ALL
             SELECT (SELECT min({column}) FROM {table} WHERE {where} AND {column} > hop.value)
-            FROM hop WHERE hop.value IS NOT NULL)"""
+            FROM hop WHERE hop.value IS NOT NULL)
+        SELECT value FROM hop WHERE value IS NOT NULL"""

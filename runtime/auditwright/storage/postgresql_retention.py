@@ -26,8 +26,8 @@ LOCK_SECONDS = 5
 """How long dropping waits for those who read and write, and they behind it."""
 _STATEMENT = 1_000
 
-_User = tuple[str, str, str, str]
-"""Account, id, type and name."""
+_User = tuple[str, str]
+"""Account and id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,24 +171,24 @@ class PostgreSQLKeeper:
         self._execute("DELETE FROM audit_retention WHERE transaction_id = pg_current_xact_id()")
 
     def _users(self, plan: _Plan, bound: uuid.UUID) -> list[_User]:
-        """Those who have entries that go, and none of the same name that stay."""
+        """Those who have entries that go, and none that stay."""
         accounts = [old.account_id for old in plan.deleted]
         return self._execute(f"SELECT * FROM ({_USERS}) AS gone WHERE {_NONE_LEFT}", (accounts, bound, bound))
 
     def _forget(self, users: list[_User], bound: uuid.UUID) -> None:
-        """Take users out of audit_user, but for those who have recorded since.
+        """Take users with all their names out of audit_user, but for those who have recorded since.
 
         To see all who have, it waits until nobody is recording, and nobody records from here to the end.
         """
         if not users:
             return
         self._execute("LOCK TABLE ONLY audit_entry IN SHARE ROW EXCLUSIVE MODE")
-        columns_ = [list(column) for column in zip(*users, strict=True)]
+        accounts, ids = ([user[place] for user in users] for place in (0, 1))
         self._execute(
-            f"DELETE FROM audit_user USING (SELECT * FROM unnest({', '.join(['%s::text[]'] * 4)}) "
-            f"AS given(account_id, actor_id, actor_type, actor_name)) AS gone WHERE {_NONE_LEFT} AND "
-            + " AND ".join(f"audit_user.{name} = gone.{name}" for name in _USER),
-            (*columns_, bound),
+            "DELETE FROM audit_user USING unnest(%s::text[], %s::text[]) AS gone(account_id, actor_id) "
+            "WHERE audit_user.account_id = gone.account_id AND audit_user.actor_id = gone.actor_id "
+            f"AND {_NONE_LEFT}",
+            (accounts, ids, bound),
         )
 
     def _drop(self, plan: _Plan) -> None:
@@ -297,14 +297,12 @@ def _time(entry_id: str) -> datetime:
     return from_microseconds(int.from_bytes(data[:6], "big") * 1000 if moment is None else moment)
 
 
-_USER = ("account_id", "actor_id", "actor_type", "actor_name")
 _USERS = """
-    SELECT DISTINCT account_id, actor_id, actor_type, coalesce(actor_name, '') AS actor_name
-    FROM audit_entry WHERE actor_id IS NOT NULL AND account_id = ANY (%s) AND id < %s"""
+    SELECT DISTINCT account_id, actor_id FROM audit_entry
+    WHERE actor_id IS NOT NULL AND account_id = ANY (%s) AND id < %s"""
 # LIMIT keeps it to probes of the index, which end at the first partition that has an entry.
 _NONE_LEFT = """(
     SELECT true FROM audit_entry AS entry
-    WHERE entry.account_id = gone.account_id AND entry.actor_id = gone.actor_id
-        AND entry.actor_type = gone.actor_type AND coalesce(entry.actor_name, '') = gone.actor_name
-        AND entry.id >= %s LIMIT 1) IS NULL"""
+    WHERE entry.account_id = gone.account_id AND entry.actor_id = gone.actor_id AND entry.id >= %s
+    LIMIT 1) IS NULL"""
 _HOLDS = "SELECT account_id, reason, until, created_at FROM audit_hold"

@@ -11,8 +11,8 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from functools import partial
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,10 @@ from auditwright.entry import Row, columns
 from auditwright.errors import IdConflict, StorageError
 from auditwright.forks import Forked, see_to_forks
 from auditwright.storage import sqlite_export as export
+from auditwright.storage import sqlite_processes as several
 from auditwright.storage import sqlite_queries as queries
-from auditwright.storage.base import Counted, Pieces, Rows, Scope
+from auditwright.storage import sqlite_share as share
+from auditwright.storage.base import SMALL_CATALOG, Counted, Pieces, Rows, Scope
 from auditwright.storage.callers import sqlalchemy_connection
 from auditwright.storage.locks import WriteLock
 from auditwright.storage.looking import Found, Part, joined
@@ -322,8 +324,13 @@ class SQLiteStorage(Forked):
             self._metadata_of[version] = whole_metadata(other_columns(connection, self._catalog))
         return self._metadata_of[version]
 
-    def stored_events(self, account_id: str) -> list[str]:
-        """See `Storage.stored_events`: hops from key to key in the index, whatever the number of rows."""
+    def possible_events(self, account_id: str, quick: bool) -> list[str]:
+        """See `Storage.possible_events`; it is quick in any case."""
+        recorded, known = self.recorded_events(account_id), self._catalog.current
+        return recorded if len(known) > SMALL_CATALOG else list(dict.fromkeys([*recorded, *known]))
+
+    def recorded_events(self, account_id: str) -> list[str]:
+        """See `Storage.recorded_events`: hops from key to key in the index, whatever the number of rows."""
         with self._reading() as connection:
             found = connection.execute(
                 """
@@ -337,10 +344,6 @@ class SQLiteStorage(Forked):
                 {"account": account_id},
             )
             return [row[0] for row in found]
-
-    def recorded_events(self, account_id: str) -> list[str]:
-        """See `Storage.recorded_events`."""
-        return self.stored_events(account_id)
 
     def accounts(self, most: int) -> list[str]:
         """See `Storage.accounts`."""
@@ -386,7 +389,7 @@ class SQLiteStorage(Forked):
         """See `Storage.count_up_to`."""
         look, order = most + 1, ""
         if scope.is_looked_for:  # the newest entries, as for a page
-            look, order = queries.looked_at(scope), queries.in_order(newest_first=True)
+            look, order = queries.looked_at_by_each(scope), queries.in_order(newest_first=True)
         counted, whole = 0, True
         with self._reading() as connection:
             for statement, values in queries.statements(scope, "id", fits="fits"):
@@ -419,7 +422,7 @@ class SQLiteStorage(Forked):
         self, connection: sqlite3.Connection, scope: Scope, newest_first: bool, limit: int
     ) -> Iterator[Part]:
         """The ids that fit, so many of each statement at most, among the first that may be looked at."""
-        look, order = queries.looked_at(scope), queries.in_order(newest_first)
+        look, order = queries.looked_at_by_each(scope), queries.in_order(newest_first)
         tried = queries.statements(scope, "id", fits="fits")
         whole = queries.statements(scope.looked_through, "id")
         for (statement, values), (looked_through, bounds) in zip(tried, whole, strict=True):
@@ -441,13 +444,15 @@ class SQLiteStorage(Forked):
 
         yield from self._merged(select, scope, newest_first, limit, id_at=1)
 
-    def csv_lines(self, scope: Scope, full: bool, size: int, limit: int | None = None) -> Pieces:
+    def csv_lines(
+        self, scope: Scope, full: bool, size: int, limit: int | None = None, processes: int = 1
+    ) -> Pieces:
         """See `Storage.csv_lines`."""
-        return self._pieces(partial(export.line_of_csv, full=full), scope, True, size, limit)
+        return self._pieces(partial(export.line_of_csv, full=full), scope, True, size, limit, processes)
 
-    def json_lines(self, scope: Scope, size: int) -> Pieces:
+    def json_lines(self, scope: Scope, size: int, processes: int = 1) -> Pieces:
         """See `Storage.json_lines`."""
-        return self._pieces(export.line_of_json, scope, False, size, None)
+        return self._pieces(export.line_of_json, scope, False, size, None, processes)
 
     def _pieces(
         self,
@@ -456,28 +461,40 @@ class SQLiteStorage(Forked):
         newest_first: bool,
         size: int,
         limit: int | None,
+        processes: int,
     ) -> Pieces:
         """The lines of a scope in pieces, each made by SQLite as one text.
 
         `line_of` makes the SQL of a line, of the catalog and the SQL for the metadata.
         """
-        with self._reading() as connection:
-            export.keep_titles(connection, self._catalog)
+        if limit is not None or not scope.branches or len(scope.branches) > queries.MOST_BRANCHES:
+            processes = 1
+        with self._reading() as connection, self._others(connection, scope, processes - 1) as others:
+            share.keep_titles(connection, self._titles)
             line = line_of(self._catalog, self._metadata(connection))
             if len(scope.branches) > queries.MOST_BRANCHES:
                 yield from self._merged_pieces(connection, line, scope, newest_first, size, limit)
-                return
-            last, lines = b"", size
-            while scope.branches and lines == size and limit != 0:
-                statement, values = export.piece_statement(scope, line, newest_first)
-                most = size if limit is None else min(size, limit)
-                text, lines, last = connection.execute(
-                    statement, [*export.date_at(last), *values, most]
-                ).fetchone()
-                if lines:
-                    yield lines, text.encode()
-                    limit = limit and limit - lines
-                    scope = export.beyond(scope, last, newest_first)
+            elif scope.branches:
+                work = export.work_of(scope, line, newest_first, size, several.RANGE, self._titles)
+                if others:
+                    yield from several.lines(connection, work, others)
+                else:
+                    yield from share.pieces(connection, work, work.whole, limit)
+
+    @cached_property
+    def _titles(self) -> share.Titles:
+        return export.titles_of(self._catalog)
+
+    def _others(
+        self, connection: sqlite3.Connection, scope: Scope, count: int
+    ) -> AbstractContextManager[Sequence[several.Process]]:
+        """Other processes to make a share of a scope; none for one that is soon done."""
+        if count:
+            ((statement, values),) = queries.statements(scope.looked_through, "1")
+            far = connection.execute(f"{statement} LIMIT 1 OFFSET {several.LEAST}", values)
+            if far.fetchone():
+                return several.others(self.path, self._file, count, connection)
+        return nullcontext(())
 
     def _merged_pieces(
         self,
@@ -492,7 +509,7 @@ class SQLiteStorage(Forked):
         cursors = [
             connection.execute(
                 f"SELECT id, {line} FROM ({found}{queries.in_order(newest_first)} LIMIT -1)",
-                [*export.date_at(), *values],
+                [*share.date_at(b""), *values],
             )
             for found, values in queries.statements(scope, "id, *")
         ]

@@ -6,15 +6,13 @@ Lines are put together where the row is read: a subquery that hands on its colum
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from auditwright.entry import LAST, id_time
 from auditwright.storage import sqlite_queries as queries
 from auditwright.storage.csv_cells import FORMULA_SQL, category_titles, csv_line, event_titles
+from auditwright.storage.sqlite_share import EVERY_ID, HIGH, LOW, Titles, Work
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -23,53 +21,44 @@ if TYPE_CHECKING:
 _DAY = 86_400_000_000
 
 
-def piece_statement(scope: Scope, line: str, newest_first: bool) -> queries.Query:
-    """SQL for a piece of a scope that one statement holds: its text, its number of lines, its last id.
+def work_of(scope: Scope, line: str, newest_first: bool, size: int, entries: int, titles: Titles) -> Work:
+    """How to make the lines of a scope that one statement holds, `line` being the SQL for one."""
+    low, high = scope.low or EVERY_ID[LOW], scope.high or EVERY_ID[HIGH]
+    open_ends = replace(scope, low=b"low", high=b"high")
+    ends = {b"low": LOW, b"high": HIGH}
 
-    It takes the two values of `date_at`, then those that come with it, then the number of lines.
-    """
-    order = f"{queries.in_order(newest_first)} LIMIT ?"
+    def bounded(found: queries.Query) -> list[str | int]:
+        return [ends[value] if isinstance(value, bytes) else value for value in found[1]]
+
+    order = queries.in_order(newest_first)
     if len(scope.branches) == 1:
-        ((found, values),) = queries.statements(scope, f"id, {line} AS line")
-        lines = found + order
+        (found,) = queries.statements(open_ends, f"id, {line} AS line")
+        lines = f"{found[0]}{order} LIMIT ?"
     else:  # the line once, and not once for each branch
-        ((found, values),) = queries.statements(scope, "id, *")
-        lines = f"SELECT id, {line} AS line FROM ({found}{order})"
+        (found,) = queries.statements(open_ends, "id, *")
+        lines = f"SELECT id, {line} AS line FROM ({found[0]}{order} LIMIT ?)"
+    (looked_at,) = queries.statements(open_ends.looked_through, "id")
     last = "min" if newest_first else "max"
-    return f"SELECT group_concat(line, ''), count(*), {last}(id) FROM ({lines})", values
+    return Work(
+        titles=titles,
+        piece=(f"SELECT group_concat(line, ''), count(*), {last}(id) FROM ({lines})", bounded(found)),
+        edge=(f"{looked_at[0]}{order} LIMIT 1 OFFSET ?", bounded(looked_at)),
+        bounds=(low.hex(), high.hex()),
+        newest_first=newest_first,
+        size=size,
+        entries=entries,
+    )
 
 
-def beyond(scope: Scope, last: bytes, newest_first: bool) -> Scope:
-    """What is left of a scope behind an id."""
-    return replace(scope, high=last) if newest_first else replace(scope, low=last + b"\0")
-
-
-def date_at(entry_id: bytes = b"") -> tuple[int, str]:
-    """A day since 1970 and its date: those of an entry near by spare SQLite the calendar."""
-    moment = (id_time(entry_id) if len(entry_id) == 16 else None) or 0
-    day = min(moment, LAST) // _DAY
-    return day, datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
-
-
-def keep_titles(connection: sqlite3.Connection, catalog: Catalog) -> None:
-    """Have the titles of events and categories at hand in a connection that reads."""
-    if connection.execute("SELECT 1 FROM temp.sqlite_schema").fetchone():
-        return
-    connection.execute("PRAGMA query_only=OFF")  # which holds for tables of the connection's own too
-    texts = "key TEXT PRIMARY KEY, cells TEXT, keys TEXT, in_ TEXT, of TEXT"
-    connection.execute(f"CREATE TEMP TABLE csv_event ({texts}) WITHOUT ROWID")
-    connection.executemany(
-        "INSERT INTO temp.csv_event VALUES (?, ?, ?, ?, ?)", [
+def titles_of(catalog: Catalog) -> Titles:
+    """What `keep_titles` keeps of a catalog."""
+    return {
+        "csv_event": [
             (key, csv_line(titles), f'"event":"{key}","level":"{level}","category":"{of}"', level, of)
             for key, level, of, *titles in event_titles(catalog)
         ],
-    )  # fmt: skip
-    connection.execute("CREATE TEMP TABLE csv_category (key TEXT PRIMARY KEY, cells TEXT) WITHOUT ROWID")
-    connection.executemany(
-        "INSERT INTO temp.csv_category VALUES (?, ?)",
-        [(key, csv_line([title])) for key, title in category_titles(catalog)],
-    )
-    connection.execute("PRAGMA query_only=ON")
+        "csv_category": [(key, csv_line([title])) for key, title in category_titles(catalog)],
+    }
 
 
 # --- CSV -------------------------------------------------------------------------------------------

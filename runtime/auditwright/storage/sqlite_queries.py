@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from auditwright.storage.looking import looked_at
 from auditwright.storage.sqlite_search import contains
 
 if TYPE_CHECKING:
@@ -12,11 +13,6 @@ if TYPE_CHECKING:
 
 MOST_BRANCHES = 400
 """Branches in one statement; SQLite's limit is 500 (SQLITE_MAX_COMPOUND_SELECT)."""
-LOOKED_AT = 50_000
-"""Entries that may be looked at for a page of a single branch: about 20 ms."""
-LOOKED_AT_MERGED = 8_000
-"""And where branches are merged, whose rows lie apart."""
-
 Query = tuple[str, list[Any]]
 """SQL with its values."""
 
@@ -58,9 +54,9 @@ def _branch(branch: Branch) -> tuple[str, str, list[Any]]:
     return "sqlite_autoindex_audit_entry_1", "", []
 
 
-def looked_at(scope: Scope) -> int:
-    """How many entries of a scope may be looked at for one page."""
-    return LOOKED_AT if len(scope.branches) == 1 else LOOKED_AT_MERGED
+def looked_at_by_each(scope: Scope) -> int:
+    """How many entries each statement of a scope may look at for one page."""
+    return max(1, looked_at(scope) // max(1, -(-len(scope.branches) // MOST_BRANCHES)))
 
 
 def in_order(newest_first: bool, column: int = 1) -> str:

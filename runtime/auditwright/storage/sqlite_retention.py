@@ -109,14 +109,14 @@ class SQLiteKeeper:
                 users = connection.execute(
                     "DELETE FROM audit_entry WHERE rowid IN (SELECT rowid FROM audit_entry "
                     "WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?) "
-                    "RETURNING account_id, actor_id, actor_type, coalesce(actor_name, '')",
+                    "RETURNING account_id, actor_id",
                     (account_id, bound, BATCH),
                 ).fetchall()
                 if len(users) != old.entries:
                     raise StorageError(f"{self.name}: {len(users)} rows went, not {old.entries}; none has")
                 connection.execute("DELETE FROM audit_retention")
-                connection.executemany(_FORGET, set(users))
                 connection.execute(self._insert, record(before, old))
+                connection.executemany(_FORGET, set(users))
             yield old
             if old.entries < BATCH:
                 return
@@ -182,13 +182,10 @@ class SQLiteKeeper:
             raise StorageError(f"{self.name}: cannot delete: {error} ({name})") from error
 
 
-# A user stays found by the names that entries are left under.
+# A user stays with every name while an entry is left; that is looked up once, as no row takes part in it.
 _FORGET = """
-    DELETE FROM audit_user
-    WHERE (account_id, actor_id, actor_type, actor_name) = (?, ?, ?, ?) AND NOT EXISTS
-        (SELECT 1 FROM audit_entry INDEXED BY audit_entry_user
-         WHERE account_id = audit_user.account_id AND actor_id = audit_user.actor_id
-         AND actor_type = audit_user.actor_type AND coalesce(actor_name, '') = audit_user.actor_name)"""
+    DELETE FROM audit_user WHERE account_id = ?1 AND actor_id = ?2 AND NOT EXISTS
+        (SELECT 1 FROM audit_entry INDEXED BY audit_entry_user WHERE account_id = ?1 AND actor_id = ?2)"""
 _HOLDS = "SELECT account_id, reason, until, created_at FROM audit_hold"
 
 

@@ -313,9 +313,10 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
 
 
 def _find_users(connection: sqlite3.Connection) -> None:
-    """Add the users of entries that were recorded without the trigger, each with one name.
+    """Add the users of entries that were recorded without the trigger, each with the newest name.
 
-    It hops from account to account, and from user to user of each, whatever the number of entries.
+    It hops from account to account, and from user to user and event to event of each, whatever the number of
+    entries. An app and a user of one id are both found where they are among the newest of any event.
     """
     accounts = connection.execute("""
         WITH RECURSIVE hop(account) AS (
@@ -324,22 +325,35 @@ def _find_users(connection: sqlite3.Connection) -> None:
             SELECT (SELECT min(account_id) FROM audit_entry WHERE account_id > hop.account)
             FROM hop WHERE hop.account IS NOT NULL)
         SELECT account FROM hop WHERE account IS NOT NULL""").fetchall()
-    connection.executemany(
-        """
-        INSERT OR IGNORE INTO audit_user (account_id, actor_id, actor_type, actor_name, first_id)
-        WITH RECURSIVE hop(actor) AS (
-            SELECT min(actor_id) FROM audit_entry WHERE account_id = :account
-            UNION ALL
-            SELECT (SELECT min(actor_id) FROM audit_entry
-                    WHERE account_id = :account AND actor_id > hop.actor)
-            FROM hop WHERE hop.actor IS NOT NULL)
-        SELECT account_id, actor_id, actor_type, coalesce(actor_name, ''), id
-        FROM hop CROSS JOIN audit_entry ON audit_entry.rowid = (
-            SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
-            WHERE account_id = :account AND actor_id = hop.actor
-            ORDER BY event DESC, id DESC LIMIT 1)""",
-        [{"account": account} for (account,) in accounts],
-    )
+    for (account,) in accounts:
+        # Beside max() the columns are those of the row that has it: any name goes before none.
+        users = connection.execute(
+            """
+            WITH RECURSIVE newest(actor, event, type, name, id) AS (
+                SELECT actor_id, event, actor_type, coalesce(actor_name, ''), id
+                FROM audit_entry WHERE rowid = (
+                    SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
+                    WHERE account_id = :account AND actor_id IS NOT NULL
+                    ORDER BY actor_id DESC, event DESC, id DESC LIMIT 1)
+                UNION ALL
+                SELECT entry.actor_id, entry.event, entry.actor_type, coalesce(entry.actor_name, ''), entry.id
+                FROM newest CROSS JOIN audit_entry AS entry ON entry.rowid = coalesce(
+                    (SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
+                     WHERE account_id = :account AND actor_id = newest.actor AND event < newest.event
+                     ORDER BY event DESC, id DESC LIMIT 1),
+                    (SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
+                     WHERE account_id = :account AND actor_id < newest.actor
+                     ORDER BY actor_id DESC, event DESC, id DESC LIMIT 1)))
+            SELECT :account, actor, type, name, id, max(iif(name = '', '', id))
+            FROM newest GROUP BY actor, type""",
+            {"account": account},
+        ).fetchall()
+        connection.executemany(
+            "INSERT OR IGNORE INTO audit_user SELECT ?1, ?2, ?3, ?4, ?5 WHERE "
+            "NOT EXISTS (SELECT 1 FROM audit_user WHERE account_id = ?1 AND actor_id = ?2 "
+            f"LIMIT 1 OFFSET {MOST_NAMES - 1})",
+            [user[:5] for user in users],
+        )
 
 
 def _view(catalog: Catalog, event: Event, others: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 -- that table, as this runs with its owner's. It waits for nobody: of two who record a new user at once each
 -- adds a row. Most entries are of users who are known, and the condition is all that is run then; LIMIT
 -- keeps it to probes of the index, whatever the planner thought of a table that was small. Of a user whose
--- name is another one each time, 100 are kept.
+-- name is another one each time, the first 100 are kept, in the order in which they were stored.
 CREATE FUNCTION @schema@.audit_add_users() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -19,27 +19,27 @@ BEGIN
         INSERT INTO @schema@.audit_user (account_id, actor_id, actor_type, actor_name, first_id)
         SELECT account_id, actor_id, actor_type, name, id
         FROM (
-            SELECT *, row_number() OVER (PARTITION BY account_id, actor_id ORDER BY id DESC) AS place
+            SELECT *, row_number() OVER (PARTITION BY account_id, actor_id ORDER BY line) AS place
             FROM (
                 SELECT DISTINCT ON (account_id, actor_id, actor_type, name) *
                 FROM (
-                    SELECT account_id, actor_id, actor_type, coalesce(actor_name, '') AS name, id
+                    SELECT account_id, actor_id, actor_type, coalesce(actor_name, '') AS name, id,
+                        row_number() OVER () AS line
                     FROM recorded WHERE actor_id IS NOT NULL
                 ) AS named
-                ORDER BY account_id, actor_id, actor_type, name, id
+                ORDER BY account_id, actor_id, actor_type, name, line
             ) AS once
             WHERE (
                 SELECT true FROM @schema@.audit_user AS known
                 WHERE known.account_id = once.account_id AND known.actor_id = once.actor_id
                     AND known.actor_type = once.actor_type AND known.actor_name = once.name
                 LIMIT 1
-            ) IS NULL AND (
-                SELECT true FROM @schema@.audit_user AS known
-                WHERE known.account_id = once.account_id AND known.actor_id = once.actor_id
-                LIMIT 1 OFFSET 99
             ) IS NULL
         ) AS added
-        WHERE place <= 100;
+        WHERE place <= 100 AND place <= 100 - (
+            SELECT count(DISTINCT (actor_type, actor_name)) FROM @schema@.audit_user AS known
+            WHERE known.account_id = added.account_id AND known.actor_id = added.actor_id
+        );
     END IF;
     RETURN NULL;
 END $$

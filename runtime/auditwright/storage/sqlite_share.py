@@ -1,0 +1,211 @@
+"""Lines of an export, made by SQLite in pieces: all of them, or the share of one process among several.
+
+Run as a program, it is such a process, and does what `sqlite_processes.py` tells it. It imports nothing of
+the package, so that it starts at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import struct
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from queue import Queue
+from urllib.parse import quote
+
+BEGIN = b"begin\n"
+"""What a process is told to begin a read transaction; it answers with the file that it reads."""
+FRAME = struct.Struct(">iI")
+"""What a process writes before each text: how many lines it holds, and its size."""
+END_OF_RANGE, FAILED = 0, -1
+"""What stands in place of a number of lines."""
+BLOCK, MOST_BLOCKS = 1 << 16, 256
+"""Up to 16 MiB are made ahead of what is read."""
+
+LAST_DAY = 2_932_896
+"""The last one of the calendar, counted from 1970; an id has room for later ones."""
+
+Titles = dict[str, list[Sequence[str]]]
+"""The rows of the tables with titles, by table."""
+Bounded = tuple[str, list[str | int]]
+"""SQL with its values, among which LOW and HIGH stand for two ids: the least one, and the least one above."""
+LOW, HIGH = 0, 1
+Range = tuple[bytes, bytes]
+"""The least id that belongs, and the least one above that does not."""
+EVERY_ID: Range = (b"", b"\xff" * 17)
+
+_TABLES = {
+    "csv_event": "key TEXT PRIMARY KEY, cells TEXT, keys TEXT, in_ TEXT, of TEXT",
+    "csv_category": "key TEXT PRIMARY KEY, cells TEXT",
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """Which lines to make, and how."""
+
+    titles: Titles
+    piece: Bounded
+    """SQL for a text, its number of lines, and its last id; takes a day and its date before its values, and
+    the most lines after them.
+    """
+    edge: Bounded
+    """SQL for an id; takes how many come before it after its values."""
+    bounds: tuple[str, str]
+    """The range of all its entries, in hexadecimal."""
+    newest_first: bool
+    size: int
+    """Lines in a piece."""
+    entries: int
+    """Entries in a range."""
+    shares: int = 1
+    share: int = 0
+    """Which of the shares: the first range belongs to share 0, the next one to share 1."""
+
+    @property
+    def whole(self) -> Range:
+        """The range of all its entries."""
+        low, high = self.bounds
+        return bytes.fromhex(low), bytes.fromhex(high)
+
+    def to_json(self) -> bytes:
+        """As it goes to another process: one line."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+
+def keep_titles(connection: sqlite3.Connection, titles: Titles) -> None:
+    """Have the titles of events and categories at hand in a connection that reads."""
+    if connection.execute("SELECT 1 FROM temp.sqlite_schema").fetchone():
+        return
+    connection.execute("PRAGMA query_only=OFF")  # which holds for tables of the connection's own too
+    for table, texts in _TABLES.items():
+        connection.execute(f"CREATE TEMP TABLE {table} ({texts}) WITHOUT ROWID")
+        places = ", ".join("?" * (texts.count(",") + 1))
+        connection.executemany(f"INSERT INTO temp.{table} VALUES ({places})", titles[table])
+    connection.execute("PRAGMA query_only=ON")
+
+
+def pieces(
+    connection: sqlite3.Connection, work: Work, bounds: Range, limit: int | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """The lines of a range in pieces, each with its number of lines."""
+    (statement, values), lines = work.piece, work.size
+    last = bounds[HIGH] if work.newest_first else bounds[LOW]
+    while lines == work.size and limit != 0:
+        most = work.size if limit is None else min(work.size, limit)
+        text, lines, last = connection.execute(
+            statement, [*date_at(last), *_bound(values, bounds), most]
+        ).fetchone()
+        if lines:
+            yield lines, text.encode()
+            limit = limit and limit - lines
+            _, bounds = _split(work, bounds, last)
+
+
+def ranges(connection: sqlite3.Connection, work: Work) -> Iterator[Range]:
+    """All entries that are to be looked at, in ranges of the same number, in order."""
+    statement, values = work.edge
+    rest = work.whole
+    while found := connection.execute(statement, [*_bound(values, rest), work.entries - 1]).fetchone():
+        first, rest = _split(work, rest, found[0])
+        yield first
+    yield rest
+
+
+def _split(work: Work, bounds: Range, last: bytes) -> tuple[Range, Range]:
+    """What there is of a range up to an id, and what is left of it."""
+    low, high = bounds
+    if work.newest_first:
+        return (last, high), (low, last)
+    above = last + b"\0"
+    return (low, above), (above, high)
+
+
+def _bound(values: Sequence[str | int], bounds: Range) -> list[str | bytes]:
+    return [value if isinstance(value, str) else bounds[value] for value in values]
+
+
+def date_at(entry_id: bytes) -> tuple[int, str]:
+    """A day since 1970 and its date: those of an entry near by spare SQLite the calendar."""
+    day = min(int.from_bytes(entry_id[:6], "big") // 86_400_000, LAST_DAY)
+    return day, datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
+
+
+# --- a process of its own ---------------------------------------------------------------------------
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """A connection that reads a file that is there."""
+    connection = sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, isolation_level=None, timeout=1)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def main(path: str) -> None:
+    """Do what stdin says, and end with it: a process whose parent is gone is of no use."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    blocks: Queue[bytes] = Queue(MOST_BLOCKS)
+    writer = threading.Thread(target=_write, args=(blocks,), daemon=True)
+    writer.start()
+    try:
+        _work(path, blocks)
+    except Exception as error:
+        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        _put(blocks, FAILED, f"{error} ({name})".encode(errors="replace"))
+    blocks.put(b"")
+    writer.join()
+
+
+def _work(path: str, blocks: Queue[bytes]) -> None:
+    connection = connect(path)
+    while (told := sys.stdin.buffer.readline()) == BEGIN:
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+        connection.execute("BEGIN")
+        connection.execute("PRAGMA schema_version").fetchone()  # it begins with what is first read
+        file = os.stat(path)  # noqa: PTH116 - importing pathlib takes as long as all the rest
+        _put(blocks, END_OF_RANGE, f"{file.st_dev} {file.st_ino}".encode())
+    if not told:
+        return
+    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    work = Work(**json.loads(told))
+    keep_titles(connection, work.titles)
+    for number, bounds in enumerate(ranges(connection, work)):
+        if number % work.shares == work.share:
+            for lines, text in pieces(connection, work, bounds):
+                _put(blocks, lines, text)
+            _put(blocks, END_OF_RANGE, b"")
+
+
+def _put(blocks: Queue[bytes], lines: int, text: bytes) -> None:
+    blocks.put(FRAME.pack(lines, len(text)))
+    for start in range(0, len(text), BLOCK):
+        blocks.put(text[start : start + BLOCK])
+
+
+def _write(blocks: Queue[bytes]) -> None:
+    out = sys.stdout.buffer
+    try:
+        while block := blocks.get():
+            out.write(block)
+            if blocks.empty():
+                out.flush()
+        out.flush()
+    except OSError:
+        os._exit(1)
+
+
+def _end_with_stdin() -> None:
+    os.read(0, 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
+    os._exit(0)  # without waiting for the thread that waits for stdin
