@@ -25,7 +25,7 @@ from tests.runtime.world import (
 
 from auditwright import AccountLog, Actor, AuditLog, Catalog, Condition, Entry, Filter, FilterError
 from auditwright.entry import columns, make_id, to_microseconds
-from auditwright.storage import looking, postgresql_queries, sqlite_queries
+from auditwright.storage import looking, postgresql_queries, sqlite, sqlite_queries
 
 # --- reading and writing -------------------------------------------------------------------------
 
@@ -461,6 +461,8 @@ def limits(entries: int) -> Iterator[None]:
         patch.setattr(looking, "LOOKED_AT", entries)
         patch.setattr(looking, "LOOKED_AT_MERGED", entries)
         patch.setattr(sqlite_queries, "MOST_BRANCHES", min(entries, 400))
+        patch.setattr(sqlite, "MANY_BRANCHES", entries)
+        patch.setattr(sqlite_queries, "FEW_ENTRIES", entries)
         for name in ("FEW_BRANCHES", "FEW_ENTRIES", "OF_EACH"):
             patch.setattr(postgresql_queries, name, entries)
         yield

@@ -135,17 +135,6 @@ def test_the_users_of_entries_from_before_are_found_and_readers_may_see_them(
         *(("globex", "app", "job", f"Run {number:03}") for number in range(150)),
         *(("globex", "app", "job", f"Run {number:03}") for number in range(120, 160)),
     ]
-    for number, (account_id, kind, actor_id, name) in enumerate(users):
-        if name == "Run 150":
-            run_psql(empty, steps[5])
-        empty.insert(
-            {
-                "account_id": account_id, "id": make_id(to_microseconds(START) + number), "occurred_at": 0,
-                "recorded_at": 0, "level": "", "category": "", "event": "", "actor_type": kind,
-                "actor_id": actor_id, "actor_name": name, "description": "", "catalog_version": "",
-                "digest": b"", "metadata": "{}",
-            }
-        )  # fmt: skip
     empty.change(
         "CREATE ROLE earlier_reader",
         "CREATE ROLE earlier_writer",
@@ -153,6 +142,17 @@ def test_the_users_of_entries_from_before_are_found_and_readers_may_see_them(
         "GRANT INSERT, SELECT (account_id, id, digest) ON audit_entry TO earlier_writer",
     )
     try:
+        for number, (account_id, kind, actor_id, name) in enumerate(users):
+            if name == "Run 150":
+                run_psql(empty, steps[5])
+            empty.insert(
+                {
+                    "account_id": account_id, "id": make_id(to_microseconds(START) + number), "occurred_at": 0,
+                    "recorded_at": 0, "level": "", "category": "", "event": "", "actor_type": kind,
+                    "actor_id": actor_id, "actor_name": name, "description": "", "catalog_version": "",
+                    "digest": b"", "metadata": "{}",
+                }
+            )  # fmt: skip
         upgrade_database(empty.url, shops.v1)
         is_right(empty.url, shops.v1)
         with AuditLog.open(empty.url, catalog=shops.v1, secret_key=KEY) as log:

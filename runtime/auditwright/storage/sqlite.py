@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -51,6 +52,8 @@ WRITER_PRAGMAS = (
     # Pages that are changed again soon are written once: half the cost of a bulk load, for 40 MB of WAL.
     "wal_autocheckpoint=10000",
 )
+MANY_BRANCHES = 100
+"""Branches from which on it is worth looking which users have few entries."""
 MOST_IDLE = 16
 """Connections for reading that are kept for the next reader."""
 
@@ -402,21 +405,59 @@ class SQLiteStorage(Forked):
 
     def page(self, scope: Scope, newest_first: bool, limit: int) -> Found:
         """See `Storage.page`."""
-        if not scope.is_looked_for:
+        if not scope.is_looked_for and len(scope.branches) < MANY_BRANCHES:
             with closing(self.rows(scope, newest_first, limit)) as rows:
                 return Found(list(rows))
         with self._reading() as connection:
-            found = joined(self._parts(connection, scope, newest_first, limit), newest_first)
-            ids = found.ids[:limit]
+            reached = None
+            if scope.is_looked_for:
+                found = joined(self._parts(connection, scope, newest_first, limit), newest_first)
+                ids = found.ids[:limit]
+                reached = found.reached if len(ids) < limit else None
+            else:
+                few, rest = self._few(connection, scope)
+                ids = [*few, *self._first(connection, rest, newest_first, limit)]
+                ids = sorted(ids, reverse=newest_first)[:limit]
             if not ids:
-                return Found([], found.reached)
+                return Found([], reached)
             rows_of = connection.execute(
                 f"SELECT {self._leading}, {self._metadata(connection)} FROM audit_entry "
                 f"WHERE account_id = ? AND id IN ({', '.join('?' * len(ids))})"
                 f"{queries.in_order(newest_first, column=2)}",
                 [scope.account_id, *ids],
             )
-            return Found(rows_of.fetchall(), found.reached if len(ids) < limit else None)
+            return Found(rows_of.fetchall(), reached)
+
+    def _few(self, connection: sqlite3.Connection, scope: Scope) -> tuple[list[bytes], Scope]:
+        """What belongs to the scope of users who have few entries, in no order, and the scope without it."""
+        events: dict[str, set[str | None]] = {}
+        for branch in scope.branches:
+            if branch.user is not None:
+                events.setdefault(branch.user, set()).add(branch.event)
+        ids: list[bytes] = []
+        few = set()
+        low, high = scope.low or bytes(16), scope.high
+        for user, of_user in events.items():
+            values = (scope.account_id, user, queries.FEW_ENTRIES + 1)
+            found = connection.execute(queries.SOME_ENTRIES, values).fetchall()
+            if len(found) <= queries.FEW_ENTRIES:
+                few.add(user)
+                ids += [each for event, each in found if event in of_user]
+        return (
+            [each for each in ids if low <= each and (high is None or each < high)],
+            replace(scope, branches=tuple(each for each in scope.branches if each.user not in few)),
+        )
+
+    def _first(
+        self, connection: sqlite3.Connection, scope: Scope, newest_first: bool, limit: int
+    ) -> Iterator[bytes]:
+        """The first ids of a scope, merged of as many statements as its branches need."""
+        cursors = [
+            connection.execute(f"{statement}{queries.in_order(newest_first)} LIMIT {limit}", values)
+            for statement, values in queries.statements(scope, "id")
+        ]
+        for (found,) in islice(heapq.merge(*cursors, reverse=newest_first), limit):
+            yield found
 
     def _parts(
         self, connection: sqlite3.Connection, scope: Scope, newest_first: bool, limit: int
@@ -439,10 +480,21 @@ class SQLiteStorage(Forked):
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:
         """See `Storage.rows`."""
 
-        def select(metadata: str) -> str:
-            return f"{self._leading}, {metadata}"
-
-        yield from self._merged(select, scope, newest_first, limit, id_at=1)
+        order = queries.in_order(newest_first, column=2)
+        order += f" LIMIT {limit}" if limit is not None else ""
+        with self._reading() as connection:
+            select = f"{self._leading}, {self._metadata(connection)}"
+            cursors = [
+                connection.execute(statement + order, values)
+                for statement, values in queries.statements(scope, select)
+            ]
+            if len(cursors) == 1:  # SQLite merges lazily what one statement can hold
+                yield from cursors[0]
+                return
+            merged = heapq.merge(*cursors, key=lambda row: row[1], reverse=newest_first)
+            yield from islice(merged, limit)
+            for cursor in cursors:
+                cursor.close()
 
     def csv_lines(
         self, scope: Scope, full: bool, size: int, limit: int | None = None, processes: int = 1
@@ -519,37 +571,6 @@ class SQLiteStorage(Forked):
             yield len(piece), "".join(piece).encode()
         for cursor in cursors:
             cursor.close()
-
-    def _merged(
-        self,
-        select: Callable[[str], str],
-        scope: Scope,
-        newest_first: bool,
-        limit: int | None,
-        id_at: int,
-    ) -> Rows:
-        """The rows of all branches in the order of ids. SQLite merges lazily what one statement can hold.
-
-        `select` makes the columns of SQL for the metadata.
-        """
-        order = queries.in_order(newest_first, id_at + 1)
-        order += f" LIMIT {limit}" if limit is not None else ""
-        with self._reading() as connection:
-            selected = select(self._metadata(connection))
-            cursors = [
-                connection.execute(statement + order, values)
-                for statement, values in queries.statements(scope, selected)
-            ]
-            if len(cursors) == 1:
-                yield from cursors[0]
-                return
-            merged = heapq.merge(*cursors, key=lambda row: row[id_at], reverse=newest_first)
-            for number, row in enumerate(merged):
-                if number == limit:
-                    break
-                yield row
-            for cursor in cursors:
-                cursor.close()
 
     def close(self) -> None:
         """See `Storage.close`."""

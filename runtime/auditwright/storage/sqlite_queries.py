@@ -17,6 +17,15 @@ Query = tuple[str, list[Any]]
 """SQL with its values."""
 
 
+FEW_ENTRIES = 300
+"""Entries up to which all of a user's are read at once."""
+SOME_ENTRIES = (
+    "SELECT event, id FROM audit_entry INDEXED BY audit_entry_user "
+    "WHERE account_id = ? AND actor_id = ? LIMIT ?"
+)
+"""Event and id of so many of a user's entries, in no order."""
+
+
 def statements(scope: Scope, select: str, fits: str = "") -> Iterator[Query]:
     """What selects all that belongs to the scope, in as many statements as its branches need.
 

@@ -10,7 +10,8 @@ def upgrade() -> None:
     """Add the users of all entries that were stored before the trigger was there.
 
     Each comes with up to 100 names, those used last, and with the last entry under each: so the name shown is
-    that of the newest entry. It reads every entry once, about two seconds for a million, and holds up nobody who reads or records.
+    that of the newest entry. It reads every entry once, about two seconds for a million, and holds up nobody
+    who reads or records.
     """
     op.execute("""
 INSERT INTO audit_user (account_id, actor_id, actor_type, actor_name, first_id)
