@@ -147,10 +147,10 @@ def test_the_users_of_entries_from_before_are_found_and_readers_may_see_them(
                 run_psql(empty, steps[5])
             empty.insert(
                 {
-                    "account_id": account_id, "id": make_id(to_microseconds(START) + number), "occurred_at": 0,
-                    "recorded_at": 0, "level": "", "category": "", "event": "", "actor_type": kind,
-                    "actor_id": actor_id, "actor_name": name, "description": "", "catalog_version": "",
-                    "digest": b"", "metadata": "{}",
+                    "account_id": account_id, "id": make_id(to_microseconds(START) + number),
+                    "occurred_at": 0, "recorded_at": 0, "level": "", "category": "", "event": "",
+                    "actor_type": kind, "actor_id": actor_id, "actor_name": name, "description": "",
+                    "catalog_version": "", "digest": b"", "metadata": "{}",
                 }
             )  # fmt: skip
         upgrade_database(empty.url, shops.v1)

@@ -3,9 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from tests.databases import Database, insert_row, open_log
 from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
 
 from auditwright import AccountLog, Actor, AuditLog, Filter, FilterError, StorageError
-from auditwright.entry import format_time, to_microseconds
+from auditwright.entry import Entry, format_time, to_microseconds
 from auditwright.export import csv_header
 from auditwright.storage import postgresql_export as storage_export
 
@@ -207,9 +208,9 @@ def many(log: AuditLog, users: int, times: int) -> None:
     )
 
 
-def ids_of(acme: AccountLog, form: Form, where: Filter | None = None) -> list[str]:
+def ids_of(acme: AccountLog, form: Form, where: Filter | None = None, **options: Any) -> list[str]:
     """The ids in an export, in its order."""
-    data = b"".join(acme.stream(form, where, full=True)).decode()
+    data = b"".join(acme.stream(form, where, full=True, **options)).decode()
     if form == "jsonl":
         return [json.loads(line)["id"] for line in data.splitlines()]
     return [row[11] for row in csv.reader(io.StringIO(data, newline=""), strict=True)][1:]
@@ -302,6 +303,110 @@ def test_metadata_that_others_stored_in_lines_is_one_line(
     insert_row(database, log.catalog, metadata='{\n  "a": 1\n}')
     assert file_of(acme, "jsonl").count(b"\n") == 1
     assert json.loads(file_of(acme, "jsonl"))["metadata"] == {"a": 1}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_alterations_that_others_stored_in_lines_are_one_line(
+    log: AuditLog, acme: AccountLog, database: Database, form: Form
+) -> None:
+    insert_row(database, log.catalog, alterations='{\r\n  "a":\n {"cleaned": 1}\n}')
+    data = file_of(acme, form)
+    assert data.count(b"\n") == (2 if form == "csv" else 1)
+    if form == "jsonl":
+        assert json.loads(data)["alterations"] == {"a": {"cleaned": 1}}
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.parametrize("form", FORMS)
+def test_a_piece_of_long_lines_has_fewer_of_them(
+    log: AuditLog, acme: AccountLog, form: Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(20):
+        record(log, KEY_CREATED, details="x" * 1000)
+    wanted = file_of(acme, form)
+    monkeypatch.setattr(storage_export, "PIECE", 3000)
+    pieces = list(acme.stream(form))
+    assert b"".join(pieces) == wanted
+    assert [piece.count(b"x" * 1000) for piece in pieces] == [3, 3, 3, 3, 3, 3, 2]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_cell_may_be_long(log: AuditLog, acme: AccountLog, database: Database, full: bool) -> None:
+    long = ',\x03,"{}' + 'é"\n\x03' * 50_000
+    metadata = json.dumps({"a": long}, ensure_ascii=False, separators=(",", ":"))
+    insert_row(database, log.catalog, description=long, ip_address="::5", metadata=metadata)
+    with csv_limit(10**7):
+        _, row = csv.reader(io.StringIO(file_of(acme, "csv", full=full).decode(), newline=""), strict=True)
+    assert row[3] == long
+    assert row[5] == "::5"
+    if full:
+        assert json.loads(row[-1]) == {"a": long}
+    assert json.loads(file_of(acme, "jsonl"))["metadata"] == {"a": long}
+
+
+@contextmanager
+def csv_limit(characters: int) -> Iterator[None]:
+    """Lets Python's reader take longer cells."""
+    before = csv.field_size_limit(characters)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+# --- partitions -------------------------------------------------------------------------------------
+
+MONTHS = [datetime(2024, 5, 6, tzinfo=UTC), *(datetime.now(UTC) + timedelta(31 * n) for n in range(3))]
+"""Moments of four partitions."""
+
+
+def in_months(log: AuditLog, database: Database) -> None:
+    """Entries of three users and two events, and one without a user, in each of `MONTHS`."""
+    for moment in MONTHS:
+        for event in (KEY_CREATED, DEPLOYED):
+            for user in ("u-1", "u-2", "u-3"):
+                insert_row(database, log.catalog, occurred_at=moment, event=event, actor_id=user)
+        insert_row(
+            database, log.catalog, occurred_at=moment, event=DEPLOYED, actor_type="system", actor_id=None
+        )
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.parametrize("since", [None, MONTHS[1] + timedelta(1)])
+@pytest.mark.parametrize(
+    ("match", "conditions"),
+    [
+        ("all", ["user:is:u-1"]),
+        ("any", ["user:is:u-1", "user:is:u-2"]),
+        ("any", ["user:is:u-1", f"event:is:{DEPLOYED}"]),
+        ("all", ["user:is_not:u-1", f"event:is:{DEPLOYED}"]),
+        ("all", [f"event:is:{DEPLOYED}"]),
+    ],
+)
+def test_a_filter_of_many_entries_is_in_order_over_all_partitions(
+    log: AuditLog, acme: AccountLog, database: Database, match: str, conditions: list[str],
+    since: datetime | None, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    in_months(log, database)
+    where = Filter.parse(conditions, match)
+    wanted = [str(entry.id) for entry in acme.all(since=since) if fits(entry, match, conditions)]
+    assert len(wanted) >= (2 if since else 8)
+    monkeypatch.setattr("auditwright.storage.postgresql_queries.MOST_PROBED", 1)
+    assert ids_of(acme, "csv", where, since=since) == wanted
+    assert ids_of(acme, "jsonl", where, since=since) == wanted[::-1]
+    for limit in range(1, len(wanted) + 2):
+        data = file_of(acme, "csv", where, since=since, limit=limit, full=True).decode()
+        assert [row[11] for row in csv.reader(io.StringIO(data, newline=""))][1:] == wanted[:limit]
+
+
+def fits(entry: Entry, match: str, conditions: list[str]) -> bool:
+    """What the conditions say, once more."""
+    found = []
+    for condition in conditions:
+        field, operator, value = condition.split(":")
+        given = entry.event if field == "event" else entry.actor.id
+        found.append((given == value) == (operator == "is"))
+    return all(found) if match == "all" else any(found)
 
 
 @pytest.mark.postgresql_only

@@ -92,7 +92,7 @@ def list_entries(request: Request, principal: Someone) -> Response:
 _EXACT = {
     "name": "exact",
     "in": "query",
-    "description": f"Count all, however long it takes; else up to {COUNTED:,}, within milliseconds.",
+    "description": f"Count all, however long it takes; else up to {COUNTED:,}, which is quick.",
     "schema": {"type": "boolean", "default": False},
 }
 

@@ -181,7 +181,7 @@ class Storage(Protocol):
         ...
 
     def recorded_events(self, account_id: str) -> list[str]:
-        """The keys of all events that the account has entries of, and no others."""
+        """The keys of all events that the account has entries of, and no others, as quickly as for a page."""
         ...
 
     def accounts(self, most: int) -> list[str]:

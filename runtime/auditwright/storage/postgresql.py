@@ -431,7 +431,7 @@ class PostgreSQLStorage(Forked):
 
     def recorded_events(self, account_id: str) -> list[str]:
         """See `Storage.recorded_events`."""
-        possible = self.possible_events(account_id, quick=False)
+        possible = self.possible_events(account_id, quick=True)
         with self._reading(account_id, pages=True) as connection:
             return self._recorded(connection, account_id, possible)
 
@@ -584,7 +584,7 @@ class PostgreSQLStorage(Forked):
         """The lines of a scope, made by the server, without their ends; none where it has no branches."""
         if not scope.branches:
             return
-        settings, parts = export.SETTINGS, iter([scope])
+        settings, parts = export.SETTINGS, [scope]
         if (limit is None or limit > queries.MOST_PROBED) and export.is_probed(scope):
             statement, values = queries.count_up_to(self._table, scope, queries.MOST_PROBED + 1)
             ((_, found),) = connection.execute(sql(statement), values).fetchall()
@@ -599,9 +599,9 @@ class PostgreSQLStorage(Forked):
         for name, value in settings.items():
             connection.execute("SELECT set_config(%s, %s, true)", (name, value))
         for part in parts:
-            query = export.copy_statement(self._table, select, part, newest_first, limit, form)
+            statement, values = export.copy_statement(self._table, select, part, newest_first, limit, form)
             cursor = connection.cursor()
-            with cursor.copy(sql(query[0]), query[1]) as copy:
+            with cursor.copy(sql(statement), values) as copy:
                 for row in copy:
                     yield row[:-1]
             if limit is not None:

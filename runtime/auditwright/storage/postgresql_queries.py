@@ -151,18 +151,18 @@ def near_and_far(scope: Scope, newest_first: bool, now: datetime) -> Iterator[Sc
 
 
 CUTS = """
-    SELECT CAST(substring(pg_get_expr(relpartbound, inhrelid) FROM 'TO \\(''([0-9a-f-]{36})') AS uuid)
+    SELECT CAST(substring(pg_get_expr(relpartbound, inhrelid) FROM 'TO [(]''([0-9a-f-]{36})') AS uuid)
     FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
     WHERE inhparent = CAST(%s AS oid)"""
 """The ids at which partitions of a table end; takes its oid."""
 
 
-def by_partition(scope: Scope, cuts: Iterable[bytes], newest_first: bool) -> Iterator[Scope]:
+def by_partition(scope: Scope, cuts: Iterable[bytes], newest_first: bool) -> list[Scope]:
     """The scope in the parts that its partitions hold, in the order of reading."""
     inside = {cut for cut in cuts if (scope.low or b"") < cut and (scope.high is None or cut < scope.high)}
     edges = [scope.low, *sorted(inside), scope.high]
     parts = [replace(scope, low=low, high=high) for low, high in pairwise(edges)]
-    return iter(parts[::-1] if newest_first else parts)
+    return parts[::-1] if newest_first else parts
 
 
 def select_count(table: str, scope: Scope) -> Query:

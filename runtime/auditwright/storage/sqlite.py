@@ -6,6 +6,7 @@ Connections, writing and reading stand here; the tables, indexes, triggers and v
 from __future__ import annotations
 
 import heapq
+import json
 import os
 import random
 import sqlite3
@@ -479,20 +480,21 @@ class SQLiteStorage(Forked):
 
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:
         """See `Storage.rows`."""
-
-        order = queries.in_order(newest_first, column=2)
-        order += f" LIMIT {limit}" if limit is not None else ""
         with self._reading() as connection:
-            select = f"{self._leading}, {self._metadata(connection)}"
-            cursors = [
-                connection.execute(statement + order, values)
-                for statement, values in queries.statements(scope, select)
-            ]
-            if len(cursors) == 1:  # SQLite merges lazily what one statement can hold
-                yield from cursors[0]
+            selected = f"{self._leading}, {self._metadata(connection)}"
+            if len(scope.branches) == 1:
+                ((statement, values),) = queries.statements(scope, selected)
+                order = queries.in_order(newest_first, column=2)
+                most = -1 if limit is None else limit
+                yield from connection.execute(f"{statement}{order} LIMIT ?", [*values, most])
                 return
-            merged = heapq.merge(*cursors, key=lambda row: row[1], reverse=newest_first)
-            yield from islice(merged, limit)
+            cursors = [
+                connection.execute(statement + queries.in_order(newest_first), values)
+                for statement, values in queries.statements(scope, "id, rowid")
+            ]
+            found = islice(heapq.merge(*cursors, reverse=newest_first), limit)
+            while part := [row_id for _, row_id in islice(found, share.MOST_LINES)]:
+                yield from connection.execute(queries.by_row_ids(selected, "?"), [json.dumps(part)])
             for cursor in cursors:
                 cursor.close()
 
@@ -523,10 +525,8 @@ class SQLiteStorage(Forked):
             processes = 1
         with self._reading() as connection, self._others(connection, scope, processes - 1) as others:
             share.keep_titles(connection, self._titles)
-            line = line_of(self._catalog, self._metadata(connection))
-            if len(scope.branches) > queries.MOST_BRANCHES:
-                yield from self._merged_pieces(connection, line, scope, newest_first, size, limit)
-            elif scope.branches:
+            if scope.branches:
+                line = line_of(self._catalog, self._metadata(connection))
                 work = export.work_of(scope, line, newest_first, size, several.RANGE, self._titles)
                 if others:
                     yield from several.lines(connection, work, others)
@@ -547,30 +547,6 @@ class SQLiteStorage(Forked):
             if far.fetchone():
                 return several.others(self.path, self._file, count, connection)
         return nullcontext(())
-
-    def _merged_pieces(
-        self,
-        connection: sqlite3.Connection,
-        line: str,
-        scope: Scope,
-        newest_first: bool,
-        size: int,
-        limit: int | None,
-    ) -> Pieces:
-        """The pieces of what takes several statements, merged line by line."""
-        cursors = [
-            connection.execute(
-                f"SELECT id, {line} FROM ({found}{queries.in_order(newest_first)} LIMIT -1)",
-                [*share.date_at(b""), *values],
-            )
-            for found, values in queries.statements(scope, "id, *")
-        ]
-        merged = heapq.merge(*cursors, key=lambda row: row[0], reverse=newest_first)
-        lines = (text for _, text in islice(merged, limit))
-        while piece := list(islice(lines, size)):
-            yield len(piece), "".join(piece).encode()
-        for cursor in cursors:
-            cursor.close()
 
     def close(self) -> None:
         """See `Storage.close`."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditwright.storage import sqlite_queries as queries
 from auditwright.storage.csv_cells import FORMULA_SQL, category_titles, csv_line, event_titles
-from auditwright.storage.sqlite_share import EVERY_ID, HIGH, LOW, Titles, Work
+from auditwright.storage.sqlite_share import EVERY_ID, HIGH, LOW, MOST_LINES, Titles, Work
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -22,7 +22,7 @@ _DAY = 86_400_000_000
 
 
 def work_of(scope: Scope, line: str, newest_first: bool, size: int, entries: int, titles: Titles) -> Work:
-    """How to make the lines of a scope that one statement holds, `line` being the SQL for one."""
+    """How to make the lines of a scope, `line` being the SQL for one."""
     low, high = scope.low or EVERY_ID[LOW], scope.high or EVERY_ID[HIGH]
     open_ends = replace(scope, low=b"low", high=b"high")
     ends = {b"low": LOW, b"high": HIGH}
@@ -30,22 +30,23 @@ def work_of(scope: Scope, line: str, newest_first: bool, size: int, entries: int
     def bounded(found: queries.Query) -> list[str | int]:
         return [ends[value] if isinstance(value, bytes) else value for value in found[1]]
 
-    order = queries.in_order(newest_first)
+    order, last = queries.in_order(newest_first), "min" if newest_first else "max"
+    piece = f"SELECT CAST(group_concat(line, '') AS BLOB), count(*), {last}(id) FROM"
     if len(scope.branches) == 1:
         (found,) = queries.statements(open_ends, f"id, {line} AS line")
-        lines = f"{found[0]}{order} LIMIT ?"
-    else:  # the line once, and not once for each branch
-        (found,) = queries.statements(open_ends, "id, *")
-        lines = f"SELECT id, {line} AS line FROM ({found[0]}{order} LIMIT ?)"
-    (looked_at,) = queries.statements(open_ends.looked_through, "id")
-    last = "min" if newest_first else "max"
+        made, values, ids = f"{found[0]}{order} LIMIT ?", bounded(found), []
+    else:  # handing on whole rows from branch to branch would cost more than the lines
+        made, values = queries.by_row_ids(f"id, {line} AS line", "?3"), []
+        ids = [(f"{found[0]}{order}", bounded(found)) for found in queries.statements(open_ends, "id, rowid")]
+    looked_at = next(queries.statements(open_ends.looked_through, "id"))
     return Work(
         titles=titles,
-        piece=(f"SELECT group_concat(line, ''), count(*), {last}(id) FROM ({lines})", bounded(found)),
+        piece=(f"{piece} ({made})", values),
+        ids=ids,
         edge=(f"{looked_at[0]}{order} LIMIT 1 OFFSET ?", bounded(looked_at)),
         bounds=(low.hex(), high.hex()),
         newest_first=newest_first,
-        size=size,
+        size=min(size, MOST_LINES),
         entries=entries,
     )
 
@@ -70,30 +71,55 @@ _TITLES = "coalesce((SELECT cells FROM temp.csv_event WHERE key = event), {} || 
 
 def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
     """SQL for a line; `metadata` is that for the metadata."""
-    start = [
-        *_time("occurred_at"), "occurred_at % 1000000 / 1000",
-        _TITLES.format(_cell("event"), _CATEGORY.format(_cell("category"))),
-    ]  # fmt: skip
-    form = "%s %02d:%02d:%02d.%03d,%s"
-    cells = [("description", True), (_NAME, True), ("ip_address", False)]
-    texts = ["description", _NAME]
+    cells = [_Cell("description"), _Cell(_NAME), _Cell("ip_address", quoted=False, optional=True)]
     if full:
-        optional = ["actor_id", *catalog.columns]
-        actor_id, *columns = ((_cell_or_nothing(name), False) for name in optional)
         cells += [
-            ("event", True), ("category", True), ("level", True), ("actor_type", False), actor_id,
-            (id_text("id"), False), ("account_id", True), *columns, (metadata, True),
+            _Cell("event"), _Cell("category"), _Cell("level"), _Cell("actor_type", quoted=False),
+            _Cell("actor_id", optional=True), _Cell(id_text("id"), quoted=False, stored=False),
+            _Cell("account_id"), *(_Cell(name, optional=True) for name in catalog.columns), _Cell(metadata),
         ]  # fmt: skip
-        texts += ["event", "category", "level", "account_id", metadata]
-        texts += [f"coalesce({name}, '')" for name in optional]
-    safe = [_cell(each) if is_text else f"coalesce({each}, '')" for each, is_text in cells]
-    line = " || ',' || ".join([f"printf('{form}', {', '.join(start)})", *safe]) + " || char(13, 10)"
+    time = [*_time("occurred_at"), "occurred_at % 1000000 / 1000"]
+    titles = _TITLES.format(_cell("event"), _CATEGORY.format(_cell("category")))
+    form = "%s %02d:%02d:%02d.%03d"
+    line = " || ',' || ".join(
+        [f"printf('{form}', {', '.join(time)})", titles, *(each.safe for each in cells)]
+    )
     # Quicker, but what printf is given ends where a NUL stands, which other hands than ours may have stored.
-    for each, is_text in cells:
-        form += ',"%s%w"' if is_text else ",%s"
-        start += [_guard(each), each] if is_text else [each]
-    quick = f"printf('{form}' || char(13, 10), {', '.join(start)})"
-    return f"iif(instr({' || '.join(texts)}, char(0)), {line}, {quick})"
+    forms, values = zip(*(each.printed for each in cells), strict=True)
+    quick = f"printf('{','.join([form, '%s', *forms])}', {', '.join([*time, titles, *values])})"
+    texts = ["event", "category", *(each.text for each in cells if each.stored)]
+    has_nul = f"instr({' || '.join(dict.fromkeys(texts))}, char(0))"
+    return f"iif({has_nul}, {line}, {quick}) || char(13, 10)"
+
+
+class _Cell(NamedTuple):
+    """A cell of a line after its time and its titles: SQL, and what may stand in it."""
+
+    sql: str
+    quoted: bool = True
+    optional: bool = False
+    """Whether it may be NULL, which makes an empty cell."""
+    stored: bool = True
+    """Whether it may hold what others have stored."""
+
+    @property
+    def text(self) -> str:
+        """SQL for it that is not NULL."""
+        return f"coalesce({self.sql}, '')" if self.optional else self.sql
+
+    @property
+    def safe(self) -> str:
+        """SQL for the cell, whatever stands in it."""
+        if not self.quoted:
+            return self.text
+        return f"iif({self.sql} IS NULL, '', {_cell(self.sql)})" if self.optional else _cell(self.sql)
+
+    @property
+    def printed(self) -> tuple[str, str]:
+        """What makes the cell in printf: its form, and the SQL for what that takes."""
+        if self.quoted and not self.optional:
+            return '"%s%w"', f"{_guard(self.sql)}, {self.sql}"
+        return "%s", self.safe
 
 
 def _time(column: str) -> list[str]:
@@ -130,10 +156,6 @@ def _cell(expression: str) -> str:
     return f"'\"' || {_guard(expression)} || replace({expression}, '\"', '\"\"') || '\"'"
 
 
-def _cell_or_nothing(expression: str) -> str:
-    return f"iif({expression} IS NULL, '', {_cell(expression)})"
-
-
 # --- JSON ------------------------------------------------------------------------------------------
 
 
@@ -151,7 +173,7 @@ def line_of_json(catalog: Catalog, metadata: str) -> str:
     after = [
         *_time("recorded_at"), "recorded_at % 1000000", "json_quote(description)",
         _one_of("catalog_version", (version,) if re.fullmatch("[ -~]+", version) else ()),
-        "iif(coalesce(alterations, '') IN ('', '{}'), '', ',\"alterations\":' || json(alterations))",
+        f"iif(coalesce(alterations, '') IN ('', '{{}}'), '', ',\"alterations\":' || {_ALTERATIONS})",
     ]  # fmt: skip
     start = f'{{"id":"%s","account_id":%s,%s,"occurred_at":{time},"actor":{{"type":%s%s%s}},%s"metadata":'
     end = f',"recorded_at":{time},"description":%s,"catalog_version":%s%s}}'
@@ -162,7 +184,8 @@ def line_of_json(catalog: Catalog, metadata: str) -> str:
 
 
 _KEYS = """coalesce(
-    (SELECT keys FROM temp.csv_event WHERE key = event AND of = category AND in_ = level),
+    (SELECT json_keys FROM temp.csv_event AS known WHERE known.key = event
+     AND known.category = audit_entry.category AND known.level = audit_entry.level),
     '"event":' || json_quote(event) || ',"level":' || json_quote(level)
     || ',"category":' || json_quote(category)
 )"""
@@ -181,13 +204,22 @@ def _json_member(column: str, start: str, end: str = "") -> str:
     return f"iif({column} IS NULL, '', '{start}' || json_quote({column}){after})"
 
 
+_ALTERATIONS = "iif(json_valid(alterations), json(alterations), json_quote(alterations))"
+
+
 def _json_metadata(catalog: Catalog, metadata: str) -> str:
-    """SQL for the metadata, the fields with a column of their own among it."""
-    # What others have stored may be laid out in lines.
-    plain = f"iif(instr({metadata}, char(10)), json({metadata}), {metadata})"
+    """SQL for the metadata, the fields with a column of their own among it.
+
+    What others have stored may be laid out in lines, or no JSON object: that becomes a text in an object.
+    """
+    plain = (
+        f"CASE WHEN {metadata} GLOB '{{*' AND NOT instr({metadata}, char(10)) AND json_valid({metadata}) "
+        f"THEN {metadata} WHEN json_valid({metadata}) AND json_type({metadata}) = 'object' "
+        f"THEN json({metadata}) ELSE json_object('metadata', {metadata}) END"
+    )
     if not catalog.columns:
         return plain
     values = ", ".join(f"'{name}', {name}" for name in catalog.columns)
     # A NULL in the patch takes the field away, which is not there then.
-    whole = f"json_patch({metadata}, json_object({values}))"
+    whole = f"json_patch({plain}, json_object({values}))"
     return f"iif(coalesce({', '.join([*catalog.columns, 'NULL'])}) IS NULL, {plain}, {whole})"

@@ -54,6 +54,14 @@ def statements(scope: Scope, select: str, fits: str = "") -> Iterator[Query]:
         yield " UNION ALL ".join(parts), values
 
 
+def by_row_ids(select: str, row_ids: str) -> str:
+    """What selects the entries of row ids in their order; `row_ids` is SQL for a list of them in JSON."""
+    return (
+        f"SELECT {select} FROM (SELECT value AS row_id FROM json_each({row_ids})) "
+        "CROSS JOIN audit_entry ON audit_entry.rowid = row_id"
+    )
+
+
 def _branch(branch: Branch) -> tuple[str, str, list[Any]]:
     """The index, the conditions after the account's, and their values."""
     if branch.user is not None:

@@ -6,6 +6,7 @@ the package, so that it starts at once.
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import signal
@@ -16,8 +17,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from queue import Queue
 from urllib.parse import quote
+from uuid import UUID
 
 BEGIN = b"begin\n"
 """What a process is told to begin a read transaction; it answers with the file that it reads."""
@@ -25,8 +28,11 @@ FRAME = struct.Struct(">iI")
 """What a process writes before each text: how many lines it holds, and its size."""
 END_OF_RANGE, FAILED = 0, -1
 """What stands in place of a number of lines."""
-BLOCK, MOST_BLOCKS = 1 << 16, 256
-"""Up to 16 MiB are made ahead of what is read."""
+BLOCK, MOST_BLOCKS = 1 << 16, 128
+"""Up to 8 MiB are made ahead of what is read."""
+
+MOST_LINES, MOST_BYTES = 250, 2_000_000
+"""How much SQLite makes at a time: fewer lines after long ones. A piece has no more bytes, or one such text."""
 
 LAST_DAY = 2_932_896
 """The last one of the calendar, counted from 1970; an id has room for later ones."""
@@ -41,7 +47,7 @@ Range = tuple[bytes, bytes]
 EVERY_ID: Range = (b"", b"\xff" * 17)
 
 _TABLES = {
-    "csv_event": "key TEXT PRIMARY KEY, cells TEXT, keys TEXT, in_ TEXT, of TEXT",
+    "csv_event": "key TEXT PRIMARY KEY, cells TEXT, json_keys TEXT, level TEXT, category TEXT",
     "csv_category": "key TEXT PRIMARY KEY, cells TEXT",
 }
 
@@ -52,9 +58,11 @@ class Work:
 
     titles: Titles
     piece: Bounded
-    """SQL for a text, its number of lines, and its last id; takes a day and its date before its values, and
-    the most lines after them.
+    """SQL for a text as bytes, its number of lines, and its last id; takes a day and its date before its
+    values, and after them the most lines or, where there are statements for ids, the row ids as JSON.
     """
+    ids: list[Bounded]
+    """SQL for ids and row ids in order, to be merged; none where one index gives all lines in order."""
     edge: Bounded
     """SQL for an id; takes how many come before it after its values."""
     bounds: tuple[str, str]
@@ -94,18 +102,93 @@ def keep_titles(connection: sqlite3.Connection, titles: Titles) -> None:
 def pieces(
     connection: sqlite3.Connection, work: Work, bounds: Range, limit: int | None = None
 ) -> Iterator[tuple[int, bytes]]:
-    """The lines of a range in pieces, each with its number of lines."""
-    (statement, values), lines = work.piece, work.size
+    """The lines of a range in pieces, each with its number of lines.
+
+    Raises `sqlite3.DataError` for an entry with text that is no UTF-8.
+    """
+    held: list[bytes] = []
+    count = size = 0
+    for lines, text in (_merged if work.ids else _in_order)(connection, work, bounds, limit):
+        if held and (count + lines > work.size or size + len(text) > MOST_BYTES):
+            yield count, b"".join(held)
+            held, count, size = [], 0, 0
+        held.append(text)
+        count += lines
+        size += len(text)
+    if held:
+        yield count, b"".join(held)
+
+
+def _in_order(
+    connection: sqlite3.Connection, work: Work, bounds: Range, limit: int | None
+) -> Iterator[tuple[int, bytes]]:
+    """The pieces of what one index gives in order: each goes on where the last one ended."""
+    statement, values = work.piece
+    size = min(work.size, MOST_LINES)
     last = bounds[HIGH] if work.newest_first else bounds[LOW]
-    while lines == work.size and limit != 0:
-        most = work.size if limit is None else min(work.size, limit)
+    while limit != 0:
+        most = size if limit is None else min(size, limit)
         text, lines, last = connection.execute(
             statement, [*date_at(last), *_bound(values, bounds), most]
         ).fetchone()
-        if lines:
-            yield lines, text.encode()
-            limit = limit and limit - lines
-            _, bounds = _split(work, bounds, last)
+        if not lines:
+            return
+        if not _is_utf8(text):
+            if lines == 1:
+                raise _unreadable(last)
+            size = 1
+            continue
+        yield lines, text
+        if lines < most:
+            return
+        limit = limit and limit - lines
+        _, bounds = _split(work, bounds, last)
+        size = _next_size(work, lines, text)
+
+
+def _merged(
+    connection: sqlite3.Connection, work: Work, bounds: Range, limit: int | None
+) -> Iterator[tuple[int, bytes]]:
+    """The pieces of what several indexes give: their ids are merged, and a piece looks up its rows."""
+    statement, _ = work.piece
+    cursors = [connection.execute(ids, _bound(values, bounds)) for ids, values in work.ids]
+    found = islice(heapq.merge(*cursors, reverse=work.newest_first), limit)
+
+    def made(part: list[tuple[bytes, int]]) -> tuple[int, bytes]:
+        row_ids = json.dumps([row_id for _, row_id in part])
+        text, lines, _ = connection.execute(statement, [*date_at(part[0][0]), row_ids]).fetchone()
+        return lines, text
+
+    size = min(work.size, MOST_LINES)
+    while part := list(islice(found, size)):
+        lines, text = made(part)
+        if _is_utf8(text):
+            yield lines, text
+        else:
+            for each in part:
+                lines, text = made([each])
+                if not _is_utf8(text):
+                    raise _unreadable(each[0])
+                yield lines, text
+        size = _next_size(work, lines, text)
+    for cursor in cursors:
+        cursor.close()
+
+
+def _next_size(work: Work, lines: int, text: bytes) -> int:
+    return max(1, min(work.size, MOST_LINES, lines * MOST_BYTES // len(text)))
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _unreadable(entry_id: bytes) -> sqlite3.DataError:
+    return sqlite3.DataError(f"entry {UUID(bytes=entry_id)} has text that is no UTF-8")
 
 
 def ranges(connection: sqlite3.Connection, work: Work) -> Iterator[Range]:

@@ -37,8 +37,10 @@ BEGIN
             ) IS NULL
         ) AS added
         WHERE place <= 100 AND place <= 100 - (
-            SELECT count(DISTINCT (actor_type, actor_name)) FROM @schema@.audit_user AS known
-            WHERE known.account_id = added.account_id AND known.actor_id = added.actor_id
+            SELECT count(*) FROM (
+                SELECT DISTINCT actor_type, actor_name FROM @schema@.audit_user AS known
+                WHERE known.account_id = added.account_id AND known.actor_id = added.actor_id
+            ) AS names
         );
     END IF;
     RETURN NULL;
