@@ -7,10 +7,9 @@ Streamed as the other exports are: what is held is one row group, in Arrow's com
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
 GROUP_ROWS, GROUP_BYTES = 20_000, 32_000_000
 """What ends a row group: so many entries, or so many bytes before they are compressed."""
+BATCH_CHARACTERS = 1_000_000
+"""What ends a batch before it has `CHUNK` entries, so that few large ones are held beside their group."""
 
 WORDS = (
     *("event_title", "category_title", "event", "category", "level"),
@@ -52,13 +53,13 @@ def parquet_chunks(
     """
     columns, sink = _Columns(catalog, scope.account_id, _fields(catalog, events)), _Sink()
     with closing(storage.rows(scope)) as rows:
-        batches = map(columns.batch, iter(lambda: list(islice(rows, CHUNK)), []))
-        groups = _groups(batches)
+        groups = _groups(map(columns.batch, columns.parted(rows)))
         group = next(groups, None)
         with pyarrow.parquet.ParquetWriter(sink, columns.schema, compression="zstd") as writer:
             while group is not None:
                 writer.write_table(group, row_group_size=GROUP_ROWS + CHUNK)
-                yield group.num_rows, sink.take()
+                count, group = group.num_rows, None  # so that it is gone before the next one is read
+                yield count, sink.take()
                 group = next(groups, None)
     yield 0, sink.take()
 
@@ -123,6 +124,20 @@ class _Columns:
             },
         )
 
+    def parted(self, rows: Iterator[Row]) -> Iterator[list[Row]]:
+        """The rows in lists, of few where they are large."""
+        texts = [self._stored.index(name) for name in ("description", "metadata")]
+        held: list[Row] = []
+        size = 0
+        for row in rows:
+            held.append(row)
+            size += sum(len(row[at]) for at in texts)
+            if len(held) >= CHUNK or size >= BATCH_CHARACTERS:
+                yield held
+                held, size = [], 0
+        if held:
+            yield held
+
     def batch(self, rows: list[Row]) -> Any:
         """The rows as a record batch."""
         columns: dict[str, Any] = dict(zip(self._stored, zip(*rows, strict=True), strict=True))
@@ -144,9 +159,9 @@ class _Columns:
         found: dict[str, list[Any]] = {}
         apart = [(name, columns[name]) for name in self._catalog.columns]
         for number, document in enumerate(documents):
-            values = orjson.loads(document)
             more = {name: column[number] for name, column in apart if column[number] is not None}
-            if more:
+            values, is_object = _values(document)
+            if more or not is_object:
                 values |= more
                 documents[number] = orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
             for name, value in values.items():
@@ -161,6 +176,15 @@ class _Columns:
         if titles is None:
             titles = self._titles[event, category] = self._catalog.titles(event, category)
         return titles
+
+
+def _values(document: str) -> tuple[dict[str, Any], bool]:
+    """The metadata, and whether it is JSON of an object; what others have stored may be any text."""
+    with suppress(orjson.JSONDecodeError):
+        values = orjson.loads(document)
+        if type(values) is dict:
+            return values, True
+    return {"metadata": document}, False
 
 
 def _id_text(digits: str) -> str:

@@ -399,6 +399,19 @@ def test_a_filter_of_many_entries_is_in_order_over_all_partitions(
         assert [row[11] for row in csv.reader(io.StringIO(data, newline=""))][1:] == wanted[:limit]
 
 
+@pytest.mark.postgresql_only
+def test_partitions_are_known_however_the_database_reads_backslashes(
+    log: AuditLog, acme: AccountLog, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_months(log, database)
+    where = Filter.parse(["user:is:u-1"])
+    wanted = file_of(acme, "csv", where)
+    monkeypatch.setattr("auditwright.storage.postgresql_queries.MOST_PROBED", 1)
+    url = f"{database.url}&options=-cstandard_conforming_strings%3Doff"
+    with AuditLog.open(url, catalog=log.catalog) as other:
+        assert file_of(other.account("acme"), "csv", where) == wanted
+
+
 def fits(entry: Entry, match: str, conditions: list[str]) -> bool:
     """What the conditions say, once more."""
     found = []

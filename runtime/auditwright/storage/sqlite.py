@@ -43,6 +43,8 @@ MINIMUM = (3, 37, 0)
 """The first SQLite with STRICT tables."""
 BUSY_SECONDS = 1.0
 """How long a write waits for another one. In its own process there is none, unless the caller holds it."""
+_NOT_UTF8 = "Could not decode to UTF-8"
+"""In what Python says of such a text, of which it then quotes all."""
 NAP_SECONDS = (0.0002, 0.002)
 FORK_SECONDS = 2.0
 """How long a fork waits for a commit; only a signal handler that interrupts the commit would wait longer."""
@@ -190,7 +192,7 @@ class SQLiteStorage(Forked):
         try:
             yield
         except sqlite3.Error as error:
-            raise self._error(doing, error) from error
+            raise self._error(doing, error) from (None if _NOT_UTF8 in str(error) else error)
 
     def _error(self, doing: str, error: sqlite3.Error) -> StorageError | IdConflict:
         if CONFLICT in str(error):
@@ -201,6 +203,10 @@ class SQLiteStorage(Forked):
                 f"{self.path}: another transaction is writing to this file; SQLite takes one at a time. "
                 "If it is this program's own, pass session= so that the entry joins it; if it is another "
                 "process, record again with id=error.entry.id"
+            )
+        if _NOT_UTF8 in str(error):
+            return StorageError(
+                f"{self.path}: cannot {doing}: an entry has text that is no UTF-8; an export to CSV names it"
             )
         return StorageError(f"{self.path}: cannot {doing}: {error} ({name or type(error).__name__})")
 

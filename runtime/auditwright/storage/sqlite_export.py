@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from auditwright.storage import sqlite_queries as queries
 from auditwright.storage.csv_cells import FORMULA_SQL, category_titles, csv_line, event_titles
-from auditwright.storage.sqlite_share import EVERY_ID, HIGH, LOW, MOST_LINES, Titles, Work
+from auditwright.storage.sqlite_share import EVERY_ID, HIGH, LOW, Titles, Work
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -46,7 +46,7 @@ def work_of(scope: Scope, line: str, newest_first: bool, size: int, entries: int
         edge=(f"{looked_at[0]}{order} LIMIT 1 OFFSET ?", bounded(looked_at)),
         bounds=(low.hex(), high.hex()),
         newest_first=newest_first,
-        size=min(size, MOST_LINES),
+        size=size,
         entries=entries,
     )
 
@@ -81,9 +81,8 @@ def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
     time = [*_time("occurred_at"), "occurred_at % 1000000 / 1000"]
     titles = _TITLES.format(_cell("event"), _CATEGORY.format(_cell("category")))
     form = "%s %02d:%02d:%02d.%03d"
-    line = " || ',' || ".join(
-        [f"printf('{form}', {', '.join(time)})", titles, *(each.safe for each in cells)]
-    )
+    printed = f"printf('{form}', {', '.join(time)})"
+    line = " || ',' || ".join([printed, titles, *(each.safe for each in cells)])
     # Quicker, but what printf is given ends where a NUL stands, which other hands than ours may have stored.
     forms, values = zip(*(each.printed for each in cells), strict=True)
     quick = f"printf('{','.join([form, '%s', *forms])}', {', '.join([*time, titles, *values])})"

@@ -32,7 +32,7 @@ BLOCK, MOST_BLOCKS = 1 << 16, 128
 """Up to 8 MiB are made ahead of what is read."""
 
 MOST_LINES, MOST_BYTES = 250, 2_000_000
-"""How much SQLite makes at a time: fewer lines after long ones. A piece has no more bytes, or one such text."""
+"""How much SQLite makes at a time, fewer lines after long ones; a piece is one such text or several."""
 
 LAST_DAY = 2_932_896
 """The last one of the calendar, counted from 1970; an id has room for later ones."""
