@@ -301,7 +301,32 @@ def test_large_entries_make_small_groups(
         event = log.catalog.events["account.users_management.user_invited"]
         values = event.example | {"added_user_ids": ["x" * 200] * 10}
         log.record_many(form(event.key, values) for _ in range(2500))
-    assert file_of(acme).metadata.num_row_groups == 3
+    found = file_of(acme).metadata
+    groups = [found.row_group(number).num_rows for number in range(found.num_row_groups)]
+    assert len(groups) > 3
+    assert max(groups) < 500
+
+
+def test_few_large_entries_are_held_beside_their_group(
+    log: AuditLog, acme: AccountLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "GROUP_BYTES", 1)
+    monkeypatch.setattr(parquet, "BATCH_CHARACTERS", 5000)
+    for _ in range(6):
+        record(log, KEY_CREATED, details="x" * 2000)
+    found = file_of(acme).metadata
+    assert [found.row_group(number).num_rows for number in range(found.num_row_groups)] == [3, 3]
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("metadata", ["not json", "{oops", "[1]"])
+@pytest.mark.parametrize("more", [{}, {"tool_id": "t-1"}])
+def test_metadata_that_is_no_json_object_is_a_text_in_one(
+    log: AuditLog, acme: AccountLog, database: Database, metadata: str, more: dict[str, str]
+) -> None:
+    insert_row(database, log.catalog, metadata=metadata, **more)
+    (row,) = rows_of(acme)
+    assert json.loads(row["metadata"]) == {"metadata": metadata, **more}
 
 
 class Recording(io.BytesIO):

@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import sqlite3
+import traceback
+import uuid
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +22,8 @@ from auditwright import AccountLog, Actor, AuditLog, Filter, FilterError, Storag
 from auditwright.entry import Entry, format_time, to_microseconds
 from auditwright.export import csv_header
 from auditwright.storage import postgresql_export as storage_export
+from auditwright.storage import sqlite_share
+from auditwright.storage.sqlite import SQLiteStorage
 
 Form = Literal["csv", "jsonl"]
 FORMS: tuple[Form, ...] = ("csv", "jsonl")
@@ -328,6 +333,138 @@ def test_a_piece_of_long_lines_has_fewer_of_them(
     pieces = list(acme.stream(form))
     assert b"".join(pieces) == wanted
     assert [piece.count(b"x" * 1000) for piece in pieces] == [3, 3, 3, 3, 3, 3, 2]
+
+
+BRANCHES = Filter.parse([f"event:is:{KEY_CREATED}", f"event:is:{DEPLOYED}"], "any")
+"""What several indexes give."""
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("where", [None, BRANCHES], ids=["all", "branches"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_piece_has_fewer_lines_after_long_ones(
+    log: AuditLog, acme: AccountLog, form: Form, where: Filter | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(20):
+        record(log, KEY_CREATED, details="x" * 1000)
+    wanted = file_of(acme, form)
+    monkeypatch.setattr(sqlite_share, "MOST_LINES", 4)
+    monkeypatch.setattr(sqlite_share, "MOST_BYTES", 3000)
+    pieces = list(acme.stream(form, where))
+    assert b"".join(pieces) == wanted
+    assert [piece.count(b"x" * 1000) for piece in pieces] == [4, *[2] * 8]
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("where", [None, BRANCHES], ids=["all", "branches"])
+@pytest.mark.parametrize("form", FORMS)
+def test_no_piece_of_large_entries_is_large(
+    log: AuditLog, acme: AccountLog, database: Database, form: Form, where: Filter | None
+) -> None:
+    large = json.dumps({"a": "😀" * 9_000}, ensure_ascii=False, separators=(",", ":"))
+    for _ in range(300):
+        insert_row(database, log.catalog, metadata=large)
+    sizes = [len(piece) for piece in acme.stream(form, where, full=True)]
+    assert sum(sizes) > 300 * 36_000
+    assert max(sizes) <= sqlite_share.MOST_LINES * 37_000
+    assert max(sizes[1:]) <= sqlite_share.MOST_BYTES
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("form", FORMS)
+def test_what_several_indexes_give_is_merged_once_and_not_for_each_piece(
+    log: AuditLog, database: Database, form: Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(log, users=5, times=2)
+    connect = SQLiteStorage._connect
+    merges: list[str] = []
+
+    def noted(statement: str) -> None:
+        if "UNION ALL SELECT" in statement:
+            merges.append(statement)
+
+    def watched(storage: SQLiteStorage, *arguments: str) -> sqlite3.Connection:
+        connection = connect(storage, *arguments)
+        connection.set_trace_callback(noted)
+        return connection
+
+    monkeypatch.setattr(SQLiteStorage, "_connect", watched)
+    monkeypatch.setattr("auditwright.export.CHUNK", 10)
+    with open_log(database) as other:
+        where = Filter.parse(["user:is:u-1", "user:is:u-2"], match="any")
+        pieces = list(other.account("acme").stream(form, where))
+    assert len(pieces) == 12
+    assert len(merges) == 1
+    assert "metadata" not in merges[0]
+
+
+NUL = "=a\0b"
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize(
+    ("column", "at"),
+    [
+        ("event", 6), ("category", 7), ("level", 8), ("actor_type", 9), ("actor_id", 10), ("actor_name", 4),
+        ("ip_address", 5), ("description", 3), ("tool_id", 13), ("metadata", -1),
+    ],
+)  # fmt: skip
+def test_a_zero_that_others_stored_cuts_no_line_off(
+    log: AuditLog, acme: AccountLog, database: Database, column: str, at: int
+) -> None:
+    insert_row(database, log.catalog, **{"event": "gone", column: NUL})
+    guarded = NUL if column in ("ip_address", "actor_type") else f"'{NUL}"
+    for full in (False, True):
+        data = file_of(acme, "csv", full=full).decode()
+        head, row = csv.reader(io.StringIO(data, newline=""), strict=True)
+        assert len(row) == len(head)
+        if full:
+            assert row[at] == guarded
+        if column in ("event", "category"):
+            assert row[1 if column == "event" else 2] == guarded
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("metadata", ["not json\r\n", "{oops", "", "[1]", "{'a': 1}"])
+@pytest.mark.parametrize("more", [{}, {"tool_id": "t-1"}])
+def test_metadata_that_is_no_json_object_is_a_text_in_one(
+    log: AuditLog, acme: AccountLog, database: Database, metadata: str, more: dict[str, str]
+) -> None:
+    insert_row(database, log.catalog, metadata=metadata, **more)
+    (line,) = file_of(acme, "jsonl").splitlines()
+    assert json.loads(line)["metadata"] == {"metadata": metadata, **more}
+
+
+@pytest.mark.sqlite_only
+def test_alterations_that_are_no_json_are_a_text(log: AuditLog, acme: AccountLog, database: Database) -> None:
+    insert_row(database, log.catalog, alterations="{oops")
+    assert json.loads(file_of(acme, "jsonl"))["alterations"] == "{oops"
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("where", [None, BRANCHES], ids=["all", "branches"])
+@pytest.mark.parametrize("form", FORMS)
+def test_an_entry_with_text_that_is_no_utf_8_is_named_and_not_quoted(
+    log: AuditLog, acme: AccountLog, database: Database, path: Path, form: Form, where: Filter | None
+) -> None:
+    fill(log, 20)
+    entry_id = uuid.UUID(bytes=insert_row(database, log.catalog, description="personal")["id"])
+    database.change(
+        "DROP TRIGGER audit_entry_no_update",
+        "UPDATE audit_entry SET description = CAST(x'706572736f6e616cff' AS TEXT) "
+        "WHERE description = 'personal'",
+    )
+    with pytest.raises(StorageError) as caught:
+        list(acme.stream(form, where))
+    assert str(caught.value) == (
+        f"{path}: cannot read: entry {entry_id} has text that is no UTF-8 (DataError)"
+    )
+    with pytest.raises(StorageError) as caught:
+        list(acme.all(where))
+    assert str(caught.value) == (
+        f"{path}: cannot read: an entry has text that is no UTF-8; an export to CSV names it"
+    )
+    assert "personal" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("full", [False, True])
