@@ -459,7 +459,7 @@ def limits(entries: int) -> Iterator[None]:
     """Let what is read at once, looked at for a page, or merged by one statement, be so little."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(looking, "LOOKED_AT", entries)
-        patch.setattr(looking, "LOOKED_AT_MERGED", entries)
+        patch.setattr(looking, "LOOKED_AT_APART", entries)
         patch.setattr(sqlite_queries, "MOST_BRANCHES", min(entries, 400))
         patch.setattr(sqlite, "MANY_BRANCHES", entries)
         patch.setattr(sqlite_queries, "FEW_ENTRIES", entries)

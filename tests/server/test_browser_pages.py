@@ -30,7 +30,7 @@ RARE = "search=no+such+text+anywhere"
 @pytest.fixture
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page look at 20 entries one by one."""
-    for name in ("LOOKED_AT", "LOOKED_AT_MERGED"):
+    for name in ("LOOKED_AT", "LOOKED_AT_APART"):
         monkeypatch.setattr(looking, name, 20)
 
 

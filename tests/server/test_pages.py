@@ -44,7 +44,7 @@ def log(database: Database) -> Iterator[AuditLog]:
 
 def look_at(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page look at so many entries one by one."""
-    for name in ("LOOKED_AT", "LOOKED_AT_MERGED"):
+    for name in ("LOOKED_AT", "LOOKED_AT_APART"):
         monkeypatch.setattr(looking, name, entries)
     monkeypatch.setattr(postgresql_looking, "ROUND", 0)
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from auditwright.storage.base import Scope
 
 LOOKED_AT = 40_000
-"""Entries that may be looked at for a page of a single branch: about 20 ms."""
-LOOKED_AT_MERGED = 10_000
-"""And where branches are merged, whose rows lie apart."""
+"""Entries that may be looked at for a page where they lie one after the other: about 20 ms."""
+LOOKED_AT_APART = 10_000
+"""And where they are those of some events or users, which lie apart."""
 
 
 def looked_at(scope: Scope) -> int:
     """How many entries of a scope may be looked at for one page."""
-    most = LOOKED_AT if len(scope.branches) == 1 else LOOKED_AT_MERGED
+    most = LOOKED_AT if all(branch.event is None for branch in scope.branches) else LOOKED_AT_APART
     # Letters beyond ASCII are compared in all their cases one by one.
     return most if scope.search is None or scope.search.isascii() else most // 2
 
