@@ -393,18 +393,25 @@ def test_a_signal_handler_that_records_in_a_thread_that_stores_is_refused(
     log: AuditLog, acme: AccountLog, gate: Gate
 ) -> None:
     errors: list[StorageError] = []
+    handled = threading.Event()
 
     def handler(number: int, frame: FrameType | None) -> None:
+        if errors:
+            return
         with pytest.raises(StorageError) as caught:
             record(log, KEY_CREATED)
         errors.append(caught.value)
         gate.open()
+        handled.set()
 
     def when_it_leads() -> None:
         gate.begun()
         main = threading.main_thread().ident
         assert main is not None
+        # A signal just before the thread begins to wait does not wake it.
         signal.pthread_kill(main, signal.SIGUSR1)
+        while not handled.wait(0.1):
+            signal.pthread_kill(main, signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, handler)
     killer = threading.Thread(target=when_it_leads)
