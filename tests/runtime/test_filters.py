@@ -372,7 +372,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Happened], Filter, int | None, int | N
 
 
 @given(worlds(), st.sampled_from([None, None, "llama", "ALPACA"]), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_pages_hold_exactly_what_a_brute_force_reading_finds(
     world: World,
     made: tuple[list[Happened], Filter, int | None, int | None],

@@ -272,12 +272,13 @@ FLOODS: dict[str, dict[str, Any]] = {
     "a long name": MODEL | {MEGABYTE: 1},
     "a long name with surrogates": MODEL | {"\ud800" * 1_000_000: 1},
     "a long value": MODEL | {"model_name": MEGABYTE, "temperature": MEGABYTE},
-    "a long list": MODEL | {"stop_sequence": [5] * 200_000},
+    "a long list": MODEL | {"stop_sequence": [5] * 50_000},
     "many fields": MODEL | {f"field_{number}": 1 for number in range(10_000)},
     "many long fields": MODEL | {f"{'f' * 10_000}{number}": MEGABYTE for number in range(100)},
 }
 
 
+@pytest.mark.sqlite_only  # it is refused before any engine sees it
 @pytest.mark.parametrize("values", FLOODS.values(), ids=FLOODS.keys())
 def test_an_error_is_short_whatever_came(log: AuditLog, values: dict[str, Any]) -> None:
     errors = [refused(log, DEPLOYED, values)]
@@ -288,6 +289,7 @@ def test_an_error_is_short_whatever_came(log: AuditLog, values: dict[str, Any]) 
         assert len(str(error)) < 50_000
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize(
     "payload",
     [

@@ -181,7 +181,7 @@ def searches(draw: st.DrawFn) -> tuple[list[str], str]:
 @given(searches())
 @example((["kKſs\u212a"], "KK\u017fS\u212a"))
 @example((["é\uffff\ufffe"], "É\ufffd\ufffd"))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_search_finds_what_a_brute_force_reading_finds(
     log: AuditLog, database: Database, made: tuple[list[str], str]
 ) -> None:
