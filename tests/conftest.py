@@ -14,7 +14,7 @@ from hypothesis import settings
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 from tests.databases import PostgreSQLServer
-from tests.generator.commands import run
+from tests.generator.run_command import run
 
 from auditwright_generator import cli
 

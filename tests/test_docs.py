@@ -30,7 +30,7 @@ from audit_events import CATALOG, AuditEvents
 from auditwright import Actor, AuditLog, Entry, SecretKey
 from auditwright.cli import find_commands
 from auditwright_generator import names
-from auditwright_generator.structure import DEFS, TYPES, schema_of
+from auditwright_generator.source.structure import DEFS, TYPES, schema_of
 
 ROOT = Path(__file__).resolve().parent.parent
 README, LANGUAGE = ROOT / "README.md", ROOT / "catalog" / "README.md"

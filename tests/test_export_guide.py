@@ -10,7 +10,7 @@ from tests.test_docs import ROOT, blocks, commands, fits, names_in, prose, rows,
 from auditwright.export import CSV_COLUMNS
 from auditwright.export_file import COMPRESSORS, FORMATS
 from auditwright.storage.base import FORMULA
-from auditwright_generator.structure import KINDS
+from auditwright_generator.source.structure import KINDS
 
 PAGE = ROOT / "docs" / "export.md"
 

@@ -16,7 +16,7 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 from sqlmodel import Session, SQLModel, col, create_engine, select
-from tests.generator.commands import run
+from tests.generator.run_command import run
 
 import audit_events
 from audit_events.tables import AuditCatalog, AuditCategory, AuditEntry, AuditEvent, EventView

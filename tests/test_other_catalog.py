@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, col, create_engine, select
 from tests.conftest import KITCHEN_SINK, import_view
-from tests.generator.commands import run
+from tests.generator.run_command import run
 
 from auditwright import Actor, AuditLog, Catalog, Entry, Filter, SecretKey, ValidationError
 from auditwright.imports import Imported

@@ -115,7 +115,7 @@ def test_holds_what_is_no_python(names: set[str]) -> None:
         name for name in names if name.startswith("audit_events/json_schema/") and name.count("/") == 4
     ]
     assert len(schemas) == 78
-    assert "auditwright_generator/templates/emitters.py.j2" in names
+    assert "auditwright_generator/targets/templates/emitters.py.j2" in names
 
 
 def test_an_editable_install_copies_no_package(checkout: Path, tmp_path: Path) -> None:

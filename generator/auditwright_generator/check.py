@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from auditwright_generator.findings import Finding
+from auditwright_generator.checks.rules import RULES, check_meaning
+from auditwright_generator.checks.suppressions import Suppressed, sift
+from auditwright_generator.findings import Finding, counted
 from auditwright_generator.model import Catalog
-from auditwright_generator.resolve import resolve_catalog
-from auditwright_generator.rules import RULES, check_meaning
-from auditwright_generator.source import CatalogSource, read_source
-from auditwright_generator.suppressions import Suppressed, sift
+from auditwright_generator.source.catalog_source import CatalogSource, read_source
+from auditwright_generator.source.resolve import resolve_catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,6 @@ class Checked:
     def _by_rule(self) -> str:
         numbers = Counter(each.finding.code for each in self.suppressed)
         return ", ".join(f"{code}: {number}" for code, number in sorted(numbers.items()))
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 event`, `2 events`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def read_catalog(folder: Path, today: date | None = None) -> Checked:

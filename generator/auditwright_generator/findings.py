@@ -5,12 +5,9 @@ Used by every stage before targets (load, structure, the checks). Nothing here r
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from auditwright_generator.source import CatalogSource
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
 
@@ -47,19 +44,20 @@ class Finding:
 
 
 Mistakes = Iterator[tuple[Place, str]]
-Check = Callable[["CatalogSource"], Mistakes]
+"""What a check yields: where each mistake is, and the message about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that is checked. Codes are stable: a retired one is never given to another rule."""
+    """One thing that is checked. Codes are stable: a retired one is never given to another rule.
+
+    A rule is data; `checks/rules.py` pairs it with its function.
+    """
 
     code: str
     name: str
     severity: Severity
     why: str
-    check: Check | None = None
-    """Yields the mistakes in a catalog; None for what is found on the way there."""
 
     def at(self, place: Place, message: str) -> Finding:
         """The finding of this rule at a place."""
@@ -76,6 +74,11 @@ def quote(value: object) -> str:
 def listing(words: Iterable[str]) -> str:
     """`a, b, c` for a message."""
     return ", ".join(words)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 event`, `2 events`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditwright_generator.incremental import View, kept, views
-from auditwright_generator.manifest import (
+from auditwright_generator.model import Catalog, Category, Level
+from auditwright_generator.output.incremental import View, kept, views
+from auditwright_generator.output.manifest import (
     MANIFEST,
     Part,
     digest,
@@ -22,9 +23,8 @@ from auditwright_generator.manifest import (
     read_notes,
     sealed,
 )
-from auditwright_generator.model import Catalog, Category, Level
+from auditwright_generator.output.write import Files
 from auditwright_generator.targets import docs, emitters, json_schema, language, models, registry, tables
-from auditwright_generator.write import Files
 
 Texts = dict[str, str]
 

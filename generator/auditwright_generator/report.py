@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auditwright_generator.checks.suppressions import Suppressed
 from auditwright_generator.findings import Finding, Rule
-from auditwright_generator.suppressions import Suppressed
 
 WIDTH = 100
 """The most characters of a line that an excerpt shows."""

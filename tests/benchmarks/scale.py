@@ -128,10 +128,10 @@ def run_stages(catalog: Path, out: Path) -> dict[str, float]:
 
         from auditwright_generator.check import read_catalog
         from auditwright_generator.generate import TARGETS, render, render_changed
-        from auditwright_generator.incremental import catalog_inputs, current_run, views
-        from auditwright_generator.resolve import resolve_catalog
-        from auditwright_generator.source import read_source
-        from auditwright_generator.write import write
+        from auditwright_generator.output.incremental import catalog_inputs, current_run, views
+        from auditwright_generator.output.write import write
+        from auditwright_generator.source.catalog_source import read_source
+        from auditwright_generator.source.resolve import resolve_catalog
     with stage("load, with structure"):
         source, _ = read_source(catalog)
     with stage("resolve"):

@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.generator.commands import run
+from tests.generator.run_command import run
 
 from auditwright_events import CATALOG as OWN
 from auditwright_generator import cli
 from auditwright_generator.check import read_catalog
-from auditwright_generator.rules import RULES
+from auditwright_generator.checks.rules import RULES
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
 CATALOG = Path(__file__).parents[2] / "catalog"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.generator.commands import run
+from tests.generator.run_command import run
 
 from auditwright_generator.commands.coverage import command
 from auditwright_generator.usage import RULES

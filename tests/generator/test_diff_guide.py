@@ -6,14 +6,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.generator.commands import run
+from tests.generator.run_command import run
 from tests.test_docs import follow, names_in, rows, section
 
 from auditwright_generator import cli
-from auditwright_generator.changes.rules import AUDIENCES, CHANGE_RULES, ChangeRule
+from auditwright_generator.diff.rules import AUDIENCES, CHANGE_RULES, ChangeRule
 
 PAGE = Path(__file__).parents[2] / "docs" / "changes.md"
-CATALOG = Path(__file__).parent / "changes" / "catalog"
+CATALOG = Path(__file__).parent / "diff" / "catalog"
 
 
 def test_the_commands_of_the_guide_print_what_it_shows(

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.generator.commands import run
+from tests.generator.run_command import run
 
 from auditwright_generator import cli
-from auditwright_generator.examples import BASE
+from auditwright_generator.checks.examples import BASE
 
 PIECES = [
     *(

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.generator.commands import run
+from tests.generator.run_command import run
 
 from auditwright_generator import cli
 from auditwright_generator.scaffold import starter

@@ -10,18 +10,18 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.generator.commands import run
+from tests.generator.run_command import run
 
 from auditwright_generator import cli
 from auditwright_generator.check import read_catalog
-from auditwright_generator.load import Node, parse_yaml
 from auditwright_generator.model import Event, Field, Value
 from auditwright_generator.scaffold.entries import NewEvent
 from auditwright_generator.scaffold.examples import NoExample, derive_example
 from auditwright_generator.scaffold.insert import CannotInsert, insert_entry
 from auditwright_generator.scaffold.wording import message_of, title_of, yaml_scalar
-from auditwright_generator.source import read_source
-from auditwright_generator.structure import KINDS
+from auditwright_generator.source.catalog_source import read_source
+from auditwright_generator.source.structure import KINDS
+from auditwright_generator.source.yaml_nodes import Node, parse_yaml
 
 EVENT = "account.projects.project_archived"
 SAYS = ("--description", "Someone put a project aside. Recorded when it can no longer be chosen.")

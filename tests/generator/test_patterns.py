@@ -294,7 +294,7 @@ _CATALOG_ENGINES = {pattern: engines(pattern) for pattern in _PATTERNS}
 
 
 def test_patterns_use_only_what_a_catalog_may_use() -> None:
-    from auditwright_generator.expressions import _outside_what_is_shared
+    from auditwright_generator.checks.expressions import _outside_what_is_shared
 
     for pattern in (*BY_KIND.values(), patterns.UUID7):
         assert _outside_what_is_shared(pattern) is None

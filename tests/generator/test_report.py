@@ -7,14 +7,14 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.generator.commands import run
+from tests.generator.run_command import run
 
 from auditwright_generator import cli
 from auditwright_generator.check import read_catalog
-from auditwright_generator.examples import BASE
+from auditwright_generator.checks.examples import BASE
+from auditwright_generator.checks.rules import RULES
 from auditwright_generator.findings import Place
 from auditwright_generator.report import github_command
-from auditwright_generator.rules import RULES
 
 BAD = (
     BASE["fields.yaml"]

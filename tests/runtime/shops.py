@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.generator.commands import run
+from tests.generator.run_command import run
 
 from auditwright import Actor, AuditLog, Catalog, Entry, SecretKey
 from auditwright_generator import cli

@@ -2,8 +2,8 @@
 
 from auditwright_generator.findings import Mistakes, listing
 from auditwright_generator.names import words
-from auditwright_generator.resolve import resolve_fields
-from auditwright_generator.source import CatalogSource, CategorySource, EventSource
+from auditwright_generator.source.catalog_source import CatalogSource, CategorySource, EventSource
+from auditwright_generator.source.resolve import resolve_fields
 
 BEGINNINGS = words("added created imported invited provisioned registered uploaded")
 ENDS = words("""

@@ -4,13 +4,13 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from auditwright_generator.checks.values import refuse_value
 from auditwright_generator.findings import Mistakes, nearest, quote, way_out
-from auditwright_generator.load import Node
 from auditwright_generator.message import BUILT_IN, placeholders, refused_pieces
 from auditwright_generator.model import Condition, Field
-from auditwright_generator.resolve import resolve_fields
-from auditwright_generator.source import CatalogSource, EventSource
-from auditwright_generator.values import refuse_value
+from auditwright_generator.source.catalog_source import CatalogSource, EventSource
+from auditwright_generator.source.resolve import resolve_fields
+from auditwright_generator.source.yaml_nodes import Node
 
 Fields = dict[str, Field | None]
 

@@ -2,13 +2,13 @@
 
 import itertools
 
-from auditwright_generator.expressions import pattern_width, refuse_pattern
+from auditwright_generator.checks.expressions import pattern_width, refuse_pattern
 from auditwright_generator.findings import Mistakes, listing, nearest, quote
-from auditwright_generator.load import Node
 from auditwright_generator.model import MAX_INTEGER
 from auditwright_generator.names import words
-from auditwright_generator.source import CatalogSource
-from auditwright_generator.structure import LIMITS
+from auditwright_generator.source.catalog_source import CatalogSource
+from auditwright_generator.source.structure import LIMITS
+from auditwright_generator.source.yaml_nodes import Node
 
 RANGES = (("min", "max"), ("min_length", "max_length"), ("min_items", "max_items"))
 

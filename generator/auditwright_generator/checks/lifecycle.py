@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from auditwright_generator.findings import Mistakes, quote
-from auditwright_generator.load import Node
-from auditwright_generator.resolve import resolve_fields
-from auditwright_generator.source import CatalogSource
+from auditwright_generator.source.catalog_source import CatalogSource
+from auditwright_generator.source.resolve import resolve_fields
+from auditwright_generator.source.yaml_nodes import Node
 from auditwright_generator.versions import Version
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from auditwright_generator import names
 from auditwright_generator.findings import Mistakes, listing, nearest, quote, way_out
-from auditwright_generator.load import Node
 from auditwright_generator.model import camel
-from auditwright_generator.source import CatalogSource
+from auditwright_generator.source.catalog_source import CatalogSource
+from auditwright_generator.source.yaml_nodes import Node
 
 
 def check_category_is_named_like_its_file(source: CatalogSource) -> Mistakes:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 
 from auditwright_generator.findings import Mistakes, quote
-from auditwright_generator.load import Node
 from auditwright_generator.names import words
-from auditwright_generator.source import CatalogSource
+from auditwright_generator.source.catalog_source import CatalogSource
+from auditwright_generator.source.yaml_nodes import Node
 
 _PLACEHOLDER = re.compile(
     r"\b(?:TODO|TBD|FIXME|XXX|WIP)\b|^\s*(?:-+|\.{2,}|\?+|n/?a|none|test|foo|bar)\s*\.?\s*$|\blorem ipsum\b",

@@ -6,11 +6,11 @@ from typing import Any
 
 from auditwright_generator.checks.fields import RANGES
 from auditwright_generator.findings import Mistakes, listing, quote, way_out
-from auditwright_generator.load import Node
 from auditwright_generator.model import Field
-from auditwright_generator.resolve import apply_use, conditions, resolve_fields, stack_uses
-from auditwright_generator.source import CatalogSource, Use
-from auditwright_generator.structure import is_name
+from auditwright_generator.source.catalog_source import CatalogSource, Use
+from auditwright_generator.source.resolve import apply_use, conditions, resolve_fields, stack_uses
+from auditwright_generator.source.structure import is_name
+from auditwright_generator.source.yaml_nodes import Node
 
 _NARROWER: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "min": (ge, "or more"),

@@ -38,7 +38,7 @@ def add_catalog_option(parser: argparse.ArgumentParser) -> None:
 def read_catalog_option(options: argparse.Namespace) -> "Checked | None":
     """The checked catalog that `--catalog` names; None, with the reason on stderr, if it cannot be read."""
     from auditwright_generator.check import read_catalog
-    from auditwright_generator.load import UnreadableCatalog
+    from auditwright_generator.source.yaml_nodes import UnreadableCatalog
 
     try:
         return read_catalog(Path(options.catalog))

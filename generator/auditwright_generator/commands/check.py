@@ -30,7 +30,7 @@ def _run(options: argparse.Namespace) -> int:
     if checked is None:
         return UNREADABLE
     from auditwright_generator import report
-    from auditwright_generator.rules import RULES
+    from auditwright_generator.checks.rules import RULES
 
     found = report.Report(checked.findings, checked.summary, RULES, checked.suppressed, checked.off)
     for line in report.FORMATS[options.format](found):

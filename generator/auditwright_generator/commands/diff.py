@@ -39,11 +39,11 @@ def _run(options: argparse.Namespace) -> int:
     if checked.catalog is None:
         print_findings(checked)
         return UNREADABLE
-    from auditwright_generator.changes.comparison import compare_catalogs
-    from auditwright_generator.changes.report import FORMATS
-    from auditwright_generator.changes.snapshot import read_snapshot
     from auditwright_generator.check import without_collector
-    from auditwright_generator.load import UnreadableCatalog
+    from auditwright_generator.diff.comparison import compare_catalogs
+    from auditwright_generator.diff.report import FORMATS
+    from auditwright_generator.diff.snapshot import read_snapshot
+    from auditwright_generator.source.yaml_nodes import UnreadableCatalog
 
     with without_collector():
         try:

@@ -32,7 +32,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def explain(rule: "Listed") -> str:
     """The rule in words, with its examples if it has any."""
-    from auditwright_generator.examples import EXAMPLES
+    from auditwright_generator.checks.examples import EXAMPLES
 
     parts = [f"{rule.code} {rule.name} ({rule.kind})", f"Why: {rule.why}.", *rule.more]
     example = EXAMPLES.get(rule.code)

@@ -35,7 +35,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from auditwright_generator.incremental import catalog_inputs, current_run
+    from auditwright_generator.output.incremental import catalog_inputs, current_run
 
     if options.diff and not options.check:
         print("auditwright: --diff shows what --check finds; give both: --check --diff", file=sys.stderr)
@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace) -> int:
     if checked.catalog is None:
         return FINDINGS
     from auditwright_generator.generate import render_changed
-    from auditwright_generator.write import compare, write
+    from auditwright_generator.output.write import compare, write
 
     # The next run has to print findings too, or look for other ones; and a file may have changed meanwhile.
     if checked.findings or checked.dated or inputs != catalog_inputs(Path(options.catalog)):
@@ -86,7 +86,7 @@ def _run(options: argparse.Namespace) -> int:
             print(f"{(out / path).as_posix()}: {state}")
     if difference:
         if options.diff:
-            from auditwright_generator.unified import unified_diff
+            from auditwright_generator.output.unified_diff import unified_diff
 
             print(*unified_diff(out, files, difference), sep="\n")
         print(f"not current; `{_mending_command(options)}` mends it")

@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> int:
 def _refuse(package: str, title: str) -> str | None:
     """Why a catalog cannot have the package or the title."""
     from auditwright_generator.names import refuse_package
-    from auditwright_generator.structure import DEFS
+    from auditwright_generator.source.structure import DEFS
 
     name, line = DEFS["name"], DEFS["title"]
     if not re.search(name["pattern"], package):
@@ -62,8 +62,8 @@ def _refuse(package: str, title: str) -> str | None:
 
 def _can_be_read(title: str) -> bool:
     """Whether a catalog can hold the characters."""
-    from auditwright_generator.load import parse_yaml
     from auditwright_generator.scaffold.wording import yaml_scalar
+    from auditwright_generator.source.yaml_nodes import parse_yaml
 
     try:
         node, findings = parse_yaml(yaml_scalar(title).encode(), "--title")

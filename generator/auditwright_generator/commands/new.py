@@ -126,9 +126,9 @@ def _number(text: str) -> int | float:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from auditwright_generator.load import UnreadableCatalog
     from auditwright_generator.scaffold.add import Refused
     from auditwright_generator.scaffold.examples import NoExample
+    from auditwright_generator.source.yaml_nodes import UnreadableCatalog
 
     add: Callable[[argparse.Namespace], Added] = options.add
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditwright_generator.commands.base import CLEAN, Command
 
 if TYPE_CHECKING:
-    from auditwright_generator.changes.rules import ChangeRule
+    from auditwright_generator.diff.rules import ChangeRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Listed:
 
 def every_rule() -> tuple[Listed, ...]:
     """The rules of `check`, `coverage` and `diff`, by code."""
-    from auditwright_generator.changes.rules import CHANGE_RULES, FINDING_RULES
-    from auditwright_generator.rules import RULES
+    from auditwright_generator.checks.rules import RULES
+    from auditwright_generator.diff.rules import CHANGE_RULES, FINDING_RULES
     from auditwright_generator.usage.rules import RULES as OF_COVERAGE
 
     listed = [
@@ -39,7 +39,7 @@ def every_rule() -> tuple[Listed, ...]:
 
 
 def _of_change(rule: "ChangeRule") -> Listed:
-    from auditwright_generator.changes.rules import AUDIENCES
+    from auditwright_generator.diff.rules import AUDIENCES
 
     whom = [f"{audience}: {AUDIENCES[audience]}" for audience in rule.audiences]
     heading = "Breaks" if rule.effect == "break" else "Seen by"

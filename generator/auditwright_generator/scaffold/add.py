@@ -12,9 +12,7 @@ from pathlib import Path
 from auditwright_generator import names
 from auditwright_generator.check import Checked, read_catalog
 from auditwright_generator.findings import Finding, listing, quote, way_out
-from auditwright_generator.load import Node, parse_yaml, shown_path
 from auditwright_generator.model import Event, Field, Value
-from auditwright_generator.resolve import resolve_fields
 from auditwright_generator.scaffold.entries import NewCategory, NewEvent, NewField
 from auditwright_generator.scaffold.examples import derive_example
 from auditwright_generator.scaffold.insert import CannotInsert, Inserted, Lines, insert_entry
@@ -26,8 +24,10 @@ from auditwright_generator.scaffold.trial import (
     try_out,
 )
 from auditwright_generator.scaffold.wording import message_of, title_of
-from auditwright_generator.source import CatalogSource, CategorySource, read_source
-from auditwright_generator.structure import DEFS
+from auditwright_generator.source.catalog_source import CatalogSource, CategorySource, read_source
+from auditwright_generator.source.resolve import resolve_fields
+from auditwright_generator.source.structure import DEFS
+from auditwright_generator.source.yaml_nodes import Node, parse_yaml, shown_path
 
 _NAME = re.compile(DEFS["name"]["pattern"])
 _MODELINE = re.compile(r"# yaml-language-server: \$schema=(\S+)")

@@ -5,9 +5,9 @@ A value is only ever one that the field takes; where none can be found, the auth
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from auditwright_generator.checks.values import refuse_value
 from auditwright_generator.model import Condition, Event, Field, Value
 from auditwright_generator.scaffold.wording import title_of
-from auditwright_generator.values import refuse_value
 
 _BY_KIND = {
     "timestamp": "2026-01-31T09:30:00Z",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from auditwright_generator.check import Checked, read_catalog
 from auditwright_generator.findings import Finding
-from auditwright_generator.load import shown_path
-from auditwright_generator.source import CatalogSource, read_source
+from auditwright_generator.source.catalog_source import CatalogSource, read_source
+from auditwright_generator.source.yaml_nodes import shown_path
 
 _BOM = "\ufeff"
 _FOLLOW_UPS = ("AC110", "AC111", "AC65", "AC952")

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from auditwright_generator.model import Field, Value
 from auditwright_generator.names import words
-from auditwright_generator.scalars import read_plain
+from auditwright_generator.source.scalars import read_plain
 
 _ACRONYMS = {
     word.lower(): word for word in ("AI", "API", "CSV", "ID", "IP", "LLM", "MFA", "SQL", "SSO", "URL", "VPN")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditwright_generator.model import Catalog, Category, Event, Field, Level, Shared, Value
-from auditwright_generator.templating import header, json_literal, markdown_cell, render
+from auditwright_generator.targets.templating import header, json_literal, markdown_cell, render
 
 _RANGES = (("min", "at least {}"), ("max", "at most {}"))
 

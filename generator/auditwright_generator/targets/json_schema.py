@@ -11,7 +11,7 @@ from typing import Any
 
 from auditwright_generator import patterns
 from auditwright_generator.model import MAX_INTEGER, Catalog, Category, Event, Field, Level
-from auditwright_generator.templating import header
+from auditwright_generator.targets.templating import header
 
 Schema = dict[str, Any]
 

@@ -10,8 +10,8 @@ import json
 from typing import Any, get_args
 
 from auditwright_generator.model import Catalog, Field
-from auditwright_generator.structure import DEFS, FileKind, Schema, schema_of
-from auditwright_generator.templating import header
+from auditwright_generator.source.structure import DEFS, FileKind, Schema, schema_of
+from auditwright_generator.targets.templating import header
 
 KEYS: dict[str, dict[str, str]] = {
     "catalog": {

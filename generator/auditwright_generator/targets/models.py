@@ -13,7 +13,7 @@ from typing import Any
 
 from auditwright_generator.model import Catalog, Category, Event, Level
 from auditwright_generator.targets.json_schema import DIALECT, field_schema
-from auditwright_generator.templating import python_header
+from auditwright_generator.targets.templating import python_header
 
 BASE_CLASS = "auditwright.events.EventModel"
 

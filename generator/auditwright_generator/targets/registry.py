@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from auditwright_generator.model import Catalog, Category, Deprecated, Event, Field, Level, Shared
-from auditwright_generator.templating import header
+from auditwright_generator.targets.templating import header
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from auditwright_generator.model import Catalog, Category, Field, Level
-from auditwright_generator.templating import json_literal, python_header, render
+from auditwright_generator.targets.templating import json_literal, python_header, render
 
 _TYPES = {
     "integer": ("int", "BigInteger"),

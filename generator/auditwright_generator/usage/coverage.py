@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from auditwright_generator.check import counted, without_collector
-from auditwright_generator.findings import Finding, Place, Rule
+from auditwright_generator.check import without_collector
+from auditwright_generator.findings import Finding, Place, Rule, counted
 from auditwright_generator.model import Catalog, Event
 from auditwright_generator.usage.known import Known
 from auditwright_generator.usage.reader import Facts, KeyUse, Use, read

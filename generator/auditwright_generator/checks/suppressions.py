@@ -1,0 +1,152 @@
+"""`suppress:`, by which a catalog answers a warning: with a reason, for one thing, and perhaps for a time.
+
+A suppression stands at what it is about, and reaches all that stands inside of it; in catalog.yaml's own
+mapping it switches the rule off. Only warnings can be suppressed: what is an error cannot be generated.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from auditwright_generator.findings import Finding, Place, Rule, quote
+from auditwright_generator.source.catalog_source import CatalogSource
+from auditwright_generator.source.yaml_nodes import Node
+
+INVALID = Rule(
+    "AC951", "invalid-suppression", "error", "a suppression of nothing hides nothing, and looks as if"
+)
+UNUSED = Rule("AC952", "unused-suppression", "warning", "it would hide the next mistake of its kind")
+EXPIRED = Rule("AC953", "expired-suppression", "warning", "whoever put an end to it wanted to look again")
+RULES = (INVALID, UNUSED, EXPIRED)
+
+_CODE = re.compile("[A-Z]{2}[0-9]{3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """One code under a `suppress`."""
+
+    code: str
+    reason: str
+    until: date | None
+    """The last day on which it holds."""
+    place: Place
+    owner: Node
+    everywhere: bool
+    """Whether it stands at the catalog itself, and so reaches every file."""
+
+    def reaches(self, finding: Finding) -> bool:
+        """Whether the finding is of that rule and inside of what the suppression stands at."""
+        return finding.code == self.code and (self.everywhere or self.owner.spans(finding.place))
+
+    def is_over(self, today: date) -> bool:
+        """Whether its last day has passed."""
+        return self.until is not None and self.until < today
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """A finding that was answered, and the answer."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What suppressions make of a run's findings."""
+
+    findings: tuple[Finding, ...]
+    suppressed: tuple[Suppressed, ...]
+    off: Mapping[str, str]
+    """The rules that are switched off for the whole catalog, with the reasons."""
+    dated: bool
+    """Whether the outcome depends on the day."""
+
+
+def sift(source: CatalogSource, findings: Iterable[Finding], rules: Sequence[Rule], today: date) -> Sifted:
+    """The findings without those that are suppressed, and with what is wrong with the suppressions."""
+    known = {rule.code: rule for rule in rules}
+    given, wrong = [], []
+    for suppression in _suppressions(source):
+        mistake = _mistake(suppression, known)
+        if isinstance(suppression, Suppression) and mistake is None:
+            given.append(suppression)
+        elif mistake:
+            wrong.append(mistake)
+    valid = [each for each in given if not each.is_over(today)]
+    kept, suppressed, used = list(wrong), [], set()
+    for finding in findings:
+        answer = next((each for each in valid if each.reaches(finding)), None)
+        if answer is None:
+            kept.append(finding)
+        else:
+            used.add(id(answer))
+            suppressed.append(Suppressed(finding, answer.reason))
+    if not any(finding.severity == "error" for finding in kept):  # which may hide what is suppressed
+        kept += [_unused(each) for each in valid if id(each) not in used]
+    kept += [_expired(each) for each in given if each.is_over(today)]
+    off = {each.code: each.reason for each in sorted(valid, key=_by_code) if each.everywhere}
+    return Sifted(tuple(sorted(set(kept))), tuple(suppressed), off, any(each.until for each in given))
+
+
+def _by_code(suppression: Suppression) -> str:
+    return suppression.code
+
+
+def _suppressions(source: CatalogSource) -> "Iterator[Suppression | Finding]":
+    """All that stand in the catalog; a finding for one whose date is none."""
+    for owner in _owners(source):
+        given = owner.get("suppress")
+        for code, node in given.entries.items() if given else ():
+            if node.broken or not _CODE.fullmatch(code):
+                continue
+            until = node.get("until")
+            try:
+                day = date.fromisoformat(str(until.scalar)) if until else None
+            except ValueError:
+                assert until is not None
+                message = (
+                    f"suppression of {code}: {quote(until.scalar)} is no day of the calendar; correct it"
+                )
+                yield INVALID.at(until.place, message)
+                continue
+            yield Suppression(code, node.string("reason"), day, node.key, owner, owner is source.node)
+
+
+def _owners(source: CatalogSource) -> Iterator[Node]:
+    yield source.node
+    yield from (level.node for level in source.levels)
+    yield from (field.node for field in source.fields.values())
+    for category in source.categories:
+        yield category.node
+        yield from (event.node for event in category.events)
+
+
+def _mistake(suppression: "Suppression | Finding", known: Mapping[str, Rule]) -> Finding | None:
+    if isinstance(suppression, Finding):
+        return suppression
+    rule = known.get(suppression.code)
+    if rule is None:
+        if suppression.code.startswith("BR"):
+            hint = "; a break is accepted under accepted: in catalog.yaml"
+        else:
+            hint = "; `auditwright rules` lists them"
+        return INVALID.at(suppression.place, f"there is no rule {suppression.code} of check{hint}")
+    if rule.severity == "error" or rule in RULES:
+        why = "an error" if rule.severity == "error" else "about suppressions"
+        message = f"{rule.code} {rule.name} cannot be suppressed, because it is {why}; mend what it finds"
+        return INVALID.at(suppression.place, message)
+    return None
+
+
+def _unused(suppression: Suppression) -> Finding:
+    message = f"suppression of {suppression.code} suppresses nothing here; remove it"
+    return UNUSED.at(suppression.place, message)
+
+
+def _expired(suppression: Suppression) -> Finding:
+    message = f"suppression of {suppression.code} held until {suppression.until}"
+    message += "; mend what it hides, or give it more time"
+    return EXPIRED.at(suppression.place, message)

@@ -1,0 +1,89 @@
+"""Whether a field takes a value, and what it wants instead: for the examples in the catalog.
+
+Says in words what the JSON Schemas decide, by the same patterns.
+"""
+
+import math
+from collections.abc import Callable
+
+from auditwright_generator.checks.expressions import compile_pattern, matches
+from auditwright_generator.findings import listing, quote
+from auditwright_generator.model import MAX_INTEGER, Field
+from auditwright_generator.patterns import BY_KIND
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_integer(value: object) -> bool:
+    """1.0 is an integer, as in JSON Schema."""
+    if not isinstance(value, int | float) or not _is_number(value):
+        return False
+    return value == int(value) and abs(value) <= MAX_INTEGER
+
+
+def _is_boolean(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+_KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "string": (_is_text, "text"),
+    "enum": (_is_text, "text"),
+    "integer": (_is_integer, "a whole number of at most 2^53-1"),
+    "number": (_is_number, "a number"),
+    "boolean": (_is_boolean, "true or false"),
+    "timestamp": (_is_text, 'a time in UTC, in quotes, such as "2026-01-31T12:00:00Z"'),
+    "ip": (_is_text, "an IP address, such as 203.0.113.7"),
+    "url": (_is_text, "an http or https address without a password, such as https://example.com/run"),
+    "email": (_is_text, "an e-mail address, such as ada@example.com"),
+}
+"""What a value of each kind is at first sight, and what it is to be in words."""
+
+_FORMS = {kind: compile_pattern(pattern) for kind, pattern in BY_KIND.items()}
+
+
+def refuse_value(field: Field, value: object) -> str | None:
+    """What the value must be and is not; None if the field takes it."""
+    if not field.many:
+        return _refuse_item(field, value)
+    if not isinstance(value, list):
+        return "a list"
+    if field.min_items is not None and len(value) < field.min_items:
+        return f"a list of at least {field.min_items}"
+    if field.max_items is not None and len(value) > field.max_items:
+        return f"a list of at most {field.max_items}"
+    wrong = (_refuse_item(field, item) for item in value)
+    return next((f"a list of which every item is {reason}" for reason in wrong if reason), None)
+
+
+def _refuse_item(field: Field, value: object) -> str | None:
+    is_valid, wanted = _KINDS[field.kind]
+    if not is_valid(value):
+        return wanted
+    if isinstance(value, str):
+        form = _FORMS.get(field.kind)
+        return wanted if form and not form.search(value) else _refuse_text(field, value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if field.min is not None and value < field.min:
+            return f"at least {field.min}"
+        if field.max is not None and value > field.max:
+            return f"at most {field.max}"
+    return None
+
+
+def _refuse_text(field: Field, value: str) -> str | None:
+    keys = [choice.key for choice in field.values]
+    if field.kind == "enum" and value not in keys:
+        return f"one of {listing(keys)}"
+    if field.min_length is not None and len(value) < field.min_length:
+        return f"text of at least {field.min_length} characters"
+    if field.max_length is not None and len(value) > field.max_length:
+        return f"text of at most {field.max_length} characters"
+    if field.pattern is not None and not matches(field.pattern, value):
+        return f"text that matches {quote(field.pattern)}"
+    return None

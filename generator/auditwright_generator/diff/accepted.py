@@ -1,0 +1,89 @@
+"""Breaks that catalog.yaml accepts, each for one version and with a reason; what is wrong with them.
+
+An acceptance counts for the version it names, and for no other: the next one starts from none.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from auditwright_generator.diff import rules
+from auditwright_generator.diff.change import Change, bare
+from auditwright_generator.findings import Finding, Place, way_out
+from auditwright_generator.source.catalog_source import CatalogSource
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """One entry of `accepted`."""
+
+    rule: str
+    at: str
+    version: str
+    reason: str
+    place: Place
+    rule_place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a catalog accepts of its changes."""
+
+    reasons: Mapping[tuple[str, str], str]
+    """By rule and key: why the break is accepted."""
+    findings: tuple[Finding, ...]
+
+    def reason(self, change: Change) -> str | None:
+        """Why the break is accepted; None if it is not, and for what breaks nobody."""
+        return self.reasons.get((change.rule.code, change.key)) if change.rule.effect == "break" else None
+
+
+def read_acceptances(source: CatalogSource) -> list[Acceptance]:
+    """The entries of `accepted`; the catalog must have no errors."""
+    listed = source.node.get("accepted")
+    return [
+        Acceptance(
+            rule=node.string("rule"),
+            at=node.string("at"),
+            version=node.string("version"),
+            reason=node.string("reason"),
+            place=node.place,
+            rule_place=node.entries["rule"].place,
+        )
+        for node in (listed.items if listed else ())
+    ]
+
+
+def accept(acceptances: Sequence[Acceptance], changes: Sequence[Change], old: str, new: str) -> Accepted:
+    """What is accepted of the changes from one version to another, and the findings about the entries."""
+    current = [each for each in acceptances if each.version == new]
+    breaks = {(change.rule.code, change.key) for change in changes if change.rule.effect == "break"}
+    return Accepted(
+        reasons={(each.rule, each.at): each.reason for each in current},
+        findings=tuple(_findings(acceptances, breaks, old, new)),
+    )
+
+
+def _findings(
+    acceptances: Sequence[Acceptance], breaks: set[tuple[str, str]], old: str, new: str
+) -> Iterator[Finding]:
+    effects = {rule.code: rule.effect for rule in rules.CHANGE_RULES}
+    for each in acceptances:
+        what = f"{each.rule} at {bare(each.at)}"
+        if each.version != new:
+            message = f"{what} was accepted for {each.version}, and this is {new}; remove it"
+            yield rules.STALE_ACCEPTANCE.at(each.place, message)
+        elif each.rule not in effects:
+            hint = "write the code of a break as this command prints it, such as BR203"
+            yield rules.UNKNOWN_BREAK.at(each.rule_place, f"{each.rule} is no rule of changes; {hint}")
+        elif effects[each.rule] == "safe":
+            message = f"{each.rule} breaks nobody, and need not be accepted; remove it"
+            yield rules.UNKNOWN_BREAK.at(each.rule_place, message)
+        elif (each.rule, each.at) not in breaks and old != new:
+            # Once the catalogs are of one version the break is behind both, and may stay written down.
+            message = f"{what} is accepted, and there is no such break"
+            yield rules.UNUSED_ACCEPTANCE.at(each.place, message + _nearest(each, breaks))
+
+
+def _nearest(acceptance: Acceptance, breaks: set[tuple[str, str]]) -> str:
+    keys = sorted(key for code, key in breaks if code == acceptance.rule)
+    return way_out(acceptance.at, keys, "remove it") if keys else "; remove it"

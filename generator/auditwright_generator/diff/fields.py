@@ -1,0 +1,293 @@
+"""What changed between a field as an event had it and as it has it now; each kind of change is a function.
+
+Knows one field at a time: which events a change reaches, and that it is the same in many, is for
+`grouping.py`. That a field has a column of its own is a matter of the whole catalog, for `compare.py`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from auditwright_generator.diff import rules
+from auditwright_generator.diff.change import Fact, bare, shown
+from auditwright_generator.diff.renames import likely_fields
+from auditwright_generator.diff.rules import ChangeRule
+from auditwright_generator.model import MAX_INTEGER, Condition, Deprecated, Event, Field
+from auditwright_generator.source.structure import LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A change of one field, whichever events it is in."""
+
+    rule: ChangeRule
+    field: str
+    """Its name; the older one when it was renamed."""
+    what: str
+    attribute: tuple[str, ...] = ()
+    old: Fact = None
+    new: Fact = None
+    now: str = ""
+    """The field's name in the newer catalog, when it was renamed."""
+
+
+FieldChanges = Iterator[FieldChange]
+
+
+def compare_fields(old: Event, new: Event) -> FieldChanges:
+    """What changed between the fields of an event."""
+    if old.fields == new.fields:
+        return
+    was = {field.name: field for field in old.fields}
+    now = {field.name: field for field in new.fields}
+    gone = [field for name, field in was.items() if name not in now]
+    come = [field for name, field in now.items() if name not in was]
+    renamed = likely_fields(gone, come)
+    for field in gone:
+        yield _renamed(field, renamed[field.name]) if field.name in renamed else _removed(field)
+    for field in come:
+        if field not in renamed.values():
+            yield _added(field)
+    for name, field in now.items():
+        if name in was:
+            yield from compare_field(was[name], field)
+
+
+def compare_field(old: Field, new: Field) -> FieldChanges:
+    """What changed in a field that stayed."""
+    if old != new:
+        for check in _CHECKS:
+            yield from check(old, new)
+
+
+def _removed(field: Field) -> FieldChange:
+    rule = rules.ENTRY_FIELD_REMOVED if field.entry else rules.FIELD_REMOVED
+    return FieldChange(rule, field.name, f"the field {shown(field.title)} is gone", (), field.type)
+
+
+def _renamed(old: Field, new: Field) -> FieldChange:
+    what = f"the field {shown(old.title)} is gone, and {new.name} is likely the same"
+    return FieldChange(rules.FIELD_RENAMED, old.name, what, (), old.name, new.name, now=new.name)
+
+
+def _added(field: Field) -> FieldChange:
+    what = f"the field {shown(field.title)}, {field.type}, is new"
+    if field.entry:
+        return FieldChange(rules.ENTRY_FIELD_ADDED, field.name, what, (), None, field.type)
+    if not field.required:
+        return FieldChange(rules.FIELD_ADDED, field.name, f"{what} and optional", (), None, field.type)
+    needed = f"required when {_condition(field.when)}" if field.when else "required"
+    return FieldChange(rules.FIELD_ADDED_REQUIRED, field.name, f"{what} and {needed}", (), None, field.type)
+
+
+# --- type, presence -------------------------------------------------------------------------------------
+
+_WIDER = {
+    ("integer", "number"),
+    *((kind, "string") for kind in ("enum", "ip", "url", "email")),
+}
+"""Types, and those that hold all their values; a timestamp is a string in JSON, and none in Python."""
+
+
+def _type(old: Field, new: Field) -> FieldChanges:
+    if old.type == new.type:
+        return
+    rule = rules.TYPE_CHANGED
+    if old.many != new.many:
+        rule = rules.LIST_CHANGED
+    elif (old.kind, new.kind) in _WIDER and not any(getattr(new, name) is not None for name in LIMITS):
+        rule = rules.TYPE_WIDENED
+    yield _changed(rule, new, "type", "the type", old.type, new.type)
+
+
+def _presence(old: Field, new: Field) -> FieldChanges:
+    if old.entry != new.entry or (old.when == new.when and old.required == new.required):
+        return
+    rule = _PRESENCE[_requirement(old), _requirement(new)]
+    attribute = "when" if new.when else "required"
+    yield FieldChange(
+        rule,
+        new.name,
+        f"it was {_presence_words(old)}, and is {_presence_words(new)}",
+        (attribute,),
+        _presence_words(old),
+        _presence_words(new),
+    )
+
+
+def _requirement(field: Field) -> str:
+    return "when" if field.when else "required" if field.required else "optional"
+
+
+_PRESENCE = {
+    ("optional", "required"): rules.BECAME_REQUIRED,
+    ("when", "required"): rules.BECAME_REQUIRED,
+    ("required", "optional"): rules.BECAME_OPTIONAL,
+    ("required", "when"): rules.CONDITION_ADDED,
+    ("optional", "when"): rules.CONDITION_ADDED,
+    ("when", "when"): rules.CONDITION_CHANGED,
+    ("when", "optional"): rules.CONDITION_REMOVED,
+}
+
+
+def _presence_words(field: Field) -> str:
+    return f"required when {_condition(field.when)}" if field.when else _requirement(field)
+
+
+def _condition(when: Sequence[Condition]) -> str:
+    parts = (f"{part.field} is {' or '.join(bare(value) for value in part.values)}" for part in when)
+    return " and ".join(parts)
+
+
+def _entry(old: Field, new: Field) -> FieldChanges:
+    if old.entry != new.entry:
+        by = [f"the entry's {field.entry}" if field.entry else "the caller" for field in (old, new)]
+        what = f"it was filled by {by[0]}, and is by {by[1]}"
+        yield FieldChange(rules.ENTRY_CHANGED, new.name, what, ("entry",), old.entry, new.entry)
+
+
+# --- constraints and values -----------------------------------------------------------------------------
+
+_LOWER, _UPPER = ("min", "min_length", "min_items"), ("max", "max_length", "max_items")
+
+
+def _limits(old: Field, new: Field) -> FieldChanges:
+    if old.type != new.type:
+        return  # the change of the type says it all
+    for name in LIMITS:
+        was, now = getattr(old, name), getattr(new, name)
+        if was != now:
+            yield _changed(_limit_rule(new, name, was, now), new, name, name, was, now)
+
+
+def _limit_rule(field: Field, name: str, was: Fact, now: Fact) -> ChangeRule:
+    if name == "pattern" and was is not None and now is not None:
+        return rules.PATTERN_CHANGED
+    low, high = _effective(field, name, was), _effective(field, name, now)
+    if low == high:
+        return rules.CONSTRAINT_RESTATED
+    narrower = high > low if name in _LOWER else high < low
+    return rules.CONSTRAINT_NARROWED if narrower else rules.CONSTRAINT_WIDENED
+
+
+def _effective(field: Field, name: str, limit: Fact) -> float:
+    """What a limit comes to where it is not given; any pattern is narrower than none."""
+    if name == "pattern":
+        return 1 if limit is None else 0
+    if isinstance(limit, int | float):
+        return limit
+    if name in ("min_length", "min_items"):
+        return 0
+    bound = MAX_INTEGER if field.kind == "integer" else float("inf")
+    return bound if name in _UPPER else -bound
+
+
+def _values(old: Field, new: Field) -> FieldChanges:
+    if old.kind != new.kind or old.values == new.values:
+        return
+    was = {value.key: value.title for value in old.values}
+    now = {value.key: value.title for value in new.values}
+    come = {title: key for key, title in now.items() if key not in was}
+    renamed = {key: come[title] for key, title in was.items() if key not in now and title in come}
+    for key, title in was.items():
+        if key in renamed:
+            what = f"the value {key} ({shown(title)}) is now {renamed[key]}"
+            yield _value(rules.ENUM_VALUE_RENAMED, new, renamed[key], what, key, renamed[key])
+        elif key not in now:
+            yield _value(rules.ENUM_VALUE_REMOVED, new, "", f"the value {key} is gone", key, None)
+        elif now[key] != title:
+            what = f"the title of the value {key} was {shown(title)}, and is {shown(now[key])}"
+            yield _value(rules.ENUM_TITLE_CHANGED, new, key, what, title, now[key])
+    for key, title in now.items():
+        if key not in was and key not in renamed.values():
+            what = f"the value {key} ({shown(title)}) is new"
+            yield _value(rules.ENUM_VALUE_ADDED, new, key, what, None, key)
+    stayed = [key for key in was if key in now]
+    if stayed != [key for key in now if key in was]:
+        yield _value(rules.ORDER_CHANGED, new, "", "its values are in another order", None, None)
+
+
+def _value(rule: ChangeRule, field: Field, key: str, what: str, old: Fact, new: Fact) -> FieldChange:
+    return FieldChange(rule, field.name, what, ("values", key) if key else ("values",), old, new)
+
+
+# --- meaning --------------------------------------------------------------------------------------------
+
+
+def _unit(old: Field, new: Field) -> FieldChanges:
+    if old.unit != new.unit:
+        rule = rules.UNIT_STATED if old.unit is None else rules.UNIT_CHANGED
+        yield _changed(rule, new, "unit", "the unit", old.unit, new.unit)
+
+
+_SENSITIVITIES = ("public", "personal", "secret")
+
+
+def _sensitivity(old: Field, new: Field) -> FieldChanges:
+    if old.sensitivity == new.sensitivity:
+        return
+    raised = _SENSITIVITIES.index(new.sensitivity) > _SENSITIVITIES.index(old.sensitivity)
+    if new.sensitivity == "secret":
+        rule = rules.BECAME_SECRET
+    elif old.sensitivity == "secret":
+        rule = rules.NO_LONGER_SECRET
+    else:
+        rule = rules.SENSITIVITY_RAISED if raised else rules.SENSITIVITY_LOWERED
+    yield _changed(rule, new, "sensitivity", "the sensitivity", old.sensitivity, new.sensitivity)
+
+
+def _title(old: Field, new: Field) -> FieldChanges:
+    if old.title != new.title:
+        rule = rules.COLUMN_TITLE_CHANGED if old.column and new.column else rules.FIELD_TITLE_CHANGED
+        yield _changed(rule, new, "title", "the title", old.title, new.title)
+
+
+def _description(old: Field, new: Field) -> FieldChanges:
+    if old.description != new.description:
+        what = f"the description is now {shown(new.description)}"
+        rule = rules.FIELD_DESCRIPTION_CHANGED
+        yield FieldChange(rule, new.name, what, ("description",), old.description, new.description)
+
+
+def _lifecycle(old: Field, new: Field) -> FieldChanges:
+    for rule, attribute, what, was, now in compare_lifecycle(
+        (rules.FIELD_DEPRECATED, rules.FIELD_UNDEPRECATED, rules.FIELD_LIFECYCLE_CHANGED), old, new
+    ):
+        yield FieldChange(rule, new.name, what, (attribute,), was, now)
+
+
+def compare_lifecycle(
+    found: tuple[ChangeRule, ChangeRule, ChangeRule], old: Field | Event, new: Field | Event
+) -> Iterator[tuple[ChangeRule, str, str, Fact, Fact]]:
+    """What changed in `since` and `deprecated`, of fields and events alike: rule, attribute, words, facts."""
+    deprecated, undeprecated, changed = found
+    if old.since != new.since:
+        what = f"since was {shown(old.since)}, and is {shown(new.since)}"
+        yield changed, "since", what, old.since, new.since
+    if old.deprecated == new.deprecated:
+        return
+    was, now = _deprecation(old.deprecated), _deprecation(new.deprecated)
+    if now is None:
+        yield undeprecated, "deprecated", "it is no longer deprecated", was, None
+    elif was is None:
+        yield deprecated, "deprecated", f"it is deprecated {now}", None, now
+    else:
+        yield changed, "deprecated", f"it was deprecated {was}, and is {now}", was, now
+
+
+def _deprecation(deprecated: Deprecated | None) -> str | None:
+    """`since 1.2.0; use model_name; Names change.`, with a note quoted on one line."""
+    if deprecated is None:
+        return None
+    use = f"; use {bare(deprecated.use)}" if deprecated.use else ""
+    note = f"; {shown(deprecated.note)}" if deprecated.note else ""
+    return f"since {deprecated.since}{use}{note}"
+
+
+def _changed(rule: ChangeRule, field: Field, attribute: str, named: str, old: Fact, new: Fact) -> FieldChange:
+    what = f"{named} was {shown(old)}, and is {shown(new)}"
+    return FieldChange(rule, field.name, what, (attribute,), old, new)
+
+
+_CHECKS: tuple[Callable[[Field, Field], FieldChanges], ...] = (
+    _type, _presence, _entry, _limits, _values, _unit, _sensitivity, _title, _description, _lifecycle,
+)  # fmt: skip

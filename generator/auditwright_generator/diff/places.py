@@ -1,0 +1,78 @@
+"""Where the newer catalog's files speak of a change: the line that says it, or else where it would stand.
+
+Reads nodes that are loaded already. What is gone stands nowhere, and is shown where its owner is.
+"""
+
+from dataclasses import replace
+
+from auditwright_generator.diff.change import Change, Subject
+from auditwright_generator.findings import Place
+from auditwright_generator.source.catalog_source import CatalogSource, Use
+from auditwright_generator.source.yaml_nodes import Node
+
+
+class Places:
+    """The places of one catalog, by key."""
+
+    def __init__(self, source: CatalogSource) -> None:
+        self._source = source
+        self._levels = {level.name: level.node for level in source.levels}
+        self._categories = {category.key: category for category in source.categories}
+        self._events = {event.key: (category, event) for category, event in source.events}
+
+    @property
+    def version(self) -> Place:
+        """Where the catalog says its version."""
+        version = self._source.node.get("version")
+        return version.place if version else self._source.node.place
+
+    def place(self, change: Change) -> Change:
+        """The change with its place."""
+        subject = change.subject
+        found = self._of_field(change) if subject.field else self._of_owner(subject)
+        return replace(change, place=found)
+
+    def _of_owner(self, subject: Subject) -> Place:
+        node = self._owner(subject.owner) if subject.owner else self._source.node
+        if node is None:
+            return self.version
+        return _deepest(node, subject.attribute) or (node.key if subject.owner else self.version)
+
+    def _owner(self, key: str) -> Node | None:
+        """The node of a level, a category or an event."""
+        if key in self._events:
+            return self._events[key][1].node
+        if key in self._categories:
+            return self._categories[key].node
+        return self._levels.get(key)
+
+    def _of_field(self, change: Change) -> Place:
+        """The innermost use that says what changed, else the field's definition, else where it is used."""
+        subject = change.subject
+        definition = self._source.fields.get(subject.field or "")
+        uses = self._uses(change)
+        nodes = [use.node for use in reversed(uses)] + ([definition.node] if definition else [])
+        for node in nodes:
+            if found := _deepest(node, subject.attribute):
+                return found
+        if definition and not subject.owner:
+            return definition.node.key
+        if uses:
+            return uses[-1].node.key
+        return self._of_owner(Subject(subject.owner or next(iter(change.events), "")))
+
+    def _uses(self, change: Change) -> tuple[Use, ...]:
+        """The uses that give the field to the first event that the change reaches."""
+        found = self._events.get(change.events[0]) if change.events else None
+        return self._source.uses_of(*found).get(change.subject.field or "", ()) if found else ()
+
+
+def _deepest(node: Node, attribute: tuple[str, ...]) -> Place | None:
+    """Where an attribute stands, or the part of the way to it that there is; None without its first step."""
+    found = None
+    for step in attribute:
+        entry = node.entries.get(step)
+        if entry is None:
+            break
+        node, found = entry, entry.key
+    return found

@@ -1,0 +1,189 @@
+"""A comparison as text for people, as JSON, as commands of GitHub's workflows, and as release notes."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from auditwright_generator.diff.change import Change
+from auditwright_generator.diff.comparison import Comparison
+from auditwright_generator.findings import Finding, Place, counted
+from auditwright_generator.report import github_command
+from auditwright_generator.targets.templating import markdown_cell
+
+# --- text -----------------------------------------------------------------------------------------------
+
+
+def as_text(comparison: Comparison) -> str:
+    """A line for each change and finding, sorted by place, and a summary."""
+    lines = [(_place(change), _line(comparison, change)) for change in comparison.changes]
+    lines += [(finding.place, str(finding)) for finding in comparison.findings]
+    return "".join(f"{line}\n" for _, line in sorted(lines)) + f"{summary(comparison)}\n"
+
+
+def _line(comparison: Comparison, change: Change) -> str:
+    place, rule = _place(change), change.rule
+    effect = "accepted" if comparison.accepted.reason(change) is not None else rule.effect
+    head = f"{place.path}:{place.line}:{place.column}: {effect} {rule.code} {rule.name}"
+    return f"{head}: {_explained(comparison, change)}"
+
+
+def _explained(comparison: Comparison, change: Change) -> str:
+    """What changed, whom it breaks, and the way out or why it is accepted."""
+    reason = comparison.accepted.reason(change)
+    end = change.way_out if reason is None else f"accepted for {comparison.new_version}: {reason}"
+    return "; ".join(filter(None, (change.message, change.whom, end)))
+
+
+def _place(change: Change) -> Place:
+    return change.place or Place("", 1, 1)
+
+
+def summary(comparison: Comparison) -> str:
+    """How many changes break somebody, and whether the version is enough."""
+    return f"{_counts(comparison)}; {_versions(comparison)}"
+
+
+def _counts(comparison: Comparison) -> str:
+    total, breaks = len(comparison.changes), len(comparison.breaks)
+    if not total:
+        return "no changes"
+    accepted = sum(comparison.accepted.reason(change) is not None for change in comparison.breaks)
+    breaking = f"{breaks} {'breaks' if breaks == 1 else 'break'} ({accepted} accepted)"
+    rest = total - breaks
+    return f"{counted(total, 'change')}: {breaking}, {rest} {'does' if rest == 1 else 'do'} not"
+
+
+def _versions(comparison: Comparison) -> str:
+    step = f"{comparison.old_version} -> {comparison.new_version}"
+    if any(finding.code in ("BR901", "BR902") for finding in comparison.findings):
+        return f"{step}, and {comparison.needed_version} is needed"
+    return f"{step} is enough" if comparison.changes else step
+
+
+# --- JSON -----------------------------------------------------------------------------------------------
+
+
+def as_json(comparison: Comparison) -> str:
+    """One object; docs/changes.md says what it holds."""
+    form = {
+        "old_version": comparison.old_version,
+        "new_version": comparison.new_version,
+        "needed_version": comparison.needed_version,
+        "changes": [_change_form(comparison, change) for change in comparison.changes],
+        "findings": [_finding_form(finding) for finding in comparison.findings],
+    }
+    return json.dumps(form, indent=2, ensure_ascii=False) + "\n"
+
+
+def _change_form(comparison: Comparison, change: Change) -> dict[str, Any]:
+    rule = change.rule
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "effect": rule.effect,
+        "audiences": list(rule.audiences),
+        "bump": rule.bump,
+        "key": change.key,
+        "message": change.message,
+        "way_out": change.way_out,
+        "accepted": comparison.accepted.reason(change),
+        "old": change.old,
+        "new": change.new,
+        "events": list(change.events),
+        **_place(change)._asdict(),
+    }
+
+
+def _finding_form(finding: Finding) -> dict[str, Any]:
+    return {
+        **finding.place._asdict(),
+        "severity": finding.severity,
+        "code": finding.code,
+        "name": finding.name,
+        "message": finding.message,
+    }
+
+
+# --- GitHub ---------------------------------------------------------------------------------------------
+
+
+def as_github(comparison: Comparison) -> str:
+    """Workflow commands: an error for each break, a notice for an accepted one; safe changes are counted."""
+    lines = []
+    for change in comparison.breaks:
+        level = "error" if comparison.accepted.reason(change) is None else "notice"
+        title = f"{change.rule.code} {change.rule.name}"
+        lines.append(github_command(level, _place(change), title, _explained(comparison, change)))
+    for finding in comparison.findings:
+        title = f"{finding.code} {finding.name}"
+        lines.append(github_command(finding.severity, finding, title, finding.message))
+    return "".join(f"{line}\n" for line in (*lines, summary(comparison)))
+
+
+# --- Markdown -------------------------------------------------------------------------------------------
+
+_SECTIONS = ("Breaking", "Added", "Deprecated", "Changed")
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """Release notes: a section for each kind of change, a line for each change."""
+    parts = [f"# {markdown_cell(comparison.title)} {comparison.new_version}\n"]
+    for section in _SECTIONS:
+        lines = [
+            _note(comparison, change) for change in _in_order(comparison) if change.rule.section == section
+        ]
+        if lines:
+            parts.append(f"## {section}\n\n" + "".join(lines))
+    if not comparison.changes:
+        parts.append(f"Nothing changed since {comparison.old_version}.\n")
+    return "\n".join(parts)
+
+
+def _in_order(comparison: Comparison) -> list[Change]:
+    return sorted(comparison.changes, key=lambda change: (change.key, change.rule.code, change.what))
+
+
+def _note(comparison: Comparison, change: Change) -> str:
+    reason = comparison.accepted.reason(change)
+    what = change.message[len(change.key) + 2 :]
+    parts = [_marked(what), change.whom if change.rule.effect == "break" else ""]
+    if change.rule.effect == "break":
+        parts.append(_marked(change.way_out) if reason is None else f"accepted: {markdown_cell(reason)}")
+    return f"- `{change.key}`: {'; '.join(filter(None, parts))}\n"
+
+
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`|\b[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+\b')
+"""Text in quotes, which is the catalog's; code; and keys, which stand outside of both."""
+
+
+def _marked(text: str) -> str:
+    """A message of ours as Markdown: keys as code, and nothing of the catalog's text as markup."""
+    made, at = [], 0
+    for piece in _PIECE.finditer(text):
+        made += [_plain(text[at : piece.start()]), _mark(piece.group())]
+        at = piece.end()
+    return "".join((*made, _plain(text[at:])))
+
+
+def _mark(piece: str) -> str:
+    if piece.startswith("`"):
+        return piece
+    return _plain(piece) if piece.startswith('"') else f"`{piece}`"
+
+
+def _plain(text: str) -> str:
+    """`markdown_cell`, which is for whole texts, for a part of one: the spaces around it stay."""
+    inner = text.strip()
+    if not inner:
+        return text
+    before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    return f"{before}{markdown_cell(inner)}{after}"
+
+
+FORMATS: dict[str, Callable[[Comparison], str]] = {
+    "text": as_text,
+    "json": as_json,
+    "github": as_github,
+    "markdown": as_markdown,
+}

@@ -1,0 +1,113 @@
+"""The catalog to compare with, from what `--against` names: a folder, a file or a commit.
+
+What exists as a path is that path; everything else is a commit. Nothing is left behind on the disk.
+"""
+
+import tempfile
+from pathlib import Path
+
+from auditwright_generator.checks.rules import check_codes, check_meaning
+from auditwright_generator.diff.catalog_json import UnknownForm, read_catalog_json
+from auditwright_generator.diff.change import bare
+from auditwright_generator.diff.git import ADVICE, GitError, files_at
+from auditwright_generator.findings import Finding, counted
+from auditwright_generator.model import Catalog
+from auditwright_generator.source.catalog_source import read_source
+from auditwright_generator.source.resolve import resolve_catalog
+from auditwright_generator.source.yaml_nodes import UnreadableCatalog, shown_path
+
+_UNRESOLVABLE = frozenset({"AC101", "AC106", "AC112"})
+"""Mistakes that resolving would pass over: keys, fields and levels that are wrong.
+
+Everything else that today's rules find in a catalog that passed those of its own day can be compared.
+"""
+
+
+def read_snapshot(against: str, folder: Path) -> Catalog:
+    """The catalog that `against` names; `folder` is the one to compare. Raises `UnreadableCatalog`."""
+    if not against:
+        raise UnreadableCatalog('""', "it names nothing", ADVICE)
+    path = Path(against)
+    if not _exists(path):
+        return _at_commit(against, folder)
+    if path.is_dir():
+        return _in_folder(path)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        raise UnreadableCatalog(shown_path(path), "it is one file of a catalog", "name the catalog's folder")
+    return _in_json(path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long for a file, or with a NUL in it
+        return False
+
+
+def _in_folder(path: Path) -> Catalog:
+    if (path / "catalog.yaml").is_file():
+        return _read_folder(path, shown_path(path))
+    if (path / "catalog.json").is_file():
+        return _in_json(path / "catalog.json")
+    packages = [each for each in path.glob("*/catalog.json") if (each.parent / "__init__.py").is_file()]
+    if len(packages) == 1:
+        return _in_json(packages[0])
+    raise UnreadableCatalog(shown_path(path), "the folder holds no catalog.yaml and no catalog.json", ADVICE)
+
+
+def _in_json(path: Path) -> Catalog:
+    try:
+        if not path.is_file():
+            raise UnreadableCatalog(shown_path(path), "it is not a regular file", ADVICE)
+        return read_catalog_json(path.read_bytes())
+    except OSError as error:
+        reason = (error.strerror or "it cannot be opened").lower()
+        raise UnreadableCatalog(shown_path(path), reason, "make it readable, or name another") from error
+    except UnknownForm as error:
+        raise UnreadableCatalog(
+            shown_path(path), str(error), "name the catalog.json of a generated package"
+        ) from error
+
+
+def _at_commit(ref: str, folder: Path) -> Catalog:
+    name = bare(ref)
+    try:
+        files = files_at(folder, ref)
+    except GitError as error:
+        raise UnreadableCatalog(name, error.reason, error.advice) from error
+    with tempfile.TemporaryDirectory(prefix="auditwright-") as made:
+        root = Path(made) / folder.resolve().name
+        for path, data in files.items():
+            target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        return _read_folder(root, f"{shown_path(folder)} at {name}")
+
+
+def _read_folder(folder: Path, label: str) -> Catalog:
+    """The catalog of a folder, though today's rules may find something in it; `label` names it in errors."""
+    try:
+        source, findings = read_source(folder)
+    except UnreadableCatalog as error:
+        raise UnreadableCatalog(label, error.reason, error.advice) from error
+    errors = _errors(findings) or _errors(check_codes(source, _UNRESOLVABLE))
+    if not errors:
+        try:
+            return resolve_catalog(source)
+        except (KeyError, ValueError):  # examples that do not fit their fields
+            errors = _errors(check_meaning(source))
+            if not errors:
+                raise
+    raise _unsound(folder, label, errors)
+
+
+def _errors(findings: list[Finding]) -> list[Finding]:
+    return sorted(finding for finding in findings if finding.severity == "error")
+
+
+def _unsound(folder: Path, label: str, errors: list[Finding]) -> UnreadableCatalog:
+    first = errors[0]
+    path = first.path.removeprefix(f"{shown_path(folder)}/")
+    found = f"{path}:{first.line}:{first.column}: {first.code} {first.name}: {first.message}"
+    reason = f"it has {counted(len(errors), 'error')}, the first at {found}"
+    return UnreadableCatalog(label, reason, "compare with the catalog.json that was generated from it")

@@ -1,0 +1,55 @@
+"""Which version a change of a catalog needs, and whether the catalog has it.
+
+Semantic Versioning 2.0.0 (semver.org): a break needs a major version (item 8), an addition a minor one
+(item 7), anything else a patch (item 6). Before 1.0.0 anything may change (item 4); here a break needs a
+minor version then, and everything else a patch, so that the number still tells the two apart.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from auditwright_generator.diff.rules import Bump
+from auditwright_generator.versions import Version
+
+_SIZES: tuple[Bump, ...] = ("patch", "minor", "major")
+
+
+def largest(bumps: Iterable[Bump]) -> Bump | None:
+    """What several changes need together; None for no change."""
+    return max(bumps, key=_SIZES.index, default=None)
+
+
+def needed_version(old: Version, bump: Bump | None) -> Version:
+    """The least version that may follow the older one."""
+    if bump is None:
+        return old
+    if old.major == 0:
+        bump = "minor" if bump == "major" else "patch"
+    release = replace(old, pre=())
+    if old.pre and _announces(release, bump):
+        return release
+    match bump:
+        case "major":
+            return Version(old.major + 1, 0, 0)
+        case "minor":
+            return Version(old.major, old.minor + 1, 0)
+        case "patch":
+            return Version(old.major, old.minor, old.patch + 1)
+
+
+def _announces(release: Version, bump: Bump) -> bool:
+    """Whether the release that pre-releases lead to is a step of that size: 2.0.0 is a major one."""
+    match bump:
+        case "major":
+            return release.minor == release.patch == 0
+        case "minor":
+            return release.patch == 0
+        case "patch":
+            return True
+
+
+def fits(old: Version, new: Version, bump: Bump | None) -> bool:
+    """Whether the newer version is enough: the one needed, a pre-release that leads to it, or a later one."""
+    if bump is None:
+        return new >= old
+    return new > old and replace(new, pre=()) >= needed_version(old, bump)

@@ -1,0 +1,53 @@
+"""A unified diff between the files of a folder and what is generated, short enough to be read.
+
+For people only: it is cut, and leaves out the manifest, whose digests say nothing to anybody.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from auditwright_generator.findings import counted
+from auditwright_generator.output.manifest import MANIFEST
+from auditwright_generator.output.write import Difference
+
+LINES_PER_FILE = 60
+FILES = 50
+
+
+def unified_diff(folder: Path, files: Mapping[str, str | None], difference: Difference) -> Iterator[str]:
+    """The lines: of a file as it is in the folder (`a/`), to the file as it would be generated (`b/`)."""
+    paths = [*difference.missing, *difference.stale, *difference.edited]
+    paths = sorted(path for path in paths if path != MANIFEST)
+    for path in paths[:FILES]:
+        lines = list(_diff(folder, path, files[path] or ""))
+        yield from lines[:LINES_PER_FILE]
+        if len(lines) > LINES_PER_FILE:
+            yield f"… {counted(len(lines) - LINES_PER_FILE, 'more line')} of {path}"
+    if len(paths) > FILES:
+        yield f"… {counted(len(paths) - FILES, 'more file')}"
+
+
+def _diff(folder: Path, path: str, text: str) -> Iterator[str]:
+    found = folder / path
+    before = found.read_bytes().decode("utf-8", "replace") if found.is_file() else None
+    name = f"a/{path}" if before is not None else "/dev/null"
+    lines = difflib.unified_diff(_lines(before or ""), _lines(text), name, f"b/{path}", lineterm="")
+    for line in lines:
+        yield from line.split("\n")  # the remark about a missing newline is a line of its own
+    if before is None and not text:
+        yield f"--- {name}"
+        yield f"+++ b/{path}"
+
+
+_NO_NEWLINE = "\n\\ No newline at end of file"
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text; the last one says so where nothing ends it."""
+    lines = text.split("\n")
+    if lines[-1]:
+        lines[-1] += _NO_NEWLINE
+    else:
+        del lines[-1]
+    return lines

@@ -1,0 +1,267 @@
+"""The catalog as it is written: levels, categories, events, fields and their uses, over nodes with places.
+
+Gathers the files of a folder after load and structure; the checks and `resolve.py` read it. It may be
+incomplete: what a finding was given for is broken or absent, and nothing here stumbles over that.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from auditwright_generator.findings import Finding, Place, Rule
+from auditwright_generator.model import Place as DeclaredIn
+from auditwright_generator.source.structure import FileKind, check_structure
+from auditwright_generator.source.yaml_nodes import BROKEN, Node, UnreadableCatalog, read_yaml, shown_path
+
+MISPLACED_FILE = Rule("AC011", "misplaced-file", "error", "a file that nobody reads is a mistake or a wish")
+RULES = (MISPLACED_FILE,)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One field named in a metadata list of a level, a category or an event."""
+
+    field: str
+    node: Node
+    """What the use says of the field; its `key` is where the field is named."""
+    declared_in: DeclaredIn
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """The list of names under a key, such as `only`; empty where there is none."""
+        listed = self.node.get(key)
+        return tuple(str(item.scalar) for item in listed.items) if listed else ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSource:
+    """One field of fields.yaml."""
+
+    name: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSource:
+    """One level of catalog.yaml."""
+
+    name: str
+    node: Node
+    uses: tuple[Use, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """One event of a category's file."""
+
+    key: str
+    name: str
+    node: Node
+    own_uses: tuple[Use, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CategorySource:
+    """One category's file."""
+
+    level: str
+    name: str
+    """The name of the file, without `.yaml`."""
+    source: str
+    """The path of the file from the folder that holds the catalog."""
+    node: Node
+    uses: tuple[Use, ...]
+    events: tuple[EventSource, ...]
+
+    @property
+    def key(self) -> str:
+        """Level and name."""
+        return f"{self.level}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSource:
+    """All files of a catalog."""
+
+    folder: str
+    node: Node
+    fields: dict[str, FieldSource]
+    levels: tuple[LevelSource, ...]
+    categories: tuple[CategorySource, ...]
+    fields_known: bool
+    """Whether fields.yaml could be read, so that a field that is not in `fields` does not exist."""
+    levels_known: bool
+    """Likewise for the levels of catalog.yaml."""
+    events_known: bool
+    """Likewise for the events of all categories."""
+    findings_at: frozenset[Place] = frozenset()
+    """Where findings were given: what they stand in is not to be judged by."""
+    _uses: dict[str, dict[str, tuple[Use, ...]]] = field(default_factory=dict, init=False, repr=False)
+    """Of each event met so far; equal ones are one object, so that what is worked out of them is too."""
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `resolve.py` has worked out of these files already."""
+
+    @property
+    def events(self) -> Iterator[tuple[CategorySource, EventSource]]:
+        """All events with their categories."""
+        return ((category, event) for category in self.categories for event in category.events)
+
+    @property
+    def event_keys(self) -> set[str]:
+        """The keys of all events."""
+        return {event.key for _, event in self.events}
+
+    def uses_of(self, category: CategorySource, event: EventSource) -> dict[str, tuple[Use, ...]]:
+        """The uses that an event's fields come from: by field, and outermost first."""
+        known = self._uses.get(event.key)
+        if known is None:
+            known = self._uses[event.key] = self._gather_uses(category, event)
+        return known
+
+    def _gather_uses(self, category: CategorySource, event: EventSource) -> dict[str, tuple[Use, ...]]:
+        given = [use for level in self.levels if level.name == category.level for use in level.uses]
+        given += [use for use in category.uses if _reaches(use, event.name)]
+        uses: dict[str, tuple[Use, ...]] = {}
+        for use in (*given, *event.own_uses):
+            uses[use.field] = (*uses.get(use.field, ()), use)
+        return {name: self.memo.setdefault(("uses", *map(id, stack)), stack) for name, stack in uses.items()}
+
+    def has_known_fields(self, category: CategorySource, event: EventSource) -> bool:
+        """Whether every place that gives fields to the event could be read."""
+        owners = [level.node for level in self.levels if level.name == category.level]
+        owners += [category.node, event.node]
+        listed = [owner.entries.get("metadata") for owner in owners]
+        whole = all(metadata is None or _is_whole(metadata) for metadata in listed)
+        return whole and self.fields_known and len(owners) == 3
+
+    @property
+    def all_uses(self) -> Iterator[tuple[str, Use]]:
+        """Every use once, with whose it is in words."""
+        for level in self.levels:
+            yield from ((f"level {level.name}", use) for use in level.uses)
+        for category in self.categories:
+            yield from ((f"category {category.name}", use) for use in category.uses)
+            for event in category.events:
+                yield from ((f"event {event.name}", use) for use in event.own_uses)
+
+
+def _is_whole(metadata: Node) -> bool:
+    """Whether it can be told which fields are named."""
+    return metadata.value is not BROKEN and not any(item.broken for item in metadata.items)
+
+
+def _reaches(use: Use, event: str) -> bool:
+    """Whether a category's use is for that event; `only` and `except` may choose."""
+    only, exceptions = use.names("only"), use.names("except")
+    return event not in exceptions and (not only or event in only)
+
+
+def read_source(folder: Path) -> tuple[CatalogSource, list[Finding]]:
+    """The files of a catalog folder, and what is wrong with each of them by itself."""
+    paths = _find_files(folder)
+    findings: list[Finding] = []
+
+    def read(path: Path, kind: FileKind) -> Node:
+        node, wrong_yaml = read_yaml(path)
+        node, wrong_structure = check_structure(node, kind)
+        places = {finding.place for finding in wrong_yaml}
+        findings.extend(wrong_yaml)
+        findings.extend(finding for finding in wrong_structure if finding.place not in places)
+        return node
+
+    catalog = read(paths.pop(folder / "catalog.yaml"), "catalog")
+    fields_path = paths.pop(folder / "fields.yaml", None)
+    fields = read(fields_path, "fields") if fields_path else Node({}, catalog.place, catalog.key)
+    categories = []
+    for path in paths.values():
+        misplaced = _misplaced(path.relative_to(folder))
+        if misplaced:
+            findings.append(MISPLACED_FILE.at(Place(shown_path(path), 1, 1), misplaced))
+        else:
+            categories.append(_category(path, read(path, "category")))
+
+    levels = catalog.get("levels")
+    source = CatalogSource(
+        folder=folder.resolve().name,
+        node=catalog,
+        fields={name: FieldSource(name, node) for name, node in fields.entries.items()},
+        levels=tuple(
+            LevelSource(name, node, _uses(node, "level"))
+            for name, node in (levels.entries.items() if levels else ())
+        ),
+        categories=tuple(categories),
+        fields_known=fields.value is not BROKEN,
+        levels_known=levels is not None,
+        events_known=all(category.node.get("events") for category in categories),
+    )
+    return source, findings
+
+
+def _find_files(folder: Path) -> dict[Path, Path]:
+    """Every YAML file below the folder, sorted; hidden ones belong to editors."""
+    shown = shown_path(folder)
+    way = "name the folder that holds catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR"
+    if not folder.is_dir():
+        raise UnreadableCatalog(shown, "there is no such folder", way)
+
+    def refuse(error: OSError) -> None:
+        reason = (error.strerror or "it cannot be listed").lower()
+        raise UnreadableCatalog(shown_path(Path(error.filename)), reason, "make the folder readable")
+
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if Path(parent, name).is_symlink():
+                linked = shown_path(Path(parent, name))
+                raise UnreadableCatalog(
+                    linked, "it is a link to a folder", "put the folder itself there, or remove the link"
+                )
+        found += [Path(parent, name) for name in names if not name.startswith(".")]
+    paths = {path: path for path in sorted(found) if path.suffix.lower() in (".yaml", ".yml")}
+    if folder / "catalog.yaml" not in paths:
+        raise UnreadableCatalog(shown, "it holds no catalog.yaml", way)
+    return paths
+
+
+def _misplaced(path: Path) -> str | None:
+    """Why the file is not read as a category, if it is not."""
+    if path.suffix != ".yaml":
+        return f"{path.as_posix()} is not read; its name must end in .yaml"
+    match len(path.parts):
+        case 1:
+            return f"{path} is not read; a category stands in the folder of its level: <level>/{path}"
+        case 2:
+            return None
+        case _:
+            return f"{path.as_posix()} is not read; a category stands right in the folder of its level"
+
+
+def _category(path: Path, node: Node) -> CategorySource:
+    level, name = path.parent.name, path.stem
+    events = node.get("events")
+    return CategorySource(
+        level=level,
+        name=name,
+        source=f"{path.parent.parent.resolve().name}/{level}/{path.name}",
+        node=node,
+        uses=_uses(node, "category"),
+        events=tuple(
+            EventSource(f"{level}.{name}.{event}", event, entry, _uses(entry, "event"))
+            for event, entry in (events.entries.items() if events else ())
+        ),
+    )
+
+
+def _uses(owner: Node, declared_in: DeclaredIn) -> tuple[Use, ...]:
+    """The uses of a `metadata` mapping, or of a list of names, which is short for one."""
+    metadata = owner.get("metadata")
+    if metadata is None:
+        return ()
+    listed = [
+        Use(str(item.scalar), Node({}, item.place, item.place), declared_in)
+        for item in metadata.items
+        if item.value is not BROKEN
+    ]
+    return (*listed, *(Use(name, node, declared_in) for name, node in metadata.entries.items()))

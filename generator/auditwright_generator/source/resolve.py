@@ -1,0 +1,228 @@
+"""From the catalog as it is written to `model.Catalog`: every event ends with its full list of fields.
+
+Stacking uses (`stack_uses`, `resolve_fields`) also serves the checks, so it passes over what is broken;
+`resolve_catalog` is for a catalog without errors. What many events share is worked out once.
+"""
+
+import sys
+from dataclasses import replace
+from typing import Any, Literal, cast
+
+from auditwright_generator.model import (
+    Catalog,
+    Category,
+    Condition,
+    Deprecated,
+    EnumValue,
+    Event,
+    Field,
+    Level,
+    Shared,
+    Value,
+)
+from auditwright_generator.source.catalog_source import (
+    CatalogSource,
+    CategorySource,
+    EventSource,
+    FieldSource,
+    LevelSource,
+    Use,
+)
+from auditwright_generator.source.structure import LIMITS
+from auditwright_generator.source.yaml_nodes import Node
+
+Uses = tuple[Use, ...]
+
+
+def resolve_catalog(source: CatalogSource) -> Catalog:
+    """The whole, resolved; the catalog must have no errors."""
+    return Catalog(
+        package=source.node.string("package"),
+        title=source.node.string("title"),
+        description=source.node.string("description").strip(),
+        version=source.node.string("version"),
+        levels=tuple(_level(source, level) for level in source.levels),
+        folder=source.folder,
+    )
+
+
+def _level(source: CatalogSource, level: LevelSource) -> Level:
+    own = (category for category in source.categories if category.level == level.name)
+    return Level(
+        name=level.name,
+        title=level.node.string("title"),
+        description=level.node.string("description").strip(),
+        metadata=tuple(_shared(source, use) for use in level.uses),
+        categories=tuple(_category(source, category) for category in sorted(own, key=_position)),
+    )
+
+
+def _position(category: CategorySource) -> tuple[int, str]:
+    """Categories stand by `order`, those without one after them by name."""
+    order = category.node.get("order")
+    return (int(order.scalar) if order else sys.maxsize, category.name)
+
+
+def _category(source: CatalogSource, category: CategorySource) -> Category:
+    return Category(
+        key=category.key,
+        name=category.name,
+        title=category.node.string("title"),
+        description=category.node.string("description").strip(),
+        metadata=tuple(_shared(source, use) for use in category.uses),
+        events=tuple(_event(source, category, event) for event in category.events),
+        source=category.source,
+    )
+
+
+def _shared(source: CatalogSource, use: Use) -> Shared:
+    title = use.node.string("title") or source.fields[use.field].node.string("title")
+    return Shared(field=use.field, title=title, only=use.names("only"), except_=use.names("except"))
+
+
+def _event(source: CatalogSource, category: CategorySource, event: EventSource) -> Event:
+    fields = {name: field for name, field in resolve_fields(source, category, event).items() if field}
+    example = event.node.get("example")
+    aliases = event.node.get("aliases")
+    return Event(
+        key=event.key,
+        name=event.name,
+        title=event.node.string("title"),
+        description=event.node.string("description").strip(),
+        message=event.node.string("message"),
+        fields=tuple(fields.values()),
+        example={
+            name: _example_value(fields[name], node)
+            for name, node in (example.entries if example else {}).items()
+        },
+        source=category.source,
+        since=event.node.string("since") or None,
+        deprecated=_deprecated(event.node),
+        aliases=tuple(str(alias.scalar) for alias in aliases.items) if aliases else (),
+    )
+
+
+def _example_value(field: Field, node: Node) -> Value:
+    """The value as it is stored: 1.0 of an integer field is 1."""
+
+    def item(node: Node) -> str | int | float | bool:
+        return int(node.scalar) if field.kind == "integer" else node.scalar
+
+    return [item(part) for part in node.items] if field.many else item(node)
+
+
+def resolve_fields(
+    source: CatalogSource, category: CategorySource, event: EventSource
+) -> dict[str, Field | None]:
+    """The fields of an event by name, in order; None for one whose definition or use has a finding."""
+    memo = source.memo
+    fields: dict[str, Field | None] | None = memo.get(("fields", event.key))
+    if fields is None:
+        uses = source.uses_of(category, event)
+        fields = {name: _resolve_field(source, name, stack) for name, stack in uses.items()}
+        memo["fields", event.key] = fields
+    return fields
+
+
+def _resolve_field(source: CatalogSource, name: str, uses: Uses) -> Field | None:
+    """Worked out once for all events that have it by the same uses."""
+    key = ("field", id(uses))
+    if key not in source.memo:
+        definition = source.fields.get(name)
+        nodes = [use.node for use in uses] + ([definition.node] if definition else [])
+        sound = not any(node.broken or node.covers(source.findings_at) for node in nodes)
+        known = definition if definition and definition.node.string("type") else None
+        source.memo[key] = stack_uses(source, known, uses)[-1] if known and sound else None
+    field: Field | None = source.memo[key]
+    return field
+
+
+def stack_uses(source: CatalogSource, definition: FieldSource, uses: Uses) -> tuple[Field, ...]:
+    """The field as it is outside of each use, outermost first, and at last with all of them applied."""
+    key = ("stack", id(uses))
+    if key not in source.memo:
+        fields = [define_field(definition, uses)]
+        for use in uses:
+            fields.append(apply_use(fields[-1], use))
+        source.memo[key] = tuple(fields)
+    stack: tuple[Field, ...] = source.memo[key]
+    return stack
+
+
+def define_field(definition: FieldSource, uses: Uses) -> Field:
+    """The field as fields.yaml has it."""
+    node = definition.node
+    kind = node.string("type")
+    many = kind.startswith("list of ")
+    values = node.get("values")
+    column = node.get("column")
+    return Field(
+        name=definition.name,
+        title=node.string("title"),
+        description=node.string("description").strip(),
+        kind=kind.removeprefix("list of "),
+        many=many,
+        required=True,
+        when=(),
+        declared_in=uses[0].declared_in if uses else "event",
+        values=tuple(
+            EnumValue(key, str(title.scalar)) for key, title in (values.entries if values else {}).items()
+        ),
+        unit=node.string("unit") or None,
+        sensitivity=cast(Literal["public", "personal", "secret"], node.string("sensitivity") or "public"),
+        entry=cast(Literal["actor_id", "actor_name", "ip_address"] | None, node.string("entry") or None),
+        column=bool(column and column.scalar),
+        since=node.string("since") or None,
+        deprecated=_deprecated(node),
+        **_limits(node),
+    )
+
+
+def apply_use(field: Field, use: Use) -> Field:
+    """The field as the use makes it."""
+    node = use.node
+    if not node.entries:
+        return field
+    changes: dict[str, Any] = _limits(node)
+    if node.string("title"):
+        changes["title"] = node.string("title")
+    if node.string("description"):
+        changes["description"] = node.string("description").strip()
+    if required := node.get("required"):
+        changes["required"] = required.scalar
+    if when := node.get("when"):
+        changes["when"] = conditions(when)
+        changes["required"] = True
+    if node.get("values"):
+        kept = use.names("values")
+        changes["values"] = tuple(value for value in field.values if value.key in kept)
+    return replace(field, **changes)
+
+
+def conditions(when: Node) -> tuple[Condition, ...]:
+    """The parts of a `when`."""
+    return tuple(
+        Condition(name, tuple(item.scalar for item in node.items) or (node.scalar,))
+        for name, node in when.entries.items()
+    )
+
+
+def _limits(node: Node) -> dict[str, Any]:
+    given = {name: limit.scalar for name in node.entries if name in LIMITS and (limit := node.get(name))}
+    return {name: _number(value) for name, value in given.items()}
+
+
+def _number(value: str | int | float | bool) -> str | int | float | bool:
+    """2.0 as 2: a limit reads the same however it is written."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _deprecated(node: Node) -> Deprecated | None:
+    deprecated = node.get("deprecated")
+    if deprecated is None:
+        return None
+    return Deprecated(
+        since=deprecated.string("since"),
+        use=deprecated.string("use") or None,
+        note=deprecated.string("note").strip() or None,
+    )

@@ -1,0 +1,414 @@
+"""The JSON Schema of the catalog format, and the findings it gives.
+
+Decides which keys a file has and of which type their values are; what the values mean together is for the
+checks. jsonschema-rs decides; only when something is wrong is jsonschema imported to explain it.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any, Literal
+
+import jsonschema_rs
+
+from auditwright_generator.findings import Finding, Rule, listing, nearest, quote, way_out
+from auditwright_generator.source.yaml_nodes import BROKEN, IMPLICIT_TYPE, Node
+
+FileKind = Literal["catalog", "fields", "category"]
+Schema = dict[str, Any]
+Path = tuple[str | int, ...]
+
+UNKNOWN_KEY = Rule("AC003", "unknown-key", "error", "a key that nobody reads is a mistake or a wish")
+MISSING_KEY = Rule("AC004", "missing-key", "error", "an event needs all that schemas, emitters and docs show")
+WRONG_TYPE = Rule("AC005", "wrong-value-type", "error", "a value of another type is not what was meant")
+FORMAT_VERSION = Rule(
+    "AC007", "unsupported-format", "error", "another format means something else by the same keys"
+)
+BAD_VALUE = Rule("AC012", "wrong-value", "error", "a value outside its range cannot be generated")
+NAME_FORMAT = Rule("AC201", "name-format", "error", "names become identifiers in Python, SQL and JSON alike")
+RULES = (UNKNOWN_KEY, MISSING_KEY, WRONG_TYPE, FORMAT_VERSION, BAD_VALUE, NAME_FORMAT)
+
+KINDS = ("string", "integer", "number", "boolean", "timestamp", "ip", "url", "email", "enum")
+"""The types of a single value."""
+TYPES = (*KINDS, *(f"list of {kind}" for kind in KINDS))
+LIMITS = ("min", "max", "min_length", "max_length", "pattern", "min_items", "max_items")
+"""The keys that constrain values; a field has them, and a use may narrow them."""
+
+# `$` alone also stands before a final newline in Python; (?!\n) makes it the very end everywhere.
+_LINE = r"[^ \t\n]([^\t\n]*[^ \t\n])?"
+_NAME = r"[a-z][a-z0-9]*(_[a-z0-9]+)*"
+_KEY = rf"{_NAME}\.{_NAME}\.{_NAME}"
+_VERSION = r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
+
+_DIFFERENT_NAMES = "a list of different names"
+
+
+def _text(description: str, pattern: str, **more: Any) -> Schema:
+    return {"type": "string", "pattern": f"^{pattern}$(?!\\n)", "description": description, **more}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _mapping(properties: Schema, *required: str) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _named(values: Schema, **more: Any) -> Schema:
+    """A mapping whose keys are names that the catalog defines or uses."""
+    return {"type": "object", "propertyNames": _ref("name"), "additionalProperties": values, **more}
+
+
+def _list_or(item: Schema, otherwise: Schema, **more: Any) -> Schema:
+    """A list, or something else; if/then/else, because anyOf cannot say which of the two was meant."""
+    return {"if": {"type": "array"}, "then": {"items": item, "uniqueItems": True, **more}, "else": otherwise}
+
+
+_LIMITS: Schema = {
+    "min": {"type": "number"},
+    "max": {"type": "number"},
+    "min_length": {"type": "integer", "minimum": 0, "description": "0 or more"},
+    "max_length": {"type": "integer", "minimum": 1, "description": "1 or more"},
+    "pattern": {"type": "string", "minLength": 1, "description": "a pattern, not empty"},
+    "min_items": {"type": "integer", "minimum": 0, "description": "0 or more"},
+    "max_items": {"type": "integer", "minimum": 1, "description": "1 or more"},
+}
+_SUPPRESS: Schema = {"suppress": _ref("suppress")}
+_LIFECYCLE: Schema = {
+    "since": _ref("version"),
+    "deprecated": _mapping({"since": _ref("version"), "use": _ref("title"), "note": _ref("text")}, "since"),
+}
+_USE: Schema = {
+    "title": _ref("title"),
+    "description": _ref("text"),
+    "type": {"enum": list(TYPES)},
+    "required": {"type": "boolean"},
+    "when": _named(
+        _list_or(
+            {"type": ["string", "boolean"]},
+            {"type": ["string", "boolean"]},
+            minItems=1,
+            description="a list of different values, at least one",
+        ),
+        minProperties=1,
+        description="a mapping from at least one field to its values",
+    ),
+    **_LIMITS,
+    "values": _ref("names"),
+}
+_SHARED_USE: Schema = {**_USE, "only": _ref("names"), "except": _ref("names")}
+
+
+def _uses(properties: Schema) -> Schema:
+    return _list_or(_ref("name"), _named(_mapping(properties)), description=_DIFFERENT_NAMES)
+
+
+_LEVEL = _mapping(
+    {"title": _ref("title"), "description": _ref("text"), "metadata": _uses(_USE), **_SUPPRESS}, "title"
+)
+_FIELD = _mapping(
+    {
+        "title": _ref("title"),
+        "type": {"enum": list(TYPES)},
+        "description": _ref("text"),
+        "values": _named(
+            _ref("title"), minProperties=1, description="a mapping from at least one key to its title"
+        ),
+        **_LIMITS,
+        "unit": _ref("title"),
+        "sensitivity": {"enum": ["public", "personal", "secret"]},
+        "entry": {"enum": ["actor_id", "actor_name", "ip_address"]},
+        "column": {"type": "boolean"},
+        **_LIFECYCLE,
+        **_SUPPRESS,
+    },
+    *("title", "type", "description"),
+)
+_SINGLE: Schema = {"type": ["string", "number", "boolean"]}
+_EVENT = _mapping(
+    {
+        "title": _ref("title"),
+        "description": _ref("text"),
+        "message": _ref("message"),
+        "metadata": _uses(_USE),
+        "example": {
+            "type": "object",
+            "additionalProperties": _list_or(_SINGLE, _SINGLE, uniqueItems=False),
+        },
+        **_LIFECYCLE,
+        "aliases": {
+            "type": "array",
+            "items": _ref("key"),
+            "uniqueItems": True,
+            "description": "a list of different keys",
+        },
+        **_SUPPRESS,
+    },
+    *("title", "description", "message", "example"),
+)
+
+DEFS: Schema = {
+    "name": _text("lower-case letters, digits and single underscores, beginning with a letter", _NAME),
+    "names": {
+        "type": "array",
+        "items": _ref("name"),
+        "uniqueItems": True,
+        "minItems": 1,
+        "description": f"{_DIFFERENT_NAMES}, at least one",
+    },
+    "key": _text("the whole key of an event: level.category.event", _KEY),
+    "reserved": _text(
+        "the whole key of an event, the key of a category or the name of a field",
+        rf"({_NAME}|{_NAME}\.{_NAME}|{_KEY})",
+    ),
+    "code": _text("the code of a rule, such as AC651", "[A-Z]{2}[0-9]{3}"),
+    "date": _text('a date in quotes, such as "2027-01-31"', "[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "suppress": {
+        "type": "object",
+        "propertyNames": _ref("code"),
+        "additionalProperties": _mapping({"reason": _ref("title"), "until": _ref("date")}, "reason"),
+    },
+    "version": _text("a version such as 1.0.0", _VERSION, maxLength=100),
+    "title": _text("one line of 1 to 200 characters, without spaces around it", _LINE, maxLength=200),
+    "message": _text("one line of 1 to 500 characters, without spaces around it", _LINE, maxLength=500),
+    "text": {"type": "string", "pattern": r"[^ \t\n]", "description": "some text, not only spaces"},
+    "catalog": _mapping(
+        {
+            "format": {"const": 1},
+            "package": _ref("name"),
+            "title": _ref("title"),
+            "description": _ref("text"),
+            "version": _ref("version"),
+            "reserved": {
+                "type": "object",
+                "propertyNames": _ref("reserved"),
+                "additionalProperties": _ref("title"),
+            },
+            "accepted": {
+                "type": "array",
+                "items": _mapping(
+                    {
+                        "rule": _ref("code"),
+                        "at": _ref("title"),
+                        "version": _ref("version"),
+                        "reason": _ref("title"),
+                    },
+                    *("rule", "at", "version", "reason"),
+                ),
+            },
+            **_SUPPRESS,
+            "levels": _named(_LEVEL, minProperties=1, description="a mapping with at least one level"),
+        },
+        *("format", "package", "title", "version", "levels"),
+    ),
+    "fields": _named(_FIELD),
+    "category": _mapping(
+        {
+            "category": _ref("name"),
+            "order": {"type": "integer"},
+            "title": _ref("title"),
+            "description": _ref("text"),
+            "metadata": _uses(_SHARED_USE),
+            **_SUPPRESS,
+            "events": _named(_EVENT),
+        },
+        *("category", "title", "description", "events"),
+    ),
+}
+
+
+def is_name(text: str) -> bool:
+    """Whether the text has the form of a name; where it has not, there is a finding already."""
+    return re.fullmatch(_NAME, text) is not None
+
+
+def schema_of(kind: FileKind) -> Schema:
+    """The JSON Schema (2020-12) of one kind of file, whole: an editor can use it as it is."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_ref(kind), "$defs": DEFS}
+
+
+@cache
+def _decider(kind: FileKind) -> Callable[[object], bool]:
+    return jsonschema_rs.validator_for(schema_of(kind)).is_valid
+
+
+def check_structure(root: Node, kind: FileKind) -> tuple[Node, list[Finding]]:
+    """The file with all that does not fit marked as broken, and one finding for each such thing."""
+    data = _plain(root)
+    if root.value is BROKEN or _decider(kind)(data):
+        return root, []
+    explained = _Explainer(root, kind).explain(data)
+    if not explained and not root.broken:
+        # The two libraries differ; better a vague finding than a wrong verdict.
+        explained = [((), BAD_VALUE.at(root.place, f"{_thing(kind, ())} does not fit the format"))]
+    wrong = {path for path, _ in explained}
+    return _without(root, wrong, ()), [finding for _, finding in explained]
+
+
+def _plain(node: Node) -> object:
+    """The node as plain Python data, without what is broken."""
+    if isinstance(node.value, dict):
+        return {key: _plain(value) for key, value in node.value.items() if value.value is not BROKEN}
+    if isinstance(node.value, tuple):
+        return [_plain(item) for item in node.value]
+    return "" if node.value is BROKEN else node.value
+
+
+def _without(node: Node, wrong: set[Path | None], path: Path) -> Node:
+    """The node with everything at the wrong paths broken."""
+    value = node.value
+    if path in wrong:
+        value = BROKEN
+    elif isinstance(value, dict):
+        value = {key: _without(entry, wrong, (*path, key)) for key, entry in value.items()}
+    elif isinstance(value, tuple):
+        value = tuple(_without(item, wrong, (*path, index)) for index, item in enumerate(value))
+    return Node(value, node.place, node.key, node.text)
+
+
+_WANTED = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "a mapping",
+    "array": "a list",
+}
+
+
+class _Explainer:
+    """Turns the errors of jsonschema for one file into findings, one for each mistake."""
+
+    def __init__(self, root: Node, kind: FileKind) -> None:
+        self.root = root
+        self.kind: FileKind = kind
+
+    def explain(self, data: Any) -> list[tuple[Path | None, Finding]]:
+        """The findings, each with the path of what is to be passed over (None: nothing is)."""
+        from jsonschema import Draft202012Validator
+
+        found: dict[object, tuple[Path | None, Finding]] = {}
+        for error in Draft202012Validator(schema_of(self.kind)).iter_errors(data):
+            path = tuple(error.absolute_path)
+            if self._node(path).value is BROKEN:
+                continue
+            for wrong, finding in self._explain_one(error, path):
+                # One value can break several keywords; the first says enough.
+                found.setdefault((wrong or finding), (wrong, finding))
+        return list(found.values())
+
+    def _explain_one(self, error: Any, path: Path) -> Iterator[tuple[Path | None, Finding]]:
+        node, thing = self._node(path), _thing(self.kind, path)
+        if error.validator == "additionalProperties":
+            yield from self._unknown_keys(node, thing, path, list(error.schema["properties"]))
+        elif error.validator == "required":
+            yield from self._missing_keys(node, thing, error.schema)
+        elif "propertyNames" in error.relative_schema_path:
+            key = str(error.instance)
+            message = f"name {quote(key)} must be {error.schema['description']}"
+            yield None, NAME_FORMAT.at(node.entries[key].key, message)
+        elif error.validator == "type":
+            yield path, self._wrong_type(node, thing, path, error.validator_value)
+        elif error.validator == "const":
+            message = f"format {quote(error.instance)} is not known; this version reads format: 1"
+            yield path, FORMAT_VERSION.at(node.place, message)
+        elif error.validator == "enum":
+            given = str(error.instance)
+            message = (
+                f"{thing} has the unknown {path[-1]} {quote(given)}{way_out(given, error.validator_value)}"
+            )
+            yield path, BAD_VALUE.at(node.place, message)
+        elif not (error.validator == "minProperties" and node.broken):
+            rule = NAME_FORMAT if error.schema == DEFS["name"] else BAD_VALUE
+            message = f"{thing}: {_slot(path)} must be {error.schema['description']}"
+            yield path, rule.at(node.place, message)
+
+    def _unknown_keys(
+        self, node: Node, thing: str, path: Path, known: Sequence[str]
+    ) -> Iterator[tuple[Path, Finding]]:
+        free = [key for key in known if key not in node.entries]
+        for key, entry in node.entries.items():
+            if key in known:
+                continue
+            message = f"{thing} has the unknown key {quote(key)}"
+            if path and "metadata" in path and key in DEFS["fields"]["additionalProperties"]["properties"]:
+                message += "; it belongs to the field itself, in fields.yaml"
+            else:
+                message += way_out(key, free, f"the keys are {listing(known)}")
+            yield (*path, key), UNKNOWN_KEY.at(entry.key, message)
+
+    def _missing_keys(self, node: Node, thing: str, schema: Schema) -> Iterator[tuple[None, Finding]]:
+        unknown = [key for key in node.entries if key not in schema["properties"]]
+        for key in schema["required"]:
+            if key in node.entries or any(nearest(other, [key]) for other in unknown):
+                continue  # the finding for the unknown key names the missing one
+            yield None, MISSING_KEY.at(node.key, f"{thing} has no {quote(key)}; add {key}: ...")
+
+    def _wrong_type(self, node: Node, thing: str, path: Path, wanted: str | list[str]) -> Finding:
+        kinds = [wanted] if isinstance(wanted, str) else wanted
+        words = " or ".join(_WANTED[kind] for kind in kinds)
+        introduced = not path or thing != _thing(self.kind, path[:-1])
+        where = thing if introduced else f"{thing}: {_slot(path)}"
+        value = node.value
+        if "string" in kinds and isinstance(value, bool | int | float):
+            message = f"{where} must be {words}, and {node.text} is not; put it in quotes: {quote(node.text)}"
+            return IMPLICIT_TYPE.at(node.place, message)
+        if value is None and not path:
+            keys = listing(DEFS[self.kind]["required"]) if self.kind != "fields" else "its fields"
+            return WRONG_TYPE.at(node.place, f"the file is empty; write {keys}")
+        if value is None:
+            empty = "{}" if "object" in kinds else "a value"
+            return WRONG_TYPE.at(node.key, f"{where} must be {words}, and nothing is there; write {empty}")
+        if isinstance(value, dict):
+            got, way = "a mapping", "; text that begins with { needs quotes" if "string" in kinds else ""
+        elif isinstance(value, tuple):
+            got, way = "a list", "; text that begins with [ needs quotes" if "string" in kinds else ""
+        else:
+            got, way = quote(value), ""
+        return WRONG_TYPE.at(node.place, f"{where} must be {words}, not {got}{way}")
+
+    def _node(self, path: Path) -> Node:
+        node = self.root
+        for step in path:
+            node = node.entries[step] if isinstance(step, str) else node.items[step]
+        return node
+
+
+def _slot(path: Path) -> str:
+    """The last part of a path in words: `"title"`, or `item 2 of "only"`."""
+    if path and isinstance(path[-1], int):
+        return f"item {path[-1] + 1} of {_slot(path[:-1])}"
+    return quote(path[-1]) if path else "the file"
+
+
+def _thing(kind: FileKind, path: Path) -> str:
+    """What a path is about, in words."""
+    match kind, path:
+        case _, (*_, "suppress", str(code)) | (*_, "suppress", str(code), "reason" | "until"):
+            return f"suppression of {code}"
+        case "fields", (name, *_):
+            return f"field {quote(name)}"
+        case "catalog", ("levels", level, "metadata", str(field), *_):
+            return f"field {quote(field)} of level {quote(level)}"
+        case "catalog", ("accepted", int(index), *_):
+            return f"accepted break {index + 1}"
+        case "catalog", ("levels", level, *_):
+            return f"level {quote(level)}"
+        case "category", ("events", event, "metadata", str(field), *_):
+            return f"field {quote(field)} of event {quote(event)}"
+        case "category", ("events", event, *_):
+            return f"event {quote(event)}"
+        case "category", ("metadata", str(field), *_):
+            return f"shared field {quote(field)}"
+        case "category", _:
+            return "the category"
+        case "fields", _:
+            return "fields.yaml"
+        case _:
+            return "the catalog"

@@ -1,0 +1,108 @@
+"""The rules explain themselves: each has examples that hold, and `rules` and `explain` show them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.generator.run_command import run
+
+from auditwright_generator import cli
+from auditwright_generator.check import Checked, read_catalog
+from auditwright_generator.checks.examples import BASE, EXAMPLES, Example
+from auditwright_generator.checks.rules import RULES
+from auditwright_generator.commands.rules import every_rule
+
+
+def checked(folder: Path, files: dict[str, str]) -> Checked:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, "utf-8")
+    return read_catalog(folder)
+
+
+def test_the_small_catalog_of_the_examples_is_clean(tmp_path: Path) -> None:
+    assert checked(tmp_path, BASE).findings == ()
+
+
+def test_every_rule_of_check_has_an_example() -> None:
+    assert list(EXAMPLES) == [rule.code for rule in RULES]
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_an_example_is_wrong_by_its_rule_alone_and_right_by_all(code: str, tmp_path: Path) -> None:
+    example: Example = EXAMPLES[code]
+    assert example.path not in BASE or (example.instead_of or example.good) in BASE[example.path]
+    found = checked(tmp_path / "bad", example.catalog(example.bad)).findings
+    assert {finding.code for finding in found} == {code}, [str(finding) for finding in found]
+    assert {Path(finding.path).name for finding in found} <= {Path(path).name for path in BASE}
+    right = checked(tmp_path / "good", example.catalog(example.good)).findings
+    assert right == (), [str(finding) for finding in right]
+
+
+def test_codes_and_names_are_given_once_over_all_commands() -> None:
+    rules = every_rule()
+    assert len({rule.code for rule in rules}) == len({rule.name for rule in rules}) == len(rules)
+
+
+def test_rules_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.rules) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == f"{len(every_rule())} rules; `auditwright explain CODE` shows one with examples"
+    assert "AC106  error    unknown-field" in "\n".join(lines)
+    assert [line[:5] for line in lines[:-1]] == sorted(rule.code for rule in every_rule())
+
+
+def test_rules_are_listed_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.rules, "--format", "json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts[0] == {
+        "code": "AC001",
+        "name": "yaml-syntax",
+        "kind": "error",
+        "why": "a file that is not YAML in UTF-8 says nothing",
+    }
+    assert len(facts) == len(every_rule())
+
+
+@pytest.mark.parametrize("word", ["AC302", "ac302", "description-style"])
+def test_a_rule_is_explained(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.explain, word) == 0
+    assert capsys.readouterr().out == (
+        "AC302 description-style (warning)\n\n"
+        "Why: descriptions are read one after another, as prose.\n\n"
+        "Wrong, in fields.yaml:\n      description: who was told about it\n\n"
+        "Right:\n      description: Who was told about it.\n\n"
+        "If it is meant, say so where it stands:\n    suppress: {AC302: {reason: Why it is meant}}\n"
+    )
+
+
+def test_an_error_is_explained_without_a_way_around_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.explain, "AC011") == 0
+    assert capsys.readouterr().out == (
+        "AC011 misplaced-file (error)\n\n"
+        "Why: a file that nobody reads is a mistake or a wish.\n\n"
+        "Wrong, in workspace/old/boards.yaml:\n    category: boards\n\n"
+        "Right:\n    # no such file\n"
+    )
+
+
+def test_a_kind_of_change_is_explained_with_whom_it_breaks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.explain, "type-widened") == 0
+    lines = capsys.readouterr().out.split("\n\n")
+    assert lines[0] == "BR222 type-widened (break)"
+    assert lines[2].startswith("Breaks readers: code that reads stored entries")
+    assert lines[3] == "Needs a major version."
+    assert lines[4].startswith("What to do: ")
+
+
+def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    for rule in every_rule():
+        assert run(cli.explain, rule.code) == 0
+        assert capsys.readouterr().out.startswith(f"{rule.code} {rule.name} ({rule.kind})\n\nWhy: ")
+
+
+def test_an_unknown_rule_is_no_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.explain, "unknown-feild") == 2
+    assert capsys.readouterr().err == (
+        "auditwright: there is no rule 'unknown-feild'; did you mean \"unknown-field\"?\n"
+    )

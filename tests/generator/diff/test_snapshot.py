@@ -1,0 +1,297 @@
+"""What `--against` can name: commits of a real git repository, folders and files; and what it cannot."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.generator.run_command import run
+
+from auditwright_generator import cli
+from auditwright_generator.check import read_catalog
+from auditwright_generator.diff.snapshot import read_snapshot
+from auditwright_generator.source.yaml_nodes import UnreadableCatalog
+
+BASE = Path(__file__).parent / "catalog"
+NOTHING = "no changes; 1.0.0 -> 1.0.0\n"
+NAMED = "name a commit or branch, a catalog's folder, a generated package's folder or a catalog.json"
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(
+        ["git", *identity, *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"},
+    )
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: a repository that has the catalog in services/catalog since its second commit."""
+    folder = tmp_path / "repository"
+    (folder / "services").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    git(folder, "init", "--initial-branch", "main")
+    (folder / "README.md").write_text("Shop\n", "utf-8")
+    commit(folder, "begun")
+    shutil.copytree(BASE, folder / "services" / "catalog")
+    commit(folder, "catalog")
+    return folder
+
+
+def commit(folder: Path, tag: str) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--message", tag)
+    git(folder, "tag", tag)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def diff(against: str, catalog: str = "services/catalog") -> int:
+    return run(cli.diff, "--catalog", catalog, "--against", against)
+
+
+def test_a_commit_is_compared_with_what_is_on_the_disk(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(repository / "services/catalog/shop/stock.yaml", "What the shop has.", "What there is.")
+    for ref in ("HEAD", "main", "catalog", "refs/tags/catalog", "HEAD^0"):
+        assert diff(ref) == 1
+        printed, problems = capsys.readouterr()
+        assert problems == ""
+        assert printed == (
+            "services/catalog/catalog.yaml:5:10: error BR901 version-too-small: these changes of 1.0.0 need "
+            "a larger version than 1.0.0: needs 1.0.1; write `version: 1.0.1`\n"
+            "services/catalog/shop/stock.yaml:3:1: safe BR125 category-description-changed: shop.stock: the "
+            'description was "What the shop has.", and is "What there is."; nobody has to act\n'
+            "1 change: 0 break (0 accepted), 1 does not; 1.0.0 -> 1.0.0, and 1.0.1 is needed\n"
+        )
+
+
+def test_a_commit_is_read_from_any_folder_and_with_the_environment_of_a_hook(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/index")
+    monkeypatch.chdir(repository / "services" / "catalog" / "shop")
+    assert diff("HEAD", "..") == 0
+    monkeypatch.chdir("/")
+    assert diff("HEAD", str(repository / "services" / "catalog")) == 0
+    assert capsys.readouterr().out == 2 * NOTHING
+
+
+def test_a_catalog_at_the_root_of_its_repository_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "events"
+    shutil.copytree(BASE, folder)
+    git(folder, "init")
+    (folder / ".draft.yaml").write_text("hidden: [", "utf-8")
+    (folder / ".gitattributes").write_text("*.yaml export-ignore\n", "utf-8")
+    commit(folder, "first")
+    monkeypatch.chdir(folder)
+    assert diff("first", ".") == 0
+    assert capsys.readouterr().out == NOTHING
+
+
+def test_a_path_wins_over_a_commit_of_that_name(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "catalog").mkdir()
+    assert diff("catalog") == 2
+    assert diff("tags/catalog") == 0
+    printed, problems = capsys.readouterr()
+    assert printed == NOTHING
+    assert problems == (
+        f"auditwright: cannot read catalog: the folder holds no catalog.yaml and no catalog.json; {NAMED}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("against", "said"),
+    [
+        (
+            "mian",
+            "cannot read mian: there is no such file or folder, and git knows no commit of that name; "
+            f"{NAMED}, and `git fetch` what a shallow clone lacks",
+        ),
+        (
+            "begun",
+            "cannot read begun: there was no catalog in services/catalog/ at that commit; name a commit that "
+            "has it, or the folder or catalog.json to compare with",
+        ),
+        ("--output=x", f"cannot read --output=x: that is no name of a commit; {NAMED}"),
+        ("a\nb", f'cannot read "a\\nb": that is no name of a commit; {NAMED}'),
+        ("a\0b", f'cannot read "a\\u0000b": that is no name of a commit; {NAMED}'),
+        ("", f'cannot read "": it names nothing; {NAMED}'),
+        ("HEAD:services/catalog", None),
+        ("x" * 5000, None),
+        (
+            "services/catalog/fields.yaml",
+            "cannot read services/catalog/fields.yaml: it is one file of a catalog; "
+            "name the catalog's folder",
+        ),
+        (
+            "README.md",
+            "cannot read README.md: it is no JSON (Expecting value: line 1 column 1 (char 0)); name the "
+            "catalog.json of a generated package",
+        ),
+    ],
+)
+def test_what_names_nothing_is_one_line_that_names_what_can_be_named(
+    repository: Path, capsys: pytest.CaptureFixture[str], against: str, said: str | None
+) -> None:
+    assert run(cli.diff, "--catalog", "services/catalog", f"--against={against}") == 2
+    printed, problems = capsys.readouterr()
+    assert printed == ""
+    assert problems.count("\n") == 1
+    assert said is None or problems == f"auditwright: {said}\n"
+
+
+def test_outside_of_a_repository_only_paths_can_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(BASE, "catalog")
+    assert diff("main", "catalog") == 2
+    assert capsys.readouterr().err == (
+        "auditwright: cannot read main: there is no such file or folder, and the catalog is in no git "
+        "repository; name a catalog's folder, a generated package's folder or a catalog.json\n"
+    )
+
+
+def test_a_missing_git_is_said(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert diff("main") == 2
+    assert capsys.readouterr().err == (
+        "auditwright: cannot read main: git cannot be run (no such file or directory); install git, or name "
+        "a folder or a catalog.json\n"
+    )
+
+
+def test_a_symbolic_link_in_a_commit_is_refused(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    link = repository / "services/catalog/till/more.yaml"
+    link.symlink_to("drawers.yaml")
+    commit(repository, "linked")
+    link.unlink()
+    assert diff("linked") == 2
+    assert capsys.readouterr().err == (
+        "auditwright: cannot read linked: services/catalog/till/more.yaml was a symbolic link at that "
+        "commit; check it out, and name its folder\n"
+    )
+
+
+def test_a_commit_whose_catalog_cannot_be_resolved_says_where(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stock = repository / "services/catalog/shop/stock.yaml"
+    sound = stock.read_bytes()
+    edit(stock, "metadata: {code: {}}", "metadata: {cod: {}}")
+    commit(repository, "unknown-field")
+    edit(stock, "metadata: {cod: {}}", "metadata: {cod: {}")
+    commit(repository, "no-yaml")
+    stock.write_bytes(sound)
+    assert diff("unknown-field") == 2
+    assert diff("no-yaml") == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == (
+        "auditwright: cannot read services/catalog at unknown-field: it has 1 error, the first at "
+        'shop/stock.yaml:16:16: AC106 unknown-field: event item_counted uses "cod"; did you mean "code"?; '
+        "compare with the catalog.json that was generated from it"
+    )
+    assert second.startswith(
+        "auditwright: cannot read services/catalog at no-yaml: it has 1 error, the first at shop/stock.yaml:"
+    )
+
+
+def test_a_commit_that_broke_a_rule_of_today_can_still_be_compared(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stock = repository / "services/catalog/shop/stock.yaml"
+    edit(stock, "counted item {code}", "counted item {cod}")
+    commit(repository, "wrong-message")
+    edit(stock, "counted item {cod}", "counted item {code}")
+    diff("wrong-message")
+    assert "BR108 message-changed: shop.stock.item_counted: " in capsys.readouterr().out
+
+
+def test_an_example_that_fits_no_type_is_an_error_and_no_traceback(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    orders = repository / "services/catalog/shop/orders.yaml"
+    edit(orders, "amount: 5, channel: web}\n  order_paid", "amount: five, channel: web}\n  order_paid")
+    commit(repository, "wrong-example")
+    edit(orders, "amount: five", "amount: 5")
+    assert diff("wrong-example") == 2
+    assert "AC502 invalid-example" in capsys.readouterr().err
+
+
+def test_folders_and_files_of_generated_packages_can_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(BASE, "catalog")
+    assert run(cli.generate) == 0
+    shutil.copy("generated/shop_events/catalog.json", "before.json")
+    capsys.readouterr()
+    for against in (
+        "catalog", "generated", "generated/shop_events", "generated/shop_events/catalog.json", "before.json",
+    ):  # fmt: skip
+        assert diff(against, "catalog") == 0
+        assert capsys.readouterr() == (NOTHING, "")
+
+
+def test_what_cannot_be_opened_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(BASE, "catalog")
+    os.mkfifo("pipe.json")
+    assert diff("pipe.json", "catalog") == 2
+    assert capsys.readouterr().err == (
+        f"auditwright: cannot read pipe.json: it is not a regular file; {NAMED}\n"
+    )
+
+
+def test_a_newer_catalog_with_errors_is_checked_first(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(repository / "services/catalog/shop/stock.yaml", "metadata: {code: {}}", "metadata: {cod: {}}")
+    assert diff("nowhere") == 2
+    printed, problems = capsys.readouterr()
+    assert printed == ""
+    assert "services/catalog/shop/stock.yaml:16:16: error AC106 unknown-field: " in problems
+    assert diff("nowhere", "elsewhere") == 2
+
+
+def test_nothing_is_left_in_the_temporary_folder(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(made))
+    found = read_snapshot("HEAD", repository / "services" / "catalog")
+    current = read_catalog(repository / "services" / "catalog").catalog
+    assert found == current
+    with pytest.raises(UnreadableCatalog):
+        read_snapshot("begun", repository / "services" / "catalog")
+    assert list(made.iterdir()) == []
+
+
+def test_the_command_line_runs_it_as_a_process(repository: Path) -> None:
+    arguments = ["diff", "--catalog", "services/catalog", "--against", "HEAD", "--format", "json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "auditwright", *arguments], capture_output=True, check=True, text=True
+    )
+    assert json.loads(done.stdout)["changes"] == []
