@@ -60,9 +60,9 @@ class Field:
     many: bool
     """Whether the type is `list of` kind."""
     required: bool
-    when: tuple[Condition, ...]
     declared_in: Place
     """The outermost place that gives the field to the event."""
+    when: tuple[Condition, ...] = ()
     values: tuple[EnumValue, ...] = ()
     min: int | float | None = None
     max: int | float | None = None
@@ -119,8 +119,11 @@ class Event:
     fields: tuple[Field, ...]
     """In order: what the level gives, what the category gives, what the event adds."""
     example: dict[str, Value]
-    source: str
-    """The catalog file, relative to the folder that holds the catalog, with forward slashes."""
+    source: str = ""
+    """The catalog file, relative to the folder that holds the catalog, with forward slashes.
+
+    Empty for a catalog that was read from a catalog.json.
+    """
     since: str | None = None
     deprecated: Deprecated | None = None
     aliases: tuple[str, ...] = ()
@@ -153,7 +156,8 @@ class Category:
     description: str
     metadata: tuple[Shared, ...]
     events: tuple[Event, ...]
-    source: str
+    source: str = ""
+    """Like `Event.source`."""
 
     @property
     def class_name(self) -> str:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from auditwright_generator.checks.rules import check_codes, check_meaning
-from auditwright_generator.diff.catalog_json import UnknownForm, read_catalog_json
+from auditwright_generator.diff.catalog_json import InvalidCatalogJson, read_catalog_json
 from auditwright_generator.diff.change import bare
 from auditwright_generator.diff.git import ADVICE, GitError, files_at
 from auditwright_generator.findings import Finding, counted
@@ -63,7 +63,7 @@ def _in_json(path: Path) -> Catalog:
     except OSError as error:
         reason = (error.strerror or "it cannot be opened").lower()
         raise UnreadableCatalog(shown_path(path), reason, "make it readable, or name another") from error
-    except UnknownForm as error:
+    except InvalidCatalogJson as error:
         raise UnreadableCatalog(
             shown_path(path), str(error), "name the catalog.json of a generated package"
         ) from error

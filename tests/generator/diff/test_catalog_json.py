@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditwright_generator.check import read_catalog
-from auditwright_generator.diff.catalog_json import UnknownForm, read_catalog_json
+from auditwright_generator.diff.catalog_json import InvalidCatalogJson, read_catalog_json
 from auditwright_generator.diff.compare import compare
 from auditwright_generator.model import Catalog
 from auditwright_generator.targets import registry
@@ -77,13 +77,15 @@ def test_keys_that_newer_generators_write_are_passed_over() -> None:
     assert read_catalog_json(json.dumps(changed).encode()) == read_catalog_json(json.dumps(form()).encode())
 
 
-def test_keys_that_older_generators_did_not_write_are_as_by_default() -> None:
+def test_optional_keys_have_the_defaults_of_the_model() -> None:
     changed = form()
     for part in parts(changed):
-        for key in ("description", "metadata", "since", "deprecated", "aliases", "declared_in", "many"):
+        for key in ("since", "deprecated", "aliases", "min", "max", "sensitivity"):
             part.pop(key, None)
-    (first, *_) = read_catalog_json(json.dumps(changed).encode()).events
-    assert (first.description, first.aliases, first.since, first.deprecated) == ("", (), None, None)
+    catalog = read_catalog_json(json.dumps(changed).encode())
+    (first, *_) = catalog.events
+    assert (first.aliases, first.since, first.deprecated) == ((), None, None)
+    assert {field.sensitivity for event in catalog.events for field in event.fields} == {"public"}
 
 
 def parts(form: dict[str, Any]) -> list[dict[str, Any]]:
@@ -113,52 +115,51 @@ LEVEL = ("levels", 0)
 CATEGORY = (*LEVEL, "categories", 0)
 EVENT = (*CATEGORY, "events", 0)
 FIELD = (*EVENT, "fields", 1)
+IN_LEVEL = "levels[0]"
+IN_EVENT = "levels[0].categories[0].events[0]"
+IN_FIELD = "levels[0].categories[0].events[0].fields[1]"
+NAME = "lower-case letters, digits and single underscores, beginning with a letter"
 REFUSED = [
-    (("format",), 2, "it is of another format than 1; compare with this generator's or a newer one's"),
-    (("format",), GONE, "it is JSON, and no catalog.json"),
-    (("levels",), {}, 'it has "levels" that is no list'),
-    (("levels",), [1], 'it has "levels" that is no list of objects'),
-    (("version",), "one", 'it has a "version" that is not a version such as 1.0.0'),
-    (("version",), "1.0.0\n", 'it has a "version" that is not a version such as 1.0.0'),
-    (("version",), f"1.0.{'9' * 500}", 'it has a "version" that is not a version such as 1.0.0'),
-    (("version",), GONE, 'it has something without a "version"'),
-    (("title",), 5, 'it has a "title" that is no text'),
-    (("title",), "\ud800", 'it has a "title" that is no text'),
-    ((*LEVEL, "categories"), GONE, 'it has something without "categories"'),
-    ((*CATEGORY, "key"), "shop.other", "it has shop.orders under another key"),
-    (
-        (*CATEGORY, "name"),
-        "or\nders",
-        'it has a "name" that is not lower-case letters, digits and single underscores, beginning with a '
-        "letter",
-    ),
-    ((*EVENT, "name"), "order_paid", "it has shop.orders.order_paid under another key"),
-    (
-        (*EVENT, "aliases"),
-        ["x"],
-        'it has a "aliases" that is not the whole key of an event: level.category.event',
-    ),
-    ((*EVENT, "aliases"), "x", 'it has "aliases" that is no list'),
-    ((*EVENT, "deprecated"), [1], 'it has "deprecated" that is no object'),
-    ((*EVENT, "deprecated"), {"since": 1}, 'it has a "since" that is no text'),
-    ((*EVENT, "example"), {"x": {}}, 'it has a "example" that is no number'),
+    (("format",), 2, "its format is 2, and this version reads format 1"),
+    (("format",), GONE, "it is JSON, but not a catalog.json"),
+    (("levels",), {}, "levels: Input should be a valid array"),
+    (("levels",), [1], f"{IN_LEVEL}: Input should be an object, got 1"),
+    (("version",), "one", 'version "one" is not a version such as 1.0.0'),
+    (("version",), "1.0.0\n", 'version "1.0.0\\n" is not a version such as 1.0.0'),
+    (("version",), f"1.0.{'9' * 500}", f'version "1.0.{"9" * 55}…" is not a version such as 1.0.0'),
+    (("version",), GONE, "version: Field required"),
+    (("title",), 5, "title: Input should be a valid string, got 5"),
+    (("title",), "\ud800", None),
+    ((*LEVEL, "categories"), GONE, f"{IN_LEVEL}.categories: Field required"),
+    ((*CATEGORY, "key"), "shop.other", 'key "shop.other" should be "shop.orders"'),
+    ((*CATEGORY, "name"), "or\nders", f'category "or\\nders" is not {NAME}'),
+    ((*EVENT, "name"), "order_paid", 'key "shop.orders.order_placed" should be "shop.orders.order_paid"'),
+    ((*EVENT, "aliases"), ["x"], 'alias "x" is not the whole key of an event: level.category.event'),
+    ((*EVENT, "aliases"), "x", f'{IN_EVENT}.aliases: Input should be a valid array, got "x"'),
+    ((*EVENT, "deprecated"), [1], f"{IN_EVENT}.deprecated: Input should be an object"),
+    ((*EVENT, "deprecated"), {"since": "x"}, 'since "x" is not a version such as 1.0.0'),
+    ((*EVENT, "example"), {"x": {}}, None),
     (
         (*EVENT, "fields", 0, "name"),
         "order_id",
-        "it has the field of shop.orders.order_placed order_id twice",
+        'event shop.orders.order_placed: field "order_id" appears twice',
     ),
     (
         (*FIELD, "kind"),
         "strng",
-        'it has a "kind" that is none of string, integer, number, boolean, timestamp, ip, url, email, enum',
+        'kind "strng" is not one of string, integer, number, boolean, timestamp, ip, url, email, enum',
     ),
-    ((*FIELD, "kind"), [], None),
-    ((*FIELD, "sensitivity"), None, 'it has a "sensitivity" that is none of public, personal, secret'),
-    ((*FIELD, "many"), 1, 'it has a "many" that is neither true nor false'),
-    ((*FIELD, "min"), True, 'it has a "min" that is no number'),
-    ((*FIELD, "max_length"), 1.5, 'it has a "max_length" that is no whole number'),
-    ((*FIELD, "when"), {"x": []}, 'it has a "when" that is no list of values'),
-    ((*FIELD, "values"), {"a b": "A"}, None),
+    ((*FIELD, "kind"), [], f"{IN_FIELD}.kind: Input should be a valid string"),
+    (
+        (*FIELD, "sensitivity"),
+        None,
+        f"{IN_FIELD}.sensitivity: Input should be 'public', 'personal' or 'secret', got nothing",
+    ),
+    ((*FIELD, "many"), 1, f"{IN_FIELD}.many: Input should be a valid boolean, got 1"),
+    ((*FIELD, "min"), True, None),
+    ((*FIELD, "max_length"), 1.5, f"{IN_FIELD}.max_length: Input should be a valid integer, got 1.5"),
+    ((*FIELD, "when"), {"x": []}, "field order_id has a condition without values"),
+    ((*FIELD, "values"), {"a b": "A"}, f'enum value "a b" is not {NAME}'),
 ]
 
 
@@ -168,7 +169,7 @@ def test_what_no_generator_writes_is_refused_with_a_reason(
 ) -> None:
     changed = form()
     at(*path)(changed, value)
-    with pytest.raises(UnknownForm) as caught:
+    with pytest.raises(InvalidCatalogJson) as caught:
         read_catalog_json(json.dumps(changed).encode())
     assert reason is None or str(caught.value) == reason
     assert "\n" not in str(caught.value)
@@ -177,15 +178,15 @@ def test_what_no_generator_writes_is_refused_with_a_reason(
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "it is no JSON (Expecting value: line 1 column 1 (char 0))"),
-        (b"\xff", "it is not UTF-8"),
-        (b"[" * 100_000, "it is no JSON (it is nested too deep)"),
-        (b"[]", "it is JSON, and no catalog.json"),
-        (b'{"a": NaN}', "it is no JSON (NaN is no number of JSON)"),
+        (b"", "it is not valid JSON (EOF while parsing a value at line 1 column 0)"),
+        (b"\xff", "it is not valid JSON (expected value at line 1 column 1)"),
+        (b"[" * 100_000, "it is not valid JSON (recursion limit exceeded at line 1 column 202)"),
+        (b"[]", "it is JSON, but not a catalog.json"),
+        (b'{"a": NaN}', "it is not valid JSON (expected value at line 1 column 7)"),
     ],
 )
 def test_what_is_no_catalog_json_is_refused(data: bytes, reason: str) -> None:
-    with pytest.raises(UnknownForm) as caught:
+    with pytest.raises(InvalidCatalogJson) as caught:
         read_catalog_json(data)
     assert str(caught.value) == reason
 
@@ -193,7 +194,7 @@ def test_what_is_no_catalog_json_is_refused(data: bytes, reason: str) -> None:
 def test_twins_are_refused() -> None:
     changed = form()
     changed["levels"].append(changed["levels"][0])
-    with pytest.raises(UnknownForm, match=r"^it has the level shop twice$"):
+    with pytest.raises(InvalidCatalogJson, match=r'^level "shop" appears twice$'):
         read_catalog_json(json.dumps(changed).encode())
 
 
@@ -218,6 +219,6 @@ def lines_of(data: bytes) -> list[str]:
     """What is said of a catalog.json: why it is refused, or the changes since."""
     try:
         old = read_catalog_json(data)
-    except UnknownForm as error:
+    except InvalidCatalogJson as error:
         return [str(error)]
     return [f"{each.message} {each.whom} {each.way_out}" for each in compare(old, shop())]

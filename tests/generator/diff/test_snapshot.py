@@ -141,7 +141,7 @@ def test_a_path_wins_over_a_commit_of_that_name(repository: Path, capsys: pytest
         ),
         (
             "README.md",
-            "cannot read README.md: it is no JSON (Expecting value: line 1 column 1 (char 0)); name the "
+            "cannot read README.md: it is not valid JSON (expected value at line 1 column 1); name the "
             "catalog.json of a generated package",
         ),
     ],
