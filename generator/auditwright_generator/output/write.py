@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditwright_generator.output.manifest import MANIFEST, NOTES, digest, lines, read_manifest
+from auditwright_generator.output.manifest import MANIFEST, NOTES, digest, read_manifest
 
 Files = dict[str, str | None]
 """The text of each file by its path; None for one that is known to be as it should be."""
@@ -38,11 +38,6 @@ class Difference:
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.stale or self.edited or self.foreign or self.orphaned)
-
-
-def with_manifest(files: dict[str, str]) -> dict[str, str]:
-    """The files and the manifest that names them."""
-    return {**files, MANIFEST: lines({path: digest(text.encode()) for path, text in files.items()})}
 
 
 def compare(folder: Path, files: Mapping[str, str | None]) -> Difference:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from auditwright_generator.output import write as module
-from auditwright_generator.output.manifest import MANIFEST
-from auditwright_generator.output.write import Difference, compare, with_manifest, write
+from auditwright_generator.output.manifest import MANIFEST, digest, lines
+from auditwright_generator.output.write import Difference, compare, write
+
+
+def with_manifest(files: dict[str, str]) -> dict[str, str]:
+    return {**files, MANIFEST: lines({path: digest(text.encode()) for path, text in files.items()})}
+
 
 NOTHING = Difference((), (), (), ())
 FIRST = with_manifest({"a.py": "a = 1\n", "deep/er/b.py": "b = 'ä'\n", "deep/c.md": ""})
@@ -32,10 +36,10 @@ def times(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_manifest_is_in_the_format_of_sha256sum() -> None:
-    def digest(text: str) -> str:
+    def sha256(text: str) -> str:
         return hashlib.sha256(text.encode()).hexdigest()
 
-    expected = "".join(f"{digest(FIRST[path])}  {path}\n" for path in ("a.py", "deep/c.md", "deep/er/b.py"))
+    expected = "".join(f"{sha256(FIRST[path])}  {path}\n" for path in ("a.py", "deep/c.md", "deep/er/b.py"))
     assert FIRST[MANIFEST] == expected
 
 
@@ -235,15 +239,15 @@ def test_run_that_is_killed_before_the_manifest_is_seen(
 ) -> None:
     write(tmp_path, with_manifest({"a.py": "1\n", "old.py": "1\n"}))
     files = with_manifest({"a.py": "2\n"})
-    real = module._replace
+    replace = Path.replace
 
-    def until_the_manifest(path: Path, text: str) -> None:
-        if path.name == MANIFEST:
+    def until_the_manifest(self: Path, target: Path) -> Path:
+        if target.name == MANIFEST:
             raise Killed
-        real(path, text)
+        return replace(self, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_replace", until_the_manifest)
+        patch.setattr(Path, "replace", until_the_manifest)
         with pytest.raises(Killed):
             write(tmp_path, files)
     assert compare(tmp_path, files) == Difference((), (MANIFEST,), (), ())
