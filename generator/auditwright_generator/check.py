@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from auditwright_generator.checks.rules import RULES, check_meaning
-from auditwright_generator.checks.suppressions import Suppressed, sift
+from auditwright_generator.checks.suppressions import Suppressed, apply_suppressions
 from auditwright_generator.findings import Finding, counted
 from auditwright_generator.model import Catalog
 from auditwright_generator.source.catalog_source import CatalogSource, read_source
@@ -20,7 +20,7 @@ from auditwright_generator.source.resolve import resolve_catalog
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """What checking a catalog came to."""
 
     findings: tuple[Finding, ...]
@@ -54,20 +54,22 @@ class Checked:
         return ", ".join(f"{code}: {number}" for code, number in sorted(numbers.items()))
 
 
-def read_catalog(folder: Path, today: date | None = None) -> Checked:
+def read_catalog(folder: Path, today: date | None = None) -> CheckResult:
     """The catalog of a folder, checked as of a day (UTC).
 
     Raises `load.UnreadableCatalog` when there is nothing to check.
     """
     with without_collector():
         source, findings = read_source(folder)
-        sifted = sift(source, {*findings, *check_meaning(source)}, RULES, today or datetime.now(UTC).date())
-        sound = not any(finding.severity == "error" for finding in sifted.findings)
-        return Checked(
-            findings=sifted.findings,
-            suppressed=sifted.suppressed,
-            off=sifted.off,
-            dated=sifted.dated,
+        result = apply_suppressions(
+            source, {*findings, *check_meaning(source)}, RULES, today or datetime.now(UTC).date()
+        )
+        sound = not any(finding.severity == "error" for finding in result.findings)
+        return CheckResult(
+            findings=result.findings,
+            suppressed=result.suppressed,
+            off=result.off,
+            dated=result.dated,
             catalog=resolve_catalog(source) if sound else None,
             source=source,
             events=len(source.event_keys),

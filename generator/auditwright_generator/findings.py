@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 Severity = Literal["error", "warning"]
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where something stands: a file as it is shown to people, and a line and column from 1."""
 
     path: str
@@ -33,9 +33,9 @@ class Finding:
     message: str
 
     @property
-    def place(self) -> Place:
+    def position(self) -> Position:
         """Where it is."""
-        return Place(self.path, self.line, self.column)
+        return Position(self.path, self.line, self.column)
 
     def __str__(self) -> str:
         return (
@@ -43,7 +43,7 @@ class Finding:
         )
 
 
-Mistakes = Iterator[tuple[Place, str]]
+Mistakes = Iterator[tuple[Position, str]]
 """What a check yields: where each mistake is, and the message about it."""
 
 
@@ -59,9 +59,11 @@ class Rule:
     severity: Severity
     why: str
 
-    def at(self, place: Place, message: str) -> Finding:
+    def at(self, position: Position, message: str) -> Finding:
         """The finding of this rule at a place."""
-        return Finding(place.path, place.line, place.column, self.severity, self.code, self.name, message)
+        return Finding(
+            position.path, position.line, position.column, self.severity, self.code, self.name, message
+        )
 
 
 def quote(value: object) -> str:
@@ -71,7 +73,7 @@ def quote(value: object) -> str:
     return json.dumps(value if len(value) <= 60 else value[:59] + "…", ensure_ascii=False)
 
 
-def listing(words: Iterable[str]) -> str:
+def join_words(words: Iterable[str]) -> str:
     """`a, b, c` for a message."""
     return ", ".join(words)
 
@@ -87,7 +89,7 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-def way_out(word: str, choices: Iterable[str], otherwise: str = "") -> str:
+def hint_for(word: str, choices: Iterable[str], otherwise: str = "") -> str:
     """The end of a message about an unknown word: the nearest choice, or all of them if they are few."""
     known = list(choices)
     near = nearest(word, known)
@@ -95,4 +97,4 @@ def way_out(word: str, choices: Iterable[str], otherwise: str = "") -> str:
         return f"; did you mean {quote(near)}?"
     if otherwise:
         return f"; {otherwise}"
-    return f"; write one of {listing(known)}" if 0 < len(known) <= 20 else ""
+    return f"; write one of {join_words(known)}" if 0 < len(known) <= 20 else ""

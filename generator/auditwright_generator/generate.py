@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditwright_generator.model import Catalog, Category, Level
-from auditwright_generator.output.incremental import View, kept, views
+from auditwright_generator.output.incremental import CategoryInput, category_inputs, reusable_part
 from auditwright_generator.output.manifest import (
     MANIFEST,
-    Part,
+    OutputPart,
     digest,
     lines,
     notes_text,
@@ -57,7 +57,7 @@ TARGETS: dict[str, Target] = {
 
 def render(catalog: Catalog) -> Texts:
     """Every generated file of a catalog, by its path below the output folder, with the manifest of them."""
-    made = [_whole(catalog), *(_of_category(view) for view in views(catalog))]
+    made = [render_whole(catalog), *(render_category(item) for item in category_inputs(catalog))]
     texts = _joined(texts for _, texts in made)
     return {**texts, MANIFEST: _manifest(part for part, _ in made)}
 
@@ -69,19 +69,19 @@ def render_changed(catalog: Catalog, folder: Path | None, inputs: str | None = N
     """
     with _catalog_uncollected():
         earlier = {part.name: part for part in read_notes(folder).parts} if folder else {}
-        made: list[tuple[Part, Texts]] = [_whole(catalog)]
+        made: list[tuple[OutputPart, Texts]] = [render_whole(catalog)]
         files: Files = {}
-        for view in views(catalog):
-            part = kept(view, earlier, folder) if folder else None
+        for item in category_inputs(catalog):
+            part = reusable_part(item, earlier, folder) if folder else None
             files |= dict.fromkeys(part.digests if part else ())
-            made.append((part, {}) if part else _of_category(view))
+            made.append((part, {}) if part else render_category(item))
         files |= _joined(texts for _, texts in made)
     events = sum(1 for _ in catalog.events)
     parts = [part for part, _ in made]
     return {**files, MANIFEST: _manifest(parts)}, notes_text(parts, events, inputs)
 
 
-def _manifest(parts: Iterable[Part]) -> str:
+def _manifest(parts: Iterable[OutputPart]) -> str:
     return lines({path: digest for part in parts for path, digest in part.digests.items()})
 
 
@@ -95,16 +95,18 @@ def _catalog_uncollected() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _whole(catalog: Catalog) -> tuple[Part, Texts]:
+def render_whole(catalog: Catalog) -> tuple[OutputPart, Texts]:
+    """The files that show the whole catalog."""
     texts = _joined(target.whole(catalog) for target in TARGETS.values())
-    return Part(digests=_digests(texts)), texts
+    return OutputPart(digests=_digests(texts)), texts
 
 
-def _of_category(view: View) -> tuple[Part, Texts]:
+def render_category(item: CategoryInput) -> tuple[OutputPart, Texts]:
+    """The files of one category."""
     texts = _joined(
-        target.of_category(view.catalog, view.level, view.category) for target in TARGETS.values()
+        target.of_category(item.catalog, item.level, item.category) for target in TARGETS.values()
     )
-    return sealed(view.category.key, view.inputs, _digests(texts)), texts
+    return sealed(item.category.key, item.input_digest, _digests(texts)), texts
 
 
 def _joined(made: Iterable[Texts]) -> Texts:

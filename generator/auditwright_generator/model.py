@@ -12,7 +12,7 @@ from typing import Literal
 Scalar = str | int | float | bool
 Value = Scalar | list[Scalar]
 Requirement = bool | Literal["when"]
-Place = Literal["level", "category", "event"]
+OwnerKind = Literal["level", "category", "event"]
 
 MAX_INTEGER = 2**53 - 1
 """Integers are bounded by what every JSON reader holds exactly (RFC 8259, section 6)."""
@@ -60,7 +60,7 @@ class Field:
     many: bool
     """Whether the type is `list of` kind."""
     required: bool
-    declared_in: Place
+    declared_in: OwnerKind
     """The outermost place that gives the field to the event."""
     when: tuple[Condition, ...] = ()
     values: tuple[EnumValue, ...] = ()
@@ -97,7 +97,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedField:
     """A field that a level or a category gives to its events: all, `only` some, or all `except` some."""
 
     field: str
@@ -154,7 +154,7 @@ class Category:
     name: str
     title: str
     description: str
-    metadata: tuple[Shared, ...]
+    metadata: tuple[SharedField, ...]
     events: tuple[Event, ...]
     source: str = ""
     """Like `Event.source`."""
@@ -172,7 +172,7 @@ class Level:
     name: str
     title: str
     description: str
-    metadata: tuple[Shared, ...]
+    metadata: tuple[SharedField, ...]
     categories: tuple[Category, ...]
 
     @property

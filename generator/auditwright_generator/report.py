@@ -25,7 +25,7 @@ _UNPRINTABLE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     """What a run found."""
 
     findings: Sequence[Finding]
@@ -36,7 +36,7 @@ class Report:
     """The rules that are switched off, with the reasons."""
 
 
-def text(report: Report) -> Iterator[str]:
+def text(report: CheckReport) -> Iterator[str]:
     """`path:line:column: severity code name: message`, each with its line and a caret, then the summary."""
     files: dict[str, list[str]] = {}
     for finding in report.findings:
@@ -69,7 +69,7 @@ def read_lines(path: str) -> list[str]:
     return re.split("\r\n|\r|\n", content)
 
 
-def as_json(report: Report) -> Iterator[str]:
+def as_json(report: CheckReport) -> Iterator[str]:
     """One object: findings, suppressed ones with their reasons, what rules ran and were off, the summary."""
     found = {
         "findings": [_facts(finding) for finding in report.findings],
@@ -95,19 +95,19 @@ def _facts(finding: Finding) -> dict[str, Any]:
     }
 
 
-def github(report: Report) -> Iterator[str]:
+def github(report: CheckReport) -> Iterator[str]:
     """Workflow commands, which GitHub Actions shows at the lines of a pull request, then the summary."""
     for finding in report.findings:
         yield github_command(finding.severity, finding, f"{finding.code} {finding.name}", finding.message)
     yield report.summary
 
 
-def github_command(level: str, place: Any, title: str, message: str) -> str:
+def github_command(level: str, position: Any, title: str, message: str) -> str:
     """One workflow command: `error`, `warning` or `notice`, for a place with path, line and column.
 
     What stands in no file has a place with an empty path.
     """
-    where = {"file": place.path, "line": place.line, "col": place.column} if place.path else {}
+    where = {"file": position.path, "line": position.line, "col": position.column} if position.path else {}
     properties = {**where, "title": title}
     given = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in properties.items())
     return f"::{level} {given}::{_escaped(message)}"
@@ -117,7 +117,7 @@ def _escaped(value: str, more: str = "") -> str:
     return "".join(f"%{ord(each):02X}" if each in f"%\r\n{more}" else each for each in value)
 
 
-def sarif(report: Report) -> Iterator[str]:
+def sarif(report: CheckReport) -> Iterator[str]:
     """SARIF 2.1.0 (OASIS), which code scanning reads; suppressed findings are there, marked."""
     numbers = {rule.code: number for number, rule in enumerate(report.rules)}
     results = [_result(finding, numbers) for finding in report.findings]
@@ -148,7 +148,7 @@ def sarif(report: Report) -> Iterator[str]:
 
 
 def _result(finding: Finding, numbers: Mapping[str, int]) -> dict[str, Any]:
-    place = {
+    position = {
         "artifactLocation": {"uri": finding.path},
         "region": {"startLine": finding.line, "startColumn": finding.column},
     }
@@ -157,11 +157,11 @@ def _result(finding: Finding, numbers: Mapping[str, int]) -> dict[str, Any]:
         "ruleIndex": numbers[finding.code],
         "level": finding.severity,
         "message": {"text": finding.message},
-        "locations": [{"physicalLocation": place}],
+        "locations": [{"physicalLocation": position}],
     }
 
 
-FORMATS: dict[str, Callable[[Report], Iterator[str]]] = {
+FORMATS: dict[str, Callable[[CheckReport], Iterator[str]]] = {
     "text": text,
     "json": as_json,
     "github": github,

@@ -10,7 +10,7 @@ Identifier = tuple[bool, int, str]
 
 @functools.total_ordering
 @dataclass(frozen=True, slots=True)
-class Version:
+class SemanticVersion:
     """Three numbers and what may follow them; build metadata takes no part in the order (item 10)."""
 
     major: int
@@ -19,7 +19,7 @@ class Version:
     pre: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> Version:
+    def parse(cls, text: str) -> SemanticVersion:
         """The version of a text that the catalog's structure lets pass; raises `ValueError` for others."""
         core, _, pre = text.partition("+")[0].partition("-")
         major, minor, patch = (int(part) for part in core.split("."))
@@ -31,7 +31,7 @@ class Version:
         parts = tuple((not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in self.pre)
         return (self.major, self.minor, self.patch, not self.pre, parts)
 
-    def __lt__(self, other: Version) -> bool:
+    def __lt__(self, other: SemanticVersion) -> bool:
         return self._order < other._order
 
     def __str__(self) -> str:

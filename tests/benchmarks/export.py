@@ -95,16 +95,16 @@ def _child(*arguments: str) -> Cost:
 
 
 def measured(
-    form: str, place: str, account: str, full: str, processes: str = "1", condition: str = ""
+    form: str, position: str, account: str, full: str, processes: str = "1", condition: str = ""
 ) -> Cost:
     """Export from a place, a URL or the file for the tool, and look at what comes as it comes."""
     started = time.perf_counter()
     if form == "tool":
-        pieces = _of_tool(place, account)
+        pieces = _of_tool(position, account)
     elif form == "copy":
-        pieces = _of_copy(place, account)
+        pieces = _of_copy(position, account)
     else:
-        pieces = _of_log(form, place, account, bool(full), int(processes), condition)
+        pieces = _of_log(form, position, account, bool(full), int(processes), condition)
     first, records = _counted(pieces, form == "jsonl")
     seconds = time.perf_counter() - started
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

@@ -63,11 +63,11 @@ def rows(account: str, entries: int) -> Iterator[list[Row]]:
     keys = [key for key in templates if key not in (RARE_EVENT, UNUSED_EVENT, BURST_EVENT, GONE_EVENT)]
     dice.shuffle(keys)
     keys.insert(0, BURST_EVENT)
-    event_weights = [1 / place for place in range(1, len(keys) + 1)]
+    event_weights = [1 / position for position in range(1, len(keys) + 1)]
     users: list[tuple[str, str | None, str | None]] = [
         ("user", f"u-{number:04}", f"User {number:04}") for number in range(1, USERS + 1)
     ]
-    user_weights = [1 / place for place in range(1, USERS + 1)]
+    user_weights = [1 / position for position in range(1, USERS + 1)]
     start, step = to_microseconds(START), (END - START) / timedelta(microseconds=1) / entries
     burst_from = entries - int(entries * BURST)
     for first in range(0, entries, BATCH):

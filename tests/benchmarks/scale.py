@@ -128,7 +128,7 @@ def run_stages(catalog: Path, out: Path) -> dict[str, float]:
 
         from auditwright_generator.check import read_catalog
         from auditwright_generator.generate import TARGETS, render, render_changed
-        from auditwright_generator.output.incremental import catalog_inputs, current_run, views
+        from auditwright_generator.output.incremental import catalog_inputs, category_inputs, current_run
         from auditwright_generator.output.write import write
         from auditwright_generator.source.catalog_source import read_source
         from auditwright_generator.source.resolve import resolve_catalog
@@ -142,8 +142,8 @@ def run_stages(catalog: Path, out: Path) -> dict[str, float]:
     for name, target in TARGETS.items():
         with stage(f"target {name}"):
             target.whole(resolved)
-            for view in views(resolved):
-                target.of_category(view.catalog, view.level, view.category)
+            for item in category_inputs(resolved):
+                target.of_category(item.catalog, item.level, item.category)
     files = render(resolved)
     with stage("write all"):
         write(out, files)

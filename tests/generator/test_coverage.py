@@ -371,7 +371,7 @@ BY_NAME = {
 def test_every_way_of_emitting_is_seen(cover: Any, how: str, code: str) -> None:
     found = cover(code)
     assert list(found.emitted) == [PLACED]
-    assert {place.partition(" ")[2] for place in found.emitted[PLACED]} == {how}
+    assert {position.partition(" ")[2] for position in found.emitted[PLACED]} == {how}
     assert found.problems == []
 
 
@@ -538,7 +538,7 @@ def test_a_deprecated_event_is_found_at_each_use_and_names_its_replacement(cover
         "shop.orders.order_sent is deprecated since 1.1.0; emit shop.orders.order_shipped instead. "
         "It says who brings it."
     )
-    assert found.problems == [f"src/a.py:{place} AC973 {message}" for place in ("1:15", "3:1", "4:13")]
+    assert found.problems == [f"src/a.py:{position} AC973 {message}" for position in ("1:15", "3:1", "4:13")]
 
 
 def test_what_cannot_be_decided_is_noted_and_is_no_finding(cover: Any) -> None:
@@ -681,13 +681,15 @@ def test_a_source_that_cannot_be_parsed_is_a_finding_and_the_others_are_read(
     here: Path, cover: Any, name: str
 ) -> None:
     content, expected = UNREADABLE[name]
-    place, _, reason = expected.partition(" ")
+    position, _, reason = expected.partition(" ")
     (here / "src").mkdir()
     (here / "src" / "bad.py").write_bytes(content)
     found = cover("x.shop.orders.order_placed()")
     assert list(found.emitted) == [PLACED]
     (problem,) = found.problems
-    assert re.match(rf"src/bad\.py:{place} AC974 Python 3\.\d+ cannot parse it: {re.escape(reason)}", problem)
+    assert re.match(
+        rf"src/bad\.py:{position} AC974 Python 3\.\d+ cannot parse it: {re.escape(reason)}", problem
+    )
 
 
 @pytest.mark.parametrize(

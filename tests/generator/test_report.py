@@ -13,7 +13,7 @@ from auditwright_generator import cli
 from auditwright_generator.check import read_catalog
 from auditwright_generator.checks.examples import BASE
 from auditwright_generator.checks.rules import RULES
-from auditwright_generator.findings import Place
+from auditwright_generator.findings import Position
 from auditwright_generator.report import github_command
 
 BAD = (
@@ -109,7 +109,7 @@ def test_github_is_told_by_workflow_commands(catalog: Path, capsys: pytest.Captu
 
 
 def test_no_text_breaks_out_of_a_workflow_command() -> None:
-    made = github_command("warning", Place("a,b:c.yaml", 1, 2), "x::y", "50%\n::error::z\r")
+    made = github_command("warning", Position("a,b:c.yaml", 1, 2), "x::y", "50%\n::error::z\r")
     assert made == "::warning file=a%2Cb%3Ac.yaml,line=1,col=2,title=x%3A%3Ay::50%25%0A::error::z%0D"
 
 

@@ -1,6 +1,6 @@
 """Checks of what an audit trail needs: that whatever begins can be seen to end, and a change what changed."""
 
-from auditwright_generator.findings import Mistakes, listing
+from auditwright_generator.findings import Mistakes, join_words
 from auditwright_generator.names import words
 from auditwright_generator.source.catalog_source import CatalogSource, CategorySource, EventSource
 from auditwright_generator.source.resolve import resolve_fields
@@ -71,7 +71,7 @@ def check_what_is_created_can_be_deleted(source: CatalogSource) -> Mistakes:
                 message = (
                     f"event {event.name} has no counterpart such as {end}, so the log never shows the end"
                 )
-                yield event.node.key, f"{message}; add it, or say in suppress why there is none"
+                yield event.node.key_position, f"{message}; add it, or say in suppress why there is none"
 
 
 def check_pairs_are_whole(source: CatalogSource) -> Mistakes:
@@ -84,7 +84,7 @@ def check_pairs_are_whole(source: CatalogSource) -> Mistakes:
                 message = (
                     f"event {event.name} has no counterpart {others[0]}, so the log shows half of the story"
                 )
-                yield event.node.key, f"{message}; add it, or say in suppress why there is none"
+                yield event.node.key_position, f"{message}; add it, or say in suppress why there is none"
 
 
 def _counterparts(name: str) -> list[str]:
@@ -104,9 +104,14 @@ def check_changes_say_what_changed(source: CatalogSource) -> Mistakes:
             and not _says_more(source, category, event)
         ):
             fields = resolve_fields(source, category, event)
-            given = listing(name for name, field in fields.items() if field and not field.entry) or "nothing"
+            given = (
+                join_words(name for name, field in fields.items() if field and not field.entry) or "nothing"
+            )
             message = f"event {event.name} carries {given}, which does not tell what changed"
-            yield event.node.key, f"{message}; add a field such as the new value, or say in suppress why not"
+            yield (
+                event.node.key_position,
+                f"{message}; add a field such as the new value, or say in suppress why not",
+            )
 
 
 def _says_more(source: CatalogSource, category: CategorySource, event: EventSource) -> bool:

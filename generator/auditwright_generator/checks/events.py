@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from auditwright_generator.checks.values import refuse_value
-from auditwright_generator.findings import Mistakes, nearest, quote, way_out
+from auditwright_generator.findings import Mistakes, hint_for, nearest, quote
 from auditwright_generator.message import BUILT_IN, placeholders, refused_pieces
 from auditwright_generator.model import Condition, Field
 from auditwright_generator.source.catalog_source import CatalogSource, EventSource
@@ -21,7 +21,7 @@ def check_message_is_plain(source: CatalogSource) -> Mistakes:
         message = event.node.get("message")
         for piece in refused_pieces(str(message.scalar)) if message else ():
             way = "write {name} with the name of a field, or {{ and }} for braces"
-            yield event.node.entries["message"].place, f"message of {event.name} has {quote(piece)}; {way}"
+            yield event.node.entries["message"].position, f"message of {event.name} has {quote(piece)}; {way}"
 
 
 def check_message_names_fields(source: CatalogSource) -> Mistakes:
@@ -30,9 +30,9 @@ def check_message_names_fields(source: CatalogSource) -> Mistakes:
         if name in fields or name in BUILT_IN or _finding_elsewhere(source, fields, name):
             continue
         known = [*(field.name for field in fields.values() if field and not field.entry), *BUILT_IN]
-        hint = way_out(name, known, "add the field to the event, or leave it out of the message")
+        hint = hint_for(name, known, "add the field to the event, or leave it out of the message")
         yield (
-            message.place,
+            message.position,
             f"message of {event.name} names {quote(name)}, which the event does not have{hint}",
         )
 
@@ -43,7 +43,7 @@ def check_message_has_no_entry_fields(source: CatalogSource) -> Mistakes:
         field = fields.get(name)
         if field and field.entry and name not in BUILT_IN:
             instead = "{ip_address}" if field.entry == "ip_address" else "{actor}"
-            yield message.place, f"message of {event.name} names {quote(name)}; write {instead}"
+            yield message.position, f"message of {event.name} names {quote(name)}; write {instead}"
 
 
 def check_message_has_no_secrets(source: CatalogSource) -> Mistakes:
@@ -51,7 +51,7 @@ def check_message_has_no_secrets(source: CatalogSource) -> Mistakes:
     for event, message, fields, name in _placeholders(source):
         field = fields.get(name)
         if field and field.sensitivity == "secret":
-            yield message.place, f"message of {event.name} names the secret {quote(name)}; leave it out"
+            yield message.position, f"message of {event.name} names the secret {quote(name)}; leave it out"
 
 
 def check_message_has_what_is_always_there(source: CatalogSource) -> Mistakes:
@@ -61,7 +61,7 @@ def check_message_has_what_is_always_there(source: CatalogSource) -> Mistakes:
         if field and field.sensitivity != "secret" and not field.entry and not field.always:
             what = "has a condition" if field.when else "is not required"
             text = f"message of {event.name} names {quote(name)}, which {what}"
-            yield message.place, f"{text}; leave it out, or make the field required"
+            yield message.position, f"{text}; leave it out, or make the field required"
 
 
 def _placeholders(source: CatalogSource) -> Iterator[tuple[EventSource, Node, Fields, str]]:
@@ -97,16 +97,16 @@ def _given(source: CatalogSource, event: EventSource, example: Node, fields: Fie
         field = fields.get(name)
         if name not in fields and not _finding_elsewhere(source, fields, name):
             known = [field.name for field in fields.values() if field and not field.entry]
-            hint = way_out(name, known, "remove it, or add the field to the event")
-            yield node.key, f"{thing} has {quote(name)}, which the event does not have{hint}"
+            hint = hint_for(name, known, "remove it, or add the field to the event")
+            yield node.key_position, f"{thing} has {quote(name)}, which the event does not have{hint}"
         elif field and field.entry:
-            yield node.key, f"{thing} has {quote(name)}, which the entry itself fills; remove it"
-        elif field and not node.broken:
+            yield node.key_position, f"{thing} has {quote(name)}, which the entry itself fills; remove it"
+        elif field and not node.invalid:
             value = [item.scalar for item in node.items] if isinstance(node.value, tuple) else node.scalar
             wanted = refuse_value(field, value)
             if wanted:
                 got = "" if field.sensitivity == "secret" else f", not {quote(value)}"
-                yield node.place, f"{thing}: {name} must be {wanted}{got}"
+                yield node.position, f"{thing}: {name} must be {wanted}{got}"
 
 
 def _absent(event: EventSource, example: Node, fields: Fields) -> Mistakes:
@@ -120,16 +120,19 @@ def _absent(event: EventSource, example: Node, fields: Fields) -> Mistakes:
         condition = " and ".join(_in_words(part) for part in field.when)
         if field.required and holds and given is None:
             why = f"required because {condition}" if field.when else "required"
-            yield example.key, f"{thing} has no {quote(name)}, which is {why}; add it"
+            yield example.key_position, f"{thing} has no {quote(name)}, which is {why}; add it"
         elif given and not holds:
-            yield given.key, f"{thing} has {quote(name)}, which is allowed only when {condition}; remove it"
+            yield (
+                given.key_position,
+                f"{thing} has {quote(name)}, which is allowed only when {condition}; remove it",
+            )
 
 
 def _can_decide(field: Field, example: Node, fields: Fields) -> bool:
     """Whether the conditions of the field ask for sound fields with sound values."""
     for condition in field.when:
         given = example.entries.get(condition.field)
-        if fields.get(condition.field) is None or (given and given.broken):
+        if fields.get(condition.field) is None or (given and given.invalid):
             return False
     return True
 
@@ -171,9 +174,9 @@ def check_examples_are_made_up(source: CatalogSource) -> Mistakes:
         for name, node in example.entries.items():
             field = fields.get(name)
             for item in (node.items or (node,)) if field else ():
-                reason = _looks_real(field.kind, str(item.scalar)) if field and not item.broken else None
+                reason = _looks_real(field.kind, str(item.scalar)) if field and not item.invalid else None
                 if reason:
-                    yield item.place, f"example of {event.name}: {name} {reason}"
+                    yield item.position, f"example of {event.name}: {name} {reason}"
 
 
 def _looks_real(kind: str, text: str) -> str | None:

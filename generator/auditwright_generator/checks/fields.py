@@ -3,7 +3,7 @@
 import itertools
 
 from auditwright_generator.checks.expressions import pattern_width, refuse_pattern
-from auditwright_generator.findings import Mistakes, listing, nearest, quote
+from auditwright_generator.findings import Mistakes, join_words, nearest, quote
 from auditwright_generator.model import MAX_INTEGER
 from auditwright_generator.names import words
 from auditwright_generator.source.catalog_source import CatalogSource
@@ -34,7 +34,7 @@ def check_constraints_fit_their_type(source: CatalogSource) -> Mistakes:
             yield from _misfits(f"field {field.name}", type_, field.node)
             if type_.endswith("enum") and "values" not in field.node.entries:
                 message = f"field {field.name} is an enum without values; add values: {{key: Title}}"
-                yield field.node.key, message
+                yield field.node.key_position, message
     for whose, use in source.all_uses:
         definition = source.fields.get(use.field)
         if definition and definition.node.string("type") and not definition.node.string("entry"):
@@ -47,14 +47,14 @@ def _misfits(thing: str, type_: str, node: Node) -> Mistakes:
         limit = node.get(key)
         if limit and kind not in kinds:
             message = f"{thing} is of type {type_}, and {key} is for {' and '.join(kinds)}; remove it"
-            yield limit.key, message
+            yield limit.key_position, message
         elif limit and kind == "integer" and key in ("min", "max") and float(limit.scalar) % 1:
-            yield limit.place, f"{thing} is of type {type_}; its {key} must be a whole number"
+            yield limit.position, f"{thing} is of type {type_}; its {key} must be a whole number"
     for key in ("min_items", "max_items"):
         limit = node.get(key)
         if limit and kind == type_:
             message = f"{thing} is of type {type_}, and {key} is for lists; remove it"
-            yield limit.key, message
+            yield limit.key_position, message
 
 
 def check_ranges_hold_something(source: CatalogSource) -> Mistakes:
@@ -66,13 +66,13 @@ def check_ranges_hold_something(source: CatalogSource) -> Mistakes:
                 message = (
                     f"field {field.name} has {low} {lower.text} above its {high} {upper.text}; swap them"
                 )
-                yield lower.key, message
+                yield lower.key_position, message
         for key in ("min", "max"):
             limit = field.node.get(key)
             whole = field.node.string("type").endswith("integer")
             if limit and whole and abs(float(limit.scalar)) > MAX_INTEGER:
                 message = f"field {field.name} has {key} {limit.text}, beyond the 2^53-1 that JSON readers"
-                yield limit.place, f"{message} hold exactly; leave it out or narrow it"
+                yield limit.position, f"{message} hold exactly; leave it out or narrow it"
 
 
 def check_patterns_mean_the_same_everywhere(source: CatalogSource) -> Mistakes:
@@ -83,7 +83,7 @@ def check_patterns_mean_the_same_everywhere(source: CatalogSource) -> Mistakes:
         pattern = node.get("pattern")
         reason = refuse_pattern(str(pattern.scalar)) if pattern else None
         if pattern and reason:
-            yield pattern.place, f"{thing} has the pattern {quote(pattern.scalar)}: {reason}"
+            yield pattern.position, f"{thing} has the pattern {quote(pattern.scalar)}: {reason}"
 
 
 def check_patterns_fit_their_lengths(source: CatalogSource) -> Mistakes:
@@ -97,19 +97,19 @@ def check_patterns_fit_their_lengths(source: CatalogSource) -> Mistakes:
         least, most = pattern_width(str(pattern.scalar))
         if longest and least > float(longest.scalar):
             message = f"{thing}: its pattern needs {least} characters, and max_length is {longest.text}"
-            yield longest.key, f"{message}; no text fits both, so change one"
+            yield longest.key_position, f"{message}; no text fits both, so change one"
         elif shortest and most is not None and most < float(shortest.scalar):
             message = f"{thing}: its pattern allows {most} characters, and min_length is {shortest.text}"
-            yield shortest.key, f"{message}; no text fits both, so change one"
+            yield shortest.key_position, f"{message}; no text fits both, so change one"
 
 
 def check_enums_leave_a_choice(source: CatalogSource) -> Mistakes:
     """A value that is always the same tells nothing."""
     for field in source.fields.values():
         values = field.node.get("values")
-        if values and len(values.entries) == 1 and not values.broken:
-            message = f"field {field.name} has the only value {listing(values.entries)}"
-            yield values.key, f"{message}; add the others, or remove the field"
+        if values and len(values.entries) == 1 and not values.invalid:
+            message = f"field {field.name} has the only value {join_words(values.entries)}"
+            yield values.key_position, f"{message}; add the others, or remove the field"
 
 
 _CREDENTIALS = words("""
@@ -133,7 +133,7 @@ _HARMLESS = words("consumed count enabled id ids length limit number size type t
 def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
     """A name that promises something confidential must say whether it is."""
     for field in source.fields.values():
-        if "sensitivity" in field.node.entries or field.node.broken:
+        if "sensitivity" in field.node.entries or field.node.invalid:
             continue
         parts = field.name.split("_")
         pairs = set(itertools.pairwise(parts))
@@ -147,7 +147,7 @@ def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
             why, way = "is named like what people keep private", "write sensitivity: personal, or public"
         else:
             continue
-        yield field.node.key, f"field {field.name} {why} and has no sensitivity; {way}"
+        yield field.node.key_position, f"field {field.name} {why} and has no sensitivity; {way}"
 
 
 _GENERIC = words("""
@@ -160,7 +160,7 @@ def check_names_say_what_is_meant(source: CatalogSource) -> Mistakes:
     for field in source.fields.values():
         if field.name in _GENERIC:
             message = f"field {field.name} could be anything"
-            yield field.node.key, f"{message}; name what it holds, such as file_content"
+            yield field.node.key_position, f"{message}; name what it holds, such as file_content"
 
 
 def check_enum_titles_differ(source: CatalogSource) -> Mistakes:
@@ -168,12 +168,12 @@ def check_enum_titles_differ(source: CatalogSource) -> Mistakes:
     for field in source.fields.values():
         values, owners = field.node.get("values"), dict[str, str]()
         for key, title in (values.entries if values else {}).items():
-            if title.broken:
+            if title.invalid:
                 continue
             first = owners.setdefault(str(title.scalar), key)
             if first != key:
                 message = f"field {field.name}: values {first} and {key} have the same title"
-                yield title.place, f"{message} {quote(title.scalar)}; give one of them another"
+                yield title.position, f"{message} {quote(title.scalar)}; give one of them another"
 
 
 def check_secrets_are_plain_strings(source: CatalogSource) -> Mistakes:
@@ -186,7 +186,10 @@ def check_secrets_are_plain_strings(source: CatalogSource) -> Mistakes:
     for field in secrets:
         type_ = field.node.get("type")
         if type_ and type_.scalar != "string":
-            yield type_.place, f"field {field.name} is secret and of type {type_.scalar}; write type: string"
+            yield (
+                type_.position,
+                f"field {field.name} is secret and of type {type_.scalar}; write type: string",
+            )
         elif type_:
             yield from _no_limits(f"field {field.name}", field.node)
     names = {field.name for field in secrets if field.node.string("type") == "string"}
@@ -200,7 +203,7 @@ def _no_limits(thing: str, node: Node) -> Mistakes:
         limit = node.get(key)
         if limit:
             yield (
-                limit.key,
+                limit.key_position,
                 f"{thing} is secret and cannot have {key}: only its fingerprint is kept; remove it",
             )
 
@@ -216,7 +219,7 @@ def check_entry_fields_add_nothing(source: CatalogSource) -> Mistakes:
             wanted = _ENTRY_TYPES[entry]
             if type_ and type_.scalar != wanted:
                 message = f"field {field.name} is filled from {entry} and of type {type_.scalar}"
-                yield type_.place, f"{message}; write type: {wanted}"
+                yield type_.position, f"{message}; write type: {wanted}"
             elif type_:
                 yield from _useless(
                     f"field {field.name}", entry, field.node, ("column", "unit", "values", *LIMITS)
@@ -225,7 +228,7 @@ def check_entry_fields_add_nothing(source: CatalogSource) -> Mistakes:
                 message = (
                     f"field {field.name} is filled from {entry}, which every entry shows; it cannot be secret"
                 )
-                yield field.node.entries["sensitivity"].place, message
+                yield field.node.entries["sensitivity"].position, message
     for whose, use in source.all_uses:
         if use.field in filled:
             keys = ("required", "when", *LIMITS, "values")
@@ -236,7 +239,10 @@ def _useless(thing: str, entry: str, node: Node, keys: tuple[str, ...]) -> Mista
     for key in keys:
         limit = node.get(key)
         if limit and (key != "column" or limit.scalar):
-            yield limit.key, f"{thing} is filled from {entry}, and {key} has no meaning there; remove it"
+            yield (
+                limit.key_position,
+                f"{thing} is filled from {entry}, and {key} has no meaning there; remove it",
+            )
 
 
 _TEXT_TYPES = ("string", "ip", "url", "email", "enum", "timestamp", "")
@@ -250,7 +256,7 @@ def check_columns_hold_text(source: CatalogSource) -> Mistakes:
         if column and column.scalar and kind not in _TEXT_TYPES:
             what = "a list" if kind.startswith("list of ") else f"of type {kind}"
             message = f"field {field.name} is {what} and cannot have a column of its own; remove column"
-            yield column.key, message
+            yield column.key_position, message
 
 
 def check_fields_are_used(source: CatalogSource) -> Mistakes:
@@ -259,10 +265,15 @@ def check_fields_are_used(source: CatalogSource) -> Mistakes:
     whole = (
         source.levels_known
         and source.events_known
-        and not any(node.broken for node in (source.node, *(category.node for category in source.categories)))
+        and not any(
+            node.invalid for node in (source.node, *(category.node for category in source.categories))
+        )
     )
     misspelt = {nearest(name, source.fields) for name in used if name not in source.fields}
     for field in source.fields.values():
         passed_over = field.name in used or field.name in misspelt or "deprecated" in field.node.entries
         if whole and not passed_over:
-            yield field.node.key, f"field {field.name} is used by no event; use it, deprecate it or remove it"
+            yield (
+                field.node.key_position,
+                f"field {field.name} is used by no event; use it, deprecate it or remove it",
+            )

@@ -6,7 +6,7 @@ from auditwright_generator.findings import Mistakes, quote
 from auditwright_generator.source.catalog_source import CatalogSource
 from auditwright_generator.source.resolve import resolve_fields
 from auditwright_generator.source.yaml_nodes import Node
-from auditwright_generator.versions import Version
+from auditwright_generator.versions import SemanticVersion
 
 
 def _aging(source: CatalogSource) -> Iterator[tuple[str, Node]]:
@@ -28,10 +28,12 @@ def check_versions_are_not_of_the_future(source: CatalogSource) -> Mistakes:
             ("since", node.get("since")),
             ("deprecated", deprecated and deprecated.get("since")),
         ):
-            if version and Version.parse(str(version.scalar)) > Version.parse(str(current.scalar)):
+            if version and SemanticVersion.parse(str(version.scalar)) > SemanticVersion.parse(
+                str(current.scalar)
+            ):
                 message = f"{thing} is {'there' if what == 'since' else what} since {version.scalar}"
                 message += f", and the catalog has version {current.scalar}"
-                yield version.place, f"{message}; raise the catalog's version, or write {current.scalar}"
+                yield version.position, f"{message}; raise the catalog's version, or write {current.scalar}"
 
 
 def check_nothing_is_deprecated_before_it_came(source: CatalogSource) -> Mistakes:
@@ -39,18 +41,22 @@ def check_nothing_is_deprecated_before_it_came(source: CatalogSource) -> Mistake
     for thing, node in _aging(source):
         since, deprecated = node.get("since"), node.get("deprecated")
         gone = deprecated.get("since") if deprecated else None
-        if since and gone and Version.parse(str(gone.scalar)) < Version.parse(str(since.scalar)):
+        if (
+            since
+            and gone
+            and SemanticVersion.parse(str(gone.scalar)) < SemanticVersion.parse(str(since.scalar))
+        ):
             message = f"{thing} is deprecated since {gone.scalar}, and came only with {since.scalar}"
-            yield gone.place, f"{message}; correct one of the two"
+            yield gone.position, f"{message}; correct one of the two"
 
 
 def check_deprecations_say_what_to_do(source: CatalogSource) -> Mistakes:
     """Who is told to stop wants to know what to do instead."""
     for thing, node in _aging(source):
         deprecated = node.get("deprecated")
-        if deprecated and not deprecated.broken and not {"use", "note"} & set(deprecated.entries):
+        if deprecated and not deprecated.invalid and not {"use", "note"} & set(deprecated.entries):
             yield (
-                deprecated.key,
+                deprecated.key_position,
                 f"{thing} is deprecated without a word; add use: with what replaces it, or note:",
             )
 
@@ -66,7 +72,7 @@ def check_replacements_are_current(source: CatalogSource) -> Mistakes:
             other = group.get(str(use.scalar)) if use else None
             if use and other and other is not node and other.get("deprecated"):
                 message = f"{name} is to be replaced by {use.scalar}, which is deprecated too"
-                yield use.place, f"{message}; name what replaces both"
+                yield use.position, f"{message}; name what replaces both"
 
 
 def check_deprecated_fields_can_be_left_out(source: CatalogSource) -> Mistakes:
@@ -87,7 +93,7 @@ def check_deprecated_fields_can_be_left_out(source: CatalogSource) -> Mistakes:
                 reported.add(id(uses[name]))
                 message = f"field {name} is deprecated, and event {event.name} still requires it"
                 yield (
-                    uses[name][-1].node.key,
+                    uses[name][-1].node.key_position,
                     f"{message}; write required: false, so that callers can stop giving it",
                 )
 
@@ -98,9 +104,9 @@ def check_reserved_keys_stay_unused(source: CatalogSource) -> Mistakes:
     reasons = {key: str(node.scalar) for key, node in reserved.entries.items()} if reserved else {}
     if not reasons:
         return
-    named = [("field", name, field.node.key) for name, field in source.fields.items()]
-    named += [("category", each.key, each.node.key) for each in source.categories]
-    named += [("event", event.key, event.node.key) for _, event in source.events]
-    for what, key, place in named:
+    named = [("field", name, field.node.key_position) for name, field in source.fields.items()]
+    named += [("category", each.key, each.node.key_position) for each in source.categories]
+    named += [("event", event.key, event.node.key_position) for _, event in source.events]
+    for what, key, position in named:
         if key in reasons:
-            yield place, f"{what} {key} is reserved: {quote(reasons[key])}; choose another name"
+            yield position, f"{what} {key} is reserved: {quote(reasons[key])}; choose another name"

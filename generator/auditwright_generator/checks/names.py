@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from auditwright_generator import names
-from auditwright_generator.findings import Mistakes, listing, nearest, quote, way_out
+from auditwright_generator.findings import Mistakes, hint_for, join_words, nearest, quote
 from auditwright_generator.model import camel
 from auditwright_generator.source.catalog_source import CatalogSource
 from auditwright_generator.source.yaml_nodes import Node
@@ -15,7 +15,7 @@ def check_category_is_named_like_its_file(source: CatalogSource) -> Mistakes:
         name = category.node.get("category")
         if name and name.scalar != category.name:
             message = f"the file is {category.name}.yaml and its category is {quote(name.scalar)}"
-            yield name.place, f"{message}; write category: {category.name}, or rename the file"
+            yield name.position, f"{message}; write category: {category.name}, or rename the file"
 
 
 def check_folder_is_a_level(source: CatalogSource) -> Mistakes:
@@ -24,8 +24,8 @@ def check_folder_is_a_level(source: CatalogSource) -> Mistakes:
     for category in source.categories:
         if source.levels_known and category.level not in levels:
             message = f"folder {quote(category.level)} is no level of catalog.yaml"
-            place = category.node.key
-            yield place, message + way_out(category.level, levels, f"the levels are {listing(levels)}")
+            position = category.node.key_position
+            yield position, message + hint_for(category.level, levels, f"the levels are {join_words(levels)}")
 
 
 def check_levels_and_categories_are_not_empty(source: CatalogSource) -> Mistakes:
@@ -36,12 +36,12 @@ def check_levels_and_categories_are_not_empty(source: CatalogSource) -> Mistakes
     for level in source.levels:
         if level.name not in folders:
             message = f"level {quote(level.name)} has no category; add {level.name}/<category>.yaml"
-            yield level.node.key, f"{message}, or remove the level"
+            yield level.node.key_position, f"{message}, or remove the level"
     for category in source.categories:
         events = category.node.get("events")
         if events and not events.entries:
             message = f"category {quote(category.name)} has no events; add one, or remove the file"
-            yield events.key, message
+            yield events.key_position, message
 
 
 def check_keys_are_unique(source: CatalogSource) -> Mistakes:
@@ -53,8 +53,8 @@ def check_keys_are_unique(source: CatalogSource) -> Mistakes:
             key = str(alias.scalar)
             if key in owners:
                 what = "the key of that event" if owners[key] == key else f"an alias of {owners[key]}"
-                yield alias.place, f"event {event.key} has the alias {key}, which is {what}; remove it"
-            elif alias.value and not alias.broken:
+                yield alias.position, f"event {event.key} has the alias {key}, which is {what}; remove it"
+            elif alias.value and not alias.invalid:
                 owners[key] = event.key
 
 
@@ -68,12 +68,12 @@ def check_listed_events_exist(source: CatalogSource) -> Mistakes:
             for key in ("only", "except"):
                 listed = use.node.get(key)
                 for item in listed.items if listed else ():
-                    if not item.broken and item.scalar not in known:
+                    if not item.invalid and item.scalar not in known:
                         message = (
                             f"shared field {use.field}: {key} names the unknown event {quote(item.scalar)}"
                         )
                         hint = f"category {category.name} has no such event"
-                        yield item.place, message + way_out(str(item.scalar), known, hint)
+                        yield item.position, message + hint_for(str(item.scalar), known, hint)
 
 
 def check_generated_names_differ(source: CatalogSource) -> Mistakes:
@@ -90,7 +90,7 @@ def check_generated_names_differ(source: CatalogSource) -> Mistakes:
         first = views.setdefault(view, event.key)
         if first != event.key:
             message = f"events {first} and {event.key} both get the database view {view}; rename one"
-            yield event.node.key, message
+            yield event.node.key_position, message
 
 
 def _same_class(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
@@ -99,7 +99,7 @@ def _same_class(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
         first = owners.setdefault(camel(name), name)
         if first != name:
             message = f"{what} {quote(first)} and {what} {quote(name)} both get the class {camel(name)}"
-            yield node.key, f"{message}; rename one"
+            yield node.key_position, f"{message}; rename one"
 
 
 def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
@@ -108,20 +108,23 @@ def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
     package_name = str(package.scalar) if package else ""
     reason = names.refuse_package(package_name) if package else None
     if package and reason:
-        yield package.place, f"package {quote(package.scalar)} is refused: {reason}; choose another name"
+        yield package.position, f"package {quote(package.scalar)} is refused: {reason}; choose another name"
     for field in source.fields.values():
         if reason := names.refuse_field(field.name, "entry" in field.node.entries):
-            yield field.node.key, _refused("field", field.name, reason)
+            yield field.node.key_position, _refused("field", field.name, reason)
     for level in source.levels:
         if reason := names.refuse_level(level.name, package_name):
-            yield level.node.key, _refused("level", level.name, reason)
+            yield level.node.key_position, _refused("level", level.name, reason)
     for category in source.categories:
         if reason := names.refuse_class(category.name):
             name = category.node.get("category")
-            yield name.place if name else category.node.place, _refused("category", category.name, reason)
+            yield (
+                name.position if name else category.node.position,
+                _refused("category", category.name, reason),
+            )
         for event in category.events:
             if reason := names.refuse_event(event.name):
-                yield event.node.key, _refused("event", event.name, reason)
+                yield event.node.key_position, _refused("event", event.name, reason)
 
 
 def _refused(what: str, name: str, reason: str) -> str:
@@ -135,13 +138,13 @@ def check_names_are_short_enough(source: CatalogSource) -> Mistakes:
     for field in source.fields.values():
         if names.too_long(field.name):
             message = f"field {field.name} has {len(field.name)} characters, and a column may have"
-            yield field.node.key, f"{message} {names.MAX_BYTES}; shorten it"
+            yield field.node.key_position, f"{message} {names.MAX_BYTES}; shorten it"
     for _, event in source.events:
         view = event.key.replace(".", "_")
         if names.too_long(view):
             message = f"event {event.name} gets the database view {view} of {len(view)} characters"
             yield (
-                event.node.key,
+                event.node.key_position,
                 f"{message}, and {names.MAX_BYTES} are allowed; shorten the event or its category",
             )
 
@@ -165,7 +168,7 @@ def _same_title(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
         first = owners.setdefault(str(title.scalar), name)
         if first != name:
             message = f"{what} {quote(name)} has the title {quote(title.scalar)} of {what} {quote(first)}"
-            yield title.place, f"{message}; give one of them another"
+            yield title.position, f"{message}; give one of them another"
 
 
 def check_keys_are_not_alike(source: CatalogSource) -> Mistakes:
@@ -198,10 +201,10 @@ def _alike(what: str, key: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
         text = name if key == "name" else str(title.scalar) if title else ""
         first, shown = owners.setdefault(_signature(text, key), (name, text))
         if text and first != name and shown != text:
-            place = node.key if key == "name" or not title else title.place
+            position = node.key_position if key == "name" or not title else title.position
             message = f"{what} {quote(name)} has a {key} like that of {what} {quote(first)}"
             told = f": {quote(text)} and {quote(shown)}" if key == "title" else ""
-            yield place, f"{message}{told}; choose words that tell them apart"
+            yield position, f"{message}{told}; choose words that tell them apart"
 
 
 def _signature(text: str, key: str) -> tuple[str, ...]:
@@ -230,4 +233,4 @@ def _replacement(what: str, name: str, node: Node, known: Iterable[str]) -> Mist
     if use.scalar not in others:
         hint = f"write the {'whole key of another event' if what == 'event' else 'name of another field'}"
         message = f"{what} {name} is to be replaced by {quote(use.scalar)}, which is no other {what}"
-        yield use.place, message + way_out(str(use.scalar), others, hint)
+        yield use.position, message + hint_for(str(use.scalar), others, hint)

@@ -147,8 +147,8 @@ RULES = tuple(sorted((*_FOUND_ON_THE_WAY, *_MEANING, *_ADVICE, *_SENTENCES), key
 def check_meaning(catalog: CatalogSource) -> list[Finding]:
     """The findings of all checks in the table."""
     found = _run(_MEANING, catalog)
-    places = frozenset(finding.place for finding in found)
-    judged = replace(catalog, findings_at=places) if places else catalog
+    positions = frozenset(finding.position for finding in found)
+    judged = replace(catalog, findings_at=positions) if positions else catalog
     return found + _run(_ADVICE, catalog) + _run(_SENTENCES, judged)
 
 
@@ -159,4 +159,6 @@ def check_codes(catalog: CatalogSource, codes: Collection[str]) -> list[Finding]
 
 
 def _run(checks: Checks, catalog: CatalogSource) -> list[Finding]:
-    return [rule.at(place, message) for rule, check in checks.items() for place, message in check(catalog)]
+    return [
+        rule.at(position, message) for rule, check in checks.items() for position, message in check(catalog)
+    ]

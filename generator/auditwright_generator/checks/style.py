@@ -35,7 +35,7 @@ def _each(source: CatalogSource, key: str, judge: Callable[[str], str | None]) -
         text = node.get(key)
         reason = judge(str(text.scalar).strip()) if text else None
         if text and reason:
-            yield text.place, f"{key} of {thing} {reason}"
+            yield text.position, f"{key} of {thing} {reason}"
 
 
 def check_descriptions_are_sentences(source: CatalogSource) -> Mistakes:
@@ -83,7 +83,7 @@ def check_descriptions_say_more_than_titles(source: CatalogSource) -> Mistakes:
             continue
         if _words(str(text.scalar)) <= _words(str(title.scalar)):
             yield (
-                text.place,
+                text.position,
                 f"description of {thing} only repeats its title; say when it happens or what it means",
             )
 
@@ -106,4 +106,4 @@ def check_descriptions_differ(source: CatalogSource) -> Mistakes:
                 continue
             first = owners.setdefault(" ".join(str(text.scalar).split()).lower(), thing)
             if first != thing:
-                yield text.place, f"description of {thing} is that of {first}; say in what the two differ"
+                yield text.position, f"description of {thing} is that of {first}; say in what the two differ"

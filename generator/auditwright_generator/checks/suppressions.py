@@ -9,16 +9,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from auditwright_generator.findings import Finding, Place, Rule, quote
+from auditwright_generator.findings import Finding, Position, Rule, quote
 from auditwright_generator.source.catalog_source import CatalogSource
 from auditwright_generator.source.yaml_nodes import Node
 
-INVALID = Rule(
+INVALID_SUPPRESSION = Rule(
     "AC951", "invalid-suppression", "error", "a suppression of nothing hides nothing, and looks as if"
 )
-UNUSED = Rule("AC952", "unused-suppression", "warning", "it would hide the next mistake of its kind")
-EXPIRED = Rule("AC953", "expired-suppression", "warning", "whoever put an end to it wanted to look again")
-RULES = (INVALID, UNUSED, EXPIRED)
+UNUSED_SUPPRESSION = Rule(
+    "AC952", "unused-suppression", "warning", "it would hide the next mistake of its kind"
+)
+EXPIRED_SUPPRESSION = Rule(
+    "AC953", "expired-suppression", "warning", "whoever put an end to it wanted to look again"
+)
+RULES = (INVALID_SUPPRESSION, UNUSED_SUPPRESSION, EXPIRED_SUPPRESSION)
 
 _CODE = re.compile("[A-Z]{2}[0-9]{3}")
 
@@ -31,14 +35,14 @@ class Suppression:
     reason: str
     until: date | None
     """The last day on which it holds."""
-    place: Place
+    position: Position
     owner: Node
     everywhere: bool
     """Whether it stands at the catalog itself, and so reaches every file."""
 
     def reaches(self, finding: Finding) -> bool:
         """Whether the finding is of that rule and inside of what the suppression stands at."""
-        return finding.code == self.code and (self.everywhere or self.owner.spans(finding.place))
+        return finding.code == self.code and (self.everywhere or self.owner.spans(finding.position))
 
     def is_over(self, today: date) -> bool:
         """Whether its last day has passed."""
@@ -54,7 +58,7 @@ class Suppressed:
 
 
 @dataclass(frozen=True, slots=True)
-class Sifted:
+class SuppressionResult:
     """What suppressions make of a run's findings."""
 
     findings: tuple[Finding, ...]
@@ -65,7 +69,9 @@ class Sifted:
     """Whether the outcome depends on the day."""
 
 
-def sift(source: CatalogSource, findings: Iterable[Finding], rules: Sequence[Rule], today: date) -> Sifted:
+def apply_suppressions(
+    source: CatalogSource, findings: Iterable[Finding], rules: Sequence[Rule], today: date
+) -> SuppressionResult:
     """The findings without those that are suppressed, and with what is wrong with the suppressions."""
     known = {rule.code: rule for rule in rules}
     given, wrong = [], []
@@ -88,7 +94,9 @@ def sift(source: CatalogSource, findings: Iterable[Finding], rules: Sequence[Rul
         kept += [_unused(each) for each in valid if id(each) not in used]
     kept += [_expired(each) for each in given if each.is_over(today)]
     off = {each.code: each.reason for each in sorted(valid, key=_by_code) if each.everywhere}
-    return Sifted(tuple(sorted(set(kept))), tuple(suppressed), off, any(each.until for each in given))
+    return SuppressionResult(
+        tuple(sorted(set(kept))), tuple(suppressed), off, any(each.until for each in given)
+    )
 
 
 def _by_code(suppression: Suppression) -> str:
@@ -100,7 +108,7 @@ def _suppressions(source: CatalogSource) -> "Iterator[Suppression | Finding]":
     for owner in _owners(source):
         given = owner.get("suppress")
         for code, node in given.entries.items() if given else ():
-            if node.broken or not _CODE.fullmatch(code):
+            if node.invalid or not _CODE.fullmatch(code):
                 continue
             until = node.get("until")
             try:
@@ -110,9 +118,11 @@ def _suppressions(source: CatalogSource) -> "Iterator[Suppression | Finding]":
                 message = (
                     f"suppression of {code}: {quote(until.scalar)} is no day of the calendar; correct it"
                 )
-                yield INVALID.at(until.place, message)
+                yield INVALID_SUPPRESSION.at(until.position, message)
                 continue
-            yield Suppression(code, node.string("reason"), day, node.key, owner, owner is source.node)
+            yield Suppression(
+                code, node.string("reason"), day, node.key_position, owner, owner is source.node
+            )
 
 
 def _owners(source: CatalogSource) -> Iterator[Node]:
@@ -133,20 +143,22 @@ def _mistake(suppression: "Suppression | Finding", known: Mapping[str, Rule]) ->
             hint = "; a break is accepted under accepted: in catalog.yaml"
         else:
             hint = "; `auditwright rules` lists them"
-        return INVALID.at(suppression.place, f"there is no rule {suppression.code} of check{hint}")
+        return INVALID_SUPPRESSION.at(
+            suppression.position, f"there is no rule {suppression.code} of check{hint}"
+        )
     if rule.severity == "error" or rule in RULES:
         why = "an error" if rule.severity == "error" else "about suppressions"
         message = f"{rule.code} {rule.name} cannot be suppressed, because it is {why}; mend what it finds"
-        return INVALID.at(suppression.place, message)
+        return INVALID_SUPPRESSION.at(suppression.position, message)
     return None
 
 
 def _unused(suppression: Suppression) -> Finding:
     message = f"suppression of {suppression.code} suppresses nothing here; remove it"
-    return UNUSED.at(suppression.place, message)
+    return UNUSED_SUPPRESSION.at(suppression.position, message)
 
 
 def _expired(suppression: Suppression) -> Finding:
     message = f"suppression of {suppression.code} held until {suppression.until}"
     message += "; mend what it hides, or give it more time"
-    return EXPIRED.at(suppression.place, message)
+    return EXPIRED_SUPPRESSION.at(suppression.position, message)

@@ -5,9 +5,9 @@ from operator import ge, le
 from typing import Any
 
 from auditwright_generator.checks.fields import RANGES
-from auditwright_generator.findings import Mistakes, listing, quote, way_out
+from auditwright_generator.findings import Mistakes, hint_for, join_words, quote
 from auditwright_generator.model import Field
-from auditwright_generator.source.catalog_source import CatalogSource, Use
+from auditwright_generator.source.catalog_source import CatalogSource, FieldUse
 from auditwright_generator.source.resolve import apply_use, conditions, resolve_fields, stack_uses
 from auditwright_generator.source.structure import is_name
 from auditwright_generator.source.yaml_nodes import Node
@@ -28,8 +28,8 @@ def check_fields_exist(source: CatalogSource) -> Mistakes:
         return
     for whose, use in source.all_uses:
         if use.field not in source.fields and is_name(use.field):
-            hint = way_out(use.field, source.fields, "define it in fields.yaml")
-            yield use.node.key, f"{whose} uses {quote(use.field)}{hint}"
+            hint = hint_for(use.field, source.fields, "define it in fields.yaml")
+            yield use.node.key_position, f"{whose} uses {quote(use.field)}{hint}"
 
 
 def check_uses_only_narrow(source: CatalogSource) -> Mistakes:
@@ -39,7 +39,7 @@ def check_uses_only_narrow(source: CatalogSource) -> Mistakes:
     )
 
 
-def _steps(source: CatalogSource) -> Iterator[tuple[Field, Use, bool]]:
+def _steps(source: CatalogSource) -> Iterator[tuple[Field, FieldUse, bool]]:
     """Every use with the field as it is outside of it, and whether it is the outermost."""
     seen = set()
     for category, event in source.events:
@@ -48,7 +48,7 @@ def _steps(source: CatalogSource) -> Iterator[tuple[Field, Use, bool]]:
                 continue
             seen.add(id(uses))
             definition = source.fields.get(name)
-            if definition and definition.node.string("type") and not definition.node.broken:
+            if definition and definition.node.string("type") and not definition.node.invalid:
                 for field, use in zip(stack_uses(source, definition, uses), uses, strict=False):
                     yield field, use, use is uses[0]
 
@@ -56,27 +56,27 @@ def _steps(source: CatalogSource) -> Iterator[tuple[Field, Use, bool]]:
 def _once(mistakes: Mistakes) -> Mistakes:
     """One mistake at each place: an outer use is met again in every event."""
     seen = set()
-    for place, message in mistakes:
-        if place not in seen:
-            seen.add(place)
-            yield place, message
+    for position, message in mistakes:
+        if position not in seen:
+            seen.add(position)
+            yield position, message
 
 
-def _widened(field: Field, use: Use, is_first: bool) -> Mistakes:
+def _widened(field: Field, use: FieldUse, is_first: bool) -> Mistakes:
     node = use.node
     if (given := node.get("type")) and given.scalar != field.type:
         message = (
             f"field {field.name} is of type {field.type} in fields.yaml, not {given.scalar}; remove type"
         )
-        yield given.key, message
+        yield given.key_position, message
     for key, (is_narrower, hint) in _NARROWER.items():
         outer, limit = getattr(field, key), node.get(key)
         if limit and outer is not None and not is_narrower(limit.scalar, outer):
             message = f"field {field.name} has {key} {outer} further out, and {limit.text} is looser"
-            yield limit.place, f"{message}; write {outer} {hint}, or leave it out"
+            yield limit.position, f"{message}; write {outer} {hint}, or leave it out"
     if (pattern := node.get("pattern")) and field.pattern not in (None, pattern.scalar):
         message = f"field {field.name} has the pattern {quote(field.pattern)} further out; leave pattern out"
-        yield pattern.place, message
+        yield pattern.position, message
     if not is_first:
         yield from _requirement_changed(field, node)
 
@@ -87,15 +87,15 @@ def _requirement_changed(field: Field, node: Node) -> Mistakes:
         message = (
             f"field {field.name} has a condition further out, and required contradicts it; remove required"
         )
-        yield required.key, message
+        yield required.key_position, message
     elif required and required.scalar is False and field.required:
         message = f"field {field.name} is required further out, and required: false is looser; leave it out"
-        yield required.place, message
+        yield required.position, message
     elif when and field.when and conditions(when) != field.when:
-        yield when.key, f"field {field.name} has another condition further out; leave when out"
+        yield when.key_position, f"field {field.name} has another condition further out; leave when out"
     elif when and not field.when and field.required:
         message = f"field {field.name} is required further out, and a condition is looser; leave when out"
-        yield when.key, message
+        yield when.key_position, message
 
 
 def check_uses_leave_something(source: CatalogSource) -> Mistakes:
@@ -105,7 +105,7 @@ def check_uses_leave_something(source: CatalogSource) -> Mistakes:
     )
 
 
-def _emptied(before: Field, after: Field, use: Use) -> Mistakes:
+def _emptied(before: Field, after: Field, use: FieldUse) -> Mistakes:
     for low, high in RANGES:
         lower, upper = getattr(after, low), getattr(after, high)
         was_empty = None not in (getattr(before, low), getattr(before, high)) and (
@@ -113,9 +113,9 @@ def _emptied(before: Field, after: Field, use: Use) -> Mistakes:
         )
         if lower is not None and upper is not None and lower > upper and not was_empty:
             limit = use.node.get(low) or use.node.get(high)
-            place = limit.place if limit else use.node.key
+            position = limit.position if limit else use.node.key_position
             message = f"field {before.name} has {low} {lower} above its {high} {upper} here"
-            yield place, f"{message}; narrow it to a range that holds something"
+            yield position, f"{message}; narrow it to a range that holds something"
 
 
 def check_values_are_of_the_enum(source: CatalogSource) -> Mistakes:
@@ -126,9 +126,9 @@ def check_values_are_of_the_enum(source: CatalogSource) -> Mistakes:
             values = use.node.get("values")
             known = [value.key for value in field.values]
             for item in values.items if values and known else ():
-                if not item.broken and item.scalar not in known:
+                if not item.invalid and item.scalar not in known:
                     message = f"field {field.name} has no value {quote(item.scalar)}"
-                    yield item.place, message + way_out(str(item.scalar), known)
+                    yield item.position, message + hint_for(str(item.scalar), known)
 
     yield from _once(unknown())
 
@@ -140,7 +140,7 @@ def check_only_or_except(source: CatalogSource) -> Mistakes:
             exceptions = use.node.get("except")
             if exceptions and use.node.get("only"):
                 message = f"shared field {use.field} has only and except; keep one of them"
-                yield exceptions.key, message
+                yield exceptions.key_position, message
 
 
 def check_conditions_can_be_decided(source: CatalogSource) -> Mistakes:
@@ -159,7 +159,7 @@ def _always_true(source: CatalogSource) -> Mistakes:
         for name, uses in source.uses_of(category, event).items():
             for use in uses:
                 when = use.node.get("when")
-                if when is None or when.broken:
+                if when is None or when.invalid:
                     continue
                 for part in conditions(when):
                     asked = fields.get(part.field)
@@ -169,14 +169,17 @@ def _always_true(source: CatalogSource) -> Mistakes:
                     every |= {True, False} if asked.kind == "boolean" else set()
                     if every and every == set(part.values):
                         message = f"the condition of field {name} holds for every value of {part.field}"
-                        yield when.entries[part.field].key, f"{message}; leave it out, or name fewer values"
+                        yield (
+                            when.entries[part.field].key_position,
+                            f"{message}; leave it out, or name fewer values",
+                        )
 
 
 def _undecidable(source: CatalogSource) -> Mistakes:
     for whose, use in source.all_uses:
         if use.node.get("when") and (required := use.node.get("required")):
             message = f"{whose}: field {use.field} has required beside when; when says when it is required"
-            yield required.key, f"{message}, so remove required"
+            yield required.key_position, f"{message}, so remove required"
     for category, event in source.events:
         fields = resolve_fields(source, category, event)
         for name, uses in source.uses_of(category, event).items():
@@ -189,24 +192,24 @@ def _undecidable(source: CatalogSource) -> Mistakes:
 def _condition(event: str, name: str, asked: str, node: Node, fields: dict[str, Field | None]) -> Mistakes:
     thing = f"the condition of field {name}"
     if asked not in fields:
-        near = way_out(asked, fields, "give it to the event, or ask another field")
-        yield node.key, f"{thing} asks for {asked}, which event {event} does not have{near}"
+        near = hint_for(asked, fields, "give it to the event, or ask another field")
+        yield node.key_position, f"{thing} asks for {asked}, which event {event} does not have{near}"
         return
     field = fields[asked]
     reason = "asks for the field itself" if asked == name else _cannot_be_asked(field) if field else None
     if reason:
-        yield node.key, f"{thing} {reason}; ask an enum or boolean field that stands on its own"
+        yield node.key_position, f"{thing} {reason}; ask an enum or boolean field that stands on its own"
     elif field:
         known: list[object] = [value.key for value in field.values] if field.kind == "enum" else [True, False]
         for item in node.items or (node,) if known else ():
-            if not item.broken and not any(
+            if not item.invalid and not any(
                 item.scalar is each or item.scalar == each
                 for each in known
                 if type(each) is type(item.scalar)
             ):
-                choices = listing(each if isinstance(each, str) else str(each).lower() for each in known)
+                choices = join_words(each if isinstance(each, str) else str(each).lower() for each in known)
                 message = f"{thing} asks whether {asked} is {item.text or quote(item.scalar)}"
-                yield item.place, f"{message}, which it never is; write one of {choices}"
+                yield item.position, f"{message}, which it never is; write one of {choices}"
 
 
 def _cannot_be_asked(field: Field) -> str | None:

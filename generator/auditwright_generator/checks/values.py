@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 
 from auditwright_generator.checks.expressions import compile_pattern, matches
-from auditwright_generator.findings import listing, quote
+from auditwright_generator.findings import join_words, quote
 from auditwright_generator.model import MAX_INTEGER, Field
 from auditwright_generator.patterns import BY_KIND
 
@@ -79,7 +79,7 @@ def _refuse_item(field: Field, value: object) -> str | None:
 def _refuse_text(field: Field, value: str) -> str | None:
     keys = [choice.key for choice in field.values]
     if field.kind == "enum" and value not in keys:
-        return f"one of {listing(keys)}"
+        return f"one of {join_words(keys)}"
     if field.min_length is not None and len(value) < field.min_length:
         return f"text of at least {field.min_length} characters"
     if field.max_length is not None and len(value) > field.max_length:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auditwright_generator.check import Checked
+    from auditwright_generator.check import CheckResult
 
 CLEAN, FINDINGS, UNREADABLE = 0, 1, 2
 
@@ -35,7 +35,7 @@ def add_catalog_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_catalog_option(options: argparse.Namespace) -> "Checked | None":
+def read_catalog_option(options: argparse.Namespace) -> "CheckResult | None":
     """The checked catalog that `--catalog` names; None, with the reason on stderr, if it cannot be read."""
     from auditwright_generator.check import read_catalog
     from auditwright_generator.source.yaml_nodes import UnreadableCatalog
@@ -47,7 +47,7 @@ def read_catalog_option(options: argparse.Namespace) -> "Checked | None":
         return None
 
 
-def print_findings(checked: "Checked") -> None:
+def print_findings(checked: "CheckResult") -> None:
     """What is wrong with the catalog, on stderr: for commands that print something else."""
     for finding in checked.findings:
         print(finding, file=sys.stderr)

@@ -32,7 +32,7 @@ def _run(options: argparse.Namespace) -> int:
     from auditwright_generator import report
     from auditwright_generator.checks.rules import RULES
 
-    found = report.Report(checked.findings, checked.summary, RULES, checked.suppressed, checked.off)
+    found = report.CheckReport(checked.findings, checked.summary, RULES, checked.suppressed, checked.off)
     for line in report.FORMATS[options.format](found):
         print(line)
     return FINDINGS if checked.findings else CLEAN

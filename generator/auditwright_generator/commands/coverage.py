@@ -72,8 +72,8 @@ def _run(options: argparse.Namespace) -> int:
 
     from auditwright_generator.usage.coverage import cover
 
-    places = {event.key: event.node.key for _, event in checked.source.events}
-    coverage = cover(checked.catalog, places, files, " ".join(options.sources), options.elsewhere)
+    positions = {event.key: event.node.key_position for _, event in checked.source.events}
+    coverage = cover(checked.catalog, positions, files, " ".join(options.sources), options.elsewhere)
     for line in PRINTERS[options.format](coverage, options.list):
         print(line)
     return _exit_code(coverage, options.fail_on)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditwright_generator.commands.base import CLEAN, UNREADABLE, Command
 
 if TYPE_CHECKING:
-    from auditwright_generator.commands.rules import Listed
+    from auditwright_generator.commands.rules import RuleSummary
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -17,20 +17,20 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from auditwright_generator.commands.rules import every_rule
-    from auditwright_generator.findings import way_out
+    from auditwright_generator.findings import hint_for
 
     rules = every_rule()
     known = {word: rule for rule in rules for word in (rule.code, rule.name)}
     rule = known.get(options.rule) or known.get(options.rule.upper())
     if rule is None:
-        hint = way_out(options.rule, known, "`auditwright rules` lists them")
+        hint = hint_for(options.rule, known, "`auditwright rules` lists them")
         print(f"auditwright: there is no rule {options.rule!r}{hint}", file=sys.stderr)
         return UNREADABLE
     print(explain(rule))
     return CLEAN
 
 
-def explain(rule: "Listed") -> str:
+def explain(rule: "RuleSummary") -> str:
     """The rule in words, with its examples if it has any."""
     from auditwright_generator.checks.examples import EXAMPLES
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class RuleSummary:
     """A rule of any command, as people are told of it."""
 
     code: str
@@ -24,30 +24,30 @@ class Listed:
     """What else there is to say, in sentences."""
 
 
-def every_rule() -> tuple[Listed, ...]:
+def every_rule() -> tuple[RuleSummary, ...]:
     """The rules of `check`, `coverage` and `diff`, by code."""
     from auditwright_generator.checks.rules import RULES
     from auditwright_generator.diff.rules import CHANGE_RULES, FINDING_RULES
     from auditwright_generator.usage.rules import RULES as OF_COVERAGE
 
     listed = [
-        Listed(rule.code, rule.severity, rule.name, rule.why)
+        RuleSummary(rule.code, rule.severity, rule.name, rule.why)
         for rule in (*RULES, *OF_COVERAGE, *FINDING_RULES)
     ]
     listed += [_of_change(rule) for rule in CHANGE_RULES]
     return tuple(sorted(listed, key=lambda rule: rule.code))
 
 
-def _of_change(rule: "ChangeRule") -> Listed:
+def _of_change(rule: "ChangeRule") -> RuleSummary:
     from auditwright_generator.diff.rules import AUDIENCES
 
     whom = [f"{audience}: {AUDIENCES[audience]}" for audience in rule.audiences]
     heading = "Breaks" if rule.effect == "break" else "Seen by"
     more = [f"{heading} {'; '.join(whom)}."] if whom else []
-    way_out = rule.way_out.replace("{old}", "OLD").replace("{new}", "NEW")
-    return Listed(
+    hint = rule.hint.replace("{old}", "OLD").replace("{new}", "NEW")
+    return RuleSummary(
         *(rule.code, rule.effect, rule.name, rule.why),
-        more=(*more, f"Needs a {rule.bump} version.", f"What to do: {way_out}."),
+        more=(*more, f"Needs a {rule.bump} version.", f"What to do: {hint}."),
     )
 
 

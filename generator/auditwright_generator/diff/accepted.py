@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from auditwright_generator.diff import rules
-from auditwright_generator.diff.change import Change, bare
-from auditwright_generator.findings import Finding, Place, way_out
+from auditwright_generator.diff.change import CatalogChange, bare
+from auditwright_generator.findings import Finding, Position, hint_for
 from auditwright_generator.source.catalog_source import CatalogSource
 
 
@@ -20,19 +20,19 @@ class Acceptance:
     at: str
     version: str
     reason: str
-    place: Place
-    rule_place: Place
+    position: Position
+    rule_position: Position
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedBreaks:
     """What a catalog accepts of its changes."""
 
     reasons: Mapping[tuple[str, str], str]
     """By rule and key: why the break is accepted."""
     findings: tuple[Finding, ...]
 
-    def reason(self, change: Change) -> str | None:
+    def reason(self, change: CatalogChange) -> str | None:
         """Why the break is accepted; None if it is not, and for what breaks nobody."""
         return self.reasons.get((change.rule.code, change.key)) if change.rule.effect == "break" else None
 
@@ -46,18 +46,20 @@ def read_acceptances(source: CatalogSource) -> list[Acceptance]:
             at=node.string("at"),
             version=node.string("version"),
             reason=node.string("reason"),
-            place=node.place,
-            rule_place=node.entries["rule"].place,
+            position=node.position,
+            rule_position=node.entries["rule"].position,
         )
         for node in (listed.items if listed else ())
     ]
 
 
-def accept(acceptances: Sequence[Acceptance], changes: Sequence[Change], old: str, new: str) -> Accepted:
+def accept(
+    acceptances: Sequence[Acceptance], changes: Sequence[CatalogChange], old: str, new: str
+) -> AcceptedBreaks:
     """What is accepted of the changes from one version to another, and the findings about the entries."""
     current = [each for each in acceptances if each.version == new]
     breaks = {(change.rule.code, change.key) for change in changes if change.rule.effect == "break"}
-    return Accepted(
+    return AcceptedBreaks(
         reasons={(each.rule, each.at): each.reason for each in current},
         findings=tuple(_findings(acceptances, breaks, old, new)),
     )
@@ -71,19 +73,19 @@ def _findings(
         what = f"{each.rule} at {bare(each.at)}"
         if each.version != new:
             message = f"{what} was accepted for {each.version}, and this is {new}; remove it"
-            yield rules.STALE_ACCEPTANCE.at(each.place, message)
+            yield rules.STALE_ACCEPTANCE.at(each.position, message)
         elif each.rule not in effects:
             hint = "write the code of a break as this command prints it, such as BR203"
-            yield rules.UNKNOWN_BREAK.at(each.rule_place, f"{each.rule} is no rule of changes; {hint}")
+            yield rules.UNKNOWN_BREAK.at(each.rule_position, f"{each.rule} is no rule of changes; {hint}")
         elif effects[each.rule] == "safe":
             message = f"{each.rule} breaks nobody, and need not be accepted; remove it"
-            yield rules.UNKNOWN_BREAK.at(each.rule_place, message)
+            yield rules.UNKNOWN_BREAK.at(each.rule_position, message)
         elif (each.rule, each.at) not in breaks and old != new:
             # Once the catalogs are of one version the break is behind both, and may stay written down.
             message = f"{what} is accepted, and there is no such break"
-            yield rules.UNUSED_ACCEPTANCE.at(each.place, message + _nearest(each, breaks))
+            yield rules.UNUSED_ACCEPTANCE.at(each.position, message + _nearest(each, breaks))
 
 
 def _nearest(acceptance: Acceptance, breaks: set[tuple[str, str]]) -> str:
     keys = sorted(key for code, key in breaks if code == acceptance.rule)
-    return way_out(acceptance.at, keys, "remove it") if keys else "; remove it"
+    return hint_for(acceptance.at, keys, "remove it") if keys else "; remove it"

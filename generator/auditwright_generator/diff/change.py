@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditwright_generator.diff.rules import ChangeRule
-from auditwright_generator.findings import Place, counted, quote
+from auditwright_generator.findings import Position, counted, quote
 
 Fact = str | int | float | bool | None
 """What was, or what is: text for what is no single value."""
@@ -25,7 +25,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CatalogChange:
     """One change. Equal changes of one field in several events are one, which reaches them all."""
 
     rule: ChangeRule
@@ -38,7 +38,7 @@ class Change:
     new: Fact = None
     events: tuple[str, ...] = ()
     """The keys of the events it reaches: of the newer catalog, or of the older where they are gone."""
-    place: Place | None = None
+    position: Position | None = None
 
     @property
     def message(self) -> str:
@@ -59,9 +59,9 @@ class Change:
         return f"{verb} {', '.join(self.rule.audiences)}" if self.rule.audiences else ""
 
     @property
-    def way_out(self) -> str:
+    def hint(self) -> str:
         """What to do, or to do instead."""
-        return self.rule.way_out.format(old=bare(self.old), new=bare(self.new))
+        return self.rule.hint.format(old=bare(self.old), new=bare(self.new))
 
 
 def listed_events(keys: Sequence[str]) -> str:

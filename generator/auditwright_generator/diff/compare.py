@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from auditwright_generator.diff import rules
-from auditwright_generator.diff.change import Change, Fact, Subject, listed_events, shown
+from auditwright_generator.diff.change import CatalogChange, Fact, Subject, listed_events, shown
 from auditwright_generator.diff.fields import compare_lifecycle
 from auditwright_generator.diff.grouping import field_changes
 from auditwright_generator.diff.renames import common_order_differs, likely_events
 from auditwright_generator.diff.rules import ChangeRule
 from auditwright_generator.model import Catalog, Category, Event, Field, Level
 
-Changes = Iterator[Change]
+Changes = Iterator[CatalogChange]
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
+class CatalogPair:
     """Two catalogs by key, and which event of the one is which of the other."""
 
     old: Catalog
@@ -62,7 +62,7 @@ class Both:
         return ((old[was], new[now]) for now, was in present.items())
 
 
-def compare(old: Catalog, new: Catalog) -> list[Change]:
+def compare(old: Catalog, new: Catalog) -> list[CatalogChange]:
     """Every change from the older catalog to the newer."""
     both = _pair(old, new)
     changes = [change for part in _PARTS for change in part(both)]
@@ -72,7 +72,7 @@ def compare(old: Catalog, new: Catalog) -> list[Change]:
 # --- which is which -------------------------------------------------------------------------------------
 
 
-def _pair(old: Catalog, new: Catalog) -> Both:
+def _pair(old: Catalog, new: Catalog) -> CatalogPair:
     events = {event.key: event for event in old.events}, {event.key: event for event in new.events}
     aliases = {alias: event for event in new.events for alias in event.aliases}
     lost = [key for key in events[0] if key not in events[1]]
@@ -83,7 +83,7 @@ def _pair(old: Catalog, new: Catalog) -> Both:
         [event for key, event in events[1].items() if key not in events[0] and key not in taken],
     )
     categories = {each.key: each for each in old.categories}, {each.key: each for each in new.categories}
-    return Both(
+    return CatalogPair(
         old=old,
         new=new,
         events=events,
@@ -119,7 +119,7 @@ def _category_of(key: str) -> str:
 # --- the catalog, levels, categories --------------------------------------------------------------------
 
 
-def _catalog(both: Both) -> Changes:
+def _catalog(both: CatalogPair) -> Changes:
     old, new = both.old, both.new
     if old.package != new.package:
         yield _was(rules.PACKAGE_RENAMED, "package", Subject("", None, ("package",)), old, new, "package")
@@ -130,7 +130,7 @@ def _catalog(both: Both) -> Changes:
         yield _reordered("levels", "catalog", Subject("", None, ("levels",)))
 
 
-def _levels(both: Both) -> Changes:
+def _levels(both: CatalogPair) -> Changes:
     old, new = both.levels
     for name, level in old.items():
         if name not in new:
@@ -147,7 +147,7 @@ def _levels(both: Both) -> Changes:
                 yield _reordered("categories", name, Subject(name))
 
 
-def _categories(both: Both) -> Changes:
+def _categories(both: CatalogPair) -> Changes:
     old, new = both.categories
     gone, come = _by_category(both.gone), _by_category(both.come)
     for key, category in old.items():
@@ -177,10 +177,12 @@ def _by_category(events: Iterable[Event]) -> dict[str, list[str]]:
     return found
 
 
-def _category_renamed(both: Both, old: Category, new: Category) -> Change:
+def _category_renamed(both: CatalogPair, old: Category, new: Category) -> CatalogChange:
     what = f"the category {shown(old.title)} is gone, and its events are now in {new.key}"
     keys = [each.key for each in (both.renamed.get(event.key) for event in old.events) if each]
-    return Change(rules.CATEGORY_RENAMED, old.key, what, Subject(new.key), old.key, new.key, tuple(keys))
+    return CatalogChange(
+        rules.CATEGORY_RENAMED, old.key, what, Subject(new.key), old.key, new.key, tuple(keys)
+    )
 
 
 def _category(old: Category, new: Category) -> Changes:
@@ -192,7 +194,7 @@ def _category(old: Category, new: Category) -> Changes:
 # --- events ---------------------------------------------------------------------------------------------
 
 
-def _events(both: Both) -> Changes:
+def _events(both: CatalogPair) -> Changes:
     yield from _lost(both)
     for event in both.come:
         category = _category_of(event.key)
@@ -208,7 +210,7 @@ def _events(both: Both) -> Changes:
             yield from _event(both, old, new)
 
 
-def _lost(both: Both) -> Changes:
+def _lost(both: CatalogPair) -> Changes:
     """Events whose keys are gone, but for those that went with their category or level."""
     for key, event in both.renamed.items():
         if not _went_along(both, key, event.key):
@@ -221,18 +223,18 @@ def _lost(both: Both) -> Changes:
         category = _category_of(event.key)
         if category in both.categories[1] or category in both.moved:
             what = f"the event {shown(event.title)} is gone"
-            yield Change(
+            yield CatalogChange(
                 rules.EVENT_REMOVED, event.key, what, Subject(category), event.title, None, (event.key,)
             )
 
 
-def _went_along(both: Both, was: str, now: str) -> bool:
+def _went_along(both: CatalogPair, was: str, now: str) -> bool:
     """Whether the event is where its renamed category is, under its own name."""
     category, _, name = was.rpartition(".")
     return both.moved.get(category) is not None and now == f"{both.moved[category]}.{name}"
 
 
-def _renamed(old: Event, new: Event) -> Change:
+def _renamed(old: Event, new: Event) -> CatalogChange:
     if _category_of(old.key) == _category_of(new.key):
         rule, what = rules.EVENT_RENAMED, f"the event {shown(old.title)} is now {new.key}"
     else:
@@ -240,7 +242,7 @@ def _renamed(old: Event, new: Event) -> Change:
     return _of_event(rule, old.key, what, new.key, (), old.key, new.key)
 
 
-def _event(both: Both, old: Event, new: Event) -> Changes:
+def _event(both: CatalogPair, old: Event, new: Event) -> Changes:
     yield from _facts(_EVENT_FACTS, new.key, old, new, (new.key,))
     if old.example != new.example:
         yield _of_event(rules.EXAMPLE_CHANGED, new.key, "the example is another one", new.key, ("example",))
@@ -261,7 +263,7 @@ def _dropped_aliases(old: Event, new: Event) -> Changes:
             yield _of_event(rules.ALIAS_DROPPED, new.key, what, new.key, ("aliases",), alias)
 
 
-def _added_aliases(both: Both, old: Event, new: Event) -> Changes:
+def _added_aliases(both: CatalogPair, old: Event, new: Event) -> Changes:
     for alias in new.aliases:
         if alias not in old.aliases and alias not in both.events[0]:
             what = f"the alias {alias} is new"
@@ -274,11 +276,11 @@ def _added_aliases(both: Both, old: Event, new: Event) -> Changes:
 # --- fields ---------------------------------------------------------------------------------------------
 
 
-def _fields(both: Both) -> Changes:
+def _fields(both: CatalogPair) -> Changes:
     return field_changes(list(both.stayed))
 
 
-def _columns(both: Both) -> Changes:
+def _columns(both: CatalogPair) -> Changes:
     was, now = ({field.name: field for field in each.columns} for each in (both.old, both.new))
     if was.keys() == now.keys():
         return
@@ -294,11 +296,11 @@ def _columns(both: Both) -> Changes:
             yield _column(rules.COLUMN_REMOVED, field, what, True, False)
 
 
-def _column(rule: ChangeRule, field: Field, what: str, old: bool, new: bool) -> Change:
-    return Change(rule, field.name, what, Subject("", field.name, ("column",)), old, new)
+def _column(rule: ChangeRule, field: Field, what: str, old: bool, new: bool) -> CatalogChange:
+    return CatalogChange(rule, field.name, what, Subject("", field.name, ("column",)), old, new)
 
 
-def _sharing(both: Both, reached: set[str]) -> Changes:
+def _sharing(both: CatalogPair, reached: set[str]) -> Changes:
     """Levels and categories that give their fields otherwise, where no change of an event says it already."""
     owners: list[tuple[str, Level | Category, Level | Category, Iterable[Event]]] = [
         (key, both.categories[0][key], category, category.events)
@@ -313,7 +315,7 @@ def _sharing(both: Both, reached: set[str]) -> Changes:
     for key, old, new, events in owners:
         if old.metadata != new.metadata and not any(event.key in reached for event in events):
             what = "the fields of its events are declared elsewhere"
-            yield Change(rules.SHARING_CHANGED, key, what, Subject(key, None, ("metadata",)))
+            yield CatalogChange(rules.SHARING_CHANGED, key, what, Subject(key, None, ("metadata",)))
 
 
 # --- changes in words -----------------------------------------------------------------------------------
@@ -351,33 +353,40 @@ def _was(
     new: object,
     name: str,
     events: tuple[str, ...] = (),
-) -> Change:
+) -> CatalogChange:
     was, now = getattr(old, name), getattr(new, name)
     what = f"the {name} was {shown(was)}, and is {shown(now)}"
-    return Change(rule, key, what, subject, was, now, events)
+    return CatalogChange(rule, key, what, subject, was, now, events)
 
 
-def _whole(rule: ChangeRule, key: str, what: str, events: list[str]) -> Change:
+def _whole(rule: ChangeRule, key: str, what: str, events: list[str]) -> CatalogChange:
     """A change of a level or a category, with the events that came or went with it."""
     held = f", with {listed_events(events)}" if events else ""
-    return Change(rule, key, f"{what}{held}", Subject(key), None, None, tuple(events))
+    return CatalogChange(rule, key, f"{what}{held}", Subject(key), None, None, tuple(events))
 
 
-def _reordered(what: str, key: str, subject: Subject) -> Change:
-    return Change(rules.ORDER_CHANGED, key, f"its {what} are in another order", subject)
+def _reordered(what: str, key: str, subject: Subject) -> CatalogChange:
+    return CatalogChange(rules.ORDER_CHANGED, key, f"its {what} are in another order", subject)
 
 
 def _of_event(
     rule: ChangeRule,
     key: str,
     what: str,
-    place: str,
+    position: str,
     attribute: tuple[str, ...] = (),
     old: Fact = None,
     new: Fact = None,
-) -> Change:
+) -> CatalogChange:
     """A change of an event, which the newer catalog has at `place`."""
-    return Change(rule, key, what, Subject(place, None, attribute), old, new, (place,))
+    return CatalogChange(rule, key, what, Subject(position, None, attribute), old, new, (position,))
 
 
-_PARTS: tuple[Callable[[Both], Changes], ...] = (_catalog, _levels, _categories, _events, _fields, _columns)
+_PARTS: tuple[Callable[[CatalogPair], Changes], ...] = (
+    _catalog,
+    _levels,
+    _categories,
+    _events,
+    _fields,
+    _columns,
+)

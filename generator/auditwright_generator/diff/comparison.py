@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from auditwright_generator.diff import rules
-from auditwright_generator.diff.accepted import Accepted, accept, read_acceptances
-from auditwright_generator.diff.change import Change
+from auditwright_generator.diff.accepted import AcceptedBreaks, accept, read_acceptances
+from auditwright_generator.diff.change import CatalogChange
 from auditwright_generator.diff.compare import compare
-from auditwright_generator.diff.places import Places
+from auditwright_generator.diff.locator import Locator
 from auditwright_generator.diff.versions import fits, largest, needed_version
-from auditwright_generator.findings import Finding, Place
+from auditwright_generator.findings import Finding, Position
 from auditwright_generator.model import Catalog
 from auditwright_generator.source.catalog_source import CatalogSource
-from auditwright_generator.versions import Version
+from auditwright_generator.versions import SemanticVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class Comparison:
     new_version: str
     needed_version: str
     """The least version for these changes; the older one's when there are none."""
-    changes: tuple[Change, ...]
+    changes: tuple[CatalogChange, ...]
     """All of them with their places, sorted by these."""
-    accepted: Accepted
+    accepted: AcceptedBreaks
     findings: tuple[Finding, ...]
 
     @property
-    def breaks(self) -> list[Change]:
+    def breaks(self) -> list[CatalogChange]:
         """The changes that break somebody, accepted or not."""
         return [change for change in self.changes if change.rule.effect == "break"]
 
@@ -41,18 +41,18 @@ class Comparison:
 
 def compare_catalogs(old: Catalog, new: Catalog, source: CatalogSource) -> Comparison:
     """The comparison of an older catalog with a newer one, whose files `source` holds."""
-    places = Places(source)
-    changes = sorted((places.place(change) for change in compare(old, new)), key=_position)
+    locator = Locator(source)
+    changes = sorted((locator.locate(change) for change in compare(old, new)), key=_position)
     accepted = accept(read_acceptances(source), changes, old.version, new.version)
     bump = largest(change.rule.bump for change in changes)
-    was, now = Version.parse(old.version), Version.parse(new.version)
+    was, now = SemanticVersion.parse(old.version), SemanticVersion.parse(new.version)
     needed = str(needed_version(was, bump)) if bump else old.version
     findings = list(accepted.findings)
     if now < was:
-        findings.append(_went_back(places.version, old.version, new.version, needed))
+        findings.append(_went_back(locator.version, old.version, new.version, needed))
     elif not fits(was, now, bump):
         message = f"these changes of {old.version} need a larger version than {new.version}: needs {needed}"
-        findings.append(rules.VERSION_TOO_SMALL.at(places.version, f"{message}; write `version: {needed}`"))
+        findings.append(rules.VERSION_TOO_SMALL.at(locator.version, f"{message}; write `version: {needed}`"))
     return Comparison(
         title=new.title,
         old_version=old.version,
@@ -64,11 +64,11 @@ def compare_catalogs(old: Catalog, new: Catalog, source: CatalogSource) -> Compa
     )
 
 
-def _went_back(place: Place, old: str, new: str, needed: str) -> Finding:
+def _went_back(position: Position, old: str, new: str, needed: str) -> Finding:
     message = f"version {new} comes before {old}, which it is compared with: needs {needed}"
-    advice = f"write `version: {needed}`, or compare with an older catalog"
-    return rules.VERSION_WENT_BACK.at(place, f"{message}; {advice}")
+    hint = f"write `version: {needed}`, or compare with an older catalog"
+    return rules.VERSION_WENT_BACK.at(position, f"{message}; {hint}")
 
 
-def _position(change: Change) -> tuple[Place, str, str, str]:
-    return change.place or Place("", 0, 0), change.rule.code, change.key, change.what
+def _position(change: CatalogChange) -> tuple[Position, str, str, str]:
+    return change.position or Position("", 0, 0), change.rule.code, change.key, change.what

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-ADVICE = "name a commit or branch, a catalog's folder, a generated package's folder or a catalog.json"
+HINT = "name a commit or branch, a catalog's folder, a generated package's folder or a catalog.json"
 _DISCOVERED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 """What hooks are run with; git finds its own from the folder."""
 
@@ -17,10 +17,10 @@ _DISCOVERED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_
 class GitError(ValueError):
     """The files cannot be had; says why, and what to do."""
 
-    def __init__(self, reason: str, advice: str) -> None:
+    def __init__(self, reason: str, hint: str) -> None:
         self.reason = reason
-        self.advice = advice
-        super().__init__(f"{reason}; {advice}")
+        self.hint = hint
+        super().__init__(f"{reason}; {hint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class _Blob:
 def files_at(folder: Path, ref: str) -> dict[PurePosixPath, bytes]:
     """The YAML files below a folder as they were at a commit, by path from it; raises `GitError`."""
     if ref.startswith("-") or not ref.isprintable():
-        raise GitError("that is no name of a commit", ADVICE)
+        raise GitError("that is no name of a commit", HINT)
     prefix = _text(_git(folder, "rev-parse", "--show-prefix")).removesuffix("\n")
     commit = _commit(folder, ref)
     blobs = list(_blobs(folder, commit, prefix))
@@ -55,7 +55,7 @@ def _commit(folder: Path, ref: str) -> str:
     found = _git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", refused=b"")
     if not found:
         reason = "there is no such file or folder, and git knows no commit of that name"
-        raise GitError(reason, f"{ADVICE}, and `git fetch` what a shallow clone lacks")
+        raise GitError(reason, f"{HINT}, and `git fetch` what a shallow clone lacks")
     return _text(found).strip()
 
 

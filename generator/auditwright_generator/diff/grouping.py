@@ -7,14 +7,14 @@ or of a category have, a change of the field there; any other is one of each eve
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from auditwright_generator.diff.change import Change, Subject
+from auditwright_generator.diff.change import CatalogChange, Subject
 from auditwright_generator.diff.fields import FieldChange, compare_fields
 from auditwright_generator.model import Event
 
 Pairs = Sequence[tuple[Event, Event]]
 
 
-def field_changes(pairs: Pairs) -> Iterator[Change]:
+def field_changes(pairs: Pairs) -> Iterator[CatalogChange]:
     """The changes of the fields of events, each event as it was and as it is."""
     groups: dict[FieldChange, list[str]] = {}
     for old, new in pairs:
@@ -76,8 +76,8 @@ def _by(depth: int, keys: Iterable[str]) -> Iterable[tuple[str, list[str]]]:
     return groups.items()
 
 
-def _change(change: FieldChange, owner: str, reached: Sequence[str]) -> Change:
-    return Change(
+def _change(change: FieldChange, owner: str, reached: Sequence[str]) -> CatalogChange:
+    return CatalogChange(
         rule=change.rule,
         key=f"{owner}.{change.field}" if owner else change.field,
         what=change.what,

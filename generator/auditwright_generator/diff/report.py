@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from auditwright_generator.diff.change import Change
+from auditwright_generator.diff.change import CatalogChange
 from auditwright_generator.diff.comparison import Comparison
-from auditwright_generator.findings import Finding, Place, counted
+from auditwright_generator.findings import Finding, Position, counted
 from auditwright_generator.report import github_command
 from auditwright_generator.targets.templating import markdown_cell
 
@@ -17,26 +17,26 @@ from auditwright_generator.targets.templating import markdown_cell
 def as_text(comparison: Comparison) -> str:
     """A line for each change and finding, sorted by place, and a summary."""
     lines = [(_place(change), _line(comparison, change)) for change in comparison.changes]
-    lines += [(finding.place, str(finding)) for finding in comparison.findings]
+    lines += [(finding.position, str(finding)) for finding in comparison.findings]
     return "".join(f"{line}\n" for _, line in sorted(lines)) + f"{summary(comparison)}\n"
 
 
-def _line(comparison: Comparison, change: Change) -> str:
-    place, rule = _place(change), change.rule
+def _line(comparison: Comparison, change: CatalogChange) -> str:
+    position, rule = _place(change), change.rule
     effect = "accepted" if comparison.accepted.reason(change) is not None else rule.effect
-    head = f"{place.path}:{place.line}:{place.column}: {effect} {rule.code} {rule.name}"
+    head = f"{position.path}:{position.line}:{position.column}: {effect} {rule.code} {rule.name}"
     return f"{head}: {_explained(comparison, change)}"
 
 
-def _explained(comparison: Comparison, change: Change) -> str:
+def _explained(comparison: Comparison, change: CatalogChange) -> str:
     """What changed, whom it breaks, and the way out or why it is accepted."""
     reason = comparison.accepted.reason(change)
-    end = change.way_out if reason is None else f"accepted for {comparison.new_version}: {reason}"
+    end = change.hint if reason is None else f"accepted for {comparison.new_version}: {reason}"
     return "; ".join(filter(None, (change.message, change.whom, end)))
 
 
-def _place(change: Change) -> Place:
-    return change.place or Place("", 1, 1)
+def _place(change: CatalogChange) -> Position:
+    return change.position or Position("", 1, 1)
 
 
 def summary(comparison: Comparison) -> str:
@@ -76,7 +76,7 @@ def as_json(comparison: Comparison) -> str:
     return json.dumps(form, indent=2, ensure_ascii=False) + "\n"
 
 
-def _change_form(comparison: Comparison, change: Change) -> dict[str, Any]:
+def _change_form(comparison: Comparison, change: CatalogChange) -> dict[str, Any]:
     rule = change.rule
     return {
         "code": rule.code,
@@ -86,7 +86,7 @@ def _change_form(comparison: Comparison, change: Change) -> dict[str, Any]:
         "bump": rule.bump,
         "key": change.key,
         "message": change.message,
-        "way_out": change.way_out,
+        "hint": change.hint,
         "accepted": comparison.accepted.reason(change),
         "old": change.old,
         "new": change.new,
@@ -97,7 +97,7 @@ def _change_form(comparison: Comparison, change: Change) -> dict[str, Any]:
 
 def _finding_form(finding: Finding) -> dict[str, Any]:
     return {
-        **finding.place._asdict(),
+        **finding.position._asdict(),
         "severity": finding.severity,
         "code": finding.code,
         "name": finding.name,
@@ -140,16 +140,16 @@ def as_markdown(comparison: Comparison) -> str:
     return "\n".join(parts)
 
 
-def _in_order(comparison: Comparison) -> list[Change]:
+def _in_order(comparison: Comparison) -> list[CatalogChange]:
     return sorted(comparison.changes, key=lambda change: (change.key, change.rule.code, change.what))
 
 
-def _note(comparison: Comparison, change: Change) -> str:
+def _note(comparison: Comparison, change: CatalogChange) -> str:
     reason = comparison.accepted.reason(change)
     what = change.message[len(change.key) + 2 :]
     parts = [_marked(what), change.whom if change.rule.effect == "break" else ""]
     if change.rule.effect == "break":
-        parts.append(_marked(change.way_out) if reason is None else f"accepted: {markdown_cell(reason)}")
+        parts.append(_marked(change.hint) if reason is None else f"accepted: {markdown_cell(reason)}")
     return f"- `{change.key}`: {'; '.join(filter(None, parts))}\n"
 
 

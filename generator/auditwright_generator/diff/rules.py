@@ -36,7 +36,7 @@ class ChangeRule:
     audiences: tuple[Audience, ...]
     """Whom a break breaks; who sees a safe change."""
     why: str
-    way_out: str
+    hint: str
     """What to do, or to do instead; `{old}` and `{new}` stand for what was and what is."""
     heading: Section = "Changed"
     """Where release notes list it unless it breaks."""
@@ -47,12 +47,12 @@ class ChangeRule:
         return "Breaking" if self.effect == "break" else self.heading
 
 
-def _breaks(code: str, name: str, whom: tuple[Audience, ...], why: str, way_out: str) -> ChangeRule:
-    return ChangeRule(code, name, "break", "major", whom, why, way_out)
+def _breaks(code: str, name: str, whom: tuple[Audience, ...], why: str, hint: str) -> ChangeRule:
+    return ChangeRule(code, name, "break", "major", whom, why, hint)
 
 
-def _shown(code: str, name: str, whom: tuple[Audience, ...], why: str, way_out: str) -> ChangeRule:
-    return ChangeRule(code, name, "break", "minor", whom, why, way_out)
+def _shown(code: str, name: str, whom: tuple[Audience, ...], why: str, hint: str) -> ChangeRule:
+    return ChangeRule(code, name, "break", "minor", whom, why, hint)
 
 
 def _safe(
@@ -61,10 +61,10 @@ def _safe(
     bump: Bump,
     seen_by: tuple[Audience, ...],
     why: str,
-    way_out: str = "nobody has to act",
+    hint: str = "nobody has to act",
     heading: Section = "Changed",
 ) -> ChangeRule:
-    return ChangeRule(code, name, "safe", bump, seen_by, why, way_out, heading)
+    return ChangeRule(code, name, "safe", bump, seen_by, why, hint, heading)
 
 
 # fmt: off

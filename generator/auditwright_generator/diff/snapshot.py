@@ -9,7 +9,7 @@ from pathlib import Path
 from auditwright_generator.checks.rules import check_codes, check_meaning
 from auditwright_generator.diff.catalog_json import InvalidCatalogJson, read_catalog_json
 from auditwright_generator.diff.change import bare
-from auditwright_generator.diff.git import ADVICE, GitError, files_at
+from auditwright_generator.diff.git import HINT, GitError, files_at
 from auditwright_generator.findings import Finding, counted
 from auditwright_generator.model import Catalog
 from auditwright_generator.source.catalog_source import read_source
@@ -26,7 +26,7 @@ Everything else that today's rules find in a catalog that passed those of its ow
 def read_snapshot(against: str, folder: Path) -> Catalog:
     """The catalog that `against` names; `folder` is the one to compare. Raises `UnreadableCatalog`."""
     if not against:
-        raise UnreadableCatalog('""', "it names nothing", ADVICE)
+        raise UnreadableCatalog('""', "it names nothing", HINT)
     path = Path(against)
     if not _exists(path):
         return _at_commit(against, folder)
@@ -52,13 +52,13 @@ def _in_folder(path: Path) -> Catalog:
     packages = [each for each in path.glob("*/catalog.json") if (each.parent / "__init__.py").is_file()]
     if len(packages) == 1:
         return _in_json(packages[0])
-    raise UnreadableCatalog(shown_path(path), "the folder holds no catalog.yaml and no catalog.json", ADVICE)
+    raise UnreadableCatalog(shown_path(path), "the folder holds no catalog.yaml and no catalog.json", HINT)
 
 
 def _in_json(path: Path) -> Catalog:
     try:
         if not path.is_file():
-            raise UnreadableCatalog(shown_path(path), "it is not a regular file", ADVICE)
+            raise UnreadableCatalog(shown_path(path), "it is not a regular file", HINT)
         return read_catalog_json(path.read_bytes())
     except OSError as error:
         reason = (error.strerror or "it cannot be opened").lower()
@@ -74,7 +74,7 @@ def _at_commit(ref: str, folder: Path) -> Catalog:
     try:
         files = files_at(folder, ref)
     except GitError as error:
-        raise UnreadableCatalog(name, error.reason, error.advice) from error
+        raise UnreadableCatalog(name, error.reason, error.hint) from error
     with tempfile.TemporaryDirectory(prefix="auditwright-") as made:
         root = Path(made) / folder.resolve().name
         for path, data in files.items():
@@ -89,7 +89,7 @@ def _read_folder(folder: Path, label: str) -> Catalog:
     try:
         source, findings = read_source(folder)
     except UnreadableCatalog as error:
-        raise UnreadableCatalog(label, error.reason, error.advice) from error
+        raise UnreadableCatalog(label, error.reason, error.hint) from error
     errors = _errors(findings) or _errors(check_codes(source, _UNRESOLVABLE))
     if not errors:
         try:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from auditwright_generator.diff.rules import Bump
-from auditwright_generator.versions import Version
+from auditwright_generator.versions import SemanticVersion
 
 _SIZES: tuple[Bump, ...] = ("patch", "minor", "major")
 
@@ -19,7 +19,7 @@ def largest(bumps: Iterable[Bump]) -> Bump | None:
     return max(bumps, key=_SIZES.index, default=None)
 
 
-def needed_version(old: Version, bump: Bump | None) -> Version:
+def needed_version(old: SemanticVersion, bump: Bump | None) -> SemanticVersion:
     """The least version that may follow the older one."""
     if bump is None:
         return old
@@ -30,14 +30,14 @@ def needed_version(old: Version, bump: Bump | None) -> Version:
         return release
     match bump:
         case "major":
-            return Version(old.major + 1, 0, 0)
+            return SemanticVersion(old.major + 1, 0, 0)
         case "minor":
-            return Version(old.major, old.minor + 1, 0)
+            return SemanticVersion(old.major, old.minor + 1, 0)
         case "patch":
-            return Version(old.major, old.minor, old.patch + 1)
+            return SemanticVersion(old.major, old.minor, old.patch + 1)
 
 
-def _announces(release: Version, bump: Bump) -> bool:
+def _announces(release: SemanticVersion, bump: Bump) -> bool:
     """Whether the release that pre-releases lead to is a step of that size: 2.0.0 is a major one."""
     match bump:
         case "major":
@@ -48,7 +48,7 @@ def _announces(release: Version, bump: Bump) -> bool:
             return True
 
 
-def fits(old: Version, new: Version, bump: Bump | None) -> bool:
+def fits(old: SemanticVersion, new: SemanticVersion, bump: Bump | None) -> bool:
     """Whether the newer version is enough: the one needed, a pre-release that leads to it, or a later one."""
     if bump is None:
         return new >= old

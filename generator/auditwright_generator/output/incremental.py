@@ -18,7 +18,15 @@ from importlib import metadata
 from pathlib import Path
 
 from auditwright_generator.model import Catalog, Category, Level
-from auditwright_generator.output.manifest import MANIFEST, Part, digest, lines, read_notes, seal, sealed
+from auditwright_generator.output.manifest import (
+    MANIFEST,
+    OutputPart,
+    digest,
+    lines,
+    read_notes,
+    seal,
+    sealed,
+)
 
 # Those that have a say in what is found in a catalog, or in a byte of what is generated.
 _PACKAGES = (
@@ -34,7 +42,7 @@ _PACKAGES = (
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class CategoryInput:
     """All that the files of one category are made of. What it does not show, they cannot depend on."""
 
     catalog: Catalog
@@ -44,31 +52,31 @@ class View:
     category: Category
 
     @property
-    def inputs(self) -> str:
+    def input_digest(self) -> str:
         """The digest of the category, of all that is in view, and of the generator itself."""
         # Dataclasses show every attribute, and the values are text, numbers and tuples of them.
         return digest(f"{generator_identity()}\n{self!r}".encode())
 
 
-def views(catalog: Catalog) -> list[View]:
+def category_inputs(catalog: Catalog) -> list[CategoryInput]:
     """What each category is made of, in catalog order."""
     bare = replace(catalog, description="", version="", levels=())
     return [
-        View(bare, replace(level, categories=()), category)
+        CategoryInput(bare, replace(level, categories=()), category)
         for level in catalog.levels
         for category in level.categories
     ]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class EarlierRun:
     """An earlier run whose files are all current."""
 
     events: int
     files: int
 
 
-def current_run(inputs: str | None, folder: Path) -> Run | None:
+def current_run(inputs: str | None, folder: Path) -> EarlierRun | None:
     """The run that filled the folder, if another one from these inputs could only make the same again."""
     try:
         notes = read_notes(folder)
@@ -81,13 +89,13 @@ def current_run(inputs: str | None, folder: Path) -> Run | None:
             return None
     except OSError:
         return None
-    return Run(events, len(digests) + 1)
+    return EarlierRun(events, len(digests) + 1)
 
 
-def kept(view: View, earlier: Mapping[str, Part], folder: Path) -> Part | None:
+def reusable_part(item: CategoryInput, earlier: Mapping[str, OutputPart], folder: Path) -> OutputPart | None:
     """The category's part of the notes, if its input is the same and its files are as written."""
-    part = earlier.get(view.category.key)
-    if part is None or part != sealed(part.name, view.inputs, part.digests):
+    part = earlier.get(item.category.key)
+    if part is None or part != sealed(part.name, item.input_digest, part.digests):
         return None
     try:
         return part if are_current(folder, part.digests) else None

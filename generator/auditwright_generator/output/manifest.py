@@ -22,7 +22,7 @@ _ALL = re.compile(r"# all of it made from ([0-9a-f]{64}), events: ([0-9]{1,9})\n
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class OutputPart:
     """Files that are made together: those of one category, or all that are of none."""
 
     name: str = ""
@@ -37,7 +37,7 @@ class Notes:
     """The notes of the last run, as a folder has them."""
 
     text: str = ""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[OutputPart, ...] = ()
 
     @property
     def digests(self) -> dict[str, str]:
@@ -56,9 +56,9 @@ def seal(inputs: str, text: str) -> str:
     return digest(f"{inputs}\n{text}".encode())
 
 
-def sealed(name: str, inputs: str, digests: Mapping[str, str]) -> Part:
+def sealed(name: str, inputs: str, digests: Mapping[str, str]) -> OutputPart:
     """The part of a category, with its seal."""
-    return Part(name, seal(f"{name} {inputs}", lines(digests)), dict(digests))
+    return OutputPart(name, seal(f"{name} {inputs}", lines(digests)), dict(digests))
 
 
 def lines(digests: Mapping[str, str]) -> str:
@@ -66,7 +66,7 @@ def lines(digests: Mapping[str, str]) -> str:
     return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests))
 
 
-def notes_text(parts: Iterable[Part], events: int, inputs: str | None) -> str:
+def notes_text(parts: Iterable[OutputPart], events: int, inputs: str | None) -> str:
     """The text of notes; without `inputs`, what all of it was made from is left open."""
     text = "".join(
         (f"# {part.name} made from {part.seal}\n" if part.seal else "") + lines(part.digests)
@@ -89,12 +89,12 @@ def read_manifest(folder: Path) -> dict[str, str]:
 def read_notes(folder: Path) -> Notes:
     """The notes of a folder, empty where there are none. Raises `OSError` where they cannot be read."""
     text = _read(folder / NOTES)
-    parts = [Part()]
+    parts = [OutputPart()]
     for line in text.splitlines():
         begins = _PART.fullmatch(line)
         digest, gap, path = line.partition("  ")
         if begins:
-            parts.append(Part(begins[1], begins[2]))
+            parts.append(OutputPart(begins[1], begins[2]))
         elif gap and not line.startswith("#") and _stays_inside(path):
             parts[-1].digests[path] = digest
     return Notes(text, tuple(parts))

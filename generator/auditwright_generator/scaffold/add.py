@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auditwright_generator import names
-from auditwright_generator.check import Checked, read_catalog
-from auditwright_generator.findings import Finding, listing, quote, way_out
+from auditwright_generator.check import CheckResult, read_catalog
+from auditwright_generator.findings import Finding, hint_for, join_words, quote
 from auditwright_generator.model import Event, Field, Value
 from auditwright_generator.scaffold.entries import NewCategory, NewEvent, NewField
 from auditwright_generator.scaffold.examples import derive_example
@@ -57,7 +57,7 @@ class _Catalog:
     """A catalog without errors, before the change."""
 
     folder: Path
-    checked: Checked
+    checked: CheckResult
     source: CatalogSource
 
     def category(self, key: str) -> CategorySource | None:
@@ -143,7 +143,7 @@ def _refuse_event(catalog: _Catalog, level: str, category_name: str, name: str) 
     if category is None:
         known = [each.name for each in catalog.source.categories if each.level == level]
         hint = f"`auditwright new category {level}.{category_name}` adds it"
-        near = way_out(category_name, known, hint)
+        near = hint_for(category_name, known, hint)
         raise Refused(f"level {level} has no category {quote(category_name)}{near}")
     _refuse_name("event", name, names.refuse_event(name))
     there = next((event for event in category.events if event.name == name), None)
@@ -159,8 +159,8 @@ def _refuse_event(catalog: _Catalog, level: str, category_name: str, name: str) 
 def _refuse_level(catalog: _Catalog, level: str) -> None:
     known = [each.name for each in catalog.source.levels]
     if level not in known:
-        hint = f"write one of {listing(known)}, or name it under `levels` in catalog.yaml"
-        raise Refused(f"the catalog has no level {quote(level)}{way_out(level, known, hint)}")
+        hint = f"write one of {join_words(known)}, or name it under `levels` in catalog.yaml"
+        raise Refused(f"the catalog has no level {quote(level)}{hint_for(level, known, hint)}")
 
 
 def _refuse_category(catalog: _Catalog, level: str, name: str) -> None:
@@ -192,7 +192,7 @@ def _refuse_name(what: str, name: str, reason: str | None) -> None:
 def _refuse_unknown_fields(catalog: _Catalog, given: Iterable[str]) -> None:
     for name in given:
         if name not in catalog.source.fields:
-            near = way_out(name, catalog.source.fields, "see fields.yaml")
+            near = hint_for(name, catalog.source.fields, "see fields.yaml")
             raise Refused(f"there is no field {quote(name)}{near}\n`auditwright new field {name}` adds it")
 
 
@@ -200,12 +200,12 @@ def _refuse_unknown_examples(key: str, example: Iterable[str], fields: Sequence[
     known = [field.name for field in fields if not field.entry]
     for name in example:
         if name not in known:
-            near = way_out(name, known, "give it to the event with --field")
+            near = hint_for(name, known, "give it to the event with --field")
             raise Refused(f"--example names {quote(name)}, which event {key} does not have{near}")
 
 
 def _shown(node: Node) -> str:
-    return f"{node.key.path}:{node.key.line}"
+    return f"{node.key_position.path}:{node.key_position.line}"
 
 
 # --- what is written ---------------------------------------------------------------------------------

@@ -77,8 +77,8 @@ def _find(root: yaml.Node, path: tuple[str, ...]) -> tuple[yaml.MappingNode, int
 
 def _refuse_braces(node: yaml.Node) -> None:
     if isinstance(node, yaml.CollectionNode) and node.flow_style:
-        place = f"line {node.start_mark.line + 1} holds a mapping in braces"
-        raise CannotInsert(f"{place}; write each of its entries on lines of its own")
+        position = f"line {node.start_mark.line + 1} holds a mapping in braces"
+        raise CannotInsert(f"{position}; write each of its entries on lines of its own")
 
 
 def _spot_at_end(written: list[str], mapping: yaml.MappingNode) -> _Spot:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from auditwright_generator.check import Checked, read_catalog
+from auditwright_generator.check import CheckResult, read_catalog
 from auditwright_generator.findings import Finding
 from auditwright_generator.source.catalog_source import CatalogSource, read_source
 from auditwright_generator.source.yaml_nodes import shown_path
@@ -44,7 +44,7 @@ class Trial:
         """The copy, read and not checked."""
         return read_source(self._copy)[0]
 
-    def judge(self, before: Checked) -> Judged:
+    def judge(self, before: CheckResult) -> Judged:
         """What checking the copy finds that was not found before."""
         known = Counter(map(_regardless_of_line, before.findings))
         found = [self._at_its_place(finding) for finding in read_catalog(self._copy).findings]

@@ -10,23 +10,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auditwright_generator.findings import Finding, Place, Rule
-from auditwright_generator.model import Place as DeclaredIn
+from auditwright_generator.findings import Finding, Position, Rule
+from auditwright_generator.model import OwnerKind
 from auditwright_generator.source.structure import FileKind, check_structure
-from auditwright_generator.source.yaml_nodes import BROKEN, Node, UnreadableCatalog, read_yaml, shown_path
+from auditwright_generator.source.yaml_nodes import INVALID, Node, UnreadableCatalog, read_yaml, shown_path
 
 MISPLACED_FILE = Rule("AC011", "misplaced-file", "error", "a file that nobody reads is a mistake or a wish")
 RULES = (MISPLACED_FILE,)
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class FieldUse:
     """One field named in a metadata list of a level, a category or an event."""
 
     field: str
     node: Node
     """What the use says of the field; its `key` is where the field is named."""
-    declared_in: DeclaredIn
+    declared_in: OwnerKind
 
     def names(self, key: str) -> tuple[str, ...]:
         """The list of names under a key, such as `only`; empty where there is none."""
@@ -48,7 +48,7 @@ class LevelSource:
 
     name: str
     node: Node
-    uses: tuple[Use, ...]
+    uses: tuple[FieldUse, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class EventSource:
     key: str
     name: str
     node: Node
-    own_uses: tuple[Use, ...]
+    own_uses: tuple[FieldUse, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class CategorySource:
     source: str
     """The path of the file from the folder that holds the catalog."""
     node: Node
-    uses: tuple[Use, ...]
+    uses: tuple[FieldUse, ...]
     events: tuple[EventSource, ...]
 
     @property
@@ -95,9 +95,9 @@ class CatalogSource:
     """Likewise for the levels of catalog.yaml."""
     events_known: bool
     """Likewise for the events of all categories."""
-    findings_at: frozenset[Place] = frozenset()
+    findings_at: frozenset[Position] = frozenset()
     """Where findings were given: what they stand in is not to be judged by."""
-    _uses: dict[str, dict[str, tuple[Use, ...]]] = field(default_factory=dict, init=False, repr=False)
+    _uses: dict[str, dict[str, tuple[FieldUse, ...]]] = field(default_factory=dict, init=False, repr=False)
     """Of each event met so far; equal ones are one object, so that what is worked out of them is too."""
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What `resolve.py` has worked out of these files already."""
@@ -112,17 +112,17 @@ class CatalogSource:
         """The keys of all events."""
         return {event.key for _, event in self.events}
 
-    def uses_of(self, category: CategorySource, event: EventSource) -> dict[str, tuple[Use, ...]]:
+    def uses_of(self, category: CategorySource, event: EventSource) -> dict[str, tuple[FieldUse, ...]]:
         """The uses that an event's fields come from: by field, and outermost first."""
         known = self._uses.get(event.key)
         if known is None:
             known = self._uses[event.key] = self._gather_uses(category, event)
         return known
 
-    def _gather_uses(self, category: CategorySource, event: EventSource) -> dict[str, tuple[Use, ...]]:
+    def _gather_uses(self, category: CategorySource, event: EventSource) -> dict[str, tuple[FieldUse, ...]]:
         given = [use for level in self.levels if level.name == category.level for use in level.uses]
         given += [use for use in category.uses if _reaches(use, event.name)]
-        uses: dict[str, tuple[Use, ...]] = {}
+        uses: dict[str, tuple[FieldUse, ...]] = {}
         for use in (*given, *event.own_uses):
             uses[use.field] = (*uses.get(use.field, ()), use)
         return {name: self.memo.setdefault(("uses", *map(id, stack)), stack) for name, stack in uses.items()}
@@ -136,7 +136,7 @@ class CatalogSource:
         return whole and self.fields_known and len(owners) == 3
 
     @property
-    def all_uses(self) -> Iterator[tuple[str, Use]]:
+    def all_uses(self) -> Iterator[tuple[str, FieldUse]]:
         """Every use once, with whose it is in words."""
         for level in self.levels:
             yield from ((f"level {level.name}", use) for use in level.uses)
@@ -148,10 +148,10 @@ class CatalogSource:
 
 def _is_whole(metadata: Node) -> bool:
     """Whether it can be told which fields are named."""
-    return metadata.value is not BROKEN and not any(item.broken for item in metadata.items)
+    return metadata.value is not INVALID and not any(item.invalid for item in metadata.items)
 
 
-def _reaches(use: Use, event: str) -> bool:
+def _reaches(use: FieldUse, event: str) -> bool:
     """Whether a category's use is for that event; `only` and `except` may choose."""
     only, exceptions = use.names("only"), use.names("except")
     return event not in exceptions and (not only or event in only)
@@ -165,19 +165,19 @@ def read_source(folder: Path) -> tuple[CatalogSource, list[Finding]]:
     def read(path: Path, kind: FileKind) -> Node:
         node, wrong_yaml = read_yaml(path)
         node, wrong_structure = check_structure(node, kind)
-        places = {finding.place for finding in wrong_yaml}
+        positions = {finding.position for finding in wrong_yaml}
         findings.extend(wrong_yaml)
-        findings.extend(finding for finding in wrong_structure if finding.place not in places)
+        findings.extend(finding for finding in wrong_structure if finding.position not in positions)
         return node
 
     catalog = read(paths.pop(folder / "catalog.yaml"), "catalog")
     fields_path = paths.pop(folder / "fields.yaml", None)
-    fields = read(fields_path, "fields") if fields_path else Node({}, catalog.place, catalog.key)
+    fields = read(fields_path, "fields") if fields_path else Node({}, catalog.position, catalog.key_position)
     categories = []
     for path in paths.values():
         misplaced = _misplaced(path.relative_to(folder))
         if misplaced:
-            findings.append(MISPLACED_FILE.at(Place(shown_path(path), 1, 1), misplaced))
+            findings.append(MISPLACED_FILE.at(Position(shown_path(path), 1, 1), misplaced))
         else:
             categories.append(_category(path, read(path, "category")))
 
@@ -191,7 +191,7 @@ def read_source(folder: Path) -> tuple[CatalogSource, list[Finding]]:
             for name, node in (levels.entries.items() if levels else ())
         ),
         categories=tuple(categories),
-        fields_known=fields.value is not BROKEN,
+        fields_known=fields.value is not INVALID,
         levels_known=levels is not None,
         events_known=all(category.node.get("events") for category in categories),
     )
@@ -254,14 +254,14 @@ def _category(path: Path, node: Node) -> CategorySource:
     )
 
 
-def _uses(owner: Node, declared_in: DeclaredIn) -> tuple[Use, ...]:
+def _uses(owner: Node, declared_in: OwnerKind) -> tuple[FieldUse, ...]:
     """The uses of a `metadata` mapping, or of a list of names, which is short for one."""
     metadata = owner.get("metadata")
     if metadata is None:
         return ()
     listed = [
-        Use(str(item.scalar), Node({}, item.place, item.place), declared_in)
+        FieldUse(str(item.scalar), Node({}, item.position, item.position), declared_in)
         for item in metadata.items
-        if item.value is not BROKEN
+        if item.value is not INVALID
     ]
-    return (*listed, *(Use(name, node, declared_in) for name, node in metadata.entries.items()))
+    return (*listed, *(FieldUse(name, node, declared_in) for name, node in metadata.entries.items()))

@@ -17,7 +17,7 @@ from auditwright_generator.model import (
     Event,
     Field,
     Level,
-    Shared,
+    SharedField,
     Value,
 )
 from auditwright_generator.source.catalog_source import (
@@ -25,13 +25,13 @@ from auditwright_generator.source.catalog_source import (
     CategorySource,
     EventSource,
     FieldSource,
+    FieldUse,
     LevelSource,
-    Use,
 )
 from auditwright_generator.source.structure import LIMITS
 from auditwright_generator.source.yaml_nodes import Node
 
-Uses = tuple[Use, ...]
+FieldUses = tuple[FieldUse, ...]
 
 
 def resolve_catalog(source: CatalogSource) -> Catalog:
@@ -75,9 +75,9 @@ def _category(source: CatalogSource, category: CategorySource) -> Category:
     )
 
 
-def _shared(source: CatalogSource, use: Use) -> Shared:
+def _shared(source: CatalogSource, use: FieldUse) -> SharedField:
     title = use.node.string("title") or source.fields[use.field].node.string("title")
-    return Shared(field=use.field, title=title, only=use.names("only"), except_=use.names("except"))
+    return SharedField(field=use.field, title=title, only=use.names("only"), except_=use.names("except"))
 
 
 def _event(source: CatalogSource, category: CategorySource, event: EventSource) -> Event:
@@ -124,20 +124,20 @@ def resolve_fields(
     return fields
 
 
-def _resolve_field(source: CatalogSource, name: str, uses: Uses) -> Field | None:
+def _resolve_field(source: CatalogSource, name: str, uses: FieldUses) -> Field | None:
     """Worked out once for all events that have it by the same uses."""
     key = ("field", id(uses))
     if key not in source.memo:
         definition = source.fields.get(name)
         nodes = [use.node for use in uses] + ([definition.node] if definition else [])
-        sound = not any(node.broken or node.covers(source.findings_at) for node in nodes)
+        sound = not any(node.invalid or node.covers(source.findings_at) for node in nodes)
         known = definition if definition and definition.node.string("type") else None
         source.memo[key] = stack_uses(source, known, uses)[-1] if known and sound else None
     field: Field | None = source.memo[key]
     return field
 
 
-def stack_uses(source: CatalogSource, definition: FieldSource, uses: Uses) -> tuple[Field, ...]:
+def stack_uses(source: CatalogSource, definition: FieldSource, uses: FieldUses) -> tuple[Field, ...]:
     """The field as it is outside of each use, outermost first, and at last with all of them applied."""
     key = ("stack", id(uses))
     if key not in source.memo:
@@ -149,7 +149,7 @@ def stack_uses(source: CatalogSource, definition: FieldSource, uses: Uses) -> tu
     return stack
 
 
-def define_field(definition: FieldSource, uses: Uses) -> Field:
+def define_field(definition: FieldSource, uses: FieldUses) -> Field:
     """The field as fields.yaml has it."""
     node = definition.node
     kind = node.string("type")
@@ -178,7 +178,7 @@ def define_field(definition: FieldSource, uses: Uses) -> Field:
     )
 
 
-def apply_use(field: Field, use: Use) -> Field:
+def apply_use(field: Field, use: FieldUse) -> Field:
     """The field as the use makes it."""
     node = use.node
     if not node.entries:

@@ -6,7 +6,7 @@ YAML 1.1, YAML 1.2 and the libraries disagree on many; a value is only what all 
 import math
 import re
 
-Scalar = str | int | float | bool | None
+YamlScalar = str | int | float | bool | None
 
 _NULL = re.compile("|~|null|Null|NULL")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
@@ -24,7 +24,7 @@ _SURPRISES = (
 )
 
 
-def read_plain(text: str) -> tuple[Scalar, str | None]:
+def read_plain(text: str) -> tuple[YamlScalar, str | None]:
     """The value of a plain scalar; or, for a surprise, what some reader takes it for."""
     if len(text) > 5 and text[0].isalpha():  # every word below is shorter, and most texts are not
         return text, None

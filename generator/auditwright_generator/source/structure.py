@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 import jsonschema_rs
 
-from auditwright_generator.findings import Finding, Rule, listing, nearest, quote, way_out
-from auditwright_generator.source.yaml_nodes import BROKEN, IMPLICIT_TYPE, Node
+from auditwright_generator.findings import Finding, Rule, hint_for, join_words, nearest, quote
+from auditwright_generator.source.yaml_nodes import IMPLICIT_TYPE, INVALID, Node
 
 FileKind = Literal["catalog", "fields", "category"]
 Schema = dict[str, Any]
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 UNKNOWN_KEY = Rule("AC003", "unknown-key", "error", "a key that nobody reads is a mistake or a wish")
 MISSING_KEY = Rule("AC004", "missing-key", "error", "an event needs all that schemas, emitters and docs show")
@@ -241,12 +241,12 @@ def _decider(kind: FileKind) -> Callable[[object], bool]:
 def check_structure(root: Node, kind: FileKind) -> tuple[Node, list[Finding]]:
     """The file with all that does not fit marked as broken, and one finding for each such thing."""
     data = _plain(root)
-    if root.value is BROKEN or _decider(kind)(data):
+    if root.value is INVALID or _decider(kind)(data):
         return root, []
     explained = _Explainer(root, kind).explain(data)
-    if not explained and not root.broken:
+    if not explained and not root.invalid:
         # The two libraries differ; better a vague finding than a wrong verdict.
-        explained = [((), BAD_VALUE.at(root.place, f"{_thing(kind, ())} does not fit the format"))]
+        explained = [((), BAD_VALUE.at(root.position, f"{_thing(kind, ())} does not fit the format"))]
     wrong = {path for path, _ in explained}
     return _without(root, wrong, ()), [finding for _, finding in explained]
 
@@ -254,22 +254,22 @@ def check_structure(root: Node, kind: FileKind) -> tuple[Node, list[Finding]]:
 def _plain(node: Node) -> object:
     """The node as plain Python data, without what is broken."""
     if isinstance(node.value, dict):
-        return {key: _plain(value) for key, value in node.value.items() if value.value is not BROKEN}
+        return {key: _plain(value) for key, value in node.value.items() if value.value is not INVALID}
     if isinstance(node.value, tuple):
         return [_plain(item) for item in node.value]
-    return "" if node.value is BROKEN else node.value
+    return "" if node.value is INVALID else node.value
 
 
-def _without(node: Node, wrong: set[Path | None], path: Path) -> Node:
+def _without(node: Node, wrong: set[KeyPath | None], path: KeyPath) -> Node:
     """The node with everything at the wrong paths broken."""
     value = node.value
     if path in wrong:
-        value = BROKEN
+        value = INVALID
     elif isinstance(value, dict):
         value = {key: _without(entry, wrong, (*path, key)) for key, entry in value.items()}
     elif isinstance(value, tuple):
         value = tuple(_without(item, wrong, (*path, index)) for index, item in enumerate(value))
-    return Node(value, node.place, node.key, node.text)
+    return Node(value, node.position, node.key_position, node.text)
 
 
 _WANTED = {
@@ -289,21 +289,21 @@ class _Explainer:
         self.root = root
         self.kind: FileKind = kind
 
-    def explain(self, data: Any) -> list[tuple[Path | None, Finding]]:
+    def explain(self, data: Any) -> list[tuple[KeyPath | None, Finding]]:
         """The findings, each with the path of what is to be passed over (None: nothing is)."""
         from jsonschema import Draft202012Validator
 
-        found: dict[object, tuple[Path | None, Finding]] = {}
+        found: dict[object, tuple[KeyPath | None, Finding]] = {}
         for error in Draft202012Validator(schema_of(self.kind)).iter_errors(data):
             path = tuple(error.absolute_path)
-            if self._node(path).value is BROKEN:
+            if self._node(path).value is INVALID:
                 continue
             for wrong, finding in self._explain_one(error, path):
                 # One value can break several keywords; the first says enough.
                 found.setdefault((wrong or finding), (wrong, finding))
         return list(found.values())
 
-    def _explain_one(self, error: Any, path: Path) -> Iterator[tuple[Path | None, Finding]]:
+    def _explain_one(self, error: Any, path: KeyPath) -> Iterator[tuple[KeyPath | None, Finding]]:
         node, thing = self._node(path), _thing(self.kind, path)
         if error.validator == "additionalProperties":
             yield from self._unknown_keys(node, thing, path, list(error.schema["properties"]))
@@ -312,26 +312,26 @@ class _Explainer:
         elif "propertyNames" in error.relative_schema_path:
             key = str(error.instance)
             message = f"name {quote(key)} must be {error.schema['description']}"
-            yield None, NAME_FORMAT.at(node.entries[key].key, message)
+            yield None, NAME_FORMAT.at(node.entries[key].key_position, message)
         elif error.validator == "type":
             yield path, self._wrong_type(node, thing, path, error.validator_value)
         elif error.validator == "const":
             message = f"format {quote(error.instance)} is not known; this version reads format: 1"
-            yield path, FORMAT_VERSION.at(node.place, message)
+            yield path, FORMAT_VERSION.at(node.position, message)
         elif error.validator == "enum":
             given = str(error.instance)
             message = (
-                f"{thing} has the unknown {path[-1]} {quote(given)}{way_out(given, error.validator_value)}"
+                f"{thing} has the unknown {path[-1]} {quote(given)}{hint_for(given, error.validator_value)}"
             )
-            yield path, BAD_VALUE.at(node.place, message)
-        elif not (error.validator == "minProperties" and node.broken):
+            yield path, BAD_VALUE.at(node.position, message)
+        elif not (error.validator == "minProperties" and node.invalid):
             rule = NAME_FORMAT if error.schema == DEFS["name"] else BAD_VALUE
             message = f"{thing}: {_slot(path)} must be {error.schema['description']}"
-            yield path, rule.at(node.place, message)
+            yield path, rule.at(node.position, message)
 
     def _unknown_keys(
-        self, node: Node, thing: str, path: Path, known: Sequence[str]
-    ) -> Iterator[tuple[Path, Finding]]:
+        self, node: Node, thing: str, path: KeyPath, known: Sequence[str]
+    ) -> Iterator[tuple[KeyPath, Finding]]:
         free = [key for key in known if key not in node.entries]
         for key, entry in node.entries.items():
             if key in known:
@@ -340,17 +340,17 @@ class _Explainer:
             if path and "metadata" in path and key in DEFS["fields"]["additionalProperties"]["properties"]:
                 message += "; it belongs to the field itself, in fields.yaml"
             else:
-                message += way_out(key, free, f"the keys are {listing(known)}")
-            yield (*path, key), UNKNOWN_KEY.at(entry.key, message)
+                message += hint_for(key, free, f"the keys are {join_words(known)}")
+            yield (*path, key), UNKNOWN_KEY.at(entry.key_position, message)
 
     def _missing_keys(self, node: Node, thing: str, schema: Schema) -> Iterator[tuple[None, Finding]]:
         unknown = [key for key in node.entries if key not in schema["properties"]]
         for key in schema["required"]:
             if key in node.entries or any(nearest(other, [key]) for other in unknown):
                 continue  # the finding for the unknown key names the missing one
-            yield None, MISSING_KEY.at(node.key, f"{thing} has no {quote(key)}; add {key}: ...")
+            yield None, MISSING_KEY.at(node.key_position, f"{thing} has no {quote(key)}; add {key}: ...")
 
-    def _wrong_type(self, node: Node, thing: str, path: Path, wanted: str | list[str]) -> Finding:
+    def _wrong_type(self, node: Node, thing: str, path: KeyPath, wanted: str | list[str]) -> Finding:
         kinds = [wanted] if isinstance(wanted, str) else wanted
         words = " or ".join(_WANTED[kind] for kind in kinds)
         introduced = not path or thing != _thing(self.kind, path[:-1])
@@ -358,36 +358,38 @@ class _Explainer:
         value = node.value
         if "string" in kinds and isinstance(value, bool | int | float):
             message = f"{where} must be {words}, and {node.text} is not; put it in quotes: {quote(node.text)}"
-            return IMPLICIT_TYPE.at(node.place, message)
+            return IMPLICIT_TYPE.at(node.position, message)
         if value is None and not path:
-            keys = listing(DEFS[self.kind]["required"]) if self.kind != "fields" else "its fields"
-            return WRONG_TYPE.at(node.place, f"the file is empty; write {keys}")
+            keys = join_words(DEFS[self.kind]["required"]) if self.kind != "fields" else "its fields"
+            return WRONG_TYPE.at(node.position, f"the file is empty; write {keys}")
         if value is None:
             empty = "{}" if "object" in kinds else "a value"
-            return WRONG_TYPE.at(node.key, f"{where} must be {words}, and nothing is there; write {empty}")
+            return WRONG_TYPE.at(
+                node.key_position, f"{where} must be {words}, and nothing is there; write {empty}"
+            )
         if isinstance(value, dict):
             got, way = "a mapping", "; text that begins with { needs quotes" if "string" in kinds else ""
         elif isinstance(value, tuple):
             got, way = "a list", "; text that begins with [ needs quotes" if "string" in kinds else ""
         else:
             got, way = quote(value), ""
-        return WRONG_TYPE.at(node.place, f"{where} must be {words}, not {got}{way}")
+        return WRONG_TYPE.at(node.position, f"{where} must be {words}, not {got}{way}")
 
-    def _node(self, path: Path) -> Node:
+    def _node(self, path: KeyPath) -> Node:
         node = self.root
         for step in path:
             node = node.entries[step] if isinstance(step, str) else node.items[step]
         return node
 
 
-def _slot(path: Path) -> str:
+def _slot(path: KeyPath) -> str:
     """The last part of a path in words: `"title"`, or `item 2 of "only"`."""
     if path and isinstance(path[-1], int):
         return f"item {path[-1] + 1} of {_slot(path[:-1])}"
     return quote(path[-1]) if path else "the file"
 
 
-def _thing(kind: FileKind, path: Path) -> str:
+def _thing(kind: FileKind, path: KeyPath) -> str:
     """What a path is about, in words."""
     match kind, path:
         case _, (*_, "suppress", str(code)) | (*_, "suppress", str(code), "reason" | "until"):

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from auditwright_generator.findings import Finding, Place, Rule, quote
-from auditwright_generator.source.scalars import Scalar, read_plain
+from auditwright_generator.findings import Finding, Position, Rule, quote
+from auditwright_generator.source.scalars import YamlScalar, read_plain
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
@@ -27,47 +27,47 @@ FEATURE = Rule("AC010", "yaml-feature", "error", "a catalog needs no indirection
 RULES = (SYNTAX, DUPLICATE_KEY, IMPLICIT_TYPE, FEATURE)
 
 
-class Broken(Enum):
+class Invalid(Enum):
     """The value of a node that a finding was given for; later stages pass it over."""
 
-    BROKEN = "broken"
+    INVALID = "broken"
 
 
-BROKEN = Broken.BROKEN
+INVALID = Invalid.INVALID
 
 
 class UnreadableCatalog(ValueError):
     """The input cannot be read at all, so that there is nothing to check."""
 
-    def __init__(self, path: str, reason: str, advice: str) -> None:
+    def __init__(self, path: str, reason: str, hint: str) -> None:
         self.path = path
         self.reason = reason
-        self.advice = advice
-        super().__init__(f"cannot read {path}: {reason}; {advice}")
+        self.hint = hint
+        super().__init__(f"cannot read {path}: {reason}; {hint}")
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """A value of a file: a scalar, a list or a mapping, where it stands, and where its key stands."""
 
-    value: "Scalar | tuple[Node, ...] | dict[str, Node] | Broken"
-    place: Place
-    key: Place
+    value: "YamlScalar | tuple[Node, ...] | dict[str, Node] | Invalid"
+    position: Position
+    key_position: Position
     """The place of its key; its own place in a list and for a whole file."""
     text: str = ""
     """A scalar as it is written in the file, without its quotes."""
-    broken: bool = field(init=False, compare=False)
+    invalid: bool = field(init=False, compare=False)
     """Whether a finding was given for any part of it."""
 
     def __post_init__(self) -> None:
         value = self.value
         if isinstance(value, dict):
-            broken = any(part.broken for part in value.values())
+            invalid = any(part.invalid for part in value.values())
         elif isinstance(value, tuple):
-            broken = any(part.broken for part in value)
+            invalid = any(part.invalid for part in value)
         else:
-            broken = value is BROKEN
-        object.__setattr__(self, "broken", broken)
+            invalid = value is INVALID
+        object.__setattr__(self, "invalid", invalid)
 
     @property
     def entries(self) -> "dict[str, Node]":
@@ -88,29 +88,29 @@ class Node:
     def get(self, name: str) -> "Node | None":
         """The sound entry of that name."""
         node = self.entries.get(name)
-        return None if node is None or node.value is BROKEN else node
+        return None if node is None or node.value is INVALID else node
 
     def string(self, name: str) -> str:
         """The text of an entry; "" where there is none."""
         node = self.get(name)
         return node.value if node is not None and isinstance(node.value, str) else ""
 
-    def spans(self, place: Place) -> bool:
+    def spans(self, position: Position) -> bool:
         """Whether the place is between its key and its last part."""
-        return place.path == self.place.path and self.key <= place <= self._last
+        return position.path == self.position.path and self.key_position <= position <= self._last
 
     @property
-    def _last(self) -> Place:
+    def _last(self) -> Position:
         parts = (*self.entries.values(), *self.items)
-        return max((part._last for part in parts), default=self.place)
+        return max((part._last for part in parts), default=self.position)
 
-    def covers(self, places: Collection[Place]) -> bool:
+    def covers(self, positions: Collection[Position]) -> bool:
         """Whether any of the places is in it, that of its key included."""
-        if not places:
+        if not positions:
             return False
-        if self.place in places or self.key in places:
+        if self.position in positions or self.key_position in positions:
             return True
-        return any(part.covers(places) for part in (*self.entries.values(), *self.items))
+        return any(part.covers(positions) for part in (*self.entries.values(), *self.items))
 
 
 def shown_path(path: Path) -> str:
@@ -168,27 +168,27 @@ class _Reader:
         self.events: Iterator[yaml.Event] = iter(())
 
     def read(self, content: bytes) -> tuple[Node, list[Finding]]:
-        start, text = Place(self.path, 1, 1), ""
+        start, text = Position(self.path, 1, 1), ""
         try:
             text = self._decode(content)
             self.events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
             root = self._documents(start)
         except _StopReading:
-            root = Node(BROKEN, start, start)
+            root = Node(INVALID, start, start)
         except yaml.MarkedYAMLError as error:
             self._syntax_error(text, error)
-            root = Node(BROKEN, start, start)
+            root = Node(INVALID, start, start)
         except yaml.YAMLError as error:
             self._report(SYNTAX, start, str(error).partition("\n")[0])
-            root = Node(BROKEN, start, start)
+            root = Node(INVALID, start, start)
         return root, self.findings
 
-    def _report(self, rule: Rule, place: Place, message: str) -> None:
-        self.findings.append(rule.at(place, message))
+    def _report(self, rule: Rule, position: Position, message: str) -> None:
+        self.findings.append(rule.at(position, message))
 
-    def _place(self, event: yaml.Event) -> Place:
+    def _place(self, event: yaml.Event) -> Position:
         mark = event.start_mark
-        return Place(self.path, mark.line + 1, mark.column + 1) if mark else Place(self.path, 1, 1)
+        return Position(self.path, mark.line + 1, mark.column + 1) if mark else Position(self.path, 1, 1)
 
     def _decode(self, content: bytes) -> str:
         """The text, without a byte order mark; every character of it is one that YAML allows."""
@@ -202,20 +202,22 @@ class _Reader:
         bad = _UNPRINTABLE.search(text)
         if bad:
             point = ord(bad.group())
-            place = self._place_after(text[: bad.start()])
-            self._report(SYNTAX, place, f"character U+{point:04X} cannot stand in YAML; remove it")
+            position = self._place_after(text[: bad.start()])
+            self._report(SYNTAX, position, f"character U+{point:04X} cannot stand in YAML; remove it")
             raise _StopReading
         return text
 
-    def _place_after(self, text: str) -> Place:
+    def _place_after(self, text: str) -> Position:
         lines = re.split("\r\n|\r|\n", text)
-        return Place(self.path, len(lines), len(lines[-1]) + 1)
+        return Position(self.path, len(lines), len(lines[-1]) + 1)
 
     def _syntax_error(self, text: str, error: yaml.MarkedYAMLError) -> None:
         marker = _CONFLICT.search(text)
         if marker:
-            place = self._place_after(text[: marker.start()])
-            self._report(SYNTAX, place, "a conflict marker of git; choose one side, and remove the markers")
+            position = self._place_after(text[: marker.start()])
+            self._report(
+                SYNTAX, position, "a conflict marker of git; choose one side, and remove the markers"
+            )
             return
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -230,9 +232,9 @@ class _Reader:
             problem = "a colon where no key can be; put text that holds a colon in quotes"
         else:
             problem += "; check quotes, brackets and indentation from here upwards"
-        self._report(SYNTAX, Place(self.path, line + 1, column + 1), problem)
+        self._report(SYNTAX, Position(self.path, line + 1, column + 1), problem)
 
-    def _documents(self, start: Place) -> Node:
+    def _documents(self, start: Position) -> Node:
         """The first document of the file; a second one is a finding."""
         root: Node | None = None
         for event in self.events:
@@ -244,33 +246,35 @@ class _Reader:
             root = self._node(next(self.events), None, 1)
         return root or Node(None, start, start)
 
-    def _node(self, event: yaml.Event, key: Place | None, depth: int) -> Node:
-        place = self._place(event)
+    def _node(self, event: yaml.Event, key: Position | None, depth: int) -> Node:
+        position = self._place(event)
         if depth > MAX_DEPTH:
-            self._report(SYNTAX, place, f"nested deeper than {MAX_DEPTH} levels; a catalog never needs that")
+            self._report(
+                SYNTAX, position, f"nested deeper than {MAX_DEPTH} levels; a catalog never needs that"
+            )
             raise _StopReading
         if isinstance(event, yaml.AliasEvent):
-            self._report(FEATURE, place, f"alias *{event.anchor}; write the value out")
-            return Node(BROKEN, place, key or place)
+            self._report(FEATURE, position, f"alias *{event.anchor}; write the value out")
+            return Node(INVALID, position, key or position)
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
         if anchor is not None:
             self._report(
-                FEATURE, place, f"anchor &{anchor}; remove it, and write the value out where it is used"
+                FEATURE, position, f"anchor &{anchor}; remove it, and write the value out where it is used"
             )
         if tag is not None:
             self._report(
                 FEATURE,
-                place,
+                position,
                 f"tag {tag.replace('tag:yaml.org,2002:', '!!')}; remove it, and put text in quotes",
             )
-        value, text = self._value(event, place, depth)
-        return Node(BROKEN if tag is not None else value, place, key or place, text)
+        value, text = self._value(event, position, depth)
+        return Node(INVALID if tag is not None else value, position, key or position, text)
 
     def _value(
-        self, event: yaml.Event, place: Place, depth: int
-    ) -> tuple["Scalar | tuple[Node, ...] | dict[str, Node] | Broken", str]:
+        self, event: yaml.Event, position: Position, depth: int
+    ) -> tuple["YamlScalar | tuple[Node, ...] | dict[str, Node] | Invalid", str]:
         if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event, place), event.value
+            return self._scalar(event, position), event.value
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(depth), ""
         return self._mapping(depth), ""
@@ -284,56 +288,58 @@ class _Reader:
     def _mapping(self, depth: int) -> dict[str, Node]:
         entries: dict[str, Node] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            place = self._place(event)
-            key = self._key(event, place, depth)
+            position = self._place(event)
+            key = self._key(event, position, depth)
             before = len(self.findings)
-            value = self._node(next(self.events), place, depth + 1)
+            value = self._node(next(self.events), position, depth + 1)
             if key is None:
                 del self.findings[before:]  # the key's finding stands for all below it
             elif key in entries:
-                first = entries[key].key
+                first = entries[key].key_position
                 self._report(
-                    DUPLICATE_KEY, place, f"key {quote(key)} stands at line {first.line} already; remove one"
+                    DUPLICATE_KEY,
+                    position,
+                    f"key {quote(key)} stands at line {first.line} already; remove one",
                 )
             else:
                 entries[key] = value
         return entries
 
-    def _key(self, event: yaml.Event, place: Place, depth: int) -> str | None:
+    def _key(self, event: yaml.Event, position: Position, depth: int) -> str | None:
         """The key as text, even where it wants quotes; None if it cannot be one."""
         if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.implicit[0]:
-            self._report(FEATURE, place, "merge key <<; write the keys out")
+            self._report(FEATURE, position, "merge key <<; write the keys out")
             return None
         node = self._node(event, None, depth + 1)
         if not isinstance(event, yaml.ScalarEvent):
-            if node.value is not BROKEN:
-                self._report(SYNTAX, place, "a list or mapping as a key; a key is text")
+            if node.value is not INVALID:
+                self._report(SYNTAX, position, "a list or mapping as a key; a key is text")
             return None
         if node.value is None or isinstance(node.value, bool | int | float):
             self._report(
                 IMPLICIT_TYPE,
-                place,
+                position,
                 f"key {node.text or 'without a name'} is not text; {_instead(node.text)}",
             )
         return node.text
 
-    def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Scalar | Broken:
+    def _scalar(self, event: yaml.ScalarEvent, position: Position) -> YamlScalar | Invalid:
         text = event.value
         control = _CONTROL.search(text)
         if control:
             self._report(
-                SYNTAX, place, f"control character U+{ord(control.group()):04X} in a text; remove it"
+                SYNTAX, position, f"control character U+{ord(control.group()):04X} in a text; remove it"
             )
-            return BROKEN
+            return INVALID
         if not event.implicit[0]:  # in quotes, or a block
             return text
         value, what = read_plain(text)
         if what is None:
             return value
         self._report(
-            IMPLICIT_TYPE, place, f"{text} is {what} to some readers of YAML; {_instead(text, what)}"
+            IMPLICIT_TYPE, position, f"{text} is {what} to some readers of YAML; {_instead(text, what)}"
         )
-        return BROKEN
+        return INVALID
 
 
 def _instead(text: str, what: str = "") -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auditwright_generator.model import Catalog, Category, Event, Field, Level, Shared, Value
+from auditwright_generator.model import Catalog, Category, Event, Field, Level, SharedField, Value
 from auditwright_generator.targets.templating import header, json_literal, markdown_cell, render
 
 _RANGES = (("min", "at least {}"), ("max", "at most {}"))
@@ -56,7 +56,7 @@ def shared_sentences(level: Level, category: Category) -> list[str]:
     return sentences or ["No metadata is shared by the events of this category."]
 
 
-def _sentences(metadata: Sequence[Shared], titles: dict[str, str], everything: str) -> list[str]:
+def _sentences(metadata: Sequence[SharedField], titles: dict[str, str], everything: str) -> list[str]:
     groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for shared in metadata:
         groups.setdefault((shared.only, shared.except_), []).append(shared.title)

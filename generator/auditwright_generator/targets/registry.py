@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from auditwright_generator.model import Catalog, Category, Deprecated, Event, Field, Level, Shared
+from auditwright_generator.model import Catalog, Category, Deprecated, Event, Field, Level, SharedField
 from auditwright_generator.targets.templating import header
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
@@ -97,7 +97,7 @@ def _head(part: Level | Category, names: Iterable[str]) -> str:
     return ", ".join(f'"{name}": {_json(getattr(part, name))}' for name in names)
 
 
-def _shared(metadata: tuple[Shared, ...]) -> str:
+def _shared(metadata: tuple[SharedField, ...]) -> str:
     return _json(
         [
             {"field": each.field, "title": each.title}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from auditwright_generator.check import without_collector
-from auditwright_generator.findings import Finding, Place, Rule, counted
+from auditwright_generator.findings import Finding, Position, Rule, counted
 from auditwright_generator.model import Catalog, Event
 from auditwright_generator.usage.known import Known
 from auditwright_generator.usage.reader import Facts, KeyUse, Use, read
@@ -39,7 +39,7 @@ from auditwright_generator.usage.values import (
 
 How = Literal["emitter", "model", "key", "by name"]
 State = Literal["emitted", "elsewhere", "deprecated", "never"]
-NO_PLACE = Place("", 0, 0)
+NO_PLACE = Position("", 0, 0)
 """Of what stands in no file but on the command line."""
 
 
@@ -47,7 +47,7 @@ NO_PLACE = Place("", 0, 0)
 class Emission:
     """One place that emits an event."""
 
-    place: Place
+    position: Position
     how: How
     """By its emitter, its metadata model, its key; or by a call that only its names and keywords tell."""
 
@@ -56,7 +56,7 @@ class Emission:
 class Note:
     """Something that cannot be decided."""
 
-    place: Place
+    position: Position
     message: str
 
 
@@ -93,7 +93,7 @@ class Coverage:
     @property
     def emitting_files(self) -> int:
         """How many files emit anything."""
-        return len({emission.place.path for each in self.events for emission in each.emissions})
+        return len({emission.position.path for each in self.events for emission in each.emissions})
 
     @property
     def summary(self) -> str:
@@ -115,7 +115,11 @@ class Coverage:
 
 
 def cover(
-    catalog: Catalog, places: dict[str, Place], files: Sequence[Path], searched: str, elsewhere: Sequence[str]
+    catalog: Catalog,
+    positions: dict[str, Position],
+    files: Sequence[Path],
+    searched: str,
+    elsewhere: Sequence[str],
 ) -> Coverage:
     """Compares the files with the catalog.
 
@@ -127,7 +131,7 @@ def cover(
     judge.judge()
     for key, event in judge.known.events.items():
         if key not in judge.emissions and not event.deprecated:
-            judge.never(key, places[key], searched, elsewhere)
+            judge.never(key, positions[key], searched, elsewhere)
     return judge.outcome(elsewhere)
 
 
@@ -177,8 +181,8 @@ class _Judge:
             self._judge_triple(use, index)
             return
         decided = False
-        for place, values in zip(use.places, steps, strict=True):
-            decided |= self._judge_step(use, place, values)
+        for position, values in zip(use.positions, steps, strict=True):
+            decided |= self._judge_step(use, position, values)
         last = steps[-1]
         if use.dynamic:
             self._note_dynamic(use, last)
@@ -187,29 +191,29 @@ class _Judge:
         if not decided and use.fits:
             self._unclear.append(use)
 
-    def _judge_step(self, use: Use, place: Place, values: Values) -> bool:
-        is_last = place is use.places[-1]
+    def _judge_step(self, use: Use, position: Position, values: Values) -> bool:
+        is_last = position is use.positions[-1]
         decided = False
         for value in values:
             match value:
                 case Emitter(key) if use.names or use.called:
-                    decided = self._emit(key, place, "emitter")
+                    decided = self._emit(key, position, "emitter")
                 case Model(key) if use.called and is_last:
-                    decided = self._emit(key, place, "model")
+                    decided = self._emit(key, position, "model")
                 case Missing(message):
                     decided = True
-                    self._find(UNKNOWN_EMITTER, place, message)
+                    self._find(UNKNOWN_EMITTER, position, message)
         return decided
 
     def _judge_triple(self, use: Use, index: int) -> None:
         """Level, category and event stand one after the other."""
         names = (use.label, *use.names)
-        key, place = ".".join(names[index : index + 3]), use.places[index + 2]
+        key, position = ".".join(names[index : index + 3]), use.positions[index + 2]
         if key in self.known.events:
-            self._emit(key, place, "emitter")
+            self._emit(key, position, "emitter")
         else:
             level, category, name = names[index : index + 3]
-            self._find(UNKNOWN_EMITTER, place, self.known.unknown_event(level, category, name))
+            self._find(UNKNOWN_EMITTER, position, self.known.unknown_event(level, category, name))
 
     def _judge_by_name(self, use: Use) -> None:
         """A call of what could not be followed, whose keywords fit an emitter."""
@@ -223,7 +227,7 @@ class _Judge:
             )
             alone = owner == category and use.has_fields and len(use.fits) == 1
             if was_passed or alone:
-                self._emit(key, use.places[-1], "by name")
+                self._emit(key, use.positions[-1], "by name")
 
     def _note_dynamic(self, use: Use, values: Values) -> None:
         for value in values:
@@ -237,7 +241,7 @@ class _Judge:
                 case _:
                     continue
             self._notes.add(
-                Note(use.places[-1], f"getattr with a name that is not written out may emit {what}")
+                Note(use.positions[-1], f"getattr with a name that is not written out may emit {what}")
             )
 
     # --- keys --------------------------------------------------------------------------------------------
@@ -247,40 +251,40 @@ class _Judge:
         values = resolver.values(use.key)
         for value in values:
             if isinstance(value, Text):
-                self._judge_text(value.text, use.place, to_log)
+                self._judge_text(value.text, use.position, to_log)
         if to_log and OTHER in values:
-            self._notes.add(Note(use.place, "a key that is not written out may record any event"))
+            self._notes.add(Note(use.position, "a key that is not written out may record any event"))
 
-    def _judge_text(self, key: str, place: Place, to_log: bool) -> None:
+    def _judge_text(self, key: str, position: Position, to_log: bool) -> None:
         if key in self.known.events:
-            self._emit(key, place, "key")
+            self._emit(key, position, "key")
         elif key in self.known.former:
             today = self.known.former[key]
-            self._emit(today, place, "key")
-            self._find(FORMER_KEY, place, f"{key} is called {today} now; write that")
+            self._emit(today, position, "key")
+            self._find(FORMER_KEY, position, f"{key} is called {today} now; write that")
         elif to_log or self.known.looks_like_key(key):
-            self._find(UNKNOWN_EMITTER, place, self.known.unknown_key(key))
+            self._find(UNKNOWN_EMITTER, position, self.known.unknown_key(key))
 
     # --- outcome -----------------------------------------------------------------------------------------
 
-    def _emit(self, key: str, place: Place, how: How) -> bool:
-        self.emissions.setdefault(key, set()).add(Emission(place, how))
+    def _emit(self, key: str, position: Position, how: How) -> bool:
+        self.emissions.setdefault(key, set()).add(Emission(position, how))
         deprecated = self.known.events[key].deprecated
         if deprecated is not None:
             use = f"; emit {deprecated.use} instead" if deprecated.use else ""
             note = f". {deprecated.note}" if deprecated.note else ""
             message = f"{key} is deprecated since {deprecated.since}{use}{note}"
-            self._find(DEPRECATED_EMITTER, place, message)
+            self._find(DEPRECATED_EMITTER, position, message)
         return True
 
-    def _find(self, rule: Rule, place: Place, message: str) -> None:
-        self._findings.add(rule.at(place, message))
+    def _find(self, rule: Rule, position: Position, message: str) -> None:
+        self._findings.add(rule.at(position, message))
 
-    def never(self, key: str, place: Place, searched: str, elsewhere: Sequence[str]) -> None:
+    def never(self, key: str, position: Position, searched: str, elsewhere: Sequence[str]) -> None:
         """An event that no file emits, unless it is emitted elsewhere."""
         if not _fitting(key, elsewhere):
             way = f"emit it, deprecate it, or excuse it with --elsewhere {key}"
-            self._find(NEVER_EMITTED, place, f"{key} is emitted nowhere in {searched}; {way}")
+            self._find(NEVER_EMITTED, position, f"{key} is emitted nowhere in {searched}; {way}")
 
     def outcome(self, elsewhere: Sequence[str]) -> Coverage:
         """All that was decided."""

@@ -6,7 +6,7 @@ Made from the resolved catalog. Knows the names of the generated code, but nothi
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from auditwright_generator.findings import nearest, quote, way_out
+from auditwright_generator.findings import hint_for, nearest, quote
 from auditwright_generator.model import Catalog, Event, camel
 
 OPTIONS = frozenset({"id", "session", "actor", "ip_address", "occurred_at", "account_id", "details"})
@@ -73,15 +73,15 @@ class Known:
         if key in self.former:
             return f"{key} is called {self.former[key]} now; emit that"
         events = self.levels[level][category]
-        return f"{level}.{category} has no emitter {quote(name)}{way_out(name, events)}"
+        return f"{level}.{category} has no emitter {quote(name)}{hint_for(name, events)}"
 
     def unknown_category(self, level: str, name: str) -> str:
         """What to say about a category that is not there."""
-        return f"level {level} has no category {quote(name)}{way_out(name, self.levels[level])}"
+        return f"level {level} has no category {quote(name)}{hint_for(name, self.levels[level])}"
 
     def unknown_level(self, name: str) -> str:
         """What to say about a level that is not there."""
-        return f"{self.package} has no level {quote(name)}{way_out(name, self.levels)}"
+        return f"{self.package} has no level {quote(name)}{hint_for(name, self.levels)}"
 
     def unknown_model(self, level: str, category: str, class_name: str) -> str:
         """What to say about a metadata model that is not there."""
@@ -89,7 +89,7 @@ class Known:
         for alias, key in self.former.items():
             if alias.startswith(f"{level}.{category}.") and camel(alias.rpartition(".")[2]) == class_name:
                 return f"{alias} is called {key} now; record that"
-        near = way_out(class_name, [camel(name) for name in events])
+        near = hint_for(class_name, [camel(name) for name in events])
         return f"{level}.{category} has no model {quote(class_name)}{near}"
 
     def unknown_key(self, key: str) -> str:

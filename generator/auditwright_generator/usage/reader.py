@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from auditwright_generator.findings import Place
+from auditwright_generator.findings import Position
 from auditwright_generator.usage import values
 from auditwright_generator.usage.known import Known
 from auditwright_generator.usage.sources import Source
@@ -60,7 +60,7 @@ class Use:
     names: tuple[str, ...]
     label: str
     """What the base is called, where it has a name."""
-    places: tuple[Place, ...]
+    positions: tuple[Position, ...]
     """Of the base, and of each name."""
     called: bool = False
     passed: bool = False
@@ -78,7 +78,7 @@ class KeyUse:
     """An event's key where an entry is written out, or passed to the log."""
 
     key: Term
-    place: Place
+    position: Position
     log: Term | None
     """What it is passed to; None for an entry in its JSON form."""
 
@@ -143,8 +143,8 @@ class _Reader:
         """For the walk, which takes the first of them first."""
         self._stack.extend([(node, scope, named) for node in nodes if node is not None][::-1])
 
-    def _place(self, spot: Spot) -> Place:
-        return self._source.place(*spot)
+    def _place(self, spot: Spot) -> Position:
+        return self._source.position(*spot)
 
     # --- expressions -------------------------------------------------------------------------------------
 
@@ -213,8 +213,8 @@ class _Reader:
         event = entries.get("event")
         if event is None or not (more or "metadata" in entries):
             return
-        place = self._place((event.lineno, event.col_offset))
-        self._keys.append(KeyUse(self._key(event, scope), place, None))
+        position = self._place((event.lineno, event.col_offset))
+        self._keys.append(KeyUse(self._key(event, scope), position, None))
 
     def _key(self, node: ast.expr, scope: int) -> Term:
         text = _text_of(node)
@@ -238,8 +238,8 @@ class _Reader:
         except (ValueError, RecursionError):
             return
         if isinstance(form, dict) and isinstance(form.get("event"), str) and "metadata" in form:
-            place = self._place((node.lineno, node.col_offset))
-            self._keys.append(KeyUse(Const(Text(form["event"])), place, None))
+            position = self._place((node.lineno, node.col_offset))
+            self._keys.append(KeyUse(Const(Text(form["event"])), position, None))
 
     # --- statements that bind names ----------------------------------------------------------------------
 
@@ -532,7 +532,7 @@ class _Reader:
             base=self.term(flat.base, scope),
             names=flat.names,
             label=_label(flat.base),
-            places=tuple(map(self._place, flat.spots)),
+            positions=tuple(map(self._place, flat.spots)),
             called=call is not None,
             passed=passed,
             dynamic=dynamic,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from auditwright_generator.findings import Finding, Place
+from auditwright_generator.findings import Finding, Position
 from auditwright_generator.report import github_command
 from auditwright_generator.usage.coverage import Coverage, EventCoverage
 
@@ -19,14 +19,14 @@ def print_text(coverage: Coverage, with_list: bool) -> Iterator[str]:
             yield from _places(each)
     for finding in coverage.findings:
         message = f"{finding.severity} {finding.code} {finding.name}: {finding.message}"
-        yield f"{_at(finding.place)}{message}"
+        yield f"{_at(finding.position)}{message}"
     for note in coverage.notes:
-        yield f"{_at(note.place)}note: {note.message}"
+        yield f"{_at(note.position)}note: {note.message}"
     yield coverage.summary
 
 
-def _at(place: Place) -> str:
-    return f"{_printable(place.path)}:{place.line}:{place.column}: " if place.path else ""
+def _at(position: Position) -> str:
+    return f"{_printable(position.path)}:{position.line}:{position.column}: " if position.path else ""
 
 
 def _printable(path: str) -> str:
@@ -38,7 +38,7 @@ def _places(each: EventCoverage) -> Iterator[str]:
     if not each.emissions:
         yield f"{each.event.key}: {each.state}"
     for emission in each.emissions:
-        yield f"{each.event.key}: {_at(emission.place)}{emission.how}"
+        yield f"{each.event.key}: {_at(emission.position)}{emission.how}"
 
 
 def print_json(coverage: Coverage, with_list: bool) -> Iterator[str]:
@@ -46,7 +46,7 @@ def print_json(coverage: Coverage, with_list: bool) -> Iterator[str]:
     document = {
         "events": [_event(each) for each in coverage.events],
         "findings": [_finding(finding) for finding in coverage.findings],
-        "notes": [{**_place(note.place), "message": note.message} for note in coverage.notes],
+        "notes": [{**_place(note.position), "message": note.message} for note in coverage.notes],
         "summary": {
             "events": len(coverage.events),
             "emitted": coverage.count("emitted"),
@@ -62,19 +62,19 @@ def print_json(coverage: Coverage, with_list: bool) -> Iterator[str]:
 
 
 def _event(each: EventCoverage) -> dict[str, Any]:
-    emissions = [{**_place(emission.place), "how": emission.how} for emission in each.emissions]
+    emissions = [{**_place(emission.position), "how": emission.how} for emission in each.emissions]
     return {"key": each.event.key, "title": each.event.title, "state": each.state, "emissions": emissions}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
     rule = {"code": finding.code, "name": finding.name, "severity": finding.severity}
-    return {**rule, **_place(finding.place), "message": finding.message}
+    return {**rule, **_place(finding.position), "message": finding.message}
 
 
-def _place(place: Place) -> dict[str, Any]:
-    if not place.path:
+def _place(position: Position) -> dict[str, Any]:
+    if not position.path:
         return {"path": None, "line": None, "column": None}
-    return {"path": place.path, "line": place.line, "column": place.column}
+    return {"path": position.path, "line": position.line, "column": position.column}
 
 
 def print_github(coverage: Coverage, with_list: bool) -> Iterator[str]:
@@ -84,9 +84,9 @@ def print_github(coverage: Coverage, with_list: bool) -> Iterator[str]:
             yield from _places(each)
     for finding in coverage.findings:
         title = f"{finding.code} {finding.name}"
-        yield github_command(finding.severity, finding.place, title, finding.message)
+        yield github_command(finding.severity, finding.position, title, finding.message)
     for note in coverage.notes:
-        yield github_command("notice", note.place, "cannot be decided", note.message)
+        yield github_command("notice", note.position, "cannot be decided", note.message)
     yield coverage.summary
 
 

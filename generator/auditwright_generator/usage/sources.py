@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from auditwright_generator.findings import Finding, Place
+from auditwright_generator.findings import Finding, Position
 from auditwright_generator.usage.rules import UNREADABLE_SOURCE
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
@@ -35,12 +35,12 @@ class Source:
     tree: ast.Module
     lines: Sequence[str]
 
-    def place(self, line: int, column: int) -> Place:
+    def position(self, line: int, column: int) -> Position:
         """The place of a node's position, whose column counts bytes of UTF-8 from 0."""
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         if not text.isascii():
             column = len(text.encode("utf-8", "replace")[:column].decode("utf-8", "ignore"))
-        return Place(self.path, line, column + 1)
+        return Position(self.path, line, column + 1)
 
 
 def shown(path: Path) -> str:
@@ -101,11 +101,11 @@ def parse(path: Path) -> Source | Finding | None:
     name = shown(path)
     try:
         if not path.is_file():
-            return UNREADABLE_SOURCE.at(Place(name, 1, 1), "it is not a file that can be read")
+            return UNREADABLE_SOURCE.at(Position(name, 1, 1), "it is not a file that can be read")
         content = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or "it cannot be opened").lower()
-        return UNREADABLE_SOURCE.at(Place(name, 1, 1), f"it cannot be read: {reason}")
+        return UNREADABLE_SOURCE.at(Position(name, 1, 1), f"it cannot be read: {reason}")
     return None if content.startswith(GENERATED) else parse_bytes(content, name)
 
 
@@ -152,4 +152,4 @@ def _not_decoded(content: bytes, path: str, start: int, reason: str) -> Finding:
 
 
 def _unreadable(path: str, reason: str, line: int = 1, column: int = 1) -> Finding:
-    return UNREADABLE_SOURCE.at(Place(path, line, column), f"{PYTHON} cannot parse it: {reason}")
+    return UNREADABLE_SOURCE.at(Position(path, line, column), f"{PYTHON} cannot parse it: {reason}")

@@ -109,7 +109,7 @@ def test_json_holds_everything(capsys: pytest.CaptureFixture[str]) -> None:
         "bump": "major",
         "key": "shop.stock.item_moved.shelf",
         "message": 'shop.stock.item_moved.shelf: the field "Shelf" is gone',
-        "way_out": "keep it, and deprecate it in fields.yaml if no event needs it",
+        "hint": "keep it, and deprecate it in fields.yaml if no event needs it",
         "accepted": None,
         "old": "string",
         "new": None,
@@ -460,8 +460,8 @@ def test_every_pair_of_different_catalogs_gives_one_line_for_each_change() -> No
     for old in catalogs:
         for new in catalogs:
             for change in compare(old, new):
-                assert f"{change.message} {change.whom} {change.way_out}".isprintable()
-                assert change.way_out
+                assert f"{change.message} {change.whom} {change.hint}".isprintable()
+                assert change.hint
 
 
 def test_the_time_grows_with_the_number_of_changes_and_not_with_its_square(

@@ -7,13 +7,13 @@ import pytest
 from tests.generator.run_command import run
 
 from auditwright_generator import cli
-from auditwright_generator.check import Checked, read_catalog
+from auditwright_generator.check import CheckResult, read_catalog
 from auditwright_generator.checks.examples import BASE, EXAMPLES, Example
 from auditwright_generator.checks.rules import RULES
 from auditwright_generator.commands.rules import every_rule
 
 
-def checked(folder: Path, files: dict[str, str]) -> Checked:
+def checked(folder: Path, files: dict[str, str]) -> CheckResult:
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")

@@ -221,4 +221,4 @@ def lines_of(data: bytes) -> list[str]:
         old = read_catalog_json(data)
     except InvalidCatalogJson as error:
         return [str(error)]
-    return [f"{each.message} {each.whom} {each.way_out}" for each in compare(old, shop())]
+    return [f"{each.message} {each.whom} {each.hint}" for each in compare(old, shop())]

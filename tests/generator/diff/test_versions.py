@@ -4,7 +4,7 @@ import pytest
 
 from auditwright_generator.diff.rules import Bump
 from auditwright_generator.diff.versions import fits, largest, needed_version
-from auditwright_generator.versions import Version
+from auditwright_generator.versions import SemanticVersion
 
 
 def test_several_changes_need_what_the_largest_needs() -> None:
@@ -35,7 +35,7 @@ def test_several_changes_need_what_the_largest_needs() -> None:
     ],
 )
 def test_needed_version(old: str, bump: Bump | None, needed: str) -> None:
-    assert str(needed_version(Version.parse(old), bump)) == needed
+    assert str(needed_version(SemanticVersion.parse(old), bump)) == needed
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_needed_version(old: str, bump: Bump | None, needed: str) -> None:
     ],
 )
 def test_fits(old: str, new: str, bump: Bump | None, enough: bool) -> None:
-    assert fits(Version.parse(old), Version.parse(new), bump) is enough
+    assert fits(SemanticVersion.parse(old), SemanticVersion.parse(new), bump) is enough

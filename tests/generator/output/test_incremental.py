@@ -19,7 +19,6 @@ from tests.generator.run_command import run
 
 from auditwright_generator import check, cli, generate, model
 from auditwright_generator.output import incremental
-from auditwright_generator.output import write as writing
 from auditwright_generator.output.manifest import MANIFEST, NOTES, digest
 
 CATALOG = """
@@ -94,18 +93,18 @@ class World:
         self.rendered: list[str] = []
         for name, text in FILES.items():
             self.write(name, text)
-        read, render = check.read_catalog, generate._of_category
+        read, render = check.read_catalog, generate.render_category
 
-        def read_noted(folder: Path) -> check.Checked:
+        def read_noted(folder: Path) -> check.CheckResult:
             self.read.append(folder)
             return read(folder)
 
-        def render_noted(view: incremental.View) -> object:
-            self.rendered.append(view.category.key)
-            return render(view)
+        def render_noted(item: incremental.CategoryInput) -> object:
+            self.rendered.append(item.category.key)
+            return render(item)
 
         patch.setattr(check, "read_catalog", read_noted)
-        patch.setattr(generate, "_of_category", render_noted)
+        patch.setattr(generate, "render_category", render_noted)
 
     def write(self, name: str, text: str) -> None:
         path = self.catalog / name
@@ -225,7 +224,7 @@ def test_catalog_that_changes_while_it_is_read_is_not_taken_for_known(
     world.edit("shop/parcels.yaml", "Parcels", "Boxes")
     read = check.read_catalog
 
-    def saved_meanwhile(folder: Path) -> check.Checked:
+    def saved_meanwhile(folder: Path) -> check.CheckResult:
         checked = read(folder)
         world.edit("shop/parcels.yaml", "Boxes", "Cases")
         return checked
@@ -355,8 +354,8 @@ def edit_notes(part: str, old: str = "", new: str = "", name: str = NOTES) -> Ca
     def edit(world: World) -> None:
         path = world.out / name
         lines = path.read_text("utf-8").splitlines(keepends=True)
-        [place] = [number for number, line in enumerate(lines) if part in line]
-        lines[place] = re.sub(old, new, lines[place]) if old else ""
+        [position] = [number for number, line in enumerate(lines) if part in line]
+        lines[position] = re.sub(old, new, lines[position]) if old else ""
         path.write_text("".join(lines), "utf-8")
 
     return edit
@@ -452,17 +451,17 @@ def test_killed_run_is_mended_even_if_the_change_is_taken_back(
     class Killed(BaseException):
         pass
 
-    replace = writing._replace
+    replace = Path.replace
 
-    def until_the_manifest(path: Path, text: str) -> None:
-        if path.name == MANIFEST:
+    def until_the_manifest(self: Path, target: Path) -> Path:
+        if target.name == MANIFEST:
             raise Killed
-        replace(path, text)
+        return replace(self, target)
 
     for new in ("Bought", "Order placed"):
         world.write("shop/orders.yaml", ORDERS.replace("Order placed", "Bought"))
         with monkeypatch.context() as patch:
-            patch.setattr(writing, "_replace", until_the_manifest)
+            patch.setattr(Path, "replace", until_the_manifest)
             with pytest.raises(Killed):
                 world.generate()
         world.write("shop/orders.yaml", ORDERS.replace("Order placed", new))
@@ -497,7 +496,7 @@ def test_notes_that_are_mixed_by_line_are_not_believed(world: World) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    [each for each in vars(model).values() if dataclasses.is_dataclass(each)] + [incremental.View],
+    [each for each in vars(model).values() if dataclasses.is_dataclass(each)] + [incremental.CategoryInput],
     ids=lambda part: part.__name__,
 )
 def test_input_of_a_category_is_all_of_it(part: type[Any]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from auditwright_generator.check import read_catalog
-from auditwright_generator.model import Catalog, Condition, Deprecated, EnumValue, Event, Field, Shared
+from auditwright_generator.model import Catalog, Condition, Deprecated, EnumValue, Event, Field, SharedField
 
 CASES = Path(__file__).parents[1] / "cases"
 
@@ -53,10 +53,10 @@ def test_category_keeps_what_it_shares(catalog: Catalog) -> None:
     assert lifecycle.description == "Devices from their first start to their last."
     assert lifecycle.source == "catalog/device/lifecycle.yaml"
     assert lifecycle.metadata == (
-        Shared("serial", "Serial number"),
-        Shared("state", "State", except_=("device_renamed",)),
-        Shared("attempts", "Attempts", only=("device_seen",)),
-        Shared("reachable", "Reachable", only=("device_seen",)),
+        SharedField("serial", "Serial number"),
+        SharedField("state", "State", except_=("device_renamed",)),
+        SharedField("attempts", "Attempts", only=("device_seen",)),
+        SharedField("reachable", "Reachable", only=("device_seen",)),
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from auditwright_generator.check import read_catalog
 from auditwright_generator.source.structure import FileKind, check_structure
 from auditwright_generator.source.yaml_nodes import (
-    BROKEN,
+    INVALID,
     MAX_BYTES,
     Node,
     UnreadableCatalog,
@@ -32,9 +32,9 @@ def test_values_and_keys_keep_their_places() -> None:
     root = parse("a: 1\nb:\n  - x\n  - {c: 'y'}\n")
     b = root.entries["b"]
     c = b.items[1].entries["c"]
-    assert (b.key.line, b.key.column) == (2, 1)
-    assert (b.items[0].place.line, b.items[0].place.column) == (3, 5)
-    assert (c.key.line, c.key.column, c.place.line, c.place.column) == (4, 6, 4, 9)
+    assert (b.key_position.line, b.key_position.column) == (2, 1)
+    assert (b.items[0].position.line, b.items[0].position.column) == (3, 5)
+    assert (c.key_position.line, c.key_position.column, c.position.line, c.position.column) == (4, 6, 4, 9)
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_scalars_are_what_every_reader_takes_them_for(text: str, value: object) 
 )
 def test_surprises_are_findings(text: str) -> None:
     node, [finding] = parse_yaml(f"a: {text}\n".encode(), "file.yaml")
-    assert node.entries["a"].value is BROKEN
+    assert node.entries["a"].value is INVALID
     assert str(finding).startswith(f"file.yaml:1:4: error AC006 yaml-implicit-type: {text} is a")
 
 
 def test_marks_and_line_ends_of_windows_change_nothing() -> None:
     root = parse("\ufeffa: 1\r\nb: x\r\n")
     assert root.entries["b"].value == "x"
-    assert root.entries["b"].key.line == 2
-    assert root.entries["a"].key.column == 1
+    assert root.entries["b"].key_position.line == 2
+    assert root.entries["a"].key_position.column == 1
 
 
 def test_comment_is_an_empty_file() -> None:
@@ -90,7 +90,7 @@ def test_bomb_of_aliases_is_not_expanded() -> None:
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "? " * 100_000])
 def test_depth_is_bounded(text: str) -> None:
     node, [finding] = parse_yaml(text.encode(), "file.yaml")
-    assert node.value is BROKEN
+    assert node.value is INVALID
     assert finding.message == "nested deeper than 32 levels; a catalog never needs that"
 
 
@@ -139,11 +139,11 @@ yaml_text = st.text(
 @given(st.binary(max_size=200) | yaml_text.map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_a_node_or_findings(content: bytes) -> None:
     node, findings = parse_yaml(content, "file.yaml")
-    assert findings or node.value is not BROKEN
+    assert findings or node.value is not INVALID
     kinds: tuple[FileKind, ...] = ("catalog", "fields", "category")
     for kind in kinds:
         pruned, wrong = check_structure(node, kind)
-        assert findings or wrong or not pruned.broken
+        assert findings or wrong or not pruned.invalid
 
 
 WORDS = """
@@ -167,19 +167,21 @@ def test_any_change_of_a_catalog_is_clean_or_findings(
     folder = tmp_path_factory.mktemp("changed")
     copy_clean(folder)
     tree = yaml.safe_load((folder / file).read_text(encoding="utf-8"))
-    place = tree
+    position = tree
     while True:
-        key = data.draw(st.sampled_from(list(place) if isinstance(place, dict) else list(range(len(place)))))
-        inner = place[key]
+        key = data.draw(
+            st.sampled_from(list(position) if isinstance(position, dict) else list(range(len(position))))
+        )
+        inner = position[key]
         if isinstance(inner, dict | list) and inner and data.draw(st.integers(0, 5)):
-            place = inner
+            position = inner
             continue
         break
-    if isinstance(place, dict) and data.draw(st.booleans()):
-        del place[key]
-        place[data.draw(words)] = data.draw(st.just(inner) | anything)
+    if isinstance(position, dict) and data.draw(st.booleans()):
+        del position[key]
+        position[data.draw(words)] = data.draw(st.just(inner) | anything)
     else:
-        place[key] = data.draw(anything)
+        position[key] = data.draw(anything)
     (folder / file).write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
     checked = read_catalog(folder)
     assert (checked.catalog is None) == any(finding.severity == "error" for finding in checked.findings)

@@ -193,10 +193,10 @@ def test_mistakes_are_refused_as_the_format_refuses_them(
     kind: FileKind, path: tuple[str, ...], value: Any
 ) -> None:
     content = deepcopy(SOUND[kind])
-    place = content
+    position = content
     for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
+        position = position[key]
+    position[path[-1]] = value
     assert not jsonschema_rs.validator_for(schema_of(kind)).is_valid(content)
     assert not jsonschema_rs.validator_for(schemas(ROOT / "catalog")[kind]).is_valid(content)
 
@@ -272,12 +272,12 @@ class Editor:
         self.limit.start()
         self.requests = 0
         self.diagnostics: dict[str, list[dict[str, Any]]] = {}
-        place = {"uri": folder.as_uri(), "name": "catalog"}
+        position = {"uri": folder.as_uri(), "name": "catalog"}
         self.request(
             "initialize",
             processId=os.getpid(),
             rootUri=folder.as_uri(),
-            workspaceFolders=[place],
+            workspaceFolders=[position],
             capabilities={
                 "workspace": {"configuration": True},
                 "textDocument": {"hover": {"contentFormat": ["plaintext"]}},

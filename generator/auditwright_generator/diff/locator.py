@@ -5,13 +5,13 @@ Reads nodes that are loaded already. What is gone stands nowhere, and is shown w
 
 from dataclasses import replace
 
-from auditwright_generator.diff.change import Change, Subject
-from auditwright_generator.findings import Place
-from auditwright_generator.source.catalog_source import CatalogSource, Use
+from auditwright_generator.diff.change import CatalogChange, Subject
+from auditwright_generator.findings import Position
+from auditwright_generator.source.catalog_source import CatalogSource, FieldUse
 from auditwright_generator.source.yaml_nodes import Node
 
 
-class Places:
+class Locator:
     """The places of one catalog, by key."""
 
     def __init__(self, source: CatalogSource) -> None:
@@ -21,22 +21,22 @@ class Places:
         self._events = {event.key: (category, event) for category, event in source.events}
 
     @property
-    def version(self) -> Place:
+    def version(self) -> Position:
         """Where the catalog says its version."""
         version = self._source.node.get("version")
-        return version.place if version else self._source.node.place
+        return version.position if version else self._source.node.position
 
-    def place(self, change: Change) -> Change:
+    def locate(self, change: CatalogChange) -> CatalogChange:
         """The change with its place."""
         subject = change.subject
         found = self._of_field(change) if subject.field else self._of_owner(subject)
-        return replace(change, place=found)
+        return replace(change, position=found)
 
-    def _of_owner(self, subject: Subject) -> Place:
+    def _of_owner(self, subject: Subject) -> Position:
         node = self._owner(subject.owner) if subject.owner else self._source.node
         if node is None:
             return self.version
-        return _deepest(node, subject.attribute) or (node.key if subject.owner else self.version)
+        return _deepest(node, subject.attribute) or (node.key_position if subject.owner else self.version)
 
     def _owner(self, key: str) -> Node | None:
         """The node of a level, a category or an event."""
@@ -46,7 +46,7 @@ class Places:
             return self._categories[key].node
         return self._levels.get(key)
 
-    def _of_field(self, change: Change) -> Place:
+    def _of_field(self, change: CatalogChange) -> Position:
         """The innermost use that says what changed, else the field's definition, else where it is used."""
         subject = change.subject
         definition = self._source.fields.get(subject.field or "")
@@ -56,23 +56,23 @@ class Places:
             if found := _deepest(node, subject.attribute):
                 return found
         if definition and not subject.owner:
-            return definition.node.key
+            return definition.node.key_position
         if uses:
-            return uses[-1].node.key
+            return uses[-1].node.key_position
         return self._of_owner(Subject(subject.owner or next(iter(change.events), "")))
 
-    def _uses(self, change: Change) -> tuple[Use, ...]:
+    def _uses(self, change: CatalogChange) -> tuple[FieldUse, ...]:
         """The uses that give the field to the first event that the change reaches."""
         found = self._events.get(change.events[0]) if change.events else None
         return self._source.uses_of(*found).get(change.subject.field or "", ()) if found else ()
 
 
-def _deepest(node: Node, attribute: tuple[str, ...]) -> Place | None:
+def _deepest(node: Node, attribute: tuple[str, ...]) -> Position | None:
     """Where an attribute stands, or the part of the way to it that there is; None without its first step."""
     found = None
     for step in attribute:
         entry = node.entries.get(step)
         if entry is None:
             break
-        node, found = entry, entry.key
+        node, found = entry, entry.key_position
     return found
