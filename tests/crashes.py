@@ -31,7 +31,7 @@ from tests.databases import import_pgserver, make_tables
 
 from audit_events import CATALOG, AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, StorageError
-from auditwright.entry import clock, from_microseconds, make_id
+from auditwright.ids import clock, from_microseconds, make_id
 
 WRITERS = 8
 LIFE_SECONDS = (0.0, 0.1)

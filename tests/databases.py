@@ -19,7 +19,8 @@ import pytest
 
 from audit_events import CATALOG
 from auditwright import AuditLog, Catalog
-from auditwright.entry import columns, format_time, make_id, to_microseconds
+from auditwright.entry import columns
+from auditwright.ids import format_time, make_id, to_microseconds
 
 LONG_AGO = datetime.fromisoformat("2024-05-06T07:08:09.123456Z")
 ALL = "SELECT * FROM audit_entry ORDER BY account_id, id"
@@ -278,6 +279,6 @@ def import_pgserver() -> Any:
 
 def make_tables(url: str, catalog: Catalog) -> None:
     """Make the tables for a catalog, or what it adds to them."""
-    from auditwright.database_setup import create_database
+    from auditwright.operations.setup import create_database
 
     create_database(url, catalog)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from tests.test_docs import ROOT, blocks, commands, fits, names_in, prose, rows, run, section
 
-from auditwright.export import CSV_COLUMNS
-from auditwright.export_file import COMPRESSORS, FORMATS
-from auditwright.storage.base import FORMULA
+from auditwright.storage.csv_cells import FORMULA
+from auditwright.transfer.export import CSV_COLUMNS
+from auditwright.transfer.export_file import COMPRESSORS, FORMATS
 from auditwright_generator.source.structure import KINDS
 
 PAGE = ROOT / "docs" / "export.md"

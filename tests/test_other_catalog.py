@@ -24,7 +24,7 @@ from tests.conftest import KITCHEN_SINK, import_view
 from tests.generator.run_command import run
 
 from auditwright import Actor, AuditLog, Catalog, Entry, Filter, SecretKey, ValidationError
-from auditwright.imports import Imported
+from auditwright.transfer.jsonl_import import Imported
 from auditwright_generator import cli, names
 from auditwright_generator.check import read_catalog
 from auditwright_generator.generate import render

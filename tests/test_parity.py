@@ -23,8 +23,8 @@ import audit_events
 from auditwright import Actor, AuditLog, Catalog, SecretKey, ValidationError
 from auditwright.catalog import Event, Field
 from auditwright.entry import Row
-from auditwright.envelope import OPTIONS
-from auditwright.events import EventModel
+from auditwright.event_model import EventModel
+from auditwright.recording.envelope import OPTIONS
 from auditwright.storage.base import Storage
 
 Values = dict[str, Any]

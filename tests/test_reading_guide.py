@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from tests.test_docs import blocks, prose
 
-from auditwright.filters import MOST_CONDITIONS
-from auditwright.pages import LEAST_SEARCH, MOST_SEARCH
-from auditwright.storage.sqlite_schema import INDEXES
+from auditwright.reading.filters import MOST_CONDITIONS
+from auditwright.reading.pages import LEAST_SEARCH, MOST_SEARCH
+from auditwright.storage.layout import INDEXES
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reading.md"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.test_docs import blocks, prose
 
-from auditwright import writer
-from auditwright.storage import sqlite
+from auditwright.recording import group_commit as writer
+from auditwright.storage.sqlite import engine as sqlite
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "recording.md"
 

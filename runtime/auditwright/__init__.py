@@ -5,26 +5,25 @@ emitters, read with a `Filter`; in web applications, `AuditMiddleware` and `set_
 another package, `auditwright_generator`.
 """
 
+from auditwright.actor import Actor
 from auditwright.catalog import Catalog
-from auditwright.context import Actor, NoContext, set_actor
+from auditwright.context import NoContext, set_actor
 from auditwright.entry import Entry
 from auditwright.errors import (
     AuditwrightError,
     CatalogError,
     ExportError,
     FilterError,
-    IdConflict,
     Problem,
-    SchemaMismatch,
     SecretKeyMissing,
-    StorageError,
     ValidationError,
 )
-from auditwright.filters import Condition, Filter
-from auditwright.fingerprint import SecretKey
 from auditwright.log import AccountLog, AuditLog
 from auditwright.middleware import AuditMiddleware
-from auditwright.pages import Page
+from auditwright.reading.filters import Condition, Filter
+from auditwright.reading.pages import Page
+from auditwright.recording.fingerprint import SecretKey
+from auditwright.storage.errors import IdConflict, SchemaMismatch, StorageError
 
 __all__ = [
     "AccountLog",

@@ -11,19 +11,20 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from auditwright.context import Actor
+from auditwright.actor import Actor
 from auditwright.entry import Entry
 from auditwright.errors import ExportError, FilterError, Problem, ValidationError
-from auditwright.export import begun, csv_chunks, data_of, jsonl_chunks
-from auditwright.export_file import Progress, write_export
-from auditwright.filters import Filter
+from auditwright.ids import least_id
 from auditwright.limits import MAX_ID, clean
-from auditwright.pages import MOST, Page, Place, id_bound, least_id, read_cursor, search_text, selection_of
-from auditwright.storage.base import Branch, Counted, Scope
+from auditwright.reading.filters import Filter
+from auditwright.reading.pages import MOST, Page, Place, id_bound, read_cursor, search_text, selection_of
+from auditwright.storage.base import Counted
+from auditwright.storage.query import Branch, Scope
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.storage.base import Storage
+    from auditwright.transfer.export_file import Progress
 
 MOST_COUNTED = 100_000
 """Up to which `count_up_to` counts at most."""
@@ -191,6 +192,9 @@ class AccountLog:
         of it is written: what it records is not in the file, and what it raises stops the export. Raises
         `FilterError`, `ExportError`, `StorageError`.
         """
+        from auditwright.transfer.export import csv_chunks
+        from auditwright.transfer.export_file import write_export
+
         if limit is not None and not (type(limit) is int and limit >= 1):
             raise FilterError(f"limit is at least 1, not {limit!r}")
         _check_processes(processes)
@@ -211,6 +215,9 @@ class AccountLog:
         begin: Callable[[], object] | None = None,
     ) -> int:
         """Write the entries that fit as JSON Lines, without loss, oldest first; otherwise as `export_csv`."""
+        from auditwright.transfer.export import jsonl_chunks
+        from auditwright.transfer.export_file import write_export
+
         _check_processes(processes)
         scope = self._scope(where, since, until, search)
         chunks = jsonl_chunks(self._storage, self._catalog, scope, processes)
@@ -232,8 +239,10 @@ class AccountLog:
         Beside the entry's own columns there is a typed one for each field of the events that are selected.
         It needs the extra `analytics`.
         """
+        from auditwright.transfer.export_file import write_export
+
         try:
-            from auditwright.parquet import parquet_chunks
+            from auditwright.transfer.parquet import parquet_chunks
         except ImportError:
             raise ExportError(
                 'Parquet needs the package pyarrow: pip install "auditwright[analytics]"'
@@ -263,6 +272,8 @@ class AccountLog:
         read transaction: close it to stop early. Threads may take turns at it. JSON Lines are always full.
         `begin` is called within this call, as `export_csv` does.
         """
+        from auditwright.transfer.export import begun, csv_chunks, data_of, jsonl_chunks
+
         scope = self._scope(where, since, until, search)
         if form == "csv":
             return data_of(begun(csv_chunks(self._storage, self._catalog, scope, full, None), begin))

@@ -6,10 +6,11 @@ list is walked from its right end, over trusted addresses, to the first one that
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
-from auditwright import context
+from auditwright.actor import ip_address
 from auditwright.errors import ValidationError
 
 Network = IPv4Network | IPv6Network
@@ -60,7 +61,7 @@ class TrustedProxies:
     def _trusts(self, address: str | None) -> bool:
         if address is None or not self._networks:
             return False
-        parsed = ip_address(address)
+        parsed = ipaddress.ip_address(address)
         return any(parsed in network for network in self._networks)
 
 
@@ -71,7 +72,7 @@ def _network(text: str) -> Network:
         network = ip_network(str(text))  # a number would be taken for an address
     except ValueError as error:
         raise ValueError(f'a trusted proxy is an address, a CIDR or "{UNIX}": {error}') from None
-    # Addresses come without the mapping (`context.ip_address`), so networks must too.
+    # Addresses come without the mapping (`actor.ip_address`), so networks must too.
     if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network[0].ipv4_mapped:
         return IPv4Network((str(network[0].ipv4_mapped), network.prefixlen - 96))
     return network
@@ -97,6 +98,6 @@ def _is_port(text: str) -> bool:
 def _address(text: str | None) -> str | None:
     """The normal form without a zone (`fe80::7%eth0`), which names an interface of one machine only."""
     try:
-        return context.ip_address(text and text.partition("%")[0])
+        return ip_address(text and text.partition("%")[0])
     except ValidationError:
         return None

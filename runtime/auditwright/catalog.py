@@ -23,7 +23,7 @@ import orjson
 from auditwright.errors import CatalogError, did_you_mean
 
 if TYPE_CHECKING:
-    from auditwright.events import EventModel
+    from auditwright.event_model import EventModel
 
 ENTRY_POINTS = "auditwright.catalogs"
 VARIABLE = "AUDITWRIGHT_CATALOG"

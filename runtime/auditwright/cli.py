@@ -97,8 +97,9 @@ def _main(given: list[str]) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the chosen command; every error it may end with becomes one message on stderr."""
-    from auditwright.commands.text import printable
-    from auditwright.errors import AuditwrightError, IdConflict, ValidationError
+    from auditwright.errors import AuditwrightError, ValidationError
+    from auditwright.storage.errors import IdConflict
+    from auditwright.text import printable
 
     try:
         code: int = options.run(options)
@@ -128,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _fail(error: Exception, code: int) -> int:
-    from auditwright.commands.text import printable
+    from auditwright.text import printable
 
     lines = [*str(error).splitlines(), *getattr(error, "__notes__", ())]
     print(f"auditwright: {printable(lines[0])}", *map(printable, lines[1:]), sep="\n", file=sys.stderr)

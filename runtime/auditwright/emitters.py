@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlalchemy.ext.asyncio
     import sqlalchemy.orm
 
-    from auditwright.context import Actor
+    from auditwright.actor import Actor
 
     Session = sqlalchemy.orm.Session | sqlalchemy.Connection | sqlite3.Connection
     AsyncSession = sqlalchemy.ext.asyncio.AsyncSession | sqlalchemy.ext.asyncio.AsyncConnection

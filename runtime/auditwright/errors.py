@@ -71,21 +71,6 @@ class ValidationError(AuditwrightError, ValueError):
         return f"{self.event}: {len(self.problems)} problems{lines}"
 
 
-class IdConflict(AuditwrightError):
-    """The account has an entry with this id and other content; the stored one stays as it is."""
-
-
-class StorageError(AuditwrightError):
-    """The database could not do what was asked; the text says what and, where known, the way out."""
-
-    outcome_unknown: bool = False
-    """Whether what was to be stored may be stored nevertheless."""
-
-
-class SchemaMismatch(StorageError):
-    """The database has tables of our names that do not fit; the text names the first difference."""
-
-
 class SecretKeyMissing(AuditwrightError):
     """An event with a secret field needs a key for its fingerprint, and none is configured."""
 

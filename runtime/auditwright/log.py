@@ -6,22 +6,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from auditwright import context, imports
+from auditwright import context
 from auditwright.account_log import AccountLog
+from auditwright.actor import identifier
 from auditwright.catalog import Catalog, find_catalog
 from auditwright.entry import Entry, Row
-from auditwright.errors import AuditwrightError, IdConflict, Problem, ValidationError
-from auditwright.events import EventModel
-from auditwright.fingerprint import SecretKey, configured_key
-from auditwright.recording import Recorder
+from auditwright.errors import AuditwrightError, Problem, ValidationError
+from auditwright.event_model import EventModel
+from auditwright.recording.fingerprint import SecretKey, configured_key
+from auditwright.recording.group_commit import Writer
+from auditwright.recording.json_form import Schemas, as_form, options_of, parse
+from auditwright.recording.recorder import Recorder
 from auditwright.storage import open_storage
 from auditwright.storage.base import Storage
-from auditwright.validate import Schemas, as_form, options_of, parse
-from auditwright.writer import Writer
+from auditwright.storage.errors import IdConflict
 
 if TYPE_CHECKING:
-    from auditwright.context import Actor, Context
+    from auditwright.actor import Actor
+    from auditwright.context import Context
     from auditwright.emitters import Options, Session
+    from auditwright.transfer.jsonl_import import Imported
 
 __all__ = ["AccountLog", "AuditLog"]
 
@@ -68,7 +72,7 @@ class AuditLog:
         Raises `CatalogError`, `SchemaMismatch` for tables of our names that do not fit, `StorageError`.
         """
         if account_id is not None:
-            context.identifier("account_id", account_id)
+            identifier("account_id", account_id)
         catalog = catalog or find_catalog()
         key = secret_key or configured_key()
         return cls(open_storage(url, catalog, create, read_url), catalog, account_id, key)
@@ -183,12 +187,14 @@ class AuditLog:
 
     def import_jsonl(
         self, lines: Iterable[bytes], report: Callable[[int, AuditwrightError], None]
-    ) -> imports.Imported:
+    ) -> Imported:
         """Store the entries of JSON Lines, such as `export_jsonl` writes; what another log wrote is kept.
 
         `report` is told the number (from 1) and the error of each bad line; the good ones are stored.
         """
-        return imports.import_lines(lines, self._recorder, self._schemas, self._storage, report)
+        from auditwright.transfer.jsonl_import import import_lines
+
+        return import_lines(lines, self._recorder, self._schemas, self._storage, report)
 
     def _entry_of_json(self, given: object, options: Mapping[str, Any] | None = None) -> Entry:
         form = as_form(given)
@@ -265,7 +271,7 @@ class AuditLog:
 
     def account(self, account_id: str) -> AccountLog:
         """The entries of one account; reading is always inside one."""
-        return AccountLog(self._storage, self.catalog, context.identifier("account_id", account_id))
+        return AccountLog(self._storage, self.catalog, identifier("account_id", account_id))
 
     def accounts(self, most: int = 100) -> list[str]:
         """The first accounts that have entries, in the order of their ids: for operators, never for

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
+from auditwright.actor import identifier
 from auditwright.addresses import TrustedProxies
-from auditwright.context import Context, enter, identifier
+from auditwright.context import Context, enter
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -18,11 +18,12 @@ from tests.benchmarks.measure import print_table, side_by_side
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, SecretKey
-from auditwright.entry import Row, columns, from_microseconds
-from auditwright.events import EventModel
+from auditwright.entry import Row, columns
+from auditwright.event_model import EventModel
+from auditwright.ids import from_microseconds
 from auditwright.log import BATCH
-from auditwright.recording import Recorder
-from auditwright.storage.sqlite import WRITER_PRAGMAS
+from auditwright.recording.recorder import Recorder
+from auditwright.storage.sqlite.engine import WRITER_PRAGMAS
 
 EVENTS = 200_000
 ORM_EVENTS = 40_000  # the same work an event, at a fifth of the time

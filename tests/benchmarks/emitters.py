@@ -10,7 +10,7 @@ from tests.benchmarks.measure import print_table, side_by_side
 from audit_events import CATALOG, AuditEvents
 from auditwright import Actor, SecretKey
 from auditwright.context import acting
-from auditwright.recording import Recorder
+from auditwright.recording.recorder import Recorder
 
 CALLS = 200
 

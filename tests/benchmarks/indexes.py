@@ -25,9 +25,9 @@ from tests.databases import Database, PostgreSQLDatabase, PostgreSQLServer, SQLi
 from audit_events import CATALOG
 from auditwright import AccountLog, AuditLog
 from auditwright.entry import Row, columns
-from auditwright.storage import postgresql_rows as packing
-from auditwright.storage.sqlite import WRITER_PRAGMAS
-from auditwright.storage.sqlite_schema import INDEXES
+from auditwright.storage.layout import INDEXES
+from auditwright.storage.postgresql import row_format as packing
+from auditwright.storage.sqlite.engine import WRITER_PRAGMAS
 
 ENTRIES = 300_000
 """Stored with each choice of indexes."""

@@ -26,11 +26,12 @@ from tests.databases import Database, PostgreSQLDatabase, PostgreSQLServer, SQLi
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog
-from auditwright.entry import Row, columns, id_head, to_microseconds
-from auditwright.recording import Recorder
-from auditwright.storage import postgresql_rows as packing
-from auditwright.storage.postgresql_schema import INDEXES
-from auditwright.storage.sqlite_schema import triggers
+from auditwright.entry import Row, columns
+from auditwright.ids import id_head, to_microseconds
+from auditwright.recording.recorder import Recorder
+from auditwright.storage.layout import INDEXES
+from auditwright.storage.postgresql import row_format as packing
+from auditwright.storage.sqlite.schema import triggers
 
 ACCOUNTS = {"1m": 1_000_000, "3m": 3_000_000, "10m": 10_000_000}
 END = datetime(2026, 11, 1, tzinfo=UTC)

@@ -26,9 +26,10 @@ from tests.databases import PostgreSQLDatabase
 
 from audit_events import CATALOG, AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, SecretKey
-from auditwright.entry import Row, columns, from_microseconds
+from auditwright.entry import Row, columns
+from auditwright.ids import from_microseconds
 from auditwright.log import BATCH
-from auditwright.recording import Recorder
+from auditwright.recording.recorder import Recorder
 
 CALLERS = 32
 ROUNDS = 5

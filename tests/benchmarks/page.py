@@ -26,7 +26,7 @@ import orjson
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog
-from auditwright.recording import Recorder
+from auditwright.recording.recorder import Recorder
 
 ENTRIES = 1_000_000
 READERS = 20

@@ -19,9 +19,10 @@ from tests.databases import PostgreSQLServer
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, SecretKey
-from auditwright.entry import Row, columns, format_time, make_id
-from auditwright.recording import Recorder
-from auditwright.storage import postgresql as engine
+from auditwright.entry import Row, columns
+from auditwright.ids import format_time, make_id
+from auditwright.recording.recorder import Recorder
+from auditwright.storage.postgresql import engine
 
 SIZES = (1, 10, 20, 50, 100, 1_000, 10_000)
 ROUNDS = 7

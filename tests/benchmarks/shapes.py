@@ -26,7 +26,7 @@ from tests.benchmarks.large import (
 
 from audit_events import CATALOG
 from auditwright import Condition, Filter
-from auditwright.filters import FilterField, Match, Operator
+from auditwright.reading.filters import FilterField, Match, Operator
 
 COMMON_EVENT = "tool.tool_management.tool_undeployed"
 COMMON_TEXT, NO_TEXT = "nightly run", "nobody ever wrote this"

@@ -35,7 +35,7 @@ from tests.runtime.world import change, insert_row, rows
 
 from audit_events import CATALOG
 from auditwright import Entry
-from auditwright.database_check import MOST_MISFITS
+from auditwright.operations.check import MOST_MISFITS
 
 HOUR = timedelta(hours=1)
 

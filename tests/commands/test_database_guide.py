@@ -6,11 +6,11 @@ from pathlib import Path
 from tests.test_docs import ROOT, blocks, follow, rows, section
 
 from auditwright.commands.database import ACTIONS
-from auditwright.storage import sqlite_retention
 from auditwright.storage.base import MOST_NAMES
-from auditwright.storage.postgresql_retention import LOCK_SECONDS
-from auditwright.storage.postgresql_roles import KNOWN, Roles
-from auditwright.storage.postgresql_schema import AHEAD, MINIMUM
+from auditwright.storage.postgresql.retention import LOCK_SECONDS
+from auditwright.storage.postgresql.roles import KNOWN, Roles
+from auditwright.storage.postgresql.schema import AHEAD, MINIMUM
+from auditwright.storage.sqlite import retention as sqlite_retention
 
 GUIDE = ROOT / "docs" / "database.md"
 

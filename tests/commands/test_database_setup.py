@@ -13,7 +13,7 @@ from tests.commands.conftest import Auditwright
 from tests.databases import PostgreSQLDatabase, PostgreSQLServer
 from tests.runtime.shops import START, Shops, open_shop, record_each, shops
 
-from auditwright.storage.postgresql_differences import BY_HAND
+from auditwright.storage.postgresql.drift import BY_HAND
 
 V1 = ("--catalog-package", "shop_v1_events")
 V2 = ("--catalog-package", "shop_v2_events")
@@ -359,7 +359,7 @@ def test_a_database_of_nobody_is_an_error(auditwright: Auditwright, server: Post
 def test_a_missing_extra_is_named(
     auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    ours = ("auditwright.migrations", "auditwright.storage.postgresql", package)
+    ours = ("auditwright.storage.postgresql.migrations", "auditwright.storage.postgresql.engine", package)
     with monkeypatch.context() as patched:
         for name in [each for each in sys.modules if each.startswith(ours)]:
             patched.delitem(sys.modules, name)

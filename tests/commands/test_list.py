@@ -9,7 +9,7 @@ import pytest
 from tests.commands.conftest import SCANNER, Auditwright
 
 from audit_events import CATALOG
-from auditwright.storage import looking
+from auditwright.storage import scan as looking
 
 HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
 ADA = (

@@ -117,7 +117,7 @@ def test_the_last_suffix_says_how_the_file_is_compressed(recorded: Auditwright, 
         ),
         (
             "a.parquet",
-            ["pyarrow", "auditwright.parquet"],
+            ["pyarrow", "auditwright.transfer.parquet"],
             'Parquet needs the package pyarrow: pip install "auditwright[analytics]"',
         ),
     ],

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from auditwright.actor import ip_address
 from auditwright.addresses import TrustedProxies
-from auditwright.context import ip_address
 
 OURS = ["10.0.0.0/8", "2001:db8:f::/48"]
 CLIENT, LIE = "203.0.113.7", "198.51.100.66"

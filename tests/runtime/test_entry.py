@@ -14,7 +14,7 @@ from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, rec
 from audit_events import AuditEvents
 from audit_events.models.account.models import ModelDeployed
 from auditwright import AccountLog, AuditLog
-from auditwright.entry import clock, format_time, from_microseconds, id_time, make_id, to_microseconds
+from auditwright.ids import clock, format_time, from_microseconds, id_time, make_id, to_microseconds
 
 micros = st.integers(0, (1 << 48) * 1000 - 1)
 

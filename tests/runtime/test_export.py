@@ -209,7 +209,7 @@ def test_any_cell_comes_back_when_its_guard_is_taken_off(
         )
         written.append((entry.description, clean(name) or clean(actor_id), clean(actor_id)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("auditwright.export.CHUNK", 2)
+        patch.setattr("auditwright.transfer.export.CHUNK", 2)
         table = export(log.account(account), full=True)[1:]
         assert export(log.account(account))[1:] == [row[:6] for row in table]
     assert [(row[3], row[4], row[10]) for row in table[::-1]] == [

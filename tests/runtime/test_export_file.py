@@ -17,8 +17,8 @@ import zstandard
 from tests.runtime.world import ADA, KEY_CREATED, form, record, run_python
 
 from auditwright import AccountLog, AuditLog, ExportError
-from auditwright.export import Chunks
-from auditwright.export_file import format_of, write_export
+from auditwright.transfer.export import Chunks
+from auditwright.transfer.export_file import format_of, write_export
 
 HALF_A_MEGABYTE = 500_000
 
@@ -155,7 +155,7 @@ def test_what_compresses_is_looked_for_before_anything_is_done(
     with pytest.raises(ExportError) as caught:
         acme.export_csv(tmp_path / "a.csv.zst", begin=lambda: begun.append(1))
     assert str(caught.value) == '.zst needs the package zstandard: pip install "auditwright[zstd]"'
-    for package in ("pyarrow", "auditwright.parquet"):
+    for package in ("pyarrow", "auditwright.transfer.parquet"):
         monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ExportError) as caught:
         acme.export_parquet(tmp_path / "a.parquet", begin=lambda: begun.append(1))

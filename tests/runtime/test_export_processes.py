@@ -20,9 +20,9 @@ import pytest
 from tests.runtime.world import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form
 
 from auditwright import AccountLog, AuditLog, Filter, FilterError, StorageError
-from auditwright.entry import format_time, to_microseconds
-from auditwright.storage import sqlite_processes as several
-from auditwright.storage.sqlite_share import Work
+from auditwright.ids import format_time, to_microseconds
+from auditwright.storage.sqlite import export_pool as several
+from auditwright.storage.sqlite.export_worker import Work
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -38,7 +38,7 @@ EXPORTS: dict[str, tuple[str, dict[str, Any]]] = {
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(several, "LEAST", 100)
     monkeypatch.setattr(several, "RANGE", 70)
-    monkeypatch.setattr("auditwright.export.CHUNK", 30)
+    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 30)
 
 
 @pytest.fixture

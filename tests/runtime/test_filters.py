@@ -25,8 +25,12 @@ from tests.runtime.world import (
 )
 
 from auditwright import AccountLog, Actor, AuditLog, Catalog, Condition, Entry, Filter, FilterError
-from auditwright.entry import columns, make_id, to_microseconds
-from auditwright.storage import looking, postgresql_queries, sqlite, sqlite_queries
+from auditwright.entry import columns
+from auditwright.ids import make_id, to_microseconds
+from auditwright.storage import scan as looking
+from auditwright.storage.postgresql import queries as postgresql_queries
+from auditwright.storage.sqlite import engine as sqlite
+from auditwright.storage.sqlite import queries as sqlite_queries
 
 # --- reading and writing -------------------------------------------------------------------------
 

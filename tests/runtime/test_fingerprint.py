@@ -12,7 +12,7 @@ from tests.runtime.world import ASYNC, any_text, form, record, refused
 
 from audit_events.models.tool.tool_management import ApiAsyncEnabled
 from auditwright import AccountLog, AuditLog, AuditwrightError, SecretKey, SecretKeyMissing, ValidationError
-from auditwright.fingerprint import FINGERPRINT
+from auditwright.recording.fingerprint import FINGERPRINT
 
 TOKEN = "sk-live-0123456789"
 VALUES: dict[str, Any] = {"tool_id": "t-4", "version_id": "v-1", "timeout": False}

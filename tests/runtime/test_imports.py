@@ -27,7 +27,7 @@ from tests.runtime.world import (
 
 from auditwright import Actor, AuditLog, AuditwrightError, IdConflict, SecretKey, ValidationError
 from auditwright.entry import Row
-from auditwright.imports import MAX_LINE, Imported, read_lines
+from auditwright.transfer.jsonl_import import MAX_LINE, Imported, read_lines
 
 INVITED = "account.users_management.user_invited"
 

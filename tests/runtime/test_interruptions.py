@@ -15,8 +15,8 @@ from tests.runtime.world import ADA, KEY_CREATED, record
 from audit_events import CATALOG
 from auditwright import AccountLog, AuditLog, StorageError
 from auditwright.entry import Row
-from auditwright.retention import prune
-from auditwright.writer import Writer
+from auditwright.operations.retention import prune
+from auditwright.recording.group_commit import Writer
 
 
 def held(log: AuditLog) -> Any:
@@ -118,7 +118,7 @@ def test_partitions_are_made_for_those_who_record_in_their_own_transactions_only
 
 @pytest.mark.postgresql_only
 def test_who_looks_after_the_database_sees_what_is_there_once_it_has_the_lock(database: Database) -> None:
-    from auditwright.storage.postgresql_connection import connect
+    from auditwright.storage.postgresql.owner_connection import connect
 
     name = database.rows("SELECT current_database()")[0][0]
     database.change(f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'repeatable read'")

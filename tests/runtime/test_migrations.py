@@ -29,11 +29,13 @@ from tests.runtime.shops import (
 )
 
 from audit_events import CATALOG
-from auditwright import Actor, AuditLog, Catalog, Entry, SchemaMismatch, StorageError, database_setup
-from auditwright.database_setup import create_database, setup_sql, upgrade_database
-from auditwright.entry import make_id, to_microseconds
+from auditwright import Actor, AuditLog, Catalog, Entry, SchemaMismatch, StorageError
+from auditwright.ids import make_id, to_microseconds
+from auditwright.operations import setup as database_setup
+from auditwright.operations.setup import create_database, upgrade_database
 from auditwright.storage import open_inspection
 from auditwright.storage.base import MOST_NAMES, Views
+from auditwright.storage.postgresql.setup import setup_sql
 
 NOTHING: tuple[Any, ...] = ()
 
@@ -103,7 +105,7 @@ def test_create_makes_all_of_it_and_a_second_time_nothing(empty: PostgreSQLDatab
 def test_a_database_of_every_earlier_revision_is_upgraded_to_the_same(
     postgresql: PostgreSQLServer, empty: PostgreSQLDatabase, shops: Shops
 ) -> None:
-    from auditwright import migrations
+    from auditwright.storage.postgresql import migrations
 
     create_database(empty.url, shops.v1)
     wanted = layout(empty)
@@ -282,7 +284,7 @@ import psycopg
 sys.path[:0] = sys.argv[3:]
 from shop_v1_events import CATALOG as V1
 from shop_v2_events import CATALOG as V2
-from auditwright.database_setup import create_database, upgrade_database
+from auditwright.operations.setup import create_database, upgrade_database
 from auditwright.storage import open_inspection
 
 def within(function, *arguments):
@@ -383,7 +385,7 @@ import os, sys
 sys.path[:0] = sys.argv[2:]
 from shop_v1_events import CATALOG as V1
 from shop_v2_events import CATALOG as V2
-from auditwright.database_setup import create_database
+from auditwright.operations.setup import create_database
 
 start, go = os.pipe()
 children = []

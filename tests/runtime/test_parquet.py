@@ -30,7 +30,8 @@ from tests.runtime.world import (
     record,
 )
 
-from auditwright import AccountLog, Actor, AuditLog, Catalog, Entry, Filter, SecretKey, parquet
+from auditwright import AccountLog, Actor, AuditLog, Catalog, Entry, Filter, SecretKey
+from auditwright.transfer import parquet
 
 ENVELOPE = [
     *("occurred_at", "recorded_at", "event_title", "category_title", "description"),

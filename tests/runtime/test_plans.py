@@ -22,8 +22,9 @@ from tests.databases import Database, PostgreSQLDatabase
 
 from audit_events import CATALOG
 from auditwright import AuditLog, Condition, Page
-from auditwright.entry import Row, columns, to_microseconds
-from auditwright.storage.postgresql_place import Connection, Place
+from auditwright.entry import Row, columns
+from auditwright.ids import to_microseconds
+from auditwright.storage.postgresql.dsn import Connection, Place
 
 SMALL, LARGE = "50k", "200k"
 ACCOUNTS = {SMALL: 50_000, LARGE: 200_000}

@@ -36,29 +36,19 @@ from tests.runtime.world import (
     record,
 )  # fmt: skip
 
-from auditwright import (
-    AccountLog,
-    Actor,
-    AuditLog,
-    Filter,
-    IdConflict,
-    SchemaMismatch,
-    StorageError,
-)
-from auditwright.entry import LAST, Row, columns, from_microseconds, make_id
-from auditwright.storage.base import Branch, Counted, Scope
-from auditwright.storage.looking import Found
-from auditwright.storage.postgresql_search import regular_expression
+from auditwright import AccountLog, Actor, AuditLog, Filter, IdConflict, SchemaMismatch, StorageError
+from auditwright.entry import Row, columns
+from auditwright.ids import LAST, from_microseconds, make_id
+from auditwright.storage.base import Counted
+from auditwright.storage.postgresql.queries import regular_expression
+from auditwright.storage.query import Branch, Found, Scope
 
 import_pgserver()  # or skip the module
 
 psycopg = pytest.importorskip("psycopg")
 
-from auditwright.storage import postgresql as engine  # noqa: E402
-from auditwright.storage import postgresql_place  # noqa: E402
-from auditwright.storage import postgresql_queries as queries  # noqa: E402
-from auditwright.storage import postgresql_rows as packing  # noqa: E402
-from auditwright.storage.postgresql_place import Place  # noqa: E402
+from auditwright.storage.postgresql import dsn, engine, queries, row_format  # noqa: E402
+from auditwright.storage.postgresql.dsn import Place  # noqa: E402
 
 pytestmark = pytest.mark.postgresql_only
 
@@ -170,7 +160,7 @@ def test_addresses_come_back_in_our_spelling(twins: tuple[AuditLog, AuditLog], a
 @given(st.binary(min_size=16, max_size=16) | st.integers(0, 2**40).map(lambda each: each.to_bytes(16, "big")))
 def test_any_address_of_ours_is_known_again(packed: bytes) -> None:
     address = socket.inet_ntop(socket.AF_INET6, packed)
-    assert packing.normal_address(address) == address
+    assert row_format.normal_address(address) == address
 
 
 @pytest.mark.usefixtures("way")
@@ -596,9 +586,9 @@ def test_a_connection_that_is_lost_amid_a_write_is_told_and_recording_again_is_s
 def test_a_connection_that_is_lost_amid_many_leaves_what_to_record_again(
     log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packed = packing.copied
+    packed = row_format.copied
 
-    def lost_midway(columns: packing.Columns, rows: Sequence[Row]) -> Iterator[bytes]:
+    def lost_midway(columns: row_format.Columns, rows: Sequence[Row]) -> Iterator[bytes]:
         head, *rest = packed(columns, rows)
         yield head
         database.rows(END_ALL)
@@ -606,7 +596,7 @@ def test_a_connection_that_is_lost_amid_many_leaves_what_to_record_again(
 
     events = [form(KEY_CREATED, {}) for _ in range(500)]
     with monkeypatch.context() as patch:
-        patch.setattr(packing, "copied", lost_midway)
+        patch.setattr(row_format, "copied", lost_midway)
         with pytest.raises(StorageError, match=r"cannot write: .*record it again") as caught:
             log.record_many(events)
     assert caught.value.outcome_unknown
@@ -624,7 +614,7 @@ def test_a_connection_that_is_lost_amid_many_leaves_what_to_record_again(
 def test_a_table_that_somebody_locks_is_not_waited_for_for_ever(
     database: PostgreSQLDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql_place, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(dsn, "WAIT_SECONDS", 0.1)
     with open_log(database) as log, database.connect() as other:
         with other.transaction():
             other.execute("LOCK TABLE audit_entry IN ACCESS EXCLUSIVE MODE")
@@ -903,7 +893,7 @@ def test_json_stays_what_it_is_where_numbers_are_written_out() -> None:
         ('{"a":"1e22","b":-1.5E3}', '{"a":"1e22","b":-1500.0}'),
         ('["\\"1e5",1e-7]', '["\\"1e5",1e-7]'),
     ):
-        assert packing._decimal(written) == stored
+        assert row_format._decimal(written) == stored
         assert json.loads(stored) == json.loads(written)
 
 

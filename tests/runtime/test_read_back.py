@@ -22,7 +22,7 @@ from tests.databases import Database, insert_row
 from tests.runtime.world import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, TUNED, record
 
 from auditwright import AccountLog, Actor, AuditLog
-from auditwright.storage.base import FORMULA
+from auditwright.storage.csv_cells import FORMULA
 
 Table = list[list[str]]
 

@@ -23,7 +23,7 @@ from auditwright import (
     StorageError,
     ValidationError,
 )
-from auditwright.entry import format_time, make_id, to_microseconds
+from auditwright.ids import format_time, make_id, to_microseconds
 
 CONFLICT = "an entry with this id and other content is stored already; it stays as it is"
 WHEN = format_time(to_microseconds(LONG_AGO))

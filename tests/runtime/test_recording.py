@@ -32,7 +32,7 @@ from tests.runtime.world import (
 from audit_events import AuditEvents
 from audit_events.models.account.models import ModelAdded, ModelDeployed, ModelFineTuning
 from auditwright import AccountLog, Actor, AuditLog, IdConflict, ValidationError
-from auditwright.entry import make_id, to_microseconds
+from auditwright.ids import make_id, to_microseconds
 
 
 def test_an_emitter_stores_what_it_was_given(audit: AuditEvents, acme: AccountLog) -> None:

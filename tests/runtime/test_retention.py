@@ -13,9 +13,12 @@ from tests.runtime.world import ADA, record
 
 from audit_events import CATALOG
 from auditwright import Actor, Entry, StorageError
-from auditwright.retention import Old, Pruned, list_holds, place_hold, prune, remove_hold
-from auditwright.storage import open_inspection, postgresql_retention, sqlite_retention
+from auditwright.operations.retention import list_holds, place_hold, prune, remove_hold
+from auditwright.storage import open_inspection
 from auditwright.storage.base import MOST_NAMES
+from auditwright.storage.postgresql import retention as postgresql_retention
+from auditwright.storage.retention import Old, Pruned
+from auditwright.storage.sqlite import retention as sqlite_retention
 
 LOGIN, PRUNED = "account.login_logout.login", "audit.log.pruned"
 NOW = datetime.now(UTC)

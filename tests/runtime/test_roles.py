@@ -15,10 +15,12 @@ from tests.databases import PostgreSQLDatabase, PostgreSQLServer
 from tests.runtime.shops import KEY, PAID, START, Shops, record_each, record_example, shops
 
 from auditwright import AuditLog, Entry, StorageError
-from auditwright.database_setup import create_database, upgrade_database
-from auditwright.storage import open_inspection, postgresql_queries
-from auditwright.storage.postgresql_connection import connect
-from auditwright.storage.postgresql_roles import Roles, make_roles, powers, roles_sql, warn_of_power
+from auditwright.operations.setup import create_database, upgrade_database
+from auditwright.storage import open_inspection
+from auditwright.storage.postgresql import queries as postgresql_queries
+from auditwright.storage.postgresql.owner_connection import connect
+from auditwright.storage.postgresql.privileges import powers, warn_of_power
+from auditwright.storage.postgresql.roles import Roles, make_roles, roles_sql
 
 ACCOUNT = "auditwright.account_id"
 

@@ -14,7 +14,7 @@ from tests.runtime.world import ADDED, KEY_CREATED, LONG_AGO, MODEL, any_text, r
 
 from auditwright import AccountLog, Actor, AuditLog, Entry, Filter, FilterError
 from auditwright.limits import clean
-from auditwright.storage import sqlite_search
+from auditwright.storage.sqlite import queries as sqlite_search
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,12 @@ from tests.databases import Database, insert_row, open_log
 from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
 
 from auditwright import AccountLog, Actor, AuditLog, Filter, FilterError, StorageError
-from auditwright.entry import Entry, format_time, to_microseconds
-from auditwright.export import csv_header
-from auditwright.storage import postgresql_export as storage_export
-from auditwright.storage import sqlite_share
-from auditwright.storage.sqlite import SQLiteStorage
+from auditwright.entry import Entry
+from auditwright.ids import format_time, to_microseconds
+from auditwright.storage.postgresql import export_sql as storage_export
+from auditwright.storage.sqlite import export_worker as sqlite_share
+from auditwright.storage.sqlite.engine import SQLiteStorage
+from auditwright.transfer.export import csv_header
 
 Form = Literal["csv", "jsonl"]
 FORMS: tuple[Form, ...] = ("csv", "jsonl")
@@ -240,7 +241,7 @@ def test_pieces_join_without_a_gap_or_a_double(
     where = Filter.parse(list(conditions), match="any")
     wanted = [str(entry.id) for entry in acme.all(where)]
     assert wanted
-    monkeypatch.setattr("auditwright.export.CHUNK", 7)
+    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 7)
     found = ids_of(acme, form, where)
     assert found == (wanted if form == "csv" else wanted[::-1])
 
@@ -250,7 +251,7 @@ def test_a_limit_ends_at_any_line(
     log: AuditLog, acme: AccountLog, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many(log, users=20, times=1)
-    monkeypatch.setattr("auditwright.export.CHUNK", 7)
+    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 7)
     whole = file_of(acme, "csv").split(b"\r\n")
     for where in (None, Filter.parse([f"user:is:u-{number}" for number in range(20)], match="any")):
         assert file_of(acme, "csv", where, limit=limit) == b"\r\n".join([*whole[: min(limit, 600) + 1], b""])
@@ -281,7 +282,7 @@ def test_lines_of_days_far_apart_and_of_ids_without_a_time_have_their_own_date(
     for day in days:
         record(log, KEY_CREATED, occurred_at=day.replace(tzinfo=UTC))
     insert_row(database, log.catalog, id=bytes(15) + b"\1", occurred_at=to_microseconds(LONG_AGO))
-    monkeypatch.setattr("auditwright.export.CHUNK", 1)
+    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 1)
     data = b"".join(acme.stream(form)).decode()
     if form == "jsonl":
         found = [json.loads(line)["occurred_at"] for line in data.splitlines()]
@@ -389,7 +390,7 @@ def test_what_several_indexes_give_is_merged_once_and_not_for_each_piece(
         return connection
 
     monkeypatch.setattr(SQLiteStorage, "_connect", watched)
-    monkeypatch.setattr("auditwright.export.CHUNK", 10)
+    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 10)
     with open_log(database) as other:
         where = Filter.parse(["user:is:u-1", "user:is:u-2"], match="any")
         pieces = list(other.account("acme").stream(form, where))
@@ -528,7 +529,7 @@ def test_a_filter_of_many_entries_is_in_order_over_all_partitions(
     where = Filter.parse(conditions, match)
     wanted = [str(entry.id) for entry in acme.all(since=since) if fits(entry, match, conditions)]
     assert len(wanted) >= (2 if since else 8)
-    monkeypatch.setattr("auditwright.storage.postgresql_queries.MOST_PROBED", 1)
+    monkeypatch.setattr("auditwright.storage.postgresql.queries.MOST_PROBED", 1)
     assert ids_of(acme, "csv", where, since=since) == wanted
     assert ids_of(acme, "jsonl", where, since=since) == wanted[::-1]
     for limit in range(1, len(wanted) + 2):
@@ -543,7 +544,7 @@ def test_partitions_are_known_however_the_database_reads_backslashes(
     in_months(log, database)
     where = Filter.parse(["user:is:u-1"])
     wanted = file_of(acme, "csv", where)
-    monkeypatch.setattr("auditwright.storage.postgresql_queries.MOST_PROBED", 1)
+    monkeypatch.setattr("auditwright.storage.postgresql.queries.MOST_PROBED", 1)
     url = f"{database.url}&options=-cstandard_conforming_strings%3Doff"
     with AuditLog.open(url, catalog=log.catalog) as other:
         assert file_of(other.account("acme"), "csv", where) == wanted

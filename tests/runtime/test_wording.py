@@ -7,7 +7,7 @@ import pytest
 from auditwright import Catalog, Problem, ValidationError
 from auditwright.catalog import Field
 from auditwright.errors import did_you_mean
-from auditwright.wording import came, expected, unknown
+from auditwright.recording.problem_text import came, expected, unknown
 
 
 def field(kind: str = "string", **facts: Any) -> Field:

@@ -19,8 +19,10 @@ from tests.databases import Database
 from tests.runtime.world import ADA, KEY_CREATED, record
 
 from audit_events import AsyncAuditEvents
-from auditwright import AccountLog, AuditLog, Entry, IdConflict, StorageError, writer
-from auditwright.entry import Row, clock, from_microseconds, make_id
+from auditwright import AccountLog, AuditLog, Entry, IdConflict, StorageError
+from auditwright.entry import Row
+from auditwright.ids import clock, from_microseconds, make_id
+from auditwright.recording import group_commit as writer
 
 PATIENCE = 30
 """Seconds after which a test gives up what a working writer does at once."""

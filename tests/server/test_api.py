@@ -16,7 +16,7 @@ from starlette.requests import Request
 from tests.server.conftest import GRACE, Client, authorize, fill
 
 from auditwright import AuditLog
-from auditwright.entry import format_time, make_id, to_microseconds
+from auditwright.ids import format_time, make_id, to_microseconds
 from auditwright.server import api, create_app
 from auditwright.server.headers import HEADERS, MAX_BODY
 from auditwright.server.problems import TITLES

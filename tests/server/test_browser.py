@@ -24,8 +24,8 @@ from tests.server.browser import (
     record,
 )
 
-from auditwright.errors import StorageError
-from auditwright.filters import Filter
+from auditwright.reading.filters import Filter
+from auditwright.storage.errors import StorageError
 
 from playwright.sync_api import Download, Locator, Page, Route, expect  # isort: skip
 
@@ -544,7 +544,7 @@ def test_an_export_that_fails_midway_is_a_failed_download(
             yield piece
 
     page = visit("?account=globex")
-    monkeypatch.setattr("auditwright.export.CHUNK", 10)
+    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 10)
     monkeypatch.setattr(storage, "csv_lines", broken)
     failed = download(page, "Export all entries")
     assert failed.failure() is not None

@@ -19,7 +19,7 @@ from tests.server.browser import (
     violations,
 )
 
-from auditwright.commands.text import printable
+from auditwright.text import printable
 
 from playwright.sync_api import Locator, Page, expect  # isort: skip
 

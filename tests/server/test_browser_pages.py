@@ -19,7 +19,7 @@ from tests.server.browser import (
 )
 from tests.server.test_browser import either, ids, open_menu, wanted
 
-from auditwright.storage import looking
+from auditwright.storage import scan as looking
 
 from playwright.sync_api import Page, Route, expect  # isort: skip
 

@@ -23,8 +23,8 @@ from starlette.requests import ClientDisconnect
 from tests.server.conftest import ADA, AUDITOR, GRACE, Client, fill
 
 from auditwright import AuditLog, Entry, Filter, StorageError
-from auditwright.own_events import EXPORTED
-from auditwright.storage.sqlite import SQLiteStorage
+from auditwright.storage.sqlite.engine import SQLiteStorage
+from auditwright.system_events import EXPORTED
 
 LOGIN = "account.login_logout.login"
 HEADER = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"

@@ -18,7 +18,7 @@ from tests.server.conftest import ADA, GRACE, Client, fill
 
 from auditwright import Actor, AuditLog, Entry, Filter
 from auditwright.limits import MAX_STRING
-from auditwright.pages import make_cursor, selection_of
+from auditwright.reading.pages import make_cursor, selection_of
 
 LOGIN, SCANNER = "account.login_logout.login", "tool.guardrails.input_scanner_added"
 ADDED, ASYNC = "account.models.model_added", "tool.tool_management.api_async_enabled"

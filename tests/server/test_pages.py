@@ -19,7 +19,8 @@ from tests.server.test_page import Element, Visit, form_of, ids, read, visit
 from auditwright import AuditLog
 from auditwright.server import create_app
 from auditwright.server import page as pages
-from auditwright.storage import looking, postgresql_looking
+from auditwright.storage import scan as looking
+from auditwright.storage.postgresql import scan as postgresql_looking
 
 FIXTURES = (visit,)
 LOGIN = "account.login_logout.login"

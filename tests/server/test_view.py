@@ -15,8 +15,8 @@ from starlette.requests import Request
 from tests.server.conftest import ADA, Client
 
 from auditwright import AuditLog, Filter, FilterError
-from auditwright.filters import FIELDS, OPERATORS, Condition
 from auditwright.limits import clean
+from auditwright.reading.filters import FIELDS, OPERATORS, Condition
 from auditwright.server import page
 from auditwright.server.view import LIMIT, NAMES, PERIODS, View, query_of
 

@@ -19,7 +19,7 @@ from audit_events.models.tool.tool_management import ToolDeployed
 from audit_events.tables import AuditCategory, AuditEntry, AuditEvent
 from audit_events.tables.account.models import ModelDeployed
 from auditwright import Actor, AuditLog, Catalog, Condition, Entry, Filter, Page, SecretKey, ValidationError
-from auditwright.events import EventModel
+from auditwright.event_model import EventModel
 
 
 def open_logs(path: Path, key: SecretKey) -> AuditLog:

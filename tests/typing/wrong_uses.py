@@ -7,7 +7,7 @@ from audit_events import AsyncAuditEvents, AuditEvents
 from audit_events.models.account.models import ModelAdded
 from audit_events.tables.account.models import ModelDeployed
 from auditwright import Actor, AuditLog, Condition, Entry, Filter
-from auditwright.events import EventModel
+from auditwright.event_model import EventModel
 
 
 def emit(audit: AuditEvents, session: sqlalchemy.ext.asyncio.AsyncSession) -> None:

@@ -15,7 +15,7 @@ from auditwright_generator.model import Catalog, Category, Event, Level
 from auditwright_generator.targets.json_schema import DIALECT, field_schema
 from auditwright_generator.targets.templating import python_header
 
-BASE_CLASS = "auditwright.events.EventModel"
+BASE_CLASS = "auditwright.event_model.EventModel"
 
 
 def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:

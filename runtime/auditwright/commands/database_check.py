@@ -13,11 +13,11 @@ import orjson
 from auditwright.catalog import Catalog, find_catalog
 from auditwright.commands.options import account, add_catalog_package, add_database
 from auditwright.commands.progress import Progress
-from auditwright.commands.text import printable
-from auditwright.database_check import Misfit, Report, UnknownEvent, Version, check_database
-from auditwright.entry import format_time, to_microseconds
+from auditwright.ids import format_time, to_microseconds
 from auditwright.limits import clean, short
+from auditwright.operations.check import Misfit, Report, UnknownEvent, Version, check_database
 from auditwright.storage import is_postgresql, open_inspection
+from auditwright.text import printable
 
 SHOWN = 50
 """Lines of one kind in the text; JSON has them all."""

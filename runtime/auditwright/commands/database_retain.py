@@ -7,13 +7,15 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from auditwright.actor import Actor
 from auditwright.catalog import find_catalog
 from auditwright.commands.options import account, actor, add_catalog_package, add_database, moment
 from auditwright.commands.progress import Progress
-from auditwright.commands.text import printable, table
-from auditwright.context import Actor
+from auditwright.commands.text import table
 from auditwright.limits import clean
-from auditwright.retention import Hold, Old, Pruned, list_holds, place_hold, prune, remove_hold
+from auditwright.operations.retention import list_holds, place_hold, prune, remove_hold
+from auditwright.storage.retention import Hold, Old, Pruned
+from auditwright.text import printable
 
 MOST_DAYS = 36_500
 LISTED = 50

@@ -9,10 +9,11 @@ from itertools import groupby
 
 from auditwright.catalog import Catalog, find_catalog
 from auditwright.commands.options import add_catalog_package, add_database
-from auditwright.commands.text import printable
-from auditwright.database_setup import Done, create_database, setup_sql, upgrade_database
-from auditwright.errors import StorageError
+from auditwright.operations.setup import create_database, setup_sql, upgrade_database
 from auditwright.storage import is_postgresql
+from auditwright.storage.base import Done
+from auditwright.storage.errors import StorageError
+from auditwright.text import printable
 
 LISTED = 5
 """Things of one kind that are named; more are counted."""
@@ -72,7 +73,7 @@ def roles(options: argparse.Namespace) -> int:
         raise StorageError(
             "roles are PostgreSQL's; of a SQLite file, who may write to the file may change what is in it"
         )
-    from auditwright.storage.postgresql_roles import Roles, make_roles, roles_sql
+    from auditwright.storage.postgresql.roles import Roles, make_roles, roles_sql
 
     names = Roles(options.prefix)
     if options.dry_run:

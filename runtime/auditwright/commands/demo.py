@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
+from auditwright.actor import Actor
 from auditwright.catalog import find_catalog
 from auditwright.commands import Command
 from auditwright.commands.read import print_page
 from auditwright.commands.serve import add_port, serve
-from auditwright.context import Actor
-from auditwright.filters import Filter
-from auditwright.fingerprint import SecretKey
 from auditwright.log import AuditLog
+from auditwright.reading.filters import Filter
+from auditwright.recording.fingerprint import SecretKey
 
 ACCOUNT = "acme"
 ACTORS = (

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from auditwright.actor import Actor
 from auditwright.catalog import find_catalog
-from auditwright.context import Actor
 from auditwright.errors import ValidationError
-from auditwright.filters import MATCHES, Filter
 from auditwright.limits import MAX_ID
 from auditwright.log import AccountLog, AuditLog
-from auditwright.pages import LEAST_SEARCH, MOST_SEARCH
+from auditwright.reading.filters import MATCHES, Filter
+from auditwright.reading.pages import LEAST_SEARCH, MOST_SEARCH
 
 DATABASE, ACCOUNT = "AUDITWRIGHT_DATABASE", "AUDITWRIGHT_ACCOUNT"
 

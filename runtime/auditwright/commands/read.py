@@ -15,12 +15,13 @@ from auditwright.catalog import Catalog
 from auditwright.commands import Command
 from auditwright.commands.options import add_log, add_selection, nothing_found, open_log, selection
 from auditwright.commands.progress import Progress
-from auditwright.commands.text import printable, table
+from auditwright.commands.text import table
 from auditwright.entry import Entry
-from auditwright.export import CSV_COLUMNS
-from auditwright.filters import Filter
 from auditwright.log import AccountLog
-from auditwright.pages import MOST, Page
+from auditwright.reading.filters import Filter
+from auditwright.reading.pages import MOST, Page
+from auditwright.text import printable
+from auditwright.transfer.export import CSV_COLUMNS
 
 COUNTED = 10_000
 """Up to which entries are counted where nobody asks for all of them."""

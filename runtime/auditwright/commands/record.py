@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
+from auditwright.actor import Actor
 from auditwright.commands import Command
 from auditwright.commands.options import actor, add_log, moment, open_log
-from auditwright.commands.text import printable
-from auditwright.context import Actor
 from auditwright.errors import Problem, ValidationError
+from auditwright.text import printable
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

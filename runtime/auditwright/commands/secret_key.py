@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from auditwright.commands import Command
-from auditwright.fingerprint import VARIABLE, SecretKey
+from auditwright.recording.fingerprint import VARIABLE, SecretKey
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

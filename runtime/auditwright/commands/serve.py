@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from auditwright.actor import Actor
 from auditwright.commands import Command
 from auditwright.commands.options import actor, add_log, open_log
-from auditwright.commands.text import printable
-from auditwright.context import Actor
+from auditwright.text import printable
 
 if TYPE_CHECKING:
     from starlette.requests import Request

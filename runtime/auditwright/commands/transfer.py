@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from auditwright.account_log import MOST_PROCESSES
+from auditwright.actor import Actor
 from auditwright.commands import Command
 from auditwright.commands.options import (
     actor,
@@ -24,12 +25,11 @@ from auditwright.commands.options import (
     selection,
 )
 from auditwright.commands.progress import Progress
-from auditwright.commands.text import printable
-from auditwright.context import Actor
 from auditwright.errors import AuditwrightError
-from auditwright.export_file import FORMATS, format_of
-from auditwright.imports import read_lines
-from auditwright.own_events import record_export
+from auditwright.system_events import record_export
+from auditwright.text import printable
+from auditwright.transfer.export_file import FORMATS, format_of
+from auditwright.transfer.jsonl_import import read_lines
 
 
 def _configure_export(parser: argparse.ArgumentParser) -> None:

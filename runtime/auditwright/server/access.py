@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from auditwright.context import Actor, identifier
+from auditwright.actor import Actor, identifier
 from auditwright.errors import ValidationError
 from auditwright.server.problems import Problem
 

@@ -14,24 +14,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from auditwright.context import acting
-from auditwright.entry import Entry, format_time, to_microseconds
+from auditwright.entry import Entry
 from auditwright.errors import AuditwrightError, FilterError
+from auditwright.ids import format_time, to_microseconds
 from auditwright.limits import short
+from auditwright.recording.json_form import as_form, with_surrogates
 from auditwright.server import downloads
 from auditwright.server.access import Exporter, Principal, Recording, Someone, account_of
-from auditwright.server.openapi import (
-    ACCOUNT,
-    MOST_ENTRIES,
-    PLACE,
-    SELECTION,
-    answers,
-    listing,
-    reference,
-)
+from auditwright.server.openapi import ACCOUNT, MOST_ENTRIES, PLACE, SELECTION, answers, listing, reference
 from auditwright.server.page import COUNTED, entry_of
 from auditwright.server.problems import Problem, problem_of
 from auditwright.server.view import View, query_of, read_query
-from auditwright.validate import as_form, with_surrogates
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.responses import StreamingResponse
 
-from auditwright.own_events import record_export
+from auditwright.system_events import record_export
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auditwright.filters import MATCHES, MOST_CONDITIONS
-from auditwright.pages import LEAST_SEARCH, MOST, MOST_SEARCH
+from auditwright.reading.filters import MATCHES, MOST_CONDITIONS
+from auditwright.reading.pages import LEAST_SEARCH, MOST, MOST_SEARCH
 from auditwright.server.problems import TITLES
 from auditwright.server.view import LIMIT, PERIODS
 

@@ -14,22 +14,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from auditwright.errors import FilterError
-from auditwright.filters import FIELDS, MATCHES, MOST_CONDITIONS, Condition, Filter
 from auditwright.limits import MAX_ID, short
+from auditwright.reading.filters import FIELDS, MATCHES, MOST_CONDITIONS, Condition, Filter
 from auditwright.server import downloads
 from auditwright.server.access import Exporter, Someone, account_of
 from auditwright.server.details import CLIPPED, CLIPPED_NAME, details_of
+from auditwright.server.phrases import chips, sentence
 from auditwright.server.problems import Problem
 from auditwright.server.render import base_of, render
 from auditwright.server.view import LIMIT, View, query_of
-from auditwright.server.wording import chips, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditwright.entry import Entry
     from auditwright.log import AccountLog, AuditLog
-    from auditwright.pages import Page
+    from auditwright.reading.pages import Page
 
 router = APIRouter(include_in_schema=False)
 USERS = 100

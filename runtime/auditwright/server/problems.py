@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from auditwright.errors import (
-    AuditwrightError,
-    FilterError,
-    IdConflict,
-    ValidationError,
-)
+from auditwright.errors import AuditwrightError, FilterError, ValidationError
+from auditwright.storage.errors import IdConflict
 
 TITLES = {
     "not-signed-in": "Not signed in",

@@ -9,13 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-from auditwright.commands.text import printable
-from auditwright.filters import FIELDS, MOST_CONDITIONS, OPERATORS
 from auditwright.limits import MAX_ID
-from auditwright.pages import LEAST_SEARCH, MOST_SEARCH
+from auditwright.reading.filters import FIELDS, MOST_CONDITIONS, OPERATORS
+from auditwright.reading.pages import LEAST_SEARCH, MOST_SEARCH
+from auditwright.server import phrases as wording
 from auditwright.server import view as views
-from auditwright.server import wording
 from auditwright.server.headers import BASE
+from auditwright.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

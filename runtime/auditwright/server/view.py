@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from auditwright.errors import FilterError, did_you_mean
-from auditwright.filters import MOST_CONDITIONS, Filter
 from auditwright.limits import clean, short
-from auditwright.pages import MOST
+from auditwright.reading.filters import MOST_CONDITIONS, Filter
+from auditwright.reading.pages import MOST
 
 if TYPE_CHECKING:
     from starlette.requests import Request

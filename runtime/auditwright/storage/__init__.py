@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from auditwright.errors import StorageError
+from auditwright.storage.errors import StorageError
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -25,12 +25,12 @@ def open_storage(url: str, catalog: Catalog, create: bool = True, read_url: str 
         if read_url is not None and not is_postgresql(read_url):
             raise StorageError("read_url= is the same PostgreSQL database as url=, as another role")
         with _postgres_extra():
-            from auditwright.storage.postgresql import PostgreSQLStorage
+            from auditwright.storage.postgresql.engine import PostgreSQLStorage
         return PostgreSQLStorage(url, catalog, read_url)
-    path = _sqlite(url)
+    path = sqlite_location(url)
     if read_url is not None:
         raise StorageError("read_url= is for PostgreSQL, which has roles; SQLite is one file")
-    from auditwright.storage.sqlite import SQLiteStorage
+    from auditwright.storage.sqlite.engine import SQLiteStorage
 
     return SQLiteStorage(path, catalog, create)
 
@@ -57,15 +57,15 @@ def open_inspection(url: str, catalog: Catalog) -> Inspection:
     """The database behind a URL, to be looked at and never changed; raises `StorageError`."""
     if is_postgresql(url):
         with _postgres_extra():
-            from auditwright.storage.postgresql_inspection import PostgreSQLInspection
+            from auditwright.storage.postgresql.inspection import PostgreSQLInspection
         return PostgreSQLInspection(url, catalog)
-    path = _sqlite(url)
-    from auditwright.storage.sqlite_inspection import SQLiteInspection
+    path = sqlite_location(url)
+    from auditwright.storage.sqlite.inspection import SQLiteInspection
 
     return SQLiteInspection(path, catalog)
 
 
-def _sqlite(url: str) -> str:
+def sqlite_location(url: str) -> str:
     """What a URL of SQLite names; raises `StorageError` for any other kind."""
     scheme, separator, path = url.partition("://")
     if scheme == "sqlite" and separator:

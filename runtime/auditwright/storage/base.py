@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
 from auditwright.entry import Row
-from auditwright.errors import IdConflict
-from auditwright.storage.looking import Found
+from auditwright.storage.errors import IdConflict
+from auditwright.storage.query import Found, Scope
 
-# A spreadsheet runs a cell that begins with one of these; a ' before it marks it as text, and a cell that
-# begins with ' gets a second one, so that the mark can be taken off again (OWASP, "CSV Injection").
-FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "'")
-"""What a cell of a CSV begins with that gets a ' before it."""
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done to a database."""
+
+    name: str
+    """What the database is called."""
+    changes: tuple[str, ...]
+    """What was made, in words, in that order; nothing where all was there."""
+
+
 MOST_NAMES = 100
 """The first names of one user, kept to find the user by: a job may record under another one each time."""
 
@@ -26,42 +33,6 @@ Rows = Generator[Row, None, None]
 """Rows as of one moment, read as they are asked for; closing it lets go of the database."""
 Pieces = Generator[tuple[int, bytes], None, None]
 """Lines of a file as of one moment, in pieces, each with their number; closing it as for `Rows`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """Entries that one index gives in the order of their ids: of one event or all, of one user or not of
-    some.
-    """
-
-    event: str | None = None
-    user: str | None = None
-    """Needs an event: the index over users holds the event before the id."""
-    not_users: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What to read: the union of disjoint branches of one account, within a range of ids and a search."""
-
-    account_id: str
-    branches: tuple[Branch, ...]
-    low: bytes | None = None
-    """The least id that belongs."""
-    high: bytes | None = None
-    """The least id above that does not."""
-    search: str | None = None
-    """What the description contains: each character as it is, a letter in any case."""
-
-    @property
-    def is_looked_for(self) -> bool:
-        """Whether entries have to be looked at one by one, for no index gives just those that belong."""
-        return self.search is not None or any(branch.not_users for branch in self.branches)
-
-    @property
-    def looked_through(self) -> Scope:
-        """What is looked at for it: all that indexes give, whether it belongs or not."""
-        return replace(self, search=None, branches=tuple(replace(b, not_users=()) for b in self.branches))
 
 
 @dataclass(frozen=True, slots=True)

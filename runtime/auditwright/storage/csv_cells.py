@@ -7,11 +7,13 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from auditwright.storage.base import FORMULA
-
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
 
+# A spreadsheet runs a cell that begins with one of these; a ' before it marks it as text, and a cell that
+# begins with ' gets a second one, so that the mark can be taken off again (OWASP, "CSV Injection").
+FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "'")
+"""What a cell of a CSV begins with that gets a ' before it."""
 FORMULA_SQL = ", ".join("'" + start.replace("'", "''") + "'" for start in FORMULA)
 """What a guarded cell begins with, as a list in SQL."""
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from auditwright.events import EventModel
+from auditwright.event_model import EventModel
 from pydantic import ConfigDict
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Annotated
 from pydantic import ConfigDict, Field
-from auditwright.events import EventModel
+from auditwright.event_model import EventModel
 
 
 class DatasetUploaded(EventModel):

@@ -4,7 +4,7 @@
 
 from typing import Any, ClassVar
 
-from auditwright.types import Json, Text
+from auditwright.sqltypes import Json, Text
 from sqlalchemy import BigInteger, Float
 from sqlmodel import Field
 

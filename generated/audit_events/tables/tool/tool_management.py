@@ -4,7 +4,7 @@
 
 from typing import Any, ClassVar
 
-from auditwright.types import Text
+from auditwright.sqltypes import Text
 from sqlalchemy import Boolean, Float
 from sqlmodel import Field
 

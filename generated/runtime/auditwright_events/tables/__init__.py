@@ -13,7 +13,7 @@ import uuid
 from datetime import datetime
 from typing import Any, ClassVar
 
-from auditwright.types import Address, Digest, EntryId, Json, Text, Timestamp
+from auditwright.sqltypes import Address, Digest, EntryId, Json, Text, Timestamp
 from sqlalchemy import Column, Index
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel

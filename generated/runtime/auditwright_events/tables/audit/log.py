@@ -5,7 +5,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from auditwright.types import Text, TimestampText
+from auditwright.sqltypes import Text, TimestampText
 from sqlalchemy import BigInteger
 from sqlmodel import Field
 

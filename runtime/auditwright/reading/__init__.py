@@ -1,0 +1,1 @@
+"""From a filter to pages of entries."""

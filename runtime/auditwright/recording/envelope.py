@@ -1,0 +1,113 @@
+"""The envelope of an entry: account, id, time, actor and address, from the options and the context around."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from auditwright.actor import Actor, identifier, ip_address
+from auditwright.context import current
+from auditwright.emitters import Options
+from auditwright.errors import Problem, ValidationError
+from auditwright.ids import LAST, clock, format_time, id_time, to_microseconds
+from auditwright.limits import MAX_DETAILS, short
+from auditwright.recording.problem_text import unknown
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Event
+
+OPTIONS = tuple(Options.__annotations__)
+MAX_AHEAD = 5 * 60 * 1_000_000
+"""Microseconds that `occurred_at` may be ahead of this machine's clock."""
+
+
+class Envelope(NamedTuple):
+    """What an entry has besides its metadata; account and actor may still be missing."""
+
+    account_id: str | None
+    entry_id: bytes | None
+    occurred_at: int
+    actor: Actor | None
+    address: str | None
+    details: str | None
+
+
+def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None, imported: bool) -> Envelope:
+    """The envelope that options say, completed from the context; `account_id` is the log's own.
+
+    An imported entry with an actor has its own address, or none. Raises `ValidationError`.
+    """
+    context = current()
+    for name in options:
+        if name not in OPTIONS:
+            raise ValidationError(event.key, (unknown(event, name, OPTIONS),))
+    actor = options.get("actor")
+    if actor is None:
+        actor = context.actor
+    if actor is not None and not isinstance(actor, Actor):
+        raise _wrong(event, "actor", "an Actor", type(actor).__name__)
+    details = options.get("details")
+    if details is not None and not (isinstance(details, str) and len(details) <= MAX_DETAILS):
+        came = f"{len(details)} characters" if isinstance(details, str) else type(details).__name__
+        raise _wrong(event, "details", f"a string of at most {MAX_DETAILS} characters", came)
+    try:
+        named = options.get("account_id")
+        account = identifier("account_id", named) if named is not None else context.account_id or account_id
+        given = options.get("ip_address")
+        around = None if imported and "actor" in options else context.address_of(actor)
+        address = ip_address(given) if given is not None else around
+    except ValidationError as error:
+        raise ValidationError(event.key, error.problems) from None
+    entry_id, occurred_at = _id_and_time(event, options.get("id"), options.get("occurred_at"))
+    return Envelope(account, entry_id, occurred_at, actor, address, details or None)
+
+
+def missing(account_id: str | None, actor: Actor | None) -> tuple[Problem, ...]:
+    """The problems of an entry without an account or an actor, with the ways to give them."""
+    problems = []
+    if account_id is None:
+        way = "an account: open the log with account_id=, use log.acting(account_id=...) or pass account_id="
+        problems.append(Problem("account_id", way, "none"))
+    if actor is None:
+        way = 'an actor: use log.acting(Actor.user(...)), pass actor=, or give "actor" in the JSON form'
+        problems.append(Problem("actor", way, "none"))
+    return tuple(problems)
+
+
+def _wrong(event: Event, path: str, expected: str, came: str) -> ValidationError:
+    return ValidationError(event.key, (Problem(path, expected, came),))
+
+
+def _id_and_time(event: Event, given_id: Any, moment: Any) -> tuple[bytes | None, int]:
+    """The id, where one is given, and the time in microseconds; a given id must agree with the time."""
+    entry_id: bytes | None = None
+    stated: int | None = None
+    if given_id is not None:
+        try:
+            entry_id = given_id.bytes if isinstance(given_id, uuid.UUID) else uuid.UUID(str(given_id)).bytes
+        except ValueError:
+            raise _wrong(event, "id", "a UUID, version 7", short(repr(given_id), 60)) from None
+        stated = id_time(entry_id)
+        if stated is None:
+            raise _wrong(event, "id", "a UUID, version 7", f"version {uuid.UUID(bytes=entry_id).version}")
+    if moment is None:
+        occurred_at = stated if stated is not None else clock.now()
+    elif isinstance(moment, datetime) and moment.tzinfo is not None:
+        occurred_at = to_microseconds(moment)
+    else:
+        came = "one without a time zone" if isinstance(moment, datetime) else type(moment).__name__
+        raise _wrong(event, "occurred_at", "a datetime with a time zone", came)
+    if occurred_at < 0:
+        raise _wrong(event, "occurred_at", "a time since 1970", str(moment))
+    ahead = occurred_at - time.time_ns() // 1000
+    if ahead > MAX_AHEAD:
+        raise _wrong(
+            event, "occurred_at", "a time at most 5 minutes ahead", f"one {ahead // 60_000_000} minutes ahead"
+        )
+    if stated is not None and stated != occurred_at:
+        came = format_time(stated) if stated <= LAST else "a time after the year 9999"
+        raise _wrong(event, "id", f"an id that states occurred_at, {format_time(occurred_at)}", came)
+    return entry_id, occurred_at

@@ -1,0 +1,307 @@
+"""Entries in their JSON form: read, checked against the event's JSON Schema, turned into a call.
+
+jsonschema-rs decides, and says where the faults are; the words are the catalog's (`wording.py`). The
+jsonschema library is not used here: it searches patterns with a backtracking engine, which a hostile value
+can stall.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import orjson
+
+from auditwright.actor import Actor
+from auditwright.errors import MOST_PROBLEMS, Problem, ValidationError, did_you_mean
+from auditwright.ids import to_microseconds
+from auditwright.limits import MAX_ENTRY, MAX_STRING, clean, short
+from auditwright.recording.problem_text import MAX_INTEGER, came, conditional, distinct, fault, unknown
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog, Event
+
+Form = dict[str, Any]
+
+WRITABLE = ("id", "account_id", "event", "occurred_at", "actor", "ip_address", "metadata")
+READ_ONLY = ("recorded_at", "level", "category", "description", "catalog_version", "alterations")
+"""Parts of the JSON form that the log writes: refused from services, kept by an import."""
+
+_NAME = re.compile("[a-z][a-z0-9_]{0,62}")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_EXPECTED = {
+    "id": "a UUID, version 7, in its usual text form",
+    "account_id": "a string of 1 to 256 characters",
+    "occurred_at": "a UTC time such as 2026-01-02T03:04:05.678901Z",
+    "actor": 'an object with type ("user", "app" or "system"), id and name',
+    "actor.type": '"user", "app" or "system"',
+    "actor.id": "a string of 1 to 256 characters",
+    "actor.name": "a string",
+    "ip_address": "an IP address",
+    "metadata": "an object",
+}
+
+
+def parse(payload: bytes | str) -> Form:
+    """The JSON object of a payload; raises `ValidationError` for anything else."""
+    if not isinstance(payload, (bytes, bytearray, memoryview, str)):
+        raise _refused("entry", "", "a JSON object as bytes or str", type(payload).__name__)
+    try:
+        form = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        form = with_surrogates(payload)
+        if form is None:
+            raise _refused("entry", "", "a JSON object", f"no JSON: {error}") from None
+    return as_form(form)
+
+
+def with_surrogates(payload: bytes | str) -> Any:
+    """JSON whose strings hold lone surrogates, which orjson refuses and other languages write; else None."""
+    try:
+        text = payload if isinstance(payload, str) else bytes(payload).decode()
+        return json.loads(text, parse_constant=_no_constant) if _SURROGATE.search(text) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def as_form(form: object) -> Form:
+    """The mapping as a form; raises `ValidationError` for anything else."""
+    if not isinstance(form, Mapping):
+        raise _refused("entry", "", "a JSON object", came(form))
+    return dict(form)
+
+
+class Schemas:
+    """The validators of a catalog's JSON Schemas, each made when first needed."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._validators: dict[str, Any] = {}
+
+    def check(
+        self, form: Form, altered: frozenset[str] = frozenset(), recorded_under: str | None = None
+    ) -> Event:
+        """The event of a JSON form that its schema allows; raises `ValidationError` with every problem.
+
+        `altered` names the fields of a stored entry that were cleaned or cut: their values are held to the
+        fields' types only. All else is held to the schema, and what is missing is missing. Metadata
+        that was `recorded_under` another version of the catalog was held to that one then: it need only be
+        what a log can have stored.
+        """
+        key = form.get("event")
+        event = self._catalog.event(key) if isinstance(key, str) else None
+        if recorded_under == self._catalog.version:
+            recorded_under = None
+        if event is None:
+            if not isinstance(key, str):
+                raise _refused(
+                    "entry", "event", "the key of an event", came(key) if "event" in form else "nothing"
+                )
+            raise self._unknown(key, recorded_under)
+        if self.fits(event, form):
+            return event
+        found = problems_of(event, form, self.validator(event).iter_errors(_plain(form)))
+        if recorded_under is not None:
+            problems = distinct(each for each in found if not each.path.startswith("metadata."))
+            texts = {each.name for each in event.metadata if each.sensitivity == "secret"}
+            problems = problems or _unstorable(form["metadata"], texts.union(self._catalog.columns))
+        elif altered:
+            everything = distinct(found)
+            problems = distinct(each for each in everything if not each.path.startswith("metadata."))
+            if not problems:
+                exempt = altered & form["metadata"].keys()
+                kept = (each for each in everything if _field_of(each) not in exempt)
+                problems = distinct([*kept, *_type_problems(event, form["metadata"])])
+        else:
+            problems = distinct(islice(found, MOST_PROBLEMS))
+        if problems:
+            raise ValidationError(event.key, problems)
+        return event
+
+    def fits(self, event: Event, form: Form) -> bool:
+        """Whether the event's schema allows a JSON form."""
+        validator = self.validator(event)
+        try:
+            return bool(validator.is_valid(form))
+        except ValueError:  # something in it is beyond JSON, or a lone surrogate
+            return bool(validator.is_valid(_plain(form)))
+
+    def validator(self, event: Event) -> Any:
+        """The validator of jsonschema-rs for an event's entries in their JSON form."""
+        validator = self._validators.get(event.key)
+        if validator is None:
+            validator = jsonschema_rs.validator_for(self._catalog.schema(event))
+            self._validators[event.key] = validator
+        return validator
+
+    def _unknown(self, key: str, recorded_under: str | None) -> ValidationError:
+        """The error of an event that the catalog does not have: not yet, no longer, or misspelt."""
+        shown = short(clean(key), 200)
+        if recorded_under is None:
+            nearest = did_you_mean(key, self._catalog.current)
+            return _refused(shown, "event", "an event of the catalog", f"an unknown one{nearest}")
+        catalog = f"{self._catalog.package} {self._catalog.version}"
+        return _refused(
+            shown,
+            "event",
+            f"an event of {catalog}, or an alias of one",
+            f"one that was recorded under {short(recorded_under, 100)}; {WAY_BACK}, and import again",
+        )
+
+
+WAY_BACK = (
+    "put the event back into the catalog with deprecated:, or its key among the aliases: of the event that "
+    "took its place"
+)
+"""What to do about stored entries of an event that the catalog does not have."""
+
+
+def _unstorable(values: Form, texts: set[str]) -> tuple[Problem, ...]:
+    """The problems of metadata that no log can have stored, whatever its catalog was.
+
+    `texts` names what can be stored today as text alone: what has a column of its own, and secrets, of
+    which a fingerprint is made.
+    """
+    problems = []
+    for name, value in values.items():
+        if not _NAME.fullmatch(name):
+            where = f"metadata.{short(clean(name), 100)}"
+            problems.append(Problem(where, "the name of a field", "another text"))
+        elif not all(map(_is_storable, value if isinstance(value, list) else [value])):
+            problems.append(Problem(f"metadata.{name}", "a value that a log can have stored", came(value)))
+        elif name in texts and not isinstance(value, str):
+            problems.append(Problem(f"metadata.{name}", "a string, as it is stored today", came(value)))
+    if not problems and len(orjson.dumps(values)) > MAX_ENTRY:
+        problems.append(Problem("metadata", f"at most {MAX_ENTRY:,} bytes of JSON", "more"))
+    return tuple(problems)
+
+
+def _is_storable(value: Any) -> bool:
+    if isinstance(value, str):
+        return clean(value) == value and len(value.encode()) <= MAX_STRING
+    if isinstance(value, bool):
+        return True
+    if isinstance(value, int):
+        return abs(value) <= MAX_INTEGER
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _field_of(problem: Problem) -> str:
+    """The field that a problem in the metadata is about: `stop_sequence` of `metadata.stop_sequence[2]`."""
+    return problem.path.removeprefix("metadata.").partition("[")[0]
+
+
+_BEYOND_JSON: list[Any] = [{}]
+_JSON_TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
+
+
+def _type_problems(event: Event, values: Form) -> Iterator[Problem]:
+    """The problems of metadata that is held to its fields' names and types, and to nothing else."""
+    fields = {field.name: field for field in event.metadata}
+    for name, value in values.items():
+        field = fields.get(name)
+        if field is None:
+            yield unknown(event, name)
+            continue
+        wanted = _JSON_TYPES.get(field.kind, (str,))
+        for item in value if field.many and isinstance(value, list) else [value]:
+            if not isinstance(item, wanted) or (bool not in wanted and isinstance(item, bool)):
+                yield fault(event, [name], values)
+                break
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """The value as JSON can hold it: strings cleaned, and whatever it cannot hold as what no schema
+    allows.
+    """
+    if isinstance(value, dict) and depth < 8:
+        return {clean(str(name)): _plain(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, list) and depth < 8:
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, str):
+        return clean(value)
+    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return _BEYOND_JSON
+
+
+def problems_of(event: Event, form: Form, faults: Iterable[Any]) -> Iterator[Problem]:
+    """The faults that jsonschema-rs names, in the words of the catalog."""
+    for error in faults:
+        path = list(error.instance_path)
+        if path[:1] == ["metadata"] and isinstance(form["metadata"], dict):
+            yield from _metadata_problems(event, form["metadata"], path[1:], error.kind)
+        else:
+            yield from _envelope_problems(form, path, error)
+
+
+def _metadata_problems(event: Event, values: Form, path: list[Any], kind: Any) -> Iterator[Problem]:
+    if path:
+        yield fault(event, path, values)
+    elif kind.name == "additionalProperties":
+        yield from (unknown(event, name) for name in kind.unexpected)
+    elif kind.name == "required":
+        field = next(field for field in event.metadata if field.name == kind.property)
+        name = f"metadata.{field.name}"
+        yield conditional(field, name, None) if field.when else fault(event, [field.name], values)
+
+
+def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Problem]:
+    kind = error.kind
+    if kind.name == "additionalProperties" and not path:
+        for name in kind.unexpected:
+            if name in READ_ONLY:
+                yield Problem(name, "nothing: the log itself writes it", "a value")
+            else:
+                unknown_name = f"an unknown name{did_you_mean(name, WRITABLE)}"
+                yield Problem(short(clean(name), 100), f"one of {', '.join(WRITABLE)}", unknown_name)
+    elif kind.name == "required" and not path:
+        yield Problem(kind.property, _EXPECTED[kind.property], "nothing")
+    else:
+        name = str(path[0]) if path else ""
+        where = ".".join(map(str, path))
+        value = form
+        for step in path:
+            value = value[step]
+        # What a person's name or address was is nobody's business in an error text.
+        text = repr(clean(value)) if name in ("id", "occurred_at") and isinstance(value, str) else came(value)
+        yield Problem(where, _EXPECTED.get(where, "what the schema allows"), short(text, 100))
+
+
+def options_of(form: Form) -> dict[str, Any]:
+    """The emitter's options of a checked JSON form."""
+    options: dict[str, Any] = {name: form[name] for name in ("account_id", "ip_address") if name in form}
+    if "id" in form:
+        options["id"] = uuid.UUID(form["id"])
+    if "occurred_at" in form:
+        options["occurred_at"] = datetime.fromisoformat(form["occurred_at"])
+    if "actor" in form:
+        actor = form["actor"]
+        options["actor"] = Actor(actor["type"], actor.get("id"), actor.get("name"))
+    return options
+
+
+def microseconds_of(text: object, path: str) -> int:
+    """The microseconds since 1970 of a time in the JSON form; raises `ValidationError` naming the path."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) and text.endswith("Z") else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.year < 1970:
+        raise _refused("entry", path, _EXPECTED["occurred_at"], came(text))
+    return to_microseconds(moment)
+
+
+def _refused(event: str, path: str, wanted: str, got: str) -> ValidationError:
+    return ValidationError(event, (Problem(path or "entry", wanted, got),))

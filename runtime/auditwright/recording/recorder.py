@@ -1,0 +1,248 @@
+"""From a call to a row: validate, complete from the context, describe, and lay out.
+
+    values -> secrets fingerprinted -> metadata model -> cleaned and cut where needed -> row
+
+No ORM object, no I/O. What every event needs once is prepared in a `_Plan` when it is first recorded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import ValidationError as ModelError
+
+from auditwright.actor import identifier
+from auditwright.context import current
+from auditwright.entry import Entry, Row, digest
+from auditwright.errors import Problem, SecretKeyMissing, ValidationError
+from auditwright.ids import clock, make_id
+from auditwright.limits import (
+    MAX_STRING,
+    Alterations,
+    clean,
+    clean_text,
+    clean_values,
+    cut_text,
+    cut_values,
+    short,
+)
+from auditwright.recording.description import Message
+from auditwright.recording.envelope import envelope_of, missing
+from auditwright.recording.fingerprint import FINGERPRINT, WAY_OUT, SecretKey
+from auditwright.recording.problem_text import model_faults
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog, Event
+    from auditwright.event_model import EventModel
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What recording one event needs, looked up once."""
+
+    event: Event
+    validate: Callable[[Any], EventModel]
+    always_whole: bool
+    """Whether every field is always there, so that nothing is to be left out of the data."""
+    secrets: tuple[str, ...]
+    times: tuple[str, ...]
+    """The fields that hold times."""
+    columns: tuple[str, ...]
+    """The fields with a column of their own."""
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What another log wrote of an entry, for an import to keep; None is written anew."""
+
+    event: str
+    level: str | None = None
+    category: str | None = None
+    description: str | None = None
+    catalog_version: str | None = None
+    recorded_at: int | None = None
+    alterations: str | None = None
+    """JSON."""
+    as_they_are: bool = False
+    """Whether the values are kept although they need not fit the present event: they were altered once, or
+    recorded under another catalog. The import has checked them.
+    """
+
+
+class Recorder:
+    """Makes entries for one catalog; knows no database. Safe to use from many threads."""
+
+    def __init__(self, catalog: Catalog, account_id: str | None, secret_key: SecretKey | None) -> None:
+        self.catalog = catalog
+        self.account_id = identifier("account_id", account_id) if account_id is not None else None
+        self.secret_key = secret_key
+        self._plans: dict[str, _Plan] = {}
+        self._no_columns = (None,) * len(catalog.columns)
+
+    def entry(self, key: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> Entry:
+        """The finished entry of an event; see `row`."""
+        return Entry(self.catalog, self.row(key, values, options))
+
+    def row(
+        self, key: str, values: Mapping[str, Any], options: Mapping[str, Any], kept: Kept | None = None
+    ) -> Row:
+        """The row of a finished entry; None among the values means "not given".
+
+        `kept` is given by an import: its parts go into the row as they are, and so do fingerprints.
+        Raises `ValidationError` with every problem, or `SecretKeyMissing`.
+        """
+        plan = self._plans.get(key) or self._plan(key)
+        event = plan.event
+        if options:
+            envelope = envelope_of(event, options, self.account_id, kept is not None)
+            account_id, entry_id, occurred_at, actor, address, details = envelope
+        else:
+            context = current()
+            account_id, actor = context.account_id or self.account_id, context.actor
+            address, entry_id, occurred_at, details = context.ip_address, None, clock.now(), None
+        if account_id is None or actor is None:
+            raise ValidationError(event.key, missing(account_id, actor))
+
+        alterations: Alterations = {}
+        data, body = self._data(plan, values, kept, alterations)
+        if kept is not None and kept.description is not None:
+            description = kept.description
+        else:
+            description = plan.message.render(data, actor, address)
+            if details or len(description) > MAX_STRING // 4:  # a character has at most 4 bytes
+                description = _with_details(description, details, alterations)
+        if actor.alterations:
+            alterations |= actor.alterations
+        altered = orjson.dumps(alterations).decode() if alterations else None
+        level, category, version, recorded_at = event.level, event.category, self.catalog.version, None
+        key = event.key
+        if kept is not None:
+            key, altered = kept.event, kept.alterations or altered
+            level, category = kept.level or level, kept.category or category
+            version, recorded_at = kept.catalog_version or version, kept.recorded_at
+        content = digest(key, occurred_at, actor, address, description, altered, body)
+        in_columns = self._no_columns
+        if plan.columns:
+            in_columns = tuple(data.pop(name, None) for name in self.catalog.columns)
+            body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+        return (
+            account_id,
+            entry_id or make_id(occurred_at),
+            occurred_at,
+            time.time_ns() // 1000 if recorded_at is None else recorded_at,
+            level,
+            category,
+            key,
+            actor.type,
+            actor.id,
+            actor.name,
+            address,
+            description,
+            *in_columns,
+            version,
+            content,
+            altered,
+            body.decode(),
+        )  # the order of `entry.columns`
+
+    def _data(
+        self, plan: _Plan, values: Mapping[str, Any], kept: Kept | None, alterations: Alterations
+    ) -> tuple[dict[str, Any], bytes]:
+        """The validated values as they are stored, and their JSON with sorted keys."""
+        if plan.secrets:
+            values = self._without_secrets(plan, values, kept is not None)
+        if kept is not None and kept.as_they_are:
+            data = dict(values)
+            return data, orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+        try:
+            data = _given(plan, plan.validate(values))
+        except ModelError as error:
+            data = self._cleaned(plan, values, error, alterations)
+        if plan.times:
+            for name in plan.times:
+                if name in data:
+                    data[name] = _with_microseconds(data[name])
+        try:
+            body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+        except TypeError:  # a lone surrogate in a string without limits: pydantic did not look
+            body = b"\\u0000"
+        if b"\\u0000" in body:
+            data = _given(plan, plan.validate(clean_values(data, alterations)))
+            body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+        if len(body) > MAX_STRING:
+            data = cut_values(data, alterations)
+            body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+        return data, body
+
+    def _plan(self, key: str) -> _Plan:
+        event = self.catalog.event(key)
+        if event is None:
+            shown = short(clean(str(key)), 200)
+            problem = Problem(
+                "event", "an event of the catalog", f"{shown!r}: {self.catalog.unknown_event(shown)}"
+            )
+            raise ValidationError(shown, (problem,))
+        fields = {field.name: field for field in event.metadata}
+        plan = _Plan(
+            event,
+            self.catalog.model(event).__pydantic_validator__.validate_python,
+            all(field.required and not field.when for field in fields.values()),
+            tuple(name for name, field in fields.items() if field.sensitivity == "secret"),
+            tuple(name for name, field in fields.items() if field.kind == "timestamp"),
+            tuple(name for name in self.catalog.columns if name in fields),
+            Message.of(event),
+        )
+        self._plans[key] = plan
+        return plan
+
+    def _without_secrets(self, plan: _Plan, values: Mapping[str, Any], imported: bool) -> dict[str, Any]:
+        """The values with each secret as its fingerprint, before anything else sees them."""
+        safe = dict(values)
+        for name in plan.secrets:
+            secret = safe.get(name)
+            if not isinstance(secret, str) or (imported and FINGERPRINT.match(secret)):
+                continue
+            if self.secret_key is None:
+                raise SecretKeyMissing(
+                    f'{plan.event.key}: the field "{name}" is secret and no key is configured to keep its '
+                    f"fingerprint; {WAY_OUT}"
+                )
+            safe[name] = self.secret_key.fingerprint(secret)
+        return safe
+
+    def _cleaned(
+        self, plan: _Plan, values: Mapping[str, Any], error: ModelError, alterations: Alterations
+    ) -> dict[str, Any]:
+        """The validated data where only unstorable characters stood in its way; raises every problem else."""
+        cleaned = clean_values(dict(values), alterations)
+        try:
+            if alterations:
+                return _given(plan, plan.validate(cleaned))
+        except ModelError as still:
+            error = still
+        raise ValidationError(plan.event.key, model_faults(plan.event, error, cleaned)) from None
+
+
+def _given(plan: _Plan, model: EventModel) -> dict[str, Any]:
+    """The validated values that are there. The model is ours alone, so its own dict will do."""
+    if plan.always_whole:
+        return vars(model)
+    return {name: value for name, value in model.__dict__.items() if value is not None}
+
+
+def _with_microseconds(value: Any) -> Any:
+    """A time, or a list of times, in the one spelling that sorts as time does: with microseconds."""
+    if isinstance(value, list):
+        return [_with_microseconds(item) for item in value]
+    return f"{value[:19]}.{value[20:-1]:0<6}Z"
+
+
+def _with_details(description: str, details: str | None, alterations: Alterations) -> str:
+    if details:
+        description = f"{description} {clean_text('details', details, alterations)}"
+    return cut_text("description", description, alterations)

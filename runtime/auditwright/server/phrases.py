@@ -1,0 +1,102 @@
+"""A view in words: the sentence above the table, a chip for each of its parts, titles for keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditwright.reading.filters import Condition, Filter
+from auditwright.server.view import View
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog, Event
+
+FIELD_TITLES = {"category": "Category", "event": "Event", "user": "User"}
+OPERATOR_TITLES = {"is": "Is Equal To", "is_not": "Is Not Equal To"}
+PERIOD_TITLES = {
+    "24h": "Last 24 hours",
+    "7d": "Last 7 days",
+    "30d": "Last 30 days",
+    "custom": "Custom range",
+    "all": "All time",
+}
+
+Names = Callable[[str], str | None]
+"""Gives the name of a user by id, where one is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One active part of a view in words, and the query of the view without it."""
+
+    text: str
+    without: str
+
+
+def sentence(view: View, catalog: Catalog, name_of: Names) -> str:
+    """The whole view: `Category is equal to Models and User is not equal to Ada, in the last 7 days.`"""
+    joint = " and " if view.where.match == "all" else " or "
+    conditions = joint.join(condition_text(each, catalog, name_of) for each in view.where.conditions)
+    parts = [f"Entries where {conditions}" if conditions else "Entries"]
+    if view.search:
+        parts.append(f"whose description contains “{view.search}”")
+    if view.period == "custom":
+        parts.append(_range(view))
+    elif view.period != "all":
+        parts.append(f"of the {PERIOD_TITLES[view.period].lower()}")
+    return f"{', '.join(parts) if conditions else ' '.join(parts)}."
+
+
+def chips(view: View, catalog: Catalog, name_of: Names) -> Iterator[Chip]:
+    """Each condition, the search and the range."""
+    conditions = view.where.conditions
+    for number, condition in enumerate(conditions):
+        rest = conditions[:number] + conditions[number + 1 :]
+        where = Filter(view.where.match if len(rest) > 1 else "all", rest)
+        text = condition_text(condition, catalog, name_of)
+        yield Chip(text, view.first_page(where=where).query())
+    if view.search:
+        yield Chip(f"Description contains “{view.search}”", view.first_page(search="").query())
+    if view.period != "all":
+        text = f"{_range(view)} ({view.zone})" if view.period == "custom" else PERIOD_TITLES[view.period]
+        yield Chip(text[:1].upper() + text[1:], view.first_page(period="all").query())
+
+
+def condition_text(condition: Condition, catalog: Catalog, name_of: Names) -> str:
+    """A condition with titles for keys; an event is named with its category, as titles repeat."""
+    operator = OPERATOR_TITLES[condition.operator].lower()
+    return f"{FIELD_TITLES[condition.field]} {operator} {value_title(condition, catalog, name_of)}"
+
+
+def value_title(condition: Condition, catalog: Catalog, name_of: Names) -> str:
+    """What people read for the value of a condition."""
+    if condition.field == "category":
+        titles = category_titles(catalog)
+        return titles.get(condition.value, condition.value)
+    if condition.field == "event":
+        event = catalog.event(condition.value)
+        return f"{event.title} ({category_titles(catalog)[event.category]})" if event else condition.value
+    name = name_of(condition.value)
+    return f"{name} ({condition.value})" if name else condition.value
+
+
+def choice_title(event: Event) -> str:
+    """An event among others to choose from: the deprecated ones are marked."""
+    return f"{event.title} (deprecated)" if event.deprecated else event.title
+
+
+def category_titles(catalog: Catalog) -> dict[str, str]:
+    """The title of each category by its key; with the level where another one has the same title."""
+    titles = [category.title for category in catalog.every_category]
+    return {
+        each.key: f"{each.title}, {each.level}" if titles.count(each.title) > 1 else each.title
+        for each in catalog.every_category
+    }
+
+
+def _range(view: View) -> str:
+    since, until = view.since.replace("T", " "), view.until.replace("T", " ")
+    if since and until:
+        return f"from {since} to {until}"
+    return f"from {since}" if since else f"to {until}" if until else "at any time"

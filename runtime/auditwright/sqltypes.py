@@ -1,0 +1,124 @@
+"""The column types of the generated SQLModel classes: how a stored value becomes a Python one.
+
+Only the generated tables import this module; recording and reading entries need no SQLAlchemy.
+SQLite tables are STRICT, which takes few type names and none of SQLModel's defaults, so these say their own;
+PostgreSQL has a type of its own for each.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import INTEGER, BigInteger, Dialect, LargeBinary, TypeDecorator
+from sqlalchemy import Text as Text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
+
+from auditwright.ids import format_time, from_microseconds, to_microseconds
+
+
+def _is_postgresql(dialect: Dialect) -> bool:
+    return dialect.name == "postgresql"
+
+
+class EntryId(TypeDecorator[uuid.UUID]):
+    """A UUID; on SQLite its 16 bytes, so that the order of the bytes is the order of time."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The type in the database."""
+        own = postgresql.UUID() if _is_postgresql(dialect) else LargeBinary()
+        return dialect.type_descriptor(own)
+
+    def process_bind_param(self, value: uuid.UUID | None, dialect: Dialect) -> Any:
+        """What to store or compare with."""
+        return value if value is None or _is_postgresql(dialect) else value.bytes
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> uuid.UUID | None:
+        """The UUID of what is stored."""
+        return value if value is None or _is_postgresql(dialect) else uuid.UUID(bytes=value)
+
+
+class Digest(TypeDecorator[bytes]):
+    """The 32 bytes of a SHA-256."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """A UTC time; on SQLite whole microseconds since 1970."""
+
+    impl = BigInteger().with_variant(INTEGER(), "sqlite")
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The type in the database."""
+        if _is_postgresql(dialect):
+            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+        return super().load_dialect_impl(dialect)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """What to store or compare with, of an aware datetime."""
+        return value if value is None or _is_postgresql(dialect) else to_microseconds(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """The UTC datetime of what is stored."""
+        if value is None:
+            return None
+        # Of PostgreSQL it comes in the time zone of the session.
+        return value.astimezone(UTC) if _is_postgresql(dialect) else from_microseconds(value)
+
+
+class TimestampText(TypeDecorator[datetime]):
+    """A UTC time inside the metadata, kept as RFC 3339 text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """The text of an aware datetime."""
+        return None if value is None else format_time(to_microseconds(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        """The UTC datetime of stored text."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Address(TypeDecorator[str]):
+    """An IPv4 or IPv6 address in its normal form; text on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The type in the database."""
+        return dialect.type_descriptor(postgresql.INET() if _is_postgresql(dialect) else Text())
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        """The text of what is stored; some drivers of PostgreSQL give an object of `ipaddress`."""
+        return None if value is None else str(value)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value; text on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The type in the database."""
+        return dialect.type_descriptor(postgresql.JSONB() if _is_postgresql(dialect) else Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """What to store or compare with."""
+        return value if value is None or _is_postgresql(dialect) else orjson.dumps(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """The value of what is stored."""
+        return value if value is None or _is_postgresql(dialect) else orjson.loads(value)

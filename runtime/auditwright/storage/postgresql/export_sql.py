@@ -1,0 +1,181 @@
+"""Lines of files out of PostgreSQL: COPY writes them on the server, quotes and all.
+
+What PostgreSQL writes in another form than it was recorded in is put right here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import orjson
+
+from auditwright.storage.csv_cells import FORMULA_SQL, category_titles, event_titles
+from auditwright.storage.postgresql import queries
+from auditwright.storage.postgresql import row_format as packing
+
+if TYPE_CHECKING:
+    from psycopg.abc import Buffer
+
+    from auditwright.catalog import Catalog
+    from auditwright.storage.query import Scope
+
+SETTINGS = {"datestyle": "ISO, YMD", "jit": "off"}
+"""What every export sets."""
+IN_ORDER = {
+    "max_parallel_workers_per_gather": "0",
+    "enable_bitmapscan": "off",
+    "enable_seqscan": "off",
+    "enable_sort": "off",
+}
+"""What has the planner read many entries in the order of the primary key: the first line comes at once."""
+SORTED = {"max_parallel_workers_per_gather": "0", "work_mem": "64MB"}
+"""What has it sort what other indexes give, a partition at a time."""
+PIECE = 2 << 20
+"""Bytes after which a piece ends, however few its lines are."""
+
+CSV_FORMAT = "FORMAT csv"
+JSON_FORMAT = r"FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02'"
+"""Each line as it is: these characters do not stand in JSON, and without them nothing is quoted."""
+
+_NAME = "coalesce(nullif(actor_name, ''), actor_id, 'System')"
+_MARK = "\x03"
+"""A cell of its own before what ends a full line: JSON, in which this character does not stand."""
+_BEFORE_METADATA = f",{_MARK},".encode()
+_BEFORE_OTHERS = "\x04"
+"""Stands between the metadata and an object of what other catalogs' columns hold."""
+
+
+def copy_statement(table: str, select: queries.Query, scope: Scope, newest_first: bool,
+                   limit: int | None, form: str) -> queries.Query:  # fmt: skip
+    """The COPY of what is selected of a scope."""
+    columns, values = select
+    statement, bound = queries.select_rows(table, columns, scope, newest_first, limit)
+    return f"COPY ({statement}) TO STDOUT ({form})", [*values, *bound]
+
+
+# --- CSV -------------------------------------------------------------------------------------------
+
+
+def csv_columns(catalog: Catalog, full: bool, others: Sequence[str]) -> queries.Query:
+    """SQL for the cells; `full_line` brings a full line's metadata into the form in which it was recorded."""
+    titles, categories = {}, {}
+    for key, _, _, title, category in event_titles(catalog):
+        titles[key], categories[key] = title, category
+    given = [titles, categories, dict(category_titles(catalog))]
+    # With a microsecond at its end a time is never written shorter.
+    time = "date_trunc('milliseconds', occurred_at AT TIME ZONE 'UTC') + interval '1 microsecond'"
+    columns = [
+        f"left(CAST({time} AS text), 23)",
+        f"coalesce(CAST(%s AS jsonb) ->> event, {_guarded('event')})",
+        f"coalesce(CAST(%s AS jsonb) ->> event, CAST(%s AS jsonb) ->> category, {_guarded('category')})",
+        _guarded("description"),
+        _guarded(_NAME),
+        "host(ip_address)",
+    ]
+    if full:
+        columns += [
+            _guarded("event"), _guarded("category"), _guarded("level"), "actor_type", _guarded("actor_id"),
+            "id", _guarded("account_id"), *(_guarded(f'"{name}"') for name in catalog.columns),
+            f"'{_MARK}'", _metadata(others),
+        ]  # fmt: skip
+    return ", ".join(columns), [orjson.dumps(each).decode() for each in given]
+
+
+def _metadata(others: Sequence[str]) -> str:
+    if not others:
+        return "metadata"
+    nothing = " AND ".join(f'"{name}" IS NULL' for name in others)
+    values = ", ".join(f"""'{name}', "{name}\"""" for name in others)
+    added = f"CAST(json_strip_nulls(json_build_object({values})) AS text)"
+    return f"CAST(metadata AS text) || CASE WHEN {nothing} THEN '' ELSE '{_BEFORE_OTHERS}' || {added} END"
+
+
+def full_line(row: Buffer) -> bytes:
+    """A full line that COPY wrote, with the metadata as it was recorded."""
+    cells, _, metadata = bytes(row).rpartition(_BEFORE_METADATA)
+    if metadata != b"{}":
+        stored, _, others = metadata[1:-1].replace(b'""', b'"').decode().partition(_BEFORE_OTHERS)
+        added = orjson.loads(others) if others else {}
+        text = packing.normal_json(stored, list(added), list(added.values()))
+        metadata = b'"%b"' % text.encode().replace(b'"', b'""')
+    return b"%b,%b" % (cells, metadata)
+
+
+def _guarded(expression: str) -> str:
+    """SQL for a text with a ' before it where a spreadsheet would run it; most begin with a letter."""
+    return (
+        f"CASE WHEN ascii({expression}) BETWEEN 65 AND 65279 THEN {expression} "
+        f"WHEN left({expression}, 1) IN ({FORMULA_SQL}) THEN '''' || {expression} ELSE {expression} END"
+    )
+
+
+# --- JSON ------------------------------------------------------------------------------------------
+
+
+_IN_ONE_LINE = "translate({}, chr(10) || chr(13), '')"
+"""SQL for JSON that may have been stored in lines: within a text of it there are none."""
+
+
+def json_columns(catalog: Catalog, others: Sequence[str]) -> queries.Query:
+    """SQL for the JSON form of an entry (`Entry.to_json`)."""
+    columns = [*catalog.columns, *others]
+    metadata = "CAST(metadata AS text)"
+    if columns:
+        nothing = " AND ".join(f'"{name}" IS NULL' for name in columns)
+        values = ", ".join(f"""'{name}', "{name}\"""" for name in columns)
+        added = f"jsonb_strip_nulls(jsonb_build_object({values}))"
+        metadata = f"CASE WHEN {nothing} THEN {metadata} ELSE CAST(metadata || {added} AS text) END"
+    parts = [
+        "'{\"id\":\"'", "CAST(id AS text)", "'\",\"account_id\":'", _json("account_id"),
+        "',\"event\":'", _json("event"), "',\"occurred_at\":\"'", _time("occurred_at"),
+        "'\",\"actor\":{\"type\":'", _json("actor_type"), _member(',"id":', "actor_id"),
+        _member(',"name":', "actor_name"), "'}'",
+        "CASE WHEN ip_address IS NULL THEN '' ELSE ',\"ip_address\":\"' || host(ip_address) || '\"' END",
+        "',\"metadata\":'", metadata, "',\"recorded_at\":\"'", _time("recorded_at"),
+        "'\",\"level\":'", _json("level"), "',\"category\":'", _json("category"),
+        "',\"description\":'", _json("description"), "',\"catalog_version\":'", _json("catalog_version"),
+        "CASE WHEN alterations IS NULL OR CAST(alterations AS text) = '{}' THEN '' "
+        f"ELSE ',\"alterations\":' || {_IN_ONE_LINE.format('CAST(alterations AS text)')} END",
+        "'}'",
+    ]  # fmt: skip
+    return " || ".join(parts), []
+
+
+def _json(column: str) -> str:
+    return f"CAST(to_json({column}) AS text)"
+
+
+def _member(start: str, column: str) -> str:
+    return f"CASE WHEN {column} IS NULL THEN '' ELSE '{start}' || {_json(column)} END"
+
+
+def _time(column: str) -> str:
+    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+# --- both ------------------------------------------------------------------------------------------
+
+
+def pieces(lines: Iterable[Buffer], end: bytes, size: int) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file in pieces of at most `size`, and fewer where they are long."""
+    piece: list[Buffer] = []
+    held = 0
+    for line in lines:
+        piece += line, end
+        held += len(line)
+        if len(piece) == 2 * size or held >= PIECE:
+            yield len(piece) // 2, b"".join(piece)
+            piece, held = [], 0
+    if piece:
+        yield len(piece) // 2, b"".join(piece)
+
+
+def is_in_order(scope: Scope) -> bool:
+    """Whether entries are read in the order of the primary key: no other index has fewer of them."""
+    return all(branch.event is None for branch in scope.branches)
+
+
+def is_probed(scope: Scope) -> bool:
+    """Whether an index may show that a scope has few entries, before all of the account's are read."""
+    return not scope.is_looked_for and all(branch.event is not None for branch in scope.branches)

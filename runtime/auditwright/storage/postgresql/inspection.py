@@ -1,0 +1,146 @@
+"""A PostgreSQL database that is only looked at, by whoever may act as its owner; see `Inspection`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from auditwright.storage.base import Difference, Rows, Stored, Views
+from auditwright.storage.errors import StorageError
+from auditwright.storage.postgresql.drift import differences
+from auditwright.storage.postgresql.owner_connection import (
+    become_owner,
+    connect,
+    database_name,
+    errors,
+    schema_of,
+)
+from auditwright.storage.postgresql.schema import columns_of, quoted, read_state, views
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditwright.catalog import Catalog
+
+FETCH = 2_000
+"""Rows that are asked for at once."""
+
+
+class PostgreSQLInspection:
+    """One database in one read transaction."""
+
+    def __init__(self, url: str, catalog: Catalog) -> None:
+        self.name = database_name(url)
+        self._catalog = catalog
+        self._connection = connect(url)
+        try:
+            with self._errors():
+                self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        from auditwright.storage.postgresql.migrations import VERSION_TABLE
+
+        connection = self._connection
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        self._schema = schema_of(connection, self.name)
+        if not all(columns_of(connection, table) for table in ("audit_entry", VERSION_TABLE)):
+            raise StorageError(f"{self.name}: there is no audit log in this database")
+        become_owner(connection, self.name)
+        self._state = read_state(connection)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        with errors(self.name, "read"):
+            yield
+
+    def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._errors():
+            return self._connection.execute(statement.encode(), values or None).fetchall()
+
+    def catalogs(self) -> dict[str, str]:
+        """See `Inspection.catalogs`."""
+        return {key: row[1] for key, row in self._state.rows.get("audit_catalog", {}).items()}
+
+    def views(self) -> Views:
+        """See `Inspection.views`."""
+        stored = self._state.views
+        wanted = views(self._catalog, self._state.other_columns(self._catalog))
+        return Views(
+            tuple(sorted(name for name in wanted if name not in stored)),
+            tuple(
+                sorted(
+                    name
+                    for name, statement in wanted.items()
+                    if name in stored and not stored[name].is_made_by(statement)
+                )
+            ),
+            not self._state.is_newest(self._catalog),
+        )
+
+    def differences(self) -> tuple[Difference, ...]:
+        """See `Inspection.differences`."""
+        with self._errors():
+            return tuple(differences(self._connection, self._state, self._catalog, self._schema))
+
+    def stored(self, account_id: str | None) -> Generator[Stored, None, None]:
+        """See `Inspection.stored`."""
+        where, values = _narrowed(account_id)
+        for account, event, entries, first, last in self._rows(
+            'SELECT account_id, event, count(*), min(id::text COLLATE "C"), max(id::text COLLATE "C") '
+            f"FROM audit_entry{where} GROUP BY account_id, event",
+            *values,
+        ):
+            yield Stored(account, event, entries, _id(first), _id(last))
+
+    def place(self, account_id: str, entry_id: bytes) -> tuple[int, str]:
+        """See `Inspection.place`."""
+        found = self._rows(
+            "SELECT (extract(epoch FROM occurred_at) * 1000000)::bigint, catalog_version FROM audit_entry "
+            "WHERE account_id = %s AND id = encode(%s, 'hex')::uuid",
+            account_id,
+            entry_id,
+        )
+        return found[0] if found else (0, "")
+
+    def entries(self, account_id: str | None) -> Rows:
+        """See `Inspection.entries`."""
+        where, values = _narrowed(account_id)
+        texts = ("account_id", "event", "catalog_version", "alterations", _metadata(self._others()))
+        account, *rest = (f"convert_to(({each})::text, 'UTF8')" for each in texts)
+        present = self._state.columns
+        gained = [
+            f"convert_to({quoted(name)}, 'UTF8')" if name in present else "NULL"
+            for name in self._catalog.columns
+        ]
+        statement = f"SELECT {', '.join([account, 'uuid_send(id)', *rest, *gained])} FROM audit_entry{where}"
+        with self._errors(), self._connection.cursor("audit_check", binary=True) as cursor:
+            cursor.itersize = FETCH
+            cursor.execute(statement.encode(), values)
+            yield from cursor
+
+    def _others(self) -> tuple[str, ...]:
+        return self._state.other_columns(self._catalog)
+
+    def close(self) -> None:
+        """See `Inspection.close`."""
+        self._connection.close()
+
+
+def _metadata(others: tuple[str, ...]) -> str:
+    """SQL for the metadata, with what stands in the columns of other catalogs put back into it."""
+    if not others:
+        return "metadata"
+    values = ", ".join(f"'{name}', {quoted(name)}" for name in others)
+    return f"metadata || jsonb_strip_nulls(jsonb_build_object({values}))"
+
+
+def _narrowed(account_id: str | None) -> tuple[str, tuple[str, ...]]:
+    return ("", ()) if account_id is None else (" WHERE account_id = %s", (account_id,))
+
+
+def _id(text: str) -> bytes:
+    return bytes.fromhex(text.replace("-", ""))

@@ -1,0 +1,363 @@
+"""The SQL that reads a scope from PostgreSQL: a page probes each branch's index, a stream is one scan.
+
+Every statement names the account, whether row-level security binds the role or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from auditwright.ids import id_head, to_microseconds
+from auditwright.storage.case_folding import same_characters
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from auditwright.storage.query import Branch, Scope
+
+
+def contains(text: str, parameter: str = "%s") -> tuple[str, str]:
+    """SQL that holds where a column, written as {}, contains the text, and the value of its parameter."""
+    if text.isascii():
+        return f"strpos(lower({{}}), {parameter}) > 0", text.lower()
+    return f"{{}} ~ {parameter}", regular_expression(text)
+
+
+def regular_expression(text: str) -> str:
+    """The regular expression of PostgreSQL that finds the text, a letter in any case."""
+    return "".join(map(_expression, text))
+
+
+def _expression(character: str) -> str:
+    same = same_characters().get(character)
+    if same is not None:
+        return f"[{same}]"
+    return character if character.isalnum() or not character.isascii() else f"\\{character}"
+
+
+MOST_PROBED = 10_000
+"""Rows up to which a limit is a page: each branch's index gives so many ids at most."""
+
+FEW_BRANCHES = 10
+"""Branches that are looked for in all partitions at once; of more, first in those that are near."""
+FEW_ENTRIES = 300
+"""Entries up to which all of a user's are read at once."""
+OF_EACH = 16
+"""Entries that are read of each of many branches at first: few have more on a page."""
+NEAR_DAYS = 366
+"""How far that is from where reading begins."""
+
+Query = tuple[str, list[Any]]
+"""SQL with its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Branches that one condition describes."""
+
+    events: tuple[str, ...] | None
+    users: tuple[str, ...] | None
+    """As many as there are events; None for all users but some."""
+    not_users: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """How many branches there are."""
+        return 1 if self.events is None else len(self.events)
+
+
+def groups(branches: Sequence[Branch]) -> Iterator[Group]:
+    """All branches, those together that one condition describes."""
+    found: dict[tuple[bool, bool, tuple[str, ...]], list[Branch]] = {}
+    for branch in branches:
+        key = branch.event is None, branch.user is None, branch.not_users
+        found.setdefault(key, []).append(branch)
+    for (all_events, all_users, not_users), same in found.items():
+        events = None if all_events else tuple(each.event or "" for each in same)
+        users = None if all_users else tuple(each.user or "" for each in same)
+        yield Group(events, users, not_users)
+
+
+_OF_EVENT = " AND event = branch.event AND event BETWEEN branch.event AND branch.event"
+
+
+def unnested(group: Group, numbers: Sequence[int]) -> tuple[dict[str, str], list[Any], str]:
+    """How some branches of a group are given to a statement: as arrays, by the names of their columns with
+    what stands for each in `unnest`; their values; and the condition that a row of them makes.
+
+    BETWEEN says what = has said: without it the planner takes a partition's primary key where statistics tell
+    that the partition has one event alone, and reads all of it for any other.
+    """
+    if group.events is None:
+        return {}, [], ""
+    array = "CAST(%s AS text[])"
+    events = [group.events[number] for number in numbers]
+    if group.users is None:
+        return {"event": array}, [events], _OF_EVENT
+    users = [group.users[number] for number in numbers]
+    return (
+        {"event": array, "actor": array},
+        [events, users],
+        f" AND actor_id = branch.actor AND actor_id BETWEEN branch.actor AND branch.actor{_OF_EVENT}",
+    )
+
+
+def unnest(columns: Mapping[str, str]) -> str:
+    """SQL for the rows of arrays: `branch`, with these columns."""
+    return f"unnest({', '.join(columns.values())}) AS branch({', '.join(columns)})"
+
+
+def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit: int | None) -> Query:
+    """The rows of a scope in the order of their ids."""
+    order = f"ORDER BY id {'DESC' if newest_first else 'ASC'}"
+    if limit is None or limit > MOST_PROBED:
+        where, values = _condition(scope)
+        end = "" if limit is None else f" LIMIT {limit}"
+        return f"SELECT {select} FROM {table} WHERE {where} {order}{end}", values
+    ids, values = first_ids(table, scope, newest_first, limit, limit)
+    # LIMIT 1 keeps the planner to one probe of the primary key for each row of the page.
+    return (
+        f"SELECT {select} FROM (SELECT id AS found FROM ({ids}) AS first_ids) AS page "
+        f"CROSS JOIN LATERAL (SELECT * FROM {table} WHERE account_id = %s AND id = found LIMIT 1) AS entry "
+        f"{order}"
+    ), [*values, scope.account_id]
+
+
+def first_ids(table: str, scope: Scope, newest_first: bool, limit: int, of_each: int) -> Query:
+    """The first ids among so many of each branch at most, in order, with event and user of the branch."""
+    order = f"ORDER BY id {'DESC' if newest_first else 'ASC'} LIMIT"
+    probes, values = [], []
+    for group in groups(scope.branches):
+        probe, bound = _probe(table, group, scope, f"{order} {of_each}")
+        probes.append(probe)
+        values += bound
+    return f"SELECT id, event, actor FROM ({' UNION ALL '.join(probes)}) AS probed {order} {limit}", values
+
+
+def some_entries(table: str, account_id: str, users: Sequence[str], most: int) -> Query:
+    """User, event and id of so many entries of each user at most, in no order."""
+    return (
+        "SELECT found.* FROM unnest(CAST(%s AS text[])) AS branch(actor) CROSS JOIN LATERAL "
+        f"(SELECT actor_id, event, id FROM {table} WHERE account_id = %s AND actor_id = branch.actor "
+        f"AND actor_id BETWEEN branch.actor AND branch.actor LIMIT {most}) AS found",
+        [list(users), account_id],
+    )
+
+
+def near_and_far(scope: Scope, newest_first: bool, now: datetime) -> Iterator[Scope]:
+    """The scope in two parts of time, in the order of reading: what is near, and what is beyond.
+
+    What happens often fills a page out of few partitions; the others need not be looked into because of what
+    happens seldom.
+    """
+    start = scope.high if newest_first else scope.low
+    if start is None and not newest_first:
+        yield scope
+        return
+    at = int.from_bytes((start or id_head(to_microseconds(now)))[:6])
+    milliseconds = at + NEAR_DAYS * 86_400_000 * (-1 if newest_first else 1)
+    edge = min(max(milliseconds, 0), 2**48 - 1).to_bytes(6) + (bytes(10) if newest_first else b"\xff" * 10)
+    if newest_first and (scope.low is None or scope.low < edge):
+        yield replace(scope, low=edge)
+        yield replace(scope, high=edge)
+    elif not newest_first and (scope.high is None or edge < scope.high):
+        yield replace(scope, high=edge)
+        yield replace(scope, low=edge)
+    else:
+        yield scope
+
+
+CUTS = """
+    SELECT CAST(substring(pg_get_expr(relpartbound, inhrelid) FROM 'TO [(]''([0-9a-f-]{36})') AS uuid)
+    FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = CAST(%s AS oid)"""
+"""The ids at which partitions of a table end; takes its oid."""
+
+
+def by_partition(scope: Scope, cuts: Iterable[bytes], newest_first: bool) -> list[Scope]:
+    """The scope in the parts that its partitions hold, in the order of reading."""
+    inside = {cut for cut in cuts if (scope.low or b"") < cut and (scope.high is None or cut < scope.high)}
+    edges = [scope.low, *sorted(inside), scope.high]
+    parts = [replace(scope, low=low, high=high) for low, high in pairwise(edges)]
+    return parts[::-1] if newest_first else parts
+
+
+def select_count(table: str, scope: Scope) -> Query:
+    """How many rows of a scope there are."""
+    where, values = _condition(scope)
+    return f"SELECT count(*) FROM {table} WHERE {where}", values
+
+
+def _probe(table: str, group: Group, scope: Scope, order: str) -> Query:
+    """The first ids of each branch, with its event and user, out of an index that holds them in order."""
+    conditions, bound = narrowed(scope, group.not_users)
+    columns, arrays, where = unnested(group, range(group.size))
+    inner = f"SELECT id FROM {table} WHERE account_id = %s{where}{conditions} {order}"
+    nothing = "CAST(NULL AS text)"
+    if group.events is None:
+        return f"(SELECT id, {nothing} AS event, {nothing} AS actor FROM ({inner}) AS probe)", [
+            scope.account_id,
+            *bound,
+        ]
+    actor = nothing if group.users is None else "branch.actor"
+    return (
+        f"(SELECT probe.id, branch.event, {actor} AS actor FROM {unnest(columns)} "
+        f"CROSS JOIN LATERAL ({inner}) AS probe)"
+    ), [*arrays, scope.account_id, *bound]
+
+
+def _condition(scope: Scope) -> Query:
+    """What holds for the rows of a scope."""
+    parts, values = [], []
+    for group in groups(scope.branches):
+        part, bound = _of_group(group)
+        parts.append(part)
+        values += bound
+    narrow, bound = narrowed(scope, ())
+    return f"account_id = %s AND ({' OR '.join(parts)}){narrow}", [scope.account_id, *values, *bound]
+
+
+def _of_group(group: Group) -> Query:
+    if group.users is None:
+        return _all_hold([_among("event", group.events), _not_among(group.not_users)])
+    events: dict[str, list[str]] = {}
+    for event, user in zip(group.events or (), group.users, strict=True):
+        events.setdefault(user, []).append(event)
+    users: dict[tuple[str, ...], list[str]] = {}
+    for user, of_user in events.items():
+        users.setdefault(tuple(of_user), []).append(user)
+    parts = [_all_hold([_among("actor_id", some), _among("event", same)]) for same, some in users.items()]
+    return " OR ".join(text for text, _ in parts), [value for _, bound in parts for value in bound]
+
+
+def _all_hold(conditions: Iterable[Query]) -> Query:
+    given = [each for each in conditions if each[0]]
+    text = " AND ".join(text for text, _ in given) or "true"
+    return f"({text})", [value for _, bound in given for value in bound]
+
+
+def _among(column: str, values: Sequence[str] | None) -> Query:
+    """Nothing where it may have any value."""
+    if values is None:
+        return "", []
+    if len(values) == 1:
+        return f"{column} = %s", list(values)
+    return f"{column} = ANY(CAST(%s AS text[]))", [list(values)]
+
+
+def _not_among(users: Sequence[str]) -> Query:
+    return (_NOT_USERS, [list(users)]) if users else ("", [])
+
+
+_NOT_USERS = "(actor_id IS NULL OR actor_id <> ALL(CAST(%s AS text[])))"
+
+
+def narrowed(scope: Scope, not_users: tuple[str, ...], in_range: bool = True) -> Query:
+    """What stands after the account's condition for the range of ids, the search and the users left out."""
+    conditions: list[tuple[str, Any]] = []
+    if not_users:
+        conditions.append((_NOT_USERS, list(not_users)))
+    if in_range and scope.low is not None:
+        conditions.append(("id >= CAST(%s AS uuid)", scope.low.hex()))
+    if in_range and scope.high is not None:
+        conditions.append(("id < CAST(%s AS uuid)", scope.high.hex()))
+    if scope.search is not None:
+        fits, pattern = contains(scope.search)
+        conditions.append((fits.format("description"), pattern))
+    return "".join(f" AND {text}" for text, _ in conditions), [value for _, value in conditions]
+
+
+def select_ids(table: str, select: str, account_id: str, ids: Sequence[bytes], newest_first: bool) -> Query:
+    """The rows of ids; the range that they span keeps to their partitions."""
+    return (
+        f"SELECT {select} FROM {table} WHERE account_id = %s AND id = ANY(CAST(%s AS uuid[])) "
+        "AND id BETWEEN CAST(%s AS uuid) AND CAST(%s AS uuid) "
+        f"ORDER BY id {'DESC' if newest_first else 'ASC'}",
+        [account_id, [each.hex() for each in ids], min(ids).hex(), max(ids).hex()],
+    )
+
+
+def count_up_to(table: str, scope: Scope, most: int) -> Query:
+    """Of so many entries of each group of branches at most: how many belong to the scope, and how many of
+    all there are.
+    """
+    parts, values = [], []
+    for group in groups(scope.branches):
+        fits, bound = narrowed(scope, group.not_users, in_range=False)
+        inside, edges = narrowed(replace(scope, search=None), ())
+        columns, arrays, where = unnested(group, range(group.size))
+        inner = (
+            f"SELECT (true{fits}) AS fits FROM {table} WHERE account_id = %s{where}{inside} "
+            f"ORDER BY id DESC LIMIT {most}"
+        )
+        if group.events is not None:
+            inner = f"SELECT fits FROM {unnest(columns)} CROSS JOIN LATERAL ({inner}) AS tried LIMIT {most}"
+        parts.append(f"({inner})")
+        values += [*arrays, *bound, scope.account_id, *edges]
+    tried = " UNION ALL ".join(parts)
+    return (
+        "SELECT count(*) FILTER (WHERE fits), count(*) "
+        f"FROM (SELECT fits FROM ({tried}) AS all_tried LIMIT {most}) AS tried"
+    ), values
+
+
+RECORDED_EVENTS = """
+    SELECT key FROM unnest(CAST(%s AS text[])) AS known(key) CROSS JOIN LATERAL
+        (SELECT 1 FROM {table} WHERE account_id = %s
+         AND event = key AND event BETWEEN key AND key LIMIT 1) AS one"""
+"""Those of some events that an account has entries of; BETWEEN is for what `unnested` says."""
+
+
+LAST_KEY = "\U0010ffff"
+"""What stands after all keys."""
+
+
+def events_between(table: str, account_id: str, known: Sequence[str]) -> Query:
+    """Events of an account that are not among those known: one, at most, of each gap between them."""
+    keys = sorted(known)
+    return (
+        "SELECT found.event FROM unnest(CAST(%s AS text[]), CAST(%s AS text[])) AS gap(low, high) "
+        f"CROSS JOIN LATERAL (SELECT event FROM {table} "
+        "WHERE account_id = %s AND event > gap.low AND event < gap.high LIMIT 1) AS found",
+        [["", *keys], [*keys, LAST_KEY], account_id],
+    )
+
+
+def accounts(table: str) -> str:
+    """Hops from account to account in the primary key; takes `most`."""
+    return f"{hops(table, 'account_id', 'true')} LIMIT %(most)s"
+
+
+def users(table: str, account_id: str, text: str, most: int) -> tuple[str, dict[str, Any]]:
+    """The users whose id or any name contains the text, by id, each with the last new one of the names.
+
+    `table` is audit_user.
+    """
+    fits, pattern = contains(text, "%(pattern)s")
+    return (
+        f"""
+        SELECT last.* FROM (
+            SELECT actor_id FROM {table} WHERE account_id = %(account)s
+            AND ({fits.format("actor_id")} OR {fits.format("actor_name")})
+            GROUP BY actor_id ORDER BY actor_id LIMIT %(most)s) AS found
+        CROSS JOIN LATERAL (
+            SELECT actor_type, actor_id, nullif(actor_name, '') FROM {table}
+            WHERE account_id = %(account)s AND actor_id = found.actor_id
+            ORDER BY actor_name = '', first_id DESC LIMIT 1) AS last
+        ORDER BY last.actor_id""",
+        {"account": account_id, "pattern": pattern, "most": most},
+    )
+
+
+def hops(table: str, column: str, where: str) -> str:
+    """The least value of a column, and from each the next one: so many probes as there are values."""
+    return f"""
+        WITH RECURSIVE hop(value) AS (
+            SELECT min({column}) FROM {table} WHERE {where}
+            UNION ALL
+            SELECT (SELECT min({column}) FROM {table} WHERE {where} AND {column} > hop.value)
+            FROM hop WHERE hop.value IS NOT NULL)
+        SELECT value FROM hop WHERE value IS NOT NULL"""

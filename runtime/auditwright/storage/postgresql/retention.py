@@ -1,0 +1,309 @@
+"""Retention and holds on PostgreSQL: whole partitions dropped, rows deleted where some of one are held."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from auditwright.entry import columns
+from auditwright.ids import from_microseconds, id_time, to_microseconds
+from auditwright.storage.errors import StorageError
+from auditwright.storage.postgresql.owner_connection import become_owner, connect, database_name, errors
+from auditwright.storage.postgresql.row_format import as_json, insert_statement
+from auditwright.storage.postgresql.schema import AHEAD, columns_of, quoted
+from auditwright.storage.retention import Hold, Old, Pruned, together
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog
+    from auditwright.entry import Row
+    from auditwright.storage.retention import Progress, Record
+
+LOCK_SECONDS = 5
+"""How long dropping waits for those who read and write, and they behind it."""
+_STATEMENT = 1_000
+
+_User = tuple[str, str]
+"""Account and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Partition:
+    """A partition with its bounds; the first one has no lower one."""
+
+    name: str
+    low: uuid.UUID | None
+    high: uuid.UUID
+    old: tuple[Old, ...] = ()
+    """What is too old in it."""
+
+    def ends_by(self, bound: uuid.UUID) -> bool:
+        """Whether nothing in it is younger than a bound."""
+        return self.high <= bound
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to become of the partitions before a limit."""
+
+    merged: tuple[_Partition, ...]
+    """Dropped from the first one on; a new first one takes their place."""
+    emptied: tuple[_Partition, ...]
+    """Dropped and made anew, behind one that stays."""
+    thinned: tuple[tuple[_Partition, tuple[Old, ...]], ...]
+    """Rows of these accounts are deleted."""
+    held: tuple[Old, ...]
+
+    @property
+    def deleted(self) -> tuple[Old, ...]:
+        dropped = (old for each in (*self.merged, *self.emptied) for old in each.old)
+        return together([*dropped, *(old for _, olds in self.thinned for old in olds)])
+
+
+class PostgreSQLKeeper:
+    """See `Keeper`. Acts as the owner of the tables."""
+
+    def __init__(self, url: str, catalog: Catalog) -> None:
+        self.name = database_name(url)
+        self._columns = columns(catalog)
+        self._connection = connect(url)
+        try:
+            with self._transaction():
+                self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self) -> None:
+        for table in ("audit_retention", "audit_user"):
+            if not columns_of(self._connection, table):
+                raise StorageError(
+                    f"{self.name}: there is no table {table}; run `auditwright database upgrade`, or "
+                    "`auditwright database create` for a database that is new"
+                )
+
+    def close(self) -> None:
+        """See `Keeper.close`."""
+        self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with errors(self.name, "do this"), self._connection.transaction():
+            become_owner(self._connection, self.name)
+            self._execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            yield
+
+    def prune(
+        self,
+        before: datetime,
+        account_id: str | None,
+        dry_run: bool,
+        record: Record,
+        progress: Progress,
+    ) -> Pruned:
+        """See `Keeper.prune`; all of it is one transaction."""
+        limit = before.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        bound = _bound(limit)
+        with self._transaction():
+            if not dry_run:
+                self._execute("LOCK TABLE audit_retention IN SHARE ROW EXCLUSIVE MODE")
+            partitions = [each for each in self._partitions() if each.low is None or each.low < bound]
+            counted = list(self._counted(partitions, bound, not dry_run, progress))
+            plan = _plan(counted, bound, self._held(), account_id)
+            if not dry_run:
+                users = self._users(plan, bound)
+                self._thin(plan, bound, account_id)
+                self._store(record(limit, old) for old in plan.deleted)
+                self._drop(plan)
+                self._forget(users, bound)
+        dropped = tuple(each.name for each in (*plan.merged, *plan.emptied))
+        return Pruned(self.name, limit, plan.deleted, plan.held, dropped)
+
+    def _partitions(self) -> list[_Partition]:
+        found = self._execute("""
+            SELECT relname, substring(bounds FROM $$FROM \\('([0-9a-f-]{36})$$)::uuid,
+                substring(bounds FROM $$TO \\('([0-9a-f-]{36})$$)::uuid AS high
+            FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid,
+                pg_get_expr(relpartbound, inhrelid) AS bounds
+            WHERE inhparent = 'audit_entry'::regclass ORDER BY high""")
+        return [_Partition(*row) for row in found]
+
+    def _counted(
+        self, partitions: Iterable[_Partition], bound: uuid.UUID, lock: bool, progress: Progress
+    ) -> Iterator[_Partition]:
+        """The partitions with what is in them, which stays so until the end of the transaction."""
+        counted = 0
+        for each in partitions:
+            if lock:
+                self._execute(f"LOCK TABLE ONLY {quoted(each.name)} IN SHARE ROW EXCLUSIVE MODE")
+            rows = self._execute(
+                'SELECT account_id, count(*), min(id::text COLLATE "C"), max(id::text COLLATE "C") '
+                f"FROM {quoted(each.name)} WHERE id < %s GROUP BY account_id",
+                (bound,),
+            )
+            old = tuple(Old(row[0], row[1], _time(row[2]), _time(row[3])) for row in rows)
+            counted += sum(each.entries for each in old)
+            progress(counted)
+            yield _Partition(each.name, each.low, each.high, old)
+
+    def _held(self) -> set[str]:
+        found = self._execute("SELECT account_id FROM audit_hold WHERE until IS NULL OR until > now()")
+        return {account_id for (account_id,) in found}
+
+    def _thin(self, plan: _Plan, bound: uuid.UUID, account_id: str | None) -> None:
+        """Delete rows; the trigger lets it, for this transaction."""
+        if not plan.thinned:
+            return
+        self._execute(
+            "INSERT INTO audit_retention VALUES (pg_current_xact_id(), %s, %s)", (bound, account_id)
+        )
+        for partition, olds in plan.thinned:
+            statement = f"DELETE FROM {quoted(partition.name)} WHERE account_id = ANY (%s) AND id < %s"
+            found = self._connection.execute(
+                statement.encode(),
+                ([old.account_id for old in olds], bound),
+            )
+            if found.rowcount != sum(old.entries for old in olds):
+                raise StorageError(f"{self.name}: other rows went than were counted; none has: try again")
+        self._execute("DELETE FROM audit_retention WHERE transaction_id = pg_current_xact_id()")
+
+    def _users(self, plan: _Plan, bound: uuid.UUID) -> list[_User]:
+        """Those who have entries that go, and none that stay."""
+        accounts = [old.account_id for old in plan.deleted]
+        return self._execute(f"SELECT * FROM ({_USERS}) AS gone WHERE {_NONE_LEFT}", (accounts, bound, bound))
+
+    def _forget(self, users: list[_User], bound: uuid.UUID) -> None:
+        """Take users with all their names out of audit_user, but for those who have recorded since.
+
+        To see all who have, it waits until nobody is recording, and nobody records from here to the end.
+        """
+        if not users:
+            return
+        self._execute("LOCK TABLE ONLY audit_entry IN SHARE ROW EXCLUSIVE MODE")
+        accounts, ids = ([user[place] for user in users] for place in (0, 1))
+        self._execute(
+            "DELETE FROM audit_user USING unnest(%s::text[], %s::text[]) AS gone(account_id, actor_id) "
+            "WHERE audit_user.account_id = gone.account_id AND audit_user.actor_id = gone.actor_id "
+            f"AND {_NONE_LEFT}",
+            (accounts, ids, bound),
+        )
+
+    def _drop(self, plan: _Plan) -> None:
+        """Last, as nobody reads or writes from here to the end of the transaction."""
+        if not plan.merged and not plan.emptied:
+            return
+        for each in (*plan.merged, *plan.emptied):
+            self._execute(f"DROP TABLE {quoted(each.name)}")
+        if plan.merged:
+            self._add(_Partition("audit_entry_first", None, plan.merged[-1].high))
+        for each in plan.emptied:
+            self._add(each)
+
+    def _add(self, partition: _Partition) -> None:
+        self._execute(
+            "SELECT audit_add_partition(%s, %s, %s)", (partition.name, partition.low, partition.high)
+        )
+
+    def holds(self) -> list[Hold]:
+        """See `Keeper.holds`."""
+        with self._transaction():
+            return [Hold(*row) for row in self._execute(f"{_HOLDS} ORDER BY account_id")]
+
+    def hold(self, hold: Hold, row: Row) -> bool:
+        """See `Keeper.hold`."""
+        with self._transaction():
+            there = self._hold_of(hold.account_id)
+            if there is not None and (there.reason, there.until) == (hold.reason, hold.until):
+                return False
+            self._execute(
+                "INSERT INTO audit_hold (account_id, reason, until, created_at) VALUES (%s, %s, %s, %s) "
+                "ON CONFLICT (account_id) DO UPDATE SET reason = excluded.reason, until = excluded.until, "
+                "created_at = excluded.created_at",
+                (hold.account_id, hold.reason, hold.until, hold.created_at),
+            )
+            self._store([row])
+        return True
+
+    def release(self, account_id: str, record: Callable[[Hold], Row]) -> Hold | None:
+        """See `Keeper.release`."""
+        with self._transaction():
+            there = self._hold_of(account_id)
+            if there is not None:
+                self._execute("DELETE FROM audit_hold WHERE account_id = %s", (account_id,))
+                self._store([record(there)])
+        return there
+
+    def _hold_of(self, account_id: str) -> Hold | None:
+        # The lock that retention takes: it sees the hold, or the hold waits for it.
+        self._execute("LOCK TABLE audit_retention IN SHARE ROW EXCLUSIVE MODE")
+        found = self._execute(f"{_HOLDS} WHERE account_id = %s", (account_id,))
+        return Hold(*found[0]) if found else None
+
+    def _store(self, rows: Iterable[Row]) -> None:
+        self._execute(f"SELECT audit_make_partitions({AHEAD})")
+        statement = insert_statement("audit_entry", self._columns)
+        every = list(rows)
+        for start in range(0, len(every), _STATEMENT):
+            self._execute(statement, (as_json(self._columns, every[start : start + _STATEMENT]),))
+
+    def _execute(self, statement: str, values: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
+        cursor = self._connection.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def _plan(partitions: list[_Partition], bound: uuid.UUID, held: set[str], account_id: str | None) -> _Plan:
+    def stays(each: _Partition) -> bool:
+        some_stay = account_id is not None or any(old.account_id in held for old in each.old)
+        return some_stay or not each.ends_by(bound)
+
+    merged = tuple(takewhile(lambda each: not stays(each), partitions))
+    rest = partitions[len(merged) :]
+    if len(merged) == 1 and not merged[0].old:
+        merged = ()  # it would be made anew as it is
+    wanted = (
+        held
+        if account_id is None
+        else held
+        | {old.account_id for each in partitions for old in each.old if old.account_id != account_id}
+    )
+    thinned = tuple(
+        (each, tuple(old for old in each.old if old.account_id not in wanted)) for each in rest if stays(each)
+    )
+    kept = (
+        old
+        for each in partitions
+        for old in each.old
+        if old.account_id in held and account_id in (None, old.account_id)
+    )
+    return _Plan(
+        merged,
+        tuple(each for each in rest if not stays(each) and each.old),
+        tuple(each for each in thinned if each[1]),
+        together(kept),
+    )
+
+
+def _bound(moment: datetime) -> uuid.UUID:
+    """As `audit_first_id` makes it."""
+    return uuid.UUID(bytes=(to_microseconds(moment) // 1000).to_bytes(6, "big") + bytes(10))
+
+
+def _time(entry_id: str) -> datetime:
+    data = uuid.UUID(entry_id).bytes
+    moment = id_time(data)
+    return from_microseconds(int.from_bytes(data[:6], "big") * 1000 if moment is None else moment)
+
+
+_USERS = """
+    SELECT DISTINCT account_id, actor_id FROM audit_entry
+    WHERE actor_id IS NOT NULL AND account_id = ANY (%s) AND id < %s"""
+# LIMIT keeps it to probes of the index, which end at the first partition that has an entry.
+_NONE_LEFT = """(
+    SELECT true FROM audit_entry AS entry
+    WHERE entry.account_id = gone.account_id AND entry.actor_id = gone.actor_id AND entry.id >= %s
+    LIMIT 1) IS NULL"""
+_HOLDS = "SELECT account_id, reason, until, created_at FROM audit_hold"

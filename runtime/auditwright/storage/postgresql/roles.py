@@ -1,0 +1,303 @@
+"""Who may do what on PostgreSQL: the roles owner, writer and reader, and a warning of those with too much.
+
+The writer inserts, and reads of an entry what exactly-once needs. The reader is bound to an account by
+row-level security. Neither owns anything, so that neither can take the triggers away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditwright.storage.base import Done
+from auditwright.storage.errors import StorageError
+from auditwright.storage.postgresql.owner_connection import connect, database_name, errors
+from auditwright.storage.postgresql.schema import (
+    ACCOUNT,
+    REFERENCE_TABLES,
+    Change,
+    columns_of,
+    quoted,
+    read_views,
+)
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+PREFIX = "audit"
+KNOWN = ("account_id", "id", "digest")
+"""What of an entry the writer reads: whether it is there, and the same."""
+OWN_TABLES = ("audit_hold", "audit_retention", "audit_alembic_version")
+"""Tables that are the owner's alone."""
+USERS = "audit_user"
+"""The table that the database fills by itself, for the reader."""
+
+
+Grant = tuple[str, str, str]
+"""Role, privilege, and the column or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The names of the three roles."""
+
+    prefix: str = PREFIX
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[a-z_][a-z0-9_]{0,39}", self.prefix):
+            raise StorageError(
+                f'the prefix of the roles is of a to z, 0 to 9 and _, at most 40 of them, not "{self.prefix}"'
+            )
+
+    @property
+    def owner(self) -> str:
+        """Owns the tables; for `auditwright database`."""
+        return f"{self.prefix}_owner"
+
+    @property
+    def writer(self) -> str:
+        """For the service's `open(url)`."""
+        return f"{self.prefix}_writer"
+
+    @property
+    def reader(self) -> str:
+        """For `open(..., read_url=)`."""
+        return f"{self.prefix}_reader"
+
+
+def role_changes(connection: Connection[Any], roles: Roles) -> list[Change]:
+    """The statements that make the roles and give them their rights, as far as they have not; needs a
+    transaction.
+
+    What the writer, the reader and PUBLIC may beyond that is taken from them.
+    """
+    schema = _one(connection, "SELECT current_schema()")
+    return [
+        *_missing_roles(connection, roles),
+        *_memberships(connection, roles),
+        *_schema_rights(connection, roles, schema),
+        *_owners(connection, roles),
+        *_rights(connection, roles),
+        *_policies(connection, roles),
+    ]
+
+
+def _one(connection: Connection[Any], statement: str, values: tuple[Any, ...] = ()) -> Any:
+    row = connection.execute(statement.encode(), values).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _missing_roles(connection: Connection[Any], roles: Roles) -> Iterator[Change]:
+    for name in (roles.owner, roles.writer, roles.reader):
+        if not _exists(connection, name):
+            yield Change(f"CREATE ROLE {quoted(name)} NOLOGIN", f"role {name}")
+
+
+def _exists(connection: Connection[Any], role: str) -> bool:
+    return bool(_one(connection, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", (role,)))
+
+
+def _memberships(connection: Connection[Any], roles: Roles) -> Iterator[Change]:
+    """Whoever runs this has to be able to act as the owner: to give it the tables, and to upgrade."""
+    there = _exists(connection, roles.owner)
+    if there and _one(connection, "SELECT pg_has_role(session_user, %s, 'USAGE')", (roles.owner,)):
+        return
+    user, is_super = connection.execute(
+        "SELECT session_user, rolsuper FROM pg_roles WHERE rolname = session_user"
+    ).fetchone() or ("", False)
+    if not is_super:
+        yield Change(f"GRANT {quoted(roles.owner)} TO {quoted(user)}", f"{user} is a member of {roles.owner}")
+
+
+def _schema_rights(connection: Connection[Any], roles: Roles, schema: str) -> Iterator[Change]:
+    wanted = {roles.owner: ("USAGE", "CREATE"), roles.writer: ("USAGE",), roles.reader: ("USAGE",)}
+    for role, privileges in wanted.items():
+        lacking = [each for each in privileges if not _may_in_schema(connection, role, schema, each)]
+        if lacking:
+            yield Change(
+                f"GRANT {', '.join(lacking)} ON SCHEMA {quoted(schema)} TO {quoted(role)}",
+                "right to the schema",
+            )
+
+
+def _may_in_schema(connection: Connection[Any], role: str, schema: str, privilege: str) -> bool:
+    return _exists(connection, role) and bool(
+        _one(connection, "SELECT has_schema_privilege(%s, %s, %s)", (role, schema, privilege))
+    )
+
+
+def relations(connection: Connection[Any]) -> dict[str, str]:
+    """All tables and views of ours: `TABLE`, `PARTITION` or `VIEW`, by name."""
+    partitions = connection.execute("""
+        SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+        WHERE inhparent = 'audit_entry'::regclass ORDER BY relname""")
+    views = (name for name, view in sorted(read_views(connection).items()) if view.ours)
+    return {
+        **dict.fromkeys(("audit_entry", USERS, *REFERENCE_TABLES, *OWN_TABLES), "TABLE"),
+        **dict.fromkeys((name for (name,) in partitions), "PARTITION"),
+        **dict.fromkeys(views, "VIEW"),
+    }
+
+
+_FUNCTIONS = """
+    SELECT pg_proc.oid::regprocedure::text, pg_get_userbyid(proowner), proname FROM pg_proc
+    WHERE pronamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'audit_entry'::regclass)
+        AND proname = ANY (%s) ORDER BY 1"""
+FUNCTIONS = (
+    "audit_add_partition",
+    "audit_add_users",
+    "audit_first_id",
+    "audit_last_month",
+    "audit_make_partitions",
+    "audit_mark_view",
+    "audit_refuse",
+)
+
+
+def _owners(connection: Connection[Any], roles: Roles) -> Iterator[Change]:
+    for name, kind in relations(connection).items():
+        owner = _one(
+            connection,
+            "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass(%s)",
+            (quoted(name),),
+        )
+        if owner != roles.owner:
+            what = "VIEW" if kind == "VIEW" else "TABLE"
+            yield Change(f"ALTER {what} {quoted(name)} OWNER TO {quoted(roles.owner)}", "owner")
+    for function, owner, _ in connection.execute(_FUNCTIONS, (list(FUNCTIONS),)).fetchall():
+        if owner != roles.owner:
+            yield Change(f"ALTER FUNCTION {function} OWNER TO {quoted(roles.owner)}", "owner")
+
+
+def _rights(connection: Connection[Any], roles: Roles) -> Iterator[Change]:
+    bound = ("PUBLIC", roles.writer, roles.reader)
+    for name, kind in relations(connection).items():
+        wanted = _wanted(name, kind, roles)
+        found = {grant for grant in _granted(connection, quoted(name)) if grant[0] in bound}
+        for role, privilege, column in sorted(found - wanted):
+            of = f"({column})" * bool(column)
+            yield Change(f"REVOKE {privilege}{of} ON {quoted(name)} FROM {_role(role)}", "right taken away")
+            if not column:  # which takes the right to single columns away too
+                found -= {grant for grant in found if grant[:2] == (role, privilege)}
+        for role, privilege, column in sorted(wanted - found):
+            of = f" ({column})" * bool(column)
+            yield Change(f"GRANT {privilege}{of} ON {quoted(name)} TO {_role(role)}", "right")
+    for function, _, name in connection.execute(_FUNCTIONS, (list(FUNCTIONS),)).fetchall():
+        wanted_roles = {roles.writer} if name == "audit_make_partitions" else set()
+        found_roles = {role for role in _executors(connection, function) if role in bound}
+        for role in sorted(found_roles - wanted_roles):
+            yield Change(f"REVOKE EXECUTE ON FUNCTION {function} FROM {_role(role)}", "right taken away")
+        for role in sorted(wanted_roles - found_roles):
+            yield Change(f"GRANT EXECUTE ON FUNCTION {function} TO {_role(role)}", "right")
+
+
+def _wanted(name: str, kind: str, roles: Roles) -> set[Grant]:
+    if name == "audit_entry":
+        known = {(roles.writer, "SELECT", column) for column in KNOWN}
+        return {(roles.writer, "INSERT", ""), (roles.reader, "SELECT", ""), *known}
+    if name in REFERENCE_TABLES:
+        return {(roles.writer, "SELECT", ""), (roles.reader, "SELECT", "")}
+    return {(roles.reader, "SELECT", "")} if kind == "VIEW" or name == USERS else set()
+
+
+def _granted(connection: Connection[Any], relation: str) -> set[Grant]:
+    """The privileges on a table or view and on its columns, without those of its owner."""
+    found = connection.execute(
+        """
+        SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END, privilege_type, attname
+        FROM (SELECT relowner, relacl AS acl, '' AS attname FROM pg_class WHERE oid = to_regclass(%(name)s)
+            UNION ALL
+            SELECT relowner, attacl, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+            WHERE attrelid = to_regclass(%(name)s) AND NOT attisdropped) AS given,
+            aclexplode(acl)
+        WHERE grantee <> relowner""",
+        {"name": relation},
+    )
+    return set(found.fetchall())
+
+
+def _executors(connection: Connection[Any], function: str) -> list[str]:
+    found = connection.execute(
+        """
+        SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END
+        FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))
+        WHERE pg_proc.oid = to_regprocedure(%s) AND grantee <> proowner""",
+        (function,),
+    )
+    return [role for (role,) in found]
+
+
+def _policies(connection: Connection[Any], roles: Roles) -> Iterator[Change]:
+    """What lets the writer pass row-level security: to insert for any account, and to see what is known.
+
+    Of a session that names an account, as reading does, it sees that account's entries alone: a role that is
+    both writer and reader is bound as the reader is.
+    """
+    found = connection.execute("SELECT polname FROM pg_policy WHERE polrelid = 'audit_entry'::regclass")
+    there = {name for (name,) in found}
+    unbound = f"coalesce(current_setting('{ACCOUNT}', true), '') = ''"
+    for name, rule in (
+        (f"{roles.writer}_inserts", f"FOR INSERT TO {quoted(roles.writer)} WITH CHECK (true)"),
+        (f"{roles.writer}_knows", f"FOR SELECT TO {quoted(roles.writer)} USING ({unbound})"),
+    ):
+        if name not in there:
+            yield Change(f"CREATE POLICY {quoted(name)} ON audit_entry {rule}", f"policy {name}")
+
+
+def _role(name: str) -> str:
+    return name if name == "PUBLIC" else quoted(name)
+
+
+def make_roles(url: str, roles: Roles) -> Done:
+    """Make the roles and give them their rights; raises `StorageError`."""
+    with _locked(url) as connection:
+        changes = role_changes(connection, roles)
+        for change in changes:
+            connection.execute(change.statement.encode())
+    return Done(database_name(url), tuple(_counted(changes)))
+
+
+def roles_sql(url: str, roles: Roles) -> str:
+    """What `make_roles` would run, as a text for psql; empty where there is nothing to do."""
+    with _locked(url, lock=False) as connection:
+        changes = role_changes(connection, roles)
+        path = _one(connection, "SELECT quote_ident(current_schema())")
+    if not changes:
+        return ""
+    head = (f"SET search_path = {path};", "BEGIN;")
+    return "\n".join([*head, *(f"{change.statement};" for change in changes), "COMMIT;"])
+
+
+@contextmanager
+def _locked(url: str, lock: bool = True) -> Iterator[Connection[Any]]:
+    """A transaction in which nobody else sets the database up."""
+    name = database_name(url)
+    with closing(connect(url)) as connection, errors(name, "make the roles"), connection.transaction():
+        if not columns_of(connection, USERS):
+            raise StorageError(
+                f"{name}: there is no audit log in this database, or an older one; run "
+                "`auditwright database create` first"
+            )
+        if lock:
+            connection.execute("LOCK TABLE audit_alembic_version IN SHARE ROW EXCLUSIVE MODE")
+        yield connection
+
+
+def _counted(changes: list[Change]) -> Iterator[str]:
+    """The changes in words, those of one kind together."""
+    counts = Counter(change.what for change in changes)
+    for what, count in counts.items():
+        if what == "owner":
+            yield f"owner of {count} tables, views and functions"
+        elif what.startswith("right"):
+            yield f"{count} {what.replace('right', 'rights' if count > 1 else 'right', 1)}"
+        else:
+            yield what
+
+
+# --- at start-up ---------------------------------------------------------------------------------

@@ -1,0 +1,229 @@
+"""How rows go into PostgreSQL and come out again equal: as one JSON text, as binary COPY, and back.
+
+jsonb keeps numbers as decimals and text by itself: what it prints is brought back to the form that was
+recorded. It has no negative zero: -0.0 comes back as 0.0.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import orjson
+
+from auditwright.entry import ColumnKind, Row
+from auditwright.ids import format_time
+
+COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_END = b"\xff\xff"
+_PIECE = 200
+"""Rows in one piece of a COPY."""
+_LENGTH = struct.Struct("!i").pack
+_TIME = struct.Struct("!iq").pack
+_NULL = b"\xff\xff\xff\xff"
+_SINCE_2000 = 946_684_800_000_000
+"""Microseconds from 1970 to 2000, where PostgreSQL counts from."""
+
+Columns = Sequence[tuple[str, ColumnKind, bool]]
+
+_READ = {
+    "id": "uuid_send(id)",
+    "occurred_at": "(extract(epoch FROM occurred_at) * 1000000)::bigint",
+    "recorded_at": "(extract(epoch FROM recorded_at) * 1000000)::bigint",
+    "ip_address": "host(ip_address)",
+    "alterations": "alterations::text",
+    "metadata": "metadata::text",
+}
+"""How a column is read as `entry.columns` has it; the others as they are."""
+
+
+def selected(columns: Columns, others: Sequence[str]) -> str:
+    """SQL for what `row_of` takes."""
+    return ", ".join([*(_READ.get(name, f'"{name}"') for name, _, _ in columns), *map('"{}"'.format, others)])
+
+
+# --- in --------------------------------------------------------------------------------------------
+
+_GIVEN = {
+    "id": ("uuid", "{}"),
+    "timestamp": ("timestamptz", "{}"),
+    "digest": ("text", "decode({}, 'hex')"),
+    "json": ("jsonb", "{}"),
+    "text": ("text", "{}"),
+    "ip_address": ("inet", "{}"),
+    "alterations": ("text", "{}::json"),  # as text, or it would not keep the order of its keys
+}
+"""For a name or else a kind of column: its type in the JSON, and SQL for the value that is stored."""
+
+
+def insert_statement(table: str, columns: Columns) -> str:
+    """SQL that stores the rows of one parameter, made by `as_json`, but for those that are there already.
+
+    It returns account and id, as hexadecimal digits, of each row that it stored.
+    """
+    names = [name for name, _, _ in columns]
+    given = [(name, *_GIVEN.get(name, _GIVEN[kind])) for name, kind, _ in columns]
+    values = ", ".join(value.replace("{}", f'given."{name}"') for name, _, value in given)
+    types = ", ".join(f'"{name}" {type_}' for name, type_, _ in given)
+    return (
+        f"INSERT INTO {table} ({_quoted(names)}) SELECT {values} "
+        f"FROM jsonb_to_recordset(CAST(CAST(%s AS text) AS jsonb)) AS given({types}) "
+        "ON CONFLICT (account_id, id) DO NOTHING RETURNING account_id, encode(uuid_send(id), 'hex')"
+    )
+
+
+def digests_statement(table: str) -> str:
+    """SQL for account, id and digest, the latter as hexadecimal digits, of the keys that are there."""
+    return (
+        "SELECT given.account_id, encode(uuid_send(given.id), 'hex'), "
+        f"(SELECT encode(digest, 'hex') FROM {table} AS stored "
+        "WHERE stored.account_id = given.account_id AND stored.id = given.id) "
+        "FROM jsonb_to_recordset(CAST(CAST(%s AS text) AS jsonb)) AS given(account_id text, id uuid)"
+    )
+
+
+def as_json(columns: Columns, rows: Iterable[Row]) -> str:
+    """The parameter of `insert_statement`."""
+    names = [name for name, _, _ in columns]
+    packers = [_IN_JSON.get(name) or _IN_JSON.get(kind) for name, kind, _ in columns]
+    return orjson.dumps(
+        [
+            {
+                name: pack(value) if pack and value is not None else value
+                for name, pack, value in zip(names, packers, row, strict=True)
+            }
+            for row in rows
+        ]
+    ).decode()
+
+
+def keys_as_json(rows: Iterable[Row]) -> str:
+    """The parameter of `digests_statement`."""
+    return orjson.dumps([{"account_id": row[0], "id": row[1].hex()} for row in rows]).decode()
+
+
+_IN_JSON: dict[str, Callable[[Any], Any] | None] = {
+    "id": bytes.hex,
+    "timestamp": format_time,
+    "digest": bytes.hex,
+    "json": lambda text: orjson.Fragment(_decimal(text)),
+    "alterations": str,
+}
+
+
+def copy_statement(table: str, columns: Columns) -> str:
+    """The COPY for what `copied` gives."""
+    return f"COPY {table} ({_quoted([name for name, _, _ in columns])}) FROM STDIN (FORMAT binary)"
+
+
+def copied(columns: Columns, rows: Sequence[Row]) -> Iterator[bytes]:
+    """The rows in PostgreSQL's binary form, in pieces: half the work of its text form, for both sides."""
+    known: dict[str, bytes] = {}
+    packers = [
+        _IN_COPY.get(name) or _IN_COPY.get(kind) or partial(_packed_text, known) for name, kind, _ in columns
+    ]
+    count = struct.pack("!h", len(packers))
+    yield COPY_HEAD
+    for start in range(0, len(rows), _PIECE):
+        parts: list[bytes] = []
+        for row in rows[start : start + _PIECE]:
+            parts.append(count)
+            parts += [
+                _NULL if value is None else pack(value) for pack, value in zip(packers, row, strict=True)
+            ]
+        yield b"".join(parts)
+    yield COPY_END
+
+
+def _packed_text(known: dict[str, bytes], text: str) -> bytes:
+    """A text; most of the short ones of a batch are the same few."""
+    field = known.get(text)
+    if field is None:
+        field = _packed(text.encode())
+        if len(field) < 100:
+            known[text] = field
+    return field
+
+
+def _packed(data: bytes) -> bytes:
+    return _LENGTH(len(data)) + data
+
+
+def _packed_address(address: str) -> bytes:
+    if ":" in address:
+        return b"\0\0\0\x14\3\x80\0\x10" + socket.inet_pton(socket.AF_INET6, address)
+    return b"\0\0\0\x08\2\x20\0\4" + socket.inet_pton(socket.AF_INET, address)
+
+
+def _packed_time(microseconds: int) -> bytes:
+    return _TIME(8, microseconds - _SINCE_2000)
+
+
+_IN_COPY: dict[str, Callable[[Any], bytes]] = {
+    "id": b"\0\0\0\x10".__add__,
+    "timestamp": _packed_time,
+    "digest": _packed,
+    "json": lambda text: _packed(b"\1" + _decimal(text).encode()),  # the version of jsonb's binary form
+    "ip_address": _packed_address,
+    "alterations": lambda text: _packed(text.encode()),
+}
+"""By the name or else the kind of a column; each value comes with its length before it."""
+
+_EXPONENT = re.compile(r"\d[eE]\+?\d")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?[eE]\+?\d+')
+
+
+def _decimal(text: str) -> str:
+    """JSON with 1e22 written out, with a zero after the point: jsonb would make it an integer."""
+    return _TOKEN.sub(_written_out, text) if _EXPONENT.search(text) else text
+
+
+def _written_out(token: re.Match[str]) -> str:
+    found = token[0]
+    if found.startswith('"'):
+        return found
+    number = format(Decimal(found), "f")
+    return number if "." in number else f"{number}.0"
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+# --- out -------------------------------------------------------------------------------------------
+
+
+def row_of(columns: Columns, others: Sequence[str]) -> Callable[[Row], Row]:
+    """What makes a row, as it was recorded, of one that was read as `selected` says."""
+    address = [name for name, _, _ in columns].index("ip_address")
+    return partial(_row, address, len(columns) - 1, others)
+
+
+def _row(address: int, last: int, others: Sequence[str], found: Row) -> Row:
+    return (
+        *found[:address],
+        normal_address(found[address]),
+        *found[address + 1 : last],
+        normal_json(found[last], others, found[last + 1 :]),
+    )
+
+
+def normal_address(address: str | None) -> str | None:
+    """An address as we write it; PostgreSQL writes ::5 as ::0.0.0.5."""
+    if address is None or not address.startswith("::"):
+        return address
+    return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address))
+
+
+def normal_json(text: str, others: Sequence[str], values: Sequence[str | None]) -> str:
+    """The metadata in the form in which it was recorded, with what stands in columns of other catalogs."""
+    if text == "{}" and not any(values):
+        return text
+    data = orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
+    added = {name: value for name, value in zip(others, values, strict=True) if value is not None}
+    return (orjson.dumps(orjson.loads(data) | added) if added else data).decode()

@@ -1,0 +1,427 @@
+"""The layout of a PostgreSQL database: what its tables should be, and what a catalog adds to them.
+
+`migrations/` makes the tables, partitions, triggers and policies; here stand the columns, views and reference
+rows of a catalog, as statements that only add. Nothing here changes an entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditwright.catalog import release
+from auditwright.entry import LEADING, TRAILING
+from auditwright.storage.base import columns_in
+from auditwright.storage.errors import SchemaMismatch
+from auditwright.storage.layout import reference_rows, view_name
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from psycopg import Connection
+
+    from auditwright.catalog import Catalog, Event, Field
+
+MINIMUM = 15
+"""The first PostgreSQL whose views can be `security_invoker`."""
+AHEAD = 3
+"""Months for which partitions are made ahead."""
+ACCOUNT = "auditwright.account_id"
+"""The setting that says whose entries a reader sees."""
+TYPES = {
+    "text": 'text COLLATE "C"',
+    "id": "uuid",
+    "timestamp": "timestamptz",
+    "digest": "bytea",
+    "json": "jsonb",
+}
+"""The type of each kind of column; "C" orders text by its bytes, as SQLite does."""
+_OTHER_TYPES = {"ip_address": "inet", "alterations": "json"}
+_FULL_NAMES = {"timestamptz": "timestamp with time zone"}
+
+REFERENCE_TABLES = {
+    "audit_category": ("key", "level", "title", "description"),
+    "audit_event": ("key", "level", "category", "title", "description"),
+    "audit_catalog": ("version", "json"),
+}
+_JSON_TYPES = {"integer": "bigint", "number": "double precision", "boolean": "boolean"}
+
+
+def column_type(name: str, kind: str) -> str:
+    """The SQL type of a column of `entry.columns`."""
+    return _OTHER_TYPES.get(name, TYPES[kind])
+
+
+def type_name(sql_type: str) -> str:
+    """A type of ours as PostgreSQL writes it, without a collation."""
+    plain = sql_type.partition(" COLLATE")[0]
+    return _FULL_NAMES.get(plain, plain)
+
+
+# --- what is there -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoredView:
+    """A view as it is in the database."""
+
+    comment: str
+    definition: str
+    """The server's major version and a hash of what it made of the view's words, as in the comment."""
+    security_invoker: bool
+    columns: dict[str, str]
+    grants: tuple[tuple[str, str], ...]
+    """Privilege and role of all but the owner."""
+    dependants: tuple[str, ...]
+    """What others have made on top of it, in words: `view reports.paid`."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether Auditwright made it."""
+        return self.comment.startswith("auditwright ")
+
+    def is_made_by(self, statement: str) -> bool:
+        """Whether it is still what this statement made."""
+        hashed, _, definition = self.comment.removeprefix("auditwright ").partition(" ")
+        same_server = definition.partition(" ")[0] == self.definition.partition(" ")[0]
+        untouched = definition == self.definition or not same_server
+        return self.ours and self.security_invoker and hashed == _hash(statement) and untouched
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a catalog adds to a database, as far as it is there; empty where there are no tables."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    """Of audit_entry, with their types."""
+    views: dict[str, StoredView] = field(default_factory=dict)
+    others: frozenset[str] = frozenset()
+    """Tables and the like in the same schema, which no view may be called as."""
+    rows: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    """By reference table and key."""
+    readers: tuple[str, ...] = ()
+    """The roles that may read the whole of audit_entry, but for its owner; "PUBLIC" is all."""
+
+    def is_newest(self, catalog: Catalog) -> bool:
+        """Whether no newer catalog has been here: its views and reference rows stay then."""
+        versions = self.rows.get("audit_catalog", {})
+        return all(release(version) <= release(catalog.version) for version in versions)
+
+    def other_columns(self, catalog: Catalog) -> tuple[str, ...]:
+        """The columns that other catalogs gave to their fields and this one does not: values are in them."""
+        ours = {name for name, _, _ in (*LEADING, *TRAILING)} | set(catalog.columns)
+        seen = self.rows.get("audit_catalog", {}).values()
+        theirs = {name for _, text in seen for name in columns_in(text)}
+        return tuple(name for name in self.columns if name not in ours and name in theirs)
+
+
+def read_state(connection: Connection[Any]) -> State:
+    """What a catalog adds to this database, as far as it is there."""
+    columns = columns_of(connection, "audit_entry")
+    if not columns:
+        return State(others=frozenset(_relations(connection)))
+    rows = {
+        table: {row[0]: row for row in connection.execute(f"SELECT {', '.join(names)} FROM {table}".encode())}
+        for table, names in REFERENCE_TABLES.items()
+        if columns_of(connection, table)
+    }
+    views = read_views(connection)
+    readers = connection.execute("""
+        SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee)::text END
+        FROM pg_class, aclexplode(relacl)
+        WHERE pg_class.oid = 'audit_entry'::regclass AND privilege_type = 'SELECT' AND grantee <> relowner""")
+    names = tuple(sorted(name for (name,) in readers))
+    return State(columns, views, frozenset(_relations(connection)) - views.keys(), rows, names)
+
+
+def _relations(connection: Connection[Any]) -> list[str]:
+    found = connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace"
+    )
+    return [name for (name,) in found]
+
+
+def read_views(connection: Connection[Any]) -> dict[str, StoredView]:
+    """The views of the schema that audit_entry is in, by name; needs a transaction."""
+    # What PostgreSQL writes of a view depends on the search path.
+    path = connection.execute("SELECT current_setting('search_path')").fetchone()
+    found = connection.execute("SELECT 'audit_entry'::regclass::oid").fetchone()
+    assert path is not None
+    assert found is not None
+    (oid,) = found
+    connection.execute("SELECT set_config('search_path', 'pg_catalog', true)")
+    try:
+        rows = connection.execute(_VIEWS, (oid,)).fetchall()
+    finally:
+        connection.execute("SELECT set_config('search_path', %s, true)", path)
+    return {
+        name: StoredView(
+            comment,
+            definition,
+            invoker,
+            columns or {},
+            tuple((privilege, role) for privilege, role in grants or ()),
+            tuple(dependants or ()),
+        )
+        for name, comment, definition, invoker, columns, grants, dependants in rows
+    }
+
+
+# A view depends on another by its rewrite rule, a function or a column by the type of the view's rows.
+_VIEWS = """
+    SELECT relname, coalesce(obj_description(view.oid, 'pg_class'), ''),
+        current_setting('server_version_num')::integer / 10000 || ' ' || md5(pg_get_viewdef(view.oid)),
+        coalesce('security_invoker=true' = ANY (reloptions), false),
+        (SELECT json_object_agg(attname, concat_ws(' ', format_type(atttypid, NULL),
+            nullif(collname, 'default')) ORDER BY attnum)
+        FROM pg_attribute LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+        WHERE attrelid = view.oid AND attnum > 0 AND NOT attisdropped),
+        (SELECT json_agg(ARRAY[privilege_type,
+            CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END])
+        FROM aclexplode(relacl) WHERE grantee <> relowner),
+        (SELECT json_agg(DISTINCT what ORDER BY what) FROM (
+            SELECT CASE WHEN classid = 'pg_rewrite'::regclass
+                THEN pg_describe_object('pg_class'::regclass, ev_class, 0)
+                ELSE pg_describe_object(classid, objid, objsubid) END AS what
+            FROM pg_depend LEFT JOIN pg_rewrite ON classid = 'pg_rewrite'::regclass AND pg_rewrite.oid = objid
+            WHERE deptype = 'n' AND ev_class IS DISTINCT FROM view.oid
+                AND (refclassid = 'pg_class'::regclass AND refobjid = view.oid
+                OR refclassid = 'pg_type'::regclass AND refobjid IN
+                    (SELECT unnest(ARRAY[pg_type.oid, typarray]) FROM pg_type WHERE typrelid = view.oid))
+        ) AS dependant)
+    FROM pg_class AS view
+    WHERE relkind = 'v' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = %s)"""
+
+
+# --- what a catalog adds -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One statement, and what it does in words."""
+
+    statement: str
+    what: str = ""
+    """`column region`, `view ...`; empty for what belongs to another one."""
+
+
+def catalog_changes(state: State, catalog: Catalog) -> list[Change]:
+    """What the catalog adds and the database lacks: columns, views, reference rows; nothing where it has all.
+
+    A newer catalog's views and rows are never replaced by an older one's. Raises `SchemaMismatch` where a
+    view would have to be dropped that something of others depends on.
+    """
+    changes = [
+        Change(f"ALTER TABLE audit_entry ADD COLUMN {quoted(name)} {TYPES['text']}", f"column {name}")
+        for name in catalog.columns
+        if name not in state.columns
+    ]
+    newest = state.is_newest(catalog)
+    others = state.other_columns(catalog)
+    for event in catalog.every_event.values():
+        changes += _view_changes(state, catalog, event, others, newest)
+    for table, rows in reference_rows(catalog).items():
+        changes += _row_changes(state, table, rows, newest)
+    changes += _row_changes(state, "audit_catalog", [(catalog.version, catalog.json.decode())], True)
+    return changes
+
+
+def _view_changes(
+    state: State, catalog: Catalog, event: Event, others: tuple[str, ...], newest: bool
+) -> Iterator[Change]:
+    name, statement = view_name(event), _view(catalog, event, others)
+    stored = state.views.get(name)
+    if name in state.others or (stored is not None and not stored.ours):
+        raise SchemaMismatch(f"{name} should be a view of Auditwright's and is something else; rename it")
+    if stored is None:
+        yield Change(statement, f"view {name}")
+        for role in state.readers:
+            yield Change(f"GRANT SELECT ON {quoted(name)} TO {_role(role)}")
+    elif not newest or stored.is_made_by(statement):
+        return
+    elif _only_adds(stored, catalog, event, others):
+        again = _view(catalog, event, others, tuple(stored.columns))
+        yield Change(again.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1), f"changed view {name}")
+    elif stored.dependants:
+        raise SchemaMismatch(
+            f"the view {name} changes its columns, and others depend on it: {', '.join(stored.dependants)}; "
+            "drop these, run `auditwright database upgrade` again, and make them anew"
+        )
+    else:
+        yield Change(f"DROP VIEW {quoted(name)}", f"changed view {name}")
+        yield Change(statement)
+        for privilege, role in stored.grants:
+            yield Change(f"GRANT {privilege} ON {quoted(name)} TO {_role(role)}")
+    yield Change(f"SELECT audit_mark_view({_literal(name)}, {_literal(_hash(statement))})")
+
+
+def partition_changes(connection: Connection[Any]) -> list[Change]:
+    """The statement that makes the partitions ahead, where some are missing."""
+    made = connection.execute("SELECT to_regprocedure('audit_last_month()')").fetchone()
+    if made is None or made[0] is None:
+        return []  # a revision is going to make them
+    found = connection.execute(
+        "SELECT audit_last_month() <= date_trunc('month', now() AT TIME ZONE 'UTC') "
+        "+ make_interval(months => %s)",
+        (AHEAD,),
+    ).fetchone()
+    lacking = found is not None and found[0] is not False
+    return [Change(f"SELECT audit_make_partitions({AHEAD})", "partitions ahead")] if lacking else []
+
+
+def view_needs_drop(state: State, catalog: Catalog, event: Event) -> bool:
+    """Whether an upgrade has to drop the event's view, as it cannot be replaced with what there is on it."""
+    stored = state.views.get(view_name(event))
+    others = state.other_columns(catalog)
+    if stored is None or not state.is_newest(catalog) or stored.is_made_by(_view(catalog, event, others)):
+        return False
+    return not _only_adds(stored, catalog, event, others)
+
+
+def _only_adds(stored: StoredView, catalog: Catalog, event: Event, others: tuple[str, ...]) -> bool:
+    """Whether all columns stay with their types, which is when a view can be replaced in place."""
+    wanted = view_columns(catalog, event, others)
+    return all(wanted.get(name, ("", ""))[1] == kind for name, kind in stored.columns.items())
+
+
+def _row_changes(state: State, table: str, rows: list[tuple[str, ...]], replace: bool) -> Iterator[Change]:
+    stored = state.rows.get(table, {})
+    lacking = [row for row in rows if (stored.get(row[0]) != row if replace else row[0] not in stored)]
+    if not lacking:
+        return
+    key, *rest = REFERENCE_TABLES[table]
+    changed = ", ".join(f"{column} = excluded.{column}" for column in rest)
+    values = ",\n".join(f"({', '.join(map(_literal, row))})" for row in lacking)
+    conflict = f"UPDATE SET {changed}" if replace else "NOTHING"
+    yield Change(
+        f"INSERT INTO {table} VALUES\n{values}\nON CONFLICT ({key}) DO {conflict}",
+        f"{len(lacking)} row{'s' * (len(lacking) > 1)} of {table}",
+    )
+
+
+def _hash(statement: str) -> str:
+    return hashlib.sha256(statement.encode()).hexdigest()[:32]
+
+
+def views(catalog: Catalog, others: tuple[str, ...]) -> dict[str, str]:
+    """The statement that makes each event's view, by its name; `others` are those of `other_columns`."""
+    return {view_name(event): _view(catalog, event, others) for event in catalog.every_event.values()}
+
+
+def _view(catalog: Catalog, event: Event, others: tuple[str, ...], first: tuple[str, ...] = ()) -> str:
+    """The statement that makes a view, with the columns that it has already `first`."""
+    columns = view_columns(catalog, event, others)
+    selected = ", ".join(
+        f"{columns[name][0]} AS {quoted(name)}" for name in dict.fromkeys((*first, *columns))
+    )
+    keys = ", ".join(_literal(key) for key in (event.key, *event.aliases))
+    return (
+        f"CREATE VIEW {quoted(view_name(event))} WITH (security_invoker = true) AS "
+        f"SELECT {selected} FROM audit_entry WHERE event IN ({keys})"
+    )
+
+
+def view_columns(catalog: Catalog, event: Event, others: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """The columns of an event's view: for each the SQL of its value, and its type as PostgreSQL writes it."""
+    left_out = ("digest", "alterations", "metadata")
+    found = {
+        name: (name, _with_collation(column_type(name, kind)))
+        for name, kind, _ in (*LEADING, *TRAILING)
+        if name not in left_out
+    }
+    in_columns = {*catalog.columns, *others}
+    return found | {each.name: _value(each, each.name in in_columns) for each in event.metadata}
+
+
+def _with_collation(sql_type: str) -> str:
+    return type_name(sql_type) + " C" * sql_type.endswith('COLLATE "C"')
+
+
+def _value(field: Field, has_column: bool) -> tuple[str, str]:
+    """SQL for a field's value and its type: null where an older entry holds something of another type."""
+    value, text = f"metadata -> '{field.name}'", f"metadata ->> '{field.name}'"
+    kind = _JSON_TYPES.get(field.kind)
+    if field.many:
+        return f"({value})", "jsonb"
+    if has_column:
+        return f'coalesce({quoted(field.name)}, {text}) COLLATE "C"', "text C"
+    if kind is None:
+        return f'({text}) COLLATE "C"', "text C"
+    typed = f"({value})::{kind}"
+    if field.kind == "integer":
+        number = f"({value})::numeric"
+        typed = f"CASE WHEN {number} % 1 = 0 AND abs({number}) < 9.2e18 THEN {typed} END"
+    wanted = "boolean" if field.kind == "boolean" else "number"
+    return f"CASE jsonb_typeof({value}) WHEN '{wanted}' THEN {typed} END", kind
+
+
+def other_columns(connection: Connection[Any], catalog: Catalog) -> tuple[str, ...]:
+    """The columns that other catalogs gave to their fields and this one does not: values are in them."""
+    ours = {name for name, _, _ in (*LEADING, *TRAILING)} | set(catalog.columns)
+    found = columns_of(connection, "audit_entry")
+    if found.keys() <= ours:
+        return ()
+    rows = {row[0]: row for row in connection.execute("SELECT version, json FROM audit_catalog")}
+    return State(found, rows={"audit_catalog": rows}).other_columns(catalog)
+
+
+def columns_of(connection: Connection[Any], table: str) -> dict[str, str]:
+    """The columns of a table with their types, as PostgreSQL writes them; none where it is not there."""
+    found = connection.execute(
+        """
+        SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
+        WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum""",
+        (table,),
+    )
+    return dict(found.fetchall())
+
+
+def check_version(connection: Connection[Any], name: str) -> None:
+    """Refuse a server that is too old; `name` is the database's, for errors."""
+    if connection.info.server_version < MINIMUM * 10000:
+        raise SchemaMismatch(
+            f"{name}: PostgreSQL {connection.info.server_version // 10000} is too old; "
+            f"{MINIMUM} or newer is needed"
+        )
+
+
+def check_fit(connection: Connection[Any], catalog: Catalog, name: str) -> None:
+    """Refuse a database that has not all that the catalog needs; `name` is the database's, for errors.
+
+    Raises `SchemaMismatch`, naming the command that makes what is missing.
+    """
+    check_version(connection, name)
+    found = columns_of(connection, "audit_entry")
+    if not found:
+        raise SchemaMismatch(f"{name}: there is no table audit_entry; run `auditwright database create`")
+    for column, kind, _ in (*LEADING, *TRAILING):
+        wanted = type_name(column_type(column, kind))
+        if found.get(column) != wanted:
+            is_ = found.get(column, "missing")
+            raise SchemaMismatch(
+                f"{name}: the table audit_entry does not fit: column {column} should be {wanted} and "
+                f"is {is_}; run `auditwright database check`"
+            )
+    lacking = [column for column in catalog.columns if column not in found]
+    if lacking:
+        raise SchemaMismatch(
+            f"{name}: the table audit_entry has no column {lacking[0]}, which catalog {catalog.version} "
+            "needs; run `auditwright database upgrade`"
+        )
+
+
+def _literal(text: str) -> str:
+    """The text as an SQL literal, whatever `standard_conforming_strings` is."""
+    quoted = "'" + text.replace("'", "''").replace("\\", "\\\\") + "'"
+    return f" E{quoted}" if "\\" in text else quoted
+
+
+def _role(name: str) -> str:
+    return name if name == "PUBLIC" else quoted(name)
+
+
+def quoted(name: str) -> str:
+    """The name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

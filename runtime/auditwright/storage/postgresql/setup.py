@@ -1,0 +1,195 @@
+"""Making an audit log in PostgreSQL and bringing it up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditwright.storage.base import Done
+from auditwright.storage.errors import SchemaMismatch, StorageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection as AlembicConnection
+
+    from auditwright.catalog import Catalog
+    from auditwright.storage.postgresql.dsn import Connection
+    from auditwright.storage.postgresql.schema import Change
+
+
+LOCK_SECONDS = 5
+"""How long a change of a table waits for others."""
+
+
+_TRIES = 5
+
+
+def set_up(url: str, catalog: Catalog, create: bool) -> Done:
+    """Make what is missing, a revision in a transaction."""
+    import psycopg  # noqa: F401 - what is missing is said before anything is done
+
+    import auditwright.storage.postgresql.migrations  # noqa: F401
+
+    with _connected(url) as database:
+        made = []
+        if _check(database, create) is None:
+            _make_version_table(database)
+        while (revision := _migrate(database)) is not None:
+            made.append(revision)
+        made += _adapt(database, catalog)
+        return Done(database.name, tuple(made))
+
+
+def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
+    """What `create_database` or `upgrade_database` would run on PostgreSQL, as a text for psql."""
+    from auditwright.storage.postgresql import migrations
+    from auditwright.storage.postgresql.schema import quoted
+
+    with _connected(url) as database:
+        revision = _check(database, create)
+        owner = database.become_owner()
+        changes = _catalog_changes(database, catalog)
+        parts = []
+        if migrations.pending(revision):
+            parts.append(migrations.as_sql(revision, database.schema).strip())
+        if changes:
+            parts.append(_transaction([change.statement for change in changes]))
+    if owner is not None and parts:
+        parts.insert(0, f"SET ROLE {quoted(owner)};")
+    if parts:
+        parts.insert(0, f"SET search_path = {database.schema};")
+    return "".join(f"{part}\n\n" for part in parts).rstrip("\n")
+
+
+def _transaction(statements: list[str]) -> str:
+    return "\n\n".join(["BEGIN;", *(f"{statement};" for statement in statements), "COMMIT;"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """One connection, as psycopg has it and as Alembic wants it."""
+
+    name: str
+    schema: str
+    """As a quoted identifier."""
+    connection: Connection
+    wrapped: AlembicConnection
+
+    def become_owner(self) -> str | None:
+        from auditwright.storage.postgresql.owner_connection import become_owner
+
+        return become_owner(self.connection, self.name)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction in which nobody else sets the database up, as the owner of its tables."""
+        from auditwright.storage.postgresql.migrations import VERSION_TABLE
+        from auditwright.storage.postgresql.owner_connection import errors
+
+        with errors(self.name, "set up"), self.wrapped.begin():
+            self.become_owner()
+            self.connection.execute(f"LOCK TABLE {VERSION_TABLE} IN SHARE ROW EXCLUSIVE MODE")
+            # A new column waits for those who read the entries, and those who record would wait behind it.
+            self.connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'".encode())
+            yield
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[_Database]:
+    from sqlalchemy import NullPool, create_engine
+    from sqlalchemy.exc import DBAPIError
+
+    from auditwright.storage.postgresql.owner_connection import (
+        connect,
+        database_name,
+        schema_of,
+        storage_error,
+    )
+
+    name = database_name(url)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: connect(url), poolclass=NullPool)
+    try:
+        with closing(engine.connect()) as wrapped:
+            connection = wrapped.connection.driver_connection
+            assert connection is not None
+            with wrapped.begin():
+                schema = schema_of(connection, name)
+            yield _Database(name, schema, connection, wrapped)
+    except DBAPIError as error:
+        raise storage_error(name, "set up", error.orig) from error  # type: ignore[arg-type]
+
+
+def _check(database: _Database, create: bool) -> str | None:
+    """The revision that the database is at; raises `StorageError` for what is not to be set up."""
+    from auditwright.storage.postgresql import migrations
+    from auditwright.storage.postgresql.owner_connection import errors
+    from auditwright.storage.postgresql.schema import columns_of
+
+    with errors(database.name, "set up"), database.wrapped.begin():
+        database.become_owner()
+        there = bool(columns_of(database.connection, "audit_entry"))
+        begun = bool(columns_of(database.connection, migrations.VERSION_TABLE))
+        revision = migrations.current(database.wrapped) if begun else None
+    if there and revision is None:
+        raise SchemaMismatch(
+            f"{database.name}: there is a table audit_entry that Auditwright did not make; rename it, or use "
+            "another schema: add ?options=-csearch_path%3DNAME to the URL"
+        )
+    if not begun and not create:
+        raise StorageError(
+            f"{database.name}: there is no audit log in this database; run `auditwright database create`"
+        )
+    migrations.pending(revision)
+    return revision
+
+
+def _make_version_table(database: _Database) -> None:
+    """Make the table that others are locked out by; of two that do so at once one is told."""
+    import psycopg
+    from sqlalchemy.exc import DBAPIError
+
+    from auditwright.storage.postgresql.migrations import MAKE_VERSION_TABLE
+
+    # Which of these it is depends on how far the other one was.
+    there = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject)
+    for attempt in range(_TRIES):
+        try:
+            with database.wrapped.begin():
+                database.connection.execute(MAKE_VERSION_TABLE)
+            return
+        except (*there, DBAPIError):
+            if attempt == _TRIES - 1:
+                raise
+
+
+def _migrate(database: _Database) -> str | None:
+    """Bring the database to the next revision; what that made, or None where there is no next one."""
+    from auditwright.storage.postgresql import migrations
+
+    with database.transaction():
+        pending = migrations.pending(migrations.current(database.wrapped))
+        if not pending:
+            return None
+        revision, title = pending[0]
+        migrations.apply(database.wrapped, revision, database.schema)
+    return f"revision {revision}: {title}"
+
+
+def _adapt(database: _Database, catalog: Catalog) -> list[str]:
+    """Add what the catalog needs, and the partitions of the months to come."""
+    with database.transaction():
+        changes = _catalog_changes(database, catalog)
+        for change in changes:
+            database.connection.execute(change.statement.encode())
+    return [change.what for change in changes if change.what]
+
+
+def _catalog_changes(database: _Database, catalog: Catalog) -> list[Change]:
+    from auditwright.storage.postgresql.schema import catalog_changes, partition_changes, read_state
+
+    try:
+        changes = catalog_changes(read_state(database.connection), catalog)
+    except SchemaMismatch as error:
+        raise SchemaMismatch(f"{database.name}: {error}") from None
+    return changes + partition_changes(database.connection)

@@ -1,0 +1,224 @@
+"""The SQL that SQLite makes whole pieces of a file with: Python sees a thousand lines as one text.
+
+Lines are put together where the row is read: a subquery that hands on its columns costs half as much again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from auditwright.storage.csv_cells import FORMULA_SQL, category_titles, csv_line, event_titles
+from auditwright.storage.sqlite import queries
+from auditwright.storage.sqlite.export_worker import EVERY_ID, HIGH, LOW, Titles, Work
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog
+    from auditwright.storage.query import Scope
+
+_DAY = 86_400_000_000
+
+
+def work_of(scope: Scope, line: str, newest_first: bool, size: int, entries: int, titles: Titles) -> Work:
+    """How to make the lines of a scope, `line` being the SQL for one."""
+    low, high = scope.low or EVERY_ID[LOW], scope.high or EVERY_ID[HIGH]
+    open_ends = replace(scope, low=b"low", high=b"high")
+    ends = {b"low": LOW, b"high": HIGH}
+
+    def bounded(found: queries.Query) -> list[str | int]:
+        return [ends[value] if isinstance(value, bytes) else value for value in found[1]]
+
+    order, last = queries.in_order(newest_first), "min" if newest_first else "max"
+    piece = f"SELECT CAST(group_concat(line, '') AS BLOB), count(*), {last}(id) FROM"
+    if len(scope.branches) == 1:
+        (found,) = queries.statements(open_ends, f"id, {line} AS line")
+        made, values, ids = f"{found[0]}{order} LIMIT ?", bounded(found), []
+    else:  # handing on whole rows from branch to branch would cost more than the lines
+        made, values = queries.by_row_ids(f"id, {line} AS line", "?3"), []
+        ids = [(f"{found[0]}{order}", bounded(found)) for found in queries.statements(open_ends, "id, rowid")]
+    looked_at = next(queries.statements(open_ends.looked_through, "id"))
+    return Work(
+        titles=titles,
+        piece=(f"{piece} ({made})", values),
+        ids=ids,
+        edge=(f"{looked_at[0]}{order} LIMIT 1 OFFSET ?", bounded(looked_at)),
+        bounds=(low.hex(), high.hex()),
+        newest_first=newest_first,
+        size=size,
+        entries=entries,
+    )
+
+
+def titles_of(catalog: Catalog) -> Titles:
+    """What `keep_titles` keeps of a catalog."""
+    return {
+        "csv_event": [
+            (key, csv_line(titles), f'"event":"{key}","level":"{level}","category":"{of}"', level, of)
+            for key, level, of, *titles in event_titles(catalog)
+        ],
+        "csv_category": [(key, csv_line([title])) for key, title in category_titles(catalog)],
+    }
+
+
+# --- CSV -------------------------------------------------------------------------------------------
+
+_NAME = "(CASE WHEN actor_name > '' THEN actor_name ELSE coalesce(actor_id, 'System') END)"
+_CATEGORY = "coalesce((SELECT cells FROM temp.csv_category WHERE key = category), {})"
+_TITLES = "coalesce((SELECT cells FROM temp.csv_event WHERE key = event), {} || ',' || {})"
+
+
+def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
+    """SQL for a line; `metadata` is that for the metadata."""
+    cells = [_Cell("description"), _Cell(_NAME), _Cell("ip_address", quoted=False, optional=True)]
+    if full:
+        cells += [
+            _Cell("event"), _Cell("category"), _Cell("level"), _Cell("actor_type", quoted=False),
+            _Cell("actor_id", optional=True), _Cell(id_text("id"), quoted=False, stored=False),
+            _Cell("account_id"), *(_Cell(name, optional=True) for name in catalog.columns), _Cell(metadata),
+        ]  # fmt: skip
+    time = [*_time("occurred_at"), "occurred_at % 1000000 / 1000"]
+    titles = _TITLES.format(_cell("event"), _CATEGORY.format(_cell("category")))
+    form = "%s %02d:%02d:%02d.%03d"
+    printed = f"printf('{form}', {', '.join(time)})"
+    line = " || ',' || ".join([printed, titles, *(each.safe for each in cells)])
+    # Quicker, but what printf is given ends where a NUL stands, which other hands than ours may have stored.
+    forms, values = zip(*(each.printed for each in cells), strict=True)
+    quick = f"printf('{','.join([form, '%s', *forms])}', {', '.join([*time, titles, *values])})"
+    texts = ["event", "category", *(each.text for each in cells if each.stored)]
+    has_nul = f"instr({' || '.join(dict.fromkeys(texts))}, char(0))"
+    return f"iif({has_nul}, {line}, {quick}) || char(13, 10)"
+
+
+class _Cell(NamedTuple):
+    """A cell of a line after its time and its titles: SQL, and what may stand in it."""
+
+    sql: str
+    quoted: bool = True
+    optional: bool = False
+    """Whether it may be NULL, which makes an empty cell."""
+    stored: bool = True
+    """Whether it may hold what others have stored."""
+
+    @property
+    def text(self) -> str:
+        """SQL for it that is not NULL."""
+        return f"coalesce({self.sql}, '')" if self.optional else self.sql
+
+    @property
+    def safe(self) -> str:
+        """SQL for the cell, whatever stands in it."""
+        if not self.quoted:
+            return self.text
+        return f"iif({self.sql} IS NULL, '', {_cell(self.sql)})" if self.optional else _cell(self.sql)
+
+    @property
+    def printed(self) -> tuple[str, str]:
+        """What makes the cell in printf: its form, and the SQL for what that takes."""
+        if self.quoted and not self.optional:
+            return '"%s%w"', f"{_guard(self.sql)}, {self.sql}"
+        return "%s", self.safe
+
+
+def _time(column: str) -> list[str]:
+    """SQL for date, hour, minute and second of a column."""
+    date = f"strftime('%Y-%m-%d', {column} / 1000000, 'unixepoch')"
+    return [
+        f"CASE {column} / {_DAY} WHEN ?1 THEN ?2 ELSE {date} END",
+        f"{column} / 3600000000 % 24",
+        f"{column} / 60000000 % 60",
+        f"{column} / 1000000 % 60",
+    ]
+
+
+_UUID = ((1, 4), (5, 2), (7, 2), (9, 2), (11, 6))
+"""Where its parts begin, and how many bytes they have."""
+
+
+def id_text(column: str) -> str:
+    """SQL for a UUID as text."""
+    parts = ", ".join(f"hex(substr({column}, {at}, {size}))" for at, size in _UUID)
+    return f"lower(printf('%s-%s-%s-%s-%s', {parts}))"
+
+
+def _guard(expression: str) -> str:
+    """SQL for the ' before what a spreadsheet would run; a first letter tells most texts apart at once."""
+    return (
+        f"CASE WHEN {expression} >= 'A' AND {expression} < '\uff00' THEN '' "
+        f"WHEN substr({expression}, 1, 1) IN ({FORMULA_SQL}) THEN '''' ELSE '' END"
+    )
+
+
+def _cell(expression: str) -> str:
+    """SQL for a text cell: quoted (RFC 4180), and not to be run as a formula."""
+    return f"'\"' || {_guard(expression)} || replace({expression}, '\"', '\"\"') || '\"'"
+
+
+# --- JSON ------------------------------------------------------------------------------------------
+
+
+def line_of_json(catalog: Catalog, metadata: str) -> str:
+    """SQL for a line in the JSON form of an entry (`Entry.to_json`); `metadata` is that for the metadata."""
+    time = '"%sT%02d:%02d:%02d.%06dZ"'
+    version = catalog.version
+    before = [
+        id_text("id"), "json_quote(account_id)", _KEYS,
+        *_time("occurred_at"), "occurred_at % 1000000",
+        _one_of("actor_type", ("user", "app", "system")),
+        _json_member("actor_id", ',"id":'), _json_member("actor_name", ',"name":'),
+        _json_member("ip_address", '"ip_address":', ","),
+    ]  # fmt: skip
+    after = [
+        *_time("recorded_at"), "recorded_at % 1000000", "json_quote(description)",
+        _one_of("catalog_version", (version,) if re.fullmatch("[ -~]+", version) else ()),
+        f"iif(coalesce(alterations, '') IN ('', '{{}}'), '', ',\"alterations\":' || {_ALTERATIONS})",
+    ]  # fmt: skip
+    start = f'{{"id":"%s","account_id":%s,%s,"occurred_at":{time},"actor":{{"type":%s%s%s}},%s"metadata":'
+    end = f',"recorded_at":{time},"description":%s,"catalog_version":%s%s}}'
+    return (
+        f"printf('{start}', {', '.join(before)}) || {_json_metadata(catalog, metadata)} "
+        f"|| printf('{end}' || char(10), {', '.join(after)})"
+    )
+
+
+_KEYS = """coalesce(
+    (SELECT json_keys FROM temp.csv_event AS known WHERE known.key = event
+     AND known.category = audit_entry.category AND known.level = audit_entry.level),
+    '"event":' || json_quote(event) || ',"level":' || json_quote(level)
+    || ',"category":' || json_quote(category)
+)"""
+
+
+def _one_of(column: str, values: Sequence[str]) -> str:
+    """SQL for a text in JSON that is mostly one of a few."""
+    known = " ".join(
+        f"""WHEN '{value}' THEN '"{value}"'""" for value in values if not set(value) & set("'\\\"")
+    )
+    return f"CASE {column} {known} ELSE json_quote({column}) END" if known else f"json_quote({column})"
+
+
+def _json_member(column: str, start: str, end: str = "") -> str:
+    after = f" || '{end}'" if end else ""
+    return f"iif({column} IS NULL, '', '{start}' || json_quote({column}){after})"
+
+
+_ALTERATIONS = "iif(json_valid(alterations), json(alterations), json_quote(alterations))"
+
+
+def _json_metadata(catalog: Catalog, metadata: str) -> str:
+    """SQL for the metadata, the fields with a column of their own among it.
+
+    What others have stored may be laid out in lines, or no JSON object: that becomes a text in an object.
+    """
+    plain = (
+        f"CASE WHEN {metadata} GLOB '{{*' AND NOT instr({metadata}, char(10)) AND json_valid({metadata}) "
+        f"THEN {metadata} WHEN json_valid({metadata}) AND json_type({metadata}) = 'object' "
+        f"THEN json({metadata}) ELSE json_object('metadata', {metadata}) END"
+    )
+    if not catalog.columns:
+        return plain
+    values = ", ".join(f"'{name}', {name}" for name in catalog.columns)
+    # A NULL in the patch takes the field away, which is not there then.
+    whole = f"json_patch({plain}, json_object({values}))"
+    return f"iif(coalesce({', '.join([*catalog.columns, 'NULL'])}) IS NULL, {plain}, {whole})"

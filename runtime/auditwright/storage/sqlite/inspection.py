@@ -1,0 +1,160 @@
+"""A SQLite file that is only looked at, also while a service writes to it; see `Inspection`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from auditwright.storage.base import Difference, Rows, Stored, Views
+from auditwright.storage.errors import StorageError
+from auditwright.storage.layout import INDEXES
+from auditwright.storage.sqlite.engine import BUSY_SECONDS, path_of
+from auditwright.storage.sqlite.schema import (
+    check_fit,
+    is_newest,
+    other_columns,
+    tables,
+    triggers,
+    views,
+    whole_metadata,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditwright.catalog import Catalog
+
+
+class SQLiteInspection:
+    """One SQLite file in one read transaction; see `Inspection`."""
+
+    def __init__(self, location: str, catalog: Catalog) -> None:
+        path = path_of(location)
+        self.name = str(path)
+        self._catalog = catalog
+        if not path.exists():
+            raise StorageError(f"{path}: there is no such database")
+        with self._errors():
+            self._connection = sqlite3.connect(
+                f"file:{quote(str(path))}?mode={_mode(path)}",
+                uri=True,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+            )
+        try:
+            with self._errors():
+                self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        connection = self._connection
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute("BEGIN")
+        connection.text_factory = _text
+        self._tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+        if "audit_entry" not in self._tables:
+            raise StorageError(f"{self.name}: there is no audit log in this database")
+        check_fit(connection, self._catalog, self.name)
+        self._others = other_columns(connection, self._catalog) if "audit_catalog" in self._tables else ()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", "") or type(error).__name__
+            if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                text = "another program has locked the whole file; try again when it is done"
+                raise StorageError(f"{self.name}: {text}") from error
+            raise StorageError(f"{self.name}: cannot read: {error} ({name})") from error
+
+    def catalogs(self) -> dict[str, str]:
+        """See `Inspection.catalogs`."""
+        if "audit_catalog" not in self._tables:
+            return {}
+        with self._errors():
+            return dict(self._connection.execute("SELECT version, json FROM audit_catalog").fetchall())
+
+    def views(self) -> Views:
+        """See `Inspection.views`."""
+        with self._errors():
+            present = dict(self._connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
+            newest = "audit_catalog" not in present or is_newest(self._connection, self._catalog)
+        wanted = views(self._catalog, self._others)
+        return Views(
+            tuple(sorted(name for name in wanted if name not in present)),
+            tuple(sorted(name for name in wanted if present.get(name, wanted[name]) != wanted[name])),
+            not newest,
+        )
+
+    def differences(self) -> tuple[Difference, ...]:
+        """See `Inspection.differences`; tables that differ are refused when the file is opened."""
+        with self._errors():
+            present = dict(self._connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
+        found = [f"the table {name} is missing" for name in tables(self._catalog) if name not in present]
+        found += [f"the index {name} is missing" for name in INDEXES if name not in present]
+        for name, statement in triggers().items():
+            if present.get(name) != statement:
+                found.append(f"the trigger {name} is {'another one' if name in present else 'missing'}")
+        return tuple(Difference(what, "the next AuditLog.open makes it anew") for what in found)
+
+    def stored(self, account_id: str | None) -> Generator[Stored, None, None]:
+        """See `Inspection.stored`."""
+        where, values = _narrowed(account_id)
+        with self._errors():
+            for row in self._connection.execute(
+                f"SELECT account_id, event, count(*), min(id), max(id) FROM audit_entry{where} "
+                "GROUP BY account_id, event",
+                values,
+            ):
+                yield Stored(*row)
+
+    def place(self, account_id: str, entry_id: bytes) -> tuple[int, str]:
+        """See `Inspection.place`."""
+        with self._errors():
+            found: tuple[int, str] | None = self._connection.execute(
+                "SELECT occurred_at, catalog_version FROM audit_entry WHERE account_id = ? AND id = ?",
+                (account_id, entry_id),
+            ).fetchone()
+        return found or (0, "")
+
+    def entries(self, account_id: str | None) -> Rows:
+        """See `Inspection.entries`."""
+        where, values = _narrowed(account_id)
+        parts = ["account_id", "id", "event", "catalog_version", "alterations", whole_metadata(self._others)]
+        try:
+            with self._errors():
+                present = {row[1] for row in self._connection.execute("PRAGMA table_info(audit_entry)")}
+                parts += [name if name in present else "NULL" for name in self._catalog.columns]
+                self._connection.text_factory = bytes
+                yield from self._connection.execute(
+                    f"SELECT {', '.join(parts)} FROM audit_entry{where}", values
+                )
+        finally:
+            self._connection.text_factory = _text
+
+    def close(self) -> None:
+        """See `Inspection.close`."""
+        self._connection.close()
+
+
+def _mode(path: Path) -> str:
+    """How to open the file so that it is left as it is, and nothing is left beside it.
+
+    SQLite needs its write-ahead log for reading too. One that is there is read as it is. Where there is
+    none, SQLite makes it, and only a connection that may write (which ours never does) removes it again.
+    """
+    return "ro" if path.with_name(f"{path.name}-wal").exists() else "rw"
+
+
+def _narrowed(account_id: str | None) -> tuple[str, tuple[str, ...]]:
+    return ("", ()) if account_id is None else (" WHERE account_id = ?", (account_id,))
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")

@@ -1,0 +1,195 @@
+"""Retention and holds in a SQLite file: rows deleted in batches, each with the entry that tells of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from auditwright.entry import columns
+from auditwright.ids import from_microseconds, to_microseconds
+from auditwright.storage.errors import StorageError
+from auditwright.storage.retention import Hold, Old, Pruned, bound_of, together
+from auditwright.storage.sqlite.engine import SQLiteStorage, path_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from auditwright.catalog import Catalog
+    from auditwright.entry import Row
+    from auditwright.storage.retention import Progress, Record
+
+BATCH = 20_000
+"""Rows in one transaction: about half a second, in which nobody else writes."""
+BUSY_SECONDS = 10.0
+"""How long a batch waits for a service that writes."""
+
+
+class SQLiteKeeper:
+    """See `Keeper`."""
+
+    def __init__(self, location: str, catalog: Catalog) -> None:
+        SQLiteStorage(location, catalog, create=False).close()  # makes the tables of a file from before them
+        path = path_of(location)
+        self.name = str(path)
+        names = [name for name, _, _ in columns(catalog)]
+        self._insert = f"INSERT INTO audit_entry ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        with self._errors():
+            self._connection = sqlite3.connect(
+                f"file:{quote(str(path))}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+            )
+            for pragma in ("synchronous=FULL", "recursive_triggers=ON"):
+                self._connection.execute(f"PRAGMA {pragma}")
+
+    def close(self) -> None:
+        """See `Keeper.close`."""
+        self._connection.close()
+
+    def prune(
+        self,
+        before: datetime,
+        account_id: str | None,
+        dry_run: bool,
+        record: Record,
+        progress: Progress,
+    ) -> Pruned:
+        """See `Keeper.prune`."""
+        bound = bound_of(before)
+        deleted: list[Old] = []
+        held: list[Old] = []
+        with self._errors():
+            for each in self._accounts() if account_id is None else (account_id,):
+                old = self._old(each, bound)
+                if old is None:
+                    continue
+                if self._is_held(each):
+                    held.append(old)
+                elif dry_run:
+                    deleted.append(old)
+                else:
+                    for part in self._delete(each, before, bound, record):
+                        deleted.append(part)
+                        progress(sum(each.entries for each in deleted))
+        return Pruned(self.name, before, together(deleted), tuple(held))
+
+    def _accounts(self) -> Iterator[str]:
+        """Every account, found by hops over the primary key."""
+        last: str | None = None
+        while True:
+            after = "" if last is None else " WHERE account_id > ?"
+            found = self._connection.execute(
+                f"SELECT account_id FROM audit_entry{after} ORDER BY account_id LIMIT 1",
+                () if last is None else (last,),
+            ).fetchone()
+            if found is None:
+                return
+            last = found[0]
+            yield found[0]
+
+    def _old(self, account_id: str, bound: bytes, most: int = -1) -> Old | None:
+        """The oldest of the entries before a bound, at most so many."""
+        entries, first, last = self._connection.execute(
+            "SELECT count(*), min(occurred_at), max(occurred_at) FROM (SELECT occurred_at FROM audit_entry "
+            "WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?)",
+            (account_id, bound, most),
+        ).fetchone()
+        return (
+            Old(account_id, entries, from_microseconds(first), from_microseconds(last)) if entries else None
+        )
+
+    def _delete(self, account_id: str, before: datetime, bound: bytes, record: Record) -> Iterator[Old]:
+        while True:
+            with self._transaction() as connection:
+                old = self._old(account_id, bound, BATCH)
+                if old is None or self._is_held(account_id):
+                    return
+                connection.execute("INSERT INTO audit_retention VALUES (?, ?)", (account_id, bound))
+                users = connection.execute(
+                    "DELETE FROM audit_entry WHERE rowid IN (SELECT rowid FROM audit_entry "
+                    "WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?) "
+                    "RETURNING account_id, actor_id",
+                    (account_id, bound, BATCH),
+                ).fetchall()
+                if len(users) != old.entries:
+                    raise StorageError(f"{self.name}: {len(users)} rows went, not {old.entries}; none has")
+                connection.execute("DELETE FROM audit_retention")
+                connection.execute(self._insert, record(before, old))
+                connection.executemany(_FORGET, set(users))
+            yield old
+            if old.entries < BATCH:
+                return
+
+    def _is_held(self, account_id: str) -> bool:
+        found = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM audit_hold WHERE account_id = ? "
+            "AND (until IS NULL OR until > strftime('%s', 'now') * 1000000))",
+            (account_id,),
+        ).fetchone()
+        return bool(found[0])
+
+    def holds(self) -> list[Hold]:
+        """See `Keeper.holds`."""
+        with self._errors():
+            return [_hold(row) for row in self._connection.execute(f"{_HOLDS} ORDER BY account_id")]
+
+    def hold(self, hold: Hold, row: Row) -> bool:
+        """See `Keeper.hold`."""
+        until = None if hold.until is None else to_microseconds(hold.until)
+        with self._errors(), self._transaction() as connection:
+            there = connection.execute(f"{_HOLDS} WHERE account_id = ?", (hold.account_id,)).fetchone()
+            if there is not None and (there[1], there[2]) == (hold.reason, until):
+                return False
+            connection.execute(
+                "INSERT OR REPLACE INTO audit_hold (account_id, reason, until, created_at) "
+                "VALUES (?, ?, ?, ?)",
+                (hold.account_id, hold.reason, until, to_microseconds(hold.created_at)),
+            )
+            connection.execute(self._insert, row)
+        return True
+
+    def release(self, account_id: str, record: Callable[[Hold], Row]) -> Hold | None:
+        """See `Keeper.release`."""
+        with self._errors(), self._transaction() as connection:
+            there = connection.execute(f"{_HOLDS} WHERE account_id = ?", (account_id,)).fetchone()
+            if there is None:
+                return None
+            connection.execute("DELETE FROM audit_hold WHERE account_id = ?", (account_id,))
+            connection.execute(self._insert, record(_hold(there)))
+        return _hold(there)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", "") or type(error).__name__
+            if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                text = "another program is writing to the file; run this again, it goes on where it stopped"
+                raise StorageError(f"{self.name}: {text}") from error
+            raise StorageError(f"{self.name}: cannot delete: {error} ({name})") from error
+
+
+# A user stays with every name while an entry is left; that is looked up once, as no row takes part in it.
+_FORGET = """
+    DELETE FROM audit_user WHERE account_id = ?1 AND actor_id = ?2 AND NOT EXISTS
+        (SELECT 1 FROM audit_entry INDEXED BY audit_entry_user WHERE account_id = ?1 AND actor_id = ?2)"""
+_HOLDS = "SELECT account_id, reason, until, created_at FROM audit_hold"
+
+
+def _hold(row: tuple[str, str, int | None, int]) -> Hold:
+    account_id, reason, until, created_at = row
+    end = None if until is None else from_microseconds(until)
+    return Hold(account_id, reason, end, from_microseconds(created_at))

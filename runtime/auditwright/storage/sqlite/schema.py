@@ -1,0 +1,363 @@
+"""The layout of a SQLite database: STRICT tables, their indexes, triggers, and a view for each event.
+
+The generated SQLModel classes map onto it; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from typing import TYPE_CHECKING
+
+from auditwright.catalog import release
+from auditwright.entry import columns
+from auditwright.storage.base import MOST_NAMES, columns_in
+from auditwright.storage.errors import SchemaMismatch
+from auditwright.storage.layout import INDEXES, reference_rows, view_name
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog, Event
+
+CONFLICT = "auditwright: another entry has this id"
+"""What the database says of a row whose id is there with other content."""
+
+_TYPES = {"text": "TEXT", "id": "BLOB", "timestamp": "INTEGER", "digest": "BLOB", "json": "TEXT"}
+
+
+_TRIGGERS = {
+    # Equal content under one id is a retry and is passed over; other content is refused. A row id that was
+    # given, rather than made by SQLite (-1 until then), would let INSERT OR REPLACE overwrite a row by it.
+    "audit_entry_once": f"""
+        BEFORE INSERT ON audit_entry
+        WHEN NEW.rowid <> -1 OR EXISTS
+            (SELECT 1 FROM audit_entry WHERE account_id = NEW.account_id AND id = NEW.id)
+        BEGIN
+            SELECT CASE
+                WHEN NEW.rowid <> -1 THEN RAISE(ABORT, 'auditwright: audit_entry takes no row ids')
+                WHEN NEW.digest = (SELECT digest FROM audit_entry
+                                   WHERE account_id = NEW.account_id AND id = NEW.id)
+                THEN RAISE(IGNORE)
+                ELSE RAISE(ABORT, '{CONFLICT}')
+            END;
+        END""",
+    # -1 given by hand looks like none before the insert; a row there could be overwritten by it.
+    "audit_entry_no_row_id": """
+        AFTER INSERT ON audit_entry
+        WHEN NEW.rowid < 0
+        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry takes no row ids'); END""",
+    "audit_entry_no_update": """
+        BEFORE UPDATE ON audit_entry
+        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
+    # Retention says in its transaction which account's entries it deletes, and up to which id.
+    "audit_entry_no_delete": """
+        BEFORE DELETE ON audit_entry
+        WHEN NOT EXISTS (SELECT 1 FROM audit_retention AS permit
+                         WHERE permit.account_id = OLD.account_id AND OLD.id < permit.before)
+            OR EXISTS (SELECT 1 FROM audit_hold AS hold
+                       WHERE hold.account_id = OLD.account_id
+                       AND (hold.until IS NULL OR hold.until > strftime('%s', 'now') * 1000000))
+        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
+    "audit_entry_users": f"""
+        AFTER INSERT ON audit_entry
+        WHEN NEW.actor_id IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM audit_user WHERE account_id = NEW.account_id AND actor_id = NEW.actor_id
+             AND actor_type = NEW.actor_type AND actor_name = coalesce(NEW.actor_name, ''))
+        BEGIN
+            INSERT INTO audit_user (account_id, actor_id, actor_type, actor_name, first_id)
+            SELECT NEW.account_id, NEW.actor_id, NEW.actor_type, coalesce(NEW.actor_name, ''), NEW.id
+            WHERE NOT EXISTS
+                (SELECT 1 FROM audit_user WHERE account_id = NEW.account_id AND actor_id = NEW.actor_id
+                 LIMIT 1 OFFSET {MOST_NAMES - 1});
+        END""",
+}
+
+_USERS = "audit_entry_users"
+
+_KEY = ("account_id", "id")
+
+_USER_KEY = ("account_id", "actor_id", "actor_type", "actor_name")
+
+Column = tuple[str, str, bool, int]
+"""Name, type, whether it is never null, and its place in the primary key, from 1; 0 is outside of it."""
+
+
+def _text(*names: str) -> tuple[Column, ...]:
+    """Text columns, never null, the first of them the primary key."""
+    return tuple((name, "TEXT", True, int(number == 0)) for number, name in enumerate(names))
+
+
+def tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
+    """Every table with its columns."""
+    entry = tuple(
+        (name, _TYPES[kind], never_null, _KEY.index(name) + 1 if name in _KEY else 0)
+        for name, kind, never_null in columns(catalog)
+    )
+    return {
+        "audit_entry": entry,
+        "audit_category": _text("key", "level", "title", "description"),
+        "audit_event": _text("key", "level", "category", "title", "description"),
+        "audit_catalog": _text("version", "json"),
+        "audit_hold": (
+            *_text("account_id", "reason"),
+            ("until", "INTEGER", False, 0),
+            ("created_at", "INTEGER", True, 0),
+        ),
+        "audit_retention": (*_text("account_id"), ("before", "BLOB", True, 0)),
+        "audit_user": (
+            *((name, "TEXT", True, place) for place, name in enumerate(_USER_KEY, 1)),
+            ("first_id", "BLOB", True, 0),
+        ),
+    }
+
+
+def set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
+    """Make what is missing for a catalog, in one transaction; a database that has it all is only read.
+
+    `name` is the database's, for errors. Raises `SchemaMismatch` for anything of our names that is not ours.
+    """
+    check_fit(connection, catalog, name)
+    if _is_set_up(connection, catalog):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _create(connection, catalog)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
+    """Refuse tables and indexes of our names that are not as ours are, before anything is changed."""
+    advice = "use another file, or rename it"
+    kinds = dict(connection.execute("SELECT name, type FROM sqlite_schema").fetchall())
+    wanted_kinds = dict.fromkeys(tables(catalog), "table") | dict.fromkeys(INDEXES, "index")
+    wanted_kinds |= {view_name(event): "view" for event in catalog.every_event.values()}
+    for each, kind in wanted_kinds.items():
+        if kinds.get(each, kind) != kind:
+            should, is_ = (f"{'an' if it == 'index' else 'a'} {it}" for it in (kind, kinds[each]))
+            raise SchemaMismatch(f"{name}: {each} should be {should} and is {is_}; {advice}")
+    strict = {row[1]: bool(row[5]) for row in connection.execute("PRAGMA table_list")}
+    for table, wanted in tables(catalog).items():
+        if table in kinds:
+            difference = _difference(connection, catalog, table, wanted)
+            if difference is None and not strict[table]:
+                difference = "it is not STRICT"
+            if difference is not None:
+                raise SchemaMismatch(f"{name}: the table {table} does not fit: {difference}; {advice}")
+    ours = {row[1]: row[2] or row[4] for row in connection.execute("PRAGMA index_list(audit_entry)")}
+    for index, names in INDEXES.items():
+        found = tuple(row[2] for row in connection.execute(f"PRAGMA index_info({index})"))
+        if index in kinds and (found != names or ours.get(index, True)):
+            raise SchemaMismatch(
+                f"{name}: the index {index} does not fit: it should be a plain one over "
+                f"{', '.join(names)} of audit_entry; drop it"
+            )
+
+
+def _difference(
+    connection: sqlite3.Connection, catalog: Catalog, table: str, wanted: tuple[Column, ...]
+) -> str | None:
+    """The first thing that sets a table apart; columns that the catalog has gained will be added."""
+    found = {
+        column: (column, kind, bool(never_null), key)
+        for _, column, kind, never_null, _, key in connection.execute(f"PRAGMA table_info({table})")
+    }
+    for column in wanted:
+        name = column[0]
+        if name not in found and table == "audit_entry" and name in catalog.columns:
+            continue
+        if found.get(name) != column:
+            is_ = f"is {_described(found[name])}" if name in found else "is missing"
+            return f"column {name} should be {_described(column)}, and {is_}"
+    ours = {column[0] for column in wanted}
+    for name, column in found.items():
+        if name not in ours and (column[2] or column[3]):
+            return f"column {name}, {_described(column)}, is not ours"
+    return None
+
+
+def _described(column: Column) -> str:
+    _, kind, never_null, key = column
+    return kind + " NOT NULL" * never_null + f" at place {key} of the primary key" * bool(key)
+
+
+def other_columns(connection: sqlite3.Connection, catalog: Catalog) -> tuple[str, ...]:
+    """The columns that other catalogs gave to their fields and this one does not: values are in them."""
+    ours = {column[0] for column in tables(catalog)["audit_entry"]}
+    found = [row[1] for row in connection.execute("PRAGMA table_info(audit_entry)") if row[1] not in ours]
+    if not found:
+        return ()
+    catalogs = connection.execute("SELECT json FROM audit_catalog")
+    theirs = {name for (text,) in catalogs for name in columns_in(text)}
+    return tuple(name for name in found if name in theirs and re.fullmatch("[a-z][a-z0-9_]*", name))
+
+
+def whole_metadata(others: tuple[str, ...]) -> str:
+    """SQL for the metadata, with what stands in the columns of other catalogs put back into it."""
+    if not others:
+        return "metadata"
+    nothing = " AND ".join(f"{_quoted(name)} IS NULL" for name in others)
+    values = ", ".join(f"'{name}', {_column_or_json(name)}" for name in others)
+    # A NULL in the patch takes the field away, which is not there then.
+    return (
+        f"iif({nothing} OR NOT json_valid(metadata), metadata, json_patch(metadata, json_object({values})))"
+    )
+
+
+def _column_or_json(name: str) -> str:
+    """SQL for a field that has a column of its own under some catalogs and none under others."""
+    return f"coalesce({_quoted(name)}, {_json_value(name)})"
+
+
+def triggers() -> dict[str, str]:
+    """The statement that makes each trigger."""
+    return {name: f"CREATE TRIGGER {name} {body}" for name, body in _TRIGGERS.items()}
+
+
+def _programs(catalog: Catalog, others: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """Triggers and views: the kind and the statement that makes it. Those that differ are made anew."""
+    found = {name: ("TRIGGER", statement) for name, statement in triggers().items()}
+    return found | {name: ("VIEW", statement) for name, statement in views(catalog, others).items()}
+
+
+def views(catalog: Catalog, others: tuple[str, ...]) -> dict[str, str]:
+    """The statement that makes each event's view; `others` are the columns of `other_columns`."""
+    events = catalog.every_event.values()
+    return {view_name(event): _view(catalog, event, others) for event in events}
+
+
+def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
+    """Whether nothing is missing for this catalog."""
+    present = dict(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
+    if not {*tables(catalog), *INDEXES} <= present.keys():
+        return False
+    gained = {row[1] for row in connection.execute("PRAGMA table_info(audit_entry)")}
+    if not gained.issuperset(catalog.columns):
+        return False
+    newest = is_newest(connection, catalog)
+    for name, (kind, statement) in _programs(catalog, other_columns(connection, catalog)).items():
+        if name not in present or ((newest or kind == "TRIGGER") and present[name] != statement):
+            return False
+    for table, rows in reference_rows(catalog).items():
+        names = ", ".join(column[0] for column in tables(catalog)[table])
+        found = set(connection.execute(f"SELECT {names} FROM {table}").fetchall())
+        if not (found.issuperset(rows) if newest else {row[0] for row in rows} <= {row[0] for row in found}):
+            return False
+    stored = connection.execute(
+        "SELECT json = ? FROM audit_catalog WHERE version = ?", (catalog.json.decode(), catalog.version)
+    ).fetchone()
+    return stored is not None and bool(stored[0])
+
+
+def is_newest(connection: sqlite3.Connection, catalog: Catalog) -> bool:
+    """Whether no newer catalog has been here: its views and reference rows stay then."""
+    versions = [row[0] for row in connection.execute("SELECT version FROM audit_catalog")]
+    return all(release(version) <= release(catalog.version) for version in versions)
+
+
+def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
+    found = dict(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
+    knows_users = "audit_user" in found and found.get(_USERS) == triggers()[_USERS]
+    for table, wanted in tables(catalog).items():
+        definitions = [f"{name} {kind}{' NOT NULL' * never_null}" for name, kind, never_null, _ in wanted]
+        key = [name for place, name in sorted((column[3], column[0]) for column in wanted) if place]
+        options = "STRICT, WITHOUT ROWID" if table == "audit_user" else "STRICT"
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} "
+            f"({', '.join(definitions)}, PRIMARY KEY ({', '.join(key)})) {options}"
+        )
+    present = {row[1] for row in connection.execute("PRAGMA table_info(audit_entry)")}
+    for name in catalog.columns:
+        if name not in present:
+            connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {name} TEXT")
+    for index, names in INDEXES.items():
+        connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry ({', '.join(names)})")
+    newest = is_newest(connection, catalog)
+    if not knows_users:
+        _find_users(connection)
+    for name, (kind, statement) in _programs(catalog, other_columns(connection, catalog)).items():
+        if newest or kind == "TRIGGER" or name not in found:
+            connection.execute(f"DROP {kind} IF EXISTS {_quoted(name)}")
+            connection.execute(statement)
+    # What a newer catalog says stays; what only this one knows is added, for its entries are to be joined.
+    insert = f"INSERT OR {'REPLACE' if newest else 'IGNORE'} INTO"
+    for table, rows in reference_rows(catalog).items():
+        names = tuple(column[0] for column in tables(catalog)[table])
+        connection.executemany(
+            f"{insert} {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows
+        )
+    connection.execute(
+        "INSERT OR REPLACE INTO audit_catalog VALUES (?, ?)", (catalog.version, catalog.json.decode())
+    )
+
+
+def _find_users(connection: sqlite3.Connection) -> None:
+    """Add the users of entries that were recorded without the trigger, each with the newest name.
+
+    It hops from account to account, and from user to user and event to event of each, whatever the number of
+    entries. An app and a user of one id are both found where they are among the newest of any event.
+    """
+    accounts = connection.execute("""
+        WITH RECURSIVE hop(account) AS (
+            SELECT min(account_id) FROM audit_entry
+            UNION ALL
+            SELECT (SELECT min(account_id) FROM audit_entry WHERE account_id > hop.account)
+            FROM hop WHERE hop.account IS NOT NULL)
+        SELECT account FROM hop WHERE account IS NOT NULL""").fetchall()
+    for (account,) in accounts:
+        # Beside max() the columns are those of the row that has it: any name goes before none.
+        users = connection.execute(
+            """
+            WITH RECURSIVE newest(actor, event, type, name, id) AS (
+                SELECT actor_id, event, actor_type, coalesce(actor_name, ''), id
+                FROM audit_entry WHERE rowid = (
+                    SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
+                    WHERE account_id = :account AND actor_id IS NOT NULL
+                    ORDER BY actor_id DESC, event DESC, id DESC LIMIT 1)
+                UNION ALL
+                SELECT entry.actor_id, entry.event, entry.actor_type, coalesce(entry.actor_name, ''), entry.id
+                FROM newest CROSS JOIN audit_entry AS entry ON entry.rowid = coalesce(
+                    (SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
+                     WHERE account_id = :account AND actor_id = newest.actor AND event < newest.event
+                     ORDER BY event DESC, id DESC LIMIT 1),
+                    (SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
+                     WHERE account_id = :account AND actor_id < newest.actor
+                     ORDER BY actor_id DESC, event DESC, id DESC LIMIT 1)))
+            SELECT :account, actor, type, name, id, max(iif(name = '', '', id))
+            FROM newest GROUP BY actor, type""",
+            {"account": account},
+        ).fetchall()
+        connection.executemany(
+            "INSERT OR IGNORE INTO audit_user SELECT ?1, ?2, ?3, ?4, ?5 WHERE "
+            "NOT EXISTS (SELECT 1 FROM audit_user WHERE account_id = ?1 AND actor_id = ?2 "
+            f"LIMIT 1 OFFSET {MOST_NAMES - 1})",
+            [user[:5] for user in users],
+        )
+
+
+def _view(catalog: Catalog, event: Event, others: tuple[str, ...]) -> str:
+    envelope = [
+        name
+        for name, _, _ in columns(catalog)
+        if name not in ("digest", "alterations", "metadata", *catalog.columns)
+    ]
+    # By name: a field of Auditwright's own that is called like a column of the service's is stored in it.
+    in_columns = {*catalog.columns, *others}
+    fields = [
+        f"{_column_or_json(name) if name in in_columns else _json_value(name)} AS {_quoted(name)}"
+        for name in (field.name for field in event.metadata)
+    ]
+    keys = ", ".join(f"'{key}'" for key in (event.key, *event.aliases))
+    return (
+        f"CREATE VIEW {_quoted(view_name(event))} AS SELECT {', '.join([*envelope, *fields])} "
+        f"FROM audit_entry WHERE event IN ({keys})"
+    )
+
+
+def _json_value(name: str) -> str:
+    return f"json_extract(metadata, '$.{name}')"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'

@@ -1,0 +1,158 @@
+"""Imports of JSON Lines: exports of another log, or entries in their JSON form from elsewhere.
+
+Each line stands for itself: a bad one is reported by its number and the others are stored. Lines are stored
+once by their ids, so that an import which was interrupted is simply run again.
+
+A line that was recorded under another version of the catalog is stored as it is, also where its metadata does
+not fit today's: that version has checked it. Its event has to be known, by its key or as an alias.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO
+
+import orjson
+
+from auditwright.entry import Row
+from auditwright.errors import AuditwrightError, Problem, ValidationError
+from auditwright.limits import MAX_STRING, clean, short
+from auditwright.recording.json_form import READ_ONLY, Form, microseconds_of, options_of, parse
+from auditwright.recording.problem_text import came
+from auditwright.recording.recorder import Kept
+from auditwright.storage.errors import IdConflict
+
+if TYPE_CHECKING:
+    from auditwright.recording.json_form import Schemas
+    from auditwright.recording.recorder import Recorder
+    from auditwright.storage.base import Storage
+
+BATCH = 1000
+"""Entries in one transaction."""
+MAX_LINE = 1024 * 1024
+"""Bytes in one line: many times what an entry can hold."""
+_KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of the lines."""
+
+    stored: int
+    known: int
+    """Lines whose entry was there already, with the same content."""
+    refused: int
+
+
+def import_lines(
+    lines: Iterable[bytes],
+    recorder: Recorder,
+    schemas: Schemas,
+    storage: Storage,
+    report: Callable[[int, AuditwrightError], None],
+) -> Imported:
+    """Store every good line; `report` is told the number (from 1) and the error of each bad one."""
+    stored = known = refused = 0
+    batch: list[tuple[int, Row]] = []
+
+    def store() -> None:
+        nonlocal stored, known, refused
+        try:
+            new = storage.insert([row for _, row in batch])
+            stored, known = stored + new, known + len(batch) - new
+        except IdConflict:
+            for number, row in batch:
+                try:
+                    new = storage.insert([row])
+                    stored, known = stored + new, known + 1 - new
+                except IdConflict as error:
+                    refused += 1
+                    report(number, error)
+        batch.clear()
+
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            if len(line) > MAX_LINE:
+                raise ValidationError(
+                    "entry", (Problem("line", f"at most {MAX_LINE} bytes", "a longer line"),)
+                )
+            batch.append((number, row_of(parse(line), recorder, schemas)))
+        except AuditwrightError as error:
+            refused += 1
+            report(number, error)
+        if len(batch) == BATCH:
+            store()
+    if batch:
+        store()
+    return Imported(stored, known, refused)
+
+
+def read_lines(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of a stream, each read no further than shows that it is too long to import."""
+    while line := stream.readline(MAX_LINE + 1):
+        yield line
+        while len(line) > MAX_LINE and not line.endswith(b"\n"):
+            line = stream.readline(MAX_LINE + 1)
+
+
+def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
+    """The row of a JSON form, with what another log wrote into it kept; raises `ValidationError`."""
+    kept = _kept({name: form.pop(name) for name in READ_ONLY if name in form}, form.get("event"))
+    event = schemas.check(form, altered_fields(kept.alterations), kept.catalog_version)
+    if kept.alterations or (kept.catalog_version and not schemas.fits(event, form)):
+        kept = replace(kept, as_they_are=True)
+    return recorder.row(event.key, form["metadata"], options_of(form), kept)
+
+
+def altered_fields(alterations: str | bytes | None) -> frozenset[str]:
+    """The fields that the alterations name: `stop_sequence` of `metadata.stop_sequence[2]`."""
+    paths = orjson.loads(alterations) if alterations else {}
+    return frozenset(
+        path.removeprefix("metadata.").partition("[")[0] for path in paths if path.startswith("metadata.")
+    )
+
+
+def _kept(parts: Form, event: object) -> Kept:
+    """The parts that only a log writes, each checked."""
+    key = event if isinstance(event, str) else ""
+    for name, wanted, fits in (
+        ("level", "the key of a level", _is_key),
+        ("category", "the key of a category", _is_key),
+        ("description", f"a string of 1 to {MAX_STRING} characters", _is_text),
+        ("catalog_version", f"a string of 1 to {MAX_STRING} characters", _is_text),
+        ("alterations", "an object of JSON values", _is_object),
+    ):
+        if name in parts and not fits(parts[name]):
+            problem = Problem(name, wanted, came(parts[name]))
+            raise ValidationError(short(clean(key), 200) or "entry", (problem,))
+    description, version = (
+        short(clean(parts[name])) if name in parts else None for name in ("description", "catalog_version")
+    )
+    return Kept(
+        event=key,
+        level=parts.get("level"),
+        category=parts.get("category"),
+        description=description,
+        catalog_version=version,
+        recorded_at=microseconds_of(parts["recorded_at"], "recorded_at") if "recorded_at" in parts else None,
+        alterations=orjson.dumps(parts["alterations"]).decode() if parts.get("alterations") else None,
+    )
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
+def _is_object(value: object) -> bool:
+    try:
+        return isinstance(value, dict) and bool(orjson.dumps(value))
+    except TypeError:  # a lone surrogate, or an integer beyond 64 bits
+        return False
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= MAX_STRING

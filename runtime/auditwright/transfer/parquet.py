@@ -1,0 +1,289 @@
+"""Exports as Parquet for analysts: one wide file, with a typed column for each field of the events in it.
+
+Streamed as the other exports are: what is held is one row group, in Arrow's compact form. It needs the extra
+`analytics`, and is imported by the first export to Parquet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow  # type: ignore[import-untyped]
+import pyarrow.parquet  # type: ignore[import-untyped]
+
+from auditwright.entry import Row
+from auditwright.entry import columns as stored_columns
+from auditwright.ids import to_microseconds
+from auditwright.transfer.export import CHUNK, Chunks
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog, Field
+    from auditwright.storage.base import Storage
+    from auditwright.storage.query import Scope
+
+GROUP_ROWS, GROUP_BYTES = 20_000, 32_000_000
+"""What ends a row group: so many entries, or so many bytes before they are compressed."""
+BATCH_CHARACTERS = 1_000_000
+"""What ends a batch before it has `CHUNK` entries, so that few large ones are held beside their group."""
+
+WORDS = (
+    *("event_title", "category_title", "event", "category", "level"),
+    *("actor_type", "account_id", "catalog_version"),
+)
+"""Columns of few different values, which are stored once each."""
+ENVELOPE = (
+    *("occurred_at", "recorded_at", "event_title", "category_title", "description"),
+    *("actor_type", "actor_id", "actor_name", "ip_address"),
+    *("event", "category", "level", "account_id", "id", "catalog_version"),
+)
+"""The columns that every entry has, before those of the fields."""
+REST = ("alterations", "metadata")
+"""And after them: JSON."""
+
+
+def parquet_chunks(
+    storage: Storage, catalog: Catalog, scope: Scope, events: Collection[str | None]
+) -> Chunks:
+    """The pieces of the file: a row group each, newest first, and its end.
+
+    The columns are those of the events, None among which stands for all.
+    """
+    columns, sink = _Columns(catalog, scope.account_id, _fields(catalog, events)), _Sink()
+    with closing(storage.rows(scope)) as rows:
+        groups = _groups(map(columns.batch, columns.parted(rows)))
+        group = next(groups, None)
+        with pyarrow.parquet.ParquetWriter(sink, columns.schema, compression="zstd") as writer:
+            while group is not None:
+                writer.write_table(group, row_group_size=GROUP_ROWS + CHUNK)
+                count, group = group.num_rows, None  # so that it is gone before the next one is read
+                yield count, sink.take()
+                group = next(groups, None)
+    yield 0, sink.take()
+
+
+def _groups(batches: Iterator[Any]) -> Iterator[Any]:
+    """The record batches as tables, each of which is a row group."""
+    held: list[Any] = []
+    rows = size = 0
+    for batch in batches:
+        held.append(batch)
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows >= GROUP_ROWS or size >= GROUP_BYTES:
+            yield pyarrow.Table.from_batches(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield pyarrow.Table.from_batches(held)
+
+
+class _Sink:
+    """The file that pyarrow writes into, of which each piece is taken as soon as it is there."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def take(self) -> bytes:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        return data
+
+
+# --- columns -------------------------------------------------------------------------------------
+
+
+class _Columns:
+    """The columns of a file, and what they are made of."""
+
+    def __init__(self, catalog: Catalog, account_id: str, fields: list[Field]) -> None:
+        self._catalog = catalog
+        self._stored = [name for name, _, _ in stored_columns(catalog)]
+        self._titles: dict[tuple[str, str], tuple[str, str]] = {}
+        self._fit = {field.name: _fit(field) for field in fields}
+        self.schema = pyarrow.schema(
+            [
+                *(pyarrow.field(name, _envelope_type(name)) for name in ENVELOPE),
+                *(pyarrow.field(field.name, _type(field), metadata=_about(field)) for field in fields),
+                *(pyarrow.field(name, pyarrow.string()) for name in REST),
+            ],
+            metadata={
+                "auditwright.account_id": account_id,
+                "auditwright.catalog": catalog.package,
+                "auditwright.catalog_version": catalog.version,
+            },
+        )
+
+    def parted(self, rows: Iterator[Row]) -> Iterator[list[Row]]:
+        """The rows in lists, of few where they are large."""
+        texts = [self._stored.index(name) for name in ("description", "metadata")]
+        held: list[Row] = []
+        size = 0
+        for row in rows:
+            held.append(row)
+            size += sum(len(row[at]) for at in texts)
+            if len(held) >= CHUNK or size >= BATCH_CHARACTERS:
+                yield held
+                held, size = [], 0
+        if held:
+            yield held
+
+    def batch(self, rows: list[Row]) -> Any:
+        """The rows as a record batch."""
+        columns: dict[str, Any] = dict(zip(self._stored, zip(*rows, strict=True), strict=True))
+        columns |= self._of_fields(columns)
+        titles = list(map(self._titles_of, columns["event"], columns["category"]))
+        columns["event_title"], columns["category_title"] = zip(*titles, strict=True)
+        columns["id"] = [_id_text(each.hex()) for each in columns["id"]]
+        arrays = [
+            pyarrow.array(columns[field.name], field.type)
+            if field.name in columns
+            else pyarrow.nulls(len(rows), field.type)
+            for field in self.schema
+        ]
+        return pyarrow.record_batch(arrays, schema=self.schema)
+
+    def _of_fields(self, columns: dict[str, Any]) -> dict[str, list[Any]]:
+        """A column for each field that one of the rows has, and all of the metadata as JSON."""
+        documents = list(columns["metadata"])
+        found: dict[str, list[Any]] = {}
+        apart = [(name, columns[name]) for name in self._catalog.columns]
+        for number, document in enumerate(documents):
+            more = {name: column[number] for name, column in apart if column[number] is not None}
+            values, is_object = _values(document)
+            if more or not is_object:
+                values |= more
+                documents[number] = orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
+            for name, value in values.items():
+                if name in self._fit:
+                    if name not in found:
+                        found[name] = [None] * len(documents)
+                    found[name][number] = self._fit[name](value)
+        return {**found, "metadata": documents}
+
+    def _titles_of(self, event: str, category: str) -> tuple[str, str]:
+        titles = self._titles.get((event, category))
+        if titles is None:
+            titles = self._titles[event, category] = self._catalog.titles(event, category)
+        return titles
+
+
+def _values(document: str) -> tuple[dict[str, Any], bool]:
+    """The metadata, and whether it is JSON of an object; what others have stored may be any text."""
+    with suppress(orjson.JSONDecodeError):
+        values = orjson.loads(document)
+        if type(values) is dict:
+            return values, True
+    return {"metadata": document}, False
+
+
+def _id_text(digits: str) -> str:
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _fields(catalog: Catalog, events: Collection[str | None]) -> list[Field]:
+    """The fields of the events, each name once, in catalog order.
+
+    What the service and Auditwright itself define differently becomes text. A field that is called like
+    another column of the file is in the metadata only.
+    """
+    found: dict[str, Field] = {}
+    for event in catalog.every_event.values():
+        if event.key in events or None in events:
+            for field in event.metadata:
+                known = found.setdefault(field.name, field)
+                if (known.kind, known.many) != (field.kind, field.many):
+                    found[field.name] = replace(known, kind="json", many=False)
+    return [field for name, field in found.items() if name not in (*ENVELOPE, *REST)]
+
+
+def _about(field: Field) -> dict[str, str]:
+    """What a column says of itself, in the catalog's words."""
+    about = {"title": field.title, "description": field.description, "sensitivity": field.sensitivity}
+    return {**about, "unit": field.unit} if field.unit else about
+
+
+# --- types ---------------------------------------------------------------------------------------
+
+
+def _envelope_type(name: str) -> Any:
+    if name in WORDS:
+        return pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
+    return pyarrow.timestamp("us", "UTC") if name.endswith("_at") else pyarrow.string()
+
+
+def _type(field: Field) -> Any:
+    """The Arrow type of a field's column."""
+    types = {
+        "integer": pyarrow.int64(),
+        "number": pyarrow.float64(),
+        "boolean": pyarrow.bool_(),
+        "timestamp": pyarrow.timestamp("us", "UTC"),
+    }
+    found = types.get(field.kind, pyarrow.string())
+    return pyarrow.list_(found) if field.many else found
+
+
+def _fit(field: Field) -> Callable[[Any], Any]:
+    """What makes a stored value one of the column's type, or None where it does not fit."""
+    fit = _FITS.get(field.kind, _text)
+    return (lambda values: _list(values, fit)) if field.many else fit
+
+
+def _text(value: Any) -> str | None:
+    return value if type(value) is str else None
+
+
+def _json(value: Any) -> str:
+    return value if type(value) is str else orjson.dumps(value).decode()
+
+
+def _integer(value: Any) -> int | None:
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) else None
+
+
+def _boolean(value: Any) -> bool | None:
+    return value if type(value) is bool else None
+
+
+def _timestamp(value: Any) -> int | None:
+    """Microseconds since 1970."""
+    try:
+        return to_microseconds(datetime.fromisoformat(value))
+    except (TypeError, ValueError):  # no text, no time, or one without a zone
+        return None
+
+
+def _list(values: Any, fit: Callable[[Any], Any]) -> list[Any] | None:
+    if type(values) is not list:
+        return None
+    fitted = [fit(value) for value in values]
+    return None if None in fitted else fitted
+
+
+_FITS: dict[str, Callable[[Any], Any]] = {
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "timestamp": _timestamp,
+    "json": _json,
+}
+"""By the kind of field; all others are text."""
