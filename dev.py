@@ -25,11 +25,12 @@ TASKS: dict[str, tuple[str, list[list[str]]]] = {
         ["auditwright", "demo"],
     ]),
     "test": ("run every test", [["python", "-m", "pytest", "-n", "auto", "--dist", "worksteal"]]),
-    "lint": ("ruff, mypy, pyright, and whether generated/ is current", [
+    "lint": ("ruff, mypy, pyright, the import contracts, and whether generated/ is current", [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
         ["pyright"],
+        ["lint-imports", "--no-logo"],
         ["auditwright", "generate", "--check"],
         ["auditwright", "generate", *OWN_CATALOG, "--check"],
     ]),

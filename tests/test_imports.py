@@ -1,4 +1,7 @@
-"""The directions of imports, by parsing: generated -> runtime; generator and runtime never meet."""
+"""What the import contracts cannot say: third-party packages, what an import loads, and the top-level folders.
+
+The contracts themselves are in pyproject.toml.
+"""
 
 import ast
 import subprocess
@@ -29,76 +32,49 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def outside(folder: Path) -> Iterator[tuple[str, str]]:
-    """Every module of a folder with each name it imports that is not of the standard library."""
+def third_party(folder: Path) -> Iterator[tuple[str, str]]:
+    """Every module of a folder with each third-party package it imports."""
     modules = sorted(folder.rglob("*.py"))
     assert modules
     for path in modules:
-        for name in sorted(imports(path) - sys.stdlib_module_names):
+        for name in sorted(imports(path) - sys.stdlib_module_names - PROJECT):
             yield path.relative_to(folder).as_posix(), name
 
 
-def test_runtime_imports_neither_generator_nor_generated_code() -> None:
-    allowed = {
-        "auditwright",
-        "jsonschema",
-        "jsonschema_rs",
-        "orjson",
-        "pydantic",
-        "pydantic_core",
-        "sqlalchemy",
-    }
-    allowed |= {"sqlmodel", "typing_extensions", "uuid_utils"}
-    strange = [(module, name) for module, name in outside(RUNTIME) if name not in allowed]
-    assert [(module, name) for module, name in strange if not in_an_extra(module, name)] == []
+PROJECT = {"auditwright", "auditwright_generator", "audit_events", "auditwright_events"}
+"""Who may import whom among these: the contracts in pyproject.toml, which `dev.py lint` checks."""
+
+RUNTIME_PACKAGES = {
+    *("jsonschema", "jsonschema_rs", "orjson", "pydantic", "pydantic_core", "sqlalchemy", "sqlmodel"),
+    *("typing_extensions", "uuid_utils"),
+}
+EXTRAS = {
+    "server/": {"fastapi", "jinja2", "markupsafe", "starlette", "uvicorn"},
+    "commands/serve.py": {"starlette", "uvicorn"},
+    "storage/postgresql/": {"alembic", "psycopg"},
+    "transfer/export_file.py": {"compression", "zstandard"},  # `compression` is in Python 3.14
+    "transfer/parquet.py": {"pyarrow"},
+}
+"""What a module of an optional extra may import besides."""
 
 
-def in_an_extra(module: str, name: str) -> bool:
-    """Whether a module of an extra imports a package of it."""
-    return serves(module, name) or is_of_postgresql(module, name) or is_of_exports(module, name)
+def test_runtime_imports_only_its_dependencies() -> None:
+    def is_allowed(module: str, name: str) -> bool:
+        extras = (names for start, names in EXTRAS.items() if module.startswith(start))
+        return name in RUNTIME_PACKAGES or any(name in names for names in extras)
+
+    assert {each for each in third_party(RUNTIME) if not is_allowed(*each)} == set()
 
 
-def is_of_exports(module: str, name: str) -> bool:
-    """Whether it writes a kind of export with a package of its extra; `compression` is in Python 3.14."""
-    if module == "export_file.py":
-        return name in ("compression", "zstandard")
-    return (module, name) == ("parquet.py", "pyarrow")
-
-
-def is_of_postgresql(module: str, name: str) -> bool:
-    """Whether it is what works with PostgreSQL alone, with a package of its extra."""
-    if name == "alembic":
-        return module.startswith("migrations/")
-    return name == "psycopg" and (module.startswith("storage/postgresql") or module == "database_setup.py")
-
-
-def serves(module: str, name: str) -> bool:
-    """Whether it is the server, with a package of its extra."""
-    extra = {"fastapi", "jinja2", "markupsafe", "starlette", "uvicorn"}
-    return name in extra and (module.startswith("server/") or module == "commands/serve.py")
-
-
-def test_generator_imports_neither_runtime_nor_generated_code() -> None:
-    allowed = {
-        "auditwright_generator",
-        "datamodel_code_generator",
-        "jinja2",
-        "jsonschema",
-        "jsonschema_rs",
-        "yaml",
-    }
-    assert [(module, name) for module, name in outside(GENERATOR) if name not in allowed] == []
+def test_generator_imports_only_its_dependencies() -> None:
+    allowed = {"datamodel_code_generator", "jinja2", "jsonschema", "jsonschema_rs", "yaml"}
+    assert {each for each in third_party(GENERATOR) if each[1] not in allowed} == set()
 
 
 @pytest.mark.parametrize("package", [GENERATED, OWN], ids=lambda package: package.name)
-def test_generated_code_imports_only_the_runtime_and_what_that_needs(package: Path) -> None:
-    allowed = {"auditwright", package.name, "pydantic", "sqlmodel", "sqlalchemy", "typing_extensions"}
-    assert [(module, name) for module, name in outside(package) if name not in allowed] == []
-
-
-def test_datamodel_code_generator_is_known_in_one_place() -> None:
-    users = {module for module, name in outside(GENERATOR) if name == "datamodel_code_generator"}
-    assert users == {"targets/models.py"}
+def test_generated_code_needs_what_the_runtime_needs(package: Path) -> None:
+    allowed = {"pydantic", "sqlmodel", "sqlalchemy", "typing_extensions"}
+    assert {each for each in third_party(package) if each[1] not in allowed} == set()
 
 
 def test_runtime_names_no_event_of_the_catalog() -> None:
@@ -161,7 +137,8 @@ def test_checkout_has_only_the_rooms_that_are_agreed_on() -> None:
     names = {line.partition("/")[0] for line in listed.stdout.splitlines()}
     rooms = {"catalog", "generator", "runtime", "generated", "tests", "docs"}
     files = {"pyproject.toml", "README.md", "dev.py", "constraints.txt"}
-    assert {name for name in names if not name.startswith(".")} <= rooms | files
+    optional = {"CHANGELOG.md", "LICENSE"}
+    assert {name for name in names if not name.startswith(".")} <= rooms | files | optional
     assert {"catalog", "generator", "runtime", "generated", "tests", *files} <= names
 
 
