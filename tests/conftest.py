@@ -13,8 +13,9 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
-from tests.databases import PostgreSQLServer
 from tests.generator.run_command import run
+from tests.support.databases import PostgreSQLServer
+from tests.support.paths import TEST_CATALOGS
 
 from auditwright_generator import cli
 
@@ -25,7 +26,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("auditwright", deadline=None)  # a busy machine is no failure
 settings.load_profile("auditwright")
 
-KITCHEN_SINK = Path(__file__).parent / "catalogs" / "kitchen_sink"
+KITCHEN_SINK = TEST_CATALOGS / "kitchen_sink"
+
+pytest_plugins = ("tests.support.command_line", "tests.support.database_fixtures", "tests.support.web")
 
 _mutations: dict[str, tuple[int, int]] = {}
 

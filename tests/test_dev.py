@@ -12,8 +12,8 @@ from pathlib import Path
 
 import dev
 import pytest
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PINS = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
 
 

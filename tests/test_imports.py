@@ -1,6 +1,6 @@
-"""What the import contracts cannot say: third-party packages, what an import loads, and the top-level folders.
+"""What the import contracts in pyproject.toml cannot say.
 
-The contracts themselves are in pyproject.toml.
+Allowed third-party packages, what an import loads, and the top-level folders.
 """
 
 import ast
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 RUNTIME = ROOT / "runtime" / "auditwright"
 GENERATOR = ROOT / "generator" / "auditwright_generator"
 GENERATED = ROOT / "generated" / "audit_events"

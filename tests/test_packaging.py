@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {
     "auditwright": ROOT / "runtime" / "auditwright",
     "auditwright_generator": ROOT / "generator" / "auditwright_generator",

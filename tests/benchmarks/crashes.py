@@ -1,6 +1,6 @@
 """Writers and a database server that are killed at random moments, and what is stored in the end.
 
-The writers run in a process of their own, which forks them; the counts are what `tests/crashes.py` says.
+The writers run in a process of their own, which forks them; `tests/support/crashes.py` counts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.crashes import CrashingServer, kill_server
+from tests.support.crashes import CrashingServer, kill_server
 
 KILLS = 200
 SERVER_KILLS = 10
@@ -33,7 +33,10 @@ def run(kills: int = KILLS) -> None:
 
 def _kill_writers(url: str, kills: int) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.crashes", url, str(kills)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.support.crashes", url, str(kills)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.stdout.strip() or done.stderr
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.benchmarks import large
 from tests.benchmarks.shapes import representatives, shapes
-from tests.databases import Database, PostgreSQLDatabase, PostgreSQLServer, SQLiteDatabase
+from tests.support.databases import Database, PostgreSQLDatabase, PostgreSQLServer, SQLiteDatabase
 
 from audit_events import CATALOG
 from auditwright import AccountLog, AuditLog

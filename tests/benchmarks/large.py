@@ -3,7 +3,7 @@
 python -m tests.benchmarks build
 
 It is built once for each engine, outside the repository: in `$AUDITWRIGHT_BENCHMARKS`, or else in
-`~/.cache/auditwright-benchmarks`. The same code fills the small log of `tests/runtime/test_plans.py`.
+`~/.cache/auditwright-benchmarks`. The same code fills the small log of `tests/runtime/reading/test_plans.py`.
 
 Users and events are as unequal as in life (Zipf), and the worst for filters is in it: the newest tenth is one
 event of one user; a user, an event and a text are in the three oldest entries alone; one event was never
@@ -22,7 +22,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.databases import Database, PostgreSQLDatabase, PostgreSQLServer, SQLiteDatabase, make_tables
+from tests.support.databases import (
+    Database,
+    PostgreSQLDatabase,
+    PostgreSQLServer,
+    SQLiteDatabase,
+    make_tables,
+)
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog

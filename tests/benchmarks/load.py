@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measure import Result, print_table
-from tests.crashes import CrashingServer
-from tests.databases import PostgreSQLDatabase
+from tests.support.crashes import CrashingServer
+from tests.support.databases import PostgreSQLDatabase
 
 from audit_events import CATALOG, AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, SecretKey

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.databases import PostgreSQLServer
+from tests.support.databases import PostgreSQLServer
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, SecretKey

@@ -1,7 +1,7 @@
 """The shapes of what auditors ask for, as data: filters, time ranges, searches, over the log of `large.py`.
 
-The benchmark measures all of them, and `tests/runtime/test_plans.py` holds their plans and what they find
-against a reading in Python.
+The benchmark measures all of them.
+`tests/runtime/reading/test_plans.py` checks their plans, and what they find against a reading in Python.
 """
 
 from __future__ import annotations

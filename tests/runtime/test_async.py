@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from tests.databases import Database
-from tests.runtime.world import ADA, KEY_CREATED, MODEL
+from tests.support.databases import Database
+from tests.support.world import ADA, KEY_CREATED, MODEL
 
 from audit_events import AsyncAuditEvents, AuditEvents
 from auditwright import AccountLog, Actor, AuditLog, Entry, IdConflict, ValidationError

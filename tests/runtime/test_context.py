@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.databases import Database
-from tests.runtime.world import ADA, GRACE, KEY_CREATED, refused
+from tests.support.databases import Database
+from tests.support.world import ADA, GRACE, KEY_CREATED, refused
 
 from audit_events import AuditEvents
 from auditwright import Actor, AuditLog, AuditwrightError, NoContext, ValidationError, set_actor

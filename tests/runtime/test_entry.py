@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.databases import Database, insert_row
-from tests.runtime.world import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, record
+from tests.support.databases import Database, insert_row
+from tests.support.world import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, record
 
 from audit_events import AuditEvents
 from audit_events.models.account.models import ModelDeployed

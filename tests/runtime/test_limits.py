@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.databases import Database
-from tests.runtime.world import (
+from tests.support.databases import Database
+from tests.support.world import (
     ADA,
     DEPLOYED,
     KEY_CREATED,

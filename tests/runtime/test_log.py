@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.databases import Database, open_log
-from tests.runtime.world import ADA, KEY_CREATED, form, record, run_python
+from tests.support.databases import Database, open_log
+from tests.support.world import ADA, KEY_CREATED, form, record, run_python
 
 from audit_events import AuditEvents
 from auditwright import AccountLog, Actor, AuditLog, StorageError, ValidationError

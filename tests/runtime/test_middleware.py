@@ -26,8 +26,8 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
-from tests.databases import Database
-from tests.runtime.world import ADA, GRACE
+from tests.support.databases import Database
+from tests.support.world import ADA, GRACE
 
 from audit_events import AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, AuditMiddleware, NoContext, ValidationError, set_actor

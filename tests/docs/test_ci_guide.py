@@ -1,0 +1,200 @@
+"""docs/ci.md says what is so: its shell recipe runs, and its workflow runs the same commands."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.docs.test_snippets import blocks, prose, rows, section
+from tests.support.paths import ROOT
+
+from auditwright_generator.check import read_catalog
+from auditwright_generator.usage import RULES
+
+PAGE = ROOT / "docs" / "ci.md"
+COMMANDS = [
+    'pip install "auditwright[generator]"',
+    'auditwright check --format "${FORMAT:-text}"',
+    "auditwright generate --check",
+    'auditwright diff --against origin/main --format "${FORMAT:-text}"',
+    'auditwright coverage src --format "${FORMAT:-text}"',
+    "pip install mkdocs",
+    "mkdocs build --strict -f generated/docs/mkdocs.yml",
+]
+PROGRAMS = {
+    "auditwright": f'exec "{sys.executable}" -m auditwright "$@"',
+    "pip": 'echo "pip $*"',
+    "mkdocs": 'test -f "$4" && echo "mkdocs $*"',
+}
+
+
+def recipe() -> str:
+    return blocks(PAGE, "sh")[0].text
+
+
+def workflow() -> Any:
+    return yaml.safe_load(blocks(PAGE, "yaml")[0].text)
+
+
+class Repository:
+    """A catalog, what is generated from it, and a service that emits every event; on a branch of its own."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder = folder
+        self._programs = programs
+        for name in ("catalog", "generated"):
+            ignored = shutil.ignore_patterns("__pycache__", "runtime")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        catalog = read_catalog(ROOT / "catalog").catalog
+        assert catalog is not None
+        self.write("src/service.py", "".join(f"audit.{event.key}\n" for event in catalog.events))
+        assert self.run("auditwright generate").returncode == 0
+        self.git("init", "-q", "-b", "main")
+        self.commit()
+        self.git("update-ref", "refs/remotes/origin/main", "main")
+        self.git("checkout", "-q", "-b", "change")
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).parent.mkdir(exist_ok=True)
+        (self.folder / name).write_text(text, "utf-8")
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        text = (self.folder / name).read_text("utf-8")
+        assert old in text
+        self.write(name, text.replace(old, new))
+
+    def commit(self) -> None:
+        self.git("add", "-A")
+        self.git("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "-q", "-m", "A change")
+
+    def git(self, *arguments: str) -> None:
+        command = ["git", "-c", "commit.gpgsign=false", *arguments]
+        subprocess.run(command, cwd=self.folder, env=self._environment(), check=True, timeout=60)
+
+    def run(self, script: str, form: str = "") -> subprocess.CompletedProcess[str]:
+        environment = self._environment() | ({"FORMAT": form} if form else {})
+        command = ["sh", "-c", script]
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120
+        )
+
+    def _environment(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AUDITWRIGHT_", "GIT_", "FORMAT"))
+        }
+        path = os.pathsep.join([str(self._programs), os.environ["PATH"]])
+        return kept | {"PATH": path, "PYTHONWARNINGS": "error", "GIT_CONFIG_GLOBAL": os.devnull}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, line in PROGRAMS.items():
+        (programs / name).write_text(f"#!/bin/sh\n{line}\n")
+        (programs / name).chmod(0o755)
+    (tmp_path / "repository").mkdir()
+    return Repository(tmp_path / "repository", programs)
+
+
+def test_the_recipe_is_a_shell_script_of_these_commands() -> None:
+    shebang, comment, options, *commands = recipe().splitlines()
+    assert (shebang, comment[0], options) == ("#!/bin/sh", "#", "set -eu")
+    assert commands == COMMANDS
+
+
+def test_the_workflow_runs_the_commands_of_the_recipe_on_the_whole_history() -> None:
+    jobs = workflow()["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    assert [step["run"] for step in steps if "run" in step] == COMMANDS
+    assert jobs["check"]["steps"][0] == {"uses": "actions/checkout@v4", "with": {"fetch-depth": 0}}
+    assert workflow()["env"] == {"FORMAT": "github"}
+    assert jobs["publish"]["needs"] == "check"
+    assert jobs["publish"]["if"] == "github.ref == 'refs/heads/main'"
+
+
+def test_the_workflow_publishes_what_the_generated_configuration_builds() -> None:
+    configuration = yaml.safe_load((ROOT / "generated" / "docs" / "mkdocs.yml").read_text("utf-8"))
+    site = (ROOT / "generated" / "docs" / configuration["site_dir"]).resolve()
+    uploaded = [
+        step["with"]["path"]
+        for step in workflow()["jobs"]["publish"]["steps"]
+        if step.get("uses", "").startswith("actions/upload-pages-artifact@")
+    ]
+    assert [ROOT / path for path in uploaded] == [site]
+
+
+def test_the_recipe_passes_where_all_is_well(repository: Repository) -> None:
+    done = repository.run(recipe())
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "78 emitted from 1 file; no findings\n" in done.stdout
+    assert done.stdout.startswith("pip install auditwright[generator]\n")
+    assert done.stdout.endswith("pip install mkdocs\nmkdocs build --strict -f generated/docs/mkdocs.yml\n")
+
+
+def test_check_stops_the_recipe_at_a_mistake_of_the_catalog(repository: Repository) -> None:
+    repository.replace("catalog/account/models.yaml", "model_id: {}", "modle_id: {}")
+    done = repository.run(recipe(), "github")
+    assert done.returncode == 1
+    assert re.search(
+        r"^::error file=catalog/account/models\.yaml,line=\d+,col=\d+,title=AC106", done.stdout, re.M
+    )
+
+
+def test_generate_stops_the_recipe_where_the_generated_files_are_not_current(repository: Repository) -> None:
+    repository.replace("catalog/catalog.yaml", "title: Audit log event reference", "title: Audit log")
+    done = repository.run(recipe())
+    assert done.returncode == 1
+    assert done.stdout.endswith("not current; `auditwright generate` mends it\n")
+
+
+def test_diff_stops_the_recipe_at_a_break_until_it_is_accepted(repository: Repository) -> None:
+    removed = r"  input_scanner_edited:\n(?:    .*\n)+\n"
+    path = repository.folder / "catalog" / "tool" / "guardrails.yaml"
+    path.write_text(re.sub(removed, "", path.read_text("utf-8")), "utf-8")
+    repository.replace("src/service.py", "audit.tool.guardrails.input_scanner_edited\n", "")
+    assert repository.run("auditwright generate").returncode == 0
+    repository.commit()
+    done = repository.run("auditwright diff --against origin/main --format github")
+    assert done.returncode == 1
+    assert "tool.guardrails.input_scanner_edited" in done.stdout
+    breaks = repository.run("auditwright diff --against origin/main --format json").stdout
+    rules = set(re.findall(r"\bBR1\d\d\b", breaks))
+    accepted = "".join(
+        f"  - {{rule: {rule}, at: tool.guardrails.input_scanner_edited, version: 2.0.0, reason: Gone.}}\n"
+        for rule in sorted(rules)
+    )
+    repository.replace("catalog/catalog.yaml", "version: 1.0.1\n", f"version: 2.0.0\naccepted:\n{accepted}")
+    done = repository.run("auditwright diff --against origin/main")
+    assert done.returncode == 0, done.stdout
+
+
+def test_coverage_stops_the_recipe_at_an_event_that_nobody_emits(repository: Repository) -> None:
+    repository.replace("src/service.py", "audit.tool.guardrails.input_scanner_edited\n", "")
+    done = repository.run(recipe())
+    assert done.returncode == 1
+    assert "AC971 event-never-emitted: tool.guardrails.input_scanner_edited" in done.stdout
+    assert "77 emitted from 1 file, 1 never; 1 warning\n" in done.stdout
+
+
+def test_the_commands_for_contributors_are_those_of_the_recipe() -> None:
+    own = blocks(PAGE, "sh")[1].text.splitlines()
+    assert [line.split()[:2] for line in own] == [line.split()[:2] for line in COMMANDS[1:5]]
+
+
+def test_the_page_lists_all_rules_of_coverage() -> None:
+    listed = [row[0] for row in rows(section(PAGE, "What coverage finds")) if row[0].startswith("AC")]
+    assert listed == [rule.code for rule in RULES]
+
+
+def test_the_page_has_a_sentence_on_each_line() -> None:
+    lines = [line for line in prose(PAGE).splitlines() if line and line[0] not in "|#"]
+    assert [line for line in lines if re.search(r"[.?!] [A-Z]", re.sub(r"`[^`]*`", "", line))] == []
+    assert [line for line in lines if not re.search(r"[.:?!)]$", line)] == []

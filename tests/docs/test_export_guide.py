@@ -1,0 +1,59 @@
+"""docs/export.md says what is so: its blocks are done in turn, and its tables and figures are the code's."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.docs.test_snippets import blocks, commands, fits, names_in, prose, rows, run, section
+from tests.support.paths import ROOT
+
+from auditwright.storage.csv_cells import FORMULA
+from auditwright.transfer.export import CSV_COLUMNS
+from auditwright.transfer.export_file import COMPRESSORS, FORMATS
+from auditwright_generator.source.structure import KINDS
+
+PAGE = ROOT / "docs" / "export.md"
+
+
+def test_its_blocks_do_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "generated").symlink_to(ROOT / "generated")
+    names: dict[str, Any] = {"__name__": "export_guide"}
+    done = 0
+    for block in blocks(PAGE):
+        if block.language == "python":
+            exec(compile("\n" * (block.line - 1) + block.text, str(PAGE), "exec"), names)
+            done += 1
+        elif block.language == "console":
+            for command, expected in commands(block):
+                ended = run(command, tmp_path)
+                assert ended.returncode == 0, ended.stderr
+                assert fits(ended.stdout, expected), f"{command}\n{ended.stdout}{ended.stderr}"
+                done += 1
+    assert done == 11
+    names["log"].close()
+
+
+def test_it_names_every_format_and_suffix() -> None:
+    table = rows(section(PAGE, "The command"))
+    assert [names_in(row[0])[0] for row in table] == list(FORMATS)
+    assert [names_in(row[1])[0] for row in table] == [f".{form}" for form in FORMATS]
+    assert set(names_in(section(PAGE, "Compression"))) >= {f".{suffix}" for suffix in COMPRESSORS}
+
+
+def test_it_names_what_is_guarded() -> None:
+    (sentence,) = re.findall(r"A cell that begins with (.*?) gets a", prose(PAGE))
+    assert {*names_in(sentence), "\t", "\n", "\r"} == set(FORMULA)
+    assert "a tab, a line end" in sentence
+
+
+def test_it_names_the_columns() -> None:
+    named = ", ".join(CSV_COLUMNS[:-1]) + f" and {CSV_COLUMNS[-1]}"
+    assert f"The columns are {named}." in prose(PAGE)
+
+
+def test_its_types_are_those_of_the_language() -> None:
+    named = [names_in(row[0])[0] for row in rows(section(PAGE, "Parquet")) if names_in(row[0])]
+    assert named == ["integer", "number", "boolean", "timestamp", "list of"]
+    assert set(named[:-1]) < set(KINDS)

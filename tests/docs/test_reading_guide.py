@@ -1,0 +1,41 @@
+"""docs/reading.md says what is so: its blocks run as one program, and its indexes are those of the tables."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.docs.test_snippets import blocks, prose
+from tests.support.paths import DOCS
+
+from auditwright.reading.filters import MOST_CONDITIONS
+from auditwright.reading.pages import LEAST_SEARCH, MOST_SEARCH
+from auditwright.storage.layout import INDEXES
+
+PAGE = DOCS / "reading.md"
+
+
+def test_the_program_finds_what_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "reading_guide"}
+    said = []
+    for block in blocks(PAGE, "python"):
+        exec(compile("\n" * (block.line - 1) + block.text, str(PAGE), "exec"), names)
+        said += [line.rpartition("# ")[2] for line in block.text.splitlines() if line.startswith("print(")]
+    assert capsys.readouterr().out.splitlines() == said
+    assert said
+    names["log"].close()
+
+
+def test_the_indexes_are_those_of_the_tables() -> None:
+    text = PAGE.read_text()
+    for columns in INDEXES.values():
+        assert f"| `({', '.join(columns)})` |" in text
+    assert text.count("\n| `(") == len(INDEXES) + 1
+
+
+def test_the_numbers_are_those_of_the_code() -> None:
+    text = prose(PAGE)
+    assert f"up to {MOST_CONDITIONS} conditions" in text
+    assert f"{LEAST_SEARCH} to {MOST_SEARCH} characters" in text

@@ -1,0 +1,269 @@
+"""The command line as a whole: help, versions, environment, and how a process ends."""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from tests.support.command_line import SCANNER, Auditwright
+from tests.support.paths import ROOT
+
+from audit_events import CATALOG
+from auditwright import Actor, AuditLog, cli
+
+COMMANDS = (
+    "check",
+    "coverage",
+    "diff",
+    "events",
+    "explain",
+    "generate",
+    "init",
+    "new",
+    "rules",
+    "record",
+    "list",
+    "count",
+    "show",
+    "export",
+    "import",
+    "serve",
+    "database",
+    "secret-key",
+    "demo",
+)
+PROCESS = [sys.executable, "-W", "error", "-m", "auditwright"]
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AUDITWRIGHT_")}
+BLOCKED = """
+import sys
+from auditwright import cli
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {package!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+raise SystemExit(cli.main({arguments!r}))
+"""
+LOADED = """
+import sys
+from auditwright import cli
+try:
+    cli.main({arguments!r})
+except SystemExit:
+    pass
+heavy = {{name.partition(".")[0] for name in sys.modules}}
+unwanted = {{"sqlmodel", "sqlalchemy", "jinja2", "datamodel_code_generator"}}
+print(*sorted(heavy & unwanted), file=sys.stderr)
+"""
+
+
+def python(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=CLEAN, capture_output=True, text=True, timeout=60
+    )
+
+
+def fill(folder: Path, entries: int) -> None:
+    with AuditLog.open(f"sqlite:///{folder}/audit.db", account_id="default", catalog=CATALOG) as log:
+        form = {"event": SCANNER, "metadata": {"tool_id": "t-" + "4" * 150}}
+        with log.acting(Actor.system()):
+            log.record_many([form] * entries)
+
+
+def test_lists_every_command(auditwright: Auditwright) -> None:
+    done = auditwright("--help")
+    assert (done.code, done.err) == (0, "")
+    assert tuple(cli.find_commands()) == COMMANDS
+    for name, load in cli.find_commands().items():
+        assert f"    {name}" in done.out
+        assert load().help in done.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_its_options(auditwright: Auditwright, name: str) -> None:
+    done = auditwright(name, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"usage: auditwright {name} [-h]")
+    parser = argparse.ArgumentParser()
+    cli.find_commands()[name]().configure(parser)
+    for action in parser._actions:
+        assert action.help, f"{name} {action.dest} has no help"
+
+
+def test_says_its_version(auditwright: Auditwright) -> None:
+    done = auditwright("--version")
+    assert (done.code, done.out, done.err) == (0, f"auditwright {metadata.version('auditwright')}\n", "")
+
+
+def test_no_command_and_unknown_ones_are_wrong_usage(auditwright: Auditwright) -> None:
+    message = "auditwright: error: the following arguments are required: COMMAND"
+    assert auditwright().usage_error == message
+    names = ", ".join(map(repr, COMMANDS))
+    message = f"auditwright: error: argument COMMAND: invalid choice: 'lst' (choose from {names})"
+    assert auditwright("lst").usage_error.replace("choose from check, ", "choose from 'check', ") in (
+        message,
+        message.replace("'", "").replace("invalid choice: lst", "invalid choice: 'lst'"),
+    )
+    assert auditwright("list", "--lmit", "5").usage_error == (
+        "auditwright: error: unrecognized arguments: --lmit 5"
+    )
+    assert (
+        auditwright("list", "--lim", "5").usage_error == "auditwright: error: unrecognized arguments: --lim 5"
+    )
+
+
+def test_the_environment_names_database_and_account(
+    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "audit.db").rename(tmp_path / "other.db")
+    monkeypatch.setenv("AUDITWRIGHT_DATABASE", "sqlite:///other.db")
+    monkeypatch.setenv("AUDITWRIGHT_ACCOUNT", "globex")
+    assert "Grace Hopper" in recorded("list").out
+    assert "Ada Lovelace" in recorded("list", "--account", "acme").out
+    assert recorded("list", "--database", "sqlite:///none.db").code == 2
+
+
+def test_the_environment_names_the_catalog(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDITWRIGHT_CATALOG", "no_such_package")
+    done = recorded("list")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        'auditwright: the catalog package "no_such_package" cannot be imported: '
+        "No module named 'no_such_package'\n"
+    )
+    assert recorded("list", "--account", "acme", "--catalog-package", "audit_events").code == 0
+    assert recorded("list", "--catalog-package", "json").err == (
+        'auditwright: "json" is not a generated catalog package: it has no CATALOG\n'
+    )
+
+
+@pytest.mark.parametrize("name", ["../x", ".x", "x/y", "a..b", "x\ny"])
+def test_what_is_no_name_of_a_package_is_an_error(
+    auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    given = auditwright("list", "--catalog-package", name)
+    monkeypatch.setenv("AUDITWRIGHT_CATALOG", name)
+    for done in (given, auditwright("list")):
+        assert (done.code, done.out) == (2, "")
+        assert done.err == f'auditwright: "{name}" is not the name of a package\n'
+
+
+def test_a_package_that_fails_when_it_is_imported_is_an_error(
+    auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name, code in (("torn_code_events", "def ("), ("failing_events", "1 / 0")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(code)
+        done = auditwright("list", "--catalog-package", name)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(f'auditwright: the catalog package "{name}" cannot be imported: ')
+        assert len(done.err.splitlines()) == 1
+
+
+def test_the_environment_names_the_catalogs_folder(
+    auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert auditwright("check").code == 2
+    monkeypatch.setenv("AUDITWRIGHT_CATALOG_DIR", str(ROOT / "catalog"))
+    assert auditwright("check").out.startswith("78 events, ")
+
+
+def test_a_wrong_secret_key_is_an_error_that_does_not_show_it(
+    auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDITWRIGHT_SECRET_KEY", "sesame")
+    done = auditwright("list")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "auditwright: AUDITWRIGHT_SECRET_KEY: a secret key is written <key id>:<base64 of at least 32 bytes>"
+        "; set AUDITWRIGHT_SECRET_KEY=<key id>:<base64 of at least 32 random bytes>, or pass secret_key= to "
+        "AuditLog.open; `auditwright secret-key` makes one\n"
+    )
+
+
+def test_runs_as_a_module(tmp_path: Path) -> None:
+    metadata_ = '{"tool_id": "t-4"}'
+    done = subprocess.run(
+        [*PROCESS, "record", SCANNER, "--metadata", "-"],
+        input=metadata_, cwd=tmp_path, env=CLEAN, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("System added an input scanner to tool t-4.\n")
+
+
+def test_a_reader_that_leaves_early_is_no_trouble(tmp_path: Path) -> None:
+    fill(tmp_path, 2000)
+    for arguments in (("list", "--limit", "1000"), ("export", "--output", "-")):
+        with subprocess.Popen(
+            [*PROCESS, *arguments], cwd=tmp_path, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout
+            assert process.stderr
+            assert process.stdout.readline().startswith(b"Date and Time (UTC)")
+            process.stdout.close()
+            assert (process.wait(60), process.stderr.read()) == (1, b"")
+
+
+def test_ctrl_c_ends_quietly(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*PROCESS, "record", SCANNER, "--metadata", "-"],
+        cwd=tmp_path, env=CLEAN, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        until = time.monotonic() + 30
+        while not (tmp_path / "audit.db").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.2)  # it now waits for its standard input
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        assert (process.wait(30), process.stderr.read()) == (130, b"\nauditwright: interrupted\n")
+
+
+def test_ctrl_c_is_caught_before_a_command_runs(
+    auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "find_commands", interrupt)
+    done = auditwright("list")
+    assert (done.code, done.out, done.err) == (130, "", "\nauditwright: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "package"),
+    [(["check"], "yaml"), (["events"], "yaml"), (["generate"], "yaml"), (["generate"], "jinja2")],
+)
+def test_a_missing_extra_is_named(tmp_path: Path, arguments: list[str], package: str) -> None:
+    shutil.copytree(ROOT / "catalog", tmp_path / "catalog")
+    done = python(BLOCKED.format(package=package, arguments=arguments), tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f'auditwright: this command needs the package {package}: pip install "auditwright[generator]"\n'
+    )
+
+
+@pytest.mark.parametrize("package", ["yaml", "jinja2", "datamodel_code_generator"])
+def test_what_a_service_uses_needs_no_extra(tmp_path: Path, package: str) -> None:
+    fill(tmp_path, 1)
+    done = python(BLOCKED.format(package=package, arguments=["list"]), tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert python(BLOCKED.format(package=package, arguments=["--help"]), tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["check", "--catalog", str(ROOT / "catalog")]],
+    ids=lambda arguments: str(arguments[0]),
+)
+def test_nothing_heavy_is_loaded_without_need(tmp_path: Path, arguments: list[str]) -> None:
+    done = python(LOADED.format(arguments=arguments), tmp_path)
+    assert (done.returncode, done.stderr) == (0, "\n")

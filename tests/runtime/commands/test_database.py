@@ -1,0 +1,655 @@
+"""`auditwright database check`: what it reports, that it changes nothing, and that nothing upsets it."""
+
+# ruff: noqa: F401, F811 - fixtures of another module are imported, and their names are arguments
+
+import itertools
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.command_line import Auditwright, Done
+from tests.support.shops import (
+    ARCHIVED,
+    CREATED,
+    LOST,
+    PAID,
+    PLACED,
+    RETURNED_1,
+    RETURNED_2,
+    SHIPPED,
+    START,
+    Shops,
+    open_shop,
+    record_each,
+    record_example,
+    shops,
+)
+from tests.support.world import change, insert_row, rows
+
+from audit_events import CATALOG
+from auditwright import Entry
+from auditwright.operations.check import MOST_MISFITS
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "audit.db"
+
+
+@pytest.fixture
+def old(path: Path, shops: Shops) -> list[Entry]:
+    """Version 1 alone has recorded: one of each event, and one more of some in another account."""
+    with open_shop(path, shops.v1) as log:
+        made = record_each(log)
+        made.append(record_example(log, LOST, START + 2 * HOUR, account_id="globex"))
+        made.append(
+            record_example(log, PAID, START + 3 * HOUR, account_id="globex", method="cash", card_token=None)
+        )
+        made.append(record_example(log, PLACED, START + 4 * HOUR, amount=5, coupon=None))
+    return made
+
+
+@pytest.fixture
+def both(path: Path, shops: Shops, old: list[Entry]) -> list[Entry]:
+    """Version 2 has recorded too."""
+    with open_shop(path, shops.v2) as log:
+        return old + record_each(log, START + HOUR)
+
+
+def check(auditwright: Auditwright, *options: str, version: int = 2) -> Done:
+    return auditwright("database", "check", "--catalog-package", f"shop_v{version}_events", *options)
+
+
+def report(auditwright: Auditwright, *options: str, version: int = 2) -> dict[str, Any]:
+    done = check(auditwright, "--format", "json", *options, version=version)
+    assert done.err == ""
+    found: dict[str, Any] = json.loads(done.out)
+    assert done.code == (0 if found["covered"] and not found["differences"] else 1)
+    return found
+
+
+WAY_BACK = (
+    "put the event back into the catalog with deprecated:, or its key among the aliases: of the event that "
+    "took its place"
+)
+NEWER = "recorded under a newer catalog than this one: check with that one"
+
+# --- what it reports -------------------------------------------------------------------------------------
+
+
+def test_what_the_catalog_does_not_cover_is_named_with_the_way_out(
+    auditwright: Auditwright, path: Path, both: list[Entry]
+) -> None:
+    placed, paid = both[0].id, both[1].id
+    done = check(auditwright)
+    assert (done.code, done.err) == (1, "")
+    assert done.out.splitlines() == [
+        f"{path}: 13 entries, against shop_v2_events 2.0.0",
+        "",
+        "Events that are not in the catalog",
+        f"  {LOST}: 2 entries of 2 accounts, 2026-01-02 03:04:09 to 2026-01-02 05:04:05 (UTC), "
+        "the last under 1.0.0",
+        f"    {WAY_BACK}",
+        "",
+        "Metadata that does not fit its event",
+        f"  {CREATED}: metadata.amount is not an integer of at least 0 and at most 500: 1 entry, {placed} "
+        "of the account acme",
+        "    let the field take again what it took then",
+        f"  {CREATED}: metadata.coupon is no field of it: 1 entry, {placed} of the account acme",
+        "    put the field back into the event, with deprecated: and required: false",
+        f"  {PAID}: metadata.receipt_id is missing, which has to be a string: 2 entries, such as {paid} "
+        "of the account acme",
+        "    make the field optional again, by required: false",
+        "",
+        "Entries under an older key, which is an alias today",
+        f"  {PLACED}: 2 entries, now {CREATED}",
+        f"  {RETURNED_1}: 1 entry, now {RETURNED_2}",
+        "",
+        "Versions of the catalog",
+        "  1.0.0: 8 entries",
+        "  2.0.0: 5 entries",
+        "",
+        "Not covered: 2 entries of 1 event that the catalog lacks "
+        "and 3 entries with metadata that does not fit.",
+    ]
+
+
+def test_json_has_the_same(auditwright: Auditwright, path: Path, both: list[Entry]) -> None:
+    amount = {"account_id": "acme", "id": str(both[0].id)}
+    assert report(auditwright) == {
+        "database": str(path),
+        "catalog": {"package": "shop_v2_events", "version": "2.0.0"},
+        "account_id": None,
+        "covered": False,
+        "entries": 13,
+        "unknown_events": [
+            {
+                "event": LOST,
+                "entries": 2,
+                "accounts": 2,
+                "first": "2026-01-02T03:04:09.000000Z",
+                "last": "2026-01-02T05:04:05.000000Z",
+                "catalog_version": "1.0.0",
+                "way_out": WAY_BACK,
+            }
+        ],
+        "misfits": [
+            {
+                "event": CREATED,
+                "path": "metadata.amount",
+                "fault": "value",
+                "expected": "an integer of at least 0 and at most 500",
+                "entries": 1,
+                "example": amount,
+                "way_out": "let the field take again what it took then",
+            },
+            {
+                "event": CREATED,
+                "path": "metadata.coupon",
+                "fault": "unknown",
+                "expected": "no such field",
+                "entries": 1,
+                "example": amount,
+                "way_out": "put the field back into the event, with deprecated: and required: false",
+            },
+            {
+                "event": PAID,
+                "path": "metadata.receipt_id",
+                "fault": "missing",
+                "expected": "a string",
+                "entries": 2,
+                "example": {"account_id": "acme", "id": str(both[1].id)},
+                "way_out": "make the field optional again, by required: false",
+            },
+        ],
+        "misfitting_entries": 3,
+        "aliases": [
+            {"key": PLACED, "event": CREATED, "entries": 2},
+            {"key": RETURNED_1, "event": RETURNED_2, "entries": 1},
+        ],
+        "versions": [
+            {"version": "1.0.0", "entries": 8, "newer": False, "differs": False},
+            {"version": "2.0.0", "entries": 5, "newer": False, "differs": False},
+        ],
+        "views": {"missing": [], "different": [], "newer": False},
+        "differences": [],
+    }
+
+
+def test_what_is_covered_is_said_to_be(auditwright: Auditwright, path: Path, old: list[Entry]) -> None:
+    done = check(auditwright, version=1)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        f"{path}: 8 entries, against shop_v1_events 1.0.0",
+        "",
+        "Versions of the catalog",
+        "  1.0.0: 8 entries",
+        "",
+        "Covered: all entries.",
+    ]
+
+
+def test_entries_under_an_alias_are_covered(auditwright: Auditwright, path: Path, shops: Shops) -> None:
+    with open_shop(path, shops.v1) as log:
+        record_example(log, RETURNED_1, START)
+    done = check(auditwright)
+    assert (done.code, done.err) == (0, "")
+    assert f"  {RETURNED_1}: 1 entry, now {RETURNED_2}\n" in done.out
+    assert done.out.endswith("\nCovered: all entries.\n")
+
+
+def test_a_catalog_that_was_never_opened_here_lacks_its_views(
+    auditwright: Auditwright, old: list[Entry]
+) -> None:
+    assert report(auditwright)["views"] == {
+        "missing": [
+            "store_orders_order_created",
+            "store_orders_order_shipped",
+            "store_returns_order_returned",
+        ],
+        "different": ["store_orders_order_paid"],
+        "newer": False,
+    }
+    assert check(auditwright).out.splitlines()[-6:-2] == [
+        "",
+        "Views",
+        "  other than the catalog's until a log is opened with it: store_orders_order_paid",
+        "  missing until a log is opened with the catalog: store_orders_order_created, "
+        "store_orders_order_shipped, store_returns_order_returned",
+    ]
+
+
+def test_an_older_catalog_is_told_of_the_newer_one(
+    auditwright: Auditwright, path: Path, both: list[Entry], shops: Shops
+) -> None:
+    found = report(auditwright, version=1)
+    assert [(each["event"], each["way_out"]) for each in found["unknown_events"]] == [
+        (CREATED, NEWER),
+        (SHIPPED, NEWER),
+        (RETURNED_2, NEWER),
+    ]
+    assert [(each["event"], each["path"], each["fault"], each["way_out"]) for each in found["misfits"]] == [
+        (PAID, "metadata.loyalty", "unknown", NEWER),
+        (PAID, "metadata.method", "value", NEWER),
+        (PAID, "metadata.receipt_id", "unknown", NEWER),
+    ]
+    assert found["versions"][1] == {"version": "2.0.0", "entries": 5, "newer": True, "differs": False}
+    assert found["views"] == {"missing": [], "different": ["store_orders_order_paid"], "newer": True}
+    lines = check(auditwright, version=1).out.splitlines()
+    assert lines[-6:-2] == [
+        "  2.0.0: 5 entries (newer than the present catalog)",
+        "",
+        "Views",
+        "  a newer catalog has been here, whose views stay",
+    ]
+
+
+def test_one_account_is_checked_alone(auditwright: Auditwright, path: Path, both: list[Entry]) -> None:
+    done = check(auditwright, "--account", "globex")
+    assert done.code == 1
+    assert done.out.splitlines()[:5] == [
+        f"{path}: 2 entries of the account globex, against shop_v2_events 2.0.0",
+        "",
+        "Events that are not in the catalog",
+        f"  {LOST}: 1 entry of 1 account, 2026-01-02 05:04:05 (UTC), the last under 1.0.0",
+        f"    {WAY_BACK}",
+    ]
+    found = report(auditwright, "--account", "globex")
+    assert (found["account_id"], found["entries"], found["misfitting_entries"]) == ("globex", 2, 1)
+    assert found["versions"][0]["entries"] == 2
+    assert report(auditwright, "--account", "nobody")["covered"]
+    assert report(auditwright, "--account", "no\udcff\0body")["account_id"] == "no\ufffd\ufffdbody"
+    assert check(auditwright, "--account", "nobody").out.endswith("\nCovered: there are no entries.\n")
+
+
+def test_the_account_of_the_environment_narrows_nothing(
+    auditwright: Auditwright, both: list[Entry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDITWRIGHT_ACCOUNT", "globex")
+    assert report(auditwright)["entries"] == 13
+
+
+def test_events_alone_are_checked_without_reading_metadata(
+    auditwright: Auditwright, path: Path, both: list[Entry], shops: Shops
+) -> None:
+    found = report(auditwright, "--events-only")
+    assert (found["misfits"], found["misfitting_entries"]) == (None, None)
+    assert [each["event"] for each in found["unknown_events"]] == [LOST]
+    assert [each["entries"] for each in found["versions"]] == [None, None]
+    lines = check(auditwright, "--events-only").out.splitlines()
+    assert lines[-5:] == [
+        "Versions of the catalog",
+        "  1.0.0",
+        "  2.0.0",
+        "",
+        "Not covered: 2 entries of 1 event that the catalog lacks; metadata was not read.",
+    ]
+    with closing(sqlite3.connect(path)) as connection:
+        plan = connection.execute(
+            "EXPLAIN QUERY PLAN SELECT account_id, event, count(*), min(id), max(id) FROM audit_entry "
+            "GROUP BY account_id, event"
+        ).fetchall()
+    assert [row[3] for row in plan] == ["SCAN audit_entry USING COVERING INDEX audit_entry_event"]
+
+
+def test_the_present_version_with_another_content_is_told(
+    auditwright: Auditwright, path: Path, old: list[Entry]
+) -> None:
+    change(path, "UPDATE audit_catalog SET json = '{}' WHERE version = '1.0.0'")
+    assert report(auditwright, version=1)["versions"][0]["differs"]
+    assert (
+        "  1.0.0: 8 entries (the present version, with another content: change the version with the catalog)"
+        in check(auditwright, version=1).out.splitlines()
+    )
+
+
+# --- each fault ------------------------------------------------------------------------------------------
+
+PAID_2 = {"order_id": "o", "method": "cash", "till": "t", "receipt_id": "r"}
+TOKEN = "hmac-sha256:k1:" + 64 * "0"
+FAULTS = [
+    ({**PAID_2, "paid_at": "soon"}, "value", "is not a UTC time such as 2026-01-02T03:04:05Z"),
+    ({**PAID_2, "loyalty": "many"}, "value", "is not an integer"),
+    ({**PAID_2, "card_token": TOKEN}, "condition", "should be nothing unless method is card"),
+    ({**PAID_2, "method": "card"}, "condition", "should be a string, because method is card"),
+    ({**PAID_2, "method": "card", "card_token": "pa55"}, "in plain", "is stored in plain, and secret today"),
+    ({**PAID_2, "surplus": 1}, "unknown", "is no field of it"),
+    ({**PAID_2, "order_id": None}, "value", "is not a string of 1 to 40 characters"),
+]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "fault", "said"), FAULTS, ids=[f"{each[1]} {each[2]}" for each in FAULTS]
+)
+def test_each_fault_has_words_of_its_own(
+    auditwright: Auditwright, path: Path, shops: Shops, metadata: dict[str, Any], fault: str, said: str
+) -> None:
+    open_shop(path, shops.v2).close()
+    insert_row(path, shops.v2, event=PAID, metadata=json.dumps(metadata), catalog_version="1.5.0")
+    (misfit,) = report(auditwright)["misfits"]
+    assert misfit["fault"] == fault
+    out = check(auditwright).out
+    assert f": {misfit['path']} {said}: 1 entry, " in out
+    assert f"\n    {misfit['way_out']}\n" in out
+
+
+@pytest.mark.parametrize(
+    "text", ["no json", "[]", "5", "null", '"text"', "", "{", '{"a": "\\ud800"}', "[" * 5000]
+)
+def test_metadata_that_is_no_object_is_a_fault(
+    auditwright: Auditwright, path: Path, shops: Shops, text: str
+) -> None:
+    open_shop(path, shops.v2).close()
+    row = insert_row(path, shops.v2, event=ARCHIVED, metadata=text)
+    (misfit,) = report(auditwright)["misfits"]
+    assert misfit == {
+        "event": ARCHIVED,
+        "path": "metadata",
+        "fault": "unreadable",
+        "expected": "a JSON object",
+        "entries": 1,
+        "example": {"account_id": "acme", "id": str(Entry(shops.v2, tuple(row.values())).id)},
+        "way_out": "Auditwright did not write this metadata: find out what did",
+    }
+
+
+def test_the_columns_are_part_of_the_metadata(auditwright: Auditwright, path: Path, shops: Shops) -> None:
+    with open_shop(path, shops.v2) as log:
+        record_example(log, PAID, START)
+        record_example(log, SHIPPED, START)
+    assert report(auditwright)["covered"]
+    insert_row(path, shops.v2, event=ARCHIVED, metadata='{"order_id": "o"}', till="t-1")
+    assert [each["path"] for each in report(auditwright)["misfits"]] == ["metadata.till"]
+    # Version 1 has no column for the region, and finds it all the same.
+    assert "metadata.region" not in [each["path"] for each in report(auditwright, version=1)["misfits"]]
+    insert_row(path, shops.v2, event=ARCHIVED, metadata='{"order_id": "o"}', region="north")
+    assert "metadata.region" in [each["path"] for each in report(auditwright, version=1)["misfits"]]
+
+
+def test_what_was_cut_or_cleaned_when_it_was_stored_fits(
+    auditwright: Auditwright, path: Path, shops: Shops
+) -> None:
+    open_shop(path, shops.v2).close()
+    row = {"event": ARCHIVED, "metadata": json.dumps({"order_id": "o" * 50})}
+    insert_row(path, shops.v2, **row, alterations='{"metadata.order_id": {"length": 9000}}')
+    assert report(auditwright)["covered"]
+    for other in ('{"metadata.note": {}}', "[]", "5", "no json"):
+        insert_row(path, shops.v2, **row, alterations=other)
+    assert report(auditwright)["misfitting_entries"] == 4
+
+
+def test_no_value_is_ever_shown(auditwright: Auditwright, path: Path, shops: Shops) -> None:
+    open_shop(path, shops.v2).close()
+    values = {"order_id": "ORDER" * 20, "amount": "AMOUNT", "buyer": "BUYER", "surplus": "SURPLUS"}
+    insert_row(
+        path, shops.v2, event=CREATED, metadata=json.dumps(values), description="SAID", actor_name="NAME"
+    )
+    values = {**PAID_2, "method": "METHOD", "card_token": "TOKEN"}
+    insert_row(path, shops.v2, event=PAID, metadata=json.dumps(values), ip_address="192.0.2.99")
+    for options in ((), ("--format", "json")):
+        done = check(auditwright, *options)
+        assert done.code == 1
+        for word in ("ORDER", "AMOUNT", "BUYER", "SURPLUS", "SAID", "NAME", "METHOD", "TOKEN", "192.0.2.99"):
+            assert word not in done.out + done.err
+
+
+# --- hostile contents ------------------------------------------------------------------------------------
+
+
+def test_hostile_keys_are_shown_as_text(auditwright: Auditwright, path: Path, shops: Shops) -> None:
+    open_shop(path, shops.v2).close()
+    for number, key in enumerate(("\x1b[2Jstore", "store.\nforged: 0 entries", "", "x" * 5000, "a\0b")):
+        insert_row(
+            path,
+            shops.v2,
+            event=key,
+            account_id=f"\x1b]0;{number}",
+            catalog_version="²\x1b[31m",
+            metadata="{}",
+        )
+    done = check(auditwright)
+    assert (done.code, done.err) == (1, "")
+    assert not [character for character in done.out if ord(character) < 32 and character != "\n"]
+    assert (
+        "\n  \\x1b[2Jstore: 1 entry of 1 account, 2024-05-06 07:08:09 (UTC), the last under ²\\x1b[31m\n"
+        in done.out
+    )
+    assert "\n  store.\\nforged: 0 entries: 1 entry of 1 account, " in done.out
+    assert f"\n  {'x' * 197}…: 1 entry" in done.out
+    assert "Not covered: 5 entries of 5 events that the catalog lacks." in done.out
+    keys = [each["event"] for each in report(auditwright)["unknown_events"]]
+    assert keys == sorted(["\x1b[2Jstore", "store.\nforged: 0 entries", "", "x" * 5000, "a\0b"])
+
+
+def test_what_is_no_utf_8_is_shown_with_a_mark_for_it(
+    auditwright: Auditwright, path: Path, shops: Shops
+) -> None:
+    with open_shop(path, shops.v2) as log:
+        record_example(log, ARCHIVED, START)
+    bad = "CAST(x'ff' AS TEXT)"
+    for number, changed in enumerate(
+        ("account_id", "event", "metadata", "catalog_version", "till", "alterations")
+    ):
+        names = [row[1] for row in rows(path, "PRAGMA table_info(audit_entry)")]
+        values = [bad if each == changed else f"x'{number:032x}'" if each == "id" else each for each in names]
+        change(
+            path,
+            f"INSERT INTO audit_entry SELECT {', '.join(values)} FROM audit_entry LIMIT 1",
+        )
+    found = report(auditwright)
+    assert found["entries"] == 7
+    assert [each["event"] for each in found["unknown_events"]] == ["\ufffd"]
+    assert {each["fault"] for each in found["misfits"]} == {"unreadable", "unknown"}
+    assert sorted(each["version"] for each in found["versions"]) == ["2.0.0", "\ufffd"]
+    assert check(auditwright).code == 1
+
+
+def test_ids_and_times_that_no_log_writes_are_no_trouble(
+    auditwright: Auditwright, path: Path, shops: Shops
+) -> None:
+    open_shop(path, shops.v2).close()
+    change(path, "DROP TRIGGER audit_entry_no_update")
+    for entry_id, moment in ((b"", 0), (b"\xff" * 40, 2**62), (b"\0", -(2**62))):
+        insert_row(path, shops.v2, id=entry_id, event=LOST)
+        insert_row(path, shops.v2, id=entry_id + b"1", event=ARCHIVED)
+        change(path, f"UPDATE audit_entry SET occurred_at = {moment} WHERE id = x'{entry_id.hex()}'")
+    found = report(auditwright)
+    (lost,) = found["unknown_events"]
+    assert (lost["first"], lost["last"]) == ("1970-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z")
+    (misfit,) = found["misfits"]
+    assert misfit["entries"] == 3
+    assert check(auditwright).code == 1
+
+
+def test_a_flood_of_field_names_is_counted_and_not_kept(
+    auditwright: Auditwright, path: Path, shops: Shops
+) -> None:
+    open_shop(path, shops.v2).close()
+    names = {f"f_{number:05}": 1 for number in range(MOST_MISFITS + 500)}
+    insert_row(path, shops.v2, event=ARCHIVED, metadata=json.dumps({"order_id": "o", **names}))
+    found = report(auditwright)["misfits"]
+    assert len(found) == MOST_MISFITS + 1
+    assert found[0]["path"] == "metadata"
+    assert found[0]["entries"] == 500
+    lines = check(auditwright).out.splitlines()
+    assert f"  and {MOST_MISFITS + 1 - 50} more: --format json has them all" in lines
+    assert lines[-1] == "Not covered: 1 entry with metadata that does not fit."
+
+
+# --- what cannot be checked, and that nothing changes ------------------------------------------------------
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {each.name: each.read_bytes() for each in folder.iterdir()}
+
+
+def test_nothing_is_changed_and_nothing_left_behind(
+    auditwright: Auditwright, tmp_path: Path, old: list[Entry]
+) -> None:
+    before = contents(tmp_path)
+    assert list(before) == ["audit.db"]
+    for version in (1, 2):
+        check(auditwright, version=version)
+    assert contents(tmp_path) == before
+
+
+def test_it_works_beside_a_service_that_writes(
+    auditwright: Auditwright, path: Path, old: list[Entry], shops: Shops
+) -> None:
+    with open_shop(path, shops.v1) as log, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        record_example(log, ARCHIVED, START + 9 * HOUR)
+        other.execute("BEGIN IMMEDIATE")
+        assert report(auditwright, version=1)["entries"] == 9
+        other.execute("ROLLBACK")
+        record_example(log, ARCHIVED, START + 9 * HOUR)
+        assert report(auditwright, version=1)["entries"] == 10
+    assert rows(path, "SELECT count(*) FROM audit_entry") == [(10,)]
+
+
+def test_what_a_service_that_was_killed_left_is_read_too(
+    auditwright: Auditwright, tmp_path: Path, path: Path, old: list[Entry], shops: Shops
+) -> None:
+    with open_shop(path, shops.v1) as log:
+        record_example(log, ARCHIVED, START + 9 * HOUR)
+        left = contents(tmp_path)
+    for name in ("audit.db", "audit.db-wal"):
+        (tmp_path / name).write_bytes(left[name])
+    assert report(auditwright, version=1)["entries"] == 9
+    assert contents(tmp_path)["audit.db-wal"] == left["audit.db-wal"]
+    assert contents(tmp_path)["audit.db"] == left["audit.db"]
+
+
+def test_a_database_that_is_not_there_is_not_made(
+    auditwright: Auditwright, tmp_path: Path, path: Path, shops: Shops
+) -> None:
+    done = check(auditwright)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"auditwright: {path}: there is no such database\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_audit_log_is_said_to_be_none(
+    auditwright: Auditwright, tmp_path: Path, path: Path, shops: Shops
+) -> None:
+    path.touch()
+    done = check(auditwright)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"auditwright: {path}: there is no audit log in this database\n"
+    assert contents(tmp_path) == {"audit.db": b""}
+    change(path, "CREATE TABLE orders (id)")
+    assert check(auditwright).err == f"auditwright: {path}: there is no audit log in this database\n"
+    path.write_bytes(b"no database at all, and longer than a hundred bytes " * 4)
+    done = check(auditwright)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"auditwright: {path}: cannot read: file is not a database (SQLITE_NOTADB)\n"
+    path.unlink()
+    path.mkdir()
+    done = check(auditwright)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"auditwright: {path}: cannot read: unable to open database file (SQLITE_CANTOPEN)\n"
+
+
+def test_tables_of_our_names_that_are_not_ours_are_refused(
+    auditwright: Auditwright, path: Path, shops: Shops
+) -> None:
+    change(path, "CREATE TABLE audit_entry (id INTEGER)")
+    done = check(auditwright)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"auditwright: {path}: the table audit_entry does not fit: column account_id should be TEXT NOT NULL "
+        "at place 1 of the primary key, and is missing; use another file, or rename it\n"
+    )
+
+
+def test_a_database_without_its_reference_tables_is_read(
+    auditwright: Auditwright, path: Path, old: list[Entry]
+) -> None:
+    change(path, "DROP TABLE audit_catalog", "DROP TABLE audit_event", "DROP VIEW store_orders_order_lost")
+    found = report(auditwright, version=1)
+    assert found["versions"] == [{"version": "1.0.0", "entries": 8, "newer": False, "differs": False}]
+    assert found["views"]["missing"] == ["store_orders_order_lost"]
+
+
+def test_a_locked_database_is_an_error(auditwright: Auditwright, path: Path, old: list[Entry]) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        done = check(auditwright)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"auditwright: {path}: another program has locked the whole file; try again when it is done\n"
+    )
+
+
+def test_many_missing_views_are_not_all_listed(
+    auditwright: Auditwright, path: Path, old: list[Entry]
+) -> None:
+    done = auditwright("database", "check", "--catalog-package", "audit_events", "--events-only")
+    assert done.code == 1
+    (line,) = (each for each in done.out.splitlines() if each.startswith("  missing until"))
+    assert line.count(", ") == 49
+    assert line.endswith(f" and {len(CATALOG.events) - 50} more")
+
+
+def test_other_kinds_of_databases_are_refused(auditwright: Auditwright, shops: Shops) -> None:
+    done = check(auditwright, "--database", "mysql://user:secret@host/audit")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("auditwright: host/audit: no such kind of database; ")
+    done = check(auditwright, "--database", "sqlite:///:memory:")
+    assert (done.code, done.out) == (2, "")
+
+
+# --- the command line --------------------------------------------------------------------------------------
+
+
+def test_progress_is_for_terminals(
+    auditwright: Auditwright, path: Path, shops: Shops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_shop(path, shops.v1) as log:
+        event = log.catalog.events[ARCHIVED]
+        log.record_many(
+            {"event": event.key, "metadata": event.example, "actor": {"type": "system"}} for _ in range(2500)
+        )
+    seconds = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(seconds)))
+    assert check(auditwright).err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    done = check(auditwright)
+    assert done.err == (
+        "\r\x1b[Kchecked 1,000 entries, 1,000 a second\r\x1b[Kchecked 2,000 entries, 1,000 a second\r\x1b[K"
+    )
+    assert done.out.endswith("\nCovered: all entries.\n")
+
+
+def test_help_says_what_there_is(auditwright: Auditwright) -> None:
+    done = auditwright("database", "--help")
+    assert (done.code, done.err) == (0, "")
+    for line in (
+        "    create    make what an audit log needs in a database",
+        "    upgrade   bring a database up to date with this Auditwright and the catalog",
+        "    roles     make roles that may record and read, and cannot rewrite (PostgreSQL)",
+        "    check     report what the present catalog does not cover, and how the tables differ",
+        "    retain    delete entries that are older than so many days",
+        "    hold      keep the entries of an account from retention",
+    ):
+        assert f"{line}\n" in done.out
+    done = auditwright("database", "check", "--help")
+    assert (done.code, done.err) == (0, "")
+    for option in ("--events-only", "--account", "--format", "--database", "--catalog-package", "exit code:"):
+        assert option in done.out
+    assert auditwright("database").usage_error == (
+        "auditwright database: error: the following arguments are required: ACTION"
+    )
+    assert auditwright("database", "chek").usage_error.startswith(
+        "auditwright database: error: argument ACTION: invalid choice: 'chek'"
+    )
+    assert auditwright("database", "check", "--event").usage_error.endswith("unrecognized arguments: --event")

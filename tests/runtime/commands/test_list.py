@@ -1,0 +1,367 @@
+"""`auditwright list` and `auditwright show`."""
+
+import csv
+import io
+import json
+import sys
+
+import pytest
+from tests.support.command_line import SCANNER, Auditwright
+
+from audit_events import CATALOG
+from auditwright.storage import scan as looking
+
+HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
+ADA = (
+    "2026-01-02 03:04:05.678,Input scanner added,Guardrails,"
+    '"Ada Lovelace added an input scanner to tool t-4.","Ada Lovelace",192.0.2.1\r\n'
+)
+PIPELINE = (
+    '2026-01-02 04:00:00.000,API Key created,Models,"Pipeline created an API key for model Llama.",'
+    '"Pipeline",192.0.2.1\r\n'
+)
+ACME = ("list", "--account", "acme")
+CATEGORIES = ", ".join(category.key for category in CATALOG.every_category)
+WRONG_FILTERS = {
+    "category:is:account.modls": '"account.modls" is no category; did you mean "account.models"? '
+    f"(there are {CATEGORIES})",
+    "event:is:account.models.model_delete": '"account.models.model_delete" is no event of audit_events '
+    '1.0.1; did you mean "account.models.model_deleted"? (`auditwright events` lists all)',
+    "categry:is:x": "a condition's field is one of category, event, user, not 'categry'; "
+    'did you mean "category"?',
+    "user:like:x": "a condition's operator is one of is, is_not, not 'like'",
+    "user:is:": "the value of user is is a string of 1 to 256 characters",
+    "x": "a condition is written field:operator:value, such as category:is:account.models, not 'x'",
+}
+
+
+def csv_of(run: Auditwright, *options: str) -> str:
+    done = run(*ACME, "--format", "csv", *options)
+    assert done.code == 0
+    return done.out.removeprefix(HEAD)
+
+
+def test_lists_a_table_newest_first(recorded: Auditwright) -> None:
+    done = recorded(*ACME)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "Date and Time (UTC)      Event Name           Category    "
+        "Description                                       User or App Name  IP Address",
+        "2026-01-02 04:00:00.000  API Key created      Models      "
+        "Pipeline created an API key for model Llama.      Pipeline          192.0.2.1",
+        "2026-01-02 03:04:05.678  Input scanner added  Guardrails  "
+        "Ada Lovelace added an input scanner to tool t-4.  Ada Lovelace      192.0.2.1",
+    ]
+
+
+def test_a_table_fits_the_terminal(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    lines = recorded(*ACME).out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert all("…" in line for line in lines[1:])
+
+
+def test_lists_json(recorded: Auditwright) -> None:
+    done = recorded(*ACME, "--format", "json", "--limit", "1")
+    (form,) = json.loads(done.out)
+    assert (form["event"], form["metadata"]["model_type"]) == (
+        "account.models.api_key_created",
+        "open_source",
+    )
+    assert done.err.startswith("there is more: --after ")
+
+
+def test_lists_csv(recorded: Auditwright) -> None:
+    done = recorded(*ACME, "--format", "csv")
+    assert (done.code, done.out, done.err) == (0, HEAD + PIPELINE + ADA, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--where", "category:is:account.models"], PIPELINE),
+        (["--where", "category:is_not:account.models"], ADA),
+        (["--where", f"event:is:{SCANNER}"], ADA),
+        (["--where", "user:is:ci"], PIPELINE),
+        (["--where", "user:is_not:ci"], ADA),
+        (["--where", "user:is:ci", "--where", f"event:is:{SCANNER}"], ""),
+        (["--where", "user:is:ci", "--where", f"event:is:{SCANNER}", "--match", "any"], PIPELINE + ADA),
+        (["--from", "2026-01-02T04:00"], PIPELINE),
+        (["--to", "2026-01-02T04:00"], ADA),
+        (["--to", "2026-01-02T05:00+01:00"], ADA),
+        (["--from", "2026-01-02", "--to", "2026-01-03"], PIPELINE + ADA),
+        (["--search", "api KEY"], PIPELINE),
+        (["--search", "LLAMA", "--where", "user:is:u-17"], ""),
+        (["--search", ""], PIPELINE + ADA),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_selection_narrows(recorded: Auditwright, options: list[str], expected: str) -> None:
+    assert csv_of(recorded, *options) == expected
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_search_narrows_every_format(recorded: Auditwright, form: str) -> None:
+    done = recorded(*ACME, "--format", form, "--search", "lovelace ADDED")
+    assert (done.code, done.err) == (0, "")
+    assert "Input scanner added" in done.out or SCANNER in done.out
+    assert "Pipeline" not in done.out
+    done = recorded(*ACME, "--format", form, "--search", "hopper")
+    assert (done.code, done.err) == (0, 'no entry of the account "acme" fits\n')
+    done = recorded(*ACME, "--format", form, "--search", "xy")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "auditwright: a search is a text of 3 to 200 characters, not 2\n"
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_pages_follow_one_another(recorded: Auditwright, form: str) -> None:
+    first = recorded(*ACME, "--format", form, "--limit", "1")
+    assert first.err.startswith("there is more: --after ")
+    cursor = first.err.split()[-1]
+    assert csv_of(recorded, "--limit", "1", "--after", cursor) == ADA
+    last = recorded(*ACME, "--format", form, "--after", cursor).err
+    assert last.startswith("newer: --before ")
+    assert len(last.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_pages_lead_back_to_the_newer_ones(recorded: Auditwright, form: str) -> None:
+    page = (*ACME, "--format", form, "--limit", "1")
+    first = recorded(*page)
+    second = recorded(*page, *first.err.split()[-2:])
+    newer, cursor = second.err.split()[-2:]
+    assert (second.code, newer) == (0, "--before")
+    back = recorded(*page, "--before", cursor)
+    assert (back.code, back.out) == (0, first.out)
+    assert recorded(*page, *back.err.split()[-2:]).out == second.out
+    recorded("record", SCANNER, "--metadata", '{"tool_id": "t-9"}', "--account", "acme")
+    back = recorded(*page, "--before", cursor)
+    assert back.out == first.out  # what was recorded meanwhile is one page further
+    (more, after), (less, before) = (
+        line.split()[-2:] for line in sorted(back.err.splitlines(), reverse=True)
+    )
+    assert (more, less) == ("--after", "--before")
+    assert recorded(*page, "--after", after).out == second.out
+    assert "t-9" in recorded(*page, "--before", before).out
+
+
+def test_a_csv_is_not_read_backwards(recorded: Auditwright) -> None:
+    done = recorded(*ACME, "--format", "csv", "--before", "x")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "auditwright: a CSV goes from newer to older entries: --before is for --format table and json\n"
+    )
+
+
+def test_a_page_is_after_a_cursor_or_before_one(recorded: Auditwright) -> None:
+    assert recorded(*ACME, "--before", "x", "--after", "y").usage_error == (
+        "auditwright list: error: argument --after: not allowed with argument --before"
+    )
+
+
+def looking_at(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pages look at so many entries one by one."""
+    for name in ("LOOKED_AT", "LOOKED_AT_APART"):
+        monkeypatch.setattr(looking, name, entries)
+
+
+LOOKED = "looked at entries back to 2026-01-02 04:00:00.000 (UTC)"
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_search_that_ends_early_says_how_far_it_looked_and_goes_on(
+    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    looking_at(1, monkeypatch)
+    search = (*ACME, "--format", form, "--search", "lovelace")
+    first = recorded(*search)
+    assert (first.code, first.out) == (0, "[]\n" if form == "json" else "")
+    said, _, cursor = first.err.strip().rpartition(" ")
+    assert said == f"{LOOKED}, and none fits so far; go on with --after"
+    second = recorded(*search, "--after", cursor)
+    assert "Ada Lovelace" in second.out
+    assert "Pipeline" not in second.out
+
+
+def test_a_search_backwards_that_ends_early_says_how_far_it_looked(
+    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = (*ACME, "--search", "pipeline")
+    recorded("record", SCANNER, "--metadata", '{"tool_id": "t-9"}', "--account", "acme", "--occurred-at",
+             "2026-01-02T03:30:00Z")  # fmt: skip
+    looking_at(3, monkeypatch)
+    cursor = recorded(*search).err.split()[-1]
+    end = recorded(*search, "--after", cursor)
+    looking_at(1, monkeypatch)
+    said, found = list[str](), ""
+    nothing, line = end.err.splitlines()
+    assert (end.out, nothing) == ("", "no older entry fits")
+    while "--before" in line:
+        done = recorded(*search, *line.split()[-2:])
+        found += done.out
+        line = done.err.splitlines()[-1]
+        said.append(line.partition(" (UTC)")[0])
+    assert found.count("Pipeline created an API key") == 1
+    assert "looked at entries up to 2026-01-02 03:30:00.000" in said
+
+
+def test_a_csv_of_a_search_has_its_limit_of_entries_however_far_apart_they_are(
+    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        metadata = json.dumps({"tool_id": "t-7" if number % 2 else "t-5"})
+        recorded("record", SCANNER, "--metadata", metadata, "--account", "acme")
+    looking_at(2, monkeypatch)
+    search, lines = ("--search", "tool t-7", "--limit", "2"), list[str]()
+    first = recorded(*ACME, "--format", "csv", *search)
+    lines += first.out.splitlines()[1:]
+    assert (len(lines), first.err.startswith("there is more: --after ")) == (2, True)
+    rest = recorded(*ACME, "--format", "csv", *search, "--after", first.err.split()[-1])
+    lines += rest.out.splitlines()[1:]
+    assert (len(lines), len(set(lines))) == (3, 3)
+
+
+def test_counts_entries(recorded: Auditwright) -> None:
+    for options, expected in (
+        ([], "2\n"),
+        (["--where", f"event:is:{SCANNER}"], "1\n"),
+        (["--search", "pipeline", "--from", "2026-01-02T04:00"], "1\n"),
+    ):
+        for exact in ([], ["--exact"]):
+            done = recorded("count", "--account", "acme", *options, *exact)
+            assert (done.code, done.out, done.err) == (0, expected, "")
+
+
+def test_a_count_is_bounded_where_all_are_not_asked_for(
+    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auditwright.commands.read.COUNTED", 1)
+    done = recorded("count", "--account", "acme")
+    assert (done.code, done.out) == (0, "1+\n")
+    assert done.err == "there are more, or not all were looked at; --exact counts all\n"
+    done = recorded("count", "--account", "acme", "--exact")
+    assert (done.code, done.out, done.err) == (0, "2\n", "")
+
+
+@pytest.mark.parametrize("exact", [[], ["--exact"]])
+def test_a_count_of_nothing_is_said_with_a_hint(recorded: Auditwright, exact: list[str]) -> None:
+    done = recorded("count", *exact)
+    hint = "there are entries of acme, globex: name one with --account"
+    assert (done.code, done.out) == (0, "0\n")
+    assert done.err == f'the account "default" has no entries; {hint}\n'
+    done = recorded("count", "--account", "acme", "--search", "hopper", *exact)
+    assert (done.code, done.out, done.err) == (0, "0\n", 'no entry of the account "acme" fits\n')
+
+
+def test_an_exact_count_shows_its_progress_on_a_terminal(
+    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr("auditwright.commands.progress.SECONDS", -1)
+    done = recorded("count", "--account", "acme", "--exact")
+    assert (done.code, done.out) == (0, "2\n")
+    shown = done.err.split("\r\x1b[K")
+    assert any(line.startswith("counted 2 entries") for line in shown)
+    assert shown[-1] == ""
+
+
+def test_a_cursor_is_bound_to_its_selection(recorded: Auditwright) -> None:
+    cursor = recorded(*ACME, "--limit", "1").err.split()[-1]
+    done = recorded(*ACME, "--after", cursor, "--where", "user:is:ci")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "auditwright: the cursor belongs to another account, filter, time range or search; "
+        "start again from the first page\n"
+    )
+    assert recorded(*ACME, "--after", "x").err == (
+        "auditwright: the cursor is not one of this log; start again from the first page\n"
+    )
+
+
+@pytest.mark.parametrize(("form", "out"), [("table", ""), ("json", "[]\n"), ("csv", HEAD)])
+def test_emptiness_is_said_with_a_hint(recorded: Auditwright, form: str, out: str) -> None:
+    done = recorded("list", "--format", form)
+    hint = "there are entries of acme, globex: name one with --account"
+    assert (done.code, done.out) == (0, out)
+    assert done.err == f'the account "default" has no entries; {hint}\n'
+    done = recorded("list", "--format", form, "--account", "acme", "--where", "user:is:nobody")
+    assert (done.code, done.out, done.err) == (0, out, 'no entry of the account "acme" fits\n')
+
+
+def test_a_database_that_is_not_there_is_not_made(auditwright: Auditwright) -> None:
+    done = auditwright("list", "--database", "sqlite:///none.db")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("/none.db: there is no such database; record something, or check its name\n")
+    assert auditwright("list", "--database", "sqlite:///none.db") == done
+
+
+@pytest.mark.parametrize("condition", WRONG_FILTERS)
+def test_a_filter_that_is_not_understood_is_wrong_usage(recorded: Auditwright, condition: str) -> None:
+    done = recorded("list", "--where", condition)
+    assert (done.code, done.out, done.err) == (2, "", f"auditwright: {WRONG_FILTERS[condition]}\n")
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "x", "", "1e3"])
+def test_a_limit_out_of_range_is_wrong_usage(recorded: Auditwright, limit: str) -> None:
+    for form in ("table", "json", "csv"):
+        done = recorded("list", "--format", form, f"--limit={limit}")
+        assert done.usage_error == (
+            f"auditwright list: error: argument --limit: {limit!r} is no number from 1 to 1000"
+        )
+
+
+def test_what_a_terminal_would_obey_is_shown_as_its_escape(auditwright: Auditwright) -> None:
+    name = "\x1b[31mEve\n\u202eevE\x9b\x07"
+    auditwright("record", SCANNER, "--metadata", '{"tool_id": "\\u001b[2J"}', "--actor", f"user:e:{name}")
+    shown = r"\x1b[31mEve\n\u202eevE\x9b\x07"
+    listed = auditwright("list").out
+    assert rf"{shown} added an input scanner to tool \x1b[2J." in listed
+    assert len(listed.splitlines()) == 2
+    entry_id = json.loads(auditwright("list", "--format", "json").out)[0]["id"]
+    whole = auditwright("show", entry_id).out
+    assert f"User or App Name:        {shown} (user e)\n" in whole
+    assert not {"\x1b", "\u202e", "\x9b", "\x07"} & set(listed + whole)
+    assert list(csv.reader(io.StringIO(csv_whole(auditwright))))[1][4] == name
+
+
+def csv_whole(run: Auditwright) -> str:
+    return run("list", "--format", "csv").out
+
+
+def test_shows_an_entry_whole(recorded: Auditwright) -> None:
+    form = json.loads(recorded(*ACME, "--format", "json", "--limit", "1").out)[0]
+    done = recorded("show", form["id"], "--account", "acme")
+    assert (done.code, done.err) == (0, "")
+    recorded_at = form["recorded_at"].replace("T", " ").removesuffix("Z")
+    assert (
+        done.out
+        == f"""\
+Event Name:              API Key created
+Category:                Models
+Date and Time (UTC):     2026-01-02 04:00:00.000000
+User or App Name:        Pipeline (app ci)
+IP Address:              192.0.2.1
+Description:             Pipeline created an API key for model Llama.
+Model ID:                m-17
+Model Name:              Llama
+Model Type:              Open-source
+Event key:               account.models.api_key_created
+Entry ID:                {form["id"]}
+Account ID:              acme
+Recorded (UTC):          {recorded_at}
+Catalog version:         1.0.1
+"""
+    )
+    assert json.loads(recorded("show", form["id"], "--account", "acme", "--format", "json").out) == form
+
+
+def test_an_entry_of_another_account_is_not_shown(recorded: Auditwright) -> None:
+    entry_id = json.loads(recorded(*ACME, "--format", "json").out)[0]["id"]
+    done = recorded("show", entry_id, "--account", "globex")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f'auditwright: the account "globex" has no entry {entry_id}\n'
+    assert recorded("show", "x").usage_error == (
+        "auditwright show: error: argument ID: 'x' is no id of an entry; "
+        "`auditwright list --format json` shows them"
+    )

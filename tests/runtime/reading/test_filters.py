@@ -1,0 +1,513 @@
+"""Filter sets: read, written, refused; and what they find, compared with a brute-force reading."""
+
+import io
+import itertools
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.databases import Database, insert_row, open_log
+from tests.support.world import (
+    ADDED,
+    DEPLOYED,
+    KEY_CREATED,
+    LONG_AGO,
+    any_text,
+    event_of,
+    make_catalog,
+    record,
+)
+
+from auditwright import AccountLog, Actor, AuditLog, Catalog, Condition, Entry, Filter, FilterError
+from auditwright.entry import columns
+from auditwright.ids import make_id, to_microseconds
+from auditwright.storage import scan as looking
+from auditwright.storage.postgresql import queries as postgresql_queries
+from auditwright.storage.sqlite import engine as sqlite
+from auditwright.storage.sqlite import queries as sqlite_queries
+
+# --- reading and writing -------------------------------------------------------------------------
+
+values = any_text(20, least=1, often=":&=")
+conditions = st.builds(
+    Condition, st.sampled_from(["category", "event", "user"]), st.sampled_from(["is", "is_not"]), values
+)
+filters = st.builds(Filter, st.sampled_from(["all", "any"]), st.lists(conditions, max_size=20).map(tuple))
+
+
+@given(filters)
+def test_a_filter_comes_back_from_its_json_form(where: Filter) -> None:
+    assert Filter.from_json(where.to_json()) == where
+
+
+@given(filters)
+def test_a_filter_comes_back_from_its_query(where: Filter) -> None:
+    assert Filter.from_query(where.to_query()) == where
+
+
+@given(filters)
+def test_a_filter_comes_back_from_its_short_form(where: Filter) -> None:
+    assert Filter.parse(map(str, where.conditions), match=where.match) == where
+
+
+@given(filters, filters)
+def test_filters_have_the_same_identity_only_when_they_are_equal(one: Filter, other: Filter) -> None:
+    assert (one.identity() == other.identity()) == (one == other)
+
+
+def test_json_is_read_from_text_bytes_and_mappings() -> None:
+    text = '{"match":"any","conditions":[{"field":"user","operator":"is_not","value":"u:17"}]}'
+    wanted = Filter("any", (Condition("user", "is_not", "u:17"),))
+    assert Filter.from_json(text) == Filter.from_json(text.encode()) == wanted
+    assert Filter.from_json("{}") == Filter()
+
+
+def test_a_query_is_written_as_the_design_says() -> None:
+    query = "match=any&where=category:is:account.models&where=user:is_not:u-17"
+    where = Filter.from_query(query)
+    assert where == Filter.parse(["category:is:account.models", "user:is_not:u-17"], match="any")
+    assert where.to_query() == query.replace(":", "%3A")
+    assert Filter().to_query() == ""
+
+
+# --- refused -------------------------------------------------------------------------------------
+
+MANY = ["user:is:u"] * 21
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Filter.parse(["user"]),
+            "a condition is written field:operator:value, such as category:is:account.models, not 'user'",
+        ),
+        (
+            lambda: Filter.parse(["user:is"]),
+            "a condition is written field:operator:value, such as category:is:account.models, not 'user:is'",
+        ),
+        (
+            lambda: Filter.parse(["usr:is:u-17"]),
+            "a condition's field is one of category, event, user, not 'usr'; did you mean \"user\"?",
+        ),
+        (
+            lambda: Filter.parse(["user:isnt:u-17"]),
+            "a condition's operator is one of is, is_not, not 'isnt'; did you mean \"is_not\"?",
+        ),
+        (lambda: Filter.parse(["user:is:"]), "the value of user is is a string of 1 to 256 characters"),
+        (
+            lambda: Filter.parse([f"user:is:{'u' * 257}"]),
+            "the value of user is is a string of 1 to 256 characters",
+        ),
+        (
+            lambda: Filter.parse([], match="some"),
+            "match is one of all, any, not 'some'",
+        ),
+        (lambda: Filter.parse([], match="al"), "match is one of all, any, not 'al'; did you mean \"all\"?"),
+        (lambda: Filter.parse(MANY), "a filter has at most 20 conditions, not 21"),
+        (lambda: Filter.from_json("[]"), "a filter is a JSON object, not list"),
+        (lambda: Filter.from_json({"conditions": {}}), "a filter's conditions are a list"),
+        (
+            lambda: Filter.from_json({"conditions": ["user:is:u"]}),
+            "a condition is an object with field, operator and value",
+        ),
+        (
+            lambda: Filter.from_json({"conditons": []}),
+            "a filter has match and conditions, not 'conditons'; did you mean \"conditions\"?",
+        ),
+        (
+            lambda: Filter.from_json(
+                {"conditions": [{"field": "user", "operator": "is", "value": "u", "match": "any"}]}
+            ),
+            "a condition has field and operator and value, not 'match'",
+        ),
+        (
+            lambda: Filter.from_json({"conditions": [{"field": "user", "operator": "is"}]}),
+            "the value of user is is a string of 1 to 256 characters",
+        ),
+        (
+            lambda: Filter.from_json({"conditions": [{"field": "user", "operator": "is", "value": 17}]}),
+            "the value of user is is a string of 1 to 256 characters",
+        ),
+        (
+            lambda: Filter.from_json({"conditions": [{"field": ["user"], "operator": "is", "value": "u"}]}),
+            "a condition's field is one of category, event, user, not ['user']",
+        ),
+        (lambda: Filter.from_json({"match": None}), "match is one of all, any, not None"),
+        (
+            lambda: Filter.from_query("match=all&match=any"),
+            "match is given once: all or any holds for the whole set",
+        ),
+        (lambda: Filter.from_query("match="), "match is one of all, any, not ''"),
+        (
+            lambda: Filter.from_query("were=user:is:u"),
+            "a filter's query has match and where, not 'were'; did you mean \"where\"?",
+        ),
+        (
+            lambda: Filter.from_query("&".join(f"where={each}" for each in MANY)),
+            "a filter has at most 20 conditions, not 21",
+        ),
+        (
+            lambda: Filter.from_query("&".join("where=user:is:u" for _ in range(1000))),
+            "a filter has at most 20 conditions",
+        ),
+    ],
+)
+def test_what_is_no_filter_is_refused_with_the_choices(make: Callable[[], Filter], message: str) -> None:
+    with pytest.raises(FilterError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+def test_what_is_no_json_is_no_filter() -> None:
+    with pytest.raises(FilterError, match=r"^a filter is a JSON object; this is no JSON: "):
+        Filter.from_json('{"conditions":')
+
+
+def test_an_unknown_category_is_refused_with_the_nearest_and_all(log: AuditLog, acme: AccountLog) -> None:
+    with pytest.raises(FilterError) as caught:
+        acme.entries(Filter.parse(["category:is:account.modles"]))
+    assert str(caught.value) == (
+        '"account.modles" is no category; did you mean "account.models"? '
+        f"(there are {', '.join(category.key for category in log.catalog.every_category)})"
+    )
+
+
+def test_an_unknown_event_is_refused_with_the_nearest(acme: AccountLog) -> None:
+    with pytest.raises(FilterError) as caught:
+        acme.entries(Filter.parse(["event:is_not:account.models.model_aded"]))
+    assert str(caught.value) == (
+        '"account.models.model_aded" is no event of audit_events 1.0.1; did you mean '
+        '"account.models.model_added"? (`auditwright events` lists all)'
+    )
+
+
+def test_an_event_that_only_another_account_has_is_unknown(
+    log: AuditLog, acme: AccountLog, database: Database
+) -> None:
+    insert_row(database, log.catalog, event="account.gone.thing_done", account_id="other")
+    where = Filter.parse(["event:is:account.gone.thing_done"])
+    with pytest.raises(FilterError):
+        acme.entries(where)
+    assert len(log.account("other").entries(where).entries) == 1
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001, "5", None, 2.0])
+def test_a_limit_out_of_bounds_is_refused(acme: AccountLog, limit: Any) -> None:
+    with pytest.raises(FilterError) as caught:
+        acme.entries(limit=limit)
+    assert str(caught.value) == f"limit is 1 to 1000, not {limit!r}"
+
+
+def test_times_need_a_zone(acme: AccountLog) -> None:
+    with pytest.raises(FilterError) as caught:
+        acme.entries(since=datetime(2026, 1, 2))
+    assert str(caught.value) == "since needs a time zone: write 2026-01-02T03:04:05Z"
+    with pytest.raises(FilterError, match="until needs a time zone"):
+        acme.count(until=datetime(2026, 1, 2))
+
+
+# --- what is found -------------------------------------------------------------------------------
+
+
+def test_a_user_that_was_cleaned_is_found_by_what_was_given(log: AuditLog, acme: AccountLog) -> None:
+    for bad in ("u\0", "u\ud800"):
+        entry = record(log, KEY_CREATED, actor=Actor.user(bad))
+        assert entry in acme.entries(Filter("all", (Condition("user", "is", bad),))).entries
+
+
+def test_is_not_a_user_holds_for_the_system(log: AuditLog, acme: AccountLog) -> None:
+    entry = record(log, KEY_CREATED, actor=Actor.system())
+    record(log, KEY_CREATED)
+    assert acme.entries(Filter.parse(["user:is_not:u-17"])).entries == (entry,)
+
+
+def test_an_app_and_a_user_are_found_by_id(log: AuditLog, acme: AccountLog) -> None:
+    record(log, KEY_CREATED, actor=Actor.app("x"))
+    record(log, KEY_CREATED, actor=Actor.user("x"))
+    assert acme.count(Filter.parse(["user:is:x"])) == 2
+
+
+def test_a_range_of_time_has_its_start_and_not_its_end(log: AuditLog, acme: AccountLog) -> None:
+    step = timedelta(microseconds=1)
+    entries = [record(log, KEY_CREATED, occurred_at=LONG_AGO + number * step) for number in range(4)]
+    found = acme.entries(since=LONG_AGO + step, until=LONG_AGO + 3 * step)
+    assert found.entries == (entries[2], entries[1])
+    assert acme.count(since=LONG_AGO + step) == 3
+    assert acme.count(until=LONG_AGO) == 0
+    assert acme.count(since=datetime.min.replace(tzinfo=UTC), until=datetime.max.replace(tzinfo=UTC)) == 4
+
+
+def test_a_filter_may_need_more_branches_than_one_statement_holds(log: AuditLog, acme: AccountLog) -> None:
+    users = [f"u-{number}" for number in range(21)]
+    keys = list(log.catalog.events)[:30]
+    events = [
+        {
+            "event": key,
+            "actor": {"type": "user", "id": user},
+            "metadata": log.catalog.events[key].example,
+        }
+        for key, user in itertools.product(keys, users)
+    ]
+    log.record_many(events)
+    where = Filter.parse([f"user:is:{user}" for user in users[:20]], match="any")
+    assert len(where.branches(log.catalog, keys)) == 600
+    wanted = [entry for entry in acme.all() if entry.actor.id != "u-20"]
+    assert len(wanted) == 600
+    assert list(acme.all(where)) == wanted
+    assert acme.count(where) == 600
+    found: list[Entry] = []
+    after: str | None = None
+    while True:
+        page = acme.entries(where, limit=97, after=after)
+        found += page.entries
+        after = page.next
+        if after is None:
+            break
+    assert found == wanted
+    assert acme.entries(Filter.parse([f"user:is_not:{user}" for user in users[:20]])).entries == tuple(
+        entry for entry in acme.all() if entry.actor.id == "u-20"
+    )
+
+
+# Brute force: a log in which each example writes an account of its own, by the hand of other catalogs.
+
+ALIAS = "account.models.model_registered"
+GONE = "account.gone.thing_done"
+USERS = ["u-1", "u-2", "u-3", None]
+KEYS = [
+    ADDED,
+    ALIAS,
+    DEPLOYED,
+    GONE,
+    "account.gone.other_done",
+    "account.models.model_forgotten",
+    KEY_CREATED,
+    "tool.guardrails.input_scanner_added",
+]
+CATEGORIES = ["account.models", "account.app_api_key", "tool.guardrails", "account.roles"]
+
+
+@dataclass(frozen=True)
+class World:
+    log: AuditLog
+    database: Database
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, lasting_database: Database) -> Iterator[World]:
+    def edit(content: dict[str, Any]) -> None:
+        event_of(content, ADDED)["aliases"] = [ALIAS]
+
+    folder = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        with open_log(lasting_database, make_catalog(folder, edit)) as log:
+            yield World(log, lasting_database)
+
+
+TEXTS = ["a llama", "an alpaca", "Alpaca and LLAMA"]
+Happened = tuple[str, str | None, int, str]
+one_event = st.tuples(
+    st.sampled_from(KEYS), st.sampled_from(USERS), st.integers(0, 6), st.sampled_from(TEXTS)
+)
+happened = st.lists(one_event, min_size=1, max_size=25)
+counter = itertools.count()
+
+
+def write(world: World, account: str, events: Sequence[Happened]) -> None:
+    names = [name for name, _, _ in columns(world.log.catalog)]
+    start = to_microseconds(LONG_AGO)
+    table = []
+    for key, user, micros, text in events:
+        row: dict[str, Any] = dict.fromkeys(names) | {
+            "account_id": account,
+            "id": make_id(start + micros),
+            "occurred_at": start + micros,
+            "recorded_at": start,
+            "level": key.partition(".")[0],
+            # As of then: a filter goes by the present catalog.
+            "category": "account.once",
+            "event": key,
+            "actor_type": "user" if user else "system",
+            "actor_id": user,
+            "description": text,
+            "catalog_version": "0",
+            "digest": b"",
+            "metadata": "{}",
+        }
+        table.append(row)
+    world.database.insert(*table)
+
+
+def holds(catalog: Catalog, entry: Entry, condition: Condition) -> bool:
+    event = catalog.event(entry.event)
+    equal = {
+        "user": entry.actor.id == condition.value,
+        "event": entry.event == condition.value
+        or (event is not None and event.key == catalog.current.get(condition.value)),
+        # What the catalog no longer has belongs to the category that its key names.
+        "category": (event.category if event else entry.event.rpartition(".")[0]) == condition.value,
+    }[condition.field]
+    return equal == (condition.operator == "is")
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[list[Happened], Filter, int | None, int | None]:
+    events = draw(happened)
+    known = sorted({key for key, *_ in events} | {ADDED, ALIAS, DEPLOYED, KEY_CREATED})
+    one = st.one_of(
+        st.tuples(st.just("category"), st.sampled_from(CATEGORIES)),
+        st.tuples(st.just("event"), st.sampled_from(known)),
+        st.tuples(st.just("user"), st.sampled_from(["u-1", "u-2", "u-3", "u-4"])),
+    )
+    operators = st.sampled_from(["is", "is_not"])
+    condition = st.tuples(one, operators).map(
+        lambda made: Condition.parse(f"{made[0][0]}:{made[1]}:{made[0][1]}")
+    )
+    where = Filter(draw(st.sampled_from(["all", "any"])), tuple(draw(st.lists(condition, max_size=4))))
+    bound = st.none() | st.integers(0, 7)
+    return events, where, draw(bound), draw(bound)
+
+
+@given(worlds(), st.sampled_from([None, None, "llama", "ALPACA"]), st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_pages_hold_exactly_what_a_brute_force_reading_finds(
+    world: World,
+    made: tuple[list[Happened], Filter, int | None, int | None],
+    search: str | None,
+    seed: int,
+) -> None:
+    # Ids are random, and with them how many pages there are: what is drawn must not depend on that.
+    dice = random.Random(seed)
+    events, where, low, high = made
+    number = next(counter)
+    account = f"a-{number}"
+    write(world, f"other-{number}", [(DEPLOYED, "u-1", 1, TEXTS[2]), (GONE, None, 2, TEXTS[2])])
+    write(world, account, events)
+    log = world.log.account(account)
+    micro = timedelta(microseconds=1)
+    since = LONG_AGO + low * micro if low is not None else None
+    until = LONG_AGO + high * micro if high is not None else None
+    narrowed: dict[str, Any] = {"since": since, "until": until, "search": search}
+
+    def fitting() -> list[Entry]:
+        combine = all if where.match == "all" or not where.conditions else any
+        return [
+            entry
+            for entry in log.all()
+            if combine(holds(world.log.catalog, entry, condition) for condition in where.conditions)
+            and (since is None or entry.occurred_at >= since)
+            and (until is None or entry.occurred_at < until)
+            and (search is None or search.casefold() in entry.description.casefold())
+        ]
+
+    everything = list(log.all())
+    assert len(everything) == len(events)
+    assert [entry.id for entry in everything] == sorted((entry.id for entry in everything), reverse=True)
+    wanted = fitting()
+    assert list(log.all(where, **narrowed)) == wanted
+    told: list[tuple[int, float]] = []
+    assert log.count(where, **narrowed) == len(wanted)
+    assert log.count(where, **narrowed, progress=lambda *done: told.append(done)) == len(wanted)
+    assert told[-1] == (len(wanted), 1.0)
+
+    with limits(dice.choice([1, 2, 3, 1000])):
+        most = dice.randint(1, 10)
+        counted = log.count_up_to(most, where, **narrowed)
+        assert counted.entries <= min(most, len(wanted))
+        if not counted.whole:  # it ended at its limit, or at what it may look at
+            looked_for = search is not None or any(
+                (each.field, each.operator) == ("user", "is_not") for each in where.conditions
+            )
+            assert looked_for or (counted.entries == most < len(wanted))
+        else:
+            assert counted.entries == len(wanted)
+
+        found: list[Entry] = []
+        page = log.entries(where, limit=most, **narrowed)
+        assert page.previous is None
+        while True:
+            assert len(page.entries) == most or page.next is None or page.looked_to is not None
+            found += page.entries
+            if page.next is None:
+                break
+            if dice.random() < 0.5:
+                # Newer than what was read so far: on no older page.
+                write(world, account, [(DEPLOYED, "u-2", 8, TEXTS[0])])
+            most = dice.randint(1, 6)
+            page = log.entries(where, limit=most, after=page.next, **narrowed)
+            assert page.previous is not None
+        assert found == wanted
+
+        back = list(page.entries)
+        while page.previous is not None:
+            if dice.random() < 0.5:
+                # At its time: on the newer pages still to come, or on none of them.
+                write(world, account, [(DEPLOYED, "u-2", 0, TEXTS[1])])
+            most = dice.randint(1, 6)
+            page = log.entries(where, limit=most, before=page.previous, **narrowed)
+            assert len(page.entries) == most or page.previous is None or page.looked_to is not None
+            back[:0] = page.entries
+    now = fitting()
+    passed = [entry for entry in now if entry not in back]
+    assert [entry for entry in now if entry in back] == back
+    assert not set(passed) & set(wanted)
+
+
+@contextmanager
+def limits(entries: int) -> Iterator[None]:
+    """Let what is read at once, looked at for a page, or merged by one statement, be so little."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(looking, "LOOKED_AT", entries)
+        patch.setattr(looking, "LOOKED_AT_APART", entries)
+        patch.setattr(sqlite_queries, "MOST_BRANCHES", min(entries, 400))
+        patch.setattr(sqlite, "MANY_BRANCHES", entries)
+        patch.setattr(sqlite_queries, "FEW_ENTRIES", entries)
+        for name in ("FEW_BRANCHES", "FEW_ENTRIES", "OF_EACH"):
+            patch.setattr(postgresql_queries, name, entries)
+        yield
+
+
+def test_what_is_near_and_what_is_far_are_on_pages_in_their_order(world: World) -> None:
+    account = f"a-{next(counter)}"
+    day = 86_400_000_000
+    days = [0, 1, 300, 366, 367, 368, 732, 733, 800, -5000, -366, -367, -1]
+    write(world, account, [(DEPLOYED, "u-1", each * day, "") for each in days])
+    log = world.log.account(account)
+    where = Filter.parse(["event:is_not:account.models.model_deleted"])
+    everything = list(log.all())
+    assert len(everything) == len(days)
+    for limit in (1, 2, 5, 13):
+        pages = [log.entries(where, limit=limit)]
+        while pages[-1].next is not None:
+            pages.append(log.entries(where, limit=limit, after=pages[-1].next))
+        assert [entry for page in pages for entry in page.entries] == everything
+        for page, newer in zip(pages[:0:-1], pages[-2::-1], strict=True):
+            assert log.entries(where, limit=limit, before=page.previous).entries == newer.entries
+
+
+@pytest.mark.parametrize("wrong", [{}, "x", "", [], 5, False])
+def test_what_is_no_filter_selects_nothing(log: AuditLog, wrong: Any) -> None:
+    record(log, KEY_CREATED)
+    acme = log.account("acme")
+    calls: list[Callable[[], object]] = [
+        lambda: acme.entries(wrong),
+        lambda: list(acme.all(wrong)),
+        lambda: acme.count(wrong),
+        lambda: acme.export_csv(io.BytesIO(), wrong),
+        lambda: acme.export_jsonl(io.BytesIO(), wrong),
+    ]
+    for call in calls:
+        with pytest.raises(FilterError) as caught:
+            call()
+        assert (
+            str(caught.value)
+            == f"a filter is a Filter, not {type(wrong).__name__}; Filter.from_json makes one"
+        )

@@ -1,0 +1,148 @@
+"""Pages: cursors that are bound to what they page through."""
+
+import base64
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from tests.support.databases import Database, open_log
+from tests.support.world import ADA, KEY_CREATED, LONG_AGO, any_text, form, record
+
+from auditwright import AccountLog, AuditLog, Entry, Filter, FilterError
+
+NO_CURSOR = "the cursor is not one of this log; start again from the first page"
+OTHER = "the cursor belongs to another account, filter, time range or search; start again from the first page"
+
+
+def some(log: AuditLog, count: int) -> list[Entry]:
+    """So many entries, the newest first."""
+    return [record(log, KEY_CREATED) for _ in range(count)][::-1]
+
+
+def test_a_page_is_newest_first_and_the_last_one_has_no_next(log: AuditLog, acme: AccountLog) -> None:
+    entries = some(log, 5)
+    first = acme.entries(limit=3)
+    assert list(first.entries) == entries[:3]
+    assert first.next is not None
+    second = acme.entries(limit=3, after=first.next)
+    assert list(second.entries) == entries[3:]
+    assert second.next is None
+
+
+def test_a_page_that_is_just_full_and_last_has_no_next(log: AuditLog, acme: AccountLog) -> None:
+    some(log, 3)
+    assert acme.entries(limit=3).next is None
+
+
+def test_an_empty_account_has_an_empty_page(acme: AccountLog) -> None:
+    page = acme.entries()
+    assert (page.entries, page.next) == ((), None)
+
+
+def test_a_page_may_hold_1000_entries(log: AuditLog, acme: AccountLog) -> None:
+    with log.acting(ADA):
+        log.record_many(form(KEY_CREATED, {}) for _ in range(1001))
+    page = acme.entries(limit=1000)
+    assert len(page.entries) == 1000
+    assert len(acme.entries(limit=1000, after=page.next).entries) == 1
+
+
+def test_entries_that_come_in_between_are_not_on_later_pages(log: AuditLog, acme: AccountLog) -> None:
+    entries = some(log, 4)
+    page = acme.entries(limit=2)
+    some(log, 3)
+    assert list(acme.entries(limit=2, after=page.next).entries) == entries[2:]
+
+
+def test_an_entry_of_an_earlier_time_that_comes_in_between_is_found(log: AuditLog, acme: AccountLog) -> None:
+    entries = some(log, 4)
+    page = acme.entries(limit=2)
+    late = record(log, KEY_CREATED, occurred_at=LONG_AGO)
+    assert list(acme.entries(limit=9, after=page.next).entries) == [*entries[2:], late]
+
+
+def test_a_cursor_is_good_after_the_log_was_opened_again(
+    log: AuditLog, acme: AccountLog, database: Database
+) -> None:
+    entries = some(log, 4)
+    after = acme.entries(limit=2).next
+    log.close()
+    with open_log(database) as again:
+        assert list(again.account("acme").entries(limit=2, after=after).entries) == entries[2:]
+
+
+def test_a_cursor_is_opaque_and_fits_a_url(log: AuditLog, acme: AccountLog) -> None:
+    some(log, 3)
+    after = acme.entries(limit=1).next
+    assert after is not None
+    assert set(after) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def test_a_cursor_of_another_filter_or_range_is_refused(log: AuditLog, acme: AccountLog) -> None:
+    some(log, 3)
+    where = Filter.parse(["user:is:u-17"])
+    after = acme.entries(where, limit=1).next
+    assert after is not None
+    assert acme.entries(where, limit=1, after=after).entries
+    others: list[dict[str, Any]] = [
+        {},
+        {"where": Filter.parse(["user:is:u-18"])},
+        {"where": Filter.parse(["user:is_not:u-17"])},
+        {"where": Filter.parse(["user:is:u-17"], match="any")},
+        {"where": where, "since": LONG_AGO},
+        {"where": where, "until": LONG_AGO + timedelta(days=9000)},
+        {"where": where, "search": "key"},
+    ]
+    for other in others:
+        with pytest.raises(FilterError) as caught:
+            acme.entries(limit=1, after=after, **other)
+        assert str(caught.value) == OTHER
+
+
+def test_a_cursor_of_a_search_is_for_that_search_only(log: AuditLog, acme: AccountLog) -> None:
+    entries = some(log, 3)
+    after = acme.entries(limit=1, search="created an").next
+    assert list(acme.entries(limit=2, search="created an", after=after).entries) == entries[1:]
+    for other in (None, "created a", "CREATED AN"):
+        with pytest.raises(FilterError) as caught:
+            acme.entries(limit=1, search=other, after=after)
+        assert str(caught.value) == OTHER
+
+
+def test_a_cursor_tells_since_from_until(log: AuditLog, acme: AccountLog) -> None:
+    some(log, 3)
+    after = acme.entries(limit=1, since=LONG_AGO).next
+    with pytest.raises(FilterError, match="another account, filter, time range or search"):
+        acme.entries(limit=1, until=LONG_AGO, after=after)
+
+
+def test_a_cursor_is_bound_to_the_range_whatever_the_zone(log: AuditLog, acme: AccountLog) -> None:
+    some(log, 3)
+    after = acme.entries(limit=1, since=LONG_AGO).next
+    assert acme.entries(limit=1, since=LONG_AGO.astimezone(), after=after).entries
+
+
+def test_an_export_goes_on_after_a_cursor(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
+    some(log, 5)
+    after = acme.entries(limit=2).next
+    assert acme.export_csv(tmp_path / "rest.csv", after=after) == 3
+    assert acme.export_csv(tmp_path / "two.csv", after=after, limit=2) == 2
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "!", "é", "AAAA", 5, b"AAAA", "A" * 33])
+def test_what_is_no_cursor_is_refused(acme: AccountLog, cursor: Any) -> None:
+    with pytest.raises(FilterError) as caught:
+        acme.entries(after=cursor)
+    assert str(caught.value) == NO_CURSOR
+
+
+@given(any_text(40) | st.binary(max_size=30).map(lambda data: base64.b64encode(data).decode()))
+@example("A" * 32)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_but_a_cursor_is_refused(acme: AccountLog, cursor: str) -> None:
+    with pytest.raises(FilterError) as caught:
+        acme.entries(after=cursor)
+    assert str(caught.value) in (NO_CURSOR, OTHER)

@@ -1,0 +1,393 @@
+"""Pages of every shape of `tests/benchmarks/shapes.py`: what they find, and that no log is too large for it.
+
+Plans and counted work are asserted, not times. The log is the small one of `tests/benchmarks/large.py`.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, partial
+from itertools import count, product
+from typing import Any
+
+import psycopg
+import pytest
+from tests.benchmarks.large import fill, rows
+from tests.benchmarks.shapes import NO_FILTER, Shape, representatives, shapes
+from tests.support.databases import Database, PostgreSQLDatabase
+
+from audit_events import CATALOG
+from auditwright import AuditLog, Condition, Page
+from auditwright.entry import Row, columns
+from auditwright.ids import to_microseconds
+from auditwright.storage.postgresql.dsn import Connection, Place
+
+SMALL, LARGE = "50k", "200k"
+ACCOUNTS = {SMALL: 50_000, LARGE: 200_000}
+LIMIT = 50
+PAGES = 3
+
+MOST_INSTRUCTIONS = 40_000
+"""What SQLite may do for a page; it takes less than 2 ms."""
+MOST_ROWS = 200 * LIMIT
+"""Rows that PostgreSQL may read or sort for a page: so many from each of the catalog's events, and some."""
+MOST_BUFFERS = 16_000
+"""Buffers that PostgreSQL may look into for a page: some for each event in each partition that has it."""
+MOST_LOOKED_AT = 50_000
+"""Entries that a page may look at where each has to be looked at."""
+INSTRUCTIONS_A_LOOK = 60
+GROWTH = 1.5
+"""How much more the same page may be of work in a log that is four times as large."""
+
+Read = Callable[[Shape, str], Page]
+
+
+# --- what pages find -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def filled(lasting_database: Database) -> Database:
+    fill(lasting_database, ACCOUNTS, lambda _: None)
+    return lasting_database
+
+
+@pytest.fixture(scope="module")
+def log(filled: Database) -> Iterator[AuditLog]:
+    with AuditLog.open(filled.url, catalog=CATALOG) as log:
+        yield log
+
+
+@pytest.fixture(scope="module")
+def chosen(filled: Database) -> list[Shape]:
+    """All shapes; of the pairs some for PostgreSQL, where explaining what was run takes its time."""
+    # The pairs of a kind are 9 or 3, so that every eighth is another one in each kind.
+    every = enumerate(shapes())
+    return [
+        each for number, each in every if not each.is_pair or filled.engine == "sqlite" or number % 8 == 0
+    ]
+
+
+def test_the_first_pages_of_every_shape_are_what_a_reading_of_all_entries_finds(
+    log: AuditLog, chosen: list[Shape]
+) -> None:
+    wrong = {shape.name: each for shape in chosen for each in _differences(log, shape)}
+    assert wrong == {}
+
+
+def _differences(log: AuditLog, shape: Shape) -> Iterator[str]:
+    """How the first pages of a shape differ from the reading in Python."""
+    wanted = _wanted(shape, (PAGES + 1) * LIMIT)
+    pages = [_read(log, shape, LARGE)]
+    while pages[-1].next is not None and sum(len(page.entries) for page in pages) < PAGES * LIMIT:
+        pages.append(_read(log, shape, LARGE, after=pages[-1].next))
+    found = [entry.id.bytes for page in pages for entry in page.entries]
+    if found != wanted[: len(found)] or len(found) < min(len(wanted), PAGES * LIMIT):
+        yield f"{len(found)} entries on {len(pages)} pages are not the newest that fit"
+    for page in pages:
+        if page.next is not None and len(page.entries) < LIMIT and page.looked_to is None:
+            yield f"a page ends after {len(page.entries)} entries and does not say how far it looked"
+        if page.looked_to is not None and any(each.occurred_at < page.looked_to for each in page.entries):
+            yield f"a page has entries from before {page.looked_to}, to which it looked"
+    if shape.bounded:
+        if any(page.looked_to is not None for page in pages) or len(pages) > PAGES:
+            yield f"{len(found)} entries take {len(pages)} pages"
+        if (pages[-1].next is None) != (len(wanted) <= PAGES * LIMIT):
+            yield "the last page does not know whether it is the last"
+        if (
+            len(pages) > 1
+            and _read(log, shape, LARGE, before=pages[-1].previous).entries != pages[-2].entries
+        ):
+            yield "the page before is another one than the page that was there"
+
+
+def _read(
+    log: AuditLog, shape: Shape, account: str, *, after: str | None = None, before: str | None = None
+) -> Page:
+    return log.account(account).entries(
+        shape.where,
+        limit=LIMIT,
+        after=after,
+        before=before,
+        since=shape.since,
+        until=shape.until,
+        search=shape.search,
+    )
+
+
+def _wanted(shape: Shape, most: int) -> list[bytes]:
+    """The ids of the newest entries that fit."""
+    conditions = [_holding(each) for each in shape.where.conditions]
+    every = (1 << len(_entries())) - 1
+    fitting = every if shape.where.match == "all" or shape.where == NO_FILTER else 0
+    for each in conditions:
+        fitting = fitting & each if shape.where.match == "all" else fitting | each
+    fitting &= _narrowed(shape)
+    found: list[bytes] = []
+    while fitting and len(found) < most:
+        lowest = fitting & -fitting
+        found.append(_entries()[-lowest.bit_length()][1])
+        fitting ^= lowest
+    return found
+
+
+@cache
+def _entries() -> list[Row]:
+    """All entries, the oldest first, as they were recorded."""
+    return sorted((row for batch in rows(LARGE, ACCOUNTS[LARGE]) for row in batch), key=lambda row: row[1])
+
+
+_PLACES = {name: place for place, (name, _, _) in enumerate(columns(CATALOG))}
+
+
+@cache
+def _holding(condition: Condition) -> int:
+    """A bit for each entry, the newest one's lowest: whether the condition holds for it."""
+    place = _PLACES["actor_id" if condition.field == "user" else condition.field]
+    wanted = condition.operator == "is"
+    return _bits(lambda row: (row[place] == condition.value) == wanted)
+
+
+def _narrowed(shape: Shape) -> int:
+    """A bit for each entry: whether it is of the time and has the text."""
+    return _narrowed_by(
+        None if shape.since is None else to_microseconds(shape.since),
+        None if shape.until is None else to_microseconds(shape.until),
+        (shape.search or "").lower(),
+    )
+
+
+@cache
+def _narrowed_by(since: int | None, until: int | None, text: str) -> int:
+    time, description = _PLACES["occurred_at"], _PLACES["description"]
+    return _bits(
+        lambda row: (
+            (since is None or row[time] >= since)
+            and (until is None or row[time] < until)
+            and text in row[description].lower()
+        )
+    )
+
+
+def _bits(holds: Callable[[Row], bool]) -> int:
+    return int("".join("01"[holds(row)] for row in _entries()), 2)
+
+
+# --- what pages cost -------------------------------------------------------------------------------
+
+
+@dataclass
+class Cost:
+    """What the statements of one page came to."""
+
+    work: int
+    """Instructions of SQLite's machine, or buffers that PostgreSQL looked into."""
+    plan: list[str] = field(default_factory=list)
+    """What is wrong with the plans."""
+
+
+Measure = Callable[[Callable[[], Page]], Cost]
+CostOf = Callable[[Shape, str, bool], Cost]
+"""What a shape's newest page of an account costs, or the one after it."""
+
+
+@pytest.fixture(scope="module")
+def cost_of(filled: Database, log: AuditLog) -> Iterator[CostOf]:
+    watching = _sqlite if filled.engine == "sqlite" else _postgresql
+    with watching(filled) as measure, AuditLog.open(filled.url, catalog=CATALOG) as watched:
+
+        @cache
+        def cost_of(shape: Shape, account: str, second: bool) -> Cost:
+            after = _read(log, shape, account).next if second else None
+            return measure(partial(_read, watched, shape, account, after=after))
+
+        # The first statements of a connection also read what the database knows about its tables.
+        for shape, account in product(representatives(), ACCOUNTS):
+            measure(partial(_read, watched, shape, account))
+        yield cost_of
+
+
+@pytest.fixture(scope="module")
+def most(filled: Database) -> int:
+    """The work that a page may be."""
+    return MOST_INSTRUCTIONS if filled.engine == "sqlite" else MOST_BUFFERS
+
+
+def test_no_page_of_any_shape_is_a_full_scan_or_a_sort_of_the_log(
+    cost_of: CostOf, chosen: list[Shape]
+) -> None:
+    wrong = {shape.name: plan for shape in chosen if (plan := cost_of(shape, LARGE, False).plan)}
+    assert wrong == {}
+
+
+def test_a_page_is_little_work(cost_of: CostOf, chosen: list[Shape], most: int) -> None:
+    work = {shape.name: cost_of(shape, LARGE, False).work for shape in chosen if shape.bounded}
+    assert {name: each for name, each in work.items() if each > most} == {}
+
+
+def test_a_page_for_which_entries_have_to_be_looked_at_is_no_endless_work(
+    cost_of: CostOf, chosen: list[Shape], filled: Database
+) -> None:
+    work = {shape.name: cost_of(shape, LARGE, False).work for shape in chosen if not shape.bounded}
+    most = MOST_LOOKED_AT * (INSTRUCTIONS_A_LOOK if filled.engine == "sqlite" else 1)
+    assert {name: each for name, each in work.items() if each > most} == {}
+
+
+def test_a_page_is_no_more_work_in_a_log_that_is_four_times_as_large(
+    cost_of: CostOf, chosen: list[Shape], most: int
+) -> None:
+    grown = {}
+    for shape in filter(_is_bounded, chosen):
+        small, large = (cost_of(shape, account, False).work for account in ACCOUNTS)
+        if large > small * GROWTH + most // 10:
+            grown[shape.name] = f"{small:,} became {large:,}"
+    assert grown == {}
+
+
+def test_the_page_after_is_no_more_work_than_the_newest(
+    cost_of: CostOf, chosen: list[Shape], most: int
+) -> None:
+    grown = {}
+    for shape in filter(_is_bounded, chosen):
+        first, second = (cost_of(shape, LARGE, second).work for second in (False, True))
+        if second > first * GROWTH + most // 10:
+            grown[shape.name] = f"{first:,} became {second:,}"
+    assert grown == {}
+
+
+def _is_bounded(shape: Shape) -> bool:
+    return shape.bounded
+
+
+# --- SQLite ----------------------------------------------------------------------------------------
+
+STEP = 100
+"""Instructions between two looks at how far a statement is."""
+
+
+class _Watched(sqlite3.Connection):
+    """A connection that notes what it runs, and how many instructions that takes."""
+
+    noted: list[tuple[_Watched, str]] = []  # noqa: RUF012
+    steps = 0
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.set_trace_callback(self._note)
+        self.set_progress_handler(self._step, STEP)
+
+    def _note(self, statement: str) -> None:
+        _Watched.noted.append((self, statement))
+
+    def _step(self) -> int:
+        _Watched.steps += 1
+        return 0
+
+
+@contextmanager
+def _sqlite(database: Database) -> Iterator[Measure]:
+    def measure(read: Callable[[], Page]) -> Cost:
+        _Watched.noted, _Watched.steps = [], 0
+        read()
+        statements, work = _Watched.noted, _Watched.steps * STEP
+        plan = [
+            detail
+            for connection, statement in statements
+            if statement.lstrip().startswith(("SELECT", "WITH")) and "audit_entry" in statement
+            for *_, detail in connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+        ]
+        assert plan, "no statement was seen"
+        return Cost(work, [each for each in dict.fromkeys(plan) if re.search(_WRONG, each)])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=_Watched))
+        yield measure
+
+
+_WRONG = "SCAN audit_entry|USE TEMP B-TREE FOR ORDER BY"
+
+
+# --- PostgreSQL ------------------------------------------------------------------------------------
+
+
+class _Noting(psycopg.Cursor[tuple[Any, ...]]):
+    """A cursor that notes what it runs."""
+
+    noted: list[tuple[Any, Any]] = []  # noqa: RUF012
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> _Noting:
+        _Noting.noted.append((query, params))
+        return super().execute(query, params, **options)
+
+
+@contextmanager
+def _postgresql(database: Database) -> Iterator[Measure]:
+    assert isinstance(database, PostgreSQLDatabase)
+    connect = Place.connect
+
+    def noting(place: Place) -> Connection:
+        connection = connect(place)
+        connection.cursor_factory = _Noting
+        return connection
+
+    with database.connect() as connection, pytest.MonkeyPatch.context() as patch:
+
+        def measure(read: Callable[[], Page]) -> Cost:
+            _Noting.noted = []
+            read()
+            cost = Cost(0)
+            for statement, values in _Noting.noted:
+                if isinstance(statement, bytes) and b"audit_entry" in statement:
+                    _add(cost, _explained(connection, statement, values))
+                else:
+                    connection.execute(statement, values)
+            assert _Noting.noted, "no statement was seen"
+            return cost
+
+        patch.setattr(Place, "connect", noting)
+        yield measure
+
+
+def _explained(connection: Any, statement: bytes, values: Sequence[Any]) -> dict[str, Any]:
+    """What a statement does, planned as it was for the page: once for all values."""
+    numbers = count(1)
+    prepared = re.sub(rb"%s", lambda _: b"$%d" % next(numbers), statement)
+    connection.execute(b"PREPARE page AS " + prepared)
+    execute = f"EXECUTE page({', '.join(['%s'] * len(values))})" if values else "EXECUTE page"
+    cursor = psycopg.ClientCursor(connection)
+    explain = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {execute}"
+    (((explained,),),) = cursor.execute(explain.encode(), values).fetchall()
+    connection.execute("DEALLOCATE page")
+    plan: dict[str, Any] = explained["Plan"]
+    return plan
+
+
+def _add(cost: Cost, plan: dict[str, Any]) -> None:
+    """Add what a statement has cost, and what is wrong with its plan."""
+    cost.work += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    read = 0
+    for node in _nodes(plan):
+        kind, table = node["Node Type"], node.get("Relation Name", "")
+        if table.startswith("audit_entry"):
+            read += round(_rows(node))
+            if kind == "Seq Scan" and _rows(node):  # an empty month has nothing to scan
+                cost.plan.append(f"{kind} of {table}")
+        if kind.endswith("Sort") and (sorted_ := sum(map(_rows, node["Plans"]))) > MOST_ROWS:
+            cost.plan.append(f"{kind} of {sorted_:,.0f} rows")
+    if read > MOST_LOOKED_AT:
+        cost.plan.append(f"reads {read:,} rows")
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for each in plan.get("Plans", ()):
+        yield from _nodes(each)
+
+
+def _rows(node: dict[str, Any]) -> float:
+    """Rows that a node has looked at in all its runs."""
+    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return float((node["Actual Rows"] + removed) * node["Actual Loops"])

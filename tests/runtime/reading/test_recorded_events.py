@@ -1,0 +1,54 @@
+"""The events that an account has entries of, as the choices of a filter."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.databases import Database, insert_row, open_log
+from tests.support.world import ADDED, ASYNC, DEPLOYED, event_of, make_catalog, record
+
+from audit_events import CATALOG
+from auditwright import AuditLog
+
+OF_YESTERDAY = "account.models.model_archived"
+
+
+def record_example(log: AuditLog, key: str, **options: Any) -> None:
+    record(log, key, log.catalog.events[key].example, **options)
+
+
+def test_an_empty_account_has_no_events(log: AuditLog) -> None:
+    assert log.account("acme").events() == []
+
+
+def test_events_are_those_that_the_account_has_entries_of(log: AuditLog) -> None:
+    for key, account_id in ((ADDED, "acme"), (ASYNC, "acme"), (ASYNC, "acme"), (DEPLOYED, "globex")):
+        record_example(log, key, account_id=account_id)
+    assert log.account("acme").events() == [ADDED, ASYNC]
+    assert log.account("globex").events() == [DEPLOYED]
+    assert log.account("initech").events() == []
+
+
+def test_an_event_is_there_from_its_first_entry_on(log: AuditLog) -> None:
+    account = log.account("acme")
+    assert account.events() == []
+    record_example(log, ASYNC)
+    assert account.events() == [ASYNC]
+
+
+def test_events_that_the_catalog_no_longer_has_are_among_them(database: Database, log: AuditLog) -> None:
+    record_example(log, ASYNC)
+    insert_row(database, CATALOG, event=OF_YESTERDAY)
+    assert log.account("acme").events() == [OF_YESTERDAY, ASYNC]
+
+
+def test_a_former_key_is_told_as_it_is_stored(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    catalog = make_catalog(
+        tmp_path, lambda content: event_of(content, ADDED).update(aliases=["account.models.added"])
+    )
+    with open_log(database, catalog) as log:
+        insert_row(database, catalog, event="account.models.added")
+        assert log.account("acme").events() == ["account.models.added"]

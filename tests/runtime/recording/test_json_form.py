@@ -1,0 +1,164 @@
+"""The JSON form: what its envelope allows, and how faults in it are said."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.support.databases import Database
+from tests.support.world import ADA, DEPLOYED, KEY_CREATED, MODEL, form
+
+from auditwright import Actor, AuditLog, ValidationError
+
+UNSTORABLE = {"type": "user", "id": "u", "name": "n\udfff"}
+
+
+def said(log: AuditLog, payload: Any) -> str:
+    with pytest.raises(ValidationError) as caught:
+        log.record_json(payload) if isinstance(payload, (str, bytes)) else log.record_form(payload)
+    return str(caught.value)
+
+
+def test_an_entry_needs_an_event_and_metadata(log: AuditLog) -> None:
+    assert said(log, "{}") == "entry: event: expected the key of an event, got nothing"
+    assert said(log, '{"event": null}') == "entry: event: expected the key of an event, got null"
+    assert said(log, {"event": KEY_CREATED}) == f"{KEY_CREATED}: metadata: expected an object, got nothing"
+    assert (
+        said(log, {"event": KEY_CREATED, "metadata": []})
+        == f"{KEY_CREATED}: metadata: expected an object, got a list"
+    )
+
+
+@pytest.mark.parametrize(
+    ("payload", "came"),
+    [
+        ("5", "an integer"),
+        ('"text"', "a string"),
+        ("null", "null"),
+        ("[]", "a list"),
+    ],
+)
+def test_a_payload_is_a_json_object(log: AuditLog, payload: str, came: str) -> None:
+    assert said(log, payload) == f"entry: expected a JSON object, got {came}"
+
+
+@pytest.mark.parametrize("payload", ["", "NaN", "{'a': 1}", b"\xff", "{} {}"])
+def test_what_is_no_json_is_said_to_be_none(log: AuditLog, payload: str) -> None:
+    # What follows is orjson's.
+    assert said(log, payload).startswith("entry: expected a JSON object, got no JSON: ")
+
+
+def test_a_payload_is_bytes_or_text(log: AuditLog) -> None:
+    wrong: Any = 5
+    with pytest.raises(ValidationError) as caught:
+        log.record_json(wrong)
+    assert str(caught.value) == "entry: expected a JSON object as bytes or str, got int"
+
+
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_surrogates_written_as_escapes_are_replaced_and_marked(log: AuditLog, as_bytes: bool) -> None:
+    payload = json.dumps(form(DEPLOYED, MODEL | {"model_name": "a\ud800b"}, actor=UNSTORABLE))
+    assert "\\ud800" in payload
+    entry = log.record_json(payload.encode() if as_bytes else payload)
+    assert (entry.metadata["model_name"], entry.actor) == ("a\ufffdb", Actor.user("u", "n\ufffd"))
+    assert {path: mark["cleaned"] for path, mark in entry.alterations.items()} == {
+        "metadata.model_name": True,
+        "actor.name": True,
+    }
+    assert log.account("acme").get(entry.id) == entry
+
+
+def test_raw_surrogates_in_a_text_payload_are_replaced_and_marked(log: AuditLog) -> None:
+    payload = json.dumps(
+        form(DEPLOYED, MODEL | {"model_name": "a\ud800b"}, actor=UNSTORABLE), ensure_ascii=False
+    )
+    assert "\ud800" in payload
+    entry = log.record_json(payload)
+    assert (entry.metadata["model_name"], entry.actor) == ("a\ufffdb", Actor.user("u", "n\ufffd"))
+    assert list(entry.alterations) == ["metadata.model_name", "actor.name"]
+
+
+@pytest.mark.parametrize("payload", ['{"a": "\ud800"', '{"a": "\\ud800", "b": NaN}', '"\\ud800" 5'])
+def test_surrogates_make_no_json_of_what_is_none(log: AuditLog, payload: str) -> None:
+    assert said(log, payload).startswith("entry: expected a JSON object, got no JSON: ")
+
+
+def test_a_pair_of_surrogates_is_its_character(log: AuditLog) -> None:
+    payload = json.dumps(form(DEPLOYED, MODEL | {"model_name": "\U0001f600", "model_id": "\udfff"}))
+    entry = log.record_json(payload)
+    assert entry.metadata["model_name"] == "\U0001f600"
+    assert list(entry.alterations) == ["metadata.model_id"]
+
+
+ACTOR = 'an object with type ("user", "app" or "system"), id and name'
+TIME = "a UTC time such as 2026-01-02T03:04:05.678901Z"
+ID = "a UUID, version 7, in its usual text form"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "where", "wanted", "came"),
+    [
+        ("id", "x", "id", ID, "'x'"),
+        ("id", "919108f7-52d1-4320-9bac-f847db4148a8", "id", ID, "'919108f7-52d1-4320-9bac-f847db4148a8'"),
+        ("id", 5, "id", ID, "an integer"),
+        ("id", None, "id", ID, "null"),
+        ("occurred_at", "yesterday", "occurred_at", TIME, "'yesterday'"),
+        ("occurred_at", "2024-02-30T00:00:00Z", "occurred_at", TIME, "'2024-02-30T00:00:00Z'"),
+        ("occurred_at", "2024-01-01T00:00:00+01:00", "occurred_at", TIME, "'2024-01-01T00:00:00+01:00'"),
+        ("account_id", "", "account_id", "a string of 1 to 256 characters", "a string"),
+        ("account_id", "x" * 257, "account_id", "a string of 1 to 256 characters", "a string"),
+        ("ip_address", "203.0.113.256", "ip_address", "an IP address", "a string"),
+        ("ip_address", None, "ip_address", "an IP address", "null"),
+        ("actor", "u-17", "actor", ACTOR, "a string"),
+        ("actor", {"type": "robot", "id": "r"}, "actor.type", '"user", "app" or "system"', "a string"),
+        ("actor", {"type": "user"}, "actor", ACTOR, "an object"),
+        ("actor", {"type": "user", "id": ""}, "actor.id", "a string of 1 to 256 characters", "a string"),
+        ("actor", {"type": "user", "id": "u", "name": 5}, "actor.name", "a string", "an integer"),
+        ("actor", {"type": "user", "id": "u", "nme": "x"}, "actor", ACTOR, "an object"),
+    ],
+)
+def test_a_fault_in_the_envelope_is_named(
+    log: AuditLog, database: Database, name: str, value: Any, where: str, wanted: str, came: str
+) -> None:
+    content = form(KEY_CREATED, {}, **{name: value})
+    assert said(log, content) == f"{KEY_CREATED}: {where}: expected {wanted}, got {came}"
+    assert database.rows() == []
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(log: AuditLog) -> None:
+    assert said(log, form(KEY_CREATED, {}, occured_at="2024-01-01T00:00:00Z")) == (
+        f"{KEY_CREATED}: occured_at: expected one of id, account_id, event, occurred_at, actor, ip_address, "
+        'metadata, got an unknown name; did you mean "occurred_at"?'
+    )
+
+
+def test_a_system_actor_needs_no_id(log: AuditLog) -> None:
+    entry = log.record_form(form(KEY_CREATED, {}, actor={"type": "system"}))
+    assert (entry.actor.type, entry.actor.id) == ("system", None)
+
+
+def test_the_envelope_is_completed_from_the_context(log: AuditLog) -> None:
+    with log.acting(ADA, account_id="other", ip_address="203.0.113.7"):
+        entry = log.record_json(b'{"event": "account.app_api_key.app_api_key_created", "metadata": {}}')
+    assert (entry.actor, entry.account_id, entry.ip_address) == (ADA, "other", "203.0.113.7")
+
+
+def test_options_go_before_what_a_form_says(log: AuditLog) -> None:
+    entry = log.record_form(form(KEY_CREATED, {}), actor=ADA, account_id="other", details="More.")
+    assert (entry.actor, entry.account_id) == (ADA, "other")
+    assert entry.description.endswith(" More.")
+
+
+def test_the_forms_of_a_caller_are_not_changed(log: AuditLog) -> None:
+    content = form(KEY_CREATED, {}, occurred_at="2024-01-01T00:00:00Z")
+    before = repr(content)
+    log.record_form(content)
+    log.record_many([content])
+    assert repr(content) == before
+
+
+@pytest.mark.parametrize("depth", [400, 900, 1020])
+def test_a_deeply_nested_payload_is_refused(log: AuditLog, depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    payload = f'{{"event": "{DEPLOYED}", "metadata": {{"model_id": {nested}}}}}'
+    assert "metadata.model_id: expected a string of 1 to 200 characters, got a list" in said(log, payload)
+    assert said(log, f'{{"event": {nested}}}') == "entry: event: expected the key of an event, got a list"

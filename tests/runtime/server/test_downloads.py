@@ -1,0 +1,413 @@
+"""Exports as downloads: whole or broken, recorded before their first byte, never in anyone's way."""
+
+import io
+import json
+import logging
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+import uvicorn
+from anyio.from_thread import BlockingPortal
+from fastapi import FastAPI
+from starlette.requests import ClientDisconnect
+from tests.support.web import ADA, AUDITOR, GRACE, Client, fill
+
+from auditwright import AuditLog, Entry, Filter, StorageError
+from auditwright.storage.sqlite.engine import SQLiteStorage
+from auditwright.system_events import EXPORTED
+
+LOGIN = "account.login_logout.login"
+HEADER = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
+
+
+def csv_of(log: AuditLog, account_id: str = "acme", **selection: Any) -> bytes:
+    file = io.BytesIO()
+    log.account(account_id).export_csv(file, **selection)
+    return file.getvalue()
+
+
+def jsonl_of(log: AuditLog, **selection: Any) -> bytes:
+    file = io.BytesIO()
+    log.account("acme").export_jsonl(file, **selection)
+    return file.getvalue()
+
+
+def exports(log: AuditLog, account_id: str = "acme") -> list[Entry]:
+    """The recorded exports, newest first."""
+    where = Filter.parse([f"event:is:{EXPORTED}"])
+    return list(log.account(account_id).all(where))
+
+
+def load(log: AuditLog, count: int) -> None:
+    log.record_many(
+        {
+            "event": LOGIN,
+            "metadata": {"email_id": f"u{number}@example.com"},
+            "actor": {"type": "user", "id": "u-17", "name": "Ada Lovelace"},
+        }
+        for number in range(count)
+    )
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The application behind uvicorn on loopback, and its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(app, log_config=None, ws="none", lifespan="off", http="h11")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(20)
+
+
+# --- content --------------------------------------------------------------------------------------
+
+
+def test_an_export_holds_what_export_csv_writes(client: Client, log: AuditLog) -> None:
+    fill(log, 3)
+    expected = csv_of(log)
+    answer = client.post("/export")
+    assert answer.status_code == 200
+    assert answer.content == expected
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
+    assert answer.headers["cache-control"] == "no-store"
+    disposition = answer.headers["content-disposition"]
+    assert disposition.startswith('attachment; filename="audit-log-2')
+    assert disposition.endswith('Z.csv"')
+
+
+def test_an_export_of_an_empty_log_is_its_header(client: Client) -> None:
+    assert client.get("/api/export").text == HEADER
+    assert client.get("/api/export?format=jsonl&where=user:is:nobody").text == ""
+
+
+def test_the_api_gives_csv_and_json_lines(client: Client, log: AuditLog) -> None:
+    fill(log, 3)
+    lines, table = jsonl_of(log), csv_of(log)
+    answer = client.get("/api/export?format=jsonl&where=event:is:account.login_logout.login")
+    assert (answer.content, answer.headers["content-type"]) == (lines, "application/jsonl")
+    assert len([json.loads(line) for line in answer.text.splitlines()]) == 3
+    assert client.get("/api/export?where=user:is:u-17").content == table
+    assert client.get("/api/export?format=csv&where=user:is:u-17").content == table
+
+
+def test_a_filtered_export_holds_what_the_view_shows_on_all_of_its_pages(
+    client: Client, log: AuditLog
+) -> None:
+    fill(log, 3)
+    fill(log, 2, actor=GRACE)
+    expected = csv_of(log, where=Filter.parse(["user:is:u-18"]))
+    cursor = client.get("/api/entries?where=user:is:u-18&limit=1").json()["next"]
+    view = f"where=user:is:u-18&limit=1&after={cursor}"
+    assert client.post("/export", data={"view": view, "what": "filtered"}).content == expected
+
+
+def test_an_export_of_all_leaves_the_view_s_filter_out(client: Client, log: AuditLog) -> None:
+    fill(log, 2)
+    fill(log, 2, actor=GRACE)
+    expected = csv_of(log)
+    answer = client.post("/export", data={"view": "where=user:is:u-18&period=24h", "what": "all"})
+    assert answer.content == expected
+
+
+def test_an_export_is_of_the_view_s_account(client: Client, log: AuditLog) -> None:
+    fill(log, 2)
+    fill(log, 1, "globex")
+    for what in ("filtered", "all"):
+        where = {"view": "account=globex&where=event:is:account.login_logout.login", "what": what}
+        expected = csv_of(log, "globex")
+        assert client.post("/export", data=where, user="owner").content == expected
+    assert (len(exports(log)), len(exports(log, "globex"))) == (0, 2)
+
+
+def test_an_export_of_a_period_and_a_search_is_narrowed_by_them(client: Client, log: AuditLog) -> None:
+    fill(log, 12)
+    now = datetime.now(UTC)
+    expected = csv_of(log, search="U11@", since=now - timedelta(days=1))
+    assert client.get("/api/export?period=24h&search=U11@").content == expected
+    assert expected.count(b"\r\n") == 2
+
+
+# --- the record of it -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_is_recorded_and_is_not_in_its_own_file(client: Client, log: AuditLog, form: str) -> None:
+    fill(log, 1)
+    answer = client.get(f"/api/export?format={form}&where=user:is_not:u-18&search=signed")
+    (entry,) = exports(log)
+    assert entry.actor == AUDITOR
+    assert entry.ip_address == "203.0.113.9"
+    assert entry.metadata == {"format": form, "selection": "where=user:is_not:u-18&search=signed"}
+    assert EXPORTED not in answer.text
+    assert "exported" not in answer.text
+
+
+def test_an_export_of_everything_names_no_selection_and_the_next_one_holds_it(
+    client: Client, log: AuditLog
+) -> None:
+    assert client.post("/export").text == HEADER
+    assert exports(log)[0].metadata == {"format": "csv"}
+    assert "exported the audit log as" in client.post("/export").text
+
+
+def test_the_largest_selection_is_recorded(client: Client, log: AuditLog) -> None:
+    query = "match=any&" + "&".join(f"where=user:is:{number:02}{'é' * 200}" for number in range(20))
+    assert client.get(f"/api/export?{query}").status_code == 200
+    assert exports(log)[0].metadata["selection"].startswith("match=any&where=user:is:00")
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://audit.example:8080"},
+        {"Origin": "http://audit.example.evil.example"},
+    ],
+    ids=str,
+)
+def test_another_site_exports_nothing_and_nothing_is_recorded(
+    client: Client, log: AuditLog, header: dict[str, str]
+) -> None:
+    fill(log, 1)
+    for answer in (client.post("/export", headers=header), client.get("/api/export", headers=header)):
+        assert answer.status_code == 403
+        assert "ada" not in answer.text.lower()
+    assert exports(log) == []
+
+
+def test_the_own_site_exports(client: Client) -> None:
+    for header in (
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "http://audit.example"},
+    ):
+        assert client.post("/export", headers=header).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"what": "some"},
+        {"view": "limt=5"},
+        {"view": "where=colour:is:red", "what": "filtered"},
+        {"colour": "red"},
+        {"view": "account=a&account=b"},
+    ],
+    ids=str,
+)
+def test_a_form_that_cannot_be_is_refused_and_nothing_is_recorded(
+    client: Client, log: AuditLog, form: dict[str, str]
+) -> None:
+    answer = client.post("/export", data=form)
+    assert answer.status_code == 400
+    assert "content-disposition" not in answer.headers
+    assert exports(log) == []
+
+
+@pytest.mark.parametrize(
+    "query", ["format=xml", "format=", "format=csv&format=csv", "limit=5", "after=x", "at=x"]
+)
+def test_a_query_that_an_export_has_not_is_refused_and_nothing_is_recorded(
+    client: Client, log: AuditLog, query: str
+) -> None:
+    assert client.get(f"/api/export?{query}").status_code == 400
+    assert exports(log) == []
+
+
+# --- failures ---------------------------------------------------------------------------------------
+
+
+def fail_after(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """Make reading for a CSV fail after so many rows."""
+    original = SQLiteStorage.csv_lines
+
+    def failing(self: SQLiteStorage, *arguments: Any) -> Any:
+        read = 0
+        with closing(original(self, *arguments)) as pieces:
+            for entries, lines in pieces:
+                read += entries
+                if read > rows:
+                    raise StorageError("disk I/O error in /srv/secret.db")
+                yield entries, lines
+
+    monkeypatch.setattr(SQLiteStorage, "csv_lines", failing)
+
+
+def test_a_failure_before_the_first_byte_is_an_error_answer_and_no_file(
+    client: Client, log: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(log, 10)
+    fail_after(monkeypatch, 5)
+    for answer in (client.post("/export"), client.get("/api/export")):
+        assert answer.status_code == 503
+        assert "content-disposition" not in answer.headers
+        assert "secret.db" not in answer.text
+    assert exports(log) == []
+
+
+def test_an_export_that_cannot_be_recorded_does_not_take_place(
+    client: Client, log: AuditLog, tmp_path: Path
+) -> None:
+    fill(log, 3)
+    with closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = client.get("/api/export")
+        other.execute("ROLLBACK")
+        assert answer.status_code == 503
+        assert "signed in" not in answer.text
+        assert is_free(other)
+
+
+def test_a_failure_midway_breaks_the_transfer(
+    app: FastAPI, log: AuditLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(log, 3500)
+    fail_after(monkeypatch, 2500)
+    with serving(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
+        for method, path in (("GET", "/api/export"), ("POST", "/export")):
+            received = io.BytesIO()
+            with caplog.at_level(logging.CRITICAL), client.stream(method, path) as answer:
+                assert answer.status_code == 200
+                with pytest.raises(httpx.RemoteProtocolError):
+                    received.writelines(answer.iter_raw())
+            assert received.getvalue().count(b"\r\n") == 2001  # what was there before it was sent
+    assert len(exports(log)) == 2
+
+
+def is_free(connection: sqlite3.Connection) -> bool:
+    """Whether nobody reads from the database: its log can be emptied."""
+    busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return not busy
+
+
+def test_a_client_that_leaves_early_lets_go_of_the_database(
+    app: FastAPI, log: AuditLog, tmp_path: Path
+) -> None:
+    load(log, 200_000)
+    with (
+        serving(app) as url,
+        closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None, timeout=0)) as other,
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
+        with client.stream("GET", "/api/export?format=jsonl") as answer:
+            next(answer.iter_raw(1000))
+            fill(log, 1)  # what the reader's snapshot keeps the log from being emptied of
+            assert not is_free(other)
+        deadline = time.monotonic() + 10
+        while not is_free(other):
+            assert time.monotonic() < deadline, "the database is still read from"
+            threading.Event().wait(0.01)
+
+
+@pytest.mark.parametrize("path", ["/api/export", "/api/export?format=jsonl"])
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("version", ["2.3", "2.4"])
+def test_the_database_is_let_go_of_before_a_request_ends_however_its_reader_leaves(
+    app: FastAPI, log: AuditLog, tmp_path: Path, portal: BlockingPortal, path: str, pieces: int, version: str
+) -> None:
+    """A server says that a reader has left by a message up to ASGI 2.3, and by an OSError since."""
+    load(log, 5500)
+    sent = []
+
+    async def ask() -> None:
+        left = anyio.Event()
+        requests = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> Any:
+            if (request := next(requests, None)) is None:
+                await left.wait()
+            return request or {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if len(sent) > pieces:
+                if version == "2.4":
+                    raise OSError
+                left.set()
+                await anyio.sleep_forever()
+
+        place, _, query = path.partition("?")
+        scope = {
+            "type": "http", "asgi": {"version": "3.0", "spec_version": version}, "http_version": "1.1",
+            "scheme": "http", "method": "GET", "path": place, "query_string": query.encode(), "headers": [],
+            "client": ("203.0.113.9", 4711), "server": ("audit.example", 80),
+        }  # fmt: skip
+        with suppress(ClientDisconnect):
+            await app(scope, receive, send)
+        with closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None, timeout=0)) as other:
+            assert is_free(other)
+
+    portal.call(ask)
+    assert (sent[0]["status"], len(sent)) == (200, pieces + 1)
+
+
+def test_an_export_that_fails_midway_lets_go_of_the_database(
+    client: Client, log: AuditLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(log, 2500)
+    fail_after(monkeypatch, 1500)
+    client.get("/api/export")  # which cannot tell a broken transfer from a whole one in this process
+    with closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None, timeout=0)) as other:
+        assert is_free(other)
+
+
+def test_many_entries_stream_in_bounded_pieces(app: FastAPI, log: AuditLog) -> None:
+    load(log, 30_000)
+    sizes = list[int]()
+    for form, lines in (("csv", 30_001), ("jsonl", 30_000 + 1)):  # the export before it, too
+        with serving(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
+            received = 0
+            with client.stream("GET", f"/api/export?format={form}") as answer:
+                assert answer.headers["transfer-encoding"] == "chunked"
+                for piece in answer.iter_raw():
+                    sizes.append(len(piece))
+                    received += piece.count(b"\n")
+            assert received == lines
+    assert max(sizes) < 1_000_000
+
+
+def test_a_piece_of_the_answer_holds_a_thousand_entries_at_most(
+    app: FastAPI, log: AuditLog, client: Client
+) -> None:
+    load(log, 3500)
+    pieces = list[int]()
+
+    async def counting(scope: Any, receive: Any, send: Any) -> None:
+        async def counted(message: Any) -> None:
+            pieces.append(message.get("body", b"").count(b"\r\n"))
+            await send(message)
+
+        await app(scope, receive, counted)
+
+    with serving(counting) as url, httpx.Client(base_url=url, trust_env=False) as real:  # type: ignore[arg-type]
+        assert real.get("/api/export").text.count("\r\n") == 3501
+    assert [count for count in pieces if count] == [1001, 1000, 1000, 500]
+
+
+def test_who_exports_is_recorded_though_another_one_is_named_in_the_context(
+    client: Client, log: AuditLog
+) -> None:
+    with log.acting(ADA, account_id="globex"):
+        client.get("/api/export", user="auditor")
+    assert [entry.actor for entry in exports(log)] == [AUDITOR]

@@ -1,0 +1,865 @@
+"""The Audit Logs page as it is without JavaScript: what it shows, where it leads, what its forms do."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import httpx
+import pytest
+from tests.support.web import ADA, GRACE, Client, fill
+from tests.support.world import DEPLOYED, LONG_AGO, MODEL, insert_row
+
+from auditwright import Actor, AuditLog, Entry, Filter
+from auditwright.limits import MAX_STRING
+from auditwright.reading.pages import make_cursor, selection_of
+
+LOGIN, SCANNER = "account.login_logout.login", "tool.guardrails.input_scanner_added"
+ADDED, ASYNC = "account.models.model_added", "tool.tool_management.api_async_enabled"
+
+
+# --- reading a page -------------------------------------------------------------------------------
+
+
+@dataclass
+class Element:
+    """An element of a page."""
+
+    tag: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    children: list[Element | str] = field(default_factory=list)
+
+    def all(self, tag: str, **attributes: str) -> list[Element]:
+        """The elements below with a tag and these attributes, in order; `id_` is `id`."""
+        wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
+        found = []
+        for child in self.children:
+            if isinstance(child, Element):
+                has = {name: child.attributes.get(name, "").split() for name in wanted}
+                if child.tag == tag and all(value in has[name] for name, value in wanted.items()):
+                    found.append(child)
+                found += child.all(tag, **attributes)
+        return found
+
+    def one(self, tag: str, **attributes: str) -> Element:
+        """The only such element."""
+        (found,) = self.all(tag, **attributes)
+        return found
+
+    @property
+    def text(self) -> str:
+        """The text as it reads, with single spaces."""
+        parts = [child if isinstance(child, str) else f" {child.text} " for child in self.children]
+        return " ".join("".join(parts).split())
+
+    def link(self, text: str) -> str:
+        """Where the only link with this text leads."""
+        (found,) = [each for each in self.all("a") if each.text == text]
+        return found.attributes["href"]
+
+
+class _Reader(HTMLParser):
+    VOID = ("meta", "link", "input", "path", "circle", "br", "img")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = [Element("document")]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        element = Element(tag, {name: value or "" for name, value in attrs})
+        self.open[-1].children.append(element)
+        if tag not in self.VOID:
+            self.open.append(element)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open[-1].children.append(Element(tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop().tag == tag  # the page is well-formed
+
+    def handle_data(self, data: str) -> None:
+        self.open[-1].children.append(data)
+
+
+def read(answer: httpx.Response, status: int = 200) -> Element:
+    """The page of an answer."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    reader = _Reader()
+    reader.feed(answer.text)
+    assert len(reader.open) == 1
+    return reader.open[0]
+
+
+Visit = Callable[..., Element]
+
+
+@pytest.fixture
+def visit(client: Client) -> Visit:
+    """Opens a page: `visit("/", 200, user="owner")`."""
+
+    def open_page(url: str, status: int = 200, user: str = "auditor") -> Element:
+        return read(client.get(url, user=user), status)
+
+    return open_page
+
+
+def table(page: Element) -> list[list[str]]:
+    """The cells of the table, without the header."""
+    return [[cell.text for cell in row.all("td")] for row in page.one("tbody").all("tr")]
+
+
+def ids(page: Element) -> list[str]:
+    """The ids of the entries in the table."""
+    links = page.all("a", class_="details")
+    return [link.attributes["href"].removeprefix("/entries/").partition("?")[0] for link in links]
+
+
+def chips(page: Element) -> dict[str, str]:
+    """The chips, each with where it leads."""
+    found = page.all("a", class_="chip")
+    return {chip.text.removeprefix("Remove: "): chip.attributes["href"] for chip in found}
+
+
+def defined(page: Element) -> list[tuple[str, str]]:
+    """The terms of a page with their definitions."""
+    return list(
+        zip([term.text for term in page.all("dt")], [each.text for each in page.all("dd")], strict=True)
+    )
+
+
+# --- filling in forms -----------------------------------------------------------------------------
+
+
+def form_of(page: Element, name: str) -> Element:
+    """The only form that has a control of a name."""
+    controls = ("input", "select", "button")
+    (found,) = [form for form in page.all("form") if any(form.all(tag, name=name) for tag in controls)]
+    return found
+
+
+def values_of(form: Element) -> dict[str, str]:
+    """What a browser sends of a form that nobody has touched."""
+    values = {}
+    for control in form.all("input"):
+        kind = control.attributes.get("type", "text")
+        if kind != "radio" or "checked" in control.attributes:
+            values[control.attributes["name"]] = control.attributes.get("value", "")
+    for select in form.all("select"):
+        options = select.all("option")
+        chosen = [option for option in options if "selected" in option.attributes] or options[:1]
+        assert len(chosen) == 1
+        values[select.attributes["name"]] = chosen[0].attributes.get("value", chosen[0].text)
+    return values
+
+
+Submit = Callable[..., str]
+
+
+@pytest.fixture
+def submit(client: Client) -> Submit:
+    """Sends a form with changes, as without JavaScript; where it leads."""
+
+    def send(form: Element, changes: dict[str, str], user: str = "auditor") -> str:
+        answer = client.get(f"{form.attributes['action']}?{urlencode(values_of(form) | changes)}", user=user)
+        assert answer.status_code == 303
+        return answer.headers["location"]
+
+    return send
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+def test_the_table_has_the_columns_of_the_reference_in_their_order(visit: Visit, log: AuditLog) -> None:
+    moment = datetime(2026, 1, 31, 23, 59, 58, 123456, UTC)
+    options = {"actor": ADA, "ip_address": "203.0.113.7", "occurred_at": moment}
+    log.record_event(LOGIN, {"email_id": "ada@example.com"}, options)
+    page = visit("/")
+    assert [cell.text for cell in page.one("thead").all("th")] == [
+        "Event Name", "Category", "User Name", "Date and Time UTC", "Description", "IP Address",
+    ]  # fmt: skip
+    assert table(page) == [
+        [
+            "Login",
+            "Login/Logout",
+            "Ada Lovelace",
+            "2026-01-31 23:59:58",
+            "Ada Lovelace signed in as ada@example.com.",
+            "203.0.113.7",
+        ]
+    ]
+    assert {cell.attributes["scope"] for cell in page.all("th")} == {"col"}
+
+
+def test_the_newest_entry_comes_first(visit: Visit, log: AuditLog) -> None:
+    assert ids(visit("/")) == []
+    recorded = fill(log, 5)
+    assert ids(visit("/")) == recorded[::-1]
+
+
+def test_a_time_is_in_the_view_s_zone_and_states_the_moment(visit: Visit, log: AuditLog) -> None:
+    options = {"actor": ADA, "occurred_at": LONG_AGO}
+    entry = log.record_event(LOGIN, {"email_id": "ada@example.com"}, options)
+    for path in ("/", f"/entries/{entry.id}"):
+        (time, *_) = visit(f"{path}?zone=Asia/Kathmandu").all("time")
+        assert time.text == "2024-05-06 12:53:09"
+        assert time.attributes["datetime"] == "2024-05-06T07:08:09.123456+00:00"
+        assert time.attributes["title"] == "2024-05-06 07:08:09.123 UTC"
+    heads = visit("/?zone=Asia/Kathmandu").all("th")
+    assert [head.one("small").text for head in heads if head.all("small")] == ["UTC+05:45"]
+
+
+def test_apps_and_the_system_are_told_from_users(visit: Visit, log: AuditLog) -> None:
+    for actor in (ADA, Actor.user("u-3"), Actor.app("app-ci", "Pipeline"), Actor.system()):
+        log.record_event(LOGIN, {"email_id": "ada@example.com"}, {"actor": actor})
+    rows = table(visit("/"))
+    assert [row[2] for row in rows] == ["System system", "Pipeline app", "u-3", "Ada Lovelace"]
+    assert {row[5] for row in rows} == {"–"}  # nobody gave an address
+
+
+def test_a_long_text_is_cut_in_the_table_and_whole_on_the_entry_s_own_page(
+    visit: Visit, log: AuditLog
+) -> None:
+    actor = Actor.user("u-1", "é" * 300)
+    entry = log.record_event(LOGIN, {"email_id": "a@example.com"}, {"actor": actor, "details": "x" * 2000})
+    ((_, _, name, _, description, _),) = table(visit("/"))
+    assert (len(name.encode()) <= 80, name[-1]) == (True, "…")
+    assert (len(description.encode()) <= 300, description[-1]) == (True, "…")
+    shown = visit(f"/entries/{entry.id}")
+    assert shown.one("p", class_="described").text == entry.description
+    assert ("User Name", "é" * 300) in defined(shown)
+
+
+def test_the_number_of_entries_is_told_where_it_is_known(visit: Visit, log: AuditLog) -> None:
+    fill(log, 1)
+    assert "1 entry in all" in visit("/").one("nav", class_="pages").text
+    fill(log, 2)
+    assert "3 entries in all" in visit("/").one("nav", class_="pages").text
+    first = visit("/?limit=2")
+    assert "2 of 3 entries Older" in first.one("nav", class_="pages").text
+    second = visit(first.link("Older"))
+    assert "1 entry Newest Newer" in second.one("nav", class_="pages").text
+    assert "in all" not in first.one("main").text + second.one("main").text
+
+
+def test_every_page_leads_to_the_next_one_and_back_to_the_first(visit: Visit, log: AuditLog) -> None:
+    recorded, found = fill(log, 7), list[str]()
+    page = visit("/?limit=3&zone=Asia/Tokyo")
+    for _ in range(2):
+        found += ids(page)
+        page = visit(page.link("Older"))
+    assert found + ids(page) == recorded[::-1]
+    assert page.link("Newest") == "/?zone=Asia%2FTokyo&limit=3"
+    assert page.all("a", rel="next") == []
+
+
+# --- the filter in words --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def people(log: AuditLog) -> None:
+    """Entries of Ada, whose name has changed, of Grace and of a program."""
+    for actor in (Actor.user("u-17", "Ada Byron"), ADA, GRACE, Actor.app("app-ci", "Pipeline")):
+        log.record_event(SCANNER, {"tool_id": "t-4"}, {"actor": actor})
+        log.record_event(ADDED, {**MODEL, "deployment_name": "prod-eu"}, {"actor": actor})
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(
+    ("query", "sentence", "chip_texts"),
+    [
+        (
+            "where=user:is:u-17",
+            "Entries where User is equal to Ada Lovelace (u-17).",
+            ["User is equal to Ada Lovelace (u-17)"],
+        ),
+        (
+            "match=any&where=category:is:account.models&where=user:is_not:u-404",
+            "Entries where Category is equal to Models or User is not equal to u-404.",
+            ["Category is equal to Models", "User is not equal to u-404"],
+        ),
+        (
+            f"where=event:is_not:{SCANNER}&where=category:is:tool.guardrails&period=7d",
+            "Entries where Event is not equal to Input scanner added (Guardrails, tool) "
+            "and Category is equal to Guardrails, tool, of the last 7 days.",
+            [
+                "Event is not equal to Input scanner added (Guardrails, tool)",
+                "Category is equal to Guardrails, tool",
+                "Last 7 days",
+            ],
+        ),
+        (
+            "search=prod-eu&period=24h",
+            "Entries whose description contains “prod-eu” of the last 24 hours.",
+            ["Description contains “prod-eu”", "Last 24 hours"],
+        ),
+        (
+            "period=custom&from=2026-01-01&to=2026-01-31T09:30&zone=Europe/Berlin",
+            "Entries from 2026-01-01 to 2026-01-31 09:30.",
+            ["From 2026-01-01 to 2026-01-31 09:30 (Europe/Berlin)"],
+        ),
+        ("period=custom&from=2026-01-01", "Entries from 2026-01-01.", ["From 2026-01-01 (UTC)"]),
+        ("period=custom&to=2026-01-01", "Entries to 2026-01-01.", ["To 2026-01-01 (UTC)"]),
+        ("period=custom", "Entries at any time.", ["At any time (UTC)"]),
+    ],
+)
+def test_the_active_filter_is_told_in_a_sentence_and_in_chips(
+    visit: Visit, query: str, sentence: str, chip_texts: list[str]
+) -> None:
+    active = visit(f"/?{query}").one("section", class_="active")
+    assert active.all("p")[0].text == sentence
+    assert list(chips(active)) == chip_texts
+
+
+@pytest.mark.usefixtures("people")
+def test_each_chip_takes_its_own_part_away_and_leaves_the_others(visit: Visit) -> None:
+    query = (
+        "match=any&where=user:is:u-17&where=user:is:u-18&where=category:is:account.models&period=7d"
+        "&zone=Asia%2FTokyo&search=tool&limit=7"
+    )
+    page = visit(f"/?{query}")
+    parts = query.split("&")
+    removed = [
+        "where=user:is:u-17",
+        "where=user:is:u-18",
+        "where=category:is:account.models",
+        "search=tool",
+        "period=7d",
+    ]
+    for target, part in zip(chips(page).values(), removed, strict=True):
+        assert sorted(target.removeprefix("/?").split("&")) == sorted(each for each in parts if each != part)
+    assert page.link("Clear all") == "/?zone=Asia%2FTokyo&limit=7"
+    two = visit("/?match=any&where=user:is:u-17&where=user:is:u-18")
+    assert list(chips(two).values()) == ["/?where=user:is:u-18", "/?where=user:is:u-17"]  # of one, AND is OR
+
+
+@pytest.mark.usefixtures("people")
+def test_and_and_or_narrow_the_table_as_they_say(visit: Visit) -> None:
+    conditions = f"where=user:is:u-18&where=event:is:{SCANNER}"
+    assert [row[2] for row in table(visit(f"/?{conditions}"))] == ["Grace Hopper"]
+    assert len(table(visit(f"/?match=any&{conditions}"))) == 5
+    assert len(table(visit("/?where=user:is_not:u-17"))) == 4
+
+
+# --- the filter's form ----------------------------------------------------------------------------
+
+
+def row(number: int, name: str, value: str, operator: str = "is") -> dict[str, str]:
+    """What somebody chooses in a row of the filter."""
+    return {f"field.{number}": name, f"operator.{number}": operator, f"{name}.{number}": value}
+
+
+def open_rows(page: Element) -> list[tuple[str, str, str]]:
+    """The rows of the filter's form: field, operator and value of each."""
+    values = values_of(form_of(page, "match"))
+    numbers = [name.partition(".")[2] for name in values if name.startswith("field.")]
+    fields = [values[f"field.{number}"] for number in numbers]
+    return [
+        (name, values[f"operator.{number}"], values[f"{name}.{number}"])
+        for number, name in zip(numbers, fields, strict=True)
+    ]
+
+
+@pytest.mark.usefixtures("people")
+def test_applying_the_filter_leads_to_the_url_of_its_view(visit: Visit, submit: Submit) -> None:
+    form = form_of(visit("/?limit=7&zone=Asia/Tokyo"), "match")
+    where = submit(form, {"match": "any", **row(0, "category", "account.models", "is_not")})
+    assert where == "/?where=category:is_not:account.models&zone=Asia%2FTokyo&limit=7"
+    page = visit(where)
+    assert {cells[1] for cells in table(page)} == {"Guardrails"}
+    assert open_rows(page)[0] == ("category", "is_not", "account.models")
+
+
+@pytest.mark.usefixtures("people")
+def test_a_form_that_nobody_touched_leads_back_to_the_same_view(visit: Visit, submit: Submit) -> None:
+    query = (
+        f"/?match=any&where=user:is:u-17&where=event:is:{SCANNER}&where=category:is_not:account.models"
+        "&period=custom&from=2024-01-01T00:00&to=2030-01-01T23:59&zone=Asia%2FTokyo&search=tool&limit=25"
+    )
+    page = visit(query)
+    for name in ("match", "search", "from", "zone", "limit"):
+        assert submit(form_of(page, name), {}) == query
+
+
+@pytest.mark.usefixtures("people")
+def test_conditions_are_added_and_removed_without_javascript(visit: Visit, submit: Submit) -> None:
+    page = visit("/?where=user:is:u-17")
+    assert "open" not in page.one("details", id_="filter").attributes
+    assert open_rows(page) == [("user", "is", "u-17"), ("category", "is", "")]
+    target = submit(form_of(page, "match"), {**row(1, "event", SCANNER), "do": "add"})
+    assert target == f"/?where=user:is:u-17&where=event:is:{SCANNER}&edit=3"
+    page = visit(target)
+    assert "open" in page.one("details", id_="filter").attributes
+    assert open_rows(page) == [("user", "is", "u-17"), ("event", "is", SCANNER), ("category", "is", "")]
+    target = submit(form_of(page, "match"), {"do": "remove-0"})
+    assert target == f"/?where=event:is:{SCANNER}"
+    assert open_rows(visit(target))[:1] == [("event", "is", SCANNER)]
+    assert submit(form_of(visit(target), "match"), {"do": "remove-0"}) == "/"
+
+
+def test_there_are_at_most_twenty_rows(visit: Visit, submit: Submit, client: Client) -> None:
+    query = "/?match=any&" + "&".join(f"where=user:is:u{number}" for number in range(20))
+    page = visit(f"{query}&edit=99")
+    assert len(open_rows(page)) == 20
+    assert submit(form_of(page, "match"), {"do": "add"}) == f"{query}&edit=20"
+    assert len(open_rows(visit("/?edit=99"))) == 20
+    read(client.get("/?edit=100"), 400)
+    read(client.get("/?edit=-1"), 400)
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(
+    ("typed", "user"),
+    [
+        ("u-18", "u-18"),
+        ("Grace Hopper", "u-18"),
+        (" grace HOPPER ", "u-18"),
+        ("Pipeline", "app-ci"),
+        ("Ada Lovelace", "u-17"),
+        ("Grace", "Grace"),  # a part of a name is none
+        ("Nobody", "Nobody"),
+        ("a:b&c=d", "a:b&c=d"),
+    ],
+)
+def test_a_user_is_typed_by_id_or_by_name(visit: Visit, submit: Submit, typed: str, user: str) -> None:
+    target = submit(form_of(visit("/"), "match"), row(0, "user", typed))
+    assert dict(parse_qsl(target.removeprefix("/?"))) == {"where": f"user:is:{user}"}
+
+
+def test_a_name_of_several_users_is_no_one_s_and_an_id_goes_before_a_name(
+    visit: Visit, submit: Submit, log: AuditLog
+) -> None:
+    for actor in (
+        Actor.user("u-1", "Ada"),
+        Actor.user("u-2", "ada"),
+        Actor.user("Grace"),
+        Actor.user("u-3", "Grace"),
+    ):
+        fill(log, 1, actor=actor)
+    form = form_of(visit("/"), "match")
+    assert submit(form, row(0, "user", "Ada")) == "/?where=user:is:Ada"
+    assert submit(form, row(0, "user", "Grace")) == "/?where=user:is:Grace"
+
+
+def test_an_id_with_spaces_around_it_stays_as_it_is(visit: Visit, submit: Submit, log: AuditLog) -> None:
+    fill(log, 1, actor=Actor.user(" u-5 ", "Spaced"))
+    target = submit(form_of(visit("/"), "match"), row(0, "user", "Spaced"))
+    assert target == "/?where=user:is:+u-5+"
+    page = visit(target)
+    assert len(ids(page)) == 1
+    assert submit(form_of(page, "match"), {}) == target
+
+
+def test_a_condition_that_is_there_twice_is_one(visit: Visit, submit: Submit) -> None:
+    page = visit("/?where=user:is:a&edit=3")
+    target = submit(form_of(page, "match"), row(1, "user", "a") | row(2, "user", "a", "is_not"))
+    assert target == "/?where=user:is:a&where=user:is_not:a"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            "match=all&category.0=account.models&operator.0=is",
+            "A condition's field is one of category, event, user",
+        ),
+        ("match=all&field.0=colour&operator.0=is", "A condition's field is one of category, event, user"),
+        ("match=all&field.0=user&user.0=a", "A condition's operator is one of is, is_not"),
+        ("match=all&field.00=user", "The form has no field 'field.00'"),
+        ("field.0=user&operator.0=is&user.0=a", "Match says which conditions are to hold: all or any"),
+        ("from=2026-01-01", "From and to are for period=custom"),
+        ("period=7d&to=2026-01-01", "From and to are for period=custom"),
+        ("period=custom&from=2026-01-02&to=2026-01-01", "The range ends before it begins"),
+        ("match=all&match=any", "Each field of the form is given once"),
+        ("colour=red", "The form has no field 'colour'"),
+        ("view=wrong", "A query has account, match, where"),
+        ("limit=many", "Limit is 1 to 1000, not 'many'"),
+        ("zone=Mars", "Zone is a time zone such as Europe/Berlin"),
+        ("period=soon", "Period is one of 24h, 7d, 30d, custom, all"),
+        (
+            "match=all&" + "&".join(f"user.{number}=x" for number in range(200)),
+            "A filter has at most 20 conditions",
+        ),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_a_form_that_cannot_be_is_refused_and_nothing_of_it_is_ignored(
+    visit: Visit, query: str, message: str
+) -> None:
+    page = visit(f"/filter?{query}", 400)
+    assert page.one("h2").text == "Filter not understood"
+    assert page.one("bdi").text.startswith(message)
+
+
+def test_period_zone_search_and_size_of_the_page_are_forms_and_links(
+    visit: Visit, submit: Submit, log: AuditLog
+) -> None:
+    fill(log, 3)
+    page = visit("/?limit=2")
+    menu = page.one("details", id_="time")
+    periods = {link.text: link.attributes["href"] for link in menu.all("a")}
+    assert periods == {
+        "Last 24 hours": "/?period=24h&limit=2",
+        "Last 7 days": "/?period=7d&limit=2",
+        "Last 30 days": "/?period=30d&limit=2",
+        "All time": "/?limit=2",
+    }
+    assert [link.text for link in menu.all("a", aria_current="true")] == ["All time"]
+    custom = {"from": "2026-01-01T00:00", "to": ""}
+    assert submit(form_of(page, "from"), custom) == "/?period=custom&from=2026-01-01T00:00&limit=2"
+    assert submit(form_of(page, "zone"), {"zone": "Asia/Tokyo"}) == "/?zone=Asia%2FTokyo&limit=2"
+    assert submit(form_of(page, "search"), {"search": "  ada "}) == "/?search=ada&limit=2"
+    assert submit(form_of(page, "limit"), {"limit": "50"}) == "/"
+    second = visit(page.link("Older"))
+    assert (
+        submit(form_of(second, "search"), {"search": "ada"}) == "/?search=ada&limit=2"
+    )  # from its first page
+
+
+def test_a_range_of_days_is_shown_in_the_form_with_its_first_and_last_minute(visit: Visit) -> None:
+    values = values_of(form_of(visit("/?period=custom&from=2026-01-01&to=2026-01-31"), "from"))
+    assert (values["from"], values["to"]) == ("2026-01-01T00:00", "2026-01-31T23:59")
+
+
+def test_an_event_that_only_old_entries_have_stays_in_the_form(
+    visit: Visit, submit: Submit, log: AuditLog, tmp_path: Path
+) -> None:
+    insert_row(tmp_path / "audit.db", log.catalog, event="account.gone.thing_done", category="account.gone")
+    page = visit("/?where=event:is:account.gone.thing_done")
+    assert table(page)[0][:2] == ["account.gone.thing_done", "account.gone"]
+    assert open_rows(page)[0] == ("event", "is", "account.gone.thing_done")
+    assert submit(form_of(page, "match"), {}) == "/?where=event:is:account.gone.thing_done"
+
+
+def test_every_event_and_category_can_be_chosen_with_titles_that_tell_them_apart(
+    visit: Visit, log: AuditLog
+) -> None:
+    form = form_of(visit("/"), "match")
+    chosen = [option.attributes["value"] for option in form.one("select", name="event.0").all("option")]
+    assert chosen[1:] == list(log.catalog.every_event)
+    groups = form.one("select", name="event.0").all("optgroup")
+    titles = [(group.attributes["label"], option.text) for group in groups for option in group.all("option")]
+    assert len(set(titles)) == len(titles)
+    categories = [
+        option.attributes["value"] for option in form.one("select", name="category.0").all("option")
+    ]
+    assert categories[1:] == [category.key for category in log.catalog.every_category]
+
+
+# --- accounts and exports -------------------------------------------------------------------------
+
+
+def test_another_account_is_chosen_in_a_form_which_leaves_the_filter_behind(
+    visit: Visit, submit: Submit, log: AuditLog
+) -> None:
+    fill(log, 1)
+    (other,) = fill(log, 1, "globex")
+    page = visit("/?where=user:is:u-17&zone=Asia/Tokyo", user="owner")
+    target = submit(form_of(page, "account"), {"account": "globex"}, user="owner")
+    assert target == "/?account=globex&zone=Asia%2FTokyo"
+    page = visit(target, user="owner")
+    assert ids(page) == [other]
+    assert values_of(form_of(page, "account"))["account"] == "globex"
+    (link,) = page.all("a", class_="details")
+    shown = visit(link.attributes["href"], user="owner")
+    assert ("Account ID", "globex") in defined(shown)
+    assert shown.link("Permanent link") == f"/entries/{other}?account=globex"
+
+
+def test_who_sees_one_account_is_shown_its_name_and_no_choice(visit: Visit) -> None:
+    page = visit("/")
+    assert page.one("p", class_="account").text == "Account acme"
+    assert page.all("select", name="account") == []
+
+
+def test_exports_are_offered_to_those_who_may_and_the_filtered_one_where_there_is_a_filter(
+    visit: Visit, client: Client, log: AuditLog
+) -> None:
+    fill(log, 2)
+    fill(log, 1, actor=GRACE)
+    assert visit("/", user="reader").all("form", method="post") == []
+    assert [button.text for button in visit("/").one("form", method="post").all("button")] == [
+        "Export all entries"
+    ]
+    form = visit("/?where=user:is:u-18&limit=1").one("form", method="post")
+    lines = {}
+    for button in form.all("button"):
+        sent = values_of(form) | {"what": button.attributes["value"]}
+        lines[button.text] = client.post(form.attributes["action"], data=sent).text.count("\n") - 1
+    assert lines == {"Export all entries": 3, "Export filtered entries only": 1}
+
+
+# --- nothing there, and errors --------------------------------------------------------------------
+
+
+def test_an_account_without_entries_says_so(visit: Visit, log: AuditLog) -> None:
+    fill(log, 1, "globex")
+    page = visit("/")
+    assert page.one("section", class_="empty").one("h2").text == "Nothing recorded yet"
+    assert page.all("table") == []
+
+
+def test_a_filter_that_nothing_fits_says_so_and_leads_to_all_entries(visit: Visit, log: AuditLog) -> None:
+    fill(log, 1)
+    empty = visit("/?where=user:is:nobody&zone=Asia/Tokyo").one("section", class_="empty")
+    assert empty.one("h2").text == "No entry fits"
+    assert empty.link("Show all entries") == "/?zone=Asia%2FTokyo"
+
+
+def test_behind_the_last_page_there_is_a_way_back(visit: Visit, log: AuditLog) -> None:
+    (last,) = fill(log, 1)
+    cursor = make_cursor(uuid.UUID(last).bytes, selection_of("acme", Filter(), None, None, None))
+    empty = visit(f"/?after={cursor}").one("section", class_="empty")
+    assert empty.one("h2").text == "No older entries"
+    assert empty.link("Newest") == "/"
+    assert empty.link("Newer").startswith("/?before=")
+
+
+@pytest.mark.parametrize(
+    ("url", "user", "status", "title", "detail"),
+    [
+        ("/?wher=x", "auditor", 400, "Filter not understood", "A query has account, match, where"),
+        (
+            "/?where=category:is:account.model",
+            "auditor",
+            400,
+            "Filter not understood",
+            '"account.model" is no category',
+        ),
+        ("/?search=ab", "auditor", 400, "Filter not understood", "A search is a text of 3 to 200 characters"),
+        ("/?after=x", "auditor", 400, "Filter not understood", "The cursor is not one of this log"),
+        ("/entries/x?y=z", "auditor", 400, "Filter not understood", "A query has account"),
+        ("/", "nowhere", 403, "No account", "You may see the audit log of no account."),
+        ("/?account=globex", "auditor", 404, "No such account", "You may see no account of that id."),
+        ("/entries/x", "auditor", 404, "No such entry", "This account has no entry of that id."),
+        (
+            f"/entries/{uuid.UUID(int=7)}",
+            "auditor",
+            404,
+            "No such entry",
+            "This account has no entry of that id.",
+        ),
+        ("/nothing", "auditor", 404, "Not found", "Not Found"),
+    ],
+)
+def test_an_error_is_a_page_that_says_what_is_wrong_and_leads_back(
+    visit: Visit, url: str, user: str, status: int, title: str, detail: str
+) -> None:
+    page = visit(url, status, user=user)
+    assert page.one("h2").text == title
+    assert page.one("bdi").text.startswith(detail)
+    assert page.link("Show all entries") == "/"
+    assert page.one("title").text == f"{title} · Audit Logs"
+
+
+def test_nobody_is_asked_to_sign_in_and_offered_nothing_else(visit: Visit) -> None:
+    page = visit("/", 401, user="nobody")
+    assert page.one("h2").text == "Not signed in"
+    assert [link.text for link in page.one("main").all("a")] == []
+
+
+def test_a_storage_that_fails_is_told_without_its_path(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "audit.db").unlink()
+    page = visit("/", 503)
+    assert page.one("h2").text == "Not available"
+    assert "audit.db" not in page.text
+
+
+# --- one entry ------------------------------------------------------------------------------------
+
+
+def metadata(page: Element) -> list[tuple[str, str]]:
+    """The labels and values under the heading Metadata."""
+    lists = page.one("article").all("dl")
+    return defined(lists[1]) if len(lists) == 3 else []
+
+
+def test_every_field_of_every_event_is_shown_under_its_label_in_catalog_order(
+    visit: Visit, log: AuditLog
+) -> None:
+    for event in log.catalog.every_event.values():
+        entry = log.record_event(event.key, event.example, {"actor": ADA})
+        page = visit(f"/entries/{entry.id}")
+        assert [label for label, _ in metadata(page)] == [each.title for each in event.metadata], event.key
+        assert page.one("article").one("h2").text == event.title
+        assert page.one("p", class_="category").text == event.category_title
+        for each in event.metadata:
+            given = dict(metadata(page))[each.title]
+            assert given.startswith("not given") == (each.name not in event.example)
+
+
+@pytest.fixture
+def show(visit: Visit, log: AuditLog) -> Callable[..., dict[str, str]]:
+    """Records an event; the metadata that its page shows."""
+
+    def record(key: str, values: dict[str, Any]) -> dict[str, str]:
+        return dict(metadata(visit(f"/entries/{log.record_event(key, values, {'actor': ADA}).id}")))
+
+    return record
+
+
+def test_values_are_shown_in_words_with_titles_units_and_yes_or_no(
+    show: Callable[..., dict[str, str]],
+) -> None:
+    shown = show(DEPLOYED, MODEL | {"temperature": 0.5, "max_length": 256, "stop_sequence": ["a", "b b"]})
+    assert shown["Model Type"] == "Open-source"
+    assert (shown["Temperature"], shown["Max length"]) == ("0.5", "256 tokens")
+    assert shown["Stop sequence"] == "a b b"  # two items of a list
+    assert shown["Top p"] == "not given"
+    values = {"tool_id": "t", "version_id": "v", "url": "https://a.example/", "access_token": "s3cret-s3cret"}
+    shown = show(ASYNC, values | {"timeout": True, "timeout_value": 2.5})
+    assert (shown["Timeout"].startswith("Yes"), shown["Timeout value"].startswith("2.5 seconds")) == (
+        True,
+        True,
+    )
+
+
+def test_a_conditional_field_says_when_it_is_given(show: Callable[..., dict[str, str]]) -> None:
+    shown = show(ADDED, MODEL | {"deployment_name": "prod-eu"})
+    assert shown["Deployment Name"] == "prod-eu only where Model Type is Open-source or Fine-tuned"
+    assert shown["Connection Name"] == "not given only where Model Type is Commercial"
+
+
+def test_of_a_secret_the_fingerprint_is_shown_and_never_the_value(visit: Visit, log: AuditLog) -> None:
+    values = {"tool_id": "t", "version_id": "v", "url": "https://a.example/", "access_token": "s3cret-s3cret"}
+    entry = log.record_event(ASYNC, values | {"timeout": False}, {"actor": ADA})
+    page = visit(f"/entries/{entry.id}")
+    shown = dict(metadata(page))["Access token"]
+    assert shown == f"{entry.metadata['access_token']} secret: its fingerprint is kept, never the value"
+    assert shown.startswith("hmac-sha256:k1:")
+    assert "s3cret" not in page.text
+
+
+def test_what_was_cleaned_or_cut_is_marked(visit: Visit, log: AuditLog) -> None:
+    values = MODEL | {"model_name": "a\0b", "stop_sequence": ["fine", "x" * (MAX_STRING + 1)]}
+    entry = log.record_event(DEPLOYED, values, {"actor": Actor.user("u-1", "N\0")})
+    shown = visit(f"/entries/{entry.id}")
+    marked = [label for label, value in metadata(shown) if value.endswith("altered")]
+    assert marked == ["Model Name", "Stop sequence"]
+    altered = dict(defined(shown))["Altered"]
+    assert {"metadata.model_name", "metadata.stop_sequence[1]", "actor.name"} <= set(altered.split())
+    assert altered.endswith("cleaned or cut before it was stored")
+
+
+def test_an_entry_of_an_event_that_the_catalog_no_longer_has_is_shown_with_its_keys(
+    visit: Visit, log: AuditLog, tmp_path: Path
+) -> None:
+    stored = insert_row(
+        tmp_path / "audit.db",
+        log.catalog,
+        level="gone",
+        category="gone.things",
+        event="gone.things.thing_done",
+        metadata='{"b_field": [1, "two"], "a_field": true, "nested": {"a": 1}}',
+    )
+    page = visit(f"/entries/{uuid.UUID(bytes=stored['id'])}")
+    assert page.one("article").one("h2").text == "gone.things.thing_done"
+    assert page.one("p", class_="category").text == "gone.things"
+    assert metadata(page) == [
+        ("b_field", "1 two not in the catalog"),
+        ("a_field", "Yes not in the catalog"),
+        ("nested", "{'a': 1} not in the catalog"),
+    ]
+    assert [link.text for link in page.one("span", class_="only").all("a")] == [
+        "this event",
+        "this category",
+        "this user",
+    ]
+    assert len(ids(visit(page.link("this event")))) == 1
+    assert len(ids(visit(page.link("this category")))) == 1
+
+
+def test_a_field_that_its_event_no_longer_has_comes_after_the_others(
+    visit: Visit, log: AuditLog, tmp_path: Path
+) -> None:
+    stored = insert_row(
+        tmp_path / "audit.db", log.catalog, event=LOGIN, metadata='{"old": "x", "email_id": "a@b.example"}'
+    )
+    assert metadata(visit(f"/entries/{uuid.UUID(bytes=stored['id'])}")) == [
+        ("Email ID", "a@b.example"),
+        ("Login method", "not given"),
+        ("old", "x not in the catalog"),
+    ]
+
+
+@pytest.fixture
+def entry(log: AuditLog) -> Iterator[Entry]:
+    with log.acting(ADA, ip_address="203.0.113.7"):
+        yield log.record_event(LOGIN, {"email_id": "ada@example.com"}, {})
+
+
+def test_an_entry_shows_who_when_where_and_how_it_was_recorded(visit: Visit, entry: Entry) -> None:
+    page = visit(f"/entries/{entry.id}")
+    shown = dict(defined(page))
+    assert (shown["User Name"], shown["User ID"], shown["IP Address"]) == (
+        "Ada Lovelace",
+        "u-17",
+        "203.0.113.7",
+    )
+    assert shown["Event"] == LOGIN
+    assert (shown["Entry ID"], shown["Account ID"]) == (str(entry.id), "acme")
+    assert shown["Catalog version"] == entry.catalog_version
+    assert "Altered" not in shown
+    assert page.one("title").text == "Login · Audit Logs"
+
+
+def test_an_entry_leads_back_to_the_list_that_it_was_reached_from(visit: Visit, entry: Entry) -> None:
+    query = "where=user:is:u-17&period=7d&zone=Asia%2FTokyo&limit=1"
+    (link,) = visit(f"/?{query}").all("a", class_="details")
+    assert link.attributes["href"] == f"/entries/{entry.id}?{query}"
+    page = visit(link.attributes["href"])
+    assert page.link("All entries that fit the filter") == f"/?{query}"
+    assert page.link("Permanent link") == f"/entries/{entry.id}"
+    assert visit(page.link("Permanent link")).link("All entries") == "/"
+
+
+def test_an_entry_leads_to_its_json_and_to_its_like(
+    visit: Visit, client: Client, entry: Entry, log: AuditLog
+) -> None:
+    page = visit(f"/entries/{entry.id}")
+    assert client.get(page.link("JSON")).json() == entry.to_json()
+    assert page.one("button", class_="copy").attributes["data-json"] == page.link("JSON")
+    log.record_event(SCANNER, {"tool_id": "t-4"}, {"actor": GRACE})
+    log.record_event("account.login_logout.logout", {"email_id": "g@example.com"}, {"actor": GRACE})
+    found = {name: len(ids(visit(page.link(f"this {name}")))) for name in ("event", "category", "user")}
+    assert found == {"event": 1, "category": 2, "user": 1}
+
+
+def test_an_id_in_any_of_its_spellings_is_the_entry(visit: Visit, entry: Entry) -> None:
+    for spelling in (str(entry.id).upper(), entry.id.hex):
+        assert dict(defined(visit(f"/entries/{spelling}")))["Entry ID"] == str(entry.id)
+
+
+def test_new_entries_can_be_looked_for_from_the_newest_one_shown(visit: Visit, log: AuditLog) -> None:
+    recorded = fill(log, 3)
+    news = visit("/?limit=2&period=7d").one("p", class_="news")
+    assert (news.attributes["data-newest"], news.attributes["data-query"]) == (
+        recorded[-1],
+        "period=7d&limit=2",
+    )
+    later = visit(visit("/?limit=2").link("Older")).one("p", class_="news")
+    assert later.attributes["data-newest"] == ""
+
+
+def test_what_is_recorded_while_somebody_pages_moves_nothing(visit: Visit, log: AuditLog) -> None:
+    recorded = fill(log, 4)
+    first = visit("/?limit=2")
+    fill(log, 3)
+    assert ids(first) + ids(visit(first.link("Older"))) == recorded[::-1]
+
+
+def test_the_times_of_a_period_are_counted_from_when_its_first_page_was_shown(
+    visit: Visit, log: AuditLog
+) -> None:
+    for hours in (23, 25):
+        moment = datetime.now(UTC) - timedelta(hours=hours)
+        log.record_event(LOGIN, {"email_id": "a@example.com"}, {"actor": ADA, "occurred_at": moment})
+    assert len(ids(visit("/?period=24h"))) == 1
+    at = (datetime.now(UTC) - timedelta(hours=2)).isoformat(timespec="seconds")
+    assert len(ids(visit(f"/?{urlencode({'period': '24h', 'at': at})}"))) == 2

@@ -1,0 +1,420 @@
+"""Views: what a URL says, read and written without loss, and never half understood."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from starlette.requests import Request
+from tests.support.web import ADA, Client
+
+from auditwright import AuditLog, Filter, FilterError
+from auditwright.limits import clean
+from auditwright.reading.filters import FIELDS, OPERATORS, Condition
+from auditwright.server import page
+from auditwright.server.view import LIMIT, NAMES, PERIODS, View, query_of
+
+NOW = datetime(2026, 6, 15, 12, 30, 15, 654321, UTC)
+LOGIN = "account.login_logout.login"
+
+# --- there and back -------------------------------------------------------------------------------
+
+TROUBLE = st.sampled_from([*"&=#%+:;?/\\\"'<> \t\n\0é😀\u202e", "%00", "&where=", "where", "\x85", "\u2028"])
+TEXTS = st.lists(TROUBLE | st.characters(exclude_categories=["Cs"]), max_size=12).map("".join).map(clean)
+DAYS = st.dates(datetime(1970, 1, 1).date(), datetime(9998, 12, 31).date()).map(str)
+MINUTES = st.datetimes(datetime(1970, 1, 1), datetime(9998, 12, 31)).map(
+    lambda each: each.isoformat(timespec="minutes")
+)
+
+
+@st.composite
+def filters(draw: st.DrawFn) -> Filter:
+    condition = st.builds(Condition, st.sampled_from(FIELDS), st.sampled_from(OPERATORS), TEXTS.filter(bool))
+    return Filter(draw(st.sampled_from(["all", "any"])), tuple(draw(st.lists(condition, max_size=20))))
+
+
+@st.composite
+def views(draw: st.DrawFn) -> View:
+    period = draw(st.sampled_from(PERIODS))
+    custom, relative = period == "custom", period in ("24h", "7d", "30d")
+    moments = st.datetimes(datetime(1971, 1, 2), datetime(9998, 12, 1), timezones=st.timezones())
+    found = View(
+        where=draw(filters()),
+        period=period,
+        since=draw(st.just("") | DAYS | MINUTES) if custom else "",
+        until=draw(st.just("") | DAYS | MINUTES) if custom else "",
+        zone=draw(st.sampled_from(sorted(available_timezones()))),
+        search=draw(TEXTS.map(str.strip)),
+        account=draw(st.none() | TEXTS.filter(bool)),
+        limit=draw(st.integers(1, 1000)),
+        at=draw(st.just("") | moments.map(datetime.isoformat)) if relative else "",
+        **{draw(st.sampled_from(["after", "before"])): draw(st.none() | TEXTS.filter(bool))},
+    )
+    try:
+        found.bounds(NOW)
+    except FilterError:
+        assume(False)  # a range that ends before it begins
+    return found
+
+
+@given(views())
+def test_the_query_of_a_view_is_read_as_the_same_view(view: View) -> None:
+    assert View.parse(view.query()) == view
+
+
+@given(views())
+def test_the_first_page_of_a_view_is_the_same_selection_without_a_place(view: View) -> None:
+    first = view.first_page()
+    assert (first.after, first.before, first.at) == (None, None, "")
+    assert first.selection == view.selection
+    assert View.parse(first.query()) == first
+
+
+PIECES = st.sampled_from(
+    ["all", "any", "custom", "24h", "2026-01-31", "2026-01-31T09:30", "2026-10-25T02:30", "Europe/Berlin",
+     "category:is:account.models", "user:is_not:", "a:b:c", "2026-01-31T09:30:00+00:00", "9999-12-31", "50"]
+)  # fmt: skip
+PAIRS = st.tuples(st.sampled_from(NAMES) | TEXTS, PIECES | TEXTS)
+QUERIES = st.lists(PAIRS, max_size=8).map(urlencode) | st.text() | st.lists(TROUBLE, max_size=20).map("".join)
+
+
+def assert_view_or_error(query: str) -> None:
+    said = ""
+    try:
+        view = View.parse(query)
+    except FilterError as error:
+        said = str(error)
+    else:
+        assert View.parse(view.query()) == view
+        view.bounds(NOW)
+    assert said == "" or 10 < len(said) < 500
+
+
+@given(QUERIES)
+@example("limit=000000001" + "0" * 5000)
+@example("limit=" + "1" * 5000)
+@example("limit=٣")
+@example("zone=" + "a" * 100_000)
+@example("zone=Europe")
+@example("zone=/etc/passwd")
+@example("zone=..%2Ftzdata.zi")
+@example("period=custom&from=2026-W05-1")
+@example("period=custom&from=٢٠٢٦-01-31")
+@example("period=24h&at=9998-12-31T23:59:59-23:59")
+@example("period=24h&at=1971-01-01T00:00:00%2B23:59")
+@example("period=custom&from=1970-01-01&zone=Pacific/Kiritimati")
+@example("period=custom&to=9998-12-31&zone=Pacific/Pago_Pago")
+def test_any_query_is_a_view_or_an_error_that_says_why(query: str) -> None:
+    assert_view_or_error(query)
+
+
+@given(st.binary() | QUERIES.map(lambda text: text.encode(errors="replace")))
+def test_any_bytes_of_a_request_are_a_view_or_an_error(query: bytes) -> None:
+    assert_view_or_error(query_of(Request({"type": "http", "query_string": query})))
+
+
+def test_what_is_by_default_is_left_out_of_a_query() -> None:
+    assert View().query() == ""
+    spelled_out = f"match=all&period=all&zone=UTC&limit={LIMIT}&search=&from=&to=&at=&after=&before=&account="
+    assert View.parse(spelled_out) == View()
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            "wehre=user:is:x",
+            "a query has account, match, where, period, from, to, zone, search, limit, at, after, before, "
+            "not 'wehre'; did you mean \"where\"?",
+        ),
+        ("Where=user:is:x", "not 'Where'; did you mean \"where\"?"),
+        ("period=7d&period=7d", "period is given once, not twice"),
+        ("match=any&match=all", "match is given once, not twice"),
+        ("match=&match=any", "match is given once, not twice"),
+        ("match=both", "match is one of all, any, not 'both'"),
+        ("match.0=any", "not 'match.0'"),
+        ("where=user:is:x:any&or=user:is:y", "not 'or'"),
+        ("where=user:is", "a condition is written field:operator:value"),
+        ("where=user:is:", "the value of user is is a string of 1 to 256 characters"),
+        ("where=user:is:" + "x" * 257, "the value of user is is a string of 1 to 256 characters"),
+        ("where=actor:is:x", "a condition's field is one of category, event, user, not 'actor'"),
+        ("where=user:equals:x", "a condition's operator is one of is, is_not, not 'equals'"),
+        ("period=1h", "period is one of 24h, 7d, 30d, custom, all, not '1h'"),
+        ("from=2026-01-01", "from and to are for period=custom"),
+        ("period=7d&to=2026-01-01", "from and to are for period=custom"),
+        ("at=2026-01-31T09:30:00Z", "at is for a period of 24h, 7d, 30d"),
+        ("period=custom&at=2026-01-31T09:30:00Z", "at is for a period of 24h, 7d, 30d"),
+        ("period=custom&at=now", "at is a time such as 2026-01-31T09:30:00+00:00, not 'now'"),
+        ("zone=Mars/Olympus", "zone is a time zone such as Europe/Berlin, not 'Mars/Olympus'"),
+        ("period=24h&zone=Mars", "zone is a time zone such as Europe/Berlin, not 'Mars'"),
+        ("zone=europe/berlin2", 'did you mean "Europe/Berlin"?'),
+        ("limit=0", "limit is 1 to 1000, not '0'"),
+        ("limit=1001", "limit is 1 to 1000, not '1001'"),
+        ("limit=5.0", "limit is 1 to 1000, not '5.0'"),
+        (
+            "period=custom&from=2026-01-31 09:30",
+            "from is a day such as 2026-01-31 or a minute such as 2026-01-31T09:30, not '2026-01-31 09:30'",
+        ),
+        ("period=custom&to=2026-02-29", "to is a day such as 2026-01-31 or a minute such as"),
+        ("period=custom&to=2026-01-31T24:01", "to is a day such as 2026-01-31 or a minute such as"),
+        ("period=custom&from=2026-W05-1", "from is a day such as 2026-01-31 or a minute such as"),
+        ("period=custom&from=1969-12-31", "from is a day such as 2026-01-31 or a minute such as"),
+        ("period=custom&from=9999-01-01", "from is a day such as 2026-01-31 or a minute such as"),
+        ("period=custom&from=2026-01-31T09:30%2B02", "from is a day such as 2026-01-31 or a minute such as"),
+        (
+            "period=custom&from=2026-02-02&to=2026-02-01",
+            "the range ends before it begins: from 2026-02-02 to 2026-02-01",
+        ),
+        ("&".join(["where=user:is:x"] * 21), "a filter has at most 20 conditions, not 21"),
+        ("&".join(["where=user:is:x"] * 100), "a query has at most 20 conditions"),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_what_cannot_be_is_refused_and_the_choices_are_named(query: str, message: str) -> None:
+    with pytest.raises(FilterError) as caught:
+        View.parse(query)
+    assert message in str(caught.value)
+
+
+# --- ranges of time -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("period", "length"),
+    [("24h", timedelta(hours=24)), ("7d", timedelta(days=7)), ("30d", timedelta(days=30))],
+)
+def test_a_relative_period_begins_so_long_before_now_and_has_no_end(period: str, length: timedelta) -> None:
+    assert View(period=period).bounds(NOW) == (NOW.replace(microsecond=0) - length, None)
+    assert View(period=period, zone="Asia/Kathmandu").bounds(NOW) == View(period=period).bounds(NOW)
+
+
+def test_later_pages_of_a_relative_period_are_of_the_range_of_the_first() -> None:
+    first = View(period="24h")
+    second = View.parse(first.next_page("x", NOW).query())
+    later = NOW + timedelta(hours=5)
+    assert second.at == "2026-06-15T12:30:15+00:00"
+    assert second.bounds(later) == first.bounds(NOW)
+    third = second.next_page("y", later)
+    assert third.bounds(later + timedelta(days=1)) == first.bounds(NOW)
+    assert third.first_page().bounds(later) == first.bounds(later)
+
+
+def test_without_a_period_there_are_no_bounds() -> None:
+    assert View().bounds(NOW) == (None, None)
+    assert View(period="custom").bounds(NOW) == (None, None)
+
+
+BERLIN, HOUR = "Europe/Berlin", timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "last", "begin", "end"),
+    [
+        ("UTC", "2026-01-31", "2026-01-31", "2026-01-31T00:00", "2026-02-01T00:00"),
+        ("UTC", "2026-01-31T09:30", "2026-01-31T09:30", "2026-01-31T09:30", "2026-01-31T09:31"),
+        ("UTC", "2024-02-28", "2024-02-29", "2024-02-28T00:00", "2024-03-01T00:00"),
+        ("UTC", "9998-12-31", "9998-12-31", "9998-12-31T00:00", "9999-01-01T00:00"),
+        # Clocks go forward: a day of 23 hours, and one of 25 when they go back.
+        (BERLIN, "2026-03-29", "2026-03-29", "2026-03-28T23:00", "2026-03-29T22:00"),
+        (BERLIN, "2026-10-25", "2026-10-25", "2026-10-24T22:00", "2026-10-25T23:00"),
+        (BERLIN, "2026-03-28", "2026-03-30", "2026-03-27T23:00", "2026-03-30T22:00"),
+        (BERLIN, "2026-03-29T01:59", "2026-03-29T03:00", "2026-03-29T00:59", "2026-03-29T01:01"),
+        # Minutes that there are twice: from the first one of them to the second one.
+        (BERLIN, "2026-10-25T02:30", "2026-10-25T02:30", "2026-10-25T00:30", "2026-10-25T01:31"),
+        (BERLIN, "2026-10-25T02:00", "2026-10-25T02:59", "2026-10-25T00:00", "2026-10-25T02:00"),
+        (BERLIN, "2026-10-25T01:00", "2026-10-25T01:59", "2026-10-24T23:00", "2026-10-25T00:00"),
+        (BERLIN, "2026-10-25T03:00", "2026-10-25T03:00", "2026-10-25T02:00", "2026-10-25T02:01"),
+        # A minute that there is not counts by the clock from before.
+        (BERLIN, "2026-03-29T02:30", "2026-03-29T02:30", "2026-03-29T01:30", "2026-03-29T01:31"),
+        # Days that begin at one o'clock, that begin twice, and zones of half hours and of more than 12.
+        ("Africa/Cairo", "2026-04-24", "2026-04-24", "2026-04-23T22:00", "2026-04-24T21:00"),
+        ("Atlantic/Azores", "2026-10-25", "2026-10-25", "2026-10-25T00:00", "2026-10-26T01:00"),
+        ("Australia/Lord_Howe", "2026-04-05", "2026-04-05", "2026-04-04T13:00", "2026-04-05T13:30"),
+        ("Asia/Kathmandu", "2026-01-01", "2026-01-01", "2025-12-31T18:15", "2026-01-01T18:15"),
+        ("Pacific/Kiritimati", "1970-01-01", "1970-01-01", None, None),
+    ],
+)
+def test_a_custom_range_is_of_local_days_and_minutes_with_the_last_included(
+    zone: str, first: str, last: str, begin: str | None, end: str | None
+) -> None:
+    since, until = View(period="custom", since=first, until=last, zone=zone).bounds(NOW)
+    assert since is not None
+    assert until is not None
+    if begin is None or end is None:
+        assert (since, until) == (
+            datetime(1970, 1, 1, tzinfo=ZoneInfo(zone)),
+            datetime(1970, 1, 2, tzinfo=ZoneInfo(zone)),
+        )
+    else:
+        found = (since.isoformat(timespec="minutes"), until.isoformat(timespec="minutes"))
+        assert found == (f"{begin}+00:00", f"{end}+00:00")
+
+
+@given(st.sampled_from(sorted(available_timezones())), st.dates(datetime(2000, 1, 1).date()), st.data())
+def test_every_moment_of_a_local_day_is_in_its_range_and_no_other(
+    zone: str, day: Any, data: st.DataObject
+) -> None:
+    assume(day.year < 9998)
+    view = View(period="custom", since=str(day), until=str(day), zone=zone)
+    try:
+        since, until = view.bounds(NOW)
+    except FilterError:  # a day that a country left out when it crossed the date line
+        assume(False)
+    assert since is not None
+    assert until is not None
+    around = st.integers(-3 * 86400, 3 * 86400)
+    moment = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(seconds=data.draw(around))
+    assert (since <= moment < until) == (view.local(moment)[:10] == str(day))
+
+
+def test_a_range_with_one_end_is_open_at_the_other() -> None:
+    assert View(period="custom", since="2026-01-31").bounds(NOW) == (datetime(2026, 1, 31, tzinfo=UTC), None)
+    assert View(period="custom", until="2026-01-31").bounds(NOW) == (None, datetime(2026, 2, 1, tzinfo=UTC))
+
+
+def test_times_are_told_in_the_view_s_zone_with_its_distance_from_utc() -> None:
+    winter, summer = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
+    berlin, kathmandu = View(zone=BERLIN), View(zone="Asia/Kathmandu")
+    assert [berlin.local(winter), berlin.local(summer)] == ["2026-01-01 01:00:00", "2026-07-01 02:00:00"]
+    assert [berlin.offset(winter), berlin.offset(summer)] == ["UTC+01:00", "UTC+02:00"]
+    assert kathmandu.offset(winter) == "UTC+05:45"
+    assert View(zone="America/St_Johns").offset(winter) == "UTC-03:30"
+    assert View().offset(winter) == View(zone="Africa/Abidjan").offset(summer) == "UTC"
+
+
+def test_what_an_export_names_is_the_selection_alone() -> None:
+    where = Filter.parse(["user:is:u-17"])
+    view = View(where, "24h", zone=BERLIN, search="llama", account="acme", limit=7, after="x")
+    assert view.selection == "where=user:is:u-17&period=24h&search=llama"
+    custom = View(period="custom", since="2026-01-01", zone=BERLIN)
+    assert custom.selection == "period=custom&from=2026-01-01&zone=Europe%2FBerlin"
+    assert View(account="acme", limit=7, zone=BERLIN).selection == ""
+
+
+# --- over requests --------------------------------------------------------------------------------
+
+
+def link(text: str, name: str) -> str | None:
+    """The address of the page's link with these words."""
+    found = re.search(rf'href="([^"]*)"[^>]*>{name}</a>', text)
+    return unescape(found[1]) if found else None
+
+
+def shown(text: str) -> list[str]:
+    """The ids of the entries in the table."""
+    return re.findall(r'href="/entries/([0-9a-f-]+)', text)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Moves the clock that the page counts periods from."""
+    ahead = timedelta(0)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + ahead
+
+    def move(by: timedelta) -> None:
+        nonlocal ahead
+        ahead += by
+
+    monkeypatch.setattr(page, "datetime", Clock)
+    return move
+
+
+def test_paging_through_a_relative_period_loses_nothing_though_time_goes_on(
+    client: Client, log: AuditLog, clock: Callable[[timedelta], None]
+) -> None:
+    def login(hours: float) -> str:
+        moment = datetime.now(UTC) - timedelta(hours=hours)
+        values, options = {"email_id": "ada@example.com"}, {"actor": ADA, "occurred_at": moment}
+        return str(log.record_event(LOGIN, values, options).id)
+
+    login(24.5)
+    ids = [login(hours) for hours in (23.9, 23.8, 23.7, 2, 1)]
+    found, url = list[str](), "/?period=24h&limit=2"
+    while url:
+        answer = client.get(url)
+        assert answer.status_code == 200
+        found += shown(answer.text)
+        url = link(answer.text, "Older") or ""
+        clock(timedelta(minutes=30))
+        login(0)
+    assert found == ids[::-1]
+
+
+def test_leaving_the_last_page_of_a_relative_period_lets_go_of_its_moment(
+    client: Client, log: AuditLog
+) -> None:
+    for _ in range(3):
+        log.record_event(LOGIN, {"email_id": "ada@example.com"}, {"actor": ADA})
+    older = link(client.get("/?period=7d&limit=2").text, "Older")
+    assert older is not None
+    assert "at=" in older
+    assert link(client.get(older).text, "Newest") == "/?period=7d&limit=2"
+
+
+@pytest.mark.parametrize("start", ["/?", "/api/entries?", "/api/export?", "/filter?view="])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "match=any&match=all&where=user:is:a&where=user:is:b",
+        "match=any&where=user:is:a&match=all&where=user:is:b",
+        "match=all,any&where=user:is:a&where=user:is:b",
+        "match=any&where=user:is:a&and=user:is:b",
+        "match.1=any&where=user:is:a",
+    ],
+)
+def test_a_mixed_set_cannot_be_written_as_a_url(client: Client, start: str, query: str) -> None:
+    answer = client.get(start + (quote(query) if start.startswith("/filter") else query))
+    assert answer.status_code == 400
+
+
+ROW = "field.{0}=user&operator.{0}=is&user.{0}={1}"
+ROWS = f"{ROW.format(0, 'a')}&{ROW.format(1, 'b')}"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        f"match=any&match=all&{ROWS}",
+        f"match=any&match.0=all&{ROWS}",
+        f"match=mixed&{ROWS}",
+        f"match=&{ROWS}",
+        ROWS,
+    ],
+)
+def test_a_mixed_set_cannot_be_written_as_a_form(client: Client, form: str) -> None:
+    assert client.get(f"/filter?{form}").status_code == 400
+
+
+@pytest.mark.parametrize("match", ["all", "any"])
+def test_the_form_s_match_holds_for_all_of_its_rows_and_none_are_left_of_the_view(
+    client: Client, match: str
+) -> None:
+    before = urlencode({"view": "match=any&where=user:is:c&where=user:is:d&limit=7"})
+    answer = client.get(f"/filter?{before}&match={match}&{ROWS}")
+    view = View.parse(answer.headers["location"].partition("?")[2])
+    assert view == View(Filter.parse(["user:is:a", "user:is:b"], match), limit=7)
+
+
+def test_the_query_of_the_page_is_the_query_of_the_api(client: Client, log: AuditLog) -> None:
+    for _ in range(3):
+        log.record_event(LOGIN, {"email_id": "ada@example.com"}, {"actor": ADA})
+    query = "where=user:is:u-17&period=30d&zone=Asia%2FTokyo&search=lovelace&limit=2"
+    older = link(client.get(f"/?{query}").text, "Older")
+    assert older is not None
+    for asked in (query, older.partition("?")[2]):
+        entries = client.get(f"/api/entries?{asked}").json()["entries"]
+        assert shown(client.get(f"/?{asked}").text) == [entry["id"] for entry in entries]
+    assert dict(parse_qsl(older.partition("?")[2])).keys() >= {"at", "after"}

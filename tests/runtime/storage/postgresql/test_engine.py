@@ -1,0 +1,914 @@
+"""PostgreSQL itself: what it gives back, what roles may do, lost connections, and callers' transactions."""
+
+import csv
+import gc
+import io
+import itertools
+import json
+import logging
+import math
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+from tests.support.databases import (
+    PostgreSQLDatabase,
+    PostgreSQLServer,
+    SQLiteDatabase,
+    import_pgserver,
+    open_log,
+)
+from tests.support.world import (
+    ADA,
+    DEPLOYED,
+    KEY_CREATED,
+    MODEL,
+    any_text,
+    event_of,
+    form,
+    make_catalog,
+    record,
+)  # fmt: skip
+
+from auditwright import AccountLog, Actor, AuditLog, Filter, IdConflict, SchemaMismatch, StorageError
+from auditwright.entry import Row, columns
+from auditwright.ids import LAST, from_microseconds, make_id
+from auditwright.storage.base import Counted
+from auditwright.storage.postgresql.queries import regular_expression
+from auditwright.storage.query import Branch, Found, Scope
+
+import_pgserver()  # or skip the module
+
+psycopg = pytest.importorskip("psycopg")
+
+from auditwright.storage.postgresql import dsn, engine, queries, row_format  # noqa: E402
+from auditwright.storage.postgresql.dsn import Place  # noqa: E402
+
+pytestmark = pytest.mark.postgresql_only
+
+
+@pytest.fixture
+def twins(tmp_path: Path, database: PostgreSQLDatabase) -> Iterator[tuple[AuditLog, AuditLog]]:
+    """A log on SQLite and one on PostgreSQL."""
+    with open_log(SQLiteDatabase(tmp_path / "twin.db")) as one, open_log(database) as two:
+        yield one, two
+
+
+def row_with(log: AuditLog, **changes: Any) -> Row:
+    """A finished row, with columns changed."""
+    names = [name for name, _, _ in columns(log.catalog)]
+    row = dict(zip(names, log._recorder.row(KEY_CREATED, {}, {"actor": ADA}), strict=True))
+    return tuple((row | changes).values())
+
+
+def metadata_of(values: dict[str, Any]) -> str:
+    import orjson
+
+    return orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
+
+
+# --- what comes back ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["statement", "COPY"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways in which rows are stored."""
+    monkeypatch.setattr(engine, "COPY_FROM", 1 if request.param == "COPY" else 10**9)
+    way: str = request.param
+    return way
+
+
+NUMBERS = (
+    1.0, 0.0, 0.1, 1e16, 1e22, 123456789012345680.0, 1.5e300, sys.float_info.max, sys.float_info.min,
+    5e-324, 1e-7, -1e22, -2.5, 3, -7, 2**53, 2**63, 2**64 - 1, -(2**63),
+)  # fmt: skip
+
+
+@pytest.mark.usefixtures("way")
+def test_numbers_come_back_as_they_were_recorded(log: AuditLog, acme: AccountLog) -> None:
+    texts = {"e": "1e22", "escape": '"1e22\\', "list": ["-1E5", 1e22, [1e16, "x1e9"]]}
+    row = row_with(log, metadata=metadata_of(texts | {f"n{n}": each for n, each in enumerate(NUMBERS)}))
+    log._storage.insert([row])
+    (entry,) = acme.all()
+    assert entry.row == row
+    found = [entry.metadata[f"n{number}"] for number in range(len(NUMBERS))]
+    assert [(type(each), each) for each in found] == [(type(each), each) for each in NUMBERS]
+
+
+@pytest.mark.usefixtures("way")
+def test_a_negative_zero_loses_its_sign(log: AuditLog, acme: AccountLog) -> None:
+    log._storage.insert([row_with(log, metadata='{"number":-0.0}')])
+    (entry,) = acme.all()
+    assert math.copysign(1, entry.metadata["number"]) == 1
+    assert isinstance(entry.metadata["number"], float)
+
+
+@pytest.mark.usefixtures("way")
+@given(
+    st.dictionaries(
+        any_text(5).map(lambda key: key.encode(errors="replace").decode().replace("\0", "")),
+        st.recursive(
+            st.booleans()
+            | st.integers(-(2**63), 2**64 - 1)
+            | st.floats(allow_nan=False, allow_infinity=False).map(lambda each: each + 0.0)
+            | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=10),
+            lambda inner: st.lists(inner, max_size=3),
+            max_leaves=4,
+        ),
+        max_size=4,
+    )
+)
+@example({"": [], "é": "é\U0010ffff\uffff", "a\\": '"\\u0000 1e22'})
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_metadata_comes_back_equal(log: AuditLog, values: dict[str, Any]) -> None:
+    row = row_with(log, metadata=metadata_of(values))
+    log._storage.insert([row])
+    assert log._storage.row("acme", row[1]) == row
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize(
+    "micros", [0, 1, 946_684_799_999_999, 1_700_000_000_123_456, LAST - 1, LAST], ids=str
+)
+def test_times_come_back_to_the_microsecond(log: AuditLog, acme: AccountLog, micros: int) -> None:
+    row = row_with(log, occurred_at=micros, recorded_at=micros, id=make_id(1_700_000_000_000_000))
+    log._storage.insert([row])
+    (entry,) = acme.all()
+    assert entry.row == row
+    assert entry.occurred_at == from_microseconds(micros)
+
+
+ADDRESSES = ["0.0.0.0", "255.255.255.255", "::", "::1", "::5", "::ffff:0:1", "1::", "2001:db8::1", "::1:2"]
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_addresses_come_back_in_our_spelling(twins: tuple[AuditLog, AuditLog], address: str) -> None:
+    entries = [record(log, KEY_CREATED, ip_address=address) for log in twins]
+    for log, entry in zip(twins, entries, strict=True):
+        assert log.account("acme").get(entry.id) == entry
+    csv = [b"".join(log.account("acme").stream("csv")).rpartition(b",")[2] for log in twins]
+    assert csv[0] == csv[1]
+
+
+@given(st.binary(min_size=16, max_size=16) | st.integers(0, 2**40).map(lambda each: each.to_bytes(16, "big")))
+def test_any_address_of_ours_is_known_again(packed: bytes) -> None:
+    address = socket.inet_ntop(socket.AF_INET6, packed)
+    assert row_format.normal_address(address) == address
+
+
+@pytest.mark.usefixtures("way")
+def test_alterations_keep_their_order_and_bytes(log: AuditLog, acme: AccountLog) -> None:
+    row = row_with(log, alterations='{"z":{"cleaned":1},"a":["\\u0000",1e5,{"b":1,"a":-0.0}]}')
+    log._storage.insert([row])
+    assert next(acme.all()).row == row
+
+
+@pytest.mark.usefixtures("way")
+@given(st.lists(any_text(8), min_size=3, max_size=3))
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_comes_back_equal(log: AuditLog, texts: list[str]) -> None:
+    actor = Actor.user(texts[0] or "x", texts[1] or None)
+    entry = record(log, KEY_CREATED, actor=actor, details=texts[2] or "x")
+    assert log.account("acme").get(entry.id) == entry
+
+
+def fill(log: AuditLog, rows: list[Row]) -> list[Row]:
+    log._storage.insert(rows)
+    return rows
+
+
+counter = itertools.count()
+
+
+@given(st.lists(st.tuples(*[any_text(8, often="=+-@\t\r\n\"',;")] * 4), min_size=1, max_size=12))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_exports_have_the_same_cells_as_those_of_sqlite(
+    twins: tuple[AuditLog, AuditLog], texts: list[tuple[str, ...]]
+) -> None:
+    one, _ = twins
+    account = f"a{next(counter)}"
+    events = list(one.catalog.events.values())
+    rows = []
+    for number, (actor_id, name, details, tool) in enumerate(texts):
+        event = events[number % len(events)]
+        values = event.example | ({"tool_id": tool} if tool and "tool_id" in event.example else {})
+        options = {
+            "actor": Actor.user(actor_id or "u", name),
+            "account_id": account,
+            "details": details or "d",
+        }
+        rows.append(one._recorder.row(event.key, values, options))
+    for log in twins:
+        log._storage.insert(rows)
+    for full in (False, True):
+        files = [b"".join(log.account(account).stream("csv", full=full)).decode() for log in twins]
+        one_csv, other_csv = (list(csv.reader(io.StringIO(file, newline=""))) for file in files)
+        assert one_csv == other_csv
+        assert len(one_csv) == len(texts) + 1
+    lines = [b"".join(log.account(account).stream("jsonl")).splitlines() for log in twins]
+    assert [json.loads(line) for line in lines[0]] == [json.loads(line) for line in lines[1]]
+
+
+def test_the_columns_of_another_catalog_are_in_the_metadata(
+    database: PostgreSQLDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gained(content: dict[str, Any]) -> None:
+        content["version"] = "9.0.0"
+        for field in event_of(content, DEPLOYED)["fields"]:
+            if field["name"] == "model_name":
+                field["column"] = True
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    values = MODEL | {"model_name": 'Llama,\x03\x04"é'}
+    with open_log(database) as old:
+        before = record(old, DEPLOYED, values)
+        with open_log(database, make_catalog(tmp_path, gained)) as new:  # while the old one is open
+            entry = record(new, DEPLOYED, values)
+        (both,) = database.rows("SELECT count(*) FROM audit_entry WHERE starts_with(model_name, 'Llama')")
+        assert both == (1,)
+        found = old.account("acme").get(entry.id)
+        assert found is not None
+        assert found.metadata == before.metadata
+        file = b"".join(old.account("acme").stream("csv", full=True)).decode()
+        _, *lines = csv.reader(io.StringIO(file, newline=""), strict=True)
+        assert [json.loads(line[-1]) for line in lines] == [before.metadata] * 2
+
+
+# --- exactly once ------------------------------------------------------------------------------------
+
+
+def some(log: AuditLog, count: int) -> list[Row]:
+    return [log._recorder.row(DEPLOYED, MODEL, {"actor": ADA}) for _ in range(count)]
+
+
+def other(row: Row) -> Row:
+    """Another entry under the same id."""
+    return (*row[:-3], bytes(32), *row[-2:])
+
+
+@pytest.mark.parametrize("size", [1, 5, 9, 10, 60, 1500])
+def test_a_batch_is_stored_once_and_passed_over_after_that(
+    log: AuditLog, acme: AccountLog, size: int
+) -> None:
+    rows = some(log, size)
+    assert log._storage.insert(rows) == size
+    assert log._storage.insert(rows) == 0
+    more = some(log, 3)
+    assert log._storage.insert([*rows, *more, *more]) == 3
+    assert [entry.row for entry in acme.all()] == [*rows, *more][::-1]
+
+
+@pytest.mark.parametrize("size", [2, 60])
+def test_a_conflict_in_a_batch_stores_nothing_of_it(log: AuditLog, acme: AccountLog, size: int) -> None:
+    known = some(log, 1)
+    log._storage.insert(known)
+    rows = some(log, size)
+    for batch in ([*rows, other(known[0])], [*rows, other(rows[1])]):
+        with pytest.raises(IdConflict):
+            log._storage.insert(batch)
+        assert acme.count() == 1
+
+
+@pytest.mark.parametrize("size", [2, 60, 1500])
+def test_each_row_of_a_batch_has_its_own_outcome(log: AuditLog, acme: AccountLog, size: int) -> None:
+    known, rows = some(log, 1), some(log, size)
+    log._storage.insert(known)
+    again = (*known[0][:3], known[0][3] + 5, *known[0][4:])  # recorded again, later
+    given = [again, *rows, other(known[0]), rows[0], other(rows[1])]
+    outcomes = log._storage.insert_each(given)
+    assert outcomes[: size + 1] == [*known, *rows]
+    assert outcomes[size + 2] == rows[0]
+    assert [type(outcomes[size + 1]), type(outcomes[size + 3])] == [IdConflict, IdConflict]
+    assert acme.count() == size + 1
+
+
+def test_two_transactions_with_one_id_store_it_once(log: AuditLog, database: PostgreSQLDatabase) -> None:
+    (row,) = some(log, 1)
+    with closing(psycopg.connect(database.url)) as connection, ThreadPoolExecutor(1) as pool:
+        assert log._storage.join(connection, row) == 1
+        second = pool.submit(log._storage.insert, [row])
+        try:
+            until_waits(database)
+        finally:
+            connection.commit()
+        assert second.result() == 0
+    assert len(database.rows()) == 1
+
+
+def until_waits(database: PostgreSQLDatabase) -> None:
+    """Until somebody waits for another transaction."""
+    for _ in range(5_000):
+        if database.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)]:
+            return
+    raise AssertionError("nobody waits")
+
+
+# --- roles -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def roles(database: PostgreSQLDatabase) -> Iterator[tuple[str, str]]:
+    """The URLs of a writer and a reader with no more rights than they need."""
+    writer, reader = (f"{what}_{uuid.uuid4().hex[:8]}" for what in ("writer", "reader"))
+    database.change(
+        f"CREATE ROLE {writer} LOGIN",
+        f"CREATE ROLE {reader} LOGIN",
+        f"GRANT INSERT, SELECT (account_id, id, digest) ON audit_entry TO {writer}",
+        f"CREATE POLICY {writer}_inserts ON audit_entry FOR INSERT TO {writer} WITH CHECK (true)",
+        f"CREATE POLICY {writer}_knows ON audit_entry FOR SELECT TO {writer} USING (true)",
+        f"GRANT SELECT ON audit_catalog TO {writer}, {reader}",
+        f"GRANT SELECT ON audit_entry TO {reader}",
+    )
+    yield database.url.replace("postgres:", f"{writer}:"), database.url.replace("postgres:", f"{reader}:")
+    database.change(
+        *(f"DROP OWNED BY {role}" for role in (writer, reader)),
+        *(f"DROP ROLE {role}" for role in (writer, reader)),
+    )
+
+
+@pytest.mark.parametrize("bypass", [False, True])
+def test_a_writer_needs_only_to_insert_and_to_see_what_is_there(
+    database: PostgreSQLDatabase, roles: tuple[str, str], bypass: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer, reader = roles
+    if bypass:  # row-level security refuses COPY
+        database.change(f"ALTER ROLE {writer.partition('//')[2].partition(':')[0]} BYPASSRLS")
+    with AuditLog.open(writer, account_id="acme", read_url=reader) as log:
+        entry = record(log, KEY_CREATED)
+        assert record(log, KEY_CREATED, id=entry.id, occurred_at=entry.occurred_at) == entry
+        with pytest.raises(IdConflict):
+            record(log, DEPLOYED, MODEL, id=entry.id)
+        with log.acting(ADA):
+            assert log.record_many(form(KEY_CREATED, {}) for _ in range(100)) == 100
+        assert log._storage._copies == bypass  # type: ignore[attr-defined]
+        record(log, KEY_CREATED, account_id="other")
+        assert log.account("acme").count() == 101
+        assert log.accounts() == ["acme", "other"]
+        with closing(psycopg.connect(writer)) as connection:
+            record(log, KEY_CREATED, session=connection)
+            connection.commit()
+        assert log.account("acme").count() == 102
+    assert [each for each in caplog.records if "rewrite" in each.message] == []
+
+
+def test_a_writer_that_cannot_read_records_again_all_the_same(roles: tuple[str, str]) -> None:
+    writer, _ = roles
+    with AuditLog.open(writer, account_id="acme") as log:
+        entry = record(log, KEY_CREATED)
+        again = record(log, KEY_CREATED, id=entry.id, occurred_at=entry.occurred_at)
+        assert (again.id, again.digest) == (entry.id, entry.digest)
+        with pytest.raises(StorageError) as caught:
+            log.account("acme").get(entry.id)
+        assert "cannot read: permission denied for table audit_entry (42501)" in str(caught.value)
+
+
+def test_a_reader_sees_no_other_account_even_where_the_query_names_none(
+    log: AuditLog, roles: tuple[str, str]
+) -> None:
+    _, reader = roles
+    record(log, KEY_CREATED)
+    record(log, KEY_CREATED, account_id="other")
+    with AuditLog.open(reader) as reading, reading._storage._reading("acme") as connection:  # type: ignore[attr-defined]
+        assert connection.execute("SELECT account_id FROM audit_entry").fetchall() == [("acme",)]
+    with closing(psycopg.connect(reader)) as connection:
+        assert connection.execute("SELECT account_id FROM audit_entry").fetchall() == []
+
+
+def test_a_reader_cannot_record(log: AuditLog, roles: tuple[str, str]) -> None:
+    with AuditLog.open(roles[1], account_id="acme") as reading, pytest.raises(StorageError) as caught:
+        record(reading, KEY_CREATED)
+    assert "cannot write: permission denied for table audit_entry (42501)" in str(caught.value)
+
+
+def test_a_role_that_could_rewrite_the_log_is_warned_of(
+    database: PostgreSQLDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "auditwright"):
+        open_log(database).close()
+    assert "could rewrite the audit log" in caplog.text
+
+
+# --- opening -----------------------------------------------------------------------------------------
+
+
+def test_opening_makes_nothing_and_names_the_command_that_does(postgresql: PostgreSQLServer) -> None:
+    bare = postgresql.bare()
+    with pytest.raises(SchemaMismatch) as caught:
+        AuditLog.open(bare.url)
+    assert (
+        str(caught.value) == f"{bare.name}: there is no table audit_entry; run `auditwright database create`"
+    )
+    assert bare.rows("SELECT count(*) FROM pg_class WHERE relname LIKE 'audit%'") == [(0,)]
+    postgresql.drop(bare)
+
+
+def test_a_column_that_the_catalog_has_gained_is_asked_for(
+    database: PostgreSQLDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gained(content: dict[str, Any]) -> None:
+        content["version"] = "9.0.0"
+        for field in event_of(content, DEPLOYED)["fields"]:
+            if field["name"] == "model_id":
+                field["column"] = True
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    catalog = make_catalog(tmp_path, gained)
+    with pytest.raises(SchemaMismatch) as caught:
+        AuditLog.open(database.url, catalog=catalog)
+    assert str(caught.value) == (
+        f"{database.name}: the table audit_entry has no column model_id, which catalog 9.0.0 needs; "
+        "run `auditwright database upgrade`"
+    )
+
+
+def test_opening_makes_the_partitions_of_the_coming_months(database: PostgreSQLDatabase) -> None:
+    select = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_entry'::regclass"
+    ((before,),) = database.rows(select)
+    (last,) = database.rows(
+        "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'audit_entry'::regclass "
+        "AND inhrelid::regclass::text LIKE 'audit_entry_2%'"
+    )
+    database.change(f"DROP TABLE {last[0]}")
+    with open_log(database) as log:
+        assert database.rows(select) == [(before,)]
+        database.change(f"DROP TABLE {last[0]}")
+        log._storage._partitions_until = 0  # type: ignore[attr-defined]  # a month has gone by
+        record(log, KEY_CREATED)
+    assert database.rows(select) == [(before,)]
+
+
+def test_an_entry_of_a_month_without_partition_says_what_to_run(
+    log: AuditLog, database: PostgreSQLDatabase
+) -> None:
+    far = datetime.now(UTC) + timedelta(days=400)
+    micros = (far - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    with pytest.raises(StorageError) as caught:
+        log._storage.insert([row_with(log, id=make_id(micros))])
+    assert str(caught.value) == (
+        f'{database.name}: cannot write: no partition of relation "audit_entry" found for row (23514); '
+        "run `auditwright database upgrade`, which makes the partitions of the coming months"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_both_schemes_are_taken(database: PostgreSQLDatabase, scheme: str) -> None:
+    with AuditLog.open(f"{scheme}{database.url.removeprefix('postgresql')}", account_id="acme") as log:
+        record(log, KEY_CREATED)
+    assert len(database.rows()) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://ada:hunter2@127.0.0.1:1/audit", "postgresql://127.0.0.1:1/audit: cannot connect: "),
+        (
+            "postgresql://ada:hunter2@/audit?host=/nowhere",
+            "postgresql:///audit?host=/nowhere: cannot ",
+        ),
+        (
+            "postgres://ada@127.0.0.1:1/audit?password=hunter2",
+            "postgresql://127.0.0.1:1/audit: cannot ",
+        ),
+        ("postgresql://ada:hunter2%zz@host/audit", "the URL of the database: it cannot be read; write "),
+        ("postgresql://ada:hunter2@more@host/audit", "the URL of the database: there is an @ where none "),
+        ("postgresql://ada:x/hunter2@host/audit", "the URL of the database: there is an @ where none "),
+        ("postgresql://ada:x?hunter2@127.0.0.1:1/audit", "postgresql://127.0.0.1:1/audit: cannot "),
+        ("postgresql://hunter2@127.0.0.1:port/audit", "postgresql://127.0.0.1:port/audit: cannot connect: "),
+        ("postgresql+psycopg://ada:hunter2@host/audit", "host/audit: no such kind of database; write "),
+    ],
+)
+def test_no_error_shows_a_password(url: str, said: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(0), pytest.raises(StorageError) as caught:
+        AuditLog.open(url)
+    assert str(caught.value).startswith(said)
+    shown: list[BaseException | None] = [caught.value]
+    while shown[-1] is not None:
+        error = shown[-1]
+        shown.append(error.__cause__ or (None if error.__suppress_context__ else error.__context__))
+    assert "hunter2" not in repr(shown).replace("host=/hunter2", "") + caplog.text
+
+
+def test_no_repr_shows_a_password(database: PostgreSQLDatabase) -> None:
+    url = database.url.replace("postgres:@", "postgres:hunter2@")
+    with AuditLog.open(url) as log:
+        assert "hunter2" not in repr(log) + repr(log._storage) + log._storage.name  # type: ignore[attr-defined]
+        with pytest.raises(StorageError) as caught:
+            record(log, KEY_CREATED, account_id="acme", session=object())
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_url_of_a_reader_is_of_the_same_database(
+    database: PostgreSQLDatabase, postgresql: PostgreSQLServer
+) -> None:
+    second = postgresql.another()
+    with pytest.raises(StorageError) as caught:
+        AuditLog.open(database.url, read_url=second.url)
+    assert str(caught.value) == f"read_url= is another database than url=, which is {database.name}"
+    with pytest.raises(StorageError, match="read_url= is the same PostgreSQL database"):
+        AuditLog.open(database.url, read_url="sqlite:///audit.db")
+    with pytest.raises(StorageError, match="read_url= is for PostgreSQL"):
+        AuditLog.open("sqlite:///audit.db", read_url=database.url)
+    postgresql.drop(second)
+
+
+def test_without_psycopg_it_says_what_to_install() -> None:
+    script = """
+import sys
+sys.modules["psycopg"] = None
+from auditwright import AuditLog
+from audit_events import CATALOG
+try:
+    AuditLog.open("postgresql://host/db", catalog=CATALOG)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == (
+        'StorageError PostgreSQL needs the package psycopg: pip install "auditwright[postgres]"\n'
+    )
+
+
+def test_commits_are_durable_where_the_database_says_otherwise(database: PostgreSQLDatabase) -> None:
+    name = database.url.rpartition("?")[0].rpartition("/")[2]
+    database.change(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    with open_log(database) as log:
+        (found,) = log._storage._writer.execute("SHOW synchronous_commit").fetchall()  # type: ignore[attr-defined]
+    assert found == ("on",)
+
+
+# --- lost connections --------------------------------------------------------------------------------
+
+END_ALL = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def test_an_idle_connection_that_is_ended_is_made_anew(
+    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase
+) -> None:
+    record(log, KEY_CREATED)
+    assert acme.count() == 1
+    database.rows(END_ALL)
+    record(log, KEY_CREATED)
+    assert acme.count() == 2
+
+
+def test_a_connection_that_is_lost_amid_a_write_is_told_and_recording_again_is_safe(
+    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase
+) -> None:
+    database.change(
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        "BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$",
+        "CREATE TRIGGER die AFTER INSERT ON audit_entry FOR EACH ROW EXECUTE FUNCTION die()",
+    )
+    with pytest.raises(StorageError) as caught:
+        record(log, KEY_CREATED)
+    assert str(caught.value) == (
+        f"{database.name}: cannot write: terminating connection due to administrator command (57P01); "
+        "whether it was stored is not known: record it again with id=error.entry.id, which is safe"
+    )
+    lost = caught.value.entry
+    assert lost is not None
+    database.change("DROP TRIGGER die ON audit_entry")
+    entry = record(log, KEY_CREATED, id=lost.id)
+    assert entry.id == lost.id
+    assert acme.count() == 1
+
+
+def test_a_connection_that_is_lost_amid_many_leaves_what_to_record_again(
+    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = row_format.copied
+
+    def lost_midway(columns: row_format.Columns, rows: Sequence[Row]) -> Iterator[bytes]:
+        head, *rest = packed(columns, rows)
+        yield head
+        database.rows(END_ALL)
+        yield from rest
+
+    events = [form(KEY_CREATED, {}) for _ in range(500)]
+    with monkeypatch.context() as patch:
+        patch.setattr(row_format, "copied", lost_midway)
+        with pytest.raises(StorageError, match=r"cannot write: .*record it again") as caught:
+            log.record_many(events)
+    assert caught.value.outcome_unknown
+    lost = list(caught.value.entries)
+    assert len({entry.id for entry in lost}) == len(events)
+    again = [entry.to_json() for entry in lost]
+    for each in again:
+        for name in ("recorded_at", "level", "category", "description", "catalog_version"):
+            del each[name]
+    log.record_many(again)
+    log.record_many(again)
+    assert {entry.id for entry in acme.all()} == {entry.id for entry in lost}
+
+
+def test_a_table_that_somebody_locks_is_not_waited_for_for_ever(
+    database: PostgreSQLDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dsn, "WAIT_SECONDS", 0.1)
+    with open_log(database) as log, database.connect() as other:
+        with other.transaction():
+            other.execute("LOCK TABLE audit_entry IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(StorageError, match=r"cannot write: .*lock timeout") as caught:
+                record(log, KEY_CREATED)
+        entry = caught.value.entry
+        assert entry is not None
+        record(log, KEY_CREATED, id=entry.id)
+        assert log.account("acme").count() == 1
+
+
+def test_connections_of_many_readers_are_let_go(log: AuditLog, acme: AccountLog) -> None:
+    log._storage.insert(some(log, 5000))
+    streams = [acme.stream("jsonl") for _ in range(engine.MOST_IDLE + 3)]
+    for stream in streams:
+        assert next(stream)
+        stream.close()
+    for stream in [acme.stream("jsonl") for _ in range(engine.MOST_IDLE + 3)]:
+        assert len(b"".join(stream).splitlines()) == 5000
+    storage: Any = log._storage
+    assert len(storage._readers) <= engine.MOST_IDLE
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_connection_that_is_lost_amid_a_stream_fails_the_stream(
+    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, form: Any
+) -> None:
+    log._storage.insert(some(log, 5000))
+    stream = acme.stream(form)
+    assert next(stream)
+    database.rows(END_ALL)
+    with pytest.raises(StorageError, match="cannot read: "):
+        list(stream)
+    assert list(stream) == []
+    assert acme.count() == 5000
+
+
+def connections(database: PostgreSQLDatabase) -> int:
+    ((count,),) = database.rows(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    return int(count)
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    """Whether it holds in a moment: the server sees a little later that a client has gone."""
+    return any(holds() for _ in range(2_000))
+
+
+def test_closing_lets_go_of_every_connection(database: PostgreSQLDatabase) -> None:
+    log = open_log(database)
+    record(log, KEY_CREATED)
+    acme = log.account("acme")
+    iterators = [acme.all() for _ in range(3)]
+    assert len({next(each) for each in iterators}) == 1
+    log.close()
+    log.close()
+    assert [len(list(each)) for each in iterators] == [0, 0, 0]
+    assert until(lambda: connections(database) == 0)
+
+
+def test_an_iterator_that_is_dropped_lets_go_of_its_connection(
+    log: AuditLog, database: PostgreSQLDatabase
+) -> None:
+    for _ in range(2):
+        record(log, KEY_CREATED)
+    entries = log.account("acme").all()
+    next(entries)
+    assert database.is_read()
+    del entries
+    gc.collect()
+    assert until(lambda: not database.is_read())
+
+
+def test_a_stream_is_read_in_parts(log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase) -> None:
+    log._storage.insert(some(log, 3 * engine.FETCH))
+    stream = acme.all()
+    next(stream)
+    ((query,),) = database.rows(
+        "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND xact_start IS NOT NULL"
+    )
+    assert query.startswith(f"FETCH FORWARD {engine.FETCH} ")
+    assert len(list(stream)) == 3 * engine.FETCH - 1
+
+
+# --- in the caller's transaction ---------------------------------------------------------------------
+
+
+def test_an_entry_joins_a_connection_of_psycopg(log: AuditLog, database: PostgreSQLDatabase) -> None:
+    with closing(psycopg.connect(database.url, row_factory=psycopg.rows.dict_row)) as connection:
+        record(log, KEY_CREATED, session=connection)
+        assert database.rows() == []
+        connection.rollback()
+        kept = record(log, KEY_CREATED, session=connection)
+        connection.commit()
+        with connection.transaction(), pytest.raises(IdConflict):
+            record(log, DEPLOYED, MODEL, session=connection, id=kept.id)
+        with connection.transaction():
+            record(log, KEY_CREATED, session=connection)
+            raise psycopg.Rollback
+    assert database.rows("SELECT id FROM audit_entry") == [(kept.id.bytes,)]
+
+
+def test_a_connection_that_commits_by_itself_needs_a_transaction(
+    log: AuditLog, database: PostgreSQLDatabase
+) -> None:
+    said = "session= commits every statement by itself, so that the entry would stay although you roll back"
+    with database.connect() as connection:
+        with pytest.raises(StorageError, match=said):
+            record(log, KEY_CREATED, session=connection)
+        with connection.transaction():
+            record(log, KEY_CREATED, session=connection)
+    alchemy = create_engine(database.sqlalchemy_url, isolation_level="AUTOCOMMIT")
+    with alchemy.connect() as connection, pytest.raises(StorageError, match=said):
+        record(log, KEY_CREATED, session=connection)
+    alchemy.dispose()
+    assert len(database.rows()) == 1
+
+
+def test_the_search_path_of_the_caller_does_not_matter(log: AuditLog, database: PostgreSQLDatabase) -> None:
+    database.change("CREATE SCHEMA app", "CREATE TABLE app.audit_entry (account_id text, id uuid)")
+    url = f"{database.url}&options=-csearch_path%3Dapp"
+    with closing(psycopg.connect(url)) as connection:
+        record(log, KEY_CREATED, session=connection)
+        connection.commit()
+    assert database.rows("SELECT count(*) FROM public.audit_entry") == [(1,)]
+
+
+def test_a_transaction_that_has_failed_is_refused(log: AuditLog, database: PostgreSQLDatabase) -> None:
+    with closing(psycopg.connect(database.url)) as connection:
+        with pytest.raises(psycopg.Error):
+            connection.execute("SELECT 1 / 0")
+        with pytest.raises(StorageError) as caught:
+            record(log, KEY_CREATED, session=connection)
+    assert str(caught.value) == (
+        f"{database.name}: cannot join the caller's transaction: current transaction is aborted, commands "
+        "ignored until end of transaction block (25P02)"
+    )
+    with pytest.raises(StorageError, match="cannot join the caller's transaction: the connection is closed"):
+        record(log, KEY_CREATED, session=connection)
+    alchemy = create_engine(database.sqlalchemy_url)
+    with Session(alchemy) as session:
+        with pytest.raises(Exception, match="division by zero"):
+            session.execute(text("SELECT 1 / 0"))
+        with pytest.raises(StorageError, match="current transaction is aborted"):
+            record(log, KEY_CREATED, session=session)
+    alchemy.dispose()
+    assert database.rows() == []
+
+
+def test_another_database_of_the_same_server_is_refused(
+    log: AuditLog, database: PostgreSQLDatabase, postgresql: PostgreSQLServer
+) -> None:
+    said = (
+        f"session= is a transaction on another database, and this log is {database.name}: "
+        "an entry joins only a transaction of its own database"
+    )
+    second = postgresql.another()
+    alchemy = create_engine(second.sqlalchemy_url)
+    with closing(psycopg.connect(second.url)) as connection, Session(alchemy) as session:
+        for each in (connection, session):
+            with pytest.raises(StorageError) as caught:
+                record(log, KEY_CREATED, session=each)
+            assert str(caught.value) == said
+    alchemy.dispose()
+    postgresql.drop(second)
+
+
+@contextmanager
+def session_on(url: str) -> Iterator[Session]:
+    alchemy = create_engine(url)
+    with Session(alchemy) as session:
+        yield session
+    alchemy.dispose()
+
+
+def test_another_engine_is_refused_both_ways(
+    twins: tuple[AuditLog, AuditLog], database: PostgreSQLDatabase, tmp_path: Path
+) -> None:
+    import sqlite3
+
+    said = (
+        "session= is a transaction on {}, and this log is on {}: an entry joins only a transaction of its "
+        "own database"
+    )
+    file = tmp_path / "twin.db"
+    with ExitStack() as stack:
+        on_sqlite = [
+            stack.enter_context(closing(sqlite3.connect(file))),
+            stack.enter_context(session_on(f"sqlite:///{file}")),
+        ]
+        on_postgresql = [
+            stack.enter_context(closing(psycopg.connect(database.url))),
+            stack.enter_context(session_on(database.sqlalchemy_url)),
+        ]
+        for log, sessions, names in (
+            (twins[0], on_postgresql, ("postgresql", "SQLite")),
+            (twins[1], on_sqlite, ("sqlite", "PostgreSQL")),
+        ):
+            for session in sessions:
+                with pytest.raises(StorageError) as caught:
+                    record(log, KEY_CREATED, session=session)
+                assert str(caught.value) == said.format(*names)
+
+
+# --- reading -----------------------------------------------------------------------------------------
+
+
+def test_a_page_probes_the_index_of_each_branch(log: AuditLog, acme: AccountLog) -> None:
+    """Whatever the statistics say: nothing else than so many ids of each event is looked at."""
+    log._storage.insert(some(log, 3000))
+    where = Filter.parse(["category:is:account.models", "user:is_not:u-99"])
+    stored = log._storage.recorded_events("acme")
+    scope = Scope("acme", where.branches(log.catalog, stored))
+    storage: Any = log._storage
+    statement, values = queries.select_rows(storage._table, "id", scope, True, 50)
+    with storage._reading("acme") as connection:
+        plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {statement}", values))
+    assert "Seq Scan" not in plan
+
+
+def test_an_index_has_what_a_filter_on_users_finds(
+    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase
+) -> None:
+    """However many entries it finds: none of other users is read, of whatever event."""
+    events = [event for event in log.catalog.events.values() if event.level == "account"][:10]
+    log.record_many(
+        {"event": event.key, "actor": {"type": "user", "id": f"u-{user}"}, "metadata": event.example}
+        for user in range(300)
+        for event in events
+    )
+    database.change("ANALYZE audit_entry")
+    where = Filter.parse(["user:is:u-1", "user:is:u-2"], match="any")
+    scope = Scope("acme", where.branches(log.catalog, log._storage.recorded_events("acme")))
+    storage: Any = log._storage
+    statement, values = queries.select_rows(storage._table, "description", scope, True, None)
+    with storage._reading("acme") as connection, psycopg.ClientCursor(connection) as cursor:
+        cursor.execute(f"EXPLAIN ANALYZE {statement}".encode(), values)
+        plan = "\n".join(row[0] for row in cursor)
+    assert "Index Cond" in plan
+    assert "Rows Removed by Filter" not in plan
+    assert "Join" not in plan
+
+
+def test_no_branch_is_no_entry(log: AuditLog) -> None:
+    record(log, KEY_CREATED)
+    nothing = Scope("acme", ())
+    assert list(log._storage.counts("acme", [nothing])) == [0]
+    assert log._storage.count_up_to(5, nothing) == Counted(0, True)
+    assert log._storage.page(nothing, True, 5) == Found([])
+    assert list(log._storage.rows(nothing)) == list(log._storage.csv_lines(nothing, True, 1000)) == []
+    assert len(list(log._storage.rows(Scope("acme", (Branch(),)), limit=20_000))) == 1
+
+
+@pytest.mark.parametrize("special", list("\\.^$*+?()[]{}|*** (?i) \\m"))
+def test_no_character_of_a_search_is_an_operator(log: AuditLog, acme: AccountLog, special: str) -> None:
+    entry = record(log, KEY_CREATED, details=f"a{special}b")
+    record(log, KEY_CREATED, details="axb ab aab")
+    assert acme.entries(search=f"a{special}b").entries == (entry,)
+
+
+def test_an_empty_search_is_in_everything() -> None:
+    assert regular_expression("") == ""
+
+
+def test_a_place_reads_what_a_url_says(database: PostgreSQLDatabase) -> None:
+    assert Place("postgresql://ada:x@db.example:5433/audit").name == "postgresql://db.example:5433/audit"
+    assert Place("postgres://db.example/audit?sslmode=require").name == "postgresql://db.example/audit"
+    assert Place(database.url).name == database.name
+
+
+def test_json_stays_what_it_is_where_numbers_are_written_out() -> None:
+    for written, stored in (
+        ('{"a":1e22}', '{"a":10000000000000000000000.0}'),
+        ('{"a":"1e22","b":-1.5E3}', '{"a":"1e22","b":-1500.0}'),
+        ('["\\"1e5",1e-7]', '["\\"1e5",1e-7]'),
+    ):
+        assert row_format._decimal(written) == stored
+        assert json.loads(stored) == json.loads(written)
+
+
+def test_nothing_is_left_open_by_a_stream_to_nowhere(log: AuditLog, acme: AccountLog) -> None:
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError("disk is full")
+
+    log._storage.insert(some(log, 1500))
+    with pytest.raises(OSError, match="disk is full"):
+        acme.export_csv(Full())
+    assert acme.count() == 1500

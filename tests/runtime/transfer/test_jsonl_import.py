@@ -1,0 +1,396 @@
+"""Imports of JSON Lines: what was exported comes back equal, bad lines are named, good ones stored."""
+
+import io
+import itertools
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.databases import Database, open_log
+from tests.support.world import (
+    ADA,
+    ASYNC,
+    DEPLOYED,
+    GRACE,
+    KEY_CREATED,
+    LONG_AGO,
+    MODEL,
+    any_text,
+    form,
+    record,
+)
+
+from auditwright import Actor, AuditLog, AuditwrightError, IdConflict, SecretKey, ValidationError
+from auditwright.entry import Row
+from auditwright.transfer.jsonl_import import MAX_LINE, Imported, read_lines
+
+INVITED = "account.users_management.user_invited"
+
+
+def exported(log: AuditLog, account: str = "acme") -> list[bytes]:
+    """The lines of an export."""
+    stream = io.BytesIO()
+    log.account(account).export_jsonl(stream)
+    return list(io.BytesIO(stream.getvalue()))
+
+
+def import_all(log: AuditLog, lines: list[bytes]) -> Imported:
+    """Import lines that are all good."""
+
+    def fail(number: int, error: AuditwrightError) -> None:
+        raise AssertionError(f"line {number}: {error}")
+
+    return log.import_jsonl(lines, fail)
+
+
+def import_some(log: AuditLog, lines: list[bytes]) -> tuple[Imported, dict[int, AuditwrightError]]:
+    """Import lines; what was said of the bad ones, by their numbers."""
+    bad: dict[int, AuditwrightError] = {}
+    return log.import_jsonl(lines, bad.__setitem__), bad
+
+
+def line(content: Any) -> bytes:
+    return json.dumps(content).encode() + b"\n"
+
+
+@pytest.fixture
+def empty(other_database: Database) -> Iterator[AuditLog]:
+    """Another log, in another database, with another key and no account of its own."""
+    with open_log(other_database, account_id=None, secret_key=SecretKey.generate("other")) as log:
+        yield log
+
+
+# --- there and back ------------------------------------------------------------------------------
+
+
+def test_every_event_comes_back_equal(
+    log: AuditLog, empty: AuditLog, database: Database, other_database: Database
+) -> None:
+    for event in log.catalog.events.values():
+        log.record_form(form(event.key, event.example))
+    assert import_all(empty, exported(log)) == Imported(78, 0, 0)
+    assert other_database.rows() == database.rows()
+
+
+texts = any_text(8, least=1)
+long_texts = st.builds(lambda text, times: text * times, texts, st.sampled_from([1, 1, 1, 40, 600]))
+actors = st.one_of(
+    st.builds(Actor.user, texts, st.none() | long_texts),
+    st.builds(Actor.app, texts, st.none() | st.just("")),
+    st.builds(Actor.system, st.none() | texts),
+)
+times = st.none() | st.datetimes(datetime(1970, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC))
+events = st.one_of(
+    st.tuples(
+        st.just(INVITED),
+        st.fixed_dictionaries(
+            {
+                "added_user_ids": st.lists(long_texts, min_size=1, max_size=30),
+                "role_name": texts,
+                "role_id": texts,
+            }
+        ),
+    ),
+    st.tuples(
+        st.just(ASYNC),
+        st.fixed_dictionaries(
+            {"tool_id": texts, "version_id": texts, "timeout": st.just(True)},
+            optional={"access_token": long_texts},
+        ).flatmap(
+            lambda values: st.floats(0, allow_infinity=False).map(
+                lambda each: values | {"timeout_value": each}
+            )
+        ),
+    ),
+    st.tuples(
+        st.just("account.models.model_fine_tuning"),
+        st.fixed_dictionaries(
+            {"model_id": texts, "model_name": texts, "model_type": st.just("commercial")},
+            optional={
+                "epochs": st.integers(1, 2**53 - 1),
+                "learning_rate": st.integers(0, 10**30) | st.floats(0, allow_infinity=False),
+            },
+        ),
+    ),
+)
+counter = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def pair(lasting_database: Database, other_lasting_database: Database) -> Iterator[tuple[AuditLog, AuditLog]]:
+    key = SecretKey.generate("k1")
+    with (
+        open_log(lasting_database, secret_key=key) as one,
+        open_log(other_lasting_database) as two,
+    ):
+        yield one, two
+
+
+def account_rows(log: AuditLog, account: str) -> list[Row]:
+    return [entry.row for entry in log.account(account).all()]
+
+
+@given(
+    st.lists(
+        st.tuples(events, actors, times, st.sampled_from([None, "203.0.113.7", "::1"]), long_texts),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(max_examples=80, deadline=None)
+def test_whatever_was_recorded_comes_back_equal(
+    pair: tuple[AuditLog, AuditLog], made: list[tuple[Any, ...]]
+) -> None:
+    one, two = pair
+    account = f"a{next(counter)}"
+    for (key, values), actor, moment, address, details in made:
+        options = {"occurred_at": moment, "ip_address": address, "details": details[:2000]}
+        record(
+            one, key, values, actor=actor, account_id=account,
+            **{name: value for name, value in options.items() if value is not None},
+        )  # fmt: skip
+    lines = exported(one, account)
+    assert import_all(two, lines) == Imported(len(made), 0, 0)
+    assert account_rows(two, account) == account_rows(one, account)
+    assert exported(two, account) == lines
+    assert import_all(two, lines) == Imported(0, len(made), 0)
+
+
+def test_what_surrounds_an_import_does_not_get_into_it(
+    log: AuditLog, empty: AuditLog, database: Database, other_database: Database
+) -> None:
+    record(log, KEY_CREATED)
+    record(log, KEY_CREATED, actor=Actor.system())
+    with empty.acting(ADA, account_id="other", ip_address="203.0.113.7"):
+        import_all(empty, exported(log))
+    assert other_database.rows() == database.rows()
+
+
+def test_importing_into_the_same_log_stores_nothing_new(log: AuditLog, database: Database) -> None:
+    for _ in range(3):
+        record(log, DEPLOYED, MODEL)
+    before = database.rows()
+    assert import_all(log, exported(log)) == Imported(0, 3, 0)
+    assert database.rows() == before
+
+
+def test_an_import_of_more_than_a_batch_is_whole(log: AuditLog, empty: AuditLog) -> None:
+    with log.acting(ADA):
+        log.record_many(form(KEY_CREATED, {}) for _ in range(2345))
+    lines = exported(log)
+    assert import_all(empty, lines) == Imported(2345, 0, 0)
+    assert exported(empty) == lines
+    assert import_all(empty, lines) == Imported(0, 2345, 0)
+
+
+def test_lines_from_elsewhere_are_completed(log: AuditLog, database: Database) -> None:
+    with log.acting(ADA):
+        assert import_all(log, [line({"event": KEY_CREATED, "metadata": {}}), b"\n", b"  \n"]).stored == 1
+    assert len(database.rows()) == 1
+    (entry,) = log.account("acme").all()
+    assert (entry.actor, entry.description) == (ADA, "Ada Lovelace created an App API key.")
+
+
+# --- bad lines -----------------------------------------------------------------------------------
+
+
+def test_bad_lines_are_named_by_number_and_good_ones_stored(log: AuditLog, database: Database) -> None:
+    good = line(form(KEY_CREATED, {}))
+    lines = [
+        good,
+        b"{}\n",
+        b'{"event":\n',
+        b"[1]\n",
+        b"\xff\xfe\n",
+        line(form(DEPLOYED, MODEL | {"temperature": 5})),
+        b"\n",
+        line(form("account.models.model_aded", {})),
+        line(form(KEY_CREATED, {}, account="x")),
+        b" " * MAX_LINE + good,
+        good,
+    ]
+    done, bad = import_some(log, lines)
+    assert done == Imported(2, 0, 8)
+    assert len(database.rows()) == 2
+    no_json = "entry: expected a JSON object, got no JSON"  # the rest of it is orjson's
+    assert {number: no_json if no_json in str(error) else str(error) for number, error in bad.items()} == {
+        2: "entry: event: expected the key of an event, got nothing",
+        3: no_json,
+        4: "entry: expected a JSON object, got a list",
+        5: no_json,
+        6: f"{DEPLOYED}: metadata.temperature: expected a number of at least 0 and at most 2, got 5",
+        8: "account.models.model_aded: event: expected an event of the catalog, got an unknown one; "
+        'did you mean "account.models.model_added"?',
+        9: f"{KEY_CREATED}: account: expected one of id, account_id, event, occurred_at, actor, ip_address, "
+        'metadata, got an unknown name; did you mean "account_id"?',
+        10: "entry: line: expected at most 1048576 bytes, got a longer line",
+    }
+
+
+def test_a_conflict_is_named_and_the_rest_stored(log: AuditLog, empty: AuditLog) -> None:
+    entries = [record(log, KEY_CREATED) for _ in range(3)]
+    lines = exported(log)
+    forged = json.loads(lines[1]) | {"actor": {"type": "user", "id": GRACE.id}}
+    import_all(empty, [line(forged)])
+    done, bad = import_some(empty, lines)
+    assert done == Imported(2, 0, 1)
+    assert isinstance(bad[2], IdConflict)
+    assert str(bad[2]) == "an entry with this id and other content is stored already; it stays as it is"
+    kept = empty.account("acme").get(entries[1].id)
+    assert kept is not None
+    assert kept.actor.id == "u-18"
+
+
+def test_the_same_id_twice_with_other_content_is_a_conflict_too(log: AuditLog, database: Database) -> None:
+    given_id = "018f4c1e-7a03-7ecc-8000-000000000001"
+    lines = [
+        line(form(KEY_CREATED, {}, id=given_id)),
+        line(form("account.roles.role_changed", {}, id=given_id)),
+    ]
+    done, bad = import_some(log, lines)
+    assert (done.stored, done.refused, list(bad)) == (1, 1, [2])
+    assert len(database.rows()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("recorded_at", "yesterday"),
+        ("recorded_at", 5),
+        ("recorded_at", "2024-01-01T00:00:00"),
+        ("recorded_at", "0001-01-01T00:00:00+14:00Z"),
+        ("recorded_at", "1969-12-31T23:59:59.999999Z"),
+        ("recorded_at", "0001-01-01T00:00:00Z"),
+        ("level", ""),
+        ("category", 5),
+        ("description", None),
+        ("description", "x" * 4097),
+        ("catalog_version", []),
+        ("alterations", "cleaned"),
+        ("alterations", [1]),
+    ],
+)
+def test_what_another_log_wrote_must_be_possible(
+    log: AuditLog, database: Database, name: str, value: Any
+) -> None:
+    done, bad = import_some(log, [line(form(KEY_CREATED, {}, **{name: value}))])
+    assert done.refused == 1
+    error = bad[1]
+    assert isinstance(error, ValidationError)
+    assert [problem.path for problem in error.problems] == [name]
+    assert database.rows() == []
+
+
+def test_what_another_log_wrote_is_cleaned(log: AuditLog) -> None:
+    content = form(
+        KEY_CREATED, {}, description="a\0b", level="old", category="old.keys", catalog_version="1\0"
+    )
+    import_all(log, [line(content)])
+    (entry,) = log.account("acme").all()
+    assert (entry.description, entry.level, entry.category) == ("a�b", "old", "old.keys")
+    assert entry.catalog_version == "1�"
+
+
+@pytest.mark.parametrize("name", ["level", "category"])
+@pytest.mark.parametrize("value", ['=HYPERLINK("http://x"),y', "a\r\n=1+1", "l\0", "", "A", 5])
+def test_a_level_or_category_that_is_no_key_is_refused(log: AuditLog, name: str, value: object) -> None:
+    _, bad = import_some(log, [line(form(KEY_CREATED, {}, **{name: value}))])
+    assert f"{name}: expected the key of a {name}" in str(bad[1])
+
+
+def test_an_import_does_not_take_the_future(log: AuditLog) -> None:
+    later = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    _, bad = import_some(log, [line(form(KEY_CREATED, {}, occurred_at=later))])
+    assert "expected a time at most 5 minutes ahead" in str(bad[1])
+
+
+def test_a_line_without_a_key_for_its_secret_is_refused(tmp_path: Path) -> None:
+    with AuditLog.open(f"sqlite:///{tmp_path}/a.db", account_id="acme") as log:
+        values = {"tool_id": "t", "version_id": "v", "timeout": False, "access_token": "sk-1"}
+        _, bad = import_some(log, [line(form(ASYNC, values))])
+    assert "no key is configured" in str(bad[1])
+    assert "sk-1" not in str(bad[1])
+
+
+def test_a_line_is_read_no_further_than_shows_that_it_is_too_long(log: AuditLog) -> None:
+    good = line(form(KEY_CREATED, {}))
+    stream = io.BytesIO(good + b"x" * (3 * MAX_LINE + 5) + b"\n" + good + b"y" * (MAX_LINE + 1))
+    pieces = list(read_lines(stream))
+    assert [len(piece) for piece in pieces] == [len(good), MAX_LINE + 1, len(good), MAX_LINE + 1]
+    done, bad = import_some(log, pieces)
+    assert (done.stored, sorted(bad)) == (2, [2, 4])
+
+
+def test_the_longest_line_that_is_taken_is_taken(log: AuditLog) -> None:
+    good = line(form(KEY_CREATED, {}))
+    longest = b" " * (MAX_LINE - len(good)) + good
+    assert list(read_lines(io.BytesIO(longest + good))) == [longest, good]
+    assert import_all(log, [longest]).stored == 1
+
+
+# --- read-only parts -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["recorded_at", "level", "category", "description", "catalog_version", "alterations"]
+)
+def test_what_the_log_writes_itself_is_refused_from_services(
+    log: AuditLog, database: Database, name: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        log.record_json(line(form(KEY_CREATED, {}, **{name: "x"})))
+    assert (
+        str(caught.value) == f"{KEY_CREATED}: {name}: expected nothing: the log itself writes it, got a value"
+    )
+    assert database.rows() == []
+
+
+def test_an_exported_entry_is_no_entry_to_record(log: AuditLog) -> None:
+    entry = record(log, KEY_CREATED, occurred_at=LONG_AGO)
+    with pytest.raises(ValidationError) as caught:
+        log.record_form(entry.to_json())
+    assert [problem.path for problem in caught.value.problems] == [
+        "recorded_at",
+        "level",
+        "category",
+        "description",
+        "catalog_version",
+    ]
+
+
+def test_a_bad_envelope_is_found_behind_any_number_of_altered_values(log: AuditLog) -> None:
+    many = {f"field_{number}": 5 for number in range(500)}
+    content = form(KEY_CREATED, many, id="none", alterations={"metadata.x": {"cut": True}})
+    _, bad = import_some(log, [line(content)])
+    assert str(bad[1]) == (
+        f"{KEY_CREATED}: id: expected a UUID, version 7, in its usual text form, got 'none'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({}, "metadata.model_name: expected a string of 1 to 300 characters, got nothing"),
+        (MODEL | {"model_type": "x"}, "metadata.model_type: expected one of"),
+        (MODEL | {"top_k": -1}, "metadata.top_k: expected an integer of at least 0, got -1"),
+    ],
+)
+def test_alterations_excuse_only_the_values_they_name(
+    log: AuditLog, values: dict[str, Any], problem: str
+) -> None:
+    content = form(DEPLOYED, values, alterations={"metadata.model_name": {"cut": True}})
+    done, bad = import_some(log, [line(content), line(form(KEY_CREATED, {}))])
+    assert problem in str(bad[1])
+    assert (done.stored, done.refused) == (1, 1)
+
+
+@pytest.mark.parametrize("alterations", ['{"metadata.\\ud800": {}}', '{"a": "\\udfff"}', "[]", "5"])
+def test_alterations_that_cannot_be_stored_are_refused(log: AuditLog, alterations: str) -> None:
+    content = line(form(KEY_CREATED, {}, alterations="here")).replace(b'"here"', alterations.encode())
+    _, bad = import_some(log, [content])
+    assert "alterations: expected an object of JSON values, got" in str(bad[1])

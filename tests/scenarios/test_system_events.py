@@ -1,0 +1,250 @@
+"""What Auditwright itself does has events of its own: in every log beside the service's, counted apart."""
+
+import csv
+import importlib
+import io
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import Session, create_engine, select
+from tests.conftest import import_view
+from tests.support.world import ADA, make_catalog, record, refused, rows, run_python
+
+import audit_events
+from auditwright import AuditLog, Catalog, Entry, Filter
+from auditwright.catalog import OWN, find_catalog
+
+CATALOG = audit_events.CATALOG
+EXPORTED = "audit.log.exported"
+EVENTS = [EXPORTED, "audit.log.pruned", "audit.log.held", "audit.log.released"]
+GIVEN = {"format": "csv", "selection": "match=any&where=user%3Ais%3Au-17"}
+LOGIN = "account.login_logout.login"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "audit.db"
+
+
+@pytest.fixture
+def log(path: Path) -> Iterator[AuditLog]:
+    with (
+        AuditLog.open(f"sqlite:///{path}", account_id="acme", catalog=CATALOG) as log,
+        log.acting(ADA, ip_address="203.0.113.7"),
+    ):
+        yield log
+
+
+@pytest.fixture
+def entry(log: AuditLog) -> Entry:
+    """An export, after something that the service recorded."""
+    record(log, LOGIN, {"email_id": "ada@example.com"})
+    return log.record_event(EXPORTED, GIVEN, {})
+
+
+# --- beside the service's catalog ------------------------------------------------------------------
+
+
+def test_own_events_are_counted_apart() -> None:
+    assert (len(CATALOG.events), len(CATALOG.categories)) == (78, 18)
+    assert EXPORTED not in CATALOG.events
+    assert list(CATALOG.every_event) == [*CATALOG.events, *EVENTS]
+    assert [category.key for category in CATALOG.every_category[18:]] == ["audit.log"]
+    assert {event.package for event in CATALOG.events.values()} == {"audit_events"}
+    assert CATALOG.every_event[EXPORTED].package == OWN == "auditwright_events"
+
+
+def test_own_event_is_found_like_any_other() -> None:
+    event = CATALOG.event(EXPORTED)
+    assert event is CATALOG.every_event[EXPORTED]
+    assert event is not None
+    assert CATALOG.current[EXPORTED] == EXPORTED
+    assert CATALOG.model(event).event_key() == EXPORTED
+    assert CATALOG.schema(event)["properties"]["event"] == {"const": EXPORTED}
+    assert CATALOG.unknown_event("audit.log.export") == (
+        '"audit.log.export" is no event of audit_events 1.0.1; did you mean "audit.log.exported"?'
+    )
+
+
+def test_own_catalog_is_joined_with_nothing() -> None:
+    own = find_catalog(OWN)
+    assert own.package == OWN
+    assert own.every_event == own.events
+    assert own.every_category == own.categories
+    assert list(own.events) == EVENTS
+
+
+def test_own_events_suit_every_log() -> None:
+    """As `runtime/catalog/catalog.yaml` says."""
+    own = find_catalog(OWN)
+    assert own.columns == ()
+    for key, event in own.events.items():
+        assert re.fullmatch(r"audit\.[a-z]+\.[a-z]+", key)
+        assert {field.sensitivity for field in event.metadata} <= {"public", "personal"}
+
+
+def test_every_catalog_has_them(kitchen_sink: Path, path: Path) -> None:
+    catalog: Catalog = importlib.import_module("kitchen_sink_events").CATALOG
+    assert len(catalog.events) == 8
+    with AuditLog.open(f"sqlite:///{path}", account_id="acme", catalog=catalog) as log:
+        entry = record(log, EXPORTED, GIVEN)
+        assert entry.catalog_version == catalog.version
+        assert log.account("acme").entries(Filter.parse(["category:is:audit.log"])).entries == (entry,)
+
+
+def test_joining_loads_no_model_and_recording_no_table(path: Path) -> None:
+    script = """
+import sys
+import audit_events
+from auditwright import Actor, AuditLog
+print(*sorted(name for name in sys.modules if name.startswith("auditwright_events.")))
+with AuditLog.open(f"sqlite:///{sys.argv[1]}", account_id="acme") as log:
+    log.record_event("audit.log.exported", {"format": "csv"}, {"actor": Actor.system()})
+print("auditwright_events.models.audit.log" in sys.modules)
+print(*[name for name in sys.modules if name.startswith(("auditwright_events.tables", "sqlmodel"))])
+"""
+    assert run_python(script, str(path)).splitlines() == [
+        "auditwright_events.audit",
+        "True",
+        "",
+    ]
+
+
+# --- recorded --------------------------------------------------------------------------------------
+
+
+def test_own_event_is_recorded_with_the_version_of_the_services_catalog(entry: Entry) -> None:
+    assert (entry.level, entry.category, entry.event) == ("audit", "audit.log", EXPORTED)
+    assert (entry.category_title, entry.event_title) == ("Audit log", "Audit log exported")
+    assert entry.description == "Ada Lovelace exported the audit log as CSV."
+    assert entry.metadata == GIVEN
+    assert entry.catalog_version == CATALOG.version
+    assert vars(entry.typed) == GIVEN
+
+
+def test_own_event_is_recorded_from_json_from_a_model_and_by_an_emitter(log: AuditLog) -> None:
+    form = {"event": EXPORTED, "metadata": {"format": "jsonl"}}
+    event = CATALOG.every_event[EXPORTED]
+    made = [
+        log.record_json(json.dumps(form)),
+        log.record(CATALOG.model(event).model_validate({"format": "jsonl"})),
+        importlib.import_module(OWN).AuditEvents(log).audit.log.exported(format="jsonl"),
+    ]
+    assert [entry.metadata for entry in made] == [{"format": "jsonl"}] * 3
+    assert {entry.description for entry in made} == {"Ada Lovelace exported the audit log as JSON Lines."}
+    assert list(log.account("acme").all()) == made[::-1]
+
+
+def test_what_the_own_catalog_does_not_allow_is_refused(log: AuditLog) -> None:
+    error = refused(log, EXPORTED, {"format": "pdf", "selection": ""})
+    assert {problem.path for problem in error.problems} == {"metadata.format", "metadata.selection"}
+
+
+def test_a_selection_that_is_too_long_is_cut_and_never_refused(log: AuditLog) -> None:
+    entry = record(log, EXPORTED, {"format": "csv", "selection": "where=user%3Ais%3A" + "x" * 60_000})
+    assert list(entry.alterations) == ["metadata.selection"]
+    assert len(entry.metadata["selection"]) < 5_000
+
+
+# --- read, filtered, exported, imported ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("condition", "events"),
+    [
+        ("category:is:audit.log", [EXPORTED]),
+        ("category:is_not:audit.log", [LOGIN]),
+        ("event:is:audit.log.exported", [EXPORTED]),
+        ("event:is_not:audit.log.exported", [LOGIN]),
+        ("event:is_not:account.login_logout.login", [EXPORTED]),
+        ("user:is:u-17", [EXPORTED, LOGIN]),
+    ],
+)
+def test_own_entry_is_listed_and_filtered(
+    log: AuditLog, entry: Entry, condition: str, events: list[str]
+) -> None:
+    page = log.account("acme").entries(Filter.parse([condition]))
+    assert [each.event for each in page.entries] == events
+    assert log.account("acme").get(entry.id) == entry
+
+
+def test_own_entry_is_exported_with_its_titles(log: AuditLog, entry: Entry) -> None:
+    table = io.BytesIO()
+    assert log.account("acme").export_csv(table, full=True) == 2
+    own, _ = csv.DictReader(io.StringIO(table.getvalue().decode(), newline=""))
+    assert (own["Event Name"], own["Category"]) == ("Audit log exported", "Audit log")
+    assert (own["Event Key"], own["Level"], own["Tool ID"]) == (EXPORTED, "audit", "")
+    assert json.loads(own["Metadata"]) == GIVEN
+
+
+def test_own_entry_is_the_same_after_export_and_import(log: AuditLog, entry: Entry, tmp_path: Path) -> None:
+    lines = io.BytesIO()
+    assert log.account("acme").export_jsonl(lines) == 2
+    errors: list[Exception] = []
+    with AuditLog.open(f"sqlite:///{tmp_path}/other.db", catalog=CATALOG) as other:
+        other.import_jsonl(lines.getvalue().splitlines(), lambda _, error: errors.append(error))
+        assert errors == []
+        assert list(other.account("acme").all()) == list(log.account("acme").all())
+        assert other.account("acme").get(entry.id) == entry
+
+
+# --- in SQL ----------------------------------------------------------------------------------------
+
+
+def test_view_gives_typed_columns(entry: Entry, path: Path) -> None:
+    found = rows(path, "SELECT event, format, selection, actor_id FROM audit_log_exported")
+    assert found == [(EXPORTED, "csv", GIVEN["selection"], "u-17")]
+    view = import_view(OWN, EXPORTED)
+    engine = create_engine(f"sqlite:///{path}")
+    with Session(engine) as session:
+        [row] = session.exec(select(view).where(view.format == "csv")).all()
+        assert (row.id, row.occurred_at, row.selection) == (entry.id, entry.occurred_at, GIVEN["selection"])
+    engine.dispose()
+
+
+def test_reference_rows_join_and_the_stored_catalog_is_the_services_alone(entry: Entry, path: Path) -> None:
+    joined = rows(
+        path,
+        "SELECT audit_category.level, audit_category.title, audit_event.title FROM audit_entry "
+        "JOIN audit_event ON audit_event.key = audit_entry.event "
+        "JOIN audit_category ON audit_category.key = audit_event.category ORDER BY audit_entry.id",
+    )
+    assert joined == [("account", "Login/Logout", "Login"), ("audit", "Audit log", "Audit log exported")]
+    assert rows(path, "SELECT version, json FROM audit_catalog") == [("1.0.1", CATALOG.json.decode())]
+
+
+def test_a_file_from_before_there_were_own_events_gets_them(log: AuditLog, path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP VIEW audit_log_exported")
+        connection.execute("DELETE FROM audit_event WHERE level = 'audit'")
+        connection.execute("DELETE FROM audit_category WHERE level = 'audit'")
+    AuditLog.open(f"sqlite:///{path}", catalog=CATALOG).close()
+    assert rows(path, "SELECT * FROM audit_log_exported") == []
+    assert rows(path, "SELECT key FROM audit_event WHERE level = 'audit'") == [(key,) for key in EVENTS]
+    assert rows(path, "SELECT key FROM audit_category WHERE level = 'audit'") == [("audit.log",)]
+
+
+def test_own_field_called_like_a_column_of_the_service_is_stored_and_read(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        field = content["levels"][0]["categories"][0]["events"][0]["fields"][-1]
+        field |= {"name": "selection", "title": "Choice", "column": True}
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    catalog = make_catalog(tmp_path, edit)
+    assert "selection" in catalog.columns
+    with AuditLog.open(f"sqlite:///{path}", account_id="acme", catalog=catalog) as log:
+        entry = record(log, EXPORTED, GIVEN)
+        assert log.account("acme").get(entry.id) == entry
+        assert entry.metadata == GIVEN
+        table = io.BytesIO()
+        log.account("acme").export_csv(table, full=True)
+        assert "Choice" in table.getvalue().decode().splitlines()[0]
+    assert rows(path, "SELECT format, selection FROM audit_log_exported") == [("csv", GIVEN["selection"])]

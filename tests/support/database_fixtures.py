@@ -1,0 +1,107 @@
+"""A log of the account "acme" in an empty database, and the emitters into it.
+
+A test that uses `database`, or what is made of it, runs on every engine; one that uses `path`, or that is
+marked `sqlite_only`, is about SQLite, and one that is marked `postgresql_only` about PostgreSQL.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.databases import Database, PostgreSQLServer, SQLiteDatabase, open_log
+
+from audit_events import AuditEvents
+from auditwright import AccountLog, AuditLog, SecretKey
+
+ENGINES = ("sqlite", "postgresql")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for engine, title in zip(ENGINES, ("SQLite", "PostgreSQL"), strict=True):
+        config.addinivalue_line("markers", f"{engine}_only: about {title}, whatever fixtures it uses")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    used, marker = metafunc.fixturenames, metafunc.definition.get_closest_marker
+    if "database" not in used or "path" in used or marker("sqlite_only"):
+        return
+    engines = ("postgresql",) if marker("postgresql_only") else ENGINES
+    metafunc.parametrize("database", engines, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("AUDITWRIGHT_CATALOG", "AUDITWRIGHT_SECRET_KEY", "AUDITWRIGHT_DATABASE"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return SQLiteDatabase(tmp_path / "audit.db")
+    server: PostgreSQLServer = request.getfixturevalue("postgresql")
+    return server.database()
+
+
+@pytest.fixture
+def other_database(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Another one of the same engine."""
+    if database.engine == "sqlite":
+        yield SQLiteDatabase(tmp_path / "other.db")
+    else:
+        yield from _of_its_own(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def lasting_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """A database for all tests of a module, which keep apart by their accounts."""
+    if request.param == "sqlite":
+        yield SQLiteDatabase(tmp_path_factory.mktemp("lasting") / "audit.db")
+    else:
+        yield from _of_its_own(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture(scope="module")
+def other_lasting_database(
+    lasting_database: Database, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Database]:
+    """Another one of the same engine."""
+    if lasting_database.engine == "sqlite":
+        yield SQLiteDatabase(tmp_path_factory.mktemp("lasting") / "other.db")
+    else:
+        yield from _of_its_own(request.getfixturevalue("postgresql"))
+
+
+def _of_its_own(server: PostgreSQLServer) -> Iterator[Database]:
+    made = server.another()
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture
+def path(database: Database) -> Path:
+    assert isinstance(database, SQLiteDatabase)
+    return database.path
+
+
+@pytest.fixture
+def key() -> SecretKey:
+    return SecretKey("k1", bytes(range(32)))
+
+
+@pytest.fixture
+def log(database: Database, key: SecretKey) -> Iterator[AuditLog]:
+    with open_log(database, secret_key=key) as log:
+        yield log
+
+
+@pytest.fixture
+def audit(log: AuditLog) -> AuditEvents:
+    return AuditEvents(log)
+
+
+@pytest.fixture
+def acme(log: AuditLog) -> AccountLog:
+    return log.account("acme")
