@@ -87,13 +87,13 @@ def write(folder: Path, files: Mapping[str, str | None], notes: str = "") -> Dif
     for path in changed:
         text = files[path]
         if path != MANIFEST and text is not None:
-            _replace(folder / path, text)
+            replace_file(folder / path, text)
     for path in difference.orphaned:
         (folder / path).unlink()
         _remove_empty(folder, (folder / path).parent)
     manifest = files[MANIFEST]
     if MANIFEST in changed and manifest is not None:
-        _replace(folder / MANIFEST, manifest)
+        replace_file(folder / MANIFEST, manifest)
     if notes:
         _write_notes(folder, notes)
     return difference
@@ -102,15 +102,18 @@ def write(folder: Path, files: Mapping[str, str | None], notes: str = "") -> Dif
 def _write_notes(folder: Path, notes: str) -> None:
     for path, text in ((NOTES, notes), (f"{Path(NOTES).parent}/.gitignore", "*\n")):
         if _read(folder / path) != text.encode():
-            _replace(folder / path, text)
+            replace_file(folder / path, text)
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
+    """Write the file atomically; an existing file keeps its mode."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         with new.open("xb") as stream:
             stream.write(text.encode())
+        if path.exists():
+            new.chmod(path.stat().st_mode & 0o7777)
         new.replace(path)
     except BaseException:
         new.unlink(missing_ok=True)

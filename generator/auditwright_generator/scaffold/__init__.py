@@ -1,4 +1,4 @@
-"""Writing a catalog for people: a new one to start from, and new events, categories and fields in one.
+"""Writes catalogs for people: a new catalog, and new events, categories and fields in an existing one.
 
-What is written by hand stays as it is: files are changed by inserting text, never by dumping YAML.
+Files are changed by inserting lines of text. A YAML round trip would reformat the rest of the file.
 """

@@ -1,4 +1,4 @@
-"""`auditwright init`: a catalog to start from, which checks, generates and records as it is."""
+"""`auditwright init`: a new catalog that passes `check`, generates and records."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_it_says_what_it_wrote_and_what_comes_next(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_prints_the_files_and_the_next_commands(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli.init) == 0
     assert capsys.readouterr() == (
         "catalog/catalog.yaml\n"
@@ -54,24 +54,18 @@ def test_it_says_what_it_wrote_and_what_comes_next(here: Path, capsys: pytest.Ca
         "",
     )
     assert files_in(here) == [f"catalog/{name}" for name in FILES]
-    assert [path.name for path in here.iterdir()] == ["catalog"]
     assert {path.stat().st_mode & 0o777 for path in here.rglob("*.yaml")} == {0o666 & ~_umask()}
+    assert run(cli.check) == 0
+    printed, problems = capsys.readouterr()
+    assert printed.startswith("3 events, ")
+    assert printed.endswith(" rules: no findings\n")
+    assert problems == ""
 
 
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def test_the_new_catalog_has_no_findings(capsys: pytest.CaptureFixture[str]) -> None:
-    run(cli.init)
-    capsys.readouterr()
-    assert run(cli.check) == 0
-    printed, problems = capsys.readouterr()
-    assert printed.startswith("3 events, ")
-    assert printed.endswith(" rules: no findings\n")
-    assert problems == ""
 
 
 @pytest.mark.parametrize("package", ["audit_events", "billing_events"])
@@ -106,7 +100,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_another_folder_is_named_in_the_next_commands(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_commands_name_another_folder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli.init, "some where/audit") == 0
     assert capsys.readouterr().out.splitlines() == [
         "some where/audit/catalog.yaml",
@@ -119,95 +113,79 @@ def test_another_folder_is_named_in_the_next_commands(here: Path, capsys: pytest
     assert run(cli.generate, "--catalog", "some where/audit", "--out", "some where/generated") == 0
 
 
-def test_an_empty_folder_is_filled(here: Path) -> None:
-    (here / "catalog").mkdir()
+def test_an_empty_folder_is_filled(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("catalog", "current"):
+        (here / name).mkdir()
     assert run(cli.init, "catalog") == 0
     assert files_in(here / "catalog") == FILES
-
-
-def test_the_current_folder_is_filled_when_it_is_empty(here: Path) -> None:
+    monkeypatch.chdir("current")
     assert run(cli.init, ".") == 0
-    assert files_in(here) == FILES
+    assert files_in(here / "current") == FILES
 
 
-def test_nothing_is_ever_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_with_files_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "catalog").mkdir()
-    for name in ("b.yaml", ".hidden", "a", "c", "d", "e", "f"):
-        (here / "catalog" / name).write_text("mine\n", "utf-8")
+    (here / "catalog" / ".hidden").write_text("mine\n", "utf-8")
     assert run(cli.init) == 1
-    assert capsys.readouterr() == (
-        "",
-        "auditwright: catalog holds .hidden, a, b.yaml, c, d and 2 more already; "
-        "name another folder, and nothing is overwritten\n",
-    )
-    assert {path.read_text("utf-8") for path in (here / "catalog").iterdir()} == {"mine\n"}
+    assert capsys.readouterr() == ("", "auditwright: catalog is not empty; name another folder\n")
+    assert files_in(here) == ["catalog/.hidden"]
 
 
-def test_a_file_in_the_place_of_the_folder_stays(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_in_the_place_of_the_folder_is_kept(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "catalog").write_text("mine\n", "utf-8")
     assert run(cli.init) == 1
     assert capsys.readouterr().err == (
-        "auditwright: catalog is there already, and is no folder; "
-        "name another folder, and nothing is overwritten\n"
+        "auditwright: catalog exists and is not a folder; name another folder\n"
     )
     assert (here / "catalog").read_text("utf-8") == "mine\n"
 
 
 @pytest.mark.parametrize("existed", [True, False])
-def test_when_it_fails_nothing_is_left(existed: bool, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_start_leaves_nothing_behind(existed: bool, here: Path) -> None:
     if existed:
         (here / "deep" / "catalog").mkdir(parents=True)
     before = sorted(here.rglob("*"))
-    rename = Path.rename
-
-    def rename_but_one(path: Path, target: Path) -> Path:
-        if path.name == "fields.yaml":
-            raise OSError(28, "No space left on device")
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "rename", rename_but_one)
-    with pytest.raises(OSError, match="No space left"):
-        run(cli.init, "deep/catalog")
+    texts = starter.starter_files("audit_events", "Audit events")
+    with pytest.raises(OSError, match="too long"):
+        starter.start_catalog(here / "deep" / "catalog", {**texts, "n" * 300: ""})
     assert sorted(here.rglob("*")) == before
 
 
 @pytest.mark.parametrize(
-    ("arguments", "reason"),
+    ("arguments", "finding"),
     [
         (
             ("--package", "json"),
-            '--package "json" is refused: Python\'s standard library has a module of that name; '
-            "choose another name",
+            'AC210 reserved-name: package "json" is refused: Python\'s standard library has a module of that '
+            "name; choose another name",
         ),
-        (
-            ("--package", "auditwright"),
-            '--package "auditwright" is refused: auditwright or a package it needs has that name; '
-            "choose another name",
-        ),
-        (
-            ("--package", "Our-Events"),
-            '--package "Our-Events" must be lower-case letters, digits and single underscores, '
-            "beginning with a letter",
-        ),
-        (("--title", " x"), "--title must be one line of 1 to 200 characters, without spaces around it"),
-        (("--title", "a\nb"), "--title must be one line of 1 to 200 characters, without spaces around it"),
-        (("--title", "a\x07b"), "--title must be one line of 1 to 200 characters, without spaces around it"),
-        (("--title", "\udcff"), "--title must be one line of 1 to 200 characters, without spaces around it"),
-        (("--title", "x" * 201), "--title must be one line of 1 to 200 characters, without spaces around it"),
+        (("--package", "auditwright"), "AC210"),
+        (("--package", "Our-Events"), "AC201"),
+        (("--package", "a\nb: c"), "AC201"),
+        (("--title", " x"), "AC012"),
+        (("--title", "a\nb"), "AC012"),
+        (("--title", "x" * 201), "AC012"),
+        (("--title", "a\x07b"), "AC001"),
+        (("--title", "\udcff"), "AC001"),
     ],
 )
-def test_names_that_cannot_be_are_wrong_usage(
-    arguments: tuple[str, ...], reason: str, here: Path, capsys: pytest.CaptureFixture[str]
+def test_names_that_check_refuses_leave_no_files(
+    arguments: tuple[str, ...], finding: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(cli.init, *arguments) == 2
-    assert capsys.readouterr() == ("", f"auditwright: {reason}\n")
+    assert run(cli.init, *arguments) == 1
+    printed, problems = capsys.readouterr()
+    first, *_, last = problems.splitlines()
+    assert printed == ""
+    assert first.startswith("catalog/catalog.yaml:")
+    assert f" error {finding}" in first
+    assert last == "auditwright: nothing was written: `auditwright check` would report this"
     assert list(here.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "title", ["2026", "true", "no", "Größe: 'x' #1", "{braces}", "- dash", "x\\y", "🜁", "a\xa0b"]
 )
-def test_any_title_is_read_back_as_it_was_given(title: str) -> None:
+def test_any_title_is_read_back(title: str) -> None:
     from auditwright_generator.check import read_catalog
 
     assert run(cli.init, "--title", title) == 0
@@ -215,7 +193,7 @@ def test_any_title_is_read_back_as_it_was_given(title: str) -> None:
     assert (checked.findings, checked.catalog and checked.catalog.title) == ((), title)
 
 
-def test_the_starter_is_a_catalog_by_itself() -> None:
+def test_the_starter_is_a_valid_catalog() -> None:
     folder = Path(starter.__file__).parent / "starter"
     assert files_in(folder) == FILES
     assert run(cli.check, "--catalog", str(folder)) == 0
