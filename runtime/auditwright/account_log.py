@@ -15,9 +15,9 @@ from auditwright.actor import Actor
 from auditwright.entry import Entry
 from auditwright.errors import ExportError, FilterError, Problem, ValidationError
 from auditwright.ids import least_id
-from auditwright.limits import MAX_ID, clean
+from auditwright.limits import MAX_ID, sanitize
 from auditwright.reading.filters import Filter
-from auditwright.reading.pages import MOST, Page, Place, id_bound, read_cursor, search_text, selection_of
+from auditwright.reading.pages import MAX_PAGE, Page, Place, id_bound, read_cursor, search_text, selection_of
 from auditwright.storage.base import Counted
 from auditwright.storage.query import Branch, Scope
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from auditwright.storage.base import Storage
     from auditwright.transfer.export_file import Progress
 
-MOST_COUNTED = 100_000
+MAX_COUNTED = 100_000
 """Up to which `count_up_to` counts at most."""
-MOST_PROCESSES = 8
+MAX_PROCESSES = 8
 """That make one export."""
 SLICES = 50
 """Parts in which a count tells its progress."""
@@ -72,7 +72,7 @@ class AccountLog:
         are times with a zone; `search` is a text of 3 to 200 characters that the description contains, a
         letter in any case; "" is none. A page is found in a few milliseconds, however large the log is and
         wherever the page; where that takes looking at entries one by one, it may end early, see
-        `Page.looked_to`. Raises `FilterError`.
+        `Page.scanned_to`. Raises `FilterError`.
         """
         _check_number("limit", limit)
         where = Filter() if where is None else where
@@ -120,7 +120,7 @@ class AccountLog:
 
     def _slices(self, scope: Scope) -> list[Scope]:
         """The scope in equal parts of the time that its entries span."""
-        ends = [self._storage.page(scope.looked_through, newest, 1).rows for newest in (False, True)]
+        ends = [self._storage.page(scope.indexed, newest, 1).rows for newest in (False, True)]
         if not ends[0]:
             return [scope]
         first, last = (rows[0][2] for rows in ends)
@@ -142,8 +142,8 @@ class AccountLog:
         As text it is `312` or `10,000+`. A search, or one that leaves users out, may end before `most` is
         reached: `Counted.whole` says whether these are all. Raises `FilterError`.
         """
-        if type(most) is not int or not 1 <= most <= MOST_COUNTED:
-            raise FilterError(f"entries are counted up to 1 to {MOST_COUNTED:,}, not {most!r}")
+        if type(most) is not int or not 1 <= most <= MAX_COUNTED:
+            raise FilterError(f"entries are counted up to 1 to {MAX_COUNTED:,}, not {most!r}")
         return self._storage.count_up_to(most, self._scope(where, since, until, search, quick=True))
 
     def has_entries(self) -> bool:
@@ -164,7 +164,7 @@ class AccountLog:
         _check_number("most", most)
         if not isinstance(text, str) or len(text) > MAX_ID:
             raise FilterError(f"the text to find users by has at most {MAX_ID} characters")
-        return [Actor(*found) for found in self._storage.users(self.account_id, clean(text), most)]
+        return [Actor(*found) for found in self._storage.users(self.account_id, sanitize(text), most)]
 
     def export_csv(
         self,
@@ -272,13 +272,13 @@ class AccountLog:
         read transaction: close it to stop early. Threads may take turns at it. JSON Lines are always full.
         `begin` is called within this call, as `export_csv` does.
         """
-        from auditwright.transfer.export import begun, csv_chunks, data_of, jsonl_chunks
+        from auditwright.transfer.export import csv_chunks, data_of, jsonl_chunks, primed
 
         scope = self._scope(where, since, until, search)
         if form == "csv":
-            return data_of(begun(csv_chunks(self._storage, self._catalog, scope, full, None), begin))
+            return data_of(primed(csv_chunks(self._storage, self._catalog, scope, full, None), begin))
         if form == "jsonl":
-            return data_of(begun(jsonl_chunks(self._storage, self._catalog, scope), begin))
+            return data_of(primed(jsonl_chunks(self._storage, self._catalog, scope), begin))
         raise FilterError(f"an export is csv or jsonl, not {form!r}")
 
     def _scope(
@@ -302,10 +302,10 @@ class AccountLog:
 
 
 def _check_processes(number: int) -> None:
-    if type(number) is not int or not 1 <= number <= MOST_PROCESSES:
-        raise FilterError(f"processes is 1 to {MOST_PROCESSES}, not {number!r}")
+    if type(number) is not int or not 1 <= number <= MAX_PROCESSES:
+        raise FilterError(f"processes is 1 to {MAX_PROCESSES}, not {number!r}")
 
 
 def _check_number(name: str, number: int) -> None:
-    if type(number) is not int or not 1 <= number <= MOST:
-        raise FilterError(f"{name} is 1 to {MOST}, not {number!r}")
+    if type(number) is not int or not 1 <= number <= MAX_PAGE:
+        raise FilterError(f"{name} is 1 to {MAX_PAGE}, not {number!r}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from auditwright.errors import Problem, ValidationError
-from auditwright.limits import MAX_ID, Alterations, clean, clean_text, cut_text
+from auditwright.limits import MAX_ID, Alterations, sanitize, sanitize_text, truncate_text
 
 ActorType = Literal["user", "app", "system"]
 
@@ -18,12 +18,12 @@ def identifier(path: str, value: object, most: int = MAX_ID) -> str:
     A NUL or a lone surrogate is refused: cleaned, two ids would become one.
     """
     if not isinstance(value, str) or not 1 <= len(value) <= most:
-        came = type(value).__name__ if not isinstance(value, str) else f"{len(value)} characters"
-    elif clean(value) != value:
-        came = "one with a NUL or a lone surrogate"
+        got = type(value).__name__ if not isinstance(value, str) else f"{len(value)} characters"
+    elif sanitize(value) != value:
+        got = "one with a NUL or a lone surrogate"
     else:
         return value
-    raise ValidationError(path, (Problem(path, f"a string of 1 to {most} characters", came),))
+    raise ValidationError(path, (Problem(path, f"a string of 1 to {most} characters", got),))
 
 
 def ip_address(value: object) -> str | None:
@@ -46,8 +46,8 @@ def ip_address(value: object) -> str | None:
             if packed.startswith(bytes(10) + b"\xff\xff"):
                 return socket.inet_ntop(socket.AF_INET, packed[12:])
             return socket.inet_ntop(socket.AF_INET6, packed)
-    came = "other text" if isinstance(value, str) else type(value).__name__
-    raise ValidationError("ip_address", (Problem("ip_address", "an IPv4 or IPv6 address", came),))
+    got = "other text" if isinstance(value, str) else type(value).__name__
+    raise ValidationError("ip_address", (Problem("ip_address", "an IPv4 or IPv6 address", got),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,15 @@ class Actor:
                 "actor", (Problem("actor.type", '"user", "app" or "system"', repr(self.type)),)
             )
         if self.id is not None or self.type != "system":
-            known = clean_text("actor.id", self.id, self.alterations) if isinstance(self.id, str) else self.id
+            known = (
+                sanitize_text("actor.id", self.id, self.alterations) if isinstance(self.id, str) else self.id
+            )
             object.__setattr__(self, "id", identifier("actor.id", known))
         if self.name is not None:
             if not isinstance(self.name, str):
                 raise ValidationError("actor", (Problem("actor.name", "a string", type(self.name).__name__),))
-            cleaned = clean_text("actor.name", self.name, self.alterations)
-            object.__setattr__(self, "name", cut_text("actor.name", cleaned, self.alterations))
+            cleaned = sanitize_text("actor.name", self.name, self.alterations)
+            object.__setattr__(self, "name", truncate_text("actor.name", cleaned, self.alterations))
 
     @classmethod
     def user(cls, id: str, name: str | None = None) -> Actor:  # noqa: A002 - the word for it everywhere

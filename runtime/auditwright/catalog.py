@@ -149,7 +149,7 @@ class Catalog:
         known = next((each.title for each in self.every_category if each.key == category), category)
         return key, known
 
-    def standing(self, key: str) -> str:
+    def lifecycle_note(self, key: str) -> str:
         """What has become of the event of a key, in words; empty where it is an event as any other."""
         event = self.event(key)
         if event is None:

@@ -41,14 +41,14 @@ class Problem:
     """Where: `metadata.temperature`, `metadata.stop_sequence[2]`, `actor`."""
     expected: str
     """What was wanted there, in words."""
-    came: str
+    got: str
     """What came, in words: the value, or only its type where the field is personal or secret."""
 
     def __str__(self) -> str:
-        return f"{self.path}: expected {self.expected}, got {self.came}"
+        return f"{self.path}: expected {self.expected}, got {self.got}"
 
 
-MOST_PROBLEMS = 50
+MAX_PROBLEMS = 50
 """Problems that one error names: a hostile entry must not flood the logs."""
 
 
@@ -60,7 +60,7 @@ class ValidationError(AuditwrightError, ValueError):
 
     def __init__(self, event: str, problems: tuple[Problem, ...]) -> None:
         self.event = event
-        self.problems = problems[:MOST_PROBLEMS]
+        self.problems = problems[:MAX_PROBLEMS]
         super().__init__(event, self.problems)
 
     def __str__(self) -> str:

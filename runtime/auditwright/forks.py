@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from weakref import WeakSet
 
 
-class Forked(ABC):
-    """Something that a child must not use as its parent left it; `see_to_forks` has these called."""
+class ForkAware(ABC):
+    """Something that a child must not use as its parent left it; `register` has these called."""
 
     def before_fork(self) -> None:  # noqa: B027 - not everything has something to do here
         """In the parent: come to a state in which a child can begin anew."""
@@ -24,10 +24,10 @@ class Forked(ABC):
         """Begin anew in the child, before anything else runs there."""
 
 
-_forked: WeakSet[Forked] = WeakSet()
+_forked: WeakSet[ForkAware] = WeakSet()
 
 
-def see_to_forks(thing: Forked) -> None:
+def register(thing: ForkAware) -> None:
     """Have the methods of `thing` called whenever the process forks, for as long as `thing` lives."""
     _forked.add(thing)
 

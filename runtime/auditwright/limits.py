@@ -28,12 +28,12 @@ _MARK = "…"
 Alterations = dict[str, dict[str, Any]]
 
 
-def clean(text: str) -> str:
+def sanitize(text: str) -> str:
     """The text with each NUL and lone surrogate as U+FFFD: PostgreSQL stores neither."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def short(text: str, most: int = MAX_STRING) -> str:
+def truncate(text: str, most: int = MAX_STRING) -> str:
     """The text, cut to `most` bytes of UTF-8 with an ellipsis at its end where it is longer."""
     data = text.encode()
     if len(data) <= most:
@@ -41,23 +41,23 @@ def short(text: str, most: int = MAX_STRING) -> str:
     return data[: max(most - len(_MARK.encode()), 0)].decode(errors="ignore") + _MARK
 
 
-def clean_text(path: str, text: str, alterations: Alterations) -> str:
+def sanitize_text(path: str, text: str, alterations: Alterations) -> str:
     """The text, cleaned where it has to be and noted then."""
-    cleaned = clean(text)
+    cleaned = sanitize(text)
     if cleaned != text:
         _note(alterations, path, "cleaned", len(text), text.encode("utf-8", "surrogatepass"))
     return cleaned
 
 
-def clean_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
+def sanitize_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
     """The values with every string cleaned; what changed is noted in `alterations`."""
 
     def cleaned(path: str, value: Any) -> Any:
         if isinstance(value, str):
-            return clean_text(path, value, alterations)
+            return sanitize_text(path, value, alterations)
         if isinstance(value, list):
             # One note for the list, however many of its items: the notes are stored too.
-            items = [clean(item) if isinstance(item, str) else item for item in value]
+            items = [sanitize(item) if isinstance(item, str) else item for item in value]
             if items != value:
                 _note(alterations, path, "cleaned", len(value), json.dumps(value, default=str).encode())
             return items
@@ -66,7 +66,7 @@ def clean_values(values: dict[str, Any], alterations: Alterations) -> dict[str, 
     return {name: cleaned(f"metadata.{name}", value) for name, value in values.items()}
 
 
-def cut_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
+def truncate_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
     """The values with strings over 4 KiB cut, and then the largest ones until the whole fits 32 KiB."""
     result = {
         name: _cut(f"metadata.{name}", value, MAX_STRING, alterations) for name, value in values.items()
@@ -81,7 +81,7 @@ def cut_values(values: dict[str, Any], alterations: Alterations) -> dict[str, An
     return result
 
 
-def cut_text(path: str, text: str, alterations: Alterations) -> str:
+def truncate_text(path: str, text: str, alterations: Alterations) -> str:
     """The text, cut where it is over 4 KiB and noted then."""
     cut: str = _cut(path, text, MAX_STRING, alterations)
     return cut
@@ -90,7 +90,7 @@ def cut_text(path: str, text: str, alterations: Alterations) -> str:
 def _cut(path: str, value: Any, most: int, alterations: Alterations, original: Any = None) -> Any:
     """The value cut; `original` is what a list was before any of its items was cut."""
     if isinstance(value, str):
-        cut = short(value, most)
+        cut = truncate(value, most)
         if cut is not value:
             _note(alterations, path, "cut", len(value), value.encode())
         return cut

@@ -95,9 +95,9 @@ def compare(title: str, log: AuditLog) -> None:
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, (way, _) in ways.items():
-            begun = time.perf_counter()
+            primed = time.perf_counter()
             found = way()
-            rates[name].append(len(found) / (time.perf_counter() - begun))
+            rates[name].append(len(found) / (time.perf_counter() - primed))
             taken[name] += found
     print(f"\n### {title}: many callers at once\n")
     print("| who records | events a second | p50, ms | p99, ms | throughput, ratio | lowest to highest |")
@@ -116,21 +116,21 @@ def alone(title: str, log: AuditLog, commit_for_each: Call, group_commit: Call) 
     taken: dict[str, list[float]] = {}
     record = AsyncAuditEvents(log).account.models.model_deployed
 
-    def timed(name: str, begun: float) -> None:
-        taken.setdefault(name, []).append(time.perf_counter() - begun)
+    def timed(name: str, primed: float) -> None:
+        taken.setdefault(name, []).append(time.perf_counter() - primed)
 
     async def calls() -> None:
         for _ in range(ALONE):
             for name, call in (("thread, direct commit", commit_for_each), ("thread", group_commit)):
-                begun = time.perf_counter()
+                primed = time.perf_counter()
                 call()
-                timed(name, begun)
-            begun = time.perf_counter()
+                timed(name, primed)
+            primed = time.perf_counter()
             await asyncio.to_thread(commit_for_each)
-            timed("coroutine, direct commit in a thread", begun)
-            begun = time.perf_counter()
+            timed("coroutine, direct commit in a thread", primed)
+            primed = time.perf_counter()
             await record(**MODEL, actor=ADA)
-            timed("coroutine", begun)
+            timed("coroutine", primed)
 
     asyncio.run(calls())
     print(f"\n### {title}: one caller alone\n")
@@ -155,9 +155,9 @@ def in_threads(count: int, times: int, call: Call) -> list[float]:
     def work(mine: list[float]) -> None:
         start.wait()
         for _ in range(times):
-            begun = time.perf_counter()
+            primed = time.perf_counter()
             call()
-            mine.append(time.perf_counter() - begun)
+            mine.append(time.perf_counter() - primed)
 
     threads = [threading.Thread(target=work, args=(mine,)) for mine in taken]
     for thread in threads:
@@ -174,9 +174,9 @@ def in_coroutines(log: AuditLog, count: int, times: int) -> list[float]:
 
     async def work() -> None:
         for _ in range(times):
-            begun = time.perf_counter()
+            primed = time.perf_counter()
             await record(**MODEL, actor=ADA)
-            taken.append(time.perf_counter() - begun)
+            taken.append(time.perf_counter() - primed)
 
     async def everybody() -> None:
         await asyncio.gather(*(work() for _ in range(count)))
@@ -236,9 +236,9 @@ def copy(url: str) -> None:
     for _ in range(ROUNDS):
         for name, way in zip(wall, (raw, record), strict=True):
             database.empty()
-            begun, begun_cpu = time.perf_counter(), time.process_time()
+            primed, begun_cpu = time.perf_counter(), time.process_time()
             way()
-            wall[name].append((time.perf_counter() - begun) / EVENTS)
+            wall[name].append((time.perf_counter() - primed) / EVENTS)
             cpu[name].append((time.process_time() - begun_cpu) / EVENTS)
     database.empty()
     base = wall["psycopg COPY of finished rows"]

@@ -49,7 +49,7 @@ class Measured:
     seconds: dict[str, list[float]] = field(default_factory=dict)
     entries: str = ""
     """On the newest page of the largest account, and whether more follow."""
-    looked_to: str = ""
+    scanned_to: str = ""
 
 
 def run(*millions: int) -> None:
@@ -127,7 +127,7 @@ def _not_too_long(measured: Measured, reads: Mapping[str, Read]) -> dict[str, Re
         first, page = _time(read)
         measured.first = max(measured.first, first)
         measured.entries = f"{len(page.entries)}{'' if page.next is None else '+'}"
-        measured.looked_to = "" if page.looked_to is None else f"{page.looked_to:%Y-%m-%d}"
+        measured.scanned_to = "" if page.scanned_to is None else f"{page.scanned_to:%Y-%m-%d}"
         if first > TOO_LONG and (again := _time(read)[0]) > TOO_LONG:
             measured.seconds[name] = [again]
             break
@@ -197,7 +197,7 @@ def _by_kind(measured: Iterable[Measured]) -> list[Measured]:
             continue
         whole = found.setdefault(each.kind, Measured(each.kind, each.kind))
         whole.first = max(whole.first, each.first)
-        whole.looked_to = min(filter(None, (whole.looked_to, each.looked_to)), default="")
+        whole.scanned_to = min(filter(None, (whole.scanned_to, each.scanned_to)), default="")
         for name, seconds in each.seconds.items():
             whole.seconds.setdefault(name, []).extend(seconds)
     return list(found.values())
@@ -211,7 +211,7 @@ def _print(title: str, accounts: Iterable[str], measured: Iterable[Measured]) ->
     for each in measured:
         times = (_three(each.seconds.get(name)) for name in accounts)
         print(
-            f"| {each.name} | {each.entries} | {each.looked_to} | {each.first * 1e3:.1f} "
+            f"| {each.name} | {each.entries} | {each.scanned_to} | {each.first * 1e3:.1f} "
             f"| {' | '.join(times)} |"
         )
 

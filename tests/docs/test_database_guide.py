@@ -7,7 +7,7 @@ from tests.docs.test_snippets import blocks, follow, rows, section
 from tests.support.paths import ROOT
 
 from auditwright.commands.database import ACTIONS
-from auditwright.storage.base import MOST_NAMES
+from auditwright.storage.base import MAX_NAMES
 from auditwright.storage.postgresql.retention import LOCK_SECONDS
 from auditwright.storage.postgresql.roles import KNOWN, Roles
 from auditwright.storage.postgresql.schema import AHEAD, MINIMUM
@@ -34,7 +34,7 @@ def test_its_figures_are_those_of_the_code() -> None:
     assert LOCK_SECONDS == 5
     assert "after five seconds it gives up" in text
     assert f"batches of {sqlite_retention.BATCH:,}" in text
-    assert f"{MOST_NAMES} names are kept" in text
+    assert f"{MAX_NAMES} names are kept" in text
 
 
 def test_its_roles_are_those_that_are_made() -> None:

@@ -7,8 +7,8 @@ import pytest
 from tests.docs.test_snippets import blocks, prose
 from tests.support.paths import DOCS
 
-from auditwright.reading.filters import MOST_CONDITIONS
-from auditwright.reading.pages import LEAST_SEARCH, MOST_SEARCH
+from auditwright.reading.filters import MAX_CONDITIONS
+from auditwright.reading.pages import MAX_SEARCH, MIN_SEARCH
 from auditwright.storage.layout import INDEXES
 
 PAGE = DOCS / "reading.md"
@@ -37,5 +37,5 @@ def test_the_indexes_are_those_of_the_tables() -> None:
 
 def test_the_numbers_are_those_of_the_code() -> None:
     text = prose(PAGE)
-    assert f"up to {MOST_CONDITIONS} conditions" in text
-    assert f"{LEAST_SEARCH} to {MOST_SEARCH} characters" in text
+    assert f"up to {MAX_CONDITIONS} conditions" in text
+    assert f"{MIN_SEARCH} to {MAX_SEARCH} characters" in text

@@ -205,7 +205,7 @@ _honest = st.builds(Hop, _trusted.map(str), _does, _spelling)
 _hiding = st.builds(
     Hop, _trusted.map(str), st.just("hides"), st.sampled_from(HIDDEN).map(lambda h: lambda _: h)
 )
-hops = st.lists(_honest | _honest | _hiding, max_size=4)
+loose_index_scan = st.lists(_honest | _honest | _hiding, max_size=4)
 
 clients = st.ip_addresses().filter(
     lambda address: (
@@ -223,7 +223,7 @@ _part = st.one_of(
 written = st.lists(st.lists(_part, max_size=4).map(", ".join), max_size=3)
 
 
-@given(clients.map(str), written, hops, st.booleans())
+@given(clients.map(str), written, loose_index_scan, st.booleans())
 @example(CLIENT, [LIE], [Hop("10.0.0.1", "appends"), Hop("10.0.0.2", "extends")], False)
 @example(
     CLIENT, [f"{LIE}, 10.0.0.9"], [Hop("10.0.0.1", "hides", lambda _: ""), Hop("10.0.0.2", "appends")], True

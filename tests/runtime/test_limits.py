@@ -25,7 +25,7 @@ from tests.support.world import (
 )
 
 from auditwright import AccountLog, Actor, AuditLog, Entry, ValidationError
-from auditwright.limits import clean, cut_values, short
+from auditwright.limits import sanitize, truncate, truncate_values
 
 INVITED = "account.users_management.user_invited"
 DELETED = "account.users_management.user_deleted"
@@ -173,7 +173,7 @@ def test_alterations_of_items_that_were_cut_off_are_not_kept(log: AuditLog) -> N
 def test_many_long_fields_are_cut_until_the_entry_fits() -> None:
     values = {f"field_{number}": "x" * 4000 for number in range(20)} | {"count": 5, "list": ["y" * 9000]}
     alterations: dict[str, dict[str, Any]] = {}
-    cut = cut_values(values, alterations)
+    cut = truncate_values(values, alterations)
     assert len(repr(cut)) <= 32 * 1024
     assert cut["count"] == 5
     assert set(alterations) >= {f"metadata.field_{number}" for number in range(20)}
@@ -218,16 +218,18 @@ def test_any_text_is_stored_or_refused_by_a_declared_limit(
         return
     assert isinstance(entry, Entry)
     assert log.account("acme").get(entry.id) == entry
-    assert entry.metadata["role_name"] == clean(role)
-    assert ("metadata.role_name" in entry.alterations) == (clean(role) != role)
+    assert entry.metadata["role_name"] == sanitize(role)
+    assert ("metadata.role_name" in entry.alterations) == (sanitize(role) != role)
     kept = entry.metadata["added_user_ids"]
     assert len(kept) == len(ids) or entry.alterations["metadata.added_user_ids"]["length"] == len(ids)
-    for index, (came, stored) in enumerate(zip(ids, kept, strict=False)):
-        cleaned = clean(came)
+    for index, (got, stored) in enumerate(zip(ids, kept, strict=False)):
+        cleaned = sanitize(got)
         # The last way to make an entry fit is to cut the one item that is left.
-        assert stored == short(cleaned) or (len(kept) == 1 and cleaned.startswith(stored.removesuffix("…")))
+        assert stored == truncate(cleaned) or (
+            len(kept) == 1 and cleaned.startswith(stored.removesuffix("…"))
+        )
         assert (f"metadata.added_user_ids[{index}]" in entry.alterations) == (stored != cleaned)
-    if any(clean(came) != came for came in ids):
+    if any(sanitize(got) != got for got in ids):
         assert "cleaned" in entry.alterations["metadata.added_user_ids"]
 
 
@@ -240,14 +242,14 @@ def test_any_url_is_stored_or_refused_by_its_pattern(log: AuditLog, rest: str) -
         assert entry == {"metadata.url"}
         return
     assert isinstance(entry, Entry)
-    assert entry.metadata["url"] == short(clean(values["url"]))
+    assert entry.metadata["url"] == truncate(sanitize(values["url"]))
     assert log.account("acme").get(entry.id) == entry
 
 
 @given(text, st.integers(0, 50))
 def test_short_text_fits_and_is_whole_or_marked(text: str, most: int) -> None:
-    cut = short(clean(text), most)
-    assert cut == clean(text) or (cut.endswith("…") and len(cut.encode()) <= max(most, 3))
+    cut = truncate(sanitize(text), most)
+    assert cut == sanitize(text) or (cut.endswith("…") and len(cut.encode()) <= max(most, 3))
 
 
 def test_the_catalog_in_the_way_of_a_long_message_does_not_matter(

@@ -306,7 +306,7 @@ def imported(lines: list[bytes], path: Path, catalog: Catalog) -> tuple[AuditLog
     return log, problems
 
 
-WAY_BACK = (
+HINT = (
     "put the event back into the catalog with deprecated:, or its key among the aliases: of the event that "
     "took its place, and import again"
 )
@@ -322,7 +322,7 @@ def test_what_was_exported_is_imported_equal_but_for_events_that_are_gone(
             (
                 5,
                 f"{LOST}: event: expected an event of shop_v2_events 2.0.0, or an alias of one, got one "
-                f"that was recorded under 1.0.0; {WAY_BACK}",
+                f"that was recorded under 1.0.0; {HINT}",
             )
         ]
         names = (

@@ -14,7 +14,7 @@ SCANNER = "tool.guardrails.input_scanner_added"
 
 
 @dataclass(frozen=True)
-class Done:
+class CommandResult:
     """What a command left behind."""
 
     code: int
@@ -30,7 +30,7 @@ class Done:
         return self.err.splitlines()[-1]
 
 
-Auditwright = Callable[..., Done]
+Auditwright = Callable[..., CommandResult]
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def auditwright(
     for name in ("DATABASE", "ACCOUNT", "CATALOG", "CATALOG_DIR", "SECRET_KEY"):
         monkeypatch.delenv(f"AUDITWRIGHT_{name}", raising=False)
 
-    def run(*arguments: str, stdin: str = "") -> Done:
+    def run(*arguments: str, stdin: str = "") -> CommandResult:
         with monkeypatch.context() as patched:
             patched.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
             try:
@@ -51,7 +51,7 @@ def auditwright(
             except SystemExit as exit_:
                 code = int(exit_.code or 0)
         out, err = capsys.readouterr()
-        return Done(code, out, err)
+        return CommandResult(code, out, err)
 
     return run
 

@@ -270,10 +270,10 @@ def _fork_and_kill(
     said = _Said(reading)
     said.read_until(lambda: said.ready == processes)
     moments = sorted(chance.uniform(*LIFE_SECONDS) for _ in children)
-    begun = time.monotonic()
+    primed = time.monotonic()
     chance.shuffle(children)
     for child, moment in zip(children, moments, strict=True):
-        said.read_for(begun + moment - time.monotonic())
+        said.read_for(primed + moment - time.monotonic())
         os.kill(child, signal.SIGKILL)
         found.kills += 1
     for child in children:
@@ -332,9 +332,9 @@ class _Said:
                     self._read()
 
     def _read(self) -> None:
-        came = os.read(self._reading, 1 << 16)
-        self.is_over = not came
-        *lines, self._rest = (self._rest + came).split(b"\n")
+        got = os.read(self._reading, 1 << 16)
+        self.is_over = not got
+        *lines, self._rest = (self._rest + got).split(b"\n")
         for line in lines:
             kind, what = chr(line[0]), line[1:].decode()
             if kind == "+":

@@ -14,8 +14,8 @@ from auditwright.catalog import Catalog, find_catalog
 from auditwright.commands.options import account, add_catalog_package, add_database
 from auditwright.commands.progress import Progress
 from auditwright.ids import format_time, to_microseconds
-from auditwright.limits import clean, short
-from auditwright.operations.check import Misfit, Report, UnknownEvent, Version, check_database
+from auditwright.limits import sanitize, truncate
+from auditwright.operations.check import Mismatch, Report, UnknownEvent, Version, check_database
 from auditwright.storage import is_postgresql, open_inspection
 from auditwright.text import printable
 
@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check, print what was found, and return 1 where that is anything."""
     catalog = find_catalog(options.catalog_package)
-    narrowed = None if options.account is None else clean(options.account)
+    narrowed = None if options.account is None else sanitize(options.account)
     with closing(open_inspection(options.database, catalog)) as inspection:
         with Progress("checked") as progress:
             report = check_database(inspection, catalog, narrowed, options.events_only, progress)
@@ -68,19 +68,19 @@ _REMEDY = {False: "a log is opened with it", True: "`auditwright database upgrad
 def _lines(report: Report, remedy: str) -> Iterator[str]:
     for title, lines in (
         ("Events that are not in the catalog", _cut(report.unknown, _unknown_lines)),
-        ("Metadata that does not fit its event", _cut(report.misfits or (), _misfit_lines)),
+        ("Metadata that does not fit its event", _cut(report.mismatches or (), _mismatch_lines)),
         (
             "Entries under an older key, which is an alias today",
             _cut(
                 report.aliases,
-                lambda each: [f"{short(each.key, 200)}: {_entries(each.entries)}, now {each.event}"],
+                lambda each: [f"{truncate(each.key, 200)}: {_entries(each.entries)}, now {each.event}"],
             ),
         ),
         ("Versions of the catalog", _cut(report.versions, lambda each: [_version_line(each)])),
         ("Views", _view_lines(report, remedy)),
         (
             "Tables that are not as they should be",
-            _cut(report.differences, lambda each: [each.what, f"  {each.way_out}"]),
+            _cut(report.differences, lambda each: [each.what, f"  {each.hint}"]),
         ),
     ):
         told = list(lines)
@@ -104,10 +104,10 @@ def _cut(parts: Sequence[T], lines: Callable[[T], Iterable[str]]) -> Iterator[st
 def _unknown_lines(event: UnknownEvent) -> Iterator[str]:
     accounts = _counted(event.accounts, "account")
     yield (
-        f"{short(event.event, 200)}: {_entries(event.entries)} of {accounts}, "
-        f"{_span(event.first, event.last)}, the last under {short(event.catalog_version, 100)}"
+        f"{truncate(event.event, 200)}: {_entries(event.entries)} of {accounts}, "
+        f"{_span(event.first, event.last)}, the last under {truncate(event.catalog_version, 100)}"
     )
-    yield f"  {event.way_out}"
+    yield f"  {event.hint}"
 
 
 def _span(first: datetime, last: datetime) -> str:
@@ -115,15 +115,15 @@ def _span(first: datetime, last: datetime) -> str:
     return f"{since} (UTC)" if since == until else f"{since} to {until} (UTC)"
 
 
-def _misfit_lines(misfit: Misfit) -> Iterator[str]:
-    example = f"{misfit.example} of the account {short(misfit.account_id, 256)}"
-    such = f"such as {example}" if misfit.entries > 1 else example
-    yield f"{misfit.event}: {_fault(misfit)}: {_entries(misfit.entries)}, {such}"
-    yield f"  {misfit.way_out}"
+def _mismatch_lines(mismatch: Mismatch) -> Iterator[str]:
+    example = f"{mismatch.example} of the account {truncate(mismatch.account_id, 256)}"
+    such = f"such as {example}" if mismatch.entries > 1 else example
+    yield f"{mismatch.event}: {_fault(mismatch)}: {_entries(mismatch.entries)}, {such}"
+    yield f"  {mismatch.hint}"
 
 
-def _fault(misfit: Misfit) -> str:
-    path, expected = misfit.path, misfit.expected
+def _fault(mismatch: Mismatch) -> str:
+    path, expected = mismatch.path, mismatch.expected
     return {
         "missing": f"{path} is missing, which has to be {expected}",
         "unknown": f"{path} is no field of it",
@@ -131,7 +131,7 @@ def _fault(misfit: Misfit) -> str:
         "condition": f"{path} should be {expected}",
         "in plain": f"{path} is stored in plain, and secret today",
         "unreadable": f"{path} is not {expected}",
-    }[misfit.fault]
+    }[mismatch.fault]
 
 
 def _version_line(version: Version) -> str:
@@ -139,7 +139,7 @@ def _version_line(version: Version) -> str:
     note = " (newer than the present catalog)" if version.newer else ""
     if version.differs:
         note = " (the present version, with another content: change the version with the catalog)"
-    return f"{short(version.version, 100)}{count}{note}"
+    return f"{truncate(version.version, 100)}{count}{note}"
 
 
 def _view_lines(report: Report, remedy: str) -> Iterator[str]:
@@ -158,15 +158,15 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _verdict(report: Report) -> str:
-    unread = "; metadata was not read" if report.misfits is None else ""
+    unread = "; metadata was not read" if report.mismatches is None else ""
     if report.covered:
         return f"Covered: {'there are no entries' if not report.entries else 'all entries'}{unread}."
     parts = []
     if report.unknown:
         lost = sum(each.entries for each in report.unknown)
         parts.append(f"{_entries(lost)} of {_counted(len(report.unknown), 'event')} that the catalog lacks")
-    if report.misfitting:
-        parts.append(f"{_entries(report.misfitting)} with metadata that does not fit")
+    if report.mismatched_entries:
+        parts.append(f"{_entries(report.mismatched_entries)} with metadata that does not fit")
     return f"Not covered: {' and '.join(parts)}{unread}."
 
 
@@ -200,12 +200,12 @@ def _form(report: Report, database: str, catalog: Catalog, account_id: str | Non
                 "first": format_time(to_microseconds(each.first)),
                 "last": format_time(to_microseconds(each.last)),
                 "catalog_version": each.catalog_version,
-                "way_out": each.way_out,
+                "hint": each.hint,
             }
             for each in report.unknown
         ],
-        "misfits": None
-        if report.misfits is None
+        "mismatches": None
+        if report.mismatches is None
         else [
             {
                 "event": each.event,
@@ -214,11 +214,11 @@ def _form(report: Report, database: str, catalog: Catalog, account_id: str | Non
                 "expected": each.expected,
                 "entries": each.entries,
                 "example": {"account_id": each.account_id, "id": str(each.example)},
-                "way_out": each.way_out,
+                "hint": each.hint,
             }
-            for each in report.misfits
+            for each in report.mismatches
         ],
-        "misfitting_entries": None if report.misfits is None else report.misfitting,
+        "mismatched_entries": None if report.mismatches is None else report.mismatched_entries,
         "aliases": [
             {"key": each.key, "event": each.event, "entries": each.entries} for each in report.aliases
         ],
@@ -236,5 +236,5 @@ def _form(report: Report, database: str, catalog: Catalog, account_id: str | Non
             "different": report.views.different,
             "newer": report.views.newer,
         },
-        "differences": [{"what": each.what, "way_out": each.way_out} for each in report.differences],
+        "differences": [{"what": each.what, "hint": each.hint} for each in report.differences],
     }

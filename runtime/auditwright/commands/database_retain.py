@@ -12,12 +12,12 @@ from auditwright.catalog import find_catalog
 from auditwright.commands.options import account, actor, add_catalog_package, add_database, moment
 from auditwright.commands.progress import Progress
 from auditwright.commands.text import table
-from auditwright.limits import clean
+from auditwright.limits import sanitize
 from auditwright.operations.retention import list_holds, place_hold, prune, remove_hold
-from auditwright.storage.retention import Hold, Old, Pruned
+from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult
 from auditwright.text import printable
 
-MOST_DAYS = 36_500
+MAX_DAYS = 36_500
 LISTED = 50
 """Accounts that are listed."""
 
@@ -47,10 +47,10 @@ def _add_actor(parser: argparse.ArgumentParser, did: str, name: str) -> None:
 
 def days(text: str) -> timedelta:
     """A number of days, such as `400d`."""
-    if re.fullmatch("[1-9][0-9]{0,4}d", text) and int(text[:-1]) <= MOST_DAYS:
+    if re.fullmatch("[1-9][0-9]{0,4}d", text) and int(text[:-1]) <= MAX_DAYS:
         return timedelta(days=int(text[:-1]))
     raise argparse.ArgumentTypeError(
-        f"{text!r} is no age; write a number of days, such as 400d, at most {MOST_DAYS}d"
+        f"{text!r} is no age; write a number of days, such as 400d, at most {MAX_DAYS}d"
     )
 
 
@@ -62,7 +62,7 @@ def retain(options: argparse.Namespace) -> int:
             find_catalog(options.catalog_package),
             datetime.now(UTC) - options.older_than,
             options.actor,
-            account_id=None if options.account is None else clean(options.account),
+            account_id=None if options.account is None else sanitize(options.account),
             dry_run=options.dry_run,
             progress=progress,
         )
@@ -78,7 +78,7 @@ def retain(options: argparse.Namespace) -> int:
     return 0
 
 
-def _sentence(done: Pruned, dry_run: bool) -> str:
+def _sentence(done: PruneResult, dry_run: bool) -> str:
     before = f"from before {done.before:%Y-%m-%d %H:%M} (UTC)"
     count = sum(old.entries for old in done.deleted)
     if not count:
@@ -86,7 +86,7 @@ def _sentence(done: Pruned, dry_run: bool) -> str:
     return f"{'would delete' if dry_run else 'deleted'} {_entries(count)} {before}"
 
 
-def _print_accounts(olds: Sequence[Old]) -> None:
+def _print_accounts(olds: Sequence[ExpiredEntries]) -> None:
     if not olds:
         return
     rows = [
@@ -147,7 +147,7 @@ def hold(options: argparse.Namespace) -> int:
 
 def _add(options: argparse.Namespace) -> int:
     catalog = find_catalog(options.catalog_package)
-    account_id, reason = clean(options.account), clean(options.reason)
+    account_id, reason = sanitize(options.account), sanitize(options.reason)
     new = place_hold(options.database, catalog, account_id, reason, options.actor, options.until)
     until = "" if options.until is None else f" until {options.until:%Y-%m-%d %H:%M} (UTC)"
     print(printable(f"{account_id} is held{until}: {reason}" + " (as before)" * (not new)))
@@ -156,7 +156,7 @@ def _add(options: argparse.Namespace) -> int:
 
 def _remove(options: argparse.Namespace) -> int:
     catalog = find_catalog(options.catalog_package)
-    account_id = clean(options.account)
+    account_id = sanitize(options.account)
     removed = remove_hold(options.database, catalog, account_id, options.actor)
     if removed is None:
         print(printable(f"{account_id} is not held"))

@@ -11,7 +11,7 @@ from auditwright.catalog import Catalog, find_catalog
 from auditwright.commands.options import add_catalog_package, add_database
 from auditwright.operations.setup import create_database, setup_sql, upgrade_database
 from auditwright.storage import is_postgresql
-from auditwright.storage.base import Done
+from auditwright.storage.base import SetupResult
 from auditwright.storage.errors import StorageError
 from auditwright.text import printable
 
@@ -102,7 +102,7 @@ def _print(sql: str) -> int:
     return 0
 
 
-def _report(done: Done, otherwise: str) -> None:
+def _report(done: SetupResult, otherwise: str) -> None:
     if not done.changes:
         print(printable(f"{done.name}: nothing to do: {otherwise}"))
         return

@@ -15,7 +15,7 @@ from auditwright.errors import ValidationError
 from auditwright.limits import MAX_ID
 from auditwright.log import AccountLog, AuditLog
 from auditwright.reading.filters import MATCHES, Filter
-from auditwright.reading.pages import LEAST_SEARCH, MOST_SEARCH
+from auditwright.reading.pages import MAX_SEARCH, MIN_SEARCH
 
 DATABASE, ACCOUNT = "AUDITWRIGHT_DATABASE", "AUDITWRIGHT_ACCOUNT"
 
@@ -87,7 +87,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--search",
         metavar="TEXT",
-        help=f"what the description contains, in any case; {LEAST_SEARCH} to {MOST_SEARCH} characters",
+        help=f"what the description contains, in any case; {MIN_SEARCH} to {MAX_SEARCH} characters",
     )
 
 

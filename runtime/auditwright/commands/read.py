@@ -19,7 +19,7 @@ from auditwright.commands.text import table
 from auditwright.entry import Entry
 from auditwright.log import AccountLog
 from auditwright.reading.filters import Filter
-from auditwright.reading.pages import MOST, Page
+from auditwright.reading.pages import MAX_PAGE, Page
 from auditwright.text import printable
 from auditwright.transfer.export import CSV_COLUMNS
 
@@ -30,7 +30,7 @@ COUNTED = 10_000
 def _configure_list(parser: argparse.ArgumentParser) -> None:
     add_selection(parser)
     parser.add_argument(
-        "--limit", type=_limit, default=50, metavar="NUMBER", help=f"how many, 1 to {MOST} (default: 50)"
+        "--limit", type=_limit, default=50, metavar="NUMBER", help=f"how many, 1 to {MAX_PAGE} (default: 50)"
     )
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--after", metavar="CURSOR", help="the older page: the cursor that a page printed")
@@ -44,16 +44,16 @@ def _configure_list(parser: argparse.ArgumentParser) -> None:
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST}")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_PAGE:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_PAGE}")
     return int(text)
 
 
 def _run_list(options: argparse.Namespace) -> int:
     where, narrowed = selection(options)
     if options.format == "csv" and options.before:
-        way_out = "--before is for --format table and json"
-        print(f"auditwright: a CSV goes from newer to older entries: {way_out}", file=sys.stderr)
+        hint = "--before is for --format table and json"
+        print(f"auditwright: a CSV goes from newer to older entries: {hint}", file=sys.stderr)
         return 2
     with open_log(options) as log:
         account = log.account(options.account)
@@ -65,9 +65,9 @@ def _run_list(options: argparse.Namespace) -> int:
             narrowed["before"] = options.before
             page = account.entries(where, limit=options.limit, **narrowed)
             print_page(page, options.format)
-        if not page.entries and not page.looked_to and (options.after or options.before):
+        if not page.entries and not page.scanned_to and (options.after or options.before):
             print(f"no {'older' if options.after else 'newer'} entry fits", file=sys.stderr)
-        elif not page.entries and not page.looked_to:
+        elif not page.entries and not page.scanned_to:
             filtered = bool(where.conditions or any(narrowed.values()))
             print(printable(nothing_found(log, account, filtered)), file=sys.stderr)
     for line in _ways_on(page, bool(options.before)):
@@ -79,7 +79,7 @@ def _page_of_csv(account: AccountLog, where: Filter, limit: int, narrowed: dict[
     """The page of as many entries as a CSV of this limit has, however far those are apart."""
     page = first = account.entries(where, limit=limit, **narrowed)
     found = list(page.entries)
-    while page.looked_to and page.next:
+    while page.scanned_to and page.next:
         page = account.entries(where, limit=limit - len(found), **{**narrowed, "after": page.next})
         found += page.entries
     return Page(tuple(found), page.next, first.previous)
@@ -88,13 +88,13 @@ def _page_of_csv(account: AccountLog, where: Filter, limit: int, narrowed: dict[
 def _ways_on(page: Page, newer: bool) -> Iterator[str]:
     """What the pages around one are read with; `newer` says that it was read by --before."""
     more, less = f"--after {page.next}", f"--before {page.previous}"
-    if page.looked_to is None:
+    if page.scanned_to is None:
         if page.previous:
             yield f"newer: {less}"
         if page.next:
             yield f"there is more: {more}"
         return
-    reached = f"looked at entries {'up' if newer else 'back'} to {_time(page.looked_to)} (UTC)"
+    reached = f"looked at entries {'up' if newer else 'back'} to {_time(page.scanned_to)} (UTC)"
     found = "" if page.entries else ", and none fits so far"
     if newer and page.next:
         yield f"older: {more}"
@@ -188,7 +188,7 @@ def _run_show(options: argparse.Namespace) -> int:
 
 
 def _details(catalog: Catalog, entry: Entry) -> list[tuple[str, str]]:
-    event, standing = catalog.event(entry.event), catalog.standing(entry.event)
+    event, lifecycle_note = catalog.event(entry.event), catalog.lifecycle_note(entry.event)
     actor = entry.actor
     who = f"{actor.label} ({actor.type}{f' {actor.id}' if actor.id else ''})"
     metadata = entry.metadata
@@ -205,7 +205,7 @@ def _details(catalog: Catalog, entry: Entry) -> list[tuple[str, str]]:
         ("IP Address", entry.ip_address or "—"),
         ("Description", entry.description),
         *shown,
-        ("Event key", f"{entry.event} ({standing})" if standing else entry.event),
+        ("Event key", f"{entry.event} ({lifecycle_note})" if lifecycle_note else entry.event),
         ("Entry ID", str(entry.id)),
         ("Account ID", entry.account_id),
         ("Recorded (UTC)", f"{entry.recorded_at:%Y-%m-%d %H:%M:%S.%f}"),

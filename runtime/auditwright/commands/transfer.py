@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from auditwright.account_log import MOST_PROCESSES
+from auditwright.account_log import MAX_PROCESSES
 from auditwright.actor import Actor
 from auditwright.commands import Command
 from auditwright.commands.options import (
@@ -55,7 +55,7 @@ def _configure_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--processes",
         type=int,
-        choices=range(1, MOST_PROCESSES + 1),
+        choices=range(1, MAX_PROCESSES + 1),
         metavar="NUMBER",
         default=min(2, _cores()),
         help="how many make CSV or JSON Lines of a large SQLite log, 1 to 8 (default: 2, or 1 on one core)",

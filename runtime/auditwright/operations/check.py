@@ -19,7 +19,7 @@ from auditwright.catalog import release
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import LAST, from_microseconds
 from auditwright.recording.fingerprint import FINGERPRINT
-from auditwright.recording.json_form import WAY_BACK, Schemas, problems_of
+from auditwright.recording.json_form import HINT, Schemas, problems_of
 from auditwright.recording.problem_text import condition_holds
 from auditwright.storage.base import Difference, Views
 from auditwright.transfer.jsonl_import import altered_fields
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 """Is told how many entries are read, now and then."""
 _STEP = 1000
-MOST_MISFITS = 1000
-"""Misfits that are told apart by their fields; further ones are counted together."""
+MAX_MISMATCHES = 1000
+"""Mismatches that are told apart by their fields; further ones are counted together."""
 
-WAYS_OUT = {
+HINTS = {
     "missing": "make the field optional again, by required: false",
     "unknown": "put the field back into the event, with deprecated: and required: false",
     "value": "let the field take again what it took then",
@@ -59,24 +59,24 @@ class UnknownEvent:
     last: datetime
     catalog_version: str
     """The version that the last entry was recorded under."""
-    way_out: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class Mismatch:
     """A way in which stored metadata does not fit the present event, and how many entries have it."""
 
     event: str
     path: str
     """`metadata.amount`, or `metadata` where it cannot be read at all."""
     fault: str
-    """One of `WAYS_OUT`."""
+    """One of `HINTS`."""
     expected: str
     entries: int
     account_id: str
     example: uuid.UUID
     """An entry of that account."""
-    way_out: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,10 @@ class Report:
 
     entries: int
     unknown: tuple[UnknownEvent, ...]
-    misfits: tuple[Misfit, ...] | None
+    mismatches: tuple[Mismatch, ...] | None
     """None where metadata was not read."""
-    misfitting: int
-    """Entries with at least one misfit."""
+    mismatched_entries: int
+    """Entries with at least one mismatch."""
     aliases: tuple[Alias, ...]
     versions: tuple[Version, ...]
     views: Views
@@ -121,7 +121,7 @@ class Report:
     @property
     def covered(self) -> bool:
         """Whether the catalog has the event of every entry, and all metadata that was read fits."""
-        return not self.unknown and not self.misfits
+        return not self.unknown and not self.mismatches
 
 
 def check_database(
@@ -146,8 +146,8 @@ def check_database(
         unknown=tuple(
             _unknown(inspection, catalog, key, tallies[key]) for key in keys if key not in catalog.current
         ),
-        misfits=None if events_only else reading.misfits(),
-        misfitting=reading.misfitting,
+        mismatches=None if events_only else reading.mismatches(),
+        mismatched_entries=reading.mismatched_entries,
         aliases=tuple(
             Alias(key, catalog.current[key], tallies[key].entries)
             for key in keys
@@ -196,7 +196,7 @@ def _unknown(inspection: Inspection, catalog: Catalog, key: str, tally: _Tally) 
         first=_moment(first),
         last=_moment(last),
         catalog_version=version,
-        way_out=NEWER if release(version) > release(catalog.version) else WAY_BACK,
+        hint=NEWER if release(version) > release(catalog.version) else HINT,
     )
 
 
@@ -223,7 +223,7 @@ def _versions(seen: dict[str, str], catalog: Catalog, recorded: dict[bytes, int]
 
 @dataclass(slots=True)
 class _Count:
-    """How often a misfit was met, and the first entry with it."""
+    """How often a mismatch was met, and the first entry with it."""
 
     entries: int
     account_id: str
@@ -248,7 +248,7 @@ class _Reading:
 
     catalog: Catalog
     versions: dict[bytes, int] = field(default_factory=dict)
-    misfitting: int = 0
+    mismatched_entries: int = 0
     _schemas: Schemas = field(init=False)
     _plans: dict[bytes, _Plan | None] = field(default_factory=dict)
     _counts: dict[tuple[str, str, str, str], _Count] = field(default_factory=dict)
@@ -266,21 +266,21 @@ class _Reading:
                 plans[key] = self._plan(key)
             plan = plans[key]
             if plan is not None and (faults := self._faults(plan, row)):
-                self.misfitting += 1
+                self.mismatched_entries += 1
                 for fault in faults:
                     self._add(plan.event.key, fault, row)
             if progress is not None and number % _STEP == 0:
                 progress(number)
 
-    def misfits(self) -> tuple[Misfit, ...]:
+    def mismatches(self) -> tuple[Mismatch, ...]:
         """What was counted, in the order of events and fields."""
         return tuple(
-            Misfit(
+            Mismatch(
                 *key,
                 entries=count.entries,
                 account_id=count.account_id,
                 example=uuid.UUID(bytes=count.example.ljust(16, b"\0")[:16]),
-                way_out=NEWER if count.newer else WAYS_OUT[key[2]],
+                hint=NEWER if count.newer else HINTS[key[2]],
             )
             for key, count in sorted(self._counts.items(), key=lambda each: each[0])
         )
@@ -333,7 +333,7 @@ class _Reading:
 
     def _add(self, event: str, fault: tuple[str, str, str], row: Row) -> None:
         key = (event, *fault)
-        if key not in self._counts and len(self._counts) >= MOST_MISFITS:
+        if key not in self._counts and len(self._counts) >= MAX_MISMATCHES:
             key = (event, "metadata", *fault[1:])
         newer = release(_text(row[3])) > release(self.catalog.version)
         count = self._counts.get(key)

@@ -16,7 +16,7 @@ from auditwright.ids import format_time, from_microseconds, to_microseconds
 from auditwright.recording.recorder import Recorder
 from auditwright.storage import is_postgresql, sqlite_location
 from auditwright.storage.errors import StorageError
-from auditwright.storage.retention import Hold, Keeper, Old, Progress, Pruned
+from auditwright.storage.retention import ExpiredEntries, Hold, Progress, PruneResult, RetentionStore
 from auditwright.system_events import HELD, PRUNED, RELEASED
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def prune(
     account_id: str | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
-) -> Pruned:
+) -> PruneResult:
     """Delete the entries that are older than a time and not held, and record that in each account.
 
     `actor` is who is recorded as having done it. With `dry_run` nothing is changed. Raises `StorageError`.
@@ -43,7 +43,7 @@ def prune(
         raise StorageError(f"{_text(before)} is still to come; what is older than that is everything")
     recorder = Recorder(catalog, None, None)
 
-    def record(limit: datetime, old: Old) -> Row:
+    def record(limit: datetime, old: ExpiredEntries) -> Row:
         values = {
             "before": _text(limit),
             "entries": old.entries,
@@ -90,14 +90,14 @@ def list_holds(url: str, catalog: Catalog) -> list[Hold]:
         return keeper.holds()
 
 
-def _open(url: str, catalog: Catalog) -> Keeper:
+def _open(url: str, catalog: Catalog) -> RetentionStore:
     if is_postgresql(url):
-        from auditwright.storage.postgresql.retention import PostgreSQLKeeper
+        from auditwright.storage.postgresql.retention import PostgreSQLRetentionStore
 
-        return PostgreSQLKeeper(url, catalog)
-    from auditwright.storage.sqlite.retention import SQLiteKeeper
+        return PostgreSQLRetentionStore(url, catalog)
+    from auditwright.storage.sqlite.retention import SQLiteRetentionStore
 
-    return SQLiteKeeper(sqlite_location(url), catalog)
+    return SQLiteRetentionStore(sqlite_location(url), catalog)
 
 
 # --- for the engines -----------------------------------------------------------------------------

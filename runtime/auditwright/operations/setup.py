@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditwright.storage import is_postgresql, sqlite_location
-from auditwright.storage.base import Done
+from auditwright.storage.base import SetupResult
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
 
 
-def create_database(url: str, catalog: Catalog) -> Done:
+def create_database(url: str, catalog: Catalog) -> SetupResult:
     """Make all that an audit log of the catalog needs in a database, or what is missing of it.
 
     Raises `StorageError`, and `SchemaMismatch` for tables of our names that are not ours.
@@ -24,7 +24,7 @@ def create_database(url: str, catalog: Catalog) -> Done:
     return _set_up(url, catalog, create=True)
 
 
-def upgrade_database(url: str, catalog: Catalog) -> Done:
+def upgrade_database(url: str, catalog: Catalog) -> SetupResult:
     """`create_database`, but a database without an audit log is an error."""
     return _set_up(url, catalog, create=False)
 
@@ -36,7 +36,7 @@ def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
     return postgresql.setup_sql(url, catalog, create)
 
 
-def _set_up(url: str, catalog: Catalog, create: bool) -> Done:
+def _set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:
     if is_postgresql(url):
         from auditwright.storage.postgresql import setup as postgresql
 

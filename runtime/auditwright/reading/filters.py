@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 
 from auditwright.errors import FilterError, did_you_mean
-from auditwright.limits import MAX_ID, clean, short
+from auditwright.limits import MAX_ID, sanitize, truncate
 from auditwright.storage.query import Branch
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ Match = Literal["all", "any"]
 FIELDS: tuple[str, ...] = get_args(FilterField)
 OPERATORS: tuple[str, ...] = get_args(Operator)
 MATCHES: tuple[str, ...] = get_args(Match)
-MOST_CONDITIONS = 20
+MAX_CONDITIONS = 20
 
 
 def _choice(what: str, value: object, choices: Sequence[str]) -> None:
     if value not in choices:
         nearest = did_you_mean(value, choices) if isinstance(value, str) else ""
-        raise FilterError(f"{what} is one of {', '.join(choices)}, not {short(repr(value), 80)}{nearest}")
+        raise FilterError(f"{what} is one of {', '.join(choices)}, not {truncate(repr(value), 80)}{nearest}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Condition:
             raise FilterError(
                 f"the value of {self.field} {self.operator} is a string of 1 to {MAX_ID} characters"
             )
-        object.__setattr__(self, "value", clean(self.value))  # as the ids that it is compared with
+        object.__setattr__(self, "value", sanitize(self.value))  # as the ids that it is compared with
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -70,7 +70,7 @@ class Condition:
         if not first or not second:
             raise FilterError(
                 f"a condition is written field:operator:value, such as category:is:account.models, "
-                f"not {short(repr(text), 80)}"
+                f"not {truncate(repr(text), 80)}"
             )
         return cls(field, operator, value)  # type: ignore[arg-type]
 
@@ -90,10 +90,8 @@ class Filter:
 
     def __post_init__(self) -> None:
         _choice("match", self.match, MATCHES)
-        if len(self.conditions) > MOST_CONDITIONS:
-            raise FilterError(
-                f"a filter has at most {MOST_CONDITIONS} conditions, not {len(self.conditions)}"
-            )
+        if len(self.conditions) > MAX_CONDITIONS:
+            raise FilterError(f"a filter has at most {MAX_CONDITIONS} conditions, not {len(self.conditions)}")
 
     @classmethod
     def parse(cls, conditions: Iterable[str], match: str = "all") -> Filter:
@@ -126,9 +124,9 @@ class Filter:
     def from_query(cls, query: str) -> Filter:
         """A filter from a URL's query, `match=any&where=user:is:u-17&where=...`; other names are refused."""
         try:
-            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_CONDITIONS + 10)
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_CONDITIONS + 10)
         except ValueError:
-            raise FilterError(f"a filter has at most {MOST_CONDITIONS} conditions") from None
+            raise FilterError(f"a filter has at most {MAX_CONDITIONS} conditions") from None
         _only(dict(pairs), ("match", "where"), "a filter's query")
         matches = [value for name, value in pairs if name == "match"]
         if len(matches) > 1:
@@ -184,7 +182,7 @@ def _only(form: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
     for name in form:
         if name not in names:
             nearest = did_you_mean(str(name), names)
-            raise FilterError(f"{what} has {' and '.join(names)}, not {short(repr(name), 80)}{nearest}")
+            raise FilterError(f"{what} has {' and '.join(names)}, not {truncate(repr(name), 80)}{nearest}")
 
 
 def _named(condition: Condition, catalog: Catalog, keys: Mapping[str, str | None]) -> frozenset[str]:
@@ -193,7 +191,7 @@ def _named(condition: Condition, catalog: Catalog, keys: Mapping[str, str | None
         return _members(condition.value, catalog, keys)
     if condition.value not in keys:
         raise FilterError(
-            f"{catalog.unknown_event(short(condition.value, 80))} (`auditwright events` lists all)"
+            f"{catalog.unknown_event(truncate(condition.value, 80))} (`auditwright events` lists all)"
         )
     event = catalog.event(condition.value)
     return frozenset((event.key, *event.aliases)) if event else frozenset((condition.value,))
@@ -212,7 +210,7 @@ def _members(category: str, catalog: Catalog, keys: Iterable[str]) -> frozenset[
         events = tuple(catalog.every_event[key] for key in moved)
     if category not in known and not events and not lacking:
         raise FilterError(
-            f'"{short(category, 80)}" is no category{did_you_mean(category, known)} '
+            f'"{truncate(category, 80)}" is no category{did_you_mean(category, known)} '
             f"(there are {', '.join(known)})"
         )
     return frozenset(key for event in events for key in (event.key, *event.aliases)) | lacking

@@ -18,17 +18,17 @@ import orjson
 from auditwright.entry import Entry
 from auditwright.errors import FilterError
 from auditwright.ids import LAST, from_microseconds, id_time, least_id, to_microseconds
-from auditwright.limits import clean
+from auditwright.limits import sanitize
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.reading.filters import Filter
     from auditwright.storage.query import Found, Scope
 
-MOST = 1000
+MAX_PAGE = 1000
 """Entries on one page."""
-LEAST_SEARCH = 3
-MOST_SEARCH = 200
+MIN_SEARCH = 3
+MAX_SEARCH = 200
 """Characters to search for. Fewer would find nearly everything."""
 
 
@@ -41,7 +41,7 @@ class Page:
     """For `after`: the older page. None where there is none."""
     previous: str | None = None
     """For `before`: the newer page. None on the first one, and where nothing newer was there."""
-    looked_to: datetime | None = None
+    scanned_to: datetime | None = None
     """How far the work of one page went, where it ended before the page was full: all entries up to this time
     were looked at, and `next` goes on from there (`previous`, if the page was read by `before`). It ends so
     only where entries have to be looked at one by one: in a search, and where users are left out who recorded
@@ -85,10 +85,10 @@ def search_text(search: str | None) -> str | None:
     """The text to search for, cleaned as descriptions are; None for no search. Raises `FilterError`."""
     if search is None or search == "":
         return None
-    if not isinstance(search, str) or not LEAST_SEARCH <= len(search) <= MOST_SEARCH:
-        came = len(search) if isinstance(search, str) else type(search).__name__
-        raise FilterError(f"a search is a text of {LEAST_SEARCH} to {MOST_SEARCH} characters, not {came}")
-    return clean(search)
+    if not isinstance(search, str) or not MIN_SEARCH <= len(search) <= MAX_SEARCH:
+        got = len(search) if isinstance(search, str) else type(search).__name__
+        raise FilterError(f"a search is a text of {MIN_SEARCH} to {MAX_SEARCH} characters, not {got}")
+    return sanitize(search)
 
 
 def id_bound(moment: datetime | None, name: str) -> bytes | None:

@@ -13,7 +13,7 @@ from auditwright.context import current
 from auditwright.emitters import Options
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import LAST, clock, format_time, id_time, to_microseconds
-from auditwright.limits import MAX_DETAILS, short
+from auditwright.limits import MAX_DETAILS, truncate
 from auditwright.recording.problem_text import unknown
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None
         raise _wrong(event, "actor", "an Actor", type(actor).__name__)
     details = options.get("details")
     if details is not None and not (isinstance(details, str) and len(details) <= MAX_DETAILS):
-        came = f"{len(details)} characters" if isinstance(details, str) else type(details).__name__
-        raise _wrong(event, "details", f"a string of at most {MAX_DETAILS} characters", came)
+        got = f"{len(details)} characters" if isinstance(details, str) else type(details).__name__
+        raise _wrong(event, "details", f"a string of at most {MAX_DETAILS} characters", got)
     try:
         named = options.get("account_id")
         account = identifier("account_id", named) if named is not None else context.account_id or account_id
@@ -77,8 +77,8 @@ def missing(account_id: str | None, actor: Actor | None) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def _wrong(event: Event, path: str, expected: str, came: str) -> ValidationError:
-    return ValidationError(event.key, (Problem(path, expected, came),))
+def _wrong(event: Event, path: str, expected: str, got: str) -> ValidationError:
+    return ValidationError(event.key, (Problem(path, expected, got),))
 
 
 def _id_and_time(event: Event, given_id: Any, moment: Any) -> tuple[bytes | None, int]:
@@ -89,7 +89,7 @@ def _id_and_time(event: Event, given_id: Any, moment: Any) -> tuple[bytes | None
         try:
             entry_id = given_id.bytes if isinstance(given_id, uuid.UUID) else uuid.UUID(str(given_id)).bytes
         except ValueError:
-            raise _wrong(event, "id", "a UUID, version 7", short(repr(given_id), 60)) from None
+            raise _wrong(event, "id", "a UUID, version 7", truncate(repr(given_id), 60)) from None
         stated = id_time(entry_id)
         if stated is None:
             raise _wrong(event, "id", "a UUID, version 7", f"version {uuid.UUID(bytes=entry_id).version}")
@@ -98,8 +98,8 @@ def _id_and_time(event: Event, given_id: Any, moment: Any) -> tuple[bytes | None
     elif isinstance(moment, datetime) and moment.tzinfo is not None:
         occurred_at = to_microseconds(moment)
     else:
-        came = "one without a time zone" if isinstance(moment, datetime) else type(moment).__name__
-        raise _wrong(event, "occurred_at", "a datetime with a time zone", came)
+        got = "one without a time zone" if isinstance(moment, datetime) else type(moment).__name__
+        raise _wrong(event, "occurred_at", "a datetime with a time zone", got)
     if occurred_at < 0:
         raise _wrong(event, "occurred_at", "a time since 1970", str(moment))
     ahead = occurred_at - time.time_ns() // 1000
@@ -108,6 +108,6 @@ def _id_and_time(event: Event, given_id: Any, moment: Any) -> tuple[bytes | None
             event, "occurred_at", "a time at most 5 minutes ahead", f"one {ahead // 60_000_000} minutes ahead"
         )
     if stated is not None and stated != occurred_at:
-        came = format_time(stated) if stated <= LAST else "a time after the year 9999"
-        raise _wrong(event, "id", f"an id that states occurred_at, {format_time(occurred_at)}", came)
+        got = format_time(stated) if stated <= LAST else "a time after the year 9999"
+        raise _wrong(event, "id", f"an id that states occurred_at, {format_time(occurred_at)}", got)
     return entry_id, occurred_at

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from auditwright.errors import SecretKeyMissing
 
 VARIABLE = "AUDITWRIGHT_SECRET_KEY"
-WAY_OUT = (
+HINT = (
     f"set {VARIABLE}=<key id>:<base64 of at least 32 random bytes>, or pass secret_key= to AuditLog.open; "
     "`auditwright secret-key` makes one"
 )
@@ -75,4 +75,4 @@ def configured_key() -> SecretKey | None:
     try:
         return SecretKey.parse(text)
     except ValueError as error:
-        raise SecretKeyMissing(f"{VARIABLE}: {error}; {WAY_OUT}") from None
+        raise SecretKeyMissing(f"{VARIABLE}: {error}; {HINT}") from None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from auditwright.entry import Row
 from auditwright.errors import AuditwrightError
-from auditwright.forks import Forked, see_to_forks
+from auditwright.forks import ForkAware, register
 from auditwright.storage.errors import IdConflict, StorageError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1_000
 BATCH_BYTES = 4 * 1024 * 1024
 """The most that one commit takes of what waits: some 20 ms of writing, which the next in line wait for."""
-MOST_WAITING = 100_000
+MAX_WAITING = 100_000
 """Rows that may wait. A caller gives one and comes back when it is stored, so that only a program that starts
 so many at once meets this.
 """
@@ -106,7 +106,7 @@ class _Parked:
         self.wake.acquire()
 
 
-class Writer(Forked):
+class Writer(ForkAware):
     """Stores rows for many threads and event loops of this process, several in one commit.
 
     `insert_each` is the storage's. There are no locks but those that are tried and never waited for, so that
@@ -117,7 +117,7 @@ class Writer(Forked):
         self._insert_each = insert_each
         self._wait_seconds = wait_seconds
         self.after_fork_in_child()
-        see_to_forks(self)
+        register(self)
 
     def after_fork_in_child(self) -> None:
         """Begin anew: what waits in a parent is the parent's to store."""
@@ -177,9 +177,9 @@ class Writer(Forked):
             timer.cancel()
 
     def _enqueue(self, ticket: _Ticket) -> None:
-        if len(self._queue) >= MOST_WAITING:
+        if len(self._queue) >= MAX_WAITING:
             raise StorageError(
-                f"{MOST_WAITING:,} entries wait to be stored already; this one is not stored; record it "
+                f"{MAX_WAITING:,} entries wait to be stored already; this one is not stored; record it "
                 "again with id=error.entry.id when there are fewer"
             )
         self._queue.append(ticket)

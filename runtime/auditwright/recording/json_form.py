@@ -20,10 +20,10 @@ import jsonschema_rs
 import orjson
 
 from auditwright.actor import Actor
-from auditwright.errors import MOST_PROBLEMS, Problem, ValidationError, did_you_mean
+from auditwright.errors import MAX_PROBLEMS, Problem, ValidationError, did_you_mean
 from auditwright.ids import to_microseconds
-from auditwright.limits import MAX_ENTRY, MAX_STRING, clean, short
-from auditwright.recording.problem_text import MAX_INTEGER, came, conditional, distinct, fault, unknown
+from auditwright.limits import MAX_ENTRY, MAX_STRING, sanitize, truncate
+from auditwright.recording.problem_text import MAX_INTEGER, conditional, distinct, fault, got, unknown
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
@@ -78,7 +78,7 @@ def _no_constant(name: str) -> None:
 def as_form(form: object) -> Form:
     """The mapping as a form; raises `ValidationError` for anything else."""
     if not isinstance(form, Mapping):
-        raise _refused("entry", "", "a JSON object", came(form))
+        raise _refused("entry", "", "a JSON object", got(form))
     return dict(form)
 
 
@@ -106,7 +106,7 @@ class Schemas:
         if event is None:
             if not isinstance(key, str):
                 raise _refused(
-                    "entry", "event", "the key of an event", came(key) if "event" in form else "nothing"
+                    "entry", "event", "the key of an event", got(key) if "event" in form else "nothing"
                 )
             raise self._unknown(key, recorded_under)
         if self.fits(event, form):
@@ -124,7 +124,7 @@ class Schemas:
                 kept = (each for each in everything if _field_of(each) not in exempt)
                 problems = distinct([*kept, *_type_problems(event, form["metadata"])])
         else:
-            problems = distinct(islice(found, MOST_PROBLEMS))
+            problems = distinct(islice(found, MAX_PROBLEMS))
         if problems:
             raise ValidationError(event.key, problems)
         return event
@@ -147,7 +147,7 @@ class Schemas:
 
     def _unknown(self, key: str, recorded_under: str | None) -> ValidationError:
         """The error of an event that the catalog does not have: not yet, no longer, or misspelt."""
-        shown = short(clean(key), 200)
+        shown = truncate(sanitize(key), 200)
         if recorded_under is None:
             nearest = did_you_mean(key, self._catalog.current)
             return _refused(shown, "event", "an event of the catalog", f"an unknown one{nearest}")
@@ -156,11 +156,11 @@ class Schemas:
             shown,
             "event",
             f"an event of {catalog}, or an alias of one",
-            f"one that was recorded under {short(recorded_under, 100)}; {WAY_BACK}, and import again",
+            f"one that was recorded under {truncate(recorded_under, 100)}; {HINT}, and import again",
         )
 
 
-WAY_BACK = (
+HINT = (
     "put the event back into the catalog with deprecated:, or its key among the aliases: of the event that "
     "took its place"
 )
@@ -176,12 +176,12 @@ def _unstorable(values: Form, texts: set[str]) -> tuple[Problem, ...]:
     problems = []
     for name, value in values.items():
         if not _NAME.fullmatch(name):
-            where = f"metadata.{short(clean(name), 100)}"
+            where = f"metadata.{truncate(sanitize(name), 100)}"
             problems.append(Problem(where, "the name of a field", "another text"))
         elif not all(map(_is_storable, value if isinstance(value, list) else [value])):
-            problems.append(Problem(f"metadata.{name}", "a value that a log can have stored", came(value)))
+            problems.append(Problem(f"metadata.{name}", "a value that a log can have stored", got(value)))
         elif name in texts and not isinstance(value, str):
-            problems.append(Problem(f"metadata.{name}", "a string, as it is stored today", came(value)))
+            problems.append(Problem(f"metadata.{name}", "a string, as it is stored today", got(value)))
     if not problems and len(orjson.dumps(values)) > MAX_ENTRY:
         problems.append(Problem("metadata", f"at most {MAX_ENTRY:,} bytes of JSON", "more"))
     return tuple(problems)
@@ -189,7 +189,7 @@ def _unstorable(values: Form, texts: set[str]) -> tuple[Problem, ...]:
 
 def _is_storable(value: Any) -> bool:
     if isinstance(value, str):
-        return clean(value) == value and len(value.encode()) <= MAX_STRING
+        return sanitize(value) == value and len(value.encode()) <= MAX_STRING
     if isinstance(value, bool):
         return True
     if isinstance(value, int):
@@ -226,11 +226,11 @@ def _plain(value: Any, depth: int = 0) -> Any:
     allows.
     """
     if isinstance(value, dict) and depth < 8:
-        return {clean(str(name)): _plain(item, depth + 1) for name, item in value.items()}
+        return {sanitize(str(name)): _plain(item, depth + 1) for name, item in value.items()}
     if isinstance(value, list) and depth < 8:
         return [_plain(item, depth + 1) for item in value]
     if isinstance(value, str):
-        return clean(value)
+        return sanitize(value)
     if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return _BEYOND_JSON
@@ -265,7 +265,7 @@ def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Prob
                 yield Problem(name, "nothing: the log itself writes it", "a value")
             else:
                 unknown_name = f"an unknown name{did_you_mean(name, WRITABLE)}"
-                yield Problem(short(clean(name), 100), f"one of {', '.join(WRITABLE)}", unknown_name)
+                yield Problem(truncate(sanitize(name), 100), f"one of {', '.join(WRITABLE)}", unknown_name)
     elif kind.name == "required" and not path:
         yield Problem(kind.property, _EXPECTED[kind.property], "nothing")
     else:
@@ -275,8 +275,10 @@ def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Prob
         for step in path:
             value = value[step]
         # What a person's name or address was is nobody's business in an error text.
-        text = repr(clean(value)) if name in ("id", "occurred_at") and isinstance(value, str) else came(value)
-        yield Problem(where, _EXPECTED.get(where, "what the schema allows"), short(text, 100))
+        text = (
+            repr(sanitize(value)) if name in ("id", "occurred_at") and isinstance(value, str) else got(value)
+        )
+        yield Problem(where, _EXPECTED.get(where, "what the schema allows"), truncate(text, 100))
 
 
 def options_of(form: Form) -> dict[str, Any]:
@@ -299,7 +301,7 @@ def microseconds_of(text: object, path: str) -> int:
     except ValueError:
         moment = None
     if moment is None or moment.year < 1970:
-        raise _refused("entry", path, _EXPECTED["occurred_at"], came(text))
+        raise _refused("entry", path, _EXPECTED["occurred_at"], got(text))
     return to_microseconds(moment)
 
 

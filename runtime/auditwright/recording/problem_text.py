@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auditwright.errors import MOST_PROBLEMS, Problem, did_you_mean
-from auditwright.limits import clean, short
+from auditwright.errors import MAX_PROBLEMS, Problem, did_you_mean
+from auditwright.limits import sanitize, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ def _span(low: int | None, high: int | None, what: str, lead: str = "of ") -> st
     return f"{lead}{low or 0} to {high} {what}"
 
 
-def came(value: Any, field: Field | None = None) -> str:
+def got(value: Any, field: Field | None = None) -> str:
     """What came: the value, cut to a line; only its type where the field is personal or secret."""
     if value is None:
         return "null"
@@ -71,10 +71,12 @@ def came(value: Any, field: Field | None = None) -> str:
     if isinstance(value, str):
         if field.kind == "url" and "@" in value:  # what stands before it may be a password
             return f"{kind} with an @ in it"
-        return f"{short(clean(value), 100)!r}" + (f" ({len(value)} characters)" if len(value) > 20 else "")
+        return f"{truncate(sanitize(value), 100)!r}" + (
+            f" ({len(value)} characters)" if len(value) > 20 else ""
+        )
     if isinstance(value, int) and value.bit_length() > 256:
         return kind  # Python does not print an integer of any length
-    return short(f"{value!r}", 100) if isinstance(value, (bool, int, float)) else kind
+    return truncate(f"{value!r}", 100) if isinstance(value, (bool, int, float)) else kind
 
 
 def unknown(event: Event, name: str, options: Iterable[str] = ()) -> Problem:
@@ -87,8 +89,8 @@ def unknown(event: Event, name: str, options: Iterable[str] = ()) -> Problem:
     if by_entry is not None:
         return Problem(f"metadata.{name}", "no such field: the entry itself fills it", "a value")
     choices = f"one of {', '.join(fields)}" if fields else "no fields"
-    came = f"an unknown field{did_you_mean(name[:100], [*fields, *options])}"
-    return Problem(f"metadata.{short(clean(name), 100)}", choices, came)
+    got = f"an unknown field{did_you_mean(name[:100], [*fields, *options])}"
+    return Problem(f"metadata.{truncate(sanitize(name), 100)}", choices, got)
 
 
 def conditional(field: Field, path: str, value: Any) -> Problem:
@@ -99,7 +101,7 @@ def conditional(field: Field, path: str, value: Any) -> Problem:
     )
     if value is None:
         return Problem(path, f"{expected(field)}, because {when}", MISSING)
-    return Problem(path, f"nothing unless {when}", came(value, field))
+    return Problem(path, f"nothing unless {when}", got(value, field))
 
 
 def _literal(value: Any) -> str:
@@ -121,12 +123,12 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
     if value is None and field.name not in values:
         return Problem(path, expected(field), MISSING)
     if index and isinstance(value, list) and isinstance(index[0], int) and index[0] < len(value):
-        return Problem(f"{path}[{index[0]}]", expected(field, item=True), came(value[index[0]], field))
+        return Problem(f"{path}[{index[0]}]", expected(field, item=True), got(value[index[0]], field))
     if isinstance(value, list) and field.many:
         return Problem(path, expected(field), f"{len(value)} items")
     if field.kind == "integer" and isinstance(value, int) and abs(value) > MAX_INTEGER:
-        return Problem(path, f"{expected(field)}, within ±{MAX_INTEGER}", came(value, field))
-    return Problem(path, expected(field), came(value, field))
+        return Problem(path, f"{expected(field)}, within ±{MAX_INTEGER}", got(value, field))
+    return Problem(path, expected(field), got(value, field))
 
 
 def condition_holds(field: Field, values: Mapping[str, Any]) -> bool:
@@ -138,7 +140,7 @@ def model_faults(event: Event, error: ModelError, values: Mapping[str, Any]) -> 
     """The problems that a pydantic error names, each place once."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     given = {name: value for name, value in values.items() if value is not None}
-    return distinct(fault(event, detail["loc"] or ("",), given) for detail in details[:MOST_PROBLEMS])
+    return distinct(fault(event, detail["loc"] or ("",), given) for detail in details[:MAX_PROBLEMS])
 
 
 def distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -23,16 +23,16 @@ from auditwright.ids import clock, make_id
 from auditwright.limits import (
     MAX_STRING,
     Alterations,
-    clean,
-    clean_text,
-    clean_values,
-    cut_text,
-    cut_values,
-    short,
+    sanitize,
+    sanitize_text,
+    sanitize_values,
+    truncate,
+    truncate_text,
+    truncate_values,
 )
 from auditwright.recording.description import Message
 from auditwright.recording.envelope import envelope_of, missing
-from auditwright.recording.fingerprint import FINGERPRINT, WAY_OUT, SecretKey
+from auditwright.recording.fingerprint import FINGERPRINT, HINT, SecretKey
 from auditwright.recording.problem_text import model_faults
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class _Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ImportedParts:
     """What another log wrote of an entry, for an import to keep; None is written anew."""
 
     event: str
@@ -89,7 +89,11 @@ class Recorder:
         return Entry(self.catalog, self.row(key, values, options))
 
     def row(
-        self, key: str, values: Mapping[str, Any], options: Mapping[str, Any], kept: Kept | None = None
+        self,
+        key: str,
+        values: Mapping[str, Any],
+        options: Mapping[str, Any],
+        kept: ImportedParts | None = None,
     ) -> Row:
         """The row of a finished entry; None among the values means "not given".
 
@@ -151,7 +155,7 @@ class Recorder:
         )  # the order of `entry.columns`
 
     def _data(
-        self, plan: _Plan, values: Mapping[str, Any], kept: Kept | None, alterations: Alterations
+        self, plan: _Plan, values: Mapping[str, Any], kept: ImportedParts | None, alterations: Alterations
     ) -> tuple[dict[str, Any], bytes]:
         """The validated values as they are stored, and their JSON with sorted keys."""
         if plan.secrets:
@@ -172,17 +176,17 @@ class Recorder:
         except TypeError:  # a lone surrogate in a string without limits: pydantic did not look
             body = b"\\u0000"
         if b"\\u0000" in body:
-            data = _given(plan, plan.validate(clean_values(data, alterations)))
+            data = _given(plan, plan.validate(sanitize_values(data, alterations)))
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         if len(body) > MAX_STRING:
-            data = cut_values(data, alterations)
+            data = truncate_values(data, alterations)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         return data, body
 
     def _plan(self, key: str) -> _Plan:
         event = self.catalog.event(key)
         if event is None:
-            shown = short(clean(str(key)), 200)
+            shown = truncate(sanitize(str(key)), 200)
             problem = Problem(
                 "event", "an event of the catalog", f"{shown!r}: {self.catalog.unknown_event(shown)}"
             )
@@ -210,7 +214,7 @@ class Recorder:
             if self.secret_key is None:
                 raise SecretKeyMissing(
                     f'{plan.event.key}: the field "{name}" is secret and no key is configured to keep its '
-                    f"fingerprint; {WAY_OUT}"
+                    f"fingerprint; {HINT}"
                 )
             safe[name] = self.secret_key.fingerprint(secret)
         return safe
@@ -219,7 +223,7 @@ class Recorder:
         self, plan: _Plan, values: Mapping[str, Any], error: ModelError, alterations: Alterations
     ) -> dict[str, Any]:
         """The validated data where only unstorable characters stood in its way; raises every problem else."""
-        cleaned = clean_values(dict(values), alterations)
+        cleaned = sanitize_values(dict(values), alterations)
         try:
             if alterations:
                 return _given(plan, plan.validate(cleaned))
@@ -244,5 +248,5 @@ def _with_microseconds(value: Any) -> Any:
 
 def _with_details(description: str, details: str | None, alterations: Alterations) -> str:
     if details:
-        description = f"{description} {clean_text('details', details, alterations)}"
-    return cut_text("description", description, alterations)
+        description = f"{description} {sanitize_text('details', details, alterations)}"
+    return truncate_text("description", description, alterations)

@@ -36,8 +36,8 @@ class Principal:
         if not isinstance(self.actor, Actor):
             raise TypeError(f"actor is an Actor, not {type(self.actor).__name__}")
         if not isinstance(self.accounts, tuple):
-            came = type(self.accounts).__name__
-            raise TypeError(f'accounts is a tuple of ids, such as ("acme",), not {came}')
+            got = type(self.accounts).__name__
+            raise TypeError(f'accounts is a tuple of ids, such as ("acme",), not {got}')
         for granted in (self.may_export, self.may_record):
             if not isinstance(granted, bool):  # "false" would grant it
                 raise TypeError(f"may_export and may_record are True or False, not {granted!r}")
@@ -68,25 +68,25 @@ async def _principal_of(request: Request) -> Principal:
     return principal
 
 
-async def _exporter(principal: Someone, request: Request) -> Principal:
+async def _exporter(principal: RequireUser, request: Request) -> Principal:
     check_same_origin(request)
     if not principal.may_export:
         raise Problem(403, "not-allowed", "You may not export this audit log.")
     return principal
 
 
-async def _recorder(principal: Someone, request: Request) -> Principal:
+async def _recorder(principal: RequireUser, request: Request) -> Principal:
     check_same_origin(request)
     if not principal.may_record:
         raise Problem(403, "not-allowed", "You may not record into this audit log.")
     return principal
 
 
-Someone = Annotated[Principal, Depends(_principal_of)]
+RequireUser = Annotated[Principal, Depends(_principal_of)]
 """Whoever is signed in: 401 for nobody, 403 for one without an account."""
-Exporter = Annotated[Principal, Depends(_exporter)]
+RequireExport = Annotated[Principal, Depends(_exporter)]
 """Who may export, from this site."""
-Recording = Annotated[Principal, Depends(_recorder)]
+RequireRecord = Annotated[Principal, Depends(_recorder)]
 """Who may record, from this site."""
 
 

@@ -17,11 +17,11 @@ from auditwright.context import acting
 from auditwright.entry import Entry
 from auditwright.errors import AuditwrightError, FilterError
 from auditwright.ids import format_time, to_microseconds
-from auditwright.limits import short
+from auditwright.limits import truncate
 from auditwright.recording.json_form import as_form, with_surrogates
 from auditwright.server import downloads
-from auditwright.server.access import Exporter, Principal, Recording, Someone, account_of
-from auditwright.server.openapi import ACCOUNT, MOST_ENTRIES, PLACE, SELECTION, answers, listing, reference
+from auditwright.server.access import Principal, RequireExport, RequireRecord, RequireUser, account_of
+from auditwright.server.openapi import ACCOUNT, MAX_ENTRIES, PLACE, SELECTION, answers, listing, reference
 from auditwright.server.page import COUNTED, entry_of
 from auditwright.server.problems import Problem, problem_of
 from auditwright.server.view import View, query_of, read_query
@@ -46,7 +46,7 @@ _PAGE = listing(
         "type": ["string", "null"],
         "description": "The cursor of the page before; null where nothing newer was there.",
     },
-    looked_to={
+    scanned_to={
         "type": ["string", "null"],
         "format": "date-time",
         "description": "Where entries have to be looked at one by one, as in a search, a request ends after "
@@ -65,7 +65,7 @@ _PAGE["properties"]["at"] = {
     openapi_extra={"parameters": [*SELECTION, *PLACE]},
     responses=answers(_PAGE, 400, 404, 503),
 )
-def list_entries(request: Request, principal: Someone) -> Response:
+def list_entries(request: Request, principal: RequireUser) -> Response:
     """A page of entries, newest first."""
     now = datetime.now(UTC)
     view = View.parse(query_of(request))
@@ -75,7 +75,7 @@ def list_entries(request: Request, principal: Someone) -> Response:
         "entries": [entry.to_json() for entry in page.entries],
         "next": page.next,
         "previous": page.previous,
-        "looked_to": page.looked_to and format_time(to_microseconds(page.looked_to)),
+        "scanned_to": page.scanned_to and format_time(to_microseconds(page.scanned_to)),
     }
     if view.relative and (cursor := page.next or page.previous):
         answer["at"] = view.next_page(cursor, now).at
@@ -106,12 +106,12 @@ _EXACT = {
         503,
     ),
 )
-def count(request: Request, principal: Someone) -> Response:
+def count(request: Request, principal: RequireUser) -> Response:
     """How many entries fit."""
     found, view, account_id = _selected(request, principal, "exact")
     exact = found.get("exact", [""])[0] or "false"
     if exact not in ("true", "false"):
-        raise FilterError(f"exact is true or false, not {short(repr(exact), 80)}")
+        raise FilterError(f"exact is true or false, not {truncate(repr(exact), 80)}")
     account, narrowing = _log(request).account(account_id), view.narrowing(datetime.now(UTC))
     if exact == "true":
         return _json({"entries": account.count(**narrowing), "whole": True})
@@ -124,7 +124,7 @@ def count(request: Request, principal: Someone) -> Response:
     openapi_extra={"parameters": [ACCOUNT]},
     responses=answers(reference("Entry"), 400, 404, 503),
 )
-def show_entry(request: Request, entry_id: str, principal: Someone) -> Response:
+def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Response:
     """One entry by its id."""
     account = account_of(principal, _named_account(request))
     return _json(entry_of(_log(request), account, entry_id).to_json())
@@ -148,12 +148,12 @@ def show_entry(request: Request, entry_id: str, principal: Someone) -> Response:
         200: {"description": "The file", "content": {"text/csv": {}, "application/jsonl": {}}},
     },
 )
-def export(request: Request, principal: Exporter) -> Response:
+def export(request: Request, principal: RequireExport) -> Response:
     """The entries that fit, as a file. A connection that breaks off is an export that failed."""
     found, view, account = _selected(request, principal, "format")
     form = found.get("format", ["csv"])[0]
     if form not in downloads.MEDIA:
-        raise FilterError(f"format is csv or jsonl, not {short(repr(form), 80)}")
+        raise FilterError(f"format is csv or jsonl, not {truncate(repr(form), 80)}")
     return downloads.export(_log(request), principal, account, view, cast("downloads.Format", form))
 
 
@@ -163,7 +163,7 @@ def export(request: Request, principal: Exporter) -> Response:
         listing(version={"type": "string"}, categories={"type": "array", "items": {"type": "object"}})
     ),
 )
-def list_events(request: Request, principal: Someone) -> Response:
+def list_events(request: Request, principal: RequireUser) -> Response:
     """The catalog: every category with its events, their fields and their examples."""
     catalog = _log(request).catalog
     return _json(
@@ -172,12 +172,12 @@ def list_events(request: Request, principal: Someone) -> Response:
 
 
 @router.get("/events/{key}/schema", responses=answers({"type": "object"}, 404))
-def show_schema(request: Request, key: str, principal: Someone) -> Response:
+def show_schema(request: Request, key: str, principal: RequireUser) -> Response:
     """The JSON Schema of an event's entry in its JSON form."""
     catalog: Catalog = _log(request).catalog
     event = catalog.event(key)
     if event is None:
-        raise Problem(404, "no-such-event", catalog.unknown_event(short(key, 200)))
+        raise Problem(404, "no-such-event", catalog.unknown_event(truncate(key, 200)))
     return _json(catalog.schema(event))
 
 
@@ -187,7 +187,7 @@ def show_schema(request: Request, key: str, principal: Someone) -> Response:
     responses=answers(listing(users={"type": "array", "items": reference("Actor")}), 400, 404, 422, 503),
 )
 def list_users(
-    request: Request, principal: Someone, text: Annotated[str, Query(max_length=256)] = ""
+    request: Request, principal: RequireUser, text: Annotated[str, Query(max_length=256)] = ""
 ) -> Response:
     """Users and apps of the account whose id or name has the text in it, 20 at most."""
     account = account_of(principal, _named_account(request, "text"))
@@ -208,7 +208,7 @@ def list_users(
                     "schema": {
                         "oneOf": [
                             reference("NewEntry"),
-                            {"type": "array", "maxItems": MOST_ENTRIES, "items": reference("NewEntry")},
+                            {"type": "array", "maxItems": MAX_ENTRIES, "items": reference("NewEntry")},
                         ]
                     }
                 }
@@ -227,7 +227,7 @@ def list_users(
         },
     },
 )
-async def record(request: Request, principal: Recording) -> Response:
+async def record(request: Request, principal: RequireRecord) -> Response:
     """Record an entry in its JSON form, or several in an array, each checked by its event's JSON Schema.
 
     An entry without an account is of your first one, and one without an actor is your own doing. Sending one
@@ -252,8 +252,8 @@ def _record(log: AuditLog, principal: Principal, body: bytes) -> Response:
         account = account_of(principal, _text(form.get("account_id")))
         with acting(principal.actor, account_id=account):
             return _json(log.record_form(form).to_json(), 201)
-    if len(forms) > MOST_ENTRIES:
-        raise Problem(413, "too-large", f"One request records at most {MOST_ENTRIES:,} entries.")
+    if len(forms) > MAX_ENTRIES:
+        raise Problem(413, "too-large", f"One request records at most {MAX_ENTRIES:,} entries.")
     return _json({"results": _record_each(log, principal, forms)})
 
 

@@ -19,7 +19,7 @@ from auditwright.addresses import TrustedProxies
 from auditwright.errors import AuditwrightError
 from auditwright.middleware import AuditMiddleware
 from auditwright.server import api, page
-from auditwright.server.headers import HEADERS, Guard
+from auditwright.server.headers import HEADERS, SecurityHeadersMiddleware
 from auditwright.server.openapi import DESCRIPTION, describe
 from auditwright.server.problems import Problem, problem_of
 from auditwright.server.render import base_of, error_page
@@ -87,7 +87,7 @@ def create_app(
     if hosts is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
     app.add_middleware(AuditMiddleware, trusted_proxies=proxies)
-    app.add_middleware(Guard)
+    app.add_middleware(SecurityHeadersMiddleware)
     return app
 
 
@@ -130,7 +130,7 @@ async def _on_bad_request(request: Request, error: RequestValidationError) -> Re
         {
             "path": ".".join(map(str, each["loc"])),
             "expected": each["msg"],
-            "came": type(each["input"]).__name__,
+            "got": type(each["input"]).__name__,
         }
         for each in error.errors()
     ]

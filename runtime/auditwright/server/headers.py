@@ -29,7 +29,7 @@ HEADERS = {
 Message = MutableMapping[str, Any]
 
 
-class Guard:
+class SecurityHeadersMiddleware:
     """ASGI middleware: security headers on every answer, and a bound on what a request may send."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auditwright.reading.filters import MATCHES, MOST_CONDITIONS
-from auditwright.reading.pages import LEAST_SEARCH, MOST, MOST_SEARCH
+from auditwright.reading.filters import MATCHES, MAX_CONDITIONS
+from auditwright.reading.pages import MAX_PAGE, MAX_SEARCH, MIN_SEARCH
 from auditwright.server.problems import TITLES
 from auditwright.server.view import LIMIT, PERIODS
 
@@ -24,7 +24,7 @@ Reading is always inside one account, newest first; a page has the cursors of th
 of a list is the same as that of the page for people. Errors are problem details (RFC 9457); where several
 parts of a request are at fault, `errors` names each with its path.
 """
-MOST_ENTRIES = 1000
+MAX_ENTRIES = 1000
 """Entries in one request to record."""
 
 _TEXT = {"type": "string"}
@@ -45,8 +45,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "required": ["path", "expected", "came"],
-                    "properties": {"path": _TEXT, "expected": _TEXT, "came": _TEXT},
+                    "required": ["path", "expected", "got"],
+                    "properties": {"path": _TEXT, "expected": _TEXT, "got": _TEXT},
                 },
             },
         },
@@ -141,7 +141,7 @@ SELECTION = [
     _parameter(
         "where",
         "A condition, field:operator:value; fields are category, event and user, operators is and is_not.",
-        {"type": "array", "maxItems": MOST_CONDITIONS, "items": {"type": "string"}},
+        {"type": "array", "maxItems": MAX_CONDITIONS, "items": {"type": "string"}},
     ),
     _parameter("period", "The range of time.", {"enum": list(PERIODS)}),
     _parameter("from", "The first day or minute of a custom range.", _TEXT, example="2026-01-31"),
@@ -150,12 +150,14 @@ SELECTION = [
     _parameter(
         "search",
         "A part of the description.",
-        {"type": "string", "minLength": LEAST_SEARCH, "maxLength": MOST_SEARCH},
+        {"type": "string", "minLength": MIN_SEARCH, "maxLength": MAX_SEARCH},
     ),
 ]
 PLACE = [
     _parameter(
-        "limit", f"Entries on a page, {LIMIT} by default.", {"type": "integer", "minimum": 1, "maximum": MOST}
+        "limit",
+        f"Entries on a page, {LIMIT} by default.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
     ),
     _parameter("after", "The `next` of a page, for the older one, with the same selection.", _TEXT),
     _parameter(

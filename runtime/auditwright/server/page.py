@@ -14,10 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from auditwright.errors import FilterError
-from auditwright.limits import MAX_ID, short
-from auditwright.reading.filters import FIELDS, MATCHES, MOST_CONDITIONS, Condition, Filter
+from auditwright.limits import MAX_ID, truncate
+from auditwright.reading.filters import FIELDS, MATCHES, MAX_CONDITIONS, Condition, Filter
 from auditwright.server import downloads
-from auditwright.server.access import Exporter, Someone, account_of
+from auditwright.server.access import RequireExport, RequireUser, account_of
 from auditwright.server.details import CLIPPED, CLIPPED_NAME, details_of
 from auditwright.server.phrases import chips, sentence
 from auditwright.server.problems import Problem
@@ -39,7 +39,7 @@ COUNTED = 10_000
 
 
 @router.get("/")
-def list_entries(request: Request, principal: Someone) -> Response:
+def list_entries(request: Request, principal: RequireUser) -> Response:
     """The table, newest first, as the URL says; `edit` opens the filter with so many rows."""
     now = datetime.now(UTC)
     query, edit = _without_edit(query_of(request))
@@ -70,7 +70,7 @@ def list_entries(request: Request, principal: Someone) -> Response:
         recorded=recorded,
         sentence=sentence(view, log.catalog, names),
         chips=list(chips(view, log.catalog, names)),
-        form=rows + [None] * max(1 if len(rows) < MOST_CONDITIONS else 0, edit - len(rows)),
+        form=rows + [None] * max(1 if len(rows) < MAX_CONDITIONS else 0, edit - len(rows)),
         edit=edit,
         users=account.users(most=USERS),
         name_of=names,
@@ -100,9 +100,9 @@ def _row(entry: Entry, view: View) -> Row:
         view.local(entry.occurred_at),
         entry.event_title,
         entry.category_title,
-        short(actor.label, CLIPPED_NAME),
+        truncate(actor.label, CLIPPED_NAME),
         actor.type,
-        short(entry.description, CLIPPED),
+        truncate(entry.description, CLIPPED),
         entry.ip_address or "",
     )
 
@@ -113,11 +113,11 @@ class Links:
 
     older: str | None
     newer: str | None
-    looked: Looked | None
+    looked: PartialScan | None
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class PartialScan:
     """How far was looked, and the query that goes on from there."""
 
     to: datetime
@@ -131,9 +131,9 @@ def _links(page: Page, view: View, now: datetime) -> Links:
     older = view.next_page(page.next, now).query() if page.next else None
     newer = view.previous_page(page.previous, now).query() if page.previous else None
     further = newer if view.before else older
-    if page.looked_to is None or further is None:
+    if page.scanned_to is None or further is None:
         return Links(older, newer, None)
-    looked = Looked(page.looked_to, view.local(page.looked_to), further, newer=bool(view.before))
+    looked = PartialScan(page.scanned_to, view.local(page.scanned_to), further, newer=bool(view.before))
     return Links(older if looked.newer else None, None if looked.newer else newer, looked)
 
 
@@ -172,14 +172,14 @@ def _without_edit(query: str) -> tuple[str, int]:
     kept, edit = [], 0
     for part in query.split("&"):
         if re.fullmatch("edit=[0-9]{1,2}", part):
-            edit = min(int(part.removeprefix("edit=")), MOST_CONDITIONS)
+            edit = min(int(part.removeprefix("edit=")), MAX_CONDITIONS)
         elif part:
             kept.append(part)
     return "&".join(kept), edit
 
 
 @router.get("/filter")
-def apply_filter(request: Request, principal: Someone) -> Response:
+def apply_filter(request: Request, principal: RequireUser) -> Response:
     """What a form of the page says, as the URL of the view that it describes.
 
     A form has the query of the view that it changes in `view`, and what it changes beside it.
@@ -212,20 +212,20 @@ def apply_filter(request: Request, principal: Someone) -> Response:
     # Read again as from any link, so that nothing is shown that a link could not say.
     query = View.parse(view.query()).query()
     if edit:
-        query = "&".join(filter(None, [query, f"edit={min(edit, MOST_CONDITIONS)}"]))
+        query = "&".join(filter(None, [query, f"edit={min(edit, MAX_CONDITIONS)}"]))
     return _redirect(request, query)
 
 
 def _form(text: str, names: re.Pattern[str]) -> dict[str, str]:
     """The fields of a form; raises `FilterError` for one that is not of `names`, or is there twice."""
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=10 * MOST_CONDITIONS)
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=10 * MAX_CONDITIONS)
     except ValueError:
-        raise FilterError(f"a filter has at most {MOST_CONDITIONS} conditions") from None
+        raise FilterError(f"a filter has at most {MAX_CONDITIONS} conditions") from None
     form = dict(pairs)
     for name in form:
         if not names.fullmatch(name):
-            raise FilterError(f"the form has no field {short(repr(name), 80)}")
+            raise FilterError(f"the form has no field {truncate(repr(name), 80)}")
     if len(form) < len(pairs):
         raise FilterError("each field of the form is given once")
     return form
@@ -261,7 +261,7 @@ def _user(text: str, account: AccountLog) -> str:
 
 
 @router.get("/entries/{entry_id}")
-def show_entry(request: Request, entry_id: str, principal: Someone) -> Response:
+def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Response:
     """One entry whole; the query is that of the list it was reached from."""
     view = View.parse(query_of(request))
     log: AuditLog = request.app.state.log
@@ -277,7 +277,7 @@ def show_entry(request: Request, entry_id: str, principal: Someone) -> Response:
         entry=entry,
         account=account,
         details=list(details_of(entry, log.catalog)),
-        standing=log.catalog.standing(entry.event),
+        lifecycle_note=log.catalog.lifecycle_note(entry.event),
         link_to_entry=f"{base_of(request)}/entries/{entry.id}{'?' if link else ''}{link}",
         json=f"{base_of(request)}/api/entries/{entry.id}{'?' if link else ''}{link}",
         only=[
@@ -309,7 +309,7 @@ def entry_of(log: AuditLog, account: str, entry_id: str) -> Entry:
 
 
 @router.post("/export")
-async def export(request: Request, principal: Exporter) -> Response:
+async def export(request: Request, principal: RequireExport) -> Response:
     """A CSV of all entries of the account, or of those that the view shows."""
     form = _form((await request.body()).decode(errors="replace"), re.compile("view|what"))
     view = View.parse(form.get("view", "")).first_page()

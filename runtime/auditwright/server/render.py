@@ -10,8 +10,8 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from auditwright.limits import MAX_ID
-from auditwright.reading.filters import FIELDS, MOST_CONDITIONS, OPERATORS
-from auditwright.reading.pages import LEAST_SEARCH, MOST_SEARCH
+from auditwright.reading.filters import FIELDS, MAX_CONDITIONS, OPERATORS
+from auditwright.reading.pages import MAX_SEARCH, MIN_SEARCH
 from auditwright.server import phrases as wording
 from auditwright.server import view as views
 from auditwright.server.headers import BASE
@@ -42,9 +42,9 @@ def _environment() -> Environment:
         operators=OPERATORS,
         wording=wording,
         periods=views.PERIODS,
-        most_conditions=MOST_CONDITIONS,
-        least_search=LEAST_SEARCH,
-        most_search=MOST_SEARCH,
+        most_conditions=MAX_CONDITIONS,
+        least_search=MIN_SEARCH,
+        most_search=MAX_SEARCH,
         zone_options=zone_options,
         category_options=category_options,
         event_options=event_options,

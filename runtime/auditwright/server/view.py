@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from auditwright.errors import FilterError, did_you_mean
-from auditwright.limits import clean, short
-from auditwright.reading.filters import MOST_CONDITIONS, Filter
-from auditwright.reading.pages import MOST
+from auditwright.limits import sanitize, truncate
+from auditwright.reading.filters import MAX_CONDITIONS, Filter
+from auditwright.reading.pages import MAX_PAGE
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -52,14 +52,14 @@ def query_of(request: Request) -> str:
 def read_query(query: str, names: tuple[str, ...], several: tuple[str, ...] = ()) -> dict[str, list[str]]:
     """The values of a query's names; raises `FilterError` for another name, or one given twice."""
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_CONDITIONS + 40)
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_CONDITIONS + 40)
     except ValueError:
-        raise FilterError(f"a query has at most {MOST_CONDITIONS} conditions") from None
+        raise FilterError(f"a query has at most {MAX_CONDITIONS} conditions") from None
     found: dict[str, list[str]] = {}
     for name, value in pairs:
         if name not in names:
             nearest = did_you_mean(name, names)
-            raise FilterError(f"a query has {', '.join(names)}, not {short(repr(name), 80)}{nearest}")
+            raise FilterError(f"a query has {', '.join(names)}, not {truncate(repr(name), 80)}{nearest}")
         if name in found and name not in several:
             raise FilterError(f"{name} is given once, not twice")
         found.setdefault(name, []).append(value)
@@ -102,7 +102,7 @@ class View:
             since=one("from"),
             until=one("to"),
             zone=one("zone", "UTC"),
-            search=clean(one("search").strip()),
+            search=sanitize(one("search").strip()),
             account=one("account") or None,
             limit=_limit(one("limit", str(LIMIT))),
             at=one("at"),
@@ -177,7 +177,7 @@ class View:
     def bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
         """The range's first moment, and the first one after it. Raises `FilterError`."""
         if self.period not in PERIODS:
-            raise FilterError(f"period is one of {', '.join(PERIODS)}, not {short(repr(self.period), 80)}")
+            raise FilterError(f"period is one of {', '.join(PERIODS)}, not {truncate(repr(self.period), 80)}")
         zone, at = _zone(self.zone), _moment(self.at)
         if self.period in _LENGTHS:
             return (at or now.replace(microsecond=0)) - _LENGTHS[self.period], None
@@ -214,8 +214,8 @@ def zones() -> Iterator[tuple[str, list[str]]]:
 
 
 def _limit(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= MOST:
-        raise FilterError(f"limit is 1 to {MOST}, not {short(repr(text), 80)}")
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= MAX_PAGE:
+        raise FilterError(f"limit is 1 to {MAX_PAGE}, not {truncate(repr(text), 80)}")
     return int(text)
 
 
@@ -225,7 +225,7 @@ def _zone(name: str) -> ZoneInfo:
     except (KeyError, ValueError, OSError):
         nearest = did_you_mean(name, available_timezones()) if len(name) < 50 else ""
         raise FilterError(
-            f"zone is a time zone such as Europe/Berlin, not {short(repr(name), 80)}{nearest}"
+            f"zone is a time zone such as Europe/Berlin, not {truncate(repr(name), 80)}{nearest}"
         ) from None
 
 
@@ -237,7 +237,7 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         moment = datetime.min
     if moment.tzinfo is None or not 1971 <= moment.year < 9999:
-        raise FilterError(f"at is a time such as 2026-01-31T09:30:00+00:00, not {short(repr(text), 80)}")
+        raise FilterError(f"at is a time such as 2026-01-31T09:30:00+00:00, not {truncate(repr(text), 80)}")
     return moment
 
 
@@ -255,7 +255,7 @@ def _local(text: str, name: str, zone: ZoneInfo) -> datetime | None:
         moment = datetime.min
     if not 1970 <= moment.year < 9999:
         wanted = f"a day such as {_DAY} or a minute such as {_MINUTE}"
-        raise FilterError(f"{name} is {wanted}, not {short(repr(text), 80)}")
+        raise FilterError(f"{name} is {wanted}, not {truncate(repr(text), 80)}")
     by_day = len(text) == len(_DAY)
     if name == "to" and by_day:
         moment += timedelta(days=1)  # local days have 23 to 25 hours

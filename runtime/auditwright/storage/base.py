@@ -14,7 +14,7 @@ from auditwright.storage.query import Found, Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class SetupResult:
     """What was done to a database."""
 
     name: str
@@ -23,7 +23,7 @@ class Done:
     """What was made, in words, in that order; nothing where all was there."""
 
 
-MOST_NAMES = 100
+MAX_NAMES = 100
 """The first names of one user, kept to find the user by: a job may record under another one each time."""
 
 SMALL_CATALOG = 300
@@ -73,7 +73,7 @@ class Difference:
     """Something in the database that is not as Auditwright makes it."""
 
     what: str
-    way_out: str
+    hint: str
 
 
 class Inspection(Protocol):
@@ -162,7 +162,7 @@ class Storage(Protocol):
     def users(self, account_id: str, text: str, most: int) -> list[Row]:
         """Type, id and name of the first actors with ids, by id, whose id or any name contains the text.
 
-        As in a search, case does not matter. The first `MOST_NAMES` names that were recorded of each are
+        As in a search, case does not matter. The first `MAX_NAMES` names that were recorded of each are
         known, and the name that comes is the last of these that was new: after A, B and A again it is B.
         """
         ...

@@ -41,11 +41,11 @@ class Scope:
     """What the description contains: each character as it is, a letter in any case."""
 
     @property
-    def is_looked_for(self) -> bool:
+    def needs_scan(self) -> bool:
         """Whether entries have to be looked at one by one, for no index gives just those that belong."""
         return self.search is not None or any(branch.not_users for branch in self.branches)
 
     @property
-    def looked_through(self) -> Scope:
+    def indexed(self) -> Scope:
         """What is looked at for it: all that indexes give, whether it belongs or not."""
         return replace(self, search=None, branches=tuple(replace(b, not_users=()) for b in self.branches))

@@ -18,7 +18,7 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Old:
+class ExpiredEntries:
     """The entries of one account that are too old."""
 
     account_id: str
@@ -26,10 +26,10 @@ class Old:
     first: datetime
     last: datetime
 
-    def and_(self, other: Old) -> Old:
+    def and_(self, other: ExpiredEntries) -> ExpiredEntries:
         """Both together, of one account."""
         first, last = min(self.first, other.first), max(self.last, other.last)
-        return Old(self.account_id, self.entries + other.entries, first, last)
+        return ExpiredEntries(self.account_id, self.entries + other.entries, first, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +44,29 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
+class PruneResult:
     """What was deleted, or would be."""
 
     name: str
     """What the database is called."""
     before: datetime
     """What is older than this; on PostgreSQL the beginning of a month."""
-    deleted: tuple[Old, ...]
+    deleted: tuple[ExpiredEntries, ...]
     """By account."""
-    held: tuple[Old, ...]
+    held: tuple[ExpiredEntries, ...]
     """What stayed because its account is held."""
     dropped: tuple[str, ...] = ()
     """Partitions that are gone."""
 
 
-class Keeper(Protocol):
+class RetentionStore(Protocol):
     """One database, by somebody who may delete from it. Every method raises `StorageError`."""
 
     name: str
 
     def prune(
         self, before: datetime, account_id: str | None, dry_run: bool, record: Record, progress: Progress
-    ) -> Pruned:
+    ) -> PruneResult:
         """Delete what is older, of one account or of all; with `dry_run` only say what."""
         ...
 
@@ -87,7 +87,7 @@ class Keeper(Protocol):
         ...
 
 
-Record = Callable[[datetime, Old], "Row"]
+Record = Callable[[datetime, ExpiredEntries], "Row"]
 """Makes the row that says what an account lost."""
 
 
@@ -96,9 +96,9 @@ def bound_of(moment: datetime) -> bytes:
     return id_head(max(to_microseconds(moment), 0)) + bytes(8)
 
 
-def together(olds: Iterable[Old]) -> tuple[Old, ...]:
+def together(olds: Iterable[ExpiredEntries]) -> tuple[ExpiredEntries, ...]:
     """What is of one account added up, by account."""
-    found: dict[str, Old] = {}
+    found: dict[str, ExpiredEntries] = {}
     for old in olds:
         found[old.account_id] = found[old.account_id].and_(old) if old.account_id in found else old
     return tuple(found[account_id] for account_id in sorted(found))

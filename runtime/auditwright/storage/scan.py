@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from auditwright.storage.query import Scope
 
-LOOKED_AT = 40_000
+SCAN_BUDGET = 40_000
 """Entries that may be looked at for a page where they lie one after the other: about 20 ms."""
-LOOKED_AT_APART = 10_000
+SCATTERED_SCAN_BUDGET = 10_000
 """And where they are those of some events or users, which lie apart."""
 
 
-def looked_at(scope: Scope) -> int:
+def scan_budget(scope: Scope) -> int:
     """How many entries of a scope may be looked at for one page."""
-    most = LOOKED_AT if all(branch.event is None for branch in scope.branches) else LOOKED_AT_APART
+    most = SCAN_BUDGET if all(branch.event is None for branch in scope.branches) else SCATTERED_SCAN_BUDGET
     # Letters beyond ASCII are compared in all their cases one by one.
     return most if scope.search is None or scope.search.isascii() else most // 2
 

@@ -53,7 +53,7 @@ def jsonl_chunks(storage: Storage, _: Catalog, scope: Scope, processes: int = 1)
     return storage.json_lines(scope, CHUNK, processes)
 
 
-def begun(chunks: Chunks, begin: Callable[[], object] | None = None) -> Chunks:
+def primed(chunks: Chunks, begin: Callable[[], object] | None = None) -> Chunks:
     """The pieces, the first of them read already, and `begin` called then; raises what either does."""
     pieces = _begun(chunks, begin)
     next(pieces)

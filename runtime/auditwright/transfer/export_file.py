@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 from auditwright.errors import ExportError
-from auditwright.transfer.export import Chunks, begun
+from auditwright.transfer.export import Chunks, primed
 
 Progress = Callable[[int], None]
 """Is told how many entries are written, now and then and at the end."""
@@ -110,7 +110,7 @@ def write_export(
     has is its owner's to discard.
     """
     if not isinstance(target, (str, Path)):
-        with closing(begun(chunks, begin)) as pieces:
+        with closing(primed(chunks, begin)) as pieces:
             return _write(pieces, target, progress)
     if not str(target):
         raise ExportError("the export was not written: the name of the file is empty")
@@ -119,7 +119,7 @@ def write_export(
         try:
             if path.is_dir():
                 raise ExportError(f"{path}: the export was not written: it is a folder; name a file")
-            with closing(begun(_compressed(chunks, path, is_compressed), begin)) as pieces:
+            with closing(primed(_compressed(chunks, path, is_compressed), begin)) as pieces:
                 if path.exists() and (not path.is_file() or _is_open(path)):
                     with path.open("wb") as stream:
                         return _write(pieces, stream, progress)

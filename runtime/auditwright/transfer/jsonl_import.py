@@ -18,10 +18,10 @@ import orjson
 
 from auditwright.entry import Row
 from auditwright.errors import AuditwrightError, Problem, ValidationError
-from auditwright.limits import MAX_STRING, clean, short
+from auditwright.limits import MAX_STRING, sanitize, truncate
 from auditwright.recording.json_form import READ_ONLY, Form, microseconds_of, options_of, parse
-from auditwright.recording.problem_text import came
-from auditwright.recording.recorder import Kept
+from auditwright.recording.problem_text import got
+from auditwright.recording.recorder import ImportedParts
 from auditwright.storage.errors import IdConflict
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def altered_fields(alterations: str | bytes | None) -> frozenset[str]:
     )
 
 
-def _kept(parts: Form, event: object) -> Kept:
+def _kept(parts: Form, event: object) -> ImportedParts:
     """The parts that only a log writes, each checked."""
     key = event if isinstance(event, str) else ""
     for name, wanted, fits in (
@@ -127,12 +127,13 @@ def _kept(parts: Form, event: object) -> Kept:
         ("alterations", "an object of JSON values", _is_object),
     ):
         if name in parts and not fits(parts[name]):
-            problem = Problem(name, wanted, came(parts[name]))
-            raise ValidationError(short(clean(key), 200) or "entry", (problem,))
+            problem = Problem(name, wanted, got(parts[name]))
+            raise ValidationError(truncate(sanitize(key), 200) or "entry", (problem,))
     description, version = (
-        short(clean(parts[name])) if name in parts else None for name in ("description", "catalog_version")
+        truncate(sanitize(parts[name])) if name in parts else None
+        for name in ("description", "catalog_version")
     )
-    return Kept(
+    return ImportedParts(
         event=key,
         level=parts.get("level"),
         category=parts.get("category"),

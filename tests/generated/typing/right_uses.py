@@ -121,4 +121,4 @@ def query(session: sqlmodel.Session) -> Sequence[ModelDeployed]:
 
 
 def refused(error: ValidationError) -> list[str]:
-    return [f"{problem.path}: {problem.expected}, {problem.came}" for problem in error.problems]
+    return [f"{problem.path}: {problem.expected}, {problem.got}" for problem in error.problems]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.command_line import Auditwright, Done
+from tests.support.command_line import Auditwright, CommandResult
 from tests.support.shops import (
     ARCHIVED,
     CREATED,
@@ -35,7 +35,7 @@ from tests.support.world import change, insert_row, rows
 
 from audit_events import CATALOG
 from auditwright import Entry
-from auditwright.operations.check import MOST_MISFITS
+from auditwright.operations.check import MAX_MISMATCHES
 
 HOUR = timedelta(hours=1)
 
@@ -65,7 +65,7 @@ def both(path: Path, shops: Shops, old: list[Entry]) -> list[Entry]:
         return old + record_each(log, START + HOUR)
 
 
-def check(auditwright: Auditwright, *options: str, version: int = 2) -> Done:
+def check(auditwright: Auditwright, *options: str, version: int = 2) -> CommandResult:
     return auditwright("database", "check", "--catalog-package", f"shop_v{version}_events", *options)
 
 
@@ -77,7 +77,7 @@ def report(auditwright: Auditwright, *options: str, version: int = 2) -> dict[st
     return found
 
 
-WAY_BACK = (
+HINT = (
     "put the event back into the catalog with deprecated:, or its key among the aliases: of the event that "
     "took its place"
 )
@@ -98,7 +98,7 @@ def test_what_the_catalog_does_not_cover_is_named_with_the_way_out(
         "Events that are not in the catalog",
         f"  {LOST}: 2 entries of 2 accounts, 2026-01-02 03:04:09 to 2026-01-02 05:04:05 (UTC), "
         "the last under 1.0.0",
-        f"    {WAY_BACK}",
+        f"    {HINT}",
         "",
         "Metadata that does not fit its event",
         f"  {CREATED}: metadata.amount is not an integer of at least 0 and at most 500: 1 entry, {placed} "
@@ -139,10 +139,10 @@ def test_json_has_the_same(auditwright: Auditwright, path: Path, both: list[Entr
                 "first": "2026-01-02T03:04:09.000000Z",
                 "last": "2026-01-02T05:04:05.000000Z",
                 "catalog_version": "1.0.0",
-                "way_out": WAY_BACK,
+                "hint": HINT,
             }
         ],
-        "misfits": [
+        "mismatches": [
             {
                 "event": CREATED,
                 "path": "metadata.amount",
@@ -150,7 +150,7 @@ def test_json_has_the_same(auditwright: Auditwright, path: Path, both: list[Entr
                 "expected": "an integer of at least 0 and at most 500",
                 "entries": 1,
                 "example": amount,
-                "way_out": "let the field take again what it took then",
+                "hint": "let the field take again what it took then",
             },
             {
                 "event": CREATED,
@@ -159,7 +159,7 @@ def test_json_has_the_same(auditwright: Auditwright, path: Path, both: list[Entr
                 "expected": "no such field",
                 "entries": 1,
                 "example": amount,
-                "way_out": "put the field back into the event, with deprecated: and required: false",
+                "hint": "put the field back into the event, with deprecated: and required: false",
             },
             {
                 "event": PAID,
@@ -168,10 +168,10 @@ def test_json_has_the_same(auditwright: Auditwright, path: Path, both: list[Entr
                 "expected": "a string",
                 "entries": 2,
                 "example": {"account_id": "acme", "id": str(both[1].id)},
-                "way_out": "make the field optional again, by required: false",
+                "hint": "make the field optional again, by required: false",
             },
         ],
-        "misfitting_entries": 3,
+        "mismatched_entries": 3,
         "aliases": [
             {"key": PLACED, "event": CREATED, "entries": 2},
             {"key": RETURNED_1, "event": RETURNED_2, "entries": 1},
@@ -232,12 +232,12 @@ def test_an_older_catalog_is_told_of_the_newer_one(
     auditwright: Auditwright, path: Path, both: list[Entry], shops: Shops
 ) -> None:
     found = report(auditwright, version=1)
-    assert [(each["event"], each["way_out"]) for each in found["unknown_events"]] == [
+    assert [(each["event"], each["hint"]) for each in found["unknown_events"]] == [
         (CREATED, NEWER),
         (SHIPPED, NEWER),
         (RETURNED_2, NEWER),
     ]
-    assert [(each["event"], each["path"], each["fault"], each["way_out"]) for each in found["misfits"]] == [
+    assert [(each["event"], each["path"], each["fault"], each["hint"]) for each in found["mismatches"]] == [
         (PAID, "metadata.loyalty", "unknown", NEWER),
         (PAID, "metadata.method", "value", NEWER),
         (PAID, "metadata.receipt_id", "unknown", NEWER),
@@ -261,10 +261,10 @@ def test_one_account_is_checked_alone(auditwright: Auditwright, path: Path, both
         "",
         "Events that are not in the catalog",
         f"  {LOST}: 1 entry of 1 account, 2026-01-02 05:04:05 (UTC), the last under 1.0.0",
-        f"    {WAY_BACK}",
+        f"    {HINT}",
     ]
     found = report(auditwright, "--account", "globex")
-    assert (found["account_id"], found["entries"], found["misfitting_entries"]) == ("globex", 2, 1)
+    assert (found["account_id"], found["entries"], found["mismatched_entries"]) == ("globex", 2, 1)
     assert found["versions"][0]["entries"] == 2
     assert report(auditwright, "--account", "nobody")["covered"]
     assert report(auditwright, "--account", "no\udcff\0body")["account_id"] == "no\ufffd\ufffdbody"
@@ -282,7 +282,7 @@ def test_events_alone_are_checked_without_reading_metadata(
     auditwright: Auditwright, path: Path, both: list[Entry], shops: Shops
 ) -> None:
     found = report(auditwright, "--events-only")
-    assert (found["misfits"], found["misfitting_entries"]) == (None, None)
+    assert (found["mismatches"], found["mismatched_entries"]) == (None, None)
     assert [each["event"] for each in found["unknown_events"]] == [LOST]
     assert [each["entries"] for each in found["versions"]] == [None, None]
     lines = check(auditwright, "--events-only").out.splitlines()
@@ -335,11 +335,11 @@ def test_each_fault_has_words_of_its_own(
 ) -> None:
     open_shop(path, shops.v2).close()
     insert_row(path, shops.v2, event=PAID, metadata=json.dumps(metadata), catalog_version="1.5.0")
-    (misfit,) = report(auditwright)["misfits"]
-    assert misfit["fault"] == fault
+    (mismatch,) = report(auditwright)["mismatches"]
+    assert mismatch["fault"] == fault
     out = check(auditwright).out
-    assert f": {misfit['path']} {said}: 1 entry, " in out
-    assert f"\n    {misfit['way_out']}\n" in out
+    assert f": {mismatch['path']} {said}: 1 entry, " in out
+    assert f"\n    {mismatch['hint']}\n" in out
 
 
 @pytest.mark.parametrize(
@@ -350,15 +350,15 @@ def test_metadata_that_is_no_object_is_a_fault(
 ) -> None:
     open_shop(path, shops.v2).close()
     row = insert_row(path, shops.v2, event=ARCHIVED, metadata=text)
-    (misfit,) = report(auditwright)["misfits"]
-    assert misfit == {
+    (mismatch,) = report(auditwright)["mismatches"]
+    assert mismatch == {
         "event": ARCHIVED,
         "path": "metadata",
         "fault": "unreadable",
         "expected": "a JSON object",
         "entries": 1,
         "example": {"account_id": "acme", "id": str(Entry(shops.v2, tuple(row.values())).id)},
-        "way_out": "Auditwright did not write this metadata: find out what did",
+        "hint": "Auditwright did not write this metadata: find out what did",
     }
 
 
@@ -368,11 +368,11 @@ def test_the_columns_are_part_of_the_metadata(auditwright: Auditwright, path: Pa
         record_example(log, SHIPPED, START)
     assert report(auditwright)["covered"]
     insert_row(path, shops.v2, event=ARCHIVED, metadata='{"order_id": "o"}', till="t-1")
-    assert [each["path"] for each in report(auditwright)["misfits"]] == ["metadata.till"]
+    assert [each["path"] for each in report(auditwright)["mismatches"]] == ["metadata.till"]
     # Version 1 has no column for the region, and finds it all the same.
-    assert "metadata.region" not in [each["path"] for each in report(auditwright, version=1)["misfits"]]
+    assert "metadata.region" not in [each["path"] for each in report(auditwright, version=1)["mismatches"]]
     insert_row(path, shops.v2, event=ARCHIVED, metadata='{"order_id": "o"}', region="north")
-    assert "metadata.region" in [each["path"] for each in report(auditwright, version=1)["misfits"]]
+    assert "metadata.region" in [each["path"] for each in report(auditwright, version=1)["mismatches"]]
 
 
 def test_what_was_cut_or_cleaned_when_it_was_stored_fits(
@@ -384,7 +384,7 @@ def test_what_was_cut_or_cleaned_when_it_was_stored_fits(
     assert report(auditwright)["covered"]
     for other in ('{"metadata.note": {}}', "[]", "5", "no json"):
         insert_row(path, shops.v2, **row, alterations=other)
-    assert report(auditwright)["misfitting_entries"] == 4
+    assert report(auditwright)["mismatched_entries"] == 4
 
 
 def test_no_value_is_ever_shown(auditwright: Auditwright, path: Path, shops: Shops) -> None:
@@ -448,7 +448,7 @@ def test_what_is_no_utf_8_is_shown_with_a_mark_for_it(
     found = report(auditwright)
     assert found["entries"] == 7
     assert [each["event"] for each in found["unknown_events"]] == ["\ufffd"]
-    assert {each["fault"] for each in found["misfits"]} == {"unreadable", "unknown"}
+    assert {each["fault"] for each in found["mismatches"]} == {"unreadable", "unknown"}
     assert sorted(each["version"] for each in found["versions"]) == ["2.0.0", "\ufffd"]
     assert check(auditwright).code == 1
 
@@ -465,8 +465,8 @@ def test_ids_and_times_that_no_log_writes_are_no_trouble(
     found = report(auditwright)
     (lost,) = found["unknown_events"]
     assert (lost["first"], lost["last"]) == ("1970-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z")
-    (misfit,) = found["misfits"]
-    assert misfit["entries"] == 3
+    (mismatch,) = found["mismatches"]
+    assert mismatch["entries"] == 3
     assert check(auditwright).code == 1
 
 
@@ -474,14 +474,14 @@ def test_a_flood_of_field_names_is_counted_and_not_kept(
     auditwright: Auditwright, path: Path, shops: Shops
 ) -> None:
     open_shop(path, shops.v2).close()
-    names = {f"f_{number:05}": 1 for number in range(MOST_MISFITS + 500)}
+    names = {f"f_{number:05}": 1 for number in range(MAX_MISMATCHES + 500)}
     insert_row(path, shops.v2, event=ARCHIVED, metadata=json.dumps({"order_id": "o", **names}))
-    found = report(auditwright)["misfits"]
-    assert len(found) == MOST_MISFITS + 1
+    found = report(auditwright)["mismatches"]
+    assert len(found) == MAX_MISMATCHES + 1
     assert found[0]["path"] == "metadata"
     assert found[0]["entries"] == 500
     lines = check(auditwright).out.splitlines()
-    assert f"  and {MOST_MISFITS + 1 - 50} more: --format json has them all" in lines
+    assert f"  and {MAX_MISMATCHES + 1 - 50} more: --format json has them all" in lines
     assert lines[-1] == "Not covered: 1 entry with metadata that does not fit."
 
 

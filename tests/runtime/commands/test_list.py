@@ -162,7 +162,7 @@ def test_a_page_is_after_a_cursor_or_before_one(recorded: Auditwright) -> None:
 
 def looking_at(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pages look at so many entries one by one."""
-    for name in ("LOOKED_AT", "LOOKED_AT_APART"):
+    for name in ("SCAN_BUDGET", "SCATTERED_SCAN_BUDGET"):
         monkeypatch.setattr(looking, name, entries)
 
 

@@ -15,9 +15,9 @@ from audit_events import CATALOG
 from auditwright import Actor, Entry, StorageError
 from auditwright.operations.retention import list_holds, place_hold, prune, remove_hold
 from auditwright.storage import open_inspection
-from auditwright.storage.base import MOST_NAMES
+from auditwright.storage.base import MAX_NAMES
 from auditwright.storage.postgresql import retention as postgresql_retention
-from auditwright.storage.retention import Old, Pruned
+from auditwright.storage.retention import ExpiredEntries, PruneResult
 from auditwright.storage.sqlite import retention as sqlite_retention
 
 LOGIN, PRUNED = "account.login_logout.login", "audit.log.pruned"
@@ -80,12 +80,12 @@ def everything(database: Database) -> dict[str, list[Entry]]:
         return {each: list(log.account(each).all())[::-1] for each in log.accounts()}
 
 
-def run(database: Database, **options: Any) -> Pruned:
+def run(database: Database, **options: Any) -> PruneResult:
     return prune(database.url, CATALOG, options.pop("before", BEFORE), OPERATOR, **options)
 
 
-def of(account_id: str, entries: list[Entry]) -> Old:
-    return Old(account_id, len(entries), entries[0].occurred_at, entries[-1].occurred_at)
+def of(account_id: str, entries: list[Entry]) -> ExpiredEntries:
+    return ExpiredEntries(account_id, len(entries), entries[0].occurred_at, entries[-1].occurred_at)
 
 
 def test_what_is_too_old_goes_and_each_account_is_told(
@@ -199,7 +199,7 @@ def test_who_has_entries_left_stays_with_every_name(database: Database, kept: in
     run(database)
     assert database.rows("SELECT count(*) FROM audit_entry WHERE actor_id = 'job'") == [(kept,)]
     assert users(database, "acme", "job") == users(database, "acme", "run 000") == ["Run 099"]
-    assert database.rows(names) == [(MOST_NAMES,)]
+    assert database.rows(names) == [(MAX_NAMES,)]
     run(database, before=month(0))
     assert users(database, "acme", "job") == users(database, "acme", "run") == []
     assert database.rows(names) == [(0,)]
@@ -456,7 +456,7 @@ def test_dropping_waits_for_a_reader_a_while_and_then_says_so(
 
 
 def test_two_at_once_delete_once(server: PostgreSQLDatabase) -> None:
-    done: list[Pruned] = []
+    done: list[PruneResult] = []
     threads = [threading.Thread(target=lambda: done.append(run(server))) for _ in range(3)]
     for thread in threads:
         thread.start()

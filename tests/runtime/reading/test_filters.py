@@ -434,7 +434,7 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
         page = log.entries(where, limit=most, **narrowed)
         assert page.previous is None
         while True:
-            assert len(page.entries) == most or page.next is None or page.looked_to is not None
+            assert len(page.entries) == most or page.next is None or page.scanned_to is not None
             found += page.entries
             if page.next is None:
                 break
@@ -453,7 +453,7 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
                 write(world, account, [(DEPLOYED, "u-2", 0, TEXTS[1])])
             most = dice.randint(1, 6)
             page = log.entries(where, limit=most, before=page.previous, **narrowed)
-            assert len(page.entries) == most or page.previous is None or page.looked_to is not None
+            assert len(page.entries) == most or page.previous is None or page.scanned_to is not None
             back[:0] = page.entries
     now = fitting()
     passed = [entry for entry in now if entry not in back]
@@ -465,9 +465,9 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
 def limits(entries: int) -> Iterator[None]:
     """Let what is read at once, looked at for a page, or merged by one statement, be so little."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(looking, "LOOKED_AT", entries)
-        patch.setattr(looking, "LOOKED_AT_APART", entries)
-        patch.setattr(sqlite_queries, "MOST_BRANCHES", min(entries, 400))
+        patch.setattr(looking, "SCAN_BUDGET", entries)
+        patch.setattr(looking, "SCATTERED_SCAN_BUDGET", entries)
+        patch.setattr(sqlite_queries, "MAX_BRANCHES", min(entries, 400))
         patch.setattr(sqlite, "MANY_BRANCHES", entries)
         patch.setattr(sqlite_queries, "FEW_ENTRIES", entries)
         for name in ("FEW_BRANCHES", "FEW_ENTRIES", "OF_EACH"):

@@ -24,7 +24,7 @@ from audit_events import CATALOG
 from auditwright import AuditLog, Condition, Page
 from auditwright.entry import Row, columns
 from auditwright.ids import to_microseconds
-from auditwright.storage.postgresql.dsn import Connection, Place
+from auditwright.storage.postgresql.dsn import Connection, Dsn
 
 SMALL, LARGE = "50k", "200k"
 ACCOUNTS = {SMALL: 50_000, LARGE: 200_000}
@@ -88,12 +88,12 @@ def _differences(log: AuditLog, shape: Shape) -> Iterator[str]:
     if found != wanted[: len(found)] or len(found) < min(len(wanted), PAGES * LIMIT):
         yield f"{len(found)} entries on {len(pages)} pages are not the newest that fit"
     for page in pages:
-        if page.next is not None and len(page.entries) < LIMIT and page.looked_to is None:
+        if page.next is not None and len(page.entries) < LIMIT and page.scanned_to is None:
             yield f"a page ends after {len(page.entries)} entries and does not say how far it looked"
-        if page.looked_to is not None and any(each.occurred_at < page.looked_to for each in page.entries):
-            yield f"a page has entries from before {page.looked_to}, to which it looked"
+        if page.scanned_to is not None and any(each.occurred_at < page.scanned_to for each in page.entries):
+            yield f"a page has entries from before {page.scanned_to}, to which it looked"
     if shape.bounded:
-        if any(page.looked_to is not None for page in pages) or len(pages) > PAGES:
+        if any(page.scanned_to is not None for page in pages) or len(pages) > PAGES:
             yield f"{len(found)} entries take {len(pages)} pages"
         if (pages[-1].next is None) != (len(wanted) <= PAGES * LIMIT):
             yield "the last page does not know whether it is the last"
@@ -326,9 +326,9 @@ class _Noting(psycopg.Cursor[tuple[Any, ...]]):
 @contextmanager
 def _postgresql(database: Database) -> Iterator[Measure]:
     assert isinstance(database, PostgreSQLDatabase)
-    connect = Place.connect
+    connect = Dsn.connect
 
-    def noting(place: Place) -> Connection:
+    def noting(place: Dsn) -> Connection:
         connection = connect(place)
         connection.cursor_factory = _Noting
         return connection
@@ -347,7 +347,7 @@ def _postgresql(database: Database) -> Iterator[Measure]:
             assert _Noting.noted, "no statement was seen"
             return cost
 
-        patch.setattr(Place, "connect", noting)
+        patch.setattr(Dsn, "connect", noting)
         yield measure
 
 

@@ -13,7 +13,7 @@ from tests.support.databases import Database, insert_row
 from tests.support.world import ADDED, KEY_CREATED, LONG_AGO, MODEL, any_text, record
 
 from auditwright import AccountLog, Actor, AuditLog, Entry, Filter, FilterError
-from auditwright.limits import clean
+from auditwright.limits import sanitize
 from auditwright.storage.sqlite import queries as sqlite_search
 
 
@@ -124,10 +124,10 @@ def test_an_empty_search_is_none(log: AuditLog, acme: AccountLog, search: str | 
 
 
 @pytest.mark.parametrize(
-    ("search", "came"),
+    ("search", "got"),
     [("a", 1), ("ab", 2), ("x" * 201, 201), (0, "int"), (False, "bool"), (b"abc", "bytes"), ([], "list")],
 )
-def test_a_search_out_of_bounds_is_refused(acme: AccountLog, search: Any, came: object) -> None:
+def test_a_search_out_of_bounds_is_refused(acme: AccountLog, search: Any, got: object) -> None:
     calls: list[Callable[[], object]] = [
         lambda: acme.entries(search=search),
         lambda: list(acme.all(search=search)),
@@ -139,7 +139,7 @@ def test_a_search_out_of_bounds_is_refused(acme: AccountLog, search: Any, came: 
     for call in calls:
         with pytest.raises(FilterError) as caught:
             call()
-        assert str(caught.value) == f"a search is a text of 3 to 200 characters, not {came}"
+        assert str(caught.value) == f"a search is a text of 3 to 200 characters, not {got}"
 
 
 @pytest.mark.parametrize("search", ["abc", "x" * 200, "[" * 200, "Ʌ" * 200, "ϑ" * 200])
@@ -168,11 +168,11 @@ def found_in(text: str, description: str) -> bool:
 @st.composite
 def searches(draw: st.DrawFn) -> tuple[list[str], str]:
     """Descriptions, and often a part of one of them in other cases."""
-    descriptions = [clean(each) for each in draw(st.lists(texts, min_size=1, max_size=6))]
+    descriptions = [sanitize(each) for each in draw(st.lists(texts, min_size=1, max_size=6))]
     if draw(st.booleans()):
         return descriptions, draw(texts.filter(lambda text: len(text) >= 3))
     inner = draw(any_text(8, least=3, often=TROUBLE))
-    descriptions.append(draw(texts.map(clean)) + clean(inner) + draw(texts.map(clean)))
+    descriptions.append(draw(texts.map(sanitize)) + sanitize(inner) + draw(texts.map(sanitize)))
     changes: list[Callable[[str], str]] = [str.lower, str.upper, str.title, str.casefold, str.strip]
     changed = [(draw(st.sampled_from(changes))(each), each) for each in inner]
     return descriptions, "".join(new if len(new) == 1 else old for new, old in changed)
@@ -190,7 +190,7 @@ def test_a_search_finds_what_a_brute_force_reading_finds(
     write(database, log, account, descriptions)
     everything = [entry.description for entry in log.account(account).all()]
     assert sorted(everything) == sorted(descriptions)
-    wanted = [each for each in everything if found_in(clean(search), each)]
+    wanted = [each for each in everything if found_in(sanitize(search), each)]
     assert [entry.description for entry in log.account(account).all(search=search)] == wanted
 
 

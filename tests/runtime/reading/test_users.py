@@ -10,7 +10,7 @@ from tests.support.databases import Database, insert_row
 from tests.support.world import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
 
 from auditwright import AccountLog, Actor, AuditLog, FilterError, IdConflict, StorageError
-from auditwright.storage.base import MOST_NAMES
+from auditwright.storage.base import MAX_NAMES
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def names_of(database: Database, actor_id: str) -> list[str]:
     return sorted(name for (name,) in found)
 
 
-FIRST = [f"Run {number:03}" for number in range(MOST_NAMES)]
+FIRST = [f"Run {number:03}" for number in range(MAX_NAMES)]
 
 
 @pytest.mark.parametrize("known", [0, 1, 99, 100, 120])

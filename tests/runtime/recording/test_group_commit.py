@@ -64,7 +64,7 @@ class Gate:
             raise self.error
         return self._insert_each(rows)
 
-    def begun(self) -> None:
+    def primed(self) -> None:
         """Wait until a commit has begun."""
         assert self._begun.acquire(timeout=PATIENCE)
 
@@ -86,7 +86,7 @@ class Gate:
     def first(self, log: AuditLog) -> "Future[Entry]":
         """A caller whose commit has begun, so that whoever comes now waits for the next one."""
         future = self.call(record, log, KEY_CREATED)
-        self.begun()
+        self.primed()
         return future
 
 
@@ -125,7 +125,7 @@ def test_a_caller_returns_before_the_next_commit(log: AuditLog, acme: AccountLog
     other = gate.call(record, log, KEY_CREATED)
     gate._open.release()
     assert acme.get(first.result(PATIENCE).id) == first.result()
-    gate.begun()
+    gate.primed()
     assert not other.done()
     gate.open()
     other.result(PATIENCE)
@@ -240,7 +240,7 @@ def test_who_waits_too_long_for_a_commit_is_told_that_it_is_not_known(
     first = gate.first(log)
     calls = [gate.call(record, log, KEY_CREATED) for _ in range(2)]
     gate._open.release()
-    gate.begun()
+    gate.primed()
     (told,), (leads,) = wait(calls, return_when=FIRST_COMPLETED)  # the other one leads
     error = error_of(told)
     assert str(error) == (
@@ -259,7 +259,7 @@ def test_who_waits_too_long_for_a_commit_is_told_that_it_is_not_known(
 def test_more_than_may_wait_are_refused_with_their_entry(
     log: AuditLog, acme: AccountLog, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "MOST_WAITING", 2)
+    monkeypatch.setattr(writer, "MAX_WAITING", 2)
     calls = [gate.first(log), *(gate.call(record, log, KEY_CREATED) for _ in range(2))]
     with pytest.raises(StorageError) as caught:
         record(log, KEY_CREATED)
@@ -327,7 +327,7 @@ def test_a_leader_who_is_interrupted_leaves_nobody_waiting(
     others: list[Future[Entry]] = []
 
     def when_it_leads() -> None:
-        gate.begun()
+        gate.primed()
         gate.joined(1)
         others.extend(gate.call(record, log, KEY_CREATED) for _ in range(5))
         interrupt()
@@ -407,7 +407,7 @@ def test_a_signal_handler_that_records_in_a_thread_that_stores_is_refused(
         handled.set()
 
     def when_it_leads() -> None:
-        gate.begun()
+        gate.primed()
         main = threading.main_thread().ident
         assert main is not None
         # A signal just before the thread begins to wait does not wake it.
@@ -493,7 +493,7 @@ def test_thousands_of_awaits_share_commits_and_need_no_threads(
 def test_the_event_loop_goes_on_while_an_entry_is_committed(log: AuditLog, gate: Gate) -> None:
     async def calls() -> Entry:
         (task,) = await waiting(gate, emitter(log)(actor=ADA))
-        await asyncio.to_thread(gate.begun)
+        await asyncio.to_thread(gate.primed)
         assert not task.done()
         gate.open()
         return await task
@@ -530,7 +530,7 @@ def test_an_await_that_is_cancelled_while_it_is_written_is_stored_once_and_says_
 
     async def calls() -> None:
         (task,) = await waiting(gate, caller())
-        await asyncio.to_thread(gate.begun)
+        await asyncio.to_thread(gate.primed)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -582,7 +582,7 @@ def test_an_await_that_waits_too_long_is_told(log: AuditLog, acme: AccountLog) -
 
     async def calls() -> tuple[BaseException, BaseException]:
         written = asyncio.create_task(emitter(log)(actor=ADA))
-        await asyncio.to_thread(gate.begun)
+        await asyncio.to_thread(gate.primed)
         waits = asyncio.create_task(emitter(log)(actor=ADA))
         found: list[BaseException] = []
         for task in (written, waits):
@@ -647,7 +647,7 @@ def test_a_loop_that_is_closed_during_a_commit_harms_nobody(
 
     async def begin() -> None:
         tasks.extend(await waiting(gate, emitter(log)(actor=ADA)))
-        await asyncio.to_thread(gate.begun)
+        await asyncio.to_thread(gate.primed)
 
     loop.run_until_complete(begin())
     loop.run_until_complete(loop.shutdown_default_executor())

@@ -29,7 +29,7 @@ def test_an_entry_needs_an_event_and_metadata(log: AuditLog) -> None:
 
 
 @pytest.mark.parametrize(
-    ("payload", "came"),
+    ("payload", "got"),
     [
         ("5", "an integer"),
         ('"text"', "a string"),
@@ -37,8 +37,8 @@ def test_an_entry_needs_an_event_and_metadata(log: AuditLog) -> None:
         ("[]", "a list"),
     ],
 )
-def test_a_payload_is_a_json_object(log: AuditLog, payload: str, came: str) -> None:
-    assert said(log, payload) == f"entry: expected a JSON object, got {came}"
+def test_a_payload_is_a_json_object(log: AuditLog, payload: str, got: str) -> None:
+    assert said(log, payload) == f"entry: expected a JSON object, got {got}"
 
 
 @pytest.mark.parametrize("payload", ["", "NaN", "{'a': 1}", b"\xff", "{} {}"])
@@ -95,7 +95,7 @@ ID = "a UUID, version 7, in its usual text form"
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "where", "wanted", "came"),
+    ("name", "value", "where", "wanted", "got"),
     [
         ("id", "x", "id", ID, "'x'"),
         ("id", "919108f7-52d1-4320-9bac-f847db4148a8", "id", ID, "'919108f7-52d1-4320-9bac-f847db4148a8'"),
@@ -117,10 +117,10 @@ ID = "a UUID, version 7, in its usual text form"
     ],
 )
 def test_a_fault_in_the_envelope_is_named(
-    log: AuditLog, database: Database, name: str, value: Any, where: str, wanted: str, came: str
+    log: AuditLog, database: Database, name: str, value: Any, where: str, wanted: str, got: str
 ) -> None:
     content = form(KEY_CREATED, {}, **{name: value})
-    assert said(log, content) == f"{KEY_CREATED}: {where}: expected {wanted}, got {came}"
+    assert said(log, content) == f"{KEY_CREATED}: {where}: expected {wanted}, got {got}"
     assert database.rows() == []
 
 

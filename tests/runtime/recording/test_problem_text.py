@@ -7,7 +7,7 @@ import pytest
 from auditwright import Catalog, Problem, ValidationError
 from auditwright.catalog import Field
 from auditwright.errors import did_you_mean
-from auditwright.recording.problem_text import came, expected, unknown
+from auditwright.recording.problem_text import expected, got, unknown
 
 
 def field(kind: str = "string", **facts: Any) -> Field:
@@ -61,7 +61,7 @@ def test_what_a_field_wants(made: Field, words: str) -> None:
     ],
 )
 def test_what_came(value: Any, words: str) -> None:
-    assert came(value, field()) == words
+    assert got(value, field()) == words
 
 
 @pytest.mark.parametrize("sensitivity", ["personal", "secret"])
@@ -70,7 +70,7 @@ def test_what_came(value: Any, words: str) -> None:
     [("x", "a string"), (5, "an integer"), (1.5, "a number"), (True, "a boolean"), ([], "a list")],
 )
 def test_of_a_sensitive_field_only_the_type_is_said(sensitivity: str, value: Any, words: str) -> None:
-    assert came(value, field(sensitivity=sensitivity)) == words
+    assert got(value, field(sensitivity=sensitivity)) == words
 
 
 def test_the_nearest_name_is_said_where_one_is_near() -> None:

@@ -254,7 +254,7 @@ def test_an_id_from_beyond_the_calendar_is_refused(log: AuditLog) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "came"),
+    ("given", "got"),
     [
         (uuid.UUID("919108f7-52d1-4320-9bac-f847db4148a8"), "version 4"),
         (uuid.UUID(int=0), "version None"),
@@ -262,10 +262,10 @@ def test_an_id_from_beyond_the_calendar_is_refused(log: AuditLog) -> None:
         (5, "5"),
     ],
 )
-def test_an_id_that_is_no_uuid_of_version_7_is_refused(log: AuditLog, given: Any, came: str) -> None:
+def test_an_id_that_is_no_uuid_of_version_7_is_refused(log: AuditLog, given: Any, got: str) -> None:
     assert (
         str(refused(log, KEY_CREATED, id=given))
-        == f"{KEY_CREATED}: id: expected a UUID, version 7, got {came}"
+        == f"{KEY_CREATED}: id: expected a UUID, version 7, got {got}"
     )
 
 
@@ -342,10 +342,10 @@ def test_two_accounts_may_have_the_same_id(log: AuditLog) -> None:
 
 @pytest.mark.parametrize("given", ["localhost", "203.0.113.7:80", "", "203.0.113.07", "2001:db8::1%eth0", 5])
 def test_an_address_that_is_none_is_refused_without_being_shown(log: AuditLog, given: Any) -> None:
-    came = "other text" if isinstance(given, str) else "int"
+    got = "other text" if isinstance(given, str) else "int"
     assert (
         str(refused(log, KEY_CREATED, ip_address=given))
-        == f"{KEY_CREATED}: ip_address: expected an IPv4 or IPv6 address, got {came}"
+        == f"{KEY_CREATED}: ip_address: expected an IPv4 or IPv6 address, got {got}"
     )
 
 
@@ -369,9 +369,9 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(log: AuditLog) -> No
 
 @pytest.mark.parametrize("actor", ["u-17", "", 0, {"id": "u-17"}])
 def test_an_actor_is_an_actor(log: AuditLog, actor: Any) -> None:
-    came = type(actor).__name__
+    got = type(actor).__name__
     assert (
-        str(refused(log, KEY_CREATED, actor=actor)) == f"{KEY_CREATED}: actor: expected an Actor, got {came}"
+        str(refused(log, KEY_CREATED, actor=actor)) == f"{KEY_CREATED}: actor: expected an Actor, got {got}"
     )
 
 
@@ -405,7 +405,7 @@ def test_a_whole_number_with_a_point_is_an_integer(log: AuditLog) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "came"),
+    ("name", "value", "got"),
     [
         ("epochs", True, "True"),
         ("epochs", "3", "'3'"),
@@ -427,7 +427,7 @@ def test_a_whole_number_with_a_point_is_an_integer(log: AuditLog) -> None:
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_whichever_way_it_comes(
-    log: AuditLog, database: Database, name: str, value: Any, came: str
+    log: AuditLog, database: Database, name: str, value: Any, got: str
 ) -> None:
     wanted = {
         "epochs": "an integer of at least 1",
@@ -436,7 +436,7 @@ def test_a_value_that_does_not_fit_is_refused_whichever_way_it_comes(
     }[name]
     if isinstance(value, int) and value > 3:
         wanted += ", within ±9007199254740991"
-    said = f"{TUNED}: metadata.{name}: expected {wanted}, got {came}"
+    said = f"{TUNED}: metadata.{name}: expected {wanted}, got {got}"
     assert str(refused(log, TUNED, MODEL | {name: value})) == said
     with pytest.raises(ValidationError) as caught:
         log.record_form(form(TUNED, MODEL | {name: value}))

@@ -76,7 +76,7 @@ def test_a_list_has_the_newest_first_and_says_that_nothing_follows(client: Clien
 
 
 def test_an_empty_log_lists_nothing(client: Client) -> None:
-    nothing: dict[str, Any] = {"entries": [], "next": None, "previous": None, "looked_to": None}
+    nothing: dict[str, Any] = {"entries": [], "next": None, "previous": None, "scanned_to": None}
     assert client.get("/api/entries").json() == nothing
 
 
@@ -308,7 +308,7 @@ def test_every_fault_of_an_entry_is_named_with_its_path_and_without_its_value(
         "actor",
         "actor.type",
     }
-    assert all(fault.keys() == {"path", "expected", "came"} for fault in found["errors"])
+    assert all(fault.keys() == {"path", "expected", "got"} for fault in found["errors"])
     assert "secret-value" not in json.dumps(found)
     assert stored(log) == []
 

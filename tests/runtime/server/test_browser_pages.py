@@ -30,7 +30,7 @@ RARE = "search=no+such+text+anywhere"
 @pytest.fixture
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page look at 20 entries one by one."""
-    for name in ("LOOKED_AT", "LOOKED_AT_APART"):
+    for name in ("SCAN_BUDGET", "SCATTERED_SCAN_BUDGET"):
         monkeypatch.setattr(looking, name, 20)
 
 
@@ -134,7 +134,7 @@ def test_looking_can_be_stopped_and_stays_where_it_has_come_to(visit: Visit) -> 
     def answer(route: Route) -> None:
         looked = f"2026-01-{20 - min(len(answers), 9):02}T03:04:05.000000Z"
         answers.append(route.request.url)
-        route.fulfill(json={"entries": [], "next": cursor, "previous": cursor, "looked_to": looked})
+        route.fulfill(json={"entries": [], "next": cursor, "previous": cursor, "scanned_to": looked})
 
     there = page.get_by_role("link", name="Look further back").get_attribute("href")
     cursor = str(there).rpartition("after=")[2]

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from anyio.from_thread import BlockingPortal
 from tests.runtime.server.test_page import Element, Visit, form_of, ids, read, visit
-from tests.support.databases import Database, PostgreSQLServer, SQLiteDatabase, insert_row, open_log
+from tests.support.databases import Database, insert_row, open_log
 from tests.support.web import ADA, GRACE, Client, authorize, fill
 from tests.support.world import LONG_AGO, event_of, make_catalog
 
@@ -27,15 +27,6 @@ LOGIN = "account.login_logout.login"
 NEEDLE = "needle in the haystack"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    """An empty database of either engine."""
-    if request.param == "sqlite":
-        return SQLiteDatabase(tmp_path / "audit.db")
-    server: PostgreSQLServer = request.getfixturevalue("postgresql")
-    return server.database()
-
-
 @pytest.fixture
 def log(database: Database) -> Iterator[AuditLog]:
     """An empty log of the service's catalog."""
@@ -45,7 +36,7 @@ def log(database: Database) -> Iterator[AuditLog]:
 
 def look_at(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page look at so many entries one by one."""
-    for name in ("LOOKED_AT", "LOOKED_AT_APART"):
+    for name in ("SCAN_BUDGET", "SCATTERED_SCAN_BUDGET"):
         monkeypatch.setattr(looking, name, entries)
     monkeypatch.setattr(postgresql_looking, "ROUND", 0)
 
@@ -215,7 +206,7 @@ def test_the_api_pages_in_both_directions(client: Client, log: AuditLog) -> None
 
     found, first = get()
     at = f"&at={quote(first['at'])}"
-    assert (found, first["previous"], first["looked_to"]) == (recorded[:3:-1], None, None)
+    assert (found, first["previous"], first["scanned_to"]) == (recorded[:3:-1], None, None)
     found, second = get(f"{at}&after={first['next']}")
     assert (found, second["at"]) == (recorded[3:0:-1], first["at"])
     found, third = get(f"{at}&after={second['next']}")
@@ -301,9 +292,9 @@ def test_users_left_out_who_recorded_nearly_everything_are_looked_through(
     url = "/api/entries?where=user:is_not:u-17&limit=2"
     page = client.get(url).json()
     assert page["entries"] == []
-    while page["looked_to"] and not page["entries"]:
-        moment = datetime.fromisoformat(page["looked_to"])
-        assert page["looked_to"].endswith("Z")
+    while page["scanned_to"] and not page["entries"]:
+        moment = datetime.fromisoformat(page["scanned_to"])
+        assert page["scanned_to"].endswith("Z")
         assert moment < datetime.now(UTC)
         page = client.get(f"{url}&after={page['next']}").json()
     assert [entry["id"] for entry in page["entries"]] == graces

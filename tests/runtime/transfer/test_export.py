@@ -28,7 +28,7 @@ from tests.support.world import (
 )
 
 from auditwright import AccountLog, Actor, AuditLog, Entry, ExportError, Filter, FilterError
-from auditwright.limits import clean
+from auditwright.limits import sanitize
 
 HEADER = ["Date and Time (UTC)", "Event Name", "Category", "Description", "User or App Name", "IP Address"]
 FULL = [
@@ -207,7 +207,7 @@ def test_any_cell_comes_back_when_its_guard_is_taken_off(
         entry = record(
             log, KEY_CREATED, actor=Actor.user(actor_id, name), details=details, account_id=account
         )
-        written.append((entry.description, clean(name) or clean(actor_id), clean(actor_id)))
+        written.append((entry.description, sanitize(name) or sanitize(actor_id), sanitize(actor_id)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("auditwright.transfer.export.CHUNK", 2)
         table = export(log.account(account), full=True)[1:]
@@ -253,7 +253,7 @@ def test_many_entries_come_newest_first_with_progress(log: AuditLog, acme: Accou
     assert seen == [1000, 2000, 2500]
 
 
-class Recording(io.BytesIO):
+class RequireRecord(io.BytesIO):
     """A stream during whose writes more is recorded."""
 
     def __init__(self, log: AuditLog) -> None:
@@ -277,7 +277,7 @@ def test_an_export_holds_what_was_there_when_it_began(
     with log.acting(ADA):
         log.record_many(form(KEY_CREATED, {}) for _ in range(2500))
     record(log, DEPLOYED, MODEL, actor=ADA)
-    stream = Recording(log)
+    stream = RequireRecord(log)
     write = acme.export_csv if kind == "csv" else acme.export_jsonl
     assert write(stream, Filter.parse(conditions)) == 2501
     assert stream.writes >= 3

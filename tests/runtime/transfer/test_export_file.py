@@ -149,29 +149,29 @@ def test_what_is_compressed_is_written_as_it_comes(tmp_path: Path, name: str) ->
 def test_what_compresses_is_looked_for_before_anything_is_done(
     log: AuditLog, acme: AccountLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = []
+    primed = []
     for package in ("zstandard", "compression", "compression.zstd"):
         monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ExportError) as caught:
-        acme.export_csv(tmp_path / "a.csv.zst", begin=lambda: begun.append(1))
+        acme.export_csv(tmp_path / "a.csv.zst", begin=lambda: primed.append(1))
     assert str(caught.value) == '.zst needs the package zstandard: pip install "auditwright[zstd]"'
     for package in ("pyarrow", "auditwright.transfer.parquet"):
         monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ExportError) as caught:
-        acme.export_parquet(tmp_path / "a.parquet", begin=lambda: begun.append(1))
+        acme.export_parquet(tmp_path / "a.parquet", begin=lambda: primed.append(1))
     assert str(caught.value) == 'Parquet needs the package pyarrow: pip install "auditwright[analytics]"'
-    assert (begun, names(tmp_path)) == ([], [])
+    assert (primed, names(tmp_path)) == ([], [])
 
 
 @pytest.mark.parametrize("name", ["a.parquet.gz", "a.parquet.zst", "a.gz"])
 def test_parquet_is_not_compressed_once_more(acme: AccountLog, tmp_path: Path, name: str) -> None:
-    begun: list[int] = []
+    primed: list[int] = []
     with pytest.raises(ExportError) as caught:
-        acme.export_parquet(tmp_path / name, begin=lambda: begun.append(1))
+        acme.export_parquet(tmp_path / name, begin=lambda: primed.append(1))
     assert str(caught.value) == (
         f"{tmp_path / name}: the export was not written: Parquet is compressed inside; name it .parquet"
     )
-    assert (begun, names(tmp_path)) == ([], [])
+    assert (primed, names(tmp_path)) == ([], [])
 
 
 # --- whole or not there ----------------------------------------------------------------------------

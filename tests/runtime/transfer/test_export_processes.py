@@ -299,19 +299,19 @@ def another_process(log: AuditLog, path: Path) -> Iterator[None]:
 
 @contextmanager
 def this_process(log: AuditLog, path: Path) -> Iterator[None]:
-    done, begun = threading.Event(), threading.Event()
+    done, primed = threading.Event(), threading.Event()
 
     def go_on() -> None:
         number = 0
         while not done.is_set():
             number += 1
             log.record_many(transaction(number))
-            begun.set()
+            primed.set()
 
     thread = threading.Thread(target=go_on)
     thread.start()
     try:
-        assert begun.wait(30)
+        assert primed.wait(30)
         yield
     finally:
         done.set()

@@ -330,7 +330,7 @@ def test_metadata_that_is_no_json_object_is_a_text_in_one(
     assert json.loads(row["metadata"]) == {"metadata": metadata, **more}
 
 
-class Recording(io.BytesIO):
+class RequireRecord(io.BytesIO):
     """A stream during whose writes more is recorded."""
 
     def __init__(self, log: AuditLog) -> None:
@@ -349,7 +349,7 @@ def test_an_export_holds_what_was_there_when_it_began(
     monkeypatch.setattr(parquet, "GROUP_ROWS", 1000)
     with log.acting(ADA):
         log.record_many(form(KEY_CREATED, {}) for _ in range(2500))
-    stream = Recording(log)
+    stream = RequireRecord(log)
     begin = [lambda: record(log, DEPLOYED, MODEL)]
     assert acme.export_parquet(stream, begin=begin[0]) == 2500
     found = pyarrow.parquet.ParquetFile(stream).read()

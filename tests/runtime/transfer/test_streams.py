@@ -349,8 +349,8 @@ def test_a_piece_has_fewer_lines_after_long_ones(
     for _ in range(20):
         record(log, KEY_CREATED, details="x" * 1000)
     wanted = file_of(acme, form)
-    monkeypatch.setattr(sqlite_share, "MOST_LINES", 4)
-    monkeypatch.setattr(sqlite_share, "MOST_BYTES", 3000)
+    monkeypatch.setattr(sqlite_share, "MAX_LINES", 4)
+    monkeypatch.setattr(sqlite_share, "MAX_BYTES", 3000)
     pieces = list(acme.stream(form, where))
     assert b"".join(pieces) == wanted
     assert [piece.count(b"x" * 1000) for piece in pieces] == [4, *[2] * 8]
@@ -367,8 +367,8 @@ def test_no_piece_of_large_entries_is_large(
         insert_row(database, log.catalog, metadata=large)
     sizes = [len(piece) for piece in acme.stream(form, where, full=True)]
     assert sum(sizes) > 300 * 36_000
-    assert max(sizes) <= sqlite_share.MOST_LINES * 37_000
-    assert max(sizes[1:]) <= sqlite_share.MOST_BYTES
+    assert max(sizes) <= sqlite_share.MAX_LINES * 37_000
+    assert max(sizes[1:]) <= sqlite_share.MAX_BYTES
 
 
 @pytest.mark.sqlite_only
@@ -529,7 +529,7 @@ def test_a_filter_of_many_entries_is_in_order_over_all_partitions(
     where = Filter.parse(conditions, match)
     wanted = [str(entry.id) for entry in acme.all(since=since) if fits(entry, match, conditions)]
     assert len(wanted) >= (2 if since else 8)
-    monkeypatch.setattr("auditwright.storage.postgresql.queries.MOST_PROBED", 1)
+    monkeypatch.setattr("auditwright.storage.postgresql.queries.MAX_PROBED", 1)
     assert ids_of(acme, "csv", where, since=since) == wanted
     assert ids_of(acme, "jsonl", where, since=since) == wanted[::-1]
     for limit in range(1, len(wanted) + 2):
@@ -544,7 +544,7 @@ def test_partitions_are_known_however_the_database_reads_backslashes(
     in_months(log, database)
     where = Filter.parse(["user:is:u-1"])
     wanted = file_of(acme, "csv", where)
-    monkeypatch.setattr("auditwright.storage.postgresql.queries.MOST_PROBED", 1)
+    monkeypatch.setattr("auditwright.storage.postgresql.queries.MAX_PROBED", 1)
     url = f"{database.url}&options=-cstandard_conforming_strings%3Doff"
     with AuditLog.open(url, catalog=log.catalog) as other:
         assert file_of(other.account("acme"), "csv", where) == wanted

@@ -368,9 +368,9 @@ async function lookFurther() {
     const answer = await fetch(`${base}/api/entries${new URL(place).search}`).catch(() => null);
     const page = answer?.ok ? await answer.json() : null;
     const cursor = look === "before" ? page?.previous : page?.next;
-    if (!page?.looked_to || page.entries.length || !cursor) break;
-    told.textContent = new Date(page.looked_to).toLocaleString("sv-SE", { timeZone: zone });
-    told.dateTime = page.looked_to;
+    if (!page?.scanned_to || page.entries.length || !cursor) break;
+    told.textContent = new Date(page.scanned_to).toLocaleString("sv-SE", { timeZone: zone });
+    told.dateTime = page.scanned_to;
     told.removeAttribute("title");
     place = place.replace(new RegExp(`([?&]${look}=)[^&]*`), (_, name) => name + cursor);
   }

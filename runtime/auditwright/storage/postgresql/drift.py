@@ -44,10 +44,10 @@ def differences(
     """What differs, each with the way out; needs a transaction."""
     revisions = list(_revisions(connection))
     yield from revisions
-    is_behind = any(each.way_out == UPGRADE for each in revisions)
+    is_behind = any(each.hint == UPGRADE for each in revisions)
     for each in _all(connection, state, catalog, schema):
         # What is missing of an older database is what the upgrade makes, before it is anybody's doing.
-        yield replace(each, way_out=UPGRADE) if is_behind and each.what.endswith(" is missing") else each
+        yield replace(each, hint=UPGRADE) if is_behind and each.what.endswith(" is missing") else each
 
 
 def _all(connection: Connection[Any], state: State, catalog: Catalog, schema: str) -> Iterator[Difference]:
@@ -193,8 +193,8 @@ def _triggers(connection: Connection[Any]) -> Iterator[Difference]:
             if function is None:
                 yield Difference(f"the trigger {name} on {table} is missing", BY_HAND)
             elif state not in ("O", "A"):
-                way_out = f"ALTER TABLE {table} ENABLE TRIGGER {name}"
-                yield Difference(f"the trigger {name} on {table} is switched off", way_out)
+                hint = f"ALTER TABLE {table} ENABLE TRIGGER {name}"
+                yield Difference(f"the trigger {name} on {table} is switched off", hint)
             elif is_ != kind or function.rpartition(".")[2] != body:
                 yield Difference(f"the trigger {name} on {table} is another one", BY_HAND)
 
@@ -209,8 +209,8 @@ def _policies(connection: Connection[Any]) -> Iterator[Difference]:
         connection,
         f"SELECT oid::regclass::text FROM pg_class WHERE oid IN ({_BOUND}) AND NOT relrowsecurity",
     ):
-        way_out = f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
-        yield Difference(f"row-level security of {table} is switched off", way_out)
+        hint = f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
+        yield Difference(f"row-level security of {table} is switched off", hint)
     found = {
         (table, name): rule
         for table, name, rule in _rows(

@@ -27,7 +27,7 @@ RECORD_AGAIN = "whether it was stored is not known: record it again with id=erro
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-class Place:
+class Dsn:
     """Where a database is, and as whom to connect to it. Raises `StorageError` for an unreadable URL."""
 
     def __init__(self, url: str) -> None:

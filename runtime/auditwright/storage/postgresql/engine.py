@@ -23,18 +23,18 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Literal
 
 from auditwright.entry import Row, columns
-from auditwright.forks import Forked, see_to_forks
+from auditwright.forks import ForkAware, register
 from auditwright.storage.base import SMALL_CATALOG, Counted, Pieces, Rows
 from auditwright.storage.errors import IdConflict, SchemaMismatch, StorageError
 from auditwright.storage.postgresql import export_sql as export
 from auditwright.storage.postgresql import queries
 from auditwright.storage.postgresql import row_format as packing
-from auditwright.storage.postgresql.dsn import Connection, Place, is_lost, is_usable, sql, words_of
+from auditwright.storage.postgresql.dsn import Connection, Dsn, is_lost, is_usable, sql, words_of
 from auditwright.storage.postgresql.privileges import warn_of_power
 from auditwright.storage.postgresql.scan import look
 from auditwright.storage.postgresql.schema import ACCOUNT, AHEAD, check_fit, other_columns
 from auditwright.storage.query import Branch, Found, Scope
-from auditwright.storage.scan import looked_at
+from auditwright.storage.scan import scan_budget
 from auditwright.storage.sessions import sqlalchemy_connection
 from auditwright.storage.write_lock import WriteLock
 
@@ -49,13 +49,13 @@ STATEMENT = 1_000
 """Rows in one statement."""
 FETCH = 1_000
 """Rows that a stream asks the server for at once."""
-MOST_IDLE = 16
+MAX_IDLE = 16
 """Connections for reading that are kept for the next reader."""
 RETRY_SECONDS = 3600
 """After how long partitions that could not be made are tried again."""
-STRANGERS_SECONDS = 60
+UNREGISTERED_EVENTS_SECONDS = 60
 """After how long events that no catalog of the database knows are looked for again."""
-MOST_ACCOUNTS = 10_000
+MAX_ACCOUNTS = 10_000
 """Accounts whose such events are kept in mind."""
 LOCK_SECONDS = 2
 """How long making partitions ahead waits for others; the next month is time enough."""
@@ -69,15 +69,15 @@ _log = logging.getLogger("auditwright")
 _CONFLICT = "an entry with this id and other content is stored already; it stays as it is"
 
 
-class PostgreSQLStorage(Forked):
+class PostgreSQLStorage(ForkAware):
     """One PostgreSQL database; see `Storage`. Safe to use from many threads, and after a fork.
 
     With `read_url` it reads as another role than it writes as.
     """
 
     def __init__(self, url: str, catalog: Catalog, read_url: str | None = None) -> None:
-        self._place = Place(url)
-        self._read_place = Place(read_url) if read_url else self._place
+        self._place = Dsn(url)
+        self._read_place = Dsn(read_url) if read_url else self._place
         self.name = self._place.name
         self._catalog = catalog
         self._columns = columns(catalog)
@@ -85,9 +85,9 @@ class PostgreSQLStorage(Forked):
         self._copies = True
         self._joined: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
         self._others_of: dict[int, tuple[str, ...]] = {}
-        self._strangers: dict[str, tuple[float, frozenset[str]]] = {}
+        self._unregistered_events: dict[str, tuple[float, frozenset[str]]] = {}
         self._reset()
-        see_to_forks(self)
+        register(self)
         try:
             with self._errors("open"):
                 self._open()
@@ -111,7 +111,7 @@ class PostgreSQLStorage(Forked):
         if self._closed:
             raise StorageError(f"{self.name}: the log is closed")
 
-    def _connect(self, place: Place) -> Connection:
+    def _connect(self, place: Dsn) -> Connection:
         self._check_open()
         return place.connect()
 
@@ -146,7 +146,7 @@ class PostgreSQLStorage(Forked):
             except BaseException:
                 connection.close()
                 raise
-        if self._closed or len(self._readers) >= MOST_IDLE:
+        if self._closed or len(self._readers) >= MAX_IDLE:
             connection.close()
         else:
             self._readers.append(connection)
@@ -413,22 +413,25 @@ class PostgreSQLStorage(Forked):
         known = list(self._catalog.current)
         with self._reading(account_id, pages=True) as connection:
             if len(known) > SMALL_CATALOG:
-                hops = queries.hops(self._table, "event", "account_id = %s")
-                return [key for (key,) in _run(connection, hops, [account_id, account_id])]
+                loose_index_scan = queries.loose_index_scan(self._table, "event", "account_id = %s")
+                return [key for (key,) in _run(connection, loose_index_scan, [account_id, account_id])]
             registered = f"SELECT key FROM {self._named('audit_event')}"
             others = {key for (key,) in _run(connection, registered, [])}.difference(known)
             known += self._recorded(connection, account_id, sorted(others))
-            looked, strangers = self._strangers.get(account_id, (-STRANGERS_SECONDS, frozenset[str]()))
-            if not quick or time.monotonic() - looked >= STRANGERS_SECONDS:
-                looked, strangers = time.monotonic(), frozenset()
+            looked, unregistered_events = self._unregistered_events.get(
+                account_id, (-UNREGISTERED_EVENTS_SECONDS, frozenset[str]())
+            )
+            if not quick or time.monotonic() - looked >= UNREGISTERED_EVENTS_SECONDS:
+                looked, unregistered_events = time.monotonic(), frozenset()
                 while found := _run(
-                    connection, *queries.events_between(self._table, account_id, [*known, *strangers])
+                    connection,
+                    *queries.events_between(self._table, account_id, [*known, *unregistered_events]),
                 ):
-                    strangers |= {key for (key,) in found}
-                if len(self._strangers) >= MOST_ACCOUNTS:
-                    self._strangers.clear()
-                self._strangers[account_id] = looked, strangers
-        return [*known, *(strangers.difference(known))]
+                    unregistered_events |= {key for (key,) in found}
+                if len(self._unregistered_events) >= MAX_ACCOUNTS:
+                    self._unregistered_events.clear()
+                self._unregistered_events[account_id] = looked, unregistered_events
+        return [*known, *(unregistered_events.difference(known))]
 
     def recorded_events(self, account_id: str) -> list[str]:
         """See `Storage.recorded_events`."""
@@ -470,7 +473,7 @@ class PostgreSQLStorage(Forked):
         """See `Storage.count_up_to`."""
         if not scope.branches:
             return Counted(0, True)
-        tried = looked_at(scope) if scope.is_looked_for else most + 1
+        tried = scan_budget(scope) if scope.needs_scan else most + 1
         with self._reading(scope.account_id, pages=True) as connection:
             ((found, at),) = _run(connection, *queries.count_up_to(self._table, scope, tried))
         return Counted(min(found, most), at < tried and found <= most)
@@ -482,7 +485,7 @@ class PostgreSQLStorage(Forked):
         with self._reading(scope.account_id, pages=True) as connection:
             others = self._others(connection)
             select = packing.selected(self._columns, others)
-            if not scope.is_looked_for and len(scope.branches) <= queries.FEW_BRANCHES:
+            if not scope.needs_scan and len(scope.branches) <= queries.FEW_BRANCHES:
                 query, reached = queries.select_rows(self._table, select, scope, newest_first, limit), None
             else:
                 ids, reached = self._ids(connection, scope, newest_first, limit)
@@ -496,12 +499,12 @@ class PostgreSQLStorage(Forked):
         self, connection: Connection, scope: Scope, newest_first: bool, limit: int
     ) -> tuple[list[bytes], bytes | None]:
         """The ids of a page, and the last one looked at where that came to an end before it was full."""
-        if scope.is_looked_for:
+        if scope.needs_scan:
             found = look(partial(_run, connection), self._table, scope, newest_first, limit)
             return found.ids[:limit], found.reached if len(found.ids) < limit else None
         few, scope = self._few(connection, scope)
         ids: list[bytes] = []
-        for part in queries.near_and_far(scope, newest_first, datetime.now(UTC)) if scope.branches else ():
+        for part in queries.recent_first(scope, newest_first, datetime.now(UTC)) if scope.branches else ():
             ids += self._first(connection, part, newest_first, limit)
             if len(ids) >= limit:
                 break
@@ -534,7 +537,7 @@ class PostgreSQLStorage(Forked):
                 events.setdefault(branch.user, set()).add(branch.event)
         if not events:
             return [], scope
-        query = queries.some_entries(self._table, scope.account_id, list(events), queries.FEW_ENTRIES + 1)
+        query = queries.sparse_users(self._table, scope.account_id, list(events), queries.FEW_ENTRIES + 1)
         found = _run(connection, *query)
         counts = Counter(user for user, _, _ in found)
         few = {user for user in events if counts[user] <= queries.FEW_ENTRIES}
@@ -586,16 +589,16 @@ class PostgreSQLStorage(Forked):
         if not scope.branches:
             return
         settings, parts = export.SETTINGS, [scope]
-        if (limit is None or limit > queries.MOST_PROBED) and export.is_probed(scope):
-            statement, values = queries.count_up_to(self._table, scope, queries.MOST_PROBED + 1)
+        if (limit is None or limit > queries.MAX_PROBED) and export.is_probed(scope):
+            statement, values = queries.count_up_to(self._table, scope, queries.MAX_PROBED + 1)
             ((_, found),) = connection.execute(sql(statement), values).fetchall()
-            limit = found if found <= queries.MOST_PROBED else limit
-        if limit is None or limit > queries.MOST_PROBED:
+            limit = found if found <= queries.MAX_PROBED else limit
+        if limit is None or limit > queries.MAX_PROBED:
             if export.is_in_order(scope):
                 settings = settings | export.IN_ORDER
             else:
                 settings = settings | export.SORTED
-                cuts = connection.execute(sql(queries.CUTS), (self._oid,)).fetchall()
+                cuts = connection.execute(sql(queries.PARTITION_BOUNDS), (self._oid,)).fetchall()
                 parts = queries.by_partition(scope, (cut.bytes for (cut,) in cuts if cut), newest_first)
         for name, value in settings.items():
             connection.execute("SELECT set_config(%s, %s, true)", (name, value))

@@ -178,4 +178,4 @@ def is_in_order(scope: Scope) -> bool:
 
 def is_probed(scope: Scope) -> bool:
     """Whether an index may show that a scope has few entries, before all of the account's are read."""
-    return not scope.is_looked_for and all(branch.event is not None for branch in scope.branches)
+    return not scope.needs_scan and all(branch.event is not None for branch in scope.branches)

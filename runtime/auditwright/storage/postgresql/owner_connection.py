@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import psycopg
 
 from auditwright.storage.errors import StorageError
-from auditwright.storage.postgresql.dsn import Connection, Place, words_of
+from auditwright.storage.postgresql.dsn import Connection, Dsn, words_of
 from auditwright.storage.postgresql.schema import check_version
 
 _SETTINGS = (
@@ -25,12 +25,12 @@ _SETTINGS = (
 
 def database_name(url: str) -> str:
     """What a database is called in texts: host, port and name, and never a password."""
-    return Place(url).name
+    return Dsn(url).name
 
 
 def connect(url: str) -> Connection:
     """A connection that commits when told; raises `StorageError`."""
-    place = Place(url)
+    place = Dsn(url)
     connection = place.connect()
     try:
         check_version(connection, place.name)
@@ -55,11 +55,11 @@ def errors(name: str, doing: str) -> Iterator[None]:
 def storage_error(name: str, doing: str, error: psycopg.Error) -> StorageError:
     """The error in one line, with its code, and the way out where there is a known one."""
     code = f" ({error.sqlstate})" if error.sqlstate else ""
-    way_out = _WAYS_OUT.get(error.sqlstate or "", "")
-    return StorageError(f"{name}: cannot {doing}: {words_of(error)}{code}{way_out}")
+    hint = _HINTS.get(error.sqlstate or "", "")
+    return StorageError(f"{name}: cannot {doing}: {words_of(error)}{code}{hint}")
 
 
-_WAYS_OUT = {
+_HINTS = {
     "42501": "; connect as the role that owns the audit log, or as a member of it",
     "55P03": "; something has been reading or writing for long: try again when it is done",
     "40P01": "; try again",

@@ -38,7 +38,7 @@ def _expression(character: str) -> str:
     return character if character.isalnum() or not character.isascii() else f"\\{character}"
 
 
-MOST_PROBED = 10_000
+MAX_PROBED = 10_000
 """Rows up to which a limit is a page: each branch's index gives so many ids at most."""
 
 FEW_BRANCHES = 10
@@ -113,7 +113,7 @@ def unnest(columns: Mapping[str, str]) -> str:
 def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit: int | None) -> Query:
     """The rows of a scope in the order of their ids."""
     order = f"ORDER BY id {'DESC' if newest_first else 'ASC'}"
-    if limit is None or limit > MOST_PROBED:
+    if limit is None or limit > MAX_PROBED:
         where, values = _condition(scope)
         end = "" if limit is None else f" LIMIT {limit}"
         return f"SELECT {select} FROM {table} WHERE {where} {order}{end}", values
@@ -137,7 +137,7 @@ def first_ids(table: str, scope: Scope, newest_first: bool, limit: int, of_each:
     return f"SELECT id, event, actor FROM ({' UNION ALL '.join(probes)}) AS probed {order} {limit}", values
 
 
-def some_entries(table: str, account_id: str, users: Sequence[str], most: int) -> Query:
+def sparse_users(table: str, account_id: str, users: Sequence[str], most: int) -> Query:
     """User, event and id of so many entries of each user at most, in no order."""
     return (
         "SELECT found.* FROM unnest(CAST(%s AS text[])) AS branch(actor) CROSS JOIN LATERAL "
@@ -147,7 +147,7 @@ def some_entries(table: str, account_id: str, users: Sequence[str], most: int) -
     )
 
 
-def near_and_far(scope: Scope, newest_first: bool, now: datetime) -> Iterator[Scope]:
+def recent_first(scope: Scope, newest_first: bool, now: datetime) -> Iterator[Scope]:
     """The scope in two parts of time, in the order of reading: what is near, and what is beyond.
 
     What happens often fills a page out of few partitions; the others need not be looked into because of what
@@ -170,7 +170,7 @@ def near_and_far(scope: Scope, newest_first: bool, now: datetime) -> Iterator[Sc
         yield scope
 
 
-CUTS = """
+PARTITION_BOUNDS = """
     SELECT CAST(substring(pg_get_expr(relpartbound, inhrelid) FROM 'TO [(]''([0-9a-f-]{36})') AS uuid)
     FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
     WHERE inhparent = CAST(%s AS oid)"""
@@ -328,7 +328,7 @@ def events_between(table: str, account_id: str, known: Sequence[str]) -> Query:
 
 def accounts(table: str) -> str:
     """Hops from account to account in the primary key; takes `most`."""
-    return f"{hops(table, 'account_id', 'true')} LIMIT %(most)s"
+    return f"{loose_index_scan(table, 'account_id', 'true')} LIMIT %(most)s"
 
 
 def users(table: str, account_id: str, text: str, most: int) -> tuple[str, dict[str, Any]]:
@@ -352,7 +352,7 @@ def users(table: str, account_id: str, text: str, most: int) -> tuple[str, dict[
     )
 
 
-def hops(table: str, column: str, where: str) -> str:
+def loose_index_scan(table: str, column: str, where: str) -> str:
     """The least value of a column, and from each the next one: so many probes as there are values."""
     return f"""
         WITH RECURSIVE hop(value) AS (

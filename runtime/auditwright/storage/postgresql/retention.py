@@ -16,7 +16,7 @@ from auditwright.storage.errors import StorageError
 from auditwright.storage.postgresql.owner_connection import become_owner, connect, database_name, errors
 from auditwright.storage.postgresql.row_format import as_json, insert_statement
 from auditwright.storage.postgresql.schema import AHEAD, columns_of, quoted
-from auditwright.storage.retention import Hold, Old, Pruned, together
+from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, together
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -38,7 +38,7 @@ class _Partition:
     name: str
     low: uuid.UUID | None
     high: uuid.UUID
-    old: tuple[Old, ...] = ()
+    old: tuple[ExpiredEntries, ...] = ()
     """What is too old in it."""
 
     def ends_by(self, bound: uuid.UUID) -> bool:
@@ -54,18 +54,18 @@ class _Plan:
     """Dropped from the first one on; a new first one takes their place."""
     emptied: tuple[_Partition, ...]
     """Dropped and made anew, behind one that stays."""
-    thinned: tuple[tuple[_Partition, tuple[Old, ...]], ...]
+    thinned: tuple[tuple[_Partition, tuple[ExpiredEntries, ...]], ...]
     """Rows of these accounts are deleted."""
-    held: tuple[Old, ...]
+    held: tuple[ExpiredEntries, ...]
 
     @property
-    def deleted(self) -> tuple[Old, ...]:
+    def deleted(self) -> tuple[ExpiredEntries, ...]:
         dropped = (old for each in (*self.merged, *self.emptied) for old in each.old)
         return together([*dropped, *(old for _, olds in self.thinned for old in olds)])
 
 
-class PostgreSQLKeeper:
-    """See `Keeper`. Acts as the owner of the tables."""
+class PostgreSQLRetentionStore:
+    """See `RetentionStore`. Acts as the owner of the tables."""
 
     def __init__(self, url: str, catalog: Catalog) -> None:
         self.name = database_name(url)
@@ -87,7 +87,7 @@ class PostgreSQLKeeper:
                 )
 
     def close(self) -> None:
-        """See `Keeper.close`."""
+        """See `RetentionStore.close`."""
         self._connection.close()
 
     @contextmanager
@@ -104,8 +104,8 @@ class PostgreSQLKeeper:
         dry_run: bool,
         record: Record,
         progress: Progress,
-    ) -> Pruned:
-        """See `Keeper.prune`; all of it is one transaction."""
+    ) -> PruneResult:
+        """See `RetentionStore.prune`; all of it is one transaction."""
         limit = before.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         bound = _bound(limit)
         with self._transaction():
@@ -121,7 +121,7 @@ class PostgreSQLKeeper:
                 self._drop(plan)
                 self._forget(users, bound)
         dropped = tuple(each.name for each in (*plan.merged, *plan.emptied))
-        return Pruned(self.name, limit, plan.deleted, plan.held, dropped)
+        return PruneResult(self.name, limit, plan.deleted, plan.held, dropped)
 
     def _partitions(self) -> list[_Partition]:
         found = self._execute("""
@@ -145,7 +145,7 @@ class PostgreSQLKeeper:
                 f"FROM {quoted(each.name)} WHERE id < %s GROUP BY account_id",
                 (bound,),
             )
-            old = tuple(Old(row[0], row[1], _time(row[2]), _time(row[3])) for row in rows)
+            old = tuple(ExpiredEntries(row[0], row[1], _time(row[2]), _time(row[3])) for row in rows)
             counted += sum(each.entries for each in old)
             progress(counted)
             yield _Partition(each.name, each.low, each.high, old)
@@ -209,12 +209,12 @@ class PostgreSQLKeeper:
         )
 
     def holds(self) -> list[Hold]:
-        """See `Keeper.holds`."""
+        """See `RetentionStore.holds`."""
         with self._transaction():
             return [Hold(*row) for row in self._execute(f"{_HOLDS} ORDER BY account_id")]
 
     def hold(self, hold: Hold, row: Row) -> bool:
-        """See `Keeper.hold`."""
+        """See `RetentionStore.hold`."""
         with self._transaction():
             there = self._hold_of(hold.account_id)
             if there is not None and (there.reason, there.until) == (hold.reason, hold.until):
@@ -229,7 +229,7 @@ class PostgreSQLKeeper:
         return True
 
     def release(self, account_id: str, record: Callable[[Hold], Row]) -> Hold | None:
-        """See `Keeper.release`."""
+        """See `RetentionStore.release`."""
         with self._transaction():
             there = self._hold_of(account_id)
             if there is not None:

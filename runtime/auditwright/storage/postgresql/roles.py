@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditwright.storage.base import Done
+from auditwright.storage.base import SetupResult
 from auditwright.storage.errors import StorageError
 from auditwright.storage.postgresql.owner_connection import connect, database_name, errors
 from auditwright.storage.postgresql.schema import (
@@ -253,13 +253,13 @@ def _role(name: str) -> str:
     return name if name == "PUBLIC" else quoted(name)
 
 
-def make_roles(url: str, roles: Roles) -> Done:
+def make_roles(url: str, roles: Roles) -> SetupResult:
     """Make the roles and give them their rights; raises `StorageError`."""
     with _locked(url) as connection:
         changes = role_changes(connection, roles)
         for change in changes:
             connection.execute(change.statement.encode())
-    return Done(database_name(url), tuple(_counted(changes)))
+    return SetupResult(database_name(url), tuple(_counted(changes)))
 
 
 def roles_sql(url: str, roles: Roles) -> str:

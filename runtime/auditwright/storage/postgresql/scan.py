@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from auditwright.storage.postgresql.queries import Group, Query, groups, narrowed, unnest, unnested
-from auditwright.storage.scan import Part, joined, looked_at
+from auditwright.storage.scan import Part, joined, scan_budget
 
 if TYPE_CHECKING:
     from auditwright.entry import Row
@@ -50,7 +50,7 @@ def look(run: Run, table: str, scope: Scope, newest_first: bool, limit: int) -> 
     branches = [
         _Branch(group, number, start) for group in groups(scope.branches) for number in range(group.size)
     ]
-    left = looked_at(scope)
+    left = scan_budget(scope)
     most = limit
     while True:
         held_up = [branch for branch in branches if not branch.ended]
@@ -100,7 +100,7 @@ def _statement(
         f"SELECT array_agg(id) FILTER (WHERE fits), count(*), (array_agg(id))[{most}] FROM ("
         f"SELECT id, (true{fits}) AS fits FROM {table} WHERE account_id = %s{where} "
         f"AND id {beyond} branch.place{f' AND {other_end}' if edge else ''} ORDER BY id {order} LIMIT {most}"
-        ") AS looked_at) AS tried",
+        ") AS candidates) AS tried",
         [
             [number for number, _ in given],
             [place for _, place in given],

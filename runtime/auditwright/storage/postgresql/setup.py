@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditwright.storage.base import Done
+from auditwright.storage.base import SetupResult
 from auditwright.storage.errors import SchemaMismatch, StorageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ LOCK_SECONDS = 5
 _TRIES = 5
 
 
-def set_up(url: str, catalog: Catalog, create: bool) -> Done:
+def set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:
     """Make what is missing, a revision in a transaction."""
     import psycopg  # noqa: F401 - what is missing is said before anything is done
 
@@ -38,7 +38,7 @@ def set_up(url: str, catalog: Catalog, create: bool) -> Done:
         while (revision := _migrate(database)) is not None:
             made.append(revision)
         made += _adapt(database, catalog)
-        return Done(database.name, tuple(made))
+        return SetupResult(database.name, tuple(made))
 
 
 def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
@@ -129,14 +129,14 @@ def _check(database: _Database, create: bool) -> str | None:
     with errors(database.name, "set up"), database.wrapped.begin():
         database.become_owner()
         there = bool(columns_of(database.connection, "audit_entry"))
-        begun = bool(columns_of(database.connection, migrations.VERSION_TABLE))
-        revision = migrations.current(database.wrapped) if begun else None
+        primed = bool(columns_of(database.connection, migrations.VERSION_TABLE))
+        revision = migrations.current(database.wrapped) if primed else None
     if there and revision is None:
         raise SchemaMismatch(
             f"{database.name}: there is a table audit_entry that Auditwright did not make; rename it, or use "
             "another schema: add ?options=-csearch_path%3DNAME to the URL"
         )
-    if not begun and not create:
+    if not primed and not create:
         raise StorageError(
             f"{database.name}: there is no audit log in this database; run `auditwright database create`"
         )

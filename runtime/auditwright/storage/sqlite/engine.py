@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditwright.entry import Row, columns
-from auditwright.forks import Forked, see_to_forks
+from auditwright.forks import ForkAware, register
 from auditwright.storage.base import SMALL_CATALOG, Counted, Pieces, Rows
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.query import Found, Scope
@@ -58,11 +58,11 @@ WRITER_PRAGMAS = (
 )
 MANY_BRANCHES = 100
 """Branches from which on it is worth looking which users have few entries."""
-MOST_IDLE = 16
+MAX_IDLE = 16
 """Connections for reading that are kept for the next reader."""
 
 
-class SQLiteStorage(Forked):
+class SQLiteStorage(ForkAware):
     """One SQLite file; see `Storage`. Safe to use from many threads, and after a fork."""
 
     def __init__(self, location: str, catalog: Catalog, create: bool = True) -> None:
@@ -77,7 +77,7 @@ class SQLiteStorage(Forked):
         self._inherited = False
         self._file: tuple[int, int] | None = None
         self._reset()
-        see_to_forks(self)
+        register(self)
         try:
             self._open(create)
         except BaseException:
@@ -183,7 +183,7 @@ class SQLiteStorage(Forked):
             except BaseException:
                 connection.close()
                 raise
-        if self._closed or len(self._readers) >= MOST_IDLE:
+        if self._closed or len(self._readers) >= MAX_IDLE:
             connection.close()
         else:
             self._readers.append(connection)
@@ -399,8 +399,8 @@ class SQLiteStorage(Forked):
     def count_up_to(self, most: int, scope: Scope) -> Counted:
         """See `Storage.count_up_to`."""
         look, order = most + 1, ""
-        if scope.is_looked_for:  # the newest entries, as for a page
-            look, order = queries.looked_at_by_each(scope), queries.in_order(newest_first=True)
+        if scope.needs_scan:  # the newest entries, as for a page
+            look, order = queries.scan_budget_of_branch(scope), queries.in_order(newest_first=True)
         counted, whole = 0, True
         with self._reading() as connection:
             for statement, values in queries.statements(scope, "id", fits="fits"):
@@ -413,12 +413,12 @@ class SQLiteStorage(Forked):
 
     def page(self, scope: Scope, newest_first: bool, limit: int) -> Found:
         """See `Storage.page`."""
-        if not scope.is_looked_for and len(scope.branches) < MANY_BRANCHES:
+        if not scope.needs_scan and len(scope.branches) < MANY_BRANCHES:
             with closing(self.rows(scope, newest_first, limit)) as rows:
                 return Found(list(rows))
         with self._reading() as connection:
             reached = None
-            if scope.is_looked_for:
+            if scope.needs_scan:
                 found = joined(self._parts(connection, scope, newest_first, limit), newest_first)
                 ids = found.ids[:limit]
                 reached = found.reached if len(ids) < limit else None
@@ -447,7 +447,7 @@ class SQLiteStorage(Forked):
         low, high = scope.low or bytes(16), scope.high
         for user, of_user in events.items():
             values = (scope.account_id, user, queries.FEW_ENTRIES + 1)
-            found = connection.execute(queries.SOME_ENTRIES, values).fetchall()
+            found = connection.execute(queries.SPARSE_USERS, values).fetchall()
             if len(found) <= queries.FEW_ENTRIES:
                 few.add(user)
                 ids += [each for event, each in found if event in of_user]
@@ -471,10 +471,10 @@ class SQLiteStorage(Forked):
         self, connection: sqlite3.Connection, scope: Scope, newest_first: bool, limit: int
     ) -> Iterator[Part]:
         """The ids that fit, so many of each statement at most, among the first that may be looked at."""
-        look, order = queries.looked_at_by_each(scope), queries.in_order(newest_first)
+        look, order = queries.scan_budget_of_branch(scope), queries.in_order(newest_first)
         tried = queries.statements(scope, "id", fits="fits")
-        whole = queries.statements(scope.looked_through, "id")
-        for (statement, values), (looked_through, bounds) in zip(tried, whole, strict=True):
+        whole = queries.statements(scope.indexed, "id")
+        for (statement, values), (indexed, bounds) in zip(tried, whole, strict=True):
             found = connection.execute(
                 f"SELECT id FROM ({statement}{order} LIMIT {look}) WHERE fits LIMIT {limit}", values
             )
@@ -482,7 +482,7 @@ class SQLiteStorage(Forked):
             if len(ids) == limit:
                 yield Part(ids, ids[-1])
                 continue
-            last = connection.execute(f"{looked_through}{order} LIMIT 1 OFFSET {look - 1}", bounds).fetchone()
+            last = connection.execute(f"{indexed}{order} LIMIT 1 OFFSET {look - 1}", bounds).fetchone()
             yield Part(ids, last and last[0])
 
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:
@@ -500,7 +500,7 @@ class SQLiteStorage(Forked):
                 for statement, values in queries.statements(scope, "id, rowid")
             ]
             found = islice(heapq.merge(*cursors, reverse=newest_first), limit)
-            while part := [row_id for _, row_id in islice(found, share.MOST_LINES)]:
+            while part := [row_id for _, row_id in islice(found, share.MAX_LINES)]:
                 yield from connection.execute(queries.by_row_ids(selected, "?"), [json.dumps(part)])
             for cursor in cursors:
                 cursor.close()
@@ -528,7 +528,7 @@ class SQLiteStorage(Forked):
 
         `line_of` makes the SQL of a line, of the catalog and the SQL for the metadata.
         """
-        if limit is not None or not scope.branches or len(scope.branches) > queries.MOST_BRANCHES:
+        if limit is not None or not scope.branches or len(scope.branches) > queries.MAX_BRANCHES:
             processes = 1
         with self._reading() as connection, self._others(connection, scope, processes - 1) as others:
             share.keep_titles(connection, self._titles)
@@ -549,7 +549,7 @@ class SQLiteStorage(Forked):
     ) -> AbstractContextManager[Sequence[several.Process]]:
         """Other processes to make a share of a scope; none for one that is soon done."""
         if count:
-            ((statement, values),) = queries.statements(scope.looked_through, "1")
+            ((statement, values),) = queries.statements(scope.indexed, "1")
             far = connection.execute(f"{statement} LIMIT 1 OFFSET {several.LEAST}", values)
             if far.fetchone():
                 return several.others(self.path, self._file, count, connection)

@@ -38,12 +38,12 @@ def work_of(scope: Scope, line: str, newest_first: bool, size: int, entries: int
     else:  # handing on whole rows from branch to branch would cost more than the lines
         made, values = queries.by_row_ids(f"id, {line} AS line", "?3"), []
         ids = [(f"{found[0]}{order}", bounded(found)) for found in queries.statements(open_ends, "id, rowid")]
-    looked_at = next(queries.statements(open_ends.looked_through, "id"))
+    candidates = next(queries.statements(open_ends.indexed, "id"))
     return Work(
         titles=titles,
         piece=(f"{piece} ({made})", values),
         ids=ids,
-        edge=(f"{looked_at[0]}{order} LIMIT 1 OFFSET ?", bounded(looked_at)),
+        edge=(f"{candidates[0]}{order} LIMIT 1 OFFSET ?", bounded(candidates)),
         bounds=(low.hex(), high.hex()),
         newest_first=newest_first,
         size=size,

@@ -31,7 +31,7 @@ END_OF_RANGE, FAILED = 0, -1
 BLOCK, MOST_BLOCKS = 1 << 16, 128
 """Up to 8 MiB are made ahead of what is read."""
 
-MOST_LINES, MOST_BYTES = 250, 2_000_000
+MAX_LINES, MAX_BYTES = 250, 2_000_000
 """How much SQLite makes at a time, fewer lines after long ones; a piece is one such text or several."""
 
 LAST_DAY = 2_932_896
@@ -109,7 +109,7 @@ def pieces(
     held: list[bytes] = []
     count = size = 0
     for lines, text in (_merged if work.ids else _in_order)(connection, work, bounds, limit):
-        if held and (count + lines > work.size or size + len(text) > MOST_BYTES):
+        if held and (count + lines > work.size or size + len(text) > MAX_BYTES):
             yield count, b"".join(held)
             held, count, size = [], 0, 0
         held.append(text)
@@ -124,7 +124,7 @@ def _in_order(
 ) -> Iterator[tuple[int, bytes]]:
     """The pieces of what one index gives in order: each goes on where the last one ended."""
     statement, values = work.piece
-    size = min(work.size, MOST_LINES)
+    size = min(work.size, MAX_LINES)
     last = bounds[HIGH] if work.newest_first else bounds[LOW]
     while limit != 0:
         most = size if limit is None else min(size, limit)
@@ -159,7 +159,7 @@ def _merged(
         text, lines, _ = connection.execute(statement, [*date_at(part[0][0]), row_ids]).fetchone()
         return lines, text
 
-    size = min(work.size, MOST_LINES)
+    size = min(work.size, MAX_LINES)
     while part := list(islice(found, size)):
         lines, text = made(part)
         if _is_utf8(text):
@@ -176,7 +176,7 @@ def _merged(
 
 
 def _next_size(work: Work, lines: int, text: bytes) -> int:
-    return max(1, min(work.size, MOST_LINES, lines * MOST_BYTES // len(text)))
+    return max(1, min(work.size, MAX_LINES, lines * MAX_BYTES // len(text)))
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from auditwright.storage.case_folding import same_characters
-from auditwright.storage.scan import looked_at
+from auditwright.storage.scan import scan_budget
 
 if TYPE_CHECKING:
     from auditwright.storage.query import Branch, Scope
@@ -30,7 +30,7 @@ def _classes() -> dict[str, str]:
     return classes | {each: f"[{each}]" for each in "*?["}
 
 
-MOST_BRANCHES = 400
+MAX_BRANCHES = 400
 """Branches in one statement; SQLite's limit is 500 (SQLITE_MAX_COMPOUND_SELECT)."""
 Query = tuple[str, list[Any]]
 """SQL with its values."""
@@ -38,7 +38,7 @@ Query = tuple[str, list[Any]]
 
 FEW_ENTRIES = 300
 """Entries up to which all of a user's are read at once."""
-SOME_ENTRIES = (
+SPARSE_USERS = (
     "SELECT event, id FROM audit_entry INDEXED BY audit_entry_user "
     "WHERE account_id = ? AND actor_id = ? LIMIT ?"
 )
@@ -52,9 +52,9 @@ def statements(scope: Scope, select: str, fits: str = "") -> Iterator[Query]:
     An ORDER BY the id may follow, and a LIMIT.
     """
     searched, pattern = contains("description", scope.search) if scope.search else ("", None)
-    for start in range(0, len(scope.branches), MOST_BRANCHES):
+    for start in range(0, len(scope.branches), MAX_BRANCHES):
         parts, values = [], []
-        for branch in scope.branches[start : start + MOST_BRANCHES]:
+        for branch in scope.branches[start : start + MAX_BRANCHES]:
             index, where, bound = _branch(branch)
             bound = [scope.account_id, *bound]
             for bounded, edge in ((" AND id >= ?", scope.low), (" AND id < ?", scope.high)):
@@ -90,9 +90,9 @@ def _branch(branch: Branch) -> tuple[str, str, list[Any]]:
     return "sqlite_autoindex_audit_entry_1", "", []
 
 
-def looked_at_by_each(scope: Scope) -> int:
+def scan_budget_of_branch(scope: Scope) -> int:
     """How many entries each statement of a scope may look at for one page."""
-    return max(1, looked_at(scope) // max(1, -(-len(scope.branches) // MOST_BRANCHES)))
+    return max(1, scan_budget(scope) // max(1, -(-len(scope.branches) // MAX_BRANCHES)))
 
 
 def in_order(newest_first: bool, column: int = 1) -> str:

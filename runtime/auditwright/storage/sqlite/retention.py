@@ -11,7 +11,7 @@ from urllib.parse import quote
 from auditwright.entry import columns
 from auditwright.ids import from_microseconds, to_microseconds
 from auditwright.storage.errors import StorageError
-from auditwright.storage.retention import Hold, Old, Pruned, bound_of, together
+from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, bound_of, together
 from auditwright.storage.sqlite.engine import SQLiteStorage, path_of
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ BUSY_SECONDS = 10.0
 """How long a batch waits for a service that writes."""
 
 
-class SQLiteKeeper:
-    """See `Keeper`."""
+class SQLiteRetentionStore:
+    """See `RetentionStore`."""
 
     def __init__(self, location: str, catalog: Catalog) -> None:
         SQLiteStorage(location, catalog, create=False).close()  # makes the tables of a file from before them
@@ -44,7 +44,7 @@ class SQLiteKeeper:
                 self._connection.execute(f"PRAGMA {pragma}")
 
     def close(self) -> None:
-        """See `Keeper.close`."""
+        """See `RetentionStore.close`."""
         self._connection.close()
 
     def prune(
@@ -54,11 +54,11 @@ class SQLiteKeeper:
         dry_run: bool,
         record: Record,
         progress: Progress,
-    ) -> Pruned:
-        """See `Keeper.prune`."""
+    ) -> PruneResult:
+        """See `RetentionStore.prune`."""
         bound = bound_of(before)
-        deleted: list[Old] = []
-        held: list[Old] = []
+        deleted: list[ExpiredEntries] = []
+        held: list[ExpiredEntries] = []
         with self._errors():
             for each in self._accounts() if account_id is None else (account_id,):
                 old = self._old(each, bound)
@@ -72,7 +72,7 @@ class SQLiteKeeper:
                     for part in self._delete(each, before, bound, record):
                         deleted.append(part)
                         progress(sum(each.entries for each in deleted))
-        return Pruned(self.name, before, together(deleted), tuple(held))
+        return PruneResult(self.name, before, together(deleted), tuple(held))
 
     def _accounts(self) -> Iterator[str]:
         """Every account, found by hops over the primary key."""
@@ -88,7 +88,7 @@ class SQLiteKeeper:
             last = found[0]
             yield found[0]
 
-    def _old(self, account_id: str, bound: bytes, most: int = -1) -> Old | None:
+    def _old(self, account_id: str, bound: bytes, most: int = -1) -> ExpiredEntries | None:
         """The oldest of the entries before a bound, at most so many."""
         entries, first, last = self._connection.execute(
             "SELECT count(*), min(occurred_at), max(occurred_at) FROM (SELECT occurred_at FROM audit_entry "
@@ -96,10 +96,14 @@ class SQLiteKeeper:
             (account_id, bound, most),
         ).fetchone()
         return (
-            Old(account_id, entries, from_microseconds(first), from_microseconds(last)) if entries else None
+            ExpiredEntries(account_id, entries, from_microseconds(first), from_microseconds(last))
+            if entries
+            else None
         )
 
-    def _delete(self, account_id: str, before: datetime, bound: bytes, record: Record) -> Iterator[Old]:
+    def _delete(
+        self, account_id: str, before: datetime, bound: bytes, record: Record
+    ) -> Iterator[ExpiredEntries]:
         while True:
             with self._transaction() as connection:
                 old = self._old(account_id, bound, BATCH)
@@ -130,12 +134,12 @@ class SQLiteKeeper:
         return bool(found[0])
 
     def holds(self) -> list[Hold]:
-        """See `Keeper.holds`."""
+        """See `RetentionStore.holds`."""
         with self._errors():
             return [_hold(row) for row in self._connection.execute(f"{_HOLDS} ORDER BY account_id")]
 
     def hold(self, hold: Hold, row: Row) -> bool:
-        """See `Keeper.hold`."""
+        """See `RetentionStore.hold`."""
         until = None if hold.until is None else to_microseconds(hold.until)
         with self._errors(), self._transaction() as connection:
             there = connection.execute(f"{_HOLDS} WHERE account_id = ?", (hold.account_id,)).fetchone()
@@ -150,7 +154,7 @@ class SQLiteKeeper:
         return True
 
     def release(self, account_id: str, record: Callable[[Hold], Row]) -> Hold | None:
-        """See `Keeper.release`."""
+        """See `RetentionStore.release`."""
         with self._errors(), self._transaction() as connection:
             there = connection.execute(f"{_HOLDS} WHERE account_id = ?", (account_id,)).fetchone()
             if there is None:

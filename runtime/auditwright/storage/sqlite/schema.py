@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from auditwright.catalog import release
 from auditwright.entry import columns
-from auditwright.storage.base import MOST_NAMES, columns_in
+from auditwright.storage.base import MAX_NAMES, columns_in
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import INDEXES, reference_rows, view_name
 
@@ -67,7 +67,7 @@ _TRIGGERS = {
             SELECT NEW.account_id, NEW.actor_id, NEW.actor_type, coalesce(NEW.actor_name, ''), NEW.id
             WHERE NOT EXISTS
                 (SELECT 1 FROM audit_user WHERE account_id = NEW.account_id AND actor_id = NEW.actor_id
-                 LIMIT 1 OFFSET {MOST_NAMES - 1});
+                 LIMIT 1 OFFSET {MAX_NAMES - 1});
         END""",
 }
 
@@ -331,7 +331,7 @@ def _find_users(connection: sqlite3.Connection) -> None:
         connection.executemany(
             "INSERT OR IGNORE INTO audit_user SELECT ?1, ?2, ?3, ?4, ?5 WHERE "
             "NOT EXISTS (SELECT 1 FROM audit_user WHERE account_id = ?1 AND actor_id = ?2 "
-            f"LIMIT 1 OFFSET {MOST_NAMES - 1})",
+            f"LIMIT 1 OFFSET {MAX_NAMES - 1})",
             [user[:5] for user in users],
         )
 

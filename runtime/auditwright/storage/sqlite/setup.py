@@ -6,20 +6,20 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from auditwright.storage.base import Done
+from auditwright.storage.base import SetupResult
 from auditwright.storage.sqlite.engine import SQLiteStorage, path_of
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
 
 
-def set_up(location: str, catalog: Catalog, create: bool) -> Done:
+def set_up(location: str, catalog: Catalog, create: bool) -> SetupResult:
     """Make what is missing; `location` is what the URL names."""
     path = path_of(location)
     before = _sqlite_objects(str(path)) if path.exists() else set()
     SQLiteStorage(location, catalog, create).close()
     new = _sqlite_objects(str(path)) - before
-    return Done(str(path), tuple(f"{kind} {name}" for kind, name, _ in sorted(new)))
+    return SetupResult(str(path), tuple(f"{kind} {name}" for kind, name, _ in sorted(new)))
 
 
 def _sqlite_objects(path: str) -> set[tuple[str, str, str]]:

@@ -54,7 +54,7 @@ import_pgserver()  # or skip the module
 psycopg = pytest.importorskip("psycopg")
 
 from auditwright.storage.postgresql import dsn, engine, queries, row_format  # noqa: E402
-from auditwright.storage.postgresql.dsn import Place  # noqa: E402
+from auditwright.storage.postgresql.dsn import Dsn  # noqa: E402
 
 pytestmark = pytest.mark.postgresql_only
 
@@ -634,14 +634,14 @@ def test_a_table_that_somebody_locks_is_not_waited_for_for_ever(
 
 def test_connections_of_many_readers_are_let_go(log: AuditLog, acme: AccountLog) -> None:
     log._storage.insert(some(log, 5000))
-    streams = [acme.stream("jsonl") for _ in range(engine.MOST_IDLE + 3)]
+    streams = [acme.stream("jsonl") for _ in range(engine.MAX_IDLE + 3)]
     for stream in streams:
         assert next(stream)
         stream.close()
-    for stream in [acme.stream("jsonl") for _ in range(engine.MOST_IDLE + 3)]:
+    for stream in [acme.stream("jsonl") for _ in range(engine.MAX_IDLE + 3)]:
         assert len(b"".join(stream).splitlines()) == 5000
     storage: Any = log._storage
-    assert len(storage._readers) <= engine.MOST_IDLE
+    assert len(storage._readers) <= engine.MAX_IDLE
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -888,9 +888,9 @@ def test_an_empty_search_is_in_everything() -> None:
 
 
 def test_a_place_reads_what_a_url_says(database: PostgreSQLDatabase) -> None:
-    assert Place("postgresql://ada:x@db.example:5433/audit").name == "postgresql://db.example:5433/audit"
-    assert Place("postgres://db.example/audit?sslmode=require").name == "postgresql://db.example/audit"
-    assert Place(database.url).name == database.name
+    assert Dsn("postgresql://ada:x@db.example:5433/audit").name == "postgresql://db.example:5433/audit"
+    assert Dsn("postgres://db.example/audit?sslmode=require").name == "postgresql://db.example/audit"
+    assert Dsn(database.url).name == database.name
 
 
 def test_json_stays_what_it_is_where_numbers_are_written_out() -> None:

@@ -34,7 +34,7 @@ from auditwright.ids import make_id, to_microseconds
 from auditwright.operations import setup as database_setup
 from auditwright.operations.setup import create_database, upgrade_database
 from auditwright.storage import open_inspection
-from auditwright.storage.base import MOST_NAMES, Views
+from auditwright.storage.base import MAX_NAMES, Views
 from auditwright.storage.postgresql.setup import setup_sql
 
 NOTHING: tuple[Any, ...] = ()
@@ -163,7 +163,7 @@ def test_the_users_of_entries_from_before_are_found_and_readers_may_see_them(
             assert log.account("globex").users() == [Actor.app("job", "Run 159"), Actor.user("u-1", "Grace")]
             assert log.account("globex").users("run 060") == [Actor.app("job", "Run 159")]
             assert log.account("globex").users("run 059") == []
-        assert empty.rows("SELECT count(*) FROM audit_user") == [(4 + 1 + MOST_NAMES,)]
+        assert empty.rows("SELECT count(*) FROM audit_user") == [(4 + 1 + MAX_NAMES,)]
         assert empty.rows(
             "SELECT role, has_table_privilege(role, 'audit_user', 'SELECT') "
             "FROM unnest(ARRAY['earlier_reader', 'earlier_writer']) AS role"
