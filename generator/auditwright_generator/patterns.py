@@ -1,9 +1,14 @@
-"""The regular expressions behind the types `timestamp`, `ip`, `url` and `email`, and of ids.
+"""The regular expressions of the types `timestamp`, `ip`, `url` and `email`, and of ids; how patterns match.
 
-They mean the same to Python's re, Rust's regex and ECMA-262: no classes such as \\d, no look-around; `$`
-means the very end. They carry the whole of what a type allows, the calendar among it, so that a JSON Schema
-without `format` and a pydantic model without code of its own come to the same verdict.
+Rust's regex, ECMA-262, RE2 and Go read them alike: no classes such as \\d, no look-around, no backreference.
+`$` means the very end of the text. In Python's re it also matches before a final newline, so `matches` does
+not use re. The expressions carry the whole of what a type allows, including the calendar, so that a JSON
+Schema without `format` and a pydantic model without code of its own come to the same verdict.
 """
+
+import functools
+
+import jsonschema_rs
 
 _DAY28 = "(?:0[1-9]|1[0-9]|2[0-8])"
 _YEAR = "(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
@@ -48,27 +53,18 @@ UUID7 = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 """A UUID version 7 in the text form of RFC 9562, lower case."""
 
 BY_KIND = {"timestamp": TIMESTAMP, "ip": IP, "url": URL, "email": EMAIL}
-FORMATS = {"timestamp": "date-time", "url": "uri", "email": "email"}
-"""What a schema publishes as `format`, which decides nothing (JSON Schema 2020-12, section 7.2.1)."""
+"""The expression of each type that has one."""
 
 
-def very_end(pattern: str) -> str:
-    """The pattern with each `$` followed by `(?!\\n)`.
+def matches(pattern: str, text: str) -> bool:
+    """Whether the pattern is found in the text; linear in the length of the text.
 
-    To Python's re, in which the jsonschema library searches, `$` also matches before a last newline. The
-    addition changes nothing for engines that mean the very end.
+    Raises `ValueError` for a pattern that Rust's regex cannot compile.
     """
-    result, position, in_class = [], 0, False
-    while position < len(pattern):
-        character = pattern[position]
-        if character == "\\":
-            result.append(pattern[position : position + 2])
-            position += 2
-            continue
-        if character == "[":
-            in_class = True
-        elif character == "]":
-            in_class = False
-        result.append("$(?!\\n)" if character == "$" and not in_class else character)
-        position += 1
-    return "".join(result)
+    return _validator(pattern).is_valid(text)
+
+
+@functools.lru_cache(maxsize=1000)
+def _validator(pattern: str) -> jsonschema_rs.Draft202012Validator:
+    schema = {"pattern": pattern}
+    return jsonschema_rs.Draft202012Validator(schema, pattern_options=jsonschema_rs.RegexOptions())

@@ -124,6 +124,19 @@ SEEDED = [
         'put it in quotes: "1.0"',
     ),
     (
+        "catalog.yaml",
+        "version: 1.0.1",
+        'version: "1.0.1\\n"',
+        'AC012 wrong-value: the catalog: "version" must be a version such as 1.0.0',
+    ),
+    (
+        "account/login_logout.yaml",
+        "email_id: ada@example.com",
+        'email_id: "ada@example.com\\n"',
+        "AC502 invalid-example: example of login: email_id must be an e-mail address, such as "
+        'ada@example.com, not "ada@example.com\\n"',
+    ),
+    (
         "account/login_logout.yaml",
         "login_method: single sign-on",
         "login_methd: single sign-on",

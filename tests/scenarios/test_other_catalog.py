@@ -485,7 +485,7 @@ def test_hostile_texts_stay_in_their_docstrings(hostile: Path) -> None:
 
 def test_hostile_texts_leave_the_tables_of_the_docs_intact(hostile: Path) -> None:
     pages = sorted((hostile / "docs").rglob("*.md"))
-    assert len(pages) == 2
+    assert len(pages) == 3
     tables = 0
     for page in pages:
         columns = fenced = 0
@@ -511,7 +511,11 @@ def test_hostile_texts_leave_the_tables_of_the_docs_intact(hostile: Path) -> Non
 def test_hostile_texts_make_a_readable_mkdocs_file(hostile: Path) -> None:
     read = yaml.safe_load((hostile / "docs" / "mkdocs.yml").read_text("utf-8"))
     assert read["site_name"] == HOSTILE[4]
-    assert read["nav"] == [{"Index": "index.md"}, {HOSTILE[2]: [{HOSTILE[5]: "scope/hostile.md"}]}]
+    assert read["nav"] == [
+        {"Index": "index.md"},
+        {"JSON Schemas": "json_schema.md"},
+        {HOSTILE[2]: [{HOSTILE[5]: "scope/hostile.md"}]},
+    ]
 
 
 # --- names -----------------------------------------------------------------------------------------

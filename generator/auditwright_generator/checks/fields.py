@@ -76,7 +76,7 @@ def check_ranges_hold_something(source: CatalogSource) -> Mistakes:
 
 
 def check_patterns_mean_the_same_everywhere(source: CatalogSource) -> Mistakes:
-    """Python, Rust and ECMA 262 must give a pattern the same meaning."""
+    """RE2, Rust, ECMA 262 and Python must give a pattern the same meaning."""
     nodes = [(f"field {field.name}", field.node) for field in source.fields.values()]
     nodes += [(f"{whose}: field {use.field}", use.node) for whose, use in source.all_uses]
     for thing, node in nodes:

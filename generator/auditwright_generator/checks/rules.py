@@ -48,7 +48,7 @@ _MEANING: Checks = {
         fields.check_ranges_hold_something,
     Rule("AC402", "constraint-misfit", "error", "a constraint the type cannot have would be ignored"):
         fields.check_constraints_fit_their_type,
-    Rule("AC403", "invalid-pattern", "error", "Python, Rust and ECMA 262 must read a pattern alike"):
+    Rule("AC403", "invalid-pattern", "error", "RE2, Rust, ECMA 262 and Python must read a pattern alike"):
         fields.check_patterns_mean_the_same_everywhere,
     Rule("AC405", "duplicate-enum-title", "error", "people choose a value by its title"):
         fields.check_enum_titles_differ,

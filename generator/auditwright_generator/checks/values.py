@@ -6,10 +6,9 @@ Says in words what the JSON Schemas decide, by the same patterns.
 import math
 from collections.abc import Callable
 
-from auditwright_generator.checks.expressions import compile_pattern, matches
 from auditwright_generator.findings import join_words, quote
 from auditwright_generator.model import MAX_INTEGER, Field
-from auditwright_generator.patterns import BY_KIND
+from auditwright_generator.patterns import BY_KIND, matches
 
 
 def _is_text(value: object) -> bool:
@@ -44,8 +43,6 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
 }
 """What a value of each kind is at first sight, and what it is to be in words."""
 
-_FORMS = {kind: compile_pattern(pattern) for kind, pattern in BY_KIND.items()}
-
 
 def refuse_value(field: Field, value: object) -> str | None:
     """What the value must be and is not; None if the field takes it."""
@@ -66,8 +63,8 @@ def _refuse_item(field: Field, value: object) -> str | None:
     if not is_valid(value):
         return wanted
     if isinstance(value, str):
-        form = _FORMS.get(field.kind)
-        return wanted if form and not form.search(value) else _refuse_text(field, value)
+        pattern = BY_KIND.get(field.kind)
+        return wanted if pattern and not matches(pattern, value) else _refuse_text(field, value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         if field.min is not None and value < field.min:
             return f"at least {field.min}"

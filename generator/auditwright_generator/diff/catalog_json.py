@@ -141,7 +141,7 @@ def _mismatches(what: str, definition: str, *texts: str) -> Iterator[str]:
     """One for each text that does not match a definition of the catalog format, such as `name`."""
     wanted = DEFS[definition]
     for text in texts:
-        if len(text) > wanted.get("maxLength", 200) or not re.search(wanted["pattern"], text):
+        if len(text) > wanted.get("maxLength", 200) or not re.fullmatch(wanted["pattern"], text):
             yield f"{what} {shown(text)} is not {wanted['description']}"
 
 

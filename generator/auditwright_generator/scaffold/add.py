@@ -16,7 +16,7 @@ from auditwright_generator.scaffold.trial import Added, Refused, Trial, try_out
 from auditwright_generator.scaffold.yaml_text import yaml_lines
 from auditwright_generator.source.catalog_source import CatalogSource, CategorySource
 from auditwright_generator.source.resolve import resolve_fields
-from auditwright_generator.source.structure import DEFS
+from auditwright_generator.source.structure import DEFS, is_name
 from auditwright_generator.source.yaml_nodes import Node, shown_path
 
 Entry = dict[str, object]
@@ -78,7 +78,7 @@ def _categories(trial: Trial, level: str) -> dict[str, CategorySource]:
 
 def _refuse_name(kind: str, key: str, existing: Mapping[str, Node]) -> None:
     name = key.rpartition(".")[2]
-    if not re.search(DEFS["name"]["pattern"], name):
+    if not is_name(name):
         raise Refused(f"{kind} {quote(name)} must be {DEFS['name']['description']}")
     if name in existing:
         position = existing[name].key_position

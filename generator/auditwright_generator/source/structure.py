@@ -12,6 +12,7 @@ from typing import Any, Literal
 import jsonschema_rs
 
 from auditwright_generator.findings import Finding, Rule, hint_for, join_words, nearest, quote
+from auditwright_generator.patterns import matches
 from auditwright_generator.source.yaml_nodes import IMPLICIT_TYPE, INVALID, Node
 
 FileKind = Literal["catalog", "fields", "category"]
@@ -34,7 +35,6 @@ TYPES = (*KINDS, *(f"list of {kind}" for kind in KINDS))
 LIMITS = ("min", "max", "min_length", "max_length", "pattern", "min_items", "max_items")
 """The keys that constrain values; a field has them, and a use may narrow them."""
 
-# `$` alone also stands before a final newline in Python; (?!\n) makes it the very end everywhere.
 _LINE = r"[^ \t\n]([^\t\n]*[^ \t\n])?"
 _NAME = r"[a-z][a-z0-9]*(_[a-z0-9]+)*"
 _KEY = rf"{_NAME}\.{_NAME}\.{_NAME}"
@@ -44,7 +44,7 @@ _DIFFERENT_NAMES = "a list of different names"
 
 
 def _text(description: str, pattern: str, **more: Any) -> Schema:
-    return {"type": "string", "pattern": f"^{pattern}$(?!\\n)", "description": description, **more}
+    return {"type": "string", "pattern": f"^{pattern}$", "description": description, **more}
 
 
 def _ref(name: str) -> Schema:
@@ -67,7 +67,8 @@ def _named(values: Schema, **more: Any) -> Schema:
 
 def _list_or(item: Schema, otherwise: Schema, **more: Any) -> Schema:
     """A list, or something else; if/then/else, because anyOf cannot say which of the two was meant."""
-    return {"if": {"type": "array"}, "then": {"items": item, "uniqueItems": True, **more}, "else": otherwise}
+    array = {"type": "array", "items": item, "uniqueItems": True, **more}
+    return {"if": {"type": "array"}, "then": array, "else": otherwise}
 
 
 _LIMITS: Schema = {
@@ -282,6 +283,14 @@ _WANTED = {
 }
 
 
+def _pattern_errors(validator: Any, pattern: str, instance: object, schema: Any) -> Iterator[Any]:
+    """The keyword `pattern` for jsonschema, where `$` also matches before a final newline."""
+    from jsonschema import ValidationError
+
+    if isinstance(instance, str) and not matches(pattern, instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
 class _Explainer:
     """Turns the errors of jsonschema for one file into findings, one for each mistake."""
 
@@ -291,10 +300,12 @@ class _Explainer:
 
     def explain(self, data: Any) -> list[tuple[KeyPath | None, Finding]]:
         """The findings, each with the path of what is to be passed over (None: nothing is)."""
-        from jsonschema import Draft202012Validator
+        from jsonschema import Draft202012Validator, validators
 
+        extend: Any = validators.extend  # it has no types
+        validator = extend(Draft202012Validator, {"pattern": _pattern_errors})(schema_of(self.kind))
         found: dict[object, tuple[KeyPath | None, Finding]] = {}
-        for error in Draft202012Validator(schema_of(self.kind)).iter_errors(data):
+        for error in validator.iter_errors(data):
             path = tuple(error.absolute_path)
             if self._node(path).value is INVALID:
                 continue

@@ -1,4 +1,4 @@
-"""The reference in Markdown that reads well on a forge as it is: an index, and a page for each category.
+"""The reference in Markdown that reads well on a forge as it is: an index, schemas, a page for each category.
 
 A page reads like the reference it stands for: what all events show, with the exceptions in words; the table
 of events; and under it each event whole. Anchors are the events' names and do not change with their titles.
@@ -12,17 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditwright_generator.model import Catalog, Category, Event, Field, Level, SharedField, Value
+from auditwright_generator.targets.json_schema import schema_path
 from auditwright_generator.targets.templating import header, json_literal, markdown_cell, render
 
 _RANGES = (("min", "at least {}"), ("max", "at most {}"))
 
 
 def whole(catalog: Catalog) -> dict[str, str]:
-    """`README.md`, `docs/index.md` and `docs/mkdocs.yml`."""
+    """`README.md`, `docs/index.md`, `docs/json_schema.md` and `docs/mkdocs.yml`."""
+    head = header(f"{catalog.folder}/")
+    paths = (schema_path(catalog, event) for event in catalog.events)
+    example = next(paths, f"{catalog.package}/json_schema/<level>/<category>/<event>.json")
     return {
-        "README.md": render("README.md.j2", head=header(f"{catalog.folder}/"), catalog=catalog),
-        "docs/index.md": render("index.md.j2", head=header(f"{catalog.folder}/"), catalog=catalog),
-        "docs/mkdocs.yml": render("mkdocs.yml.j2", head=header(f"{catalog.folder}/"), catalog=catalog),
+        "README.md": render("README.md.j2", head=head, catalog=catalog),
+        "docs/index.md": render("index.md.j2", head=head, catalog=catalog),
+        "docs/json_schema.md": render("json_schema.md.j2", head=head, catalog=catalog, example=example),
+        "docs/mkdocs.yml": render("mkdocs.yml.j2", head=head, catalog=catalog),
     }
 
 

@@ -1,11 +1,11 @@
 """JSON Schema (2020-12): one document an event, for its whole entry in the JSON form, and an index.
 
-`format` is published and decides nothing: patterns do (see `patterns.py`).
+Each document is complete: what it repeats stands once under its `$defs`. Patterns decide (see `patterns.py`);
+`format` is published only where a validator that asserts it comes to the same verdict.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 from typing import Any
 
@@ -17,17 +17,40 @@ Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-_very_end = functools.cache(patterns.very_end)
+_IDENTIFIER: Schema = {"type": "string", "minLength": 1, "maxLength": 256}
+_ACTOR: Schema = {
+    "type": "object",
+    "properties": {
+        "type": {"enum": ["user", "app", "system"]},
+        "id": {"$ref": "#/$defs/identifier"},
+        "name": {"type": "string"},
+    },
+    "required": ["type"],
+    "additionalProperties": False,
+    "if": {"properties": {"type": {"const": "system"}}},
+    "else": {"properties": {"id": True}, "required": ["id"]},
+}
+_BY_KIND: dict[str, Schema] = {
+    "timestamp": {"type": "string", "pattern": patterns.TIMESTAMP, "format": "date-time"},
+    "ip": {"type": "string", "pattern": patterns.IP},
+    "url": {"type": "string", "pattern": patterns.URL},
+    "email": {"type": "string", "pattern": patterns.EMAIL},
+}
+"""The types that stand under `$defs`. The formats `uri` and `email` are ASCII only, and our types are not."""
+
+_ENVELOPE: Schema = {
+    "id": {"type": "string", "pattern": patterns.UUID7, "format": "uuid"},
+    "identifier": _IDENTIFIER,
+    "actor": _ACTOR,
+    "timestamp": _BY_KIND["timestamp"],
+    "ip": _BY_KIND["ip"],
+}
+"""The `$defs` of every document."""
 
 
 def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
     """`<package>/json_schema/<level>/<category>/<event>.json`."""
-    return {
-        f"{catalog.package}/json_schema/{event.key.replace('.', '/')}.json": _text(
-            entry_schema(catalog, event)
-        )
-        for event in category.events
-    }
+    return {schema_path(catalog, event): _text(entry_schema(catalog, event)) for event in category.events}
 
 
 def whole(catalog: Catalog) -> dict[str, str]:
@@ -35,9 +58,15 @@ def whole(catalog: Catalog) -> dict[str, str]:
     lines = ",\n".join(
         f'    {json.dumps(event.key)}: "{event.key.replace(".", "/")}.json"' for event in catalog.events
     )
-    comment = json.dumps(header(f"{catalog.folder}/").replace("\n", " "))
+    comment = header(f"{catalog.folder}/").replace("\n", " ")
+    comment = json.dumps(f"{comment} In the patterns of the schemas, $ means the very end of the text.")
     text = f'{{\n  "$comment": {comment},\n  "schemas": {{\n{lines}\n  }}\n}}\n'
     return {f"{catalog.package}/json_schema/index.json": text}
+
+
+def schema_path(catalog: Catalog, event: Event) -> str:
+    """Where the schema of an event stands, in the folder of what is generated."""
+    return f"{catalog.package}/json_schema/{event.key.replace('.', '/')}.json"
 
 
 def schema_id(catalog: Catalog, event: Event) -> str:
@@ -48,6 +77,7 @@ def schema_id(catalog: Catalog, event: Event) -> str:
 def entry_schema(catalog: Catalog, event: Event) -> Schema:
     """The schema of an event's entry as `record_json` takes it."""
     keys = [event.key, *event.aliases]
+    kinds = {field.kind for field in event.metadata}
     return {
         "$schema": DIALECT,
         "$id": schema_id(catalog, event),
@@ -57,33 +87,23 @@ def entry_schema(catalog: Catalog, event: Event) -> Schema:
         **({"deprecated": True} if event.deprecated else {}),
         "type": "object",
         "properties": {
-            "id": _string(patterns.UUID7, format="uuid"),
-            "account_id": {"type": "string", "minLength": 1, "maxLength": 256},
+            "id": _ref("id"),
+            "account_id": _ref("identifier"),
             "event": {"enum": keys} if len(keys) > 1 else {"const": event.key},
-            "occurred_at": _string(patterns.TIMESTAMP, format="date-time"),
-            "actor": {
-                "type": "object",
-                "properties": {
-                    "type": {"enum": ["user", "app", "system"]},
-                    "id": {"type": "string", "minLength": 1, "maxLength": 256},
-                    "name": {"type": "string"},
-                },
-                "required": ["type"],
-                "additionalProperties": False,
-                "if": {"properties": {"type": {"const": "system"}}},
-                "else": {"required": ["id"]},
-            },
-            "ip_address": _string(patterns.IP),
+            "occurred_at": _ref("timestamp"),
+            "actor": _ref("actor"),
+            "ip_address": _ref("ip"),
             "metadata": metadata_schema(event),
         },
         "required": ["event", "metadata"],
         "additionalProperties": False,
         "examples": [{"event": event.key, "metadata": event.example}],
+        "$defs": _ENVELOPE | {kind: schema for kind, schema in _BY_KIND.items() if kind in kinds},
     }
 
 
 def metadata_schema(event: Event) -> Schema:
-    """The schema of an event's metadata, with its conditions as if/then/else."""
+    """The schema of an event's metadata, with its conditions as if/then/else; refers to `$defs`."""
     schema: Schema = {
         "type": "object",
         "properties": {field.name: _published(field) for field in event.metadata},
@@ -95,7 +115,7 @@ def metadata_schema(event: Event) -> Schema:
 
 
 def field_schema(field: Field) -> Schema:
-    """What a field's values are, with the patterns as the catalog and `patterns.py` write them."""
+    """What a field's values are; complete, without a reference."""
     if field.many:
         bounds = {"minItems": field.min_items, "maxItems": field.max_items}
         return {"type": "array", "items": _item(field), **_given(bounds)}
@@ -103,13 +123,10 @@ def field_schema(field: Field) -> Schema:
 
 
 def _published(field: Field) -> Schema:
-    """A property as it is published: titled, described, and with patterns that hold in Python too."""
+    """A property as it is published: titled, described, and with a reference to what stands under `$defs`."""
     schema = field_schema(field)
-    holder = schema["items"] if field.many else schema
-    if "pattern" in holder:
-        holder["pattern"] = _very_end(holder["pattern"])
-    if field.kind in patterns.FORMATS:
-        holder["format"] = patterns.FORMATS[field.kind]
+    if field.kind in _BY_KIND:
+        schema = {**schema, "items": _ref(field.kind)} if field.many else _ref(field.kind)
     deprecated = {"deprecated": True} if field.deprecated else {}
     return {"title": field.title, "description": field.description, **deprecated, **schema}
 
@@ -139,13 +156,14 @@ def _condition(field: Field) -> Schema:
             "properties": {part.field: {"enum": list(part.values)} for part in field.when},
             "required": [part.field for part in field.when],
         },
-        "then": {"required": [field.name]},
+        # `required` beside a property of the same name: ajv's strictRequired wants both in one place.
+        "then": {"properties": {field.name: True}, "required": [field.name]},
         "else": {"properties": {field.name: False}},
     }
 
 
-def _string(pattern: str, **more: str) -> Schema:
-    return {"type": "string", "pattern": _very_end(pattern), **more}
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
 
 
 def _given(values: dict[str, Any]) -> Schema:

@@ -164,7 +164,7 @@ def editor_schema(kind: FileKind, fields: dict[str, Schema]) -> Schema:
     defs: Schema = {}
     root = _rewritten(schema_of(kind), defs)
     if _KNOWN_FIELDS in json.dumps(defs):
-        defs[_KNOWN_FIELDS] = {"properties": fields}
+        defs[_KNOWN_FIELDS] = {"type": "object", "properties": fields}
     return {**root, "$defs": dict(sorted(defs.items()))}
 
 

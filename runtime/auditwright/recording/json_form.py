@@ -141,7 +141,9 @@ class Schemas:
         """The validator of jsonschema-rs for an event's entries in their JSON form."""
         validator = self._validators.get(event.key)
         if validator is None:
-            validator = jsonschema_rs.validator_for(self._catalog.schema(event))
+            # Rust's regex takes linear time; the default engine can backtrack, and is slower here.
+            engine = jsonschema_rs.RegexOptions()
+            validator = jsonschema_rs.validator_for(self._catalog.schema(event), pattern_options=engine)
             self._validators[event.key] = validator
         return validator
 

@@ -132,6 +132,7 @@ def test_check_tells_the_states_apart_and_the_command_that_mends_them(
         f"my out/device_events/tables/workspace/settings.py: {stale}",
         f"my out/device_events/workspace/__init__.py: {stale}",
         f"my out/device_events/workspace/settings.py: {stale}",
+        f"my out/docs/json_schema.md: {stale}",
         f"my out/docs/mkdocs.yml: {stale}",
         f"my out/docs/workspace/settings.md: {stale}",
         f"my out/language/catalog.json: {stale}",

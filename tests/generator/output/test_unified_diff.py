@@ -118,9 +118,9 @@ def test_of_many_files_the_first_are_shown(
     shutil.rmtree(project / "generated" / "docs")
     lines = check(1, capsys)
     missing = [line for line in lines if line.endswith(": missing")]
-    assert len(missing) == 4
+    assert len(missing) == 5
     assert sum(line == "--- /dev/null" for line in lines) == 3
-    assert lines[-2:] == ["… 1 more file", MENDED]
+    assert lines[-2:] == ["… 2 more files", MENDED]
 
 
 def test_what_is_current_has_no_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

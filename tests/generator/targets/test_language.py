@@ -16,6 +16,7 @@ import pytest
 import yaml
 from tests.conftest import KITCHEN_SINK
 from tests.generator.run_command import run
+from tests.support.schema_engines import ajv_verdicts, patterns_in, re2_search
 
 from auditwright_generator import cli
 from auditwright_generator.check import read_catalog
@@ -180,7 +181,22 @@ MISTAKES: list[tuple[FileKind, tuple[str, ...], Any]] = [
     ("category", ("events", "added", "examples"), {}),
     ("category", ("events", "Added"), EVENT),
     ("category", ("events", "removed"), {"title": "Removed"}),
+    ("catalog", ("package",), "p\n"),
+    ("catalog", ("version",), "1.0.0\n"),
+    ("fields", ("length\n",), FIELD),
+    ("category", ("title",), "Things\n"),
+    ("category", ("events", "added", "aliases"), ["a.b.c\n"]),
 ]
+
+
+def with_mistake(kind: FileKind, path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The smallest file of a kind, with another value at one place."""
+    content = deepcopy(SOUND[kind])
+    position = content
+    for key in path[:-1]:
+        position = position[key]
+    position[path[-1]] = value
+    return content
 
 
 @pytest.mark.parametrize("kind", SOUND)
@@ -192,13 +208,28 @@ def test_the_smallest_file_fits(kind: FileKind) -> None:
 def test_mistakes_are_refused_as_the_format_refuses_them(
     kind: FileKind, path: tuple[str, ...], value: Any
 ) -> None:
-    content = deepcopy(SOUND[kind])
-    position = content
-    for key in path[:-1]:
-        position = position[key]
-    position[path[-1]] = value
+    content = with_mistake(kind, path, value)
     assert not jsonschema_rs.validator_for(schema_of(kind)).is_valid(content)
     assert not jsonschema_rs.validator_for(schemas(ROOT / "catalog")[kind]).is_valid(content)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_ajv_and_re2_accept_the_files_that_jsonschema_rs_accepts(folder: Path) -> None:
+    files: dict[FileKind, list[Any]] = {kind: [SOUND[kind]] for kind in get_args(FileKind)}
+    for of, kind, path in FILES:
+        if of == folder:
+            files[kind].append(yaml.safe_load(path.read_text("utf-8")))
+    for kind, steps, value in MISTAKES:
+        files[kind].append(with_mistake(kind, steps, value))
+    made = schemas(folder)
+    cases = [(made[kind], contents) for kind, contents in files.items()]
+    # Some keys take values of several types, such as those of `when`.
+    for (schema, contents), verdicts in zip(cases, ajv_verdicts(cases, allowUnionTypes=True), strict=True):
+        is_valid = jsonschema_rs.validator_for(schema).is_valid
+        assert verdicts == [is_valid(content) for content in contents]
+        assert {True, False} == set(verdicts)
+        for pattern in patterns_in(schema):
+            re2_search(pattern, "")
 
 
 def test_the_fields_of_the_catalog_are_offered_with_what_they_mean() -> None:
@@ -208,7 +239,7 @@ def test_the_fields_of_the_catalog_are_offered_with_what_they_mean() -> None:
     assert list(fields) == sorted({field.name for event in catalog.events for field in event.fields})
     made = schemas(ROOT / "catalog")
     for kind in ("catalog", "category"):
-        assert made[kind]["$defs"]["known_fields"] == {"properties": fields}
+        assert made[kind]["$defs"]["known_fields"] == {"type": "object", "properties": fields}
     assert "known_fields" not in made["fields"]["$defs"]
     assert fields["model_id"] == {"title": "Model ID", "description": "string: Identifier of the model."}
     kitchen = schemas(KITCHEN_SINK)["category"]["$defs"]["known_fields"]["properties"]
