@@ -1,24 +1,27 @@
-"""How the tables of a PostgreSQL database differ from those that `auditwright database create` makes."""
+"""How the tables of a PostgreSQL database differ from those that `auditwright database create` makes.
+
+The expected layout is `layout.tsv`, a snapshot of pg_catalog that a test compares with what the migrations
+make. A scratch schema made at run time is no option: a check runs in a read-only transaction, also on a
+standby, and as the role `audit_owner`, which may not create schemas.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from auditwright.entry import columns
 from auditwright.storage.base import Difference
-from auditwright.storage.layout import INDEXES, view_name
+from auditwright.storage.layout import view_name
 from auditwright.storage.postgresql.roles import FUNCTIONS, OWN_TABLES, USERS, relations
 from auditwright.storage.postgresql.schema import (
     AHEAD,
     REFERENCE_TABLES,
     TYPES,
     State,
-    column_type,
     partition_changes,
-    type_name,
     view_needs_drop,
 )
 
@@ -34,14 +37,11 @@ BY_HAND = (
 )
 RIGHTS = "`auditwright database roles` makes roles without it: REVOKE it from any other"
 
-Table = dict[str, tuple[str, bool]]
-"""Type and whether it is never null, by column."""
-
 
 def differences(
     connection: Connection[Any], state: State, catalog: Catalog, schema: str
 ) -> Iterator[Difference]:
-    """What differs, each with the way out; needs a transaction."""
+    """What differs, each with a hint; needs a transaction."""
     revisions = list(_revisions(connection))
     yield from revisions
     is_behind = any(each.hint == UPGRADE for each in revisions)
@@ -51,10 +51,7 @@ def differences(
 
 
 def _all(connection: Connection[Any], state: State, catalog: Catalog, schema: str) -> Iterator[Difference]:
-    yield from _tables(connection, catalog)
-    yield from _indexes(connection)
-    yield from _triggers(connection)
-    yield from _policies(connection)
+    yield from _layout(connection, catalog)
     yield from _functions(connection, schema)
     yield from _partitions(connection)
     yield from _dependants(state, catalog)
@@ -83,155 +80,117 @@ def _revisions(connection: Connection[Any]) -> Iterator[Difference]:
         )
 
 
-def _tables(connection: Connection[Any], catalog: Catalog) -> Iterator[Difference]:
-    for table, wanted in _wanted_tables(catalog).items():
-        found = _columns(connection, table)
-        if not found:
-            yield Difference(f"the table {table} is missing", UPGRADE)
-            continue
-        for name, column in wanted.items():
-            gained = table == "audit_entry" and name in catalog.columns
-            if name not in found:
-                yield Difference(f"{table}.{name} is missing", UPGRADE if gained else BY_HAND)
-            elif found[name] != column:
-                is_, should = _described(found[name]), _described(column)
-                yield Difference(f"{table}.{name} is {is_}, and should be {should}", BY_HAND)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A column, index, policy or trigger of a table, or its row-level security."""
+
+    kind: str
+    stands_for: str
+    """The table, or `PARTITION` for each partition of audit_entry."""
+    name: str
+    """Empty for row-level security."""
+    definition: str
+    table: str = ""
+    """The table in the database."""
+    is_on: bool = True
 
 
-def _wanted_tables(catalog: Catalog) -> dict[str, Table]:
-    text = _full(TYPES["text"])
-    found: dict[str, Table] = {
-        "audit_entry": {
-            name: (_full(column_type(name, kind)), never_null) for name, kind, never_null in columns(catalog)
-        }
-    }
-    for table, (key, *rest) in REFERENCE_TABLES.items():
-        found[table] = {key: (text, True), **dict.fromkeys(rest, ("text", True))}
-    time = "timestamp with time zone"
-    found["audit_hold"] = {
-        "account_id": (text, True),
-        "until": (time, False),
-        "reason": ("text", True),
-        "created_at": (time, True),
-    }
-    found["audit_retention"] = {
-        "transaction_id": ("xid8", True),
-        "before": ("uuid", True),
-        "account_id": (text, False),
-    }
-    names = ("account_id", "actor_id", "actor_type", "actor_name")
-    found[USERS] = {**dict.fromkeys(names, (text, True)), "first_id": ("uuid", True)}
-    return found
+def expected_layout() -> list[Part]:
+    """What the migrations make, without what a catalog adds."""
+    text = (resources.files("auditwright.storage.postgresql") / "layout.tsv").read_text("utf-8")
+    rows = (line.split("\t") for line in text.splitlines())
+    return [Part(kind, stands_for, name, definition) for kind, stands_for, name, definition in rows]
 
 
-def _full(sql_type: str) -> str:
-    return type_name(sql_type) + ' COLLATE "C"' * sql_type.endswith('COLLATE "C"')
+def read_layout(connection: Connection[Any]) -> list[Part]:
+    """What Auditwright's tables in a database consist of; row-level security of each is on or off."""
+    return [Part(*row) for row in _rows(connection, _LAYOUT)]
 
 
-def _columns(connection: Connection[Any], table: str) -> Table:
-    found = _rows(
-        connection,
-        """
-        SELECT attname, format_type(atttypid, atttypmod)
-            || coalesce(' COLLATE ' || quote_ident(nullif(collname, 'default')), ''), attnotnull
-        FROM pg_attribute LEFT JOIN pg_collation ON pg_collation.oid = attcollation
-        WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped""",
-        table,
-    )
-    return {name: (kind, never_null) for name, kind, never_null in found}
-
-
-def _described(column: tuple[str, bool]) -> str:
-    return column[0] + " NOT NULL" * column[1]
-
-
-def _indexes(connection: Connection[Any]) -> Iterator[Difference]:
-    found = {
-        name: (tuple(names), unique, valid)
-        for name, names, unique, valid in _rows(
-            connection,
-            """
-            SELECT relname::text, (SELECT array_agg(pg_get_indexdef(indexrelid, place, true) ORDER BY place)
+_LAYOUT = r"""
+    WITH own AS (
+        SELECT oid AS own_oid, oid::regclass::text AS own_name, relrowsecurity AS is_secured,
+            CASE WHEN relispartition THEN 'PARTITION' ELSE oid::regclass::text END AS stands_for
+        FROM pg_class WHERE oid IN (SELECT relid FROM pg_partition_tree('audit_entry'))
+            OR relkind = 'r' AND NOT relispartition AND relname LIKE 'audit\_%'
+            AND relnamespace = quote_ident(current_schema())::regnamespace)
+    SELECT 'column' AS kind, stands_for, attname::text AS name, format_type(atttypid, atttypmod)
+            || coalesce(' COLLATE ' || quote_ident(nullif(collname, 'default')), '')
+            || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END, own_name, true
+        FROM own JOIN pg_attribute ON attrelid = own_oid
+        LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+        WHERE stands_for <> 'PARTITION' AND attnum > 0 AND NOT attisdropped
+    UNION ALL SELECT 'index', stands_for, relname, concat(
+            CASE WHEN indisunique THEN 'UNIQUE ' END,
+            (SELECT '(' || string_agg(pg_get_indexdef(indexrelid, place, true), ', ' ORDER BY place) || ')'
                 FROM generate_series(1, indnkeyatts) AS place),
-                indisunique, indisvalid AND indpred IS NULL
-            FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-            WHERE indrelid IN ('audit_entry'::regclass, to_regclass('audit_user'))""",
-        )
-    }
-    wanted: dict[str, tuple[tuple[str, ...], bool]] = {"audit_entry_pkey": (("account_id", "id"), True)}
-    wanted |= {name: (names, False) for name, names in INDEXES.items()}
-    wanted["audit_user_actor"] = (("account_id", "actor_id"), False)
-    for name, (names, unique) in wanted.items():
-        if name not in found:
-            yield Difference(f"the index {name} is missing", BY_HAND)
-        elif found[name] != (names, unique, True):
-            yield Difference(f"the index {name} should be over {', '.join(names)} of every row", BY_HAND)
+            ' WHERE ' || pg_get_expr(indpred, indrelid), CASE WHEN NOT indisvalid THEN ' INVALID' END),
+            own_name, true
+        FROM own JOIN pg_index ON indrelid = own_oid JOIN pg_class ON pg_class.oid = indexrelid
+        WHERE stands_for <> 'PARTITION'
+    UNION ALL SELECT 'policy', stands_for, polname, concat(
+            CASE WHEN NOT polpermissive THEN 'RESTRICTIVE ' END, 'FOR ',
+            CASE polcmd WHEN 'r' THEN 'SELECT' ELSE polcmd::text END,
+            CASE WHEN polroles <> '{0}' THEN ' TO ' || polroles::regrole[]::text END,
+            ' USING ' || pg_get_expr(polqual, polrelid),
+            ' WITH CHECK ' || pg_get_expr(polwithcheck, polrelid)), own_name, true
+        FROM own JOIN pg_policy ON polrelid = own_oid
+    UNION ALL SELECT 'row-level security', stands_for, '', 'on', own_name, is_secured FROM own
+    UNION ALL SELECT 'trigger', stands_for, tgname, concat(
+            substring(definition FROM '((?:BEFORE|AFTER) .*?) ON '), ' ',
+            substring(definition FROM '((?:REFERENCING|FOR EACH) .*)$')), own_name, tgenabled IN ('O', 'A')
+        FROM own JOIN pg_trigger ON tgrelid = own_oid, pg_get_triggerdef(pg_trigger.oid, true) AS definition
+    ORDER BY kind, stands_for, own_name, name"""
 
 
-def _triggers(connection: Connection[Any]) -> Iterator[Difference]:
-    """On the table and on each partition, which has a TRUNCATE trigger of its own and a copy of another."""
-    found = {
-        (table, name): (function, state, kind)
-        for table, name, function, state, kind in _rows(
-            connection,
-            """
-            SELECT tgrelid::regclass::text, tgname, tgfoid::regproc::text, tgenabled::text, tgtype
-            FROM pg_trigger WHERE tgrelid IN (SELECT relid FROM pg_partition_tree('audit_entry'))""",
-        )
-    }
-    # Of tgtype 1 is for each row, 2 before, 4 INSERT, 8 DELETE, 16 UPDATE, 32 TRUNCATE.
-    on_all = {
-        "audit_entry_no_change": ("audit_refuse", 1 + 2 + 8 + 16),
-        "audit_entry_no_truncate": ("audit_refuse", 2 + 32),
-    }
-    for table, level in _rows(
-        connection, "SELECT relid::regclass::text, level FROM pg_partition_tree('audit_entry')"
-    ):
-        wanted = on_all if level else on_all | {"audit_entry_users": ("audit_add_users", 4)}
-        for name, (body, kind) in wanted.items():
-            function, state, is_ = found.get((table, name), (None, None, None))
-            if function is None:
-                yield Difference(f"the trigger {name} on {table} is missing", BY_HAND)
-            elif state not in ("O", "A"):
-                hint = f"ALTER TABLE {table} ENABLE TRIGGER {name}"
-                yield Difference(f"the trigger {name} on {table} is switched off", hint)
-            elif is_ != kind or function.rpartition(".")[2] != body:
-                yield Difference(f"the trigger {name} on {table} is another one", BY_HAND)
+def _layout(connection: Connection[Any], catalog: Catalog) -> Iterator[Difference]:
+    parts = read_layout(connection)
+    found = {(part.kind, part.table, part.name): part for part in parts}
+    tables: dict[str, set[str]] = {"PARTITION": set()}
+    for part in parts:
+        tables.setdefault(part.stands_for, set()).add(part.table)
+    added = [Part("column", "audit_entry", name, TYPES["text"]) for name in catalog.columns]
+    expected = expected_layout()
+    missing = {part.stands_for for part in expected} - tables.keys()
+    for table in sorted(missing):
+        yield Difference(f"the table {table} is missing", UPGRADE)
+    for part in (*added, *expected):
+        if part.stands_for in missing and part.kind in ("column", "row-level security"):
+            continue
+        hint = UPGRADE if part in added else BY_HAND
+        for table in sorted(tables.get(part.stands_for, {part.stands_for})):
+            yield from _compared(part, table, found.get((part.kind, table, part.name)), hint)
+    secured = {part.stands_for for part in expected if part.kind == "row-level security"}
+    known = {part.name for part in expected if part.kind == "policy"}
+    for part in parts:
+        if part.kind != "policy" or part.stands_for not in secured:
+            continue
+        if part.name not in known and not _OF_WRITERS.fullmatch(part.name):
+            yield Difference(
+                f"the policy {part.name} on {part.table} is not Auditwright's: it may show entries of every "
+                "account",
+                f'DROP POLICY "{part.name}" ON {part.table}',
+            )
 
 
-_BOUND = "SELECT relid FROM pg_partition_tree('audit_entry') UNION ALL SELECT to_regclass('audit_user')"
-"""The tables of which a reader sees an account's rows."""
-_ACCOUNT_RULE = "(account_id = NULLIF(current_setting('auditwright.account_id'::text, true), ''::text))"
+_OF_WRITERS = re.compile(".+_writer_(inserts|knows)")
+"""The policies that `auditwright database roles` makes."""
 
 
-def _policies(connection: Connection[Any]) -> Iterator[Difference]:
-    for (table,) in _rows(
-        connection,
-        f"SELECT oid::regclass::text FROM pg_class WHERE oid IN ({_BOUND}) AND NOT relrowsecurity",
-    ):
-        hint = f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
-        yield Difference(f"row-level security of {table} is switched off", hint)
-    found = {
-        (table, name): rule
-        for table, name, rule in _rows(
-            connection,
-            f"""
-            SELECT polrelid::regclass::text, polname, CASE WHEN polcmd = 'r' AND polpermissive
-                AND polroles = '{{0}}' THEN pg_get_expr(polqual, polrelid) END
-            FROM pg_policy WHERE polrelid IN ({_BOUND})""",
-        )
-    }
-    names = ("audit_entry_of_account", f"{USERS}_of_account")
-    for wanted in names:
-        own = next((rule for (_, name), rule in found.items() if name == wanted), "")
-        if own == "":
-            yield Difference(f"the policy {wanted} is missing", BY_HAND)
-        elif own != _ACCOUNT_RULE:
-            yield Difference(f"the policy {wanted} is another one", BY_HAND)
-    for table, name in sorted(found):
-        if name not in names and not re.fullmatch(".+_writer_(inserts|knows)", name):
-            text = f"the policy {name} on {table} is not Auditwright's: it may show entries of every account"
-            yield Difference(text, f'DROP POLICY "{name}" ON {table}')
+def _compared(expected: Part, table: str, found: Part | None, hint: str) -> Iterator[Difference]:
+    name = expected.name
+    what = {
+        "column": f"{table}.{name}",
+        "trigger": f"the trigger {name} on {table}",
+        "row-level security": f"row-level security of {table}",
+    }.get(expected.kind, f"the {expected.kind} {name}")
+    if found is None:
+        yield Difference(f"{what} is missing", hint)
+    elif not found.is_on:
+        change = f"TRIGGER {name}" if name else "ROW LEVEL SECURITY"
+        yield Difference(f"{what} is switched off", f"ALTER TABLE {table} ENABLE {change}")
+    elif found.definition != expected.definition:
+        yield Difference(f"{what} is {found.definition}, and should be {expected.definition}", BY_HAND)
 
 
 def _functions(connection: Connection[Any], schema: str) -> Iterator[Difference]:

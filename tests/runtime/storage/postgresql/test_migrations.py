@@ -31,10 +31,10 @@ from tests.support.shops import (
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, Catalog, Entry, SchemaMismatch, StorageError
 from auditwright.ids import make_id, to_microseconds
-from auditwright.operations import setup as database_setup
 from auditwright.operations.setup import create_database, upgrade_database
 from auditwright.storage import open_inspection
 from auditwright.storage.base import MAX_NAMES, Views
+from auditwright.storage.postgresql import setup as postgresql_setup
 from auditwright.storage.postgresql.setup import setup_sql
 
 NOTHING: tuple[Any, ...] = ()
@@ -556,7 +556,7 @@ def test_an_upgrade_does_not_hold_up_those_who_record(
 ) -> None:
     import psycopg
 
-    monkeypatch.setattr(database_setup, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(postgresql_setup, "LOCK_SECONDS", 0.1)
     create_database(empty.url, shops.v1)
     before = layout(empty)
     with closing(psycopg.connect(empty.url)) as export:
