@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.docs.test_snippets import follow, names_in, rows, section
 from tests.generator.run_command import run
+from tests.support.pages import follow, names_in, rows, section
 from tests.support.paths import DOCS, ROOT
 
 from auditwright_generator import cli

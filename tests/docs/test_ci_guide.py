@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.docs.test_snippets import blocks, prose, rows, section
+from tests.support.pages import blocks, prose, rows, section
 from tests.support.paths import ROOT
 
 from auditwright_generator.check import read_catalog

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from tests.docs.test_snippets import blocks, names_in, prose, rows, section
+from tests.support.pages import names_in, program, prose, rows, section
 from tests.support.paths import DOCS
 from tests.support.web import Client
 
@@ -27,8 +27,7 @@ def guide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     names: dict[str, Any] = {"__name__": "page_guide"}
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
-        for block in blocks(PAGE, "python"):
-            exec(compile(block.text, str(PAGE), "exec"), names)
+        exec(program(PAGE), names)
     names["database"] = folder / "audit.db"
     yield names
     names["log"].close()

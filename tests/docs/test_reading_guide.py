@@ -1,10 +1,11 @@
 """docs/reading.md says what is so: its blocks run as one program, and its indexes are those of the tables."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.docs.test_snippets import blocks, prose
+from tests.support.pages import program, program_text, prose
 from tests.support.paths import DOCS
 
 from auditwright.reading.filters import MAX_CONDITIONS
@@ -19,12 +20,10 @@ def test_the_program_finds_what_the_page_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "reading_guide"}
-    said = []
-    for block in blocks(PAGE, "python"):
-        exec(compile("\n" * (block.line - 1) + block.text, str(PAGE), "exec"), names)
-        said += [line.rpartition("# ")[2] for line in block.text.splitlines() if line.startswith("print(")]
-    assert capsys.readouterr().out.splitlines() == said
-    assert said
+    exec(program(PAGE), names)
+    shown = re.findall(r"^print\(.*# (.*)$", program_text(PAGE), re.MULTILINE)
+    assert shown
+    assert capsys.readouterr().out.splitlines() == shown
     names["log"].close()
 
 

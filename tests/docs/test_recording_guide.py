@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.docs.test_snippets import blocks, prose
+from tests.support.pages import program, prose
 from tests.support.paths import DOCS
 
 from auditwright.recording import group_commit as writer
@@ -18,8 +18,7 @@ PAGE = DOCS / "recording.md"
 def test_the_program_stores_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "recording_guide"}
-    for block in blocks(PAGE, "python"):
-        exec(compile("\n" * (block.line - 1) + block.text, str(PAGE), "exec"), names)
+    exec(program(PAGE), names)
     with closing(sqlite3.connect(tmp_path / "audit.db")) as connection:
         ids = {row[0] for row in connection.execute("SELECT id FROM audit_entry")}
     assert len(ids) == 100 + 1 + 1_000 + 1 + 1

@@ -1,7 +1,6 @@
 """docs/web.md says what is so: its blocks run as one program, whose applications record what they should."""
 
 import os
-import re
 import sqlite3
 import warnings
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 from sqlmodel import SQLModel
-from tests.docs.test_snippets import blocks, prose
+from tests.support.pages import blocks, program
 from tests.support.paths import DOCS
 
 from auditwright import NoContext, set_actor
@@ -54,15 +53,11 @@ class Guide:
 
 @pytest.fixture(scope="module")
 def guide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guide]:
-    program = [""] * len(PAGE.read_text("utf-8").splitlines())
-    for block in blocks(PAGE, "python"):
-        lines = block.text.splitlines()
-        program[block.line - 1 : block.line - 1 + len(lines)] = lines
     names: dict[str, Any] = {"__name__": "web_guide"}
     folder, before = tmp_path_factory.mktemp("guide"), Path.cwd()
     os.chdir(folder)
     try:
-        exec(compile("\n".join(program), PAGE, "exec"), names)
+        exec(program(PAGE), names)
     finally:
         os.chdir(before)
     yield Guide(names, folder / "audit.db")
@@ -144,9 +139,5 @@ def test_outside_of_requests_the_actor_is_said(guide: Guide) -> None:
         set_actor(guide.names["USERS"]["token-of-ada"][0])
 
 
-def test_the_page_has_a_sentence_on_each_line_and_nothing_but_python() -> None:
-    lines = [line for line in prose(PAGE).splitlines() if line and line[0] not in "|#"]
-    assert [line for line in lines if re.search(r"[.?!] [A-Z]", re.sub(r"`[^`]*`", "", line))] == []
-    assert [line for line in lines if not re.search(r"[.:?!)]$", line)] == []
+def test_the_page_shows_nothing_but_the_program() -> None:
     assert {(block.language, block.use) for block in blocks(PAGE)} == {("python", "")}
-    assert PAGE.read_text("utf-8").count("```") == 2 * len(blocks(PAGE))

@@ -1,0 +1,74 @@
+"""docs/architecture.md names what exists: packages, modules, dependencies and tasks."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import dev
+from tests.support.pages import blocks, names_in, prose, rows, section
+from tests.support.paths import DOCS, ROOT
+
+PAGE = DOCS / "architecture.md"
+IMPORT_ROOTS = {"auditwright": ROOT / "runtime", "auditwright_generator": ROOT / "generator"}
+
+
+def packages(root: Path) -> set[str]:
+    return {".".join(path.parent.relative_to(root).parts) for path in root.rglob("__init__.py")}
+
+
+def test_the_tables_list_every_package() -> None:
+    for title, package in (("The runtime", "auditwright"), ("The generator", "auditwright_generator")):
+        listed = [names_in(row[0])[0] for row in rows(section(PAGE, title))]
+        assert sorted(listed) == sorted(packages(IMPORT_ROOTS[package]))
+
+
+def exists(name: str) -> bool:
+    """Whether a path names a file of the checkout, or of one of the two packages."""
+    roots = (ROOT, *IMPORT_ROOTS.values(), *(root / package for package, root in IMPORT_ROOTS.items()))
+    return any((root / name).exists() or (root / f"{name}.py").exists() for root in roots)
+
+
+def test_the_files_and_folders_that_the_page_names_exist() -> None:
+    named = [
+        name for name in names_in(prose(PAGE)) if re.fullmatch(r"\.?[\w/]*(?:/|\.py|\.toml)[\w/.]*", name)
+    ]
+    assert len(named) > 30
+    assert [name for name in named if not exists(name)] == []
+
+
+def test_the_picture_names_packages_and_modules_that_exist() -> None:
+    (picture,) = blocks(PAGE, "mermaid")
+    named = re.findall(r'"((?:\w+/)+\w*)', picture.text)
+    assert len(named) >= 9
+    assert [name for name in named if not exists(name)] == []
+
+
+def test_the_tree_names_folders_and_tasks_that_exist() -> None:
+    (tree,) = blocks(PAGE, "text")
+    folder = ""
+    named = []
+    for line in tree.text.splitlines():
+        name = line.split()[0]
+        folder = name if not line.startswith(" ") else folder
+        named.append(name if name == folder else folder + name)
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    assert f"runs tasks: {', '.join(dev.TASKS)}\n" in tree.text
+
+
+def test_every_dependency_has_a_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    groups = (
+        project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"].values(),
+        *project["dependency-groups"].values(),
+    )
+    wanted = {re.split(r"[^A-Za-z0-9-]", each)[0] for group in groups for each in group}
+    table = rows(section(PAGE, "Third-party packages"))
+    assert {name for row in table for name in row[0].split(", ")} == wanted
+    assert all(row[-1] for row in table)
+
+
+def test_the_glossary_is_sorted_and_has_one_row_for_a_word() -> None:
+    words = [row[0] for row in rows(section(PAGE, "Glossary"))]
+    assert words == sorted(set(words))
+    assert len(words) >= 30

@@ -1,0 +1,90 @@
+"""catalog/README.md: its examples are right, and its tables are those of the format."""
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from tests.support.pages import LANGUAGE, blocks, follow, names_in, rows, run, section
+
+from auditwright_generator import names
+from auditwright_generator.source.structure import DEFS, TYPES, schema_of
+
+
+def test_the_full_example_of_the_language_is_clean_and_generates(tmp_path: Path) -> None:
+    folder = tmp_path / "catalog"
+    folder.mkdir()
+    assert follow(LANGUAGE, folder) == 1
+    done = run("auditwright generate", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run("python -c 'import board_events; print(len(board_events.CATALOG.events))'", tmp_path)
+    assert (done.stdout, done.stderr) == ("3\n", "")
+
+
+def test_the_fragments_of_the_language_are_right() -> None:
+    fragments = [block.text for block in blocks(LANGUAGE, "yaml") if not block.use]
+    schema = {**schema_of("category"), "required": [], **DEFS["category"]["properties"]["metadata"]}
+    schema.pop("$ref")
+    for fragment in fragments:
+        jsonschema.validate(yaml.safe_load(fragment)["metadata"], schema)
+    assert len(fragments) == 2
+
+
+CATALOG_KEYS, CATEGORY_KEYS = DEFS["catalog"], DEFS["category"]
+FIELD_KEYS = DEFS["fields"]["additionalProperties"]
+EVENT_KEYS = CATEGORY_KEYS["properties"]["events"]["additionalProperties"]
+LEVEL_KEYS = CATALOG_KEYS["properties"]["levels"]["additionalProperties"]
+USE_KEYS = EVENT_KEYS["properties"]["metadata"]["else"]["additionalProperties"]
+SHARED_USE_KEYS = CATEGORY_KEYS["properties"]["metadata"]["else"]["additionalProperties"]
+TABLES = {
+    "catalog.yaml": CATALOG_KEYS,
+    "A level": LEVEL_KEYS,
+    "A field": FIELD_KEYS,
+    "A category": CATEGORY_KEYS,
+    "An event": EVENT_KEYS,
+    "A use": USE_KEYS,
+    "A deprecation": EVENT_KEYS["properties"]["deprecated"],
+    "A suppression": DEFS["suppress"]["additionalProperties"],
+    "An accepted break": CATALOG_KEYS["properties"]["accepted"]["items"],
+}
+
+
+def documented(title: str) -> dict[str, list[str]]:
+    return {key: row[1:] for row in rows(section(LANGUAGE, title)) for key in names_in(row[0])}
+
+
+@pytest.mark.parametrize("title", TABLES)
+def test_every_key_is_documented_and_nothing_else(title: str) -> None:
+    schema = TABLES[title]
+    table = documented(title)
+    assert list(table) == list(schema["properties"])
+    required = [key for key, (_, default, _) in table.items() if default == "required"]
+    assert sorted(required) == sorted(schema["required"])
+    for key, (kind, _, _) in table.items():
+        choices = schema["properties"][key].get("enum")
+        if choices and key != "type":
+            assert names_in(kind) == choices
+
+
+def test_a_shared_use_has_the_keys_of_a_use_and_its_own() -> None:
+    own = [key for key in SHARED_USE_KEYS["properties"] if key not in USE_KEYS["properties"]]
+    assert list(documented("A shared use")) == own
+    assert DEFS["fields"]["additionalProperties"]["properties"]["deprecated"] == TABLES["A deprecation"]
+
+
+def test_every_type_is_documented() -> None:
+    listed = [names_in(row[0])[0] for row in rows(section(LANGUAGE, "Types and constraints"))]
+    every = [type_ for type_ in TYPES if not type_.startswith("list of ")]
+    assert sorted(listed) == sorted([*every, "list of T"])
+
+
+def test_refused_names_are_documented() -> None:
+    listed = {row[2]: set(names_in(row[1])) for row in rows(section(LANGUAGE, "Names"))}
+    assert listed["every emitter has an option of that name"] == names.EMITTER_OPTIONS
+    assert listed["every entry has a column of that name"] == names.TABLE_COLUMNS
+    assert listed["generated code uses it"] == names.GLOBALS
+    assert listed["the generated package has a module of that name"] == names.GENERATED_MODULES
+    assert listed["Auditwright records its own events under it"] == names.OWN_LEVELS
+    assert listed["the field would hide it"] <= names.MODEL_ATTRIBUTES
+    assert names.refuse_class("session")
+    assert names.refuse_class("field")

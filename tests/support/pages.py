@@ -1,0 +1,138 @@
+"""Markdown pages for tests: their blocks, sections and tables, and how to run what they show.
+
+The word after a fence's language says what becomes of the block:
+
+    ```yaml append=FILE    appended to the file
+    ```yaml file=FILE      written to the file; likewise for python
+    ```python              a part of the page's program
+    ```console             commands after `$ `, each with its output; `...` matches anything
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+
+from tests.support.paths import DOCS, ROOT
+
+README, LANGUAGE = ROOT / "README.md", ROOT / "catalog" / "README.md"
+REFERENCE_FOLDER = ROOT / "generated" / "docs"
+REFERENCE = sorted(REFERENCE_FOLDER.rglob("*.md"))
+GUIDES = sorted(DOCS.glob("*.md"))
+OWN_PAGES = [README, ROOT / "CHANGELOG.md", LANGUAGE, *GUIDES]
+PAGES = [*OWN_PAGES, *sorted((ROOT / "generated").rglob("*.md"))]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    language: str
+    use: str
+    text: str
+    line: int
+
+
+def blocks(page: Path, language: str = "") -> list[Block]:
+    text = page.read_text("utf-8")
+    found = re.finditer(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    every = [Block(m[1], m[2] or "", m[3], text.count("\n", 0, m.start(3)) + 1) for m in found]
+    return [block for block in every if language in ("", block.language)]
+
+
+def program_text(page: Path) -> str:
+    """The Python blocks of a page as one program, whose line numbers are the page's."""
+    lines = [""] * len(page.read_text("utf-8").splitlines())
+    for block in blocks(page, "python"):
+        if not block.use:
+            own = block.text.splitlines()
+            lines[block.line - 1 : block.line - 1 + len(own)] = own
+    return "\n".join(lines)
+
+
+def program(page: Path) -> CodeType:
+    """`program_text`, compiled."""
+    return compile(program_text(page), page, "exec")
+
+
+def prose(page: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def section(page: Path, title: str) -> str:
+    """What stands under a heading, up to the next one of any level."""
+    match = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", prose(page), re.DOTALL | re.MULTILINE)
+    assert match, f"{page.name} has no section {title}"
+    return match[1]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The rows of all tables in a text, without their heads."""
+    found = []
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        found += [cells(line) for line in table.splitlines()[2:]]
+    return found
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def names_in(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of a page in a folder, with its generated package before any other."""
+    programs = folder / ".programs"
+    programs.mkdir(exist_ok=True)
+    for name, arguments in (("python", ""), ("auditwright", " -m auditwright")):
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n')
+        (programs / name).chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AUDITWRIGHT_")}
+    environment = {
+        **kept,
+        "PATH": os.pathsep.join([str(programs), os.environ["PATH"]]),
+        "PYTHONPATH": str(folder / "generated"),
+        "PYTHONWARNINGS": "error",
+    }
+    return subprocess.run(
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+def follow(page: Path, folder: Path) -> int:
+    """Apply a page's files and commands from top to bottom; returns how many commands ran."""
+    count = 0
+    for block in blocks(page):
+        action, _, path = block.use.partition("=")
+        if action == "append":
+            with (folder / path).open("a", encoding="utf-8") as stream:
+                stream.write(block.text)
+        elif action == "file":
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(block.text, "utf-8")
+        elif block.language == "console":
+            for command, expected in commands(block):
+                done = run(command, folder)
+                assert fits(done.stdout, expected), f"{page.name}: {command}\n{done.stdout}{done.stderr}"
+                count += 1
+    return count
+
+
+def commands(block: Block) -> Iterator[tuple[str, str]]:
+    """The commands of a console block, each with the output that the page shows."""
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        yield command, expected
+
+
+def fits(output: str, expected: str) -> bool:
+    """Whether the output is the one shown; how many rules and files there are may differ from it."""
+    wanted = "".join(".*" if part == "..." else re.escape(part) for part in re.split(r"(\.\.\.)", expected))
+    wanted = re.sub(r"\d+(\\ (?:rules|files))", r"[0-9]+\1", wanted)
+    return re.fullmatch(wanted, output) is not None
