@@ -14,7 +14,7 @@ from tests.support.pages import blocks, prose, rows, section
 from tests.support.paths import ROOT
 
 from auditwright_generator.check import read_catalog
-from auditwright_generator.usage import RULES
+from auditwright_generator.coverage.rules import RULES
 
 PAGE = ROOT / "docs" / "ci.md"
 COMMANDS = [

@@ -16,7 +16,7 @@ from auditwright_generator.commands.base import (
 )
 
 if TYPE_CHECKING:
-    from auditwright_generator.usage.coverage import Coverage
+    from auditwright_generator.coverage.coverage import Coverage
 
 _HELP = """\
 The sources are parsed, and neither imported nor run. Calls in tests count like any other: name the folders
@@ -55,8 +55,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from auditwright_generator.usage.report import PRINTERS
-    from auditwright_generator.usage.sources import NothingToRead, find_files
+    from auditwright_generator.coverage.report import PRINTERS
+    from auditwright_generator.coverage.sources import NothingToRead, find_files
 
     try:
         files = find_files([Path(source) for source in options.sources], options.exclude)
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
         print_findings(checked)
         return FINDINGS
 
-    from auditwright_generator.usage.coverage import cover
+    from auditwright_generator.coverage.coverage import cover
 
     positions = {event.key: event.node.key_position for _, event in checked.source.events}
     coverage = cover(checked.catalog, positions, files, " ".join(options.sources), options.elsewhere)

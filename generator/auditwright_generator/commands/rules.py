@@ -27,8 +27,8 @@ class RuleSummary:
 def every_rule() -> tuple[RuleSummary, ...]:
     """The rules of `check`, `coverage` and `diff`, by code."""
     from auditwright_generator.checks.rules import RULES
+    from auditwright_generator.coverage.rules import RULES as OF_COVERAGE
     from auditwright_generator.diff.rules import CHANGE_RULES, FINDING_RULES
-    from auditwright_generator.usage.rules import RULES as OF_COVERAGE
 
     listed = [
         RuleSummary(rule.code, rule.severity, rule.name, rule.why)

@@ -1,0 +1,208 @@
+"""Compares what files emit with the catalog: where each event is emitted, and what is wrong."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from auditwright_generator.check import without_collector
+from auditwright_generator.coverage import rules
+from auditwright_generator.coverage.catalog_index import CatalogIndex
+from auditwright_generator.coverage.names import UNKNOWN, File, Generated, Values
+from auditwright_generator.coverage.resolver import Resolver
+from auditwright_generator.coverage.sources import parse
+from auditwright_generator.coverage.walker import Use, Walker, label
+from auditwright_generator.findings import Finding, Position, Rule, counted
+from auditwright_generator.model import Catalog, Event
+
+How = Literal["emitter", "model", "key", "by name"]
+State = Literal["emitted", "elsewhere", "deprecated", "never"]
+COMMAND_LINE = Position("", 0, 0)
+
+
+class Emission(NamedTuple):
+    """One place that emits an event."""
+
+    position: Position
+    how: How
+    """By its emitter, its metadata model, its key; or by a call that only its names and keywords tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventCoverage:
+    """One event, and where it is emitted."""
+
+    event: Event
+    state: State
+    emissions: tuple[Emission, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The result of a comparison."""
+
+    events: tuple[EventCoverage, ...]
+    """In catalog order."""
+    findings: tuple[Finding, ...]
+    """Sorted by position."""
+    notes: tuple[tuple[Position, str], ...]
+    """What cannot be decided."""
+    files: int
+    """How many files were read: all but those that auditwright generated."""
+
+    def count(self, state: State) -> int:
+        """How many events are in that state."""
+        return sum(each.state == state for each in self.events)
+
+    @property
+    def errors(self) -> int:
+        """How many findings are errors."""
+        return sum(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def summary(self) -> str:
+        """The result on one line."""
+        emitting = len({emission.position.path for each in self.events for emission in each.emissions})
+        emitted = f"{self.count('emitted')} emitted from {counted(emitting, 'file')}"
+        states = [emitted if emitting else "none emitted"]
+        words: dict[State, str] = {"deprecated": "deprecated and no longer"}
+        others: tuple[State, ...] = ("elsewhere", "deprecated", "never")
+        states += [f"{self.count(each)} {words.get(each, each)}" for each in others if self.count(each)]
+        numbers = (self.errors, "error"), (len(self.findings) - self.errors, "warning")
+        problems = ", ".join(counted(number, noun) for number, noun in numbers if number)
+        events, files = counted(len(self.events), "event"), counted(self.files, "file")
+        return f"{events}, {files} read: {', '.join(states)}; {problems or 'no findings'}"
+
+
+Positions = Mapping[str, Position]
+"""Where each event is declared, by its key."""
+
+
+def cover(
+    catalog: Catalog, declared: Positions, files: Sequence[Path], searched: str, elsewhere: Sequence[str]
+) -> Coverage:
+    """Compares files, which a message calls `searched`, with the catalog.
+
+    Events that fit a pattern of `elsewhere` need not be emitted in the files.
+    """
+    comparison = _Comparison(CatalogIndex.of(catalog))
+    with without_collector():
+        comparison.read(files)
+    return comparison.result(declared, searched, elsewhere)
+
+
+class _Comparison:
+    def __init__(self, index: CatalogIndex) -> None:
+        self._index = index
+        self._modules: dict[tuple[str, ...], File] = {}
+        """Each file by every end of its path, as imports may name it."""
+        self._walker = Walker()
+        self._resolver = Resolver(index, self._modules, self._walker.attributes)
+        self._emissions: dict[str, set[Emission]] = defaultdict(set)
+        self._findings: set[Finding] = set()
+        self._notes: set[tuple[Position, str]] = set()
+        self._files = 0
+
+    def read(self, files: Sequence[Path]) -> None:
+        """Reads all files, then compares: only now can names be followed from file to file."""
+        # Of two files whose paths end alike, an import means the one with the shorter path.
+        for path in sorted(files, key=lambda path: len(path.absolute().parts)):
+            parsed = parse(path)
+            self._files += parsed is not None
+            if isinstance(parsed, Finding):
+                self._findings.add(parsed)
+            elif parsed is not None:
+                folder = path.absolute().parts[1:-1]
+                parts = folder if path.name == "__init__.py" else (*folder, path.stem)
+                for start in range(len(parts)):
+                    self._modules.setdefault(parts[start:], parsed[1])
+                self._walker.walk(*parsed, folder)
+        for use in self._walker.uses:
+            self._compare_use(use)
+        for key, file in self._walker.keys:
+            for value in self._resolver.resolve(key, file):
+                if isinstance(value, str):
+                    self._compare_key(value, file.position(key.lineno, key.col_offset))
+
+    def _compare_use(self, use: Use) -> None:
+        names = (label(use.base), *use.names)
+        for number in range(2, len(names)):
+            key = ".".join(names[number - 2 : number + 1])
+            if key in self._index.events:
+                return self._emit(key, use.position(number), "emitter")
+            if key in self._index.former:
+                message = f"{key} is called {self._index.former[key]} now; emit that"
+                return self._find(rules.UNKNOWN_EMITTER, use.position(number), message)
+        steps = self._resolver.follow(use.base, use.names, use.file)
+        before: Values = frozenset()
+        for number, values in enumerate(steps):
+            for value in values:
+                match value:
+                    case Generated((level, category, event)) if number or use.call:
+                        self._emit(f"{level}.{category}.{event}", use.position(number), "emitter")
+                    case Generated((level, category, event, _)) if use.call and values is steps[-1]:
+                        self._emit(f"{level}.{category}.{event}", use.position(number), "model")
+            match [*before]:
+                case [Generated(owner, sure=True)] if values == UNKNOWN and len(owner) < 3:
+                    if not names[number].startswith("_"):
+                        message = self._index.unknown_name(owner, names[number])
+                        self._find(rules.UNKNOWN_EMITTER, use.position(number), message)
+            before = values
+        for parts in [each.parts for each in before if isinstance(each, Generated) and use.is_dynamic]:
+            what = f"any event of {'.'.join(parts)}" if parts else "any event"
+            self._notes.add(
+                (use.position(-1), f"getattr with a name that is not written out may emit {what}")
+            )
+        if before == UNKNOWN and use.call and use.call.keywords and not use.call.args and len(names) > 1:
+            keys = [key for key in self._index.events if key.endswith(".".join(["", *names[-2:]]))]
+            if len(keys) == 1:
+                self._emit(keys[0], use.position(-1), "by name")
+        return None
+
+    def _compare_key(self, key: str, position: Position) -> None:
+        if key in self._index.events:
+            self._emit(key, position, "key")
+        elif key in self._index.former:
+            today = self._index.former[key]
+            self._emit(today, position, "key")
+            self._find(rules.FORMER_KEY, position, f"{key} is called {today} now; write that")
+        else:
+            self._find(rules.UNKNOWN_EMITTER, position, self._index.unknown_key(key))
+
+    def _emit(self, key: str, position: Position, how: How) -> None:
+        self._emissions[key].add(Emission(position, how))
+        deprecated = self._index.events[key].deprecated
+        if deprecated is not None:
+            use = f"; emit {deprecated.use} instead" if deprecated.use else ""
+            note = f". {deprecated.note}" if deprecated.note else ""
+            message = f"{key} is deprecated since {deprecated.since}{use}{note}"
+            self._find(rules.DEPRECATED_EMITTER, position, message)
+
+    def _find(self, rule: Rule, position: Position, message: str) -> None:
+        self._findings.add(rule.at(position, message))
+
+    def result(self, declared: Positions, searched: str, elsewhere: Sequence[str]) -> Coverage:
+        """What was found, and which events are emitted nowhere."""
+        events = tuple(
+            EventCoverage(event, self._state(event, elsewhere), tuple(sorted(self._emissions[event.key])))
+            for event in self._index.events.values()
+        )
+        for key in (each.event.key for each in events if each.state == "never"):
+            hint = f"emit it, deprecate it, or excuse it with --elsewhere {key}"
+            self._find(rules.NEVER_EMITTED, declared[key], f"{key} is emitted nowhere in {searched}; {hint}")
+        for pattern in elsewhere:
+            fitting = {each.state for each in events if fnmatchcase(each.event.key, pattern)}
+            if "elsewhere" not in fitting:
+                reason = "no event has such a key; correct or remove it"
+                reason = "all events it fits are emitted here; remove it" if fitting else reason
+                self._find(rules.UNUSED_ELSEWHERE, COMMAND_LINE, f"--elsewhere {pattern}: {reason}")
+        return Coverage(events, tuple(sorted(self._findings)), tuple(sorted(self._notes)), self._files)
+
+    def _state(self, event: Event, elsewhere: Sequence[str]) -> State:
+        if self._emissions[event.key]:
+            return "emitted"
+        if any(fnmatchcase(event.key, pattern) for pattern in elsewhere):
+            return "elsewhere"
+        return "deprecated" if event.deprecated else "never"

@@ -1,0 +1,56 @@
+"""The command's exit codes, and the project's own events."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.generator.coverage.shop import AUDIT, CATALOG, write
+from tests.generator.run_command import run
+
+from auditwright_generator.commands.coverage import command
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with the catalog in it."""
+    write(tmp_path / "catalog", CATALOG)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AUDITWRIGHT_CATALOG_DIR", raising=False)
+    return tmp_path
+
+
+def test_fail_on_error_lets_warnings_pass(here: Path) -> None:
+    write(here, {"src/a.py": ""})
+    assert run(command, "src") == 1
+    assert run(command, "src", "--fail-on", "error") == 0
+    write(here, {"src/a.py": AUDIT + "audit.shop.orders.typo()"})
+    assert run(command, "src", "--fail-on", "error") == 1
+
+
+def test_a_catalog_with_errors_is_compared_with_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(here, {"src/a.py": "", "catalog/shop/orders.yaml": "category: orders\n"})
+    assert run(command, "src") == 1
+    output, problems = capsys.readouterr()
+    assert output == ""
+    assert problems.startswith("catalog/shop/orders.yaml:1:1: error ")
+
+
+def test_a_catalog_that_is_not_there_is_wrong_usage(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(here, {"src/a.py": ""})
+    assert run(command, "src", "--catalog", "nowhere") == 2
+    assert capsys.readouterr().err.startswith("auditwright: cannot read nowhere: there is no such folder")
+
+
+def test_the_runtime_emits_all_events_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    root = Path(__file__).parents[3]
+    sources, catalog = str(root / "runtime" / "auditwright"), str(root / "runtime" / "catalog")
+    by_row = [
+        option for name in ("pruned", "held", "released") for option in ("--elsewhere", f"audit.log.{name}")
+    ]
+    assert run(command, sources, "--catalog", catalog, *by_row) == 0
+    assert re.fullmatch(
+        r"4 events, \d+ files read: 1 emitted from 1 file, 3 elsewhere; no findings\n",
+        capsys.readouterr().out,
+    )
