@@ -3,27 +3,34 @@
 What a service needs: open an `AuditLog`, say who acts with an `Actor`, record through the generated
 emitters, read with a `Filter`; in web applications, `AuditMiddleware` and `set_actor`. The generator is
 another package, `auditwright_generator`.
+
+Each name is imported on first use (PEP 562), so that the commands of the generator do not load pydantic.
 """
 
-from auditwright.actor import Actor
-from auditwright.catalog import Catalog
-from auditwright.context import NoContext, set_actor
-from auditwright.entry import Entry
-from auditwright.errors import (
-    AuditwrightError,
-    CatalogError,
-    ExportError,
-    FilterError,
-    Problem,
-    SecretKeyMissing,
-    ValidationError,
-)
-from auditwright.log import AccountLog, AuditLog
-from auditwright.middleware import AuditMiddleware
-from auditwright.reading.filters import Condition, Filter
-from auditwright.reading.pages import Page
-from auditwright.recording.fingerprint import SecretKey
-from auditwright.storage.errors import IdConflict, SchemaMismatch, StorageError
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auditwright.account_log import AccountLog
+    from auditwright.actor import Actor
+    from auditwright.catalog import Catalog
+    from auditwright.context import NoContext, set_actor
+    from auditwright.entry import Entry
+    from auditwright.errors import (
+        AuditwrightError,
+        CatalogError,
+        ExportError,
+        FilterError,
+        Problem,
+        SecretKeyMissing,
+        ValidationError,
+    )
+    from auditwright.log import AuditLog
+    from auditwright.middleware import AuditMiddleware
+    from auditwright.reading.filters import Condition, Filter
+    from auditwright.reading.pages import Page
+    from auditwright.recording.fingerprint import SecretKey
+    from auditwright.storage.errors import IdConflict, SchemaMismatch, StorageError
 
 __all__ = [
     "AccountLog",
@@ -49,3 +56,40 @@ __all__ = [
     "ValidationError",
     "set_actor",
 ]
+
+_MODULES = {
+    "auditwright.actor": ("Actor",),
+    "auditwright.catalog": ("Catalog",),
+    "auditwright.context": ("NoContext", "set_actor"),
+    "auditwright.entry": ("Entry",),
+    "auditwright.errors": (
+        "AuditwrightError",
+        "CatalogError",
+        "ExportError",
+        "FilterError",
+        "Problem",
+        "SecretKeyMissing",
+        "ValidationError",
+    ),
+    "auditwright.account_log": ("AccountLog",),
+    "auditwright.log": ("AuditLog",),
+    "auditwright.middleware": ("AuditMiddleware",),
+    "auditwright.reading.filters": ("Condition", "Filter"),
+    "auditwright.reading.pages": ("Page",),
+    "auditwright.recording.fingerprint": ("SecretKey",),
+    "auditwright.storage.errors": ("IdConflict", "SchemaMismatch", "StorageError"),
+}
+"""The module of each public name."""
+
+# Type checkers see the imports above alone, so that they refuse a misspelt name.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        for module, names in _MODULES.items():
+            if name in names:
+                globals()[name] = value = getattr(import_module(module), name)
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

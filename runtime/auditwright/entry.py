@@ -1,7 +1,7 @@
 """The entry: one recorded occurrence of an event, as the row that is stored.
 
 `columns` is the one place that says what a row holds and in which order; ids and times are made here too.
-How a call becomes an entry is `recording.py`; how a row reaches a table is `storage/`.
+How a call becomes an entry is `recording/recorder.py`; how a row reaches a table is `storage/`.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from auditwright import context
-from auditwright.account_log import AccountLog
 from auditwright.actor import identifier
 from auditwright.catalog import Catalog, find_catalog
 from auditwright.entry import Entry, Row
@@ -15,19 +15,18 @@ from auditwright.errors import AuditwrightError, Problem, ValidationError
 from auditwright.event_model import EventModel
 from auditwright.recording.fingerprint import SecretKey, configured_key
 from auditwright.recording.group_commit import Writer
-from auditwright.recording.json_form import Schemas, as_form, options_of, parse
 from auditwright.recording.recorder import Recorder
 from auditwright.storage import open_storage
 from auditwright.storage.base import Storage
 from auditwright.storage.errors import IdConflict
 
 if TYPE_CHECKING:
+    from auditwright.account_log import AccountLog
     from auditwright.actor import Actor
     from auditwright.context import Context
     from auditwright.emitters import Options, Session
+    from auditwright.recording.json_form import Schemas
     from auditwright.transfer.jsonl_import import Imported
-
-__all__ = ["AccountLog", "AuditLog"]
 
 BATCH = 10_000
 """Entries in one transaction of `record_many`: a tenth of a second's writing, and half the cost of 1,000."""
@@ -45,7 +44,6 @@ class AuditLog:
         self.catalog = catalog
         self._storage = storage
         self._recorder = Recorder(catalog, account_id, secret_key)
-        self._schemas = Schemas(catalog)
         self._writer = Writer(storage.insert_each)
 
     @classmethod
@@ -136,6 +134,8 @@ class AuditLog:
         `{"event", "metadata"}` are required; `id, account_id, occurred_at, actor, ip_address` are taken from
         the context and the log where they are left out.
         """
+        from auditwright.recording.json_form import parse
+
         return self.record_form(parse(payload))
 
     def record_form(self, form: Mapping[str, Any], **options: Unpack[Options[Session]]) -> Entry:
@@ -196,7 +196,15 @@ class AuditLog:
 
         return import_lines(lines, self._recorder, self._schemas, self._storage, report)
 
+    @cached_property
+    def _schemas(self) -> Schemas:
+        from auditwright.recording.json_form import Schemas  # emitters do without it
+
+        return Schemas(self.catalog)
+
     def _entry_of_json(self, given: object, options: Mapping[str, Any] | None = None) -> Entry:
+        from auditwright.recording.json_form import as_form, options_of
+
         form = as_form(given)
         event = self._schemas.check(form)
         return self._recorder.entry(event.key, form["metadata"], {**options_of(form), **(options or {})})
@@ -271,6 +279,8 @@ class AuditLog:
 
     def account(self, account_id: str) -> AccountLog:
         """The entries of one account; reading is always inside one."""
+        from auditwright.account_log import AccountLog  # recording does without it
+
         return AccountLog(self._storage, self.catalog, identifier("account_id", account_id))
 
     def accounts(self, most: int = 100) -> list[str]:

@@ -23,7 +23,7 @@ from auditwright.event_model import EventModel
 from auditwright.ids import from_microseconds
 from auditwright.log import BATCH
 from auditwright.recording.recorder import Recorder
-from auditwright.storage.sqlite.engine import WRITER_PRAGMAS
+from auditwright.storage.sqlite.connections import WRITER_PRAGMAS
 
 EVENTS = 200_000
 ORM_EVENTS = 40_000  # the same work an event, at a fifth of the time

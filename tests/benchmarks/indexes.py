@@ -27,7 +27,7 @@ from auditwright import AccountLog, AuditLog
 from auditwright.entry import Row, columns
 from auditwright.storage.layout import INDEXES
 from auditwright.storage.postgresql import row_format as packing
-from auditwright.storage.sqlite.engine import WRITER_PRAGMAS
+from auditwright.storage.sqlite.connections import WRITER_PRAGMAS
 
 ENTRIES = 300_000
 """Stored with each choice of indexes."""

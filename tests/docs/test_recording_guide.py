@@ -10,7 +10,7 @@ from tests.support.pages import program, prose
 from tests.support.paths import DOCS
 
 from auditwright.recording import group_commit as writer
-from auditwright.storage.sqlite import engine as sqlite
+from auditwright.storage.sqlite import connections as sqlite
 
 PAGE = DOCS / "recording.md"
 

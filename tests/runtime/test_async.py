@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from tests.support.databases import Database
-from tests.support.world import ADA, KEY_CREATED, MODEL
+from tests.support.world import ADA, KEY_CREATED, MODEL, write_lock
 
 from audit_events import AsyncAuditEvents, AuditEvents
 from auditwright import AccountLog, Actor, AuditLog, Entry, IdConflict, ValidationError
@@ -68,7 +68,7 @@ def test_the_event_loop_goes_on_while_an_entry_is_stored(log: AuditLog) -> None:
     held, seen = threading.Event(), asyncio.Event()
 
     async def calls() -> Entry:
-        with log._storage._lock.held():  # type: ignore[attr-defined]
+        with write_lock(log):
             task = asyncio.create_task(audit.account.app_api_key.app_api_key_created(actor=ADA))
             await asyncio.sleep(0)  # the task runs up to where it waits for its thread
             asyncio.get_running_loop().call_soon(seen.set)

@@ -33,7 +33,7 @@ from audit_events import AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, AuditMiddleware, NoContext, ValidationError, set_actor
 from auditwright.context import Context, current
 from auditwright.middleware import MARK, App, Message, Scope
-from auditwright.storage.sqlite import engine as sqlite
+from auditwright.storage.sqlite import connections as sqlite
 
 CLIENT, PROXY, LIE = "203.0.113.7", "10.0.0.1", "198.51.100.66"
 WHO = "SELECT account_id, actor_id, ip_address FROM audit_entry ORDER BY id"

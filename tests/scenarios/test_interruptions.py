@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.databases import Database, open_log
-from tests.support.world import ADA, KEY_CREATED, record
+from tests.support.world import ADA, KEY_CREATED, record, write_lock
 
 from audit_events import CATALOG
 from auditwright import AccountLog, AuditLog, StorageError
@@ -19,15 +19,10 @@ from auditwright.operations.retention import prune
 from auditwright.recording.group_commit import Writer
 
 
-def held(log: AuditLog) -> Any:
-    """What a thread is in while it writes."""
-    return log._storage._lock.held()  # type: ignore[attr-defined]
-
-
 def test_recording_amid_a_write_of_the_same_thread_is_refused_at_once(
     log: AuditLog, acme: AccountLog
 ) -> None:
-    with held(log), pytest.raises(StorageError) as caught:
+    with write_lock(log), pytest.raises(StorageError) as caught:
         record(log, KEY_CREATED)
     assert "this thread is at work in the log already, and a signal handler" in str(caught.value)
     assert caught.value.entry is not None
@@ -36,7 +31,7 @@ def test_recording_amid_a_write_of_the_same_thread_is_refused_at_once(
 
 
 def test_closing_amid_a_write_of_the_same_thread_waits_for_nothing(log: AuditLog) -> None:
-    with held(log):
+    with write_lock(log):
         log.close()
     with pytest.raises(StorageError, match="the log is closed"):
         record(log, KEY_CREATED)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from importlib import import_module, invalidate_caches, resources
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.support import databases
 from tests.support.databases import ALL, SQLiteDatabase
 
 from auditwright import Actor, AuditLog, Catalog, Entry, ValidationError
+from auditwright.storage.write_lock import WriteLock
 
 ADA = Actor.user("u-17", "Ada Lovelace")
 GRACE = Actor.user("u-18", "Grace Hopper")
@@ -159,3 +161,10 @@ def run_at_once(script: str, arguments: Sequence[Sequence[str]]) -> list[str]:
         (0, "")
     ] * len(children)
     return [out for out, _ in said]
+
+
+def write_lock(log: AuditLog) -> AbstractContextManager[None]:
+    """Holds the lock of the log's writing connection, as a commit under way does."""
+    storage: Any = log._storage
+    lock: WriteLock = getattr(storage, "_connections", storage)._lock
+    return lock.held()

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from auditwright.account_log import AccountLog
 from auditwright.actor import Actor
 from auditwright.catalog import find_catalog
 from auditwright.errors import ValidationError
 from auditwright.limits import MAX_ID
-from auditwright.log import AccountLog, AuditLog
+from auditwright.log import AuditLog
 from auditwright.reading.filters import MATCHES, Filter
 from auditwright.reading.pages import MAX_SEARCH, MIN_SEARCH
 

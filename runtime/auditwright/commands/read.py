@@ -11,13 +11,13 @@ from typing import Any
 
 import orjson
 
+from auditwright.account_log import AccountLog
 from auditwright.catalog import Catalog
 from auditwright.commands import Command
 from auditwright.commands.options import add_log, add_selection, nothing_found, open_log, selection
 from auditwright.commands.progress import Progress
 from auditwright.commands.text import table
 from auditwright.entry import Entry
-from auditwright.log import AccountLog
 from auditwright.reading.filters import Filter
 from auditwright.reading.pages import MAX_PAGE, Page
 from auditwright.text import printable

@@ -1,6 +1,6 @@
 """Entries in their JSON form: read, checked against the event's JSON Schema, turned into a call.
 
-jsonschema-rs decides, and says where the faults are; the words are the catalog's (`wording.py`). The
+jsonschema-rs decides, and says where the faults are; the words are the catalog's (`problem_text.py`). The
 jsonschema library is not used here: it searches patterns with a backtracking engine, which a hostile value
 can stall.
 """

@@ -33,7 +33,6 @@ from auditwright.limits import (
 from auditwright.recording.description import Message
 from auditwright.recording.envelope import envelope_of, missing
 from auditwright.recording.fingerprint import FINGERPRINT, HINT, SecretKey
-from auditwright.recording.problem_text import model_faults
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
@@ -229,6 +228,8 @@ class Recorder:
                 return _given(plan, plan.validate(cleaned))
         except ModelError as still:
             error = still
+        from auditwright.recording.problem_text import model_faults  # only errors need it
+
         raise ValidationError(plan.event.key, model_faults(plan.event, error, cleaned)) from None
 
 

@@ -27,8 +27,9 @@ from auditwright.server.view import LIMIT, View, query_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from auditwright.account_log import AccountLog
     from auditwright.entry import Entry
-    from auditwright.log import AccountLog, AuditLog
+    from auditwright.log import AuditLog
     from auditwright.reading.pages import Page
 
 router = APIRouter(include_in_schema=False)

@@ -1,7 +1,7 @@
 """What is shown, as the URL says: filter set, time range, zone, search and place among the pages.
 
 All of the page's state is in the URL and nowhere else, so that a view can be shared, bookmarked and gone back
-to. A `View` is read from a query and writes the queries of all links; `wording.py` says it in words.
+to. A `View` is read from a query and writes the queries of all links; `phrases.py` says it in words.
 """
 
 from __future__ import annotations

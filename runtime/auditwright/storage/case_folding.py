@@ -1,6 +1,6 @@
 """Which characters a search takes for the same, on every engine.
 
-How each engine is asked is in `sqlite_search.py` and `postgresql_search.py`.
+How each engine is asked is in `sqlite/queries.py` and `postgresql/queries.py`.
 """
 
 from __future__ import annotations

@@ -224,7 +224,7 @@ def test_it_ends_with_its_parent(many: AccountLog, tmp_path: Path) -> None:
 import io, os, signal, subprocess
 from audit_events import CATALOG
 from auditwright import AuditLog
-from auditwright.storage import sqlite_processes as several
+from auditwright.storage.sqlite import export_pool as several
 
 several.LEAST, several.RANGE = 100, 70
 popen = subprocess.Popen

@@ -23,7 +23,7 @@ from auditwright.entry import Entry
 from auditwright.ids import format_time, to_microseconds
 from auditwright.storage.postgresql import export_sql as storage_export
 from auditwright.storage.sqlite import export_worker as sqlite_share
-from auditwright.storage.sqlite.engine import SQLiteStorage
+from auditwright.storage.sqlite.connections import Connections
 from auditwright.transfer.export import csv_header
 
 Form = Literal["csv", "jsonl"]
@@ -377,19 +377,19 @@ def test_what_several_indexes_give_is_merged_once_and_not_for_each_piece(
     log: AuditLog, database: Database, form: Form, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many(log, users=5, times=2)
-    connect = SQLiteStorage._connect
+    connect = Connections._connect
     merges: list[str] = []
 
     def noted(statement: str) -> None:
         if "UNION ALL SELECT" in statement:
             merges.append(statement)
 
-    def watched(storage: SQLiteStorage, *arguments: str) -> sqlite3.Connection:
-        connection = connect(storage, *arguments)
+    def watched(connections: Connections, *arguments: str) -> sqlite3.Connection:
+        connection = connect(connections, *arguments)
         connection.set_trace_callback(noted)
         return connection
 
-    monkeypatch.setattr(SQLiteStorage, "_connect", watched)
+    monkeypatch.setattr(Connections, "_connect", watched)
     monkeypatch.setattr("auditwright.transfer.export.CHUNK", 10)
     with open_log(database) as other:
         where = Filter.parse(["user:is:u-1", "user:is:u-2"], match="any")

@@ -1,6 +1,6 @@
-"""Several processes that make one export of a SQLite file, by ranges in turn, and all as of one moment.
+"""Exports of a SQLite file: by this process alone, or by several that take ranges in turn, as of one moment.
 
-What they do is in `sqlite_share.py`. Where another process cannot be started, one does it all.
+What each process does is in `export_worker.py`. If another process cannot be started, this one does it all.
 """
 
 from __future__ import annotations
@@ -9,16 +9,23 @@ import selectors
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from auditwright.storage.base import Pieces
 from auditwright.storage.errors import StorageError
-from auditwright.storage.sqlite import export_worker as share
+from auditwright.storage.sqlite import export_worker as worker
+from auditwright.storage.sqlite import queries
+from auditwright.storage.sqlite.export_sql import titles_of, work_of
 from auditwright.storage.sqlite.export_worker import Work
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog
+    from auditwright.storage.query import Scope
+    from auditwright.storage.sqlite.connections import Connections
 
 LEAST = 100_000
 """Entries from which on other processes are worth starting: about 0.2 seconds of work."""
@@ -30,13 +37,64 @@ ATTEMPTS = 20
 """How often to begin anew where entries are recorded just then; each takes half a millisecond."""
 
 
+class Source:
+    """What an export reads: the connections, the catalog, and what gives the SQL for the metadata."""
+
+    def __init__(
+        self, connections: Connections, catalog: Catalog, metadata: Callable[[sqlite3.Connection], str]
+    ) -> None:
+        self._connections = connections
+        self._catalog = catalog
+        self._metadata = metadata
+
+    def pieces(
+        self,
+        line_of: Callable[[str], str],
+        scope: Scope,
+        newest_first: bool,
+        size: int,
+        limit: int | None,
+        processes: int,
+    ) -> Pieces:
+        """The lines of a scope in pieces, each made by SQLite as one text.
+
+        `line_of` takes the SQL for the metadata and gives the SQL for a line.
+        """
+        if limit is not None or not scope.branches or len(scope.branches) > queries.MAX_BRANCHES:
+            processes = 1
+        with (
+            self._connections.reading() as connection,
+            self._others(connection, scope, processes - 1) as others,
+        ):
+            titles = titles_of(self._catalog)
+            worker.keep_titles(connection, titles)
+            if scope.branches:
+                line = line_of(self._metadata(connection))
+                work = work_of(scope, line, newest_first, size, RANGE, titles)
+                if others:
+                    yield from lines(connection, work, others)
+                else:
+                    yield from worker.pieces(connection, work, work.whole, limit)
+
+    def _others(
+        self, connection: sqlite3.Connection, scope: Scope, count: int
+    ) -> AbstractContextManager[Sequence[Process]]:
+        """Other processes to take a share of a scope; none for a small one."""
+        if count:
+            ((statement, values),) = queries.statements(scope.indexed, "1")
+            far = connection.execute(f"{statement} LIMIT 1 OFFSET {LEAST}", values)
+            if far.fetchone():
+                return others(self._connections.path, self._connections.file, count, connection)
+        return nullcontext(())
+
+
 class Process:
     """Another process that reads the file; `close` ends it, whatever it is at."""
 
     def __init__(self, path: Path, file: tuple[int, int] | None) -> None:
         self._path, self._file = path, file
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", share.__file__, str(path)],
+            [sys.executable, "-I", "-S", worker.__file__, str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -44,7 +102,7 @@ class Process:
 
     def begin(self) -> None:
         """Have it begin a read transaction, and the one before ended; raises `StorageError`."""
-        self._tell(share.BEGIN)
+        self._tell(worker.BEGIN)
         with selectors.DefaultSelector() as selector:
             selector.register(self._out, selectors.EVENT_READ)
             if not selector.select(START_SECONDS):
@@ -60,7 +118,7 @@ class Process:
     def range(self) -> Iterator[tuple[int, bytes]]:
         """The pieces of its next range; raises `StorageError`."""
         lines, text = self._frame()
-        while lines != share.END_OF_RANGE:
+        while lines != worker.END_OF_RANGE:
             yield lines, text
             lines, text = self._frame()
 
@@ -87,14 +145,14 @@ class Process:
         return self._process.stdout
 
     def _frame(self) -> tuple[int, bytes]:
-        head = self._out.read(share.FRAME.size)
-        if len(head) < share.FRAME.size:
+        head = self._out.read(worker.FRAME.size)
+        if len(head) < worker.FRAME.size:
             raise self._ended()
-        lines, size = share.FRAME.unpack(head)
+        lines, size = worker.FRAME.unpack(head)
         text = self._out.read(size)
         if len(text) < size:
             raise self._ended()
-        if lines == share.FAILED:
+        if lines == worker.FAILED:
             raise StorageError(f"{self._path}: cannot read: {text.decode(errors='replace')}")
         return lines, text
 
@@ -132,21 +190,21 @@ def _start(path: Path, file: tuple[int, int] | None, count: int, started: list[P
 
 def _agree(path: Path, connection: sqlite3.Connection, processes: list[Process]) -> bool:
     """Have all begin when nobody writes; a third connection sees whether that was so."""
-    looking = share.connect(str(path))
+    observer = worker.connect(str(path))
     try:
         for _ in range(ATTEMPTS):
-            before = looking.execute("PRAGMA data_version").fetchone()
+            before = observer.execute("PRAGMA data_version").fetchone()
             connection.execute("COMMIT")
             connection.execute("BEGIN")
             connection.execute("PRAGMA schema_version").fetchone()
             for process in processes:
                 process.begin()
-            if looking.execute("PRAGMA data_version").fetchone() == before:
+            if observer.execute("PRAGMA data_version").fetchone() == before:
                 return True
     except StorageError:
         pass
     finally:
-        looking.close()
+        observer.close()
     _end(processes)
     return False
 
@@ -162,6 +220,6 @@ def lines(connection: sqlite3.Connection, work: Work, processes: Sequence[Proces
     work = replace(work, shares=1 + len(processes))
     for number, process in enumerate(processes, 1):
         process.start(replace(work, share=number))
-    for number, bounds in enumerate(share.ranges(connection, work)):
+    for number, bounds in enumerate(worker.ranges(connection, work)):
         of = number % work.shares
-        yield from processes[of - 1].range() if of else share.pieces(connection, work, bounds)
+        yield from processes[of - 1].range() if of else worker.pieces(connection, work, bounds)

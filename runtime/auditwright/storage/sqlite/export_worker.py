@@ -1,6 +1,6 @@
 """Lines of an export, made by SQLite in pieces: all of them, or the share of one process among several.
 
-Run as a program, it is such a process, and does what `sqlite_processes.py` tells it. It imports nothing of
+Run as a program, it is such a process, and does what `export_pool.py` tells it. It imports nothing of
 the package, so that it starts at once.
 """
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from auditwright.storage.base import Difference, Rows, Stored, Views
 from auditwright.storage.errors import StorageError
 from auditwright.storage.layout import INDEXES
-from auditwright.storage.sqlite.engine import BUSY_SECONDS, path_of
+from auditwright.storage.sqlite.connections import BUSY_SECONDS, path_of
 from auditwright.storage.sqlite.schema import (
     check_fit,
     is_newest,

@@ -12,7 +12,8 @@ from auditwright.entry import columns
 from auditwright.ids import from_microseconds, to_microseconds
 from auditwright.storage.errors import StorageError
 from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, bound_of, together
-from auditwright.storage.sqlite.engine import SQLiteStorage, path_of
+from auditwright.storage.sqlite.connections import path_of
+from auditwright.storage.sqlite.engine import SQLiteStorage
 
 if TYPE_CHECKING:
     from datetime import datetime

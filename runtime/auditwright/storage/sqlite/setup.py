@@ -7,7 +7,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from auditwright.storage.base import SetupResult
-from auditwright.storage.sqlite.engine import SQLiteStorage, path_of
+from auditwright.storage.sqlite.connections import path_of
+from auditwright.storage.sqlite.engine import SQLiteStorage
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog

@@ -1,0 +1,296 @@
+"""The connections to a SQLite file: one that writes, some that read, closed around a fork."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from auditwright.forks import ForkAware, register
+from auditwright.storage.errors import IdConflict, StorageError
+from auditwright.storage.sqlite.schema import CONFLICT
+from auditwright.storage.write_lock import WriteLock
+
+MINIMUM = (3, 37, 0)
+"""The first SQLite with STRICT tables."""
+BUSY_SECONDS = 1.0
+"""How long a write waits for another one. In its own process there is none, unless the caller holds it."""
+_NOT_UTF8 = "Could not decode to UTF-8"
+"""In what Python says of such a text, of which it then quotes all."""
+NAP_SECONDS = (0.0002, 0.002)
+FORK_SECONDS = 2.0
+"""How long a fork waits for a commit; only a signal handler that interrupts the commit would wait longer."""
+WRITER_PRAGMAS = (
+    "synchronous=FULL",
+    "recursive_triggers=ON",
+    "cache_size=-16000",
+    # Pages that are changed again soon are written once: half the cost of a bulk load, for 40 MB of WAL.
+    "wal_autocheckpoint=10000",
+)
+MAX_IDLE = 16
+"""Connections for reading that are kept for the next reader."""
+
+
+class Connections(ForkAware):
+    """The connections to one file. Safe to use from many threads, and after a fork."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: tuple[int, int] | None = None
+        """Device and inode of the file once it is open."""
+        self._closed = False
+        self._inherited = False
+        self._reset()
+        register(self)
+
+    def _reset(self) -> None:
+        self._lock = WriteLock(str(self.path))
+        self._held = False
+        self._writer: sqlite3.Connection | None = None
+        self._readers: list[sqlite3.Connection] = []
+
+    def before_fork(self) -> None:
+        """Wait for the commit that is being written, and let go of the file; both sides open it again.
+
+        A child that inherits a connection shares what SQLite keeps of the file's locks, and holds none of
+        them: it would write into a log that the next one to close the file removes, and what was forked amid
+        SQLite's work would find its mutexes held for ever.
+        """
+        self._held = self._lock.acquire(timeout=FORK_SECONDS)
+        if self._held:
+            self._let_go()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on writing."""
+        if self._held:
+            self._held = False
+            self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew, and look whether there are connections nevertheless: another thread's, or not ours."""
+        _ABANDONED.extend([self._writer, *self._readers])
+        self._reset()
+        self._inherited = _is_open(self.file)
+
+    def _let_go(self) -> None:
+        """Close what is open and not being read from."""
+        connections = [self._writer] if self._writer is not None else []
+        self._writer = None
+        while self._readers:
+            connections.append(self._readers.pop())
+        for connection in connections:
+            connection.close()
+
+    def check_usable(self) -> None:
+        """Raise `StorageError` where the log is closed, or the file was open in the parent of a fork."""
+        self._check_open()
+        if self._inherited:
+            raise StorageError(
+                f"{self.path}: this process was forked while the file was open in its parent, and SQLite "
+                "would lose what is written here; before forking, close other connections to the file and "
+                "what reads the log, or start processes by spawning"
+            )
+
+    def _connect(self, mode: str, *pragmas: str) -> sqlite3.Connection:
+        """A connection; only with the mode `rwc` is a file made that is not there."""
+        self.check_usable()
+        connection = sqlite3.connect(
+            f"file:{quote(str(self.path))}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageError(f"{self.path}: the log is closed")
+
+    def _write_connection(self) -> sqlite3.Connection:
+        self._check_open()
+        if self._writer is None:
+            # Once the file is set up, `_begin` is what waits for others.
+            pragmas = (*WRITER_PRAGMAS, "busy_timeout=0") if self.file else WRITER_PRAGMAS
+            self._writer = self._connect("rw" if self.file else "rwc", *pragmas)
+            self.file = self.file or _identity(self.path)
+        self._check_place()
+        return self._writer
+
+    def _check_place(self) -> None:
+        """Refuse a file that is no longer there: SQLite would go on with what nobody can find any more."""
+        if _identity(self.path) != self.file:
+            raise StorageError(f"{self.path}: the file was removed or replaced while the log was open")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside a read transaction, so that all its statements see one moment."""
+        with self.errors("read"):
+            if not self._closed:
+                self._check_place()
+            try:
+                connection = self._readers.pop()
+            except IndexError:
+                connection = self._connect("rw", "query_only=ON")
+            try:
+                connection.execute("BEGIN")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()
+                raise
+        if self._closed or len(self._readers) >= MAX_IDLE:
+            connection.close()
+        else:
+            self._readers.append(connection)
+
+    @contextmanager
+    def errors(self, doing: str) -> Iterator[None]:
+        """Raise SQLite's errors as ours; `doing` is a verb, such as "write"."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self.error(doing, error) from (None if _NOT_UTF8 in str(error) else error)
+
+    def error(self, doing: str, error: sqlite3.Error) -> StorageError | IdConflict:
+        """The error of ours for one of SQLite's."""
+        if CONFLICT in str(error):
+            return IdConflict("an entry with this id and other content is stored already; it stays as it is")
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return StorageError(
+                f"{self.path}: another transaction is writing to this file; SQLite takes one at a time. "
+                "If it is this program's own, pass session= so that the entry joins it; if it is another "
+                "process, record again with id=error.entry.id"
+            )
+        if _NOT_UTF8 in str(error):
+            return StorageError(
+                f"{self.path}: cannot {doing}: an entry has text that is no UTF-8; an export to CSV names it"
+            )
+        return StorageError(f"{self.path}: cannot {doing}: {error} ({name or type(error).__name__})")
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection that writes, inside a transaction that is durable when the block ends."""
+        with self._lock.held(), self.errors("write"):
+            connection = self._write_connection()
+            _begin(connection)
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            finally:
+                if self._closed:  # by a signal handler, which could not wait for this
+                    self._let_go()
+
+    def check_file(self, databases: Sequence[Sequence[Any]]) -> None:
+        """Refuse a connection to another file than the log's; `databases` is PRAGMA database_list."""
+        files = [row[2] for row in databases if row[1] == "main"]
+        if not files or _identity(Path(files[0])) != self.file:
+            raise StorageError(
+                f"session= is a transaction on {files[0] if files and files[0] else 'another database'}, and "
+                f"this log is {self.path}: an entry joins only a transaction of its own database"
+            )
+
+    def open(self, create: bool, set_up: Callable[[sqlite3.Connection], None]) -> None:
+        """Open the file, and have `set_up` make what is missing in it. Raises `StorageError`."""
+        if not create and not self.path.exists():
+            raise StorageError(f"{self.path}: there is no such database; record something, or check its name")
+        if not self.path.parent.is_dir():
+            raise StorageError(f"{self.path}: the folder {self.path.parent} does not exist")
+        with self.errors("open"):
+            connection = self._write_connection()
+            _use_wal(connection)
+            set_up(connection)
+            connection.execute("PRAGMA busy_timeout=0")
+
+    def close(self) -> None:
+        """Close them all; one that is being read from is closed by its reader."""
+        self._closed = True
+        if not self._lock.is_mine:
+            with self._lock.held():
+                self._let_go()
+
+
+def path_of(location: str) -> Path:
+    """The file of a URL's part after the colon and the slashes; raises `StorageError`."""
+    if sqlite3.sqlite_version_info < MINIMUM:
+        raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed")
+    # sqlite:///audit.db is a relative path, sqlite:////srv/audit.db an absolute one.
+    path = location.removeprefix("/")
+    if path in ("", ":memory:"):
+        raise StorageError(
+            "an audit log in memory would not be durable; name a file, such as sqlite:///audit.db"
+        )
+    if "\0" in path:
+        raise StorageError("a database's path has no NUL")
+    return Path(path).absolute()
+
+
+_ABANDONED: list[sqlite3.Connection | None] = []
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log, also where other processes are creating the same file.
+
+    SQLite does not wait here for those who are switching too, whatever its timeout.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Begin to write; waits for other processes by naps of a random length, up to `BUSY_SECONDS`.
+
+    SQLite's own way of waiting, naps that grow, lets whoever has just come go before: of four processes that
+    write without pause it starves one or two for seconds. With these naps each gets its share.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(*NAP_SECONDS))
+        else:
+            return
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path names: device and inode; None where it names none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is_open(file: tuple[int, int] | None) -> bool:
+    """Whether this process has a file open, by its device and inode; unknown is taken for no."""
+    with suppress(OSError):
+        for each in Path("/dev/fd").iterdir():
+            with suppress(OSError):  # the one that listed them is closed again
+                found = os.fstat(int(each.name))
+                if (found.st_dev, found.st_ino) == file:
+                    return True
+    return False
