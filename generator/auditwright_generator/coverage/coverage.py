@@ -150,16 +150,19 @@ class _Comparison:
                         message = self._index.unknown_name(owner, names[number])
                         self._find(rules.UNKNOWN_EMITTER, use.position(number), message)
             before = values
-        for parts in [each.parts for each in before if isinstance(each, Generated) and use.is_dynamic]:
-            what = f"any event of {'.'.join(parts)}" if parts else "any event"
-            self._notes.add(
-                (use.position(-1), f"getattr with a name that is not written out may emit {what}")
-            )
-        if before == UNKNOWN and use.call and use.call.keywords and not use.call.args and len(names) > 1:
-            keys = [key for key in self._index.events if key.endswith(".".join(["", *names[-2:]]))]
-            if len(keys) == 1:
-                self._emit(keys[0], use.position(-1), "by name")
+        if use.is_dynamic:
+            self._note_dynamic(before, use.position(-1))
+        elif before == UNKNOWN and use.call and use.call.keywords and not use.call.args and len(names) > 1:
+            below, (category, name) = self._index.below, names[-2:]
+            levels = [level for level in below[()] if name in below.get((level, category), ())]
+            if len(levels) == 1:
+                self._emit(f"{levels[0]}.{category}.{name}", use.position(-1), "by name")
         return None
+
+    def _note_dynamic(self, values: Values, position: Position) -> None:
+        for parts in (each.parts for each in values if isinstance(each, Generated)):
+            what = f"any event of {'.'.join(parts)}" if parts else "any event"
+            self._notes.add((position, f"getattr with a name that is not written out may emit {what}"))
 
     def _compare_key(self, key: str, position: Position) -> None:
         if key in self._index.events:
