@@ -215,10 +215,9 @@ def test_mistakes_are_refused_as_the_format_refuses_them(
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_ajv_and_re2_accept_the_files_that_jsonschema_rs_accepts(folder: Path) -> None:
-    files: dict[FileKind, list[Any]] = {kind: [SOUND[kind]] for kind in get_args(FileKind)}
-    for of, kind, path in FILES:
-        if of == folder:
-            files[kind].append(yaml.safe_load(path.read_text("utf-8")))
+    files: dict[FileKind, list[Any]] = {kind: [content] for kind, content in SOUND.items()}
+    for kind, path in catalog_files(folder):
+        files[kind].append(yaml.safe_load(path.read_text("utf-8")))
     for kind, steps, value in MISTAKES:
         files[kind].append(with_mistake(kind, steps, value))
     made = schemas(folder)
