@@ -28,7 +28,7 @@ import sys
 
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("yaml", "jinja2", "datamodel_code_generator"):
+        if name.partition(".")[0] in ("yaml", "jinja2"):
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Missing())

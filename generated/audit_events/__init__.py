@@ -2,18 +2,19 @@
 # `auditwright generate` makes it.
 """Audit log event reference: emitters, models, tables and schemas of its events.
 
-    from audit_events import AuditEvents
+from audit_events import AuditEvents
 
-    audit = AuditEvents(log)
+audit = AuditEvents(log)
 """
+
+from __future__ import annotations
 
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from auditwright import AuditLog, Catalog, Entry
-
 from audit_events.account import Account
 from audit_events.tool import Tool
+from auditwright import AuditLog, Catalog, Entry
 
 if TYPE_CHECKING:
     from auditwright.emitters import AsyncSession, Session
@@ -30,28 +31,18 @@ class AuditEvents:
     `SecretKeyMissing` and `StorageError`; when it returns, the entry is durable.
     """
 
-    __slots__ = (
-        "account",
-        "tool",
-    )
+    __slots__ = ("account", "tool")
 
     def __init__(self, log: AuditLog) -> None:
-        self.account: "Account[Session, Entry]" = Account(log.record_event)
-        self.tool: "Tool[Session, Entry]" = Tool(log.record_event)
+        self.account: Account[Session, Entry] = Account(log.record_event)
+        self.tool: Tool[Session, Entry] = Tool(log.record_event)
 
 
 class AsyncAuditEvents:
     """The same for asyncio: every emitter is awaited, and does not block the event loop."""
 
-    __slots__ = (
-        "account",
-        "tool",
-    )
+    __slots__ = ("account", "tool")
 
     def __init__(self, log: AuditLog) -> None:
-        self.account: "Account[AsyncSession, Coroutine[Any, Any, Entry]]" = Account(
-            log.record_event_async
-        )
-        self.tool: "Tool[AsyncSession, Coroutine[Any, Any, Entry]]" = Tool(
-            log.record_event_async
-        )
+        self.account: Account[AsyncSession, Coroutine[Any, Any, Entry]] = Account(log.record_event_async)
+        self.tool: Tool[AsyncSession, Coroutine[Any, Any, Entry]] = Tool(log.record_event_async)

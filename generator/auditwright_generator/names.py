@@ -50,10 +50,10 @@ OWN_PACKAGE = "auditwright_events"
 
 IMPORTED_CLASSES = words("""
     Address Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent
-    AuditEvents AuditLog BaseModel BigInteger Boolean Catalog ClassVar Column ConfigDict Coroutine Digest
+    AuditEvents AuditLog BigInteger Boolean Catalog ClassVar Column Coroutine Digest
     Emitters Entry EntryId
     Event EventModel EventView Field Float Generic Index Json Literal Metadata Options Record S SQLModel
-    Session Text Timestamp TimestampText TypeAliasType TypeVar Unpack
+    Session Text Timestamp TimestampText Unpack
 """)
 """Classes that generated modules import or define by themselves."""
 

@@ -168,7 +168,7 @@ class Catalog:
         """The generated metadata model of an event; its category's module is imported when first needed."""
         module = importlib.import_module(f"{event.package}.models.{event.category}")
         for model in vars(module).values():
-            if isinstance(model, type) and getattr(model, "_key", None) == event.key:
+            if isinstance(model, type) and getattr(model, "__event_key__", None) == event.key:
                 return cast("type[EventModel]", model)
         raise CatalogError(f"{module.__name__} has no model of {event.key}; run `auditwright generate` again")
 

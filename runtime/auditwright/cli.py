@@ -34,7 +34,6 @@ EXTRAS = {
     "yaml": "generator",
     "jinja2": "generator",
     "jsonschema": "generator",
-    "datamodel_code_generator": "generator",
     "fastapi": "server",
     "starlette": "server",
     "uvicorn": "server",

@@ -1,19 +1,27 @@
 """`EventModel`, the base of every generated metadata model: strict, frozen, closed.
 
-The generated classes hold what JSON Schema and pydantic share; what they do not share stands here, once:
-a whole number written as 1.0 is an integer (JSON Schema 2020-12, section 6.1.1), and `x-when` carries the
-conditions that the published schema states as if/then/else.
+The generated classes hold what JSON Schema and pydantic share. The rest is here: a whole number written as
+1.0 is an integer (JSON Schema 2020-12, section 6.1.1), and the class argument `when` carries the conditions
+that the published schema states as if/then/else.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any, Self, Unpack
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Conditions = dict[str, dict[str, list[Any]]]
+
+# Before 2.14, pydantic does not protect the building of a model against a second thread. A process does not
+# fork while a thread of it builds one: the child could not build any.
+_building = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_building.acquire, after_in_parent=_building.release, after_in_child=_building.release
+    )
 
 
 class EventModel(BaseModel):
@@ -28,30 +36,44 @@ class EventModel(BaseModel):
         frozen=True,
         allow_inf_nan=False,
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
+        defer_build=True,  # each model is built when it is first used: a process uses few of them
     )
 
-    _key: ClassVar[str]
-    _when: ClassVar[Conditions]
-    _secrets: ClassVar[frozenset[str]]
+    # Without annotations, which pydantic would evaluate again for every subclass.
+    __event_key__ = ""
+    __conditions__ = Conditions()
+    __secrets__ = frozenset[str]()
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        extra = cls.model_config.get("json_schema_extra")
-        facts = extra if isinstance(extra, dict) else {}
-        cls._key = str(facts.get("x-event", ""))
-        cls._when = facts.get("x-when", {})  # type: ignore[assignment]
-        cls._secrets = frozenset(facts.get("x-secret", ()))  # type: ignore[arg-type]
+    def __init_subclass__(
+        cls,
+        *,
+        event: str | None = None,
+        when: Conditions | None = None,
+        secrets: Iterable[str] | None = None,
+        **config: Unpack[ConfigDict],
+    ) -> None:
+        """Takes what a field cannot express: the event's key, the conditions, and the names of secrets."""
+        super().__init_subclass__(**config)
+        if event is not None:
+            cls.__event_key__ = event
+            cls.__conditions__ = when or {}
+            cls.__secrets__ = frozenset(secrets or ())
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """The fields as repr and str show them: a secret never."""
         for name, value in super().__repr_args__():
-            yield name, "**********" if name in self._secrets and value is not None else value
+            yield name, "**********" if name in self.__secrets__ and value is not None else value
+
+    @classmethod
+    def model_rebuild(cls, **options: Any) -> bool | None:
+        """Builds the validator, unless that is done: pydantic calls it when the model is first used."""
+        with _building:
+            return super().model_rebuild(**options)
 
     @classmethod
     def event_key(cls) -> str:
         """The key of the event whose metadata this is: `account.models.model_deployed`."""
-        return cls._key
+        return cls.__event_key__
 
     @model_validator(mode="wrap")
     @classmethod
@@ -63,14 +85,14 @@ class EventModel(BaseModel):
             if whole is None:
                 raise
             model = handler(whole)
-        if cls._when:
+        if cls.__conditions__:
             cls._check_conditions(vars(model))
         return model
 
     @classmethod
     def _check_conditions(cls, data: dict[str, Any]) -> None:
         details = []
-        for name, condition in cls._when.items():
+        for name, condition in cls.__conditions__.items():
             holds = all(data[other] in values for other, values in condition.items())
             if holds != (data[name] is not None):
                 kind = "when_missing" if holds else "when_not_allowed"

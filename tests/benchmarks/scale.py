@@ -123,7 +123,6 @@ def run_stages(catalog: Path, out: Path) -> dict[str, float]:
         taken[name] = time.process_time() - started
 
     with stage("import"):
-        import datamodel_code_generator  # noqa: F401
         import jinja2  # noqa: F401
 
         from auditwright_generator.check import read_catalog

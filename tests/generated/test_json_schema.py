@@ -8,6 +8,8 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from tests.docs.test_snippets import blocks
+from tests.generated.test_parity import ANY_TYPE, OF_KIND, TEXTS, mutated
 from tests.support.schema_engines import (
     PAGE,
     ajv_verdicts,
@@ -18,8 +20,6 @@ from tests.support.schema_engines import (
     run_node,
     run_python_of_page,
 )
-from tests.docs.test_snippets import blocks
-from tests.generated.test_parity import ANY_TYPE, OF_KIND, TEXTS, mutated
 
 from auditwright.catalog import Catalog, Event
 from auditwright_generator.patterns import matches

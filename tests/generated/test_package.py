@@ -1,14 +1,16 @@
 """Every artifact for each of the 78 events: there, right, and the same after recording, export and import."""
 
-from tests.support.paths import ROOT
+import ast
 import csv
 import importlib
+import inspect
 import io
 import json
 import os
 import sqlite3
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from sqlmodel import Session, SQLModel, col, create_engine, select
 from tests.generator.run_command import run
+from tests.support.paths import ROOT
 
 import audit_events
 from audit_events.tables import AuditCatalog, AuditCategory, AuditEntry, AuditEvent, EventView
@@ -129,8 +132,19 @@ def test_model_is_of_its_event_and_holds_the_example(event: Event) -> None:
     made = model(**event.example)
     given = {name: value for name, value in made.model_dump().items() if value is not None}
     assert given == event.example
-    for field in event.metadata:
-        assert model.model_fields[field.name].description == field.description
+
+
+@each_event
+def test_docstrings_of_models_are_the_catalogs_descriptions(event: Event) -> None:
+    model = CATALOG.model(event)
+    [definition] = ast.parse(textwrap.dedent(inspect.getsource(model))).body
+    assert isinstance(definition, ast.ClassDef)
+    texts = [
+        " ".join(str(node.value.value).split())
+        for node in definition.body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+    assert texts == [event.description, *(field.description for field in event.metadata)]
 
 
 def test_docs_have_a_section_for_every_event() -> None:
@@ -459,7 +473,6 @@ def test_same_catalog_gives_the_same_bytes_everywhere(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
         "[tool.black]\nline-length = 30\nskip-string-normalization = true\n"
         "[tool.isort]\nprofile = 'black'\nline_length = 30\n"
-        "[tool.datamodel-codegen]\nuse-annotated = false\nsnake-case-field = true\n"
         "[tool.ruff]\nline-length = 30\n",
         "utf-8",
     )

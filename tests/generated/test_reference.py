@@ -1,15 +1,12 @@
 """The catalog against the event reference, whose facts `tests/support/reference.py` holds on its own."""
 
-from tests.support.paths import CATALOG
-from pathlib import Path
-
 import pytest
 import yaml
 from tests.support import reference
+from tests.support.paths import CATALOG
 
 from auditwright_generator.check import read_catalog
 from auditwright_generator.model import Catalog, Category, Condition, Event, Field
-
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Types are behaviour: mypy --strict and pyright accept the right uses and refuse every wrong one."""
 
-from tests.support.paths import ROOT
 import json
 import re
 import shutil
@@ -9,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.paths import ROOT
 
 RIGHT = "tests/generated/typing/right_uses.py"
 WRONG = "tests/generated/typing/wrong_uses.py"

@@ -198,7 +198,7 @@ def test_a_broken_file_is_a_storage_error(log: AuditLog, database: Database, pat
 
 
 HEAVY = (
-    "sqlmodel", "sqlalchemy", "jsonschema", "yaml", "jinja2", "datamodel_code_generator", "fastapi",
+    "sqlmodel", "sqlalchemy", "jsonschema", "yaml", "jinja2", "fastapi",
     "alembic", "auditwright_generator",
 )  # fmt: skip
 LOADED = f"import sys; print(sorted(set({HEAVY!r}) & set(sys.modules)))"

@@ -328,6 +328,106 @@ def test_generated_package_passes_mypy_strict(kitchen_sink: Path, tmp_path: Path
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
+# --- layout ----------------------------------------------------------------------------------------
+
+
+def assert_formatted(folder: Path) -> None:
+    """ruff would not change a byte of the Python files, with the settings of this project."""
+    command = [sys.executable, "-m", "ruff", "format", "--diff", "--no-cache"]
+    done = subprocess.run(
+        [*command, "--config", str(ROOT / "pyproject.toml"), str(folder)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def assert_linted(folder: Path, package: str) -> None:
+    """The rules of this project find nothing in a generated package."""
+    own = f"src = [{json.dumps(str(folder))}, {json.dumps(str(ROOT / 'runtime'))}]"
+    rules = ["--config", str(ROOT / "pyproject.toml"), "--config", own, "--ignore", "A002"]
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", *rules, str(folder / package)],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "All checks passed!\n")
+
+
+def test_generated_package_is_formatted_and_linted(kitchen_sink: Path) -> None:
+    assert_formatted(kitchen_sink)
+    assert_linted(kitchen_sink, "kitchen_sink_events")
+
+
+def test_what_does_not_fit_on_a_line_is_formatted_too(tmp_path: Path) -> None:
+    long = "_".join(["word"] * 8)
+    values = {f"{long}_{number}": f"Value {number}" for number in range(4)}
+    enum = {"type": "enum", "values": values, "description": "One of many."}
+    fields: dict[str, Any] = {
+        "kind": {"title": "Kind", **enum},
+        f"kind_{long}": {"title": "Kind", **enum},
+        "kinds": {"title": "Kinds", **enum, "type": "list of enum"},
+        "some_kinds": {"title": "Some kinds", **enum, "type": "list of enum", "min_items": 1},
+        "one": {"title": "One", **enum, "values": {f"{long}_{long[:19]}": "One"}},
+        f"{long}_moment": {"title": "Moment", "type": "timestamp", "description": "When."},
+        f"{long}_links": {"title": "Links", "type": "list of url", "max_items": 5, "description": "Where."},
+        "codes": {
+            "title": "Codes",
+            "type": "list of string",
+            "description": "Each matches a long pattern.",
+            "pattern": "^(?:" + "|".join(f"{number:04}-[0-9]+" for number in range(8)) + ")$",
+            "min_length": 4,
+        },
+        "token": {"title": "Token", "type": "string", "sensitivity": "secret", "description": "A secret."},
+        "depends": {"title": "Depends", "type": "integer", "description": "On the kind."},
+        "asian": {"title": "日本語", "type": "string", "description": "日本語 " * 40},
+    }
+    optional = {"required": False}
+    example: dict[str, Any] = {
+        "kind": f"{long}_0",
+        f"kind_{long}": f"{long}_0",
+        "kinds": [f"{long}_0"],
+        "some_kinds": [f"{long}_0"],
+        "one": f"{long}_{long[:19]}",
+        f"{long}_moment": "2026-01-02T03:04:05Z",
+        f"{long}_links": ["https://example.com"],
+        "codes": ["0001-1"],
+        "token": "t",
+        "depends": 1,
+        "asian": "x",
+    }
+    when = {"when": {"kind": list(values)[:3]}}
+    events = {
+        "all_given": event_of("all_given", {name: {} for name in fields} | {"depends": when}, example),
+        "all_optional": event_of(
+            "all_optional",
+            {name: {} if name == "kind" else optional for name in fields},
+            {"kind": f"{long}_0"},
+        ),
+        "old": {
+            **event_of("old", {}, {}),
+            "deprecated": {"since": "1.0.0", "note": 'It says "old" and is of no use to anybody. ' * 4},
+        },
+    }
+    categories = {
+        f"part{number}": {
+            "title": f"Part {number}",
+            "description": "One of many.",
+            "events": {"seen": event_of("seen", {}, {})},
+        }
+        for number in range(12)
+    }
+    categories["things"] = {"title": "Things", "description": "All of them.", "events": events}
+    write_catalog(
+        tmp_path / "catalog",
+        {"area": categories, "area_10": categories, "area_9": categories},
+        fields,
+        "zoo_events",
+    )
+    for path, text in generated(tmp_path / "catalog").items():
+        (tmp_path / "out" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / path).write_text(text, "utf-8")
+    assert_formatted(tmp_path / "out")
+
+
 # --- hostile texts ---------------------------------------------------------------------------------
 
 HOSTILE = [
@@ -440,6 +540,10 @@ def test_hostile_texts_arrive_unchanged(hostile: Path) -> None:
         assert schema["properties"]["metadata"]["properties"][field.name]["description"] == field.description
         model = package.CATALOG.model(event)
         assert model.event_key() == event.key
+
+
+def test_hostile_texts_leave_the_code_formatted(hostile: Path) -> None:
+    assert_formatted(hostile)
 
 
 def test_hostile_texts_are_recorded_and_read_back(hostile: Path, tmp_path: Path) -> None:
@@ -702,6 +806,7 @@ def test_random_catalogs_that_pass_check_give_code_that_records(
         assert errors == {"generated-name-collision"}
         return
     module = imported(render(checked.catalog), folder, package)
+    assert_formatted(folder / package)
     with (
         AuditLog.open(f"sqlite:///{folder}/a.db", account_id="acme", catalog=module.CATALOG) as log,
         log.acting(Actor.user("u-17")),

@@ -2,16 +2,17 @@
 # `auditwright generate` makes it.
 """Events of the audit log itself: emitters, models, tables and schemas of its events.
 
-    from auditwright_events import AuditEvents
+from auditwright_events import AuditEvents
 
-    audit = AuditEvents(log)
+audit = AuditEvents(log)
 """
+
+from __future__ import annotations
 
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from auditwright import AuditLog, Catalog, Entry
-
 from auditwright_events.audit import Audit
 
 if TYPE_CHECKING:
@@ -29,22 +30,16 @@ class AuditEvents:
     `SecretKeyMissing` and `StorageError`; when it returns, the entry is durable.
     """
 
-    __slots__ = (
-        "audit",
-    )
+    __slots__ = ("audit",)
 
     def __init__(self, log: AuditLog) -> None:
-        self.audit: "Audit[Session, Entry]" = Audit(log.record_event)
+        self.audit: Audit[Session, Entry] = Audit(log.record_event)
 
 
 class AsyncAuditEvents:
     """The same for asyncio: every emitter is awaited, and does not block the event loop."""
 
-    __slots__ = (
-        "audit",
-    )
+    __slots__ = ("audit",)
 
     def __init__(self, log: AuditLog) -> None:
-        self.audit: "Audit[AsyncSession, Coroutine[Any, Any, Entry]]" = Audit(
-            log.record_event_async
-        )
+        self.audit: Audit[AsyncSession, Coroutine[Any, Any, Entry]] = Audit(log.record_event_async)

@@ -30,13 +30,10 @@ from auditwright_generator.output.manifest import (
 
 # Those that have a say in what is found in a catalog, or in a byte of what is generated.
 _PACKAGES = (
-    "datamodel-code-generator",
-    "inflect",
     "jinja2",
     "jsonschema",
     "jsonschema-rs",
     "markupsafe",
-    "pydantic",
     "pyyaml",
 )
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from auditwright_generator.model import Catalog, Category, Event, Field, Level, SharedField, Value
 from auditwright_generator.targets.json_schema import schema_path
-from auditwright_generator.targets.templating import header, json_literal, markdown_cell, render
+from auditwright_generator.targets.python_code import literal
+from auditwright_generator.targets.templating import header, markdown_cell, render
 
 _RANGES = (("min", "at least {}"), ("max", "at most {}"))
 
@@ -186,7 +187,7 @@ def python_call(event: Event) -> str:
 def _python(value: Value) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_python(item) for item in value)}]"
-    return json_literal(value)
+    return literal(value)
 
 
 def _example(event: Event) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from auditwright_generator.model import Catalog, Category, Condition, Event, Field, Level
-from auditwright_generator.targets.templating import json_literal, python_header, render
-
-_TYPES = {
-    "string": "str",
-    "integer": "int",
-    "number": "float",
-    "boolean": "bool",
-    "timestamp": "datetime | str",
-}
+from auditwright_generator.targets.python_code import (
+    bracketed,
+    described,
+    fits,
+    imports,
+    literal,
+    long_literal,
+    natural_order,
+    type_of,
+)
+from auditwright_generator.targets.templating import python_header, render
 
 
 def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
@@ -23,20 +25,89 @@ def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str,
 
 def whole(catalog: Catalog) -> dict[str, str]:
     """`<package>/__init__.py` and `<package>/<level>/__init__.py`."""
-    made = {}
-    for level in catalog.levels:
-        made[f"{catalog.package}/{level.name}/__init__.py"] = render(
-            "level.py.j2",
-            head=python_header(f"{catalog.folder}/"),
-            level=level,
-            package=catalog.package,
-            classes={category.name: _imported_as(level, category) for category in level.categories},
-        )
+    made = {
+        f"{catalog.package}/{level.name}/__init__.py": _level_module(catalog, level)
+        for level in catalog.levels
+    }
+    attributes = {
+        level.name: _attribute(level, "Session", "Entry", "log.record_event") for level in catalog.levels
+    }
+    async_attributes = {
+        level.name: _attribute(level, "AsyncSession", "Coroutine[Any, Any, Entry]", "log.record_event_async")
+        for level in catalog.levels
+    }
     made[f"{catalog.package}/__init__.py"] = render(
-        "package.py.j2", head=python_header(f"{catalog.folder}/"), catalog=catalog
+        "package.py.j2",
+        head=python_header(f"{catalog.folder}/"),
+        title=f"{catalog.title}: emitters, models, tables and schemas of its events.",
+        catalog=catalog,
+        imports=imports(
+            {
+                "collections.abc": ["Coroutine"],
+                "typing": ["TYPE_CHECKING", "Any"],
+                "auditwright": ["AuditLog", "Catalog", "Entry"],
+                **{f"{catalog.package}.{level.name}": [level.class_name] for level in catalog.levels},
+            },
+            own=catalog.package,
+        ),
+        slots=_slots([level.name for level in catalog.levels]),
+        attributes=attributes,
+        async_attributes=async_attributes,
     )
     made[f"{catalog.package}/py.typed"] = ""
     return made
+
+
+def _slots(names: list[str]) -> str:
+    items = [literal(name) for name in sorted(names, key=natural_order)]
+    return bracketed("__slots__ = (", items if len(items) > 1 else [f"{items[0]},"], ")", 4)
+
+
+def _attribute(level: Level, session: str, result: str, record: str) -> str:
+    """The statement that sets a level's attribute."""
+    name = level.class_name
+    return bracketed(f"self.{level.name}: {name}[", [session, result], f"] = {name}({record})", 8)
+
+
+@dataclass(frozen=True, slots=True)
+class _Property:
+    """A category as a property of its level's class."""
+
+    class_name: str
+    definition: str
+    documentation: str
+    import_line: str
+
+
+def _level_module(catalog: Catalog, level: Level) -> str:
+    modules = {
+        f"{catalog.package}.{category.key}": [_import_of(level, category)] for category in level.categories
+    }
+    return render(
+        "level.py.j2",
+        head=python_header(f"{catalog.folder}/"),
+        title=f"Emitters of the level {level.name}, a module for each category, imported when first used.",
+        level=level,
+        documentation=described(level.name, level.title, level.description),
+        type_imports=imports(modules, own=catalog.package, indent=4),
+        categories=[_property(catalog, level, category) for category in level.categories],
+    )
+
+
+def _property(catalog: Catalog, level: Level, category: Category) -> _Property:
+    name = _imported_as(level, category)
+    module = f"{catalog.package}.{category.key}"
+    return _Property(
+        name,
+        bracketed(f"def {category.name}(", ["self"], f") -> {name}[S, R_co]:", 4),
+        described(category.name, category.title, category.description),
+        imports({module: [_import_of(level, category)]}, own=catalog.package, indent=8),
+    )
+
+
+def _import_of(level: Level, category: Category) -> str:
+    name = _imported_as(level, category)
+    return category.class_name if name == category.class_name else f"{category.class_name} as {name}"
 
 
 def _imported_as(level: Level, category: Category) -> str:
@@ -49,25 +120,56 @@ class _Argument:
     """One field as an argument of an emitter."""
 
     name: str
-    annotation: str
-    default: str
+    parameter: str
     value: str
+    """The item of the dict of values."""
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """The emitter of an event."""
+
+    documentation: str
+    deprecation: str
+    arguments: list[_Argument]
+
+
 def _module(category: Category) -> str:
-    arguments = {
-        event.key: [_argument(event, field) for field in _ordered(event)] for event in category.events
-    }
-    times = any(field.kind == "timestamp" for event in category.events for field in event.metadata)
+    fields = [field for event in category.events for field in event.metadata]
+    times = any(field.kind == "timestamp" for field in fields)
     return render(
         "emitters.py.j2",
         head=python_header(category.source),
+        title=f"Emitters of the category {category.title}.",
+        documentation=described(category.name, category.title, category.description),
+        imports=imports(
+            {
+                "datetime": ["datetime"] if times else [],
+                "typing": ["Literal"] if any(field.kind == "enum" for field in fields) else [],
+                "typing_extensions": [
+                    "Unpack",
+                    *(["deprecated"] if any(event.deprecated for event in category.events) else []),
+                ],
+                "auditwright.emitters": [
+                    "Emitters",
+                    "Options",
+                    "R_co",
+                    "S",
+                    *(["timestamp"] if times else []),
+                ],
+            }
+        ),
         category=category,
-        arguments=arguments,
-        deprecations={event.key: _deprecation(event) for event in category.events if event.deprecated},
-        literals=any(field.kind == "enum" for event in category.events for field in event.metadata),
-        times=times,
+        methods={event.key: _method(event) for event in category.events},
+    )
+
+
+def _method(event: Event) -> _Method:
+    return _Method(
+        described(event.name, event.title, event.description),
+        _deprecation(event),
+        [_argument(event, field) for field in _ordered(event)],
     )
 
 
@@ -77,22 +179,19 @@ def _ordered(event: Event) -> list[Field]:
 
 
 def _argument(event: Event, field: Field) -> _Argument:
-    one = (
-        f"Literal[{', '.join(json_literal(value.key) for value in field.values)}]"
-        if field.kind == "enum"
-        else _TYPES.get(field.kind, "str")
-    )
-    annotation = f"list[{one}]" if field.many else one
-    value = field.name
+    room = len(f"{field.name}:  | None = None,")
+    annotation = type_of(field, 8, room, item="datetime | str" if field.kind == "timestamp" else "")
+    if not field.always:
+        annotation += "\n        | None = None" if "\n" in annotation else " | None = None"
+    value = f"{literal(field.name)}: {field.name}"
     if field.kind == "timestamp":
-        path = json_literal(f"{event.key}:{field.name}")
-        value = f"timestamp({path}, {field.name})"
+        arguments = [literal(f"{event.key}:{field.name}"), field.name]
+        value = bracketed(f"{literal(field.name)}: timestamp(", arguments, ")", 16)
     return _Argument(
         field.name,
-        annotation if field.always else f"{annotation} | None",
-        "" if field.always else " = None",
+        f"{field.name}: {annotation}",
         value,
-        f"{field.title}. {field.description}{_notes(field)}",
+        f"{described(field.name, field.title, field.description)}{_notes(field)}",
     )
 
 
@@ -131,7 +230,11 @@ def _value(value: str | int | float | bool) -> str:
 
 
 def _deprecation(event: Event) -> str:
-    assert event.deprecated is not None
+    """The decorator of a deprecated event's emitter."""
+    if event.deprecated is None:
+        return ""
     use = f"; use {event.deprecated.use}" if event.deprecated.use else ""
     note = f". {event.deprecated.note}" if event.deprecated.note else ""
-    return f"{event.key} is deprecated since {event.deprecated.since}{use}{note}"
+    text = f"{event.key} is deprecated since {event.deprecated.since}{use}{note}"
+    line = f"@deprecated({literal(text)})"
+    return line if fits(f"    {line}") else f"@deprecated(\n        {long_literal(text, 8)}\n    )"

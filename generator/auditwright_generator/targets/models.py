@@ -1,26 +1,53 @@
-"""Pydantic models of the metadata, made by datamodel-code-generator: the only place that knows it.
+"""The metadata models: a module a category, a pydantic class an event.
 
-It is given one document a category, the metadata schemas of its events in `$defs`, with every option fixed,
-and what it cannot express, the conditions, goes along as `x-when` for the base class to enforce.
+The base class, `auditwright.event_model.EventModel`, is strict and enforces the conditions. Descriptions are
+docstrings: they cost nothing at import.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import warnings
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from auditwright_generator.model import Catalog, Category, Event, Level
-from auditwright_generator.targets.json_schema import DIALECT, field_schema
-from auditwright_generator.targets.templating import python_header
+from auditwright_generator import patterns
+from auditwright_generator.model import MAX_INTEGER, Catalog, Category, Event, Field, Level
+from auditwright_generator.targets.python_code import (
+    LINE_LENGTH,
+    bracketed,
+    fits,
+    imports,
+    long_literal,
+    raw_literal,
+    type_of,
+    value_of,
+)
+from auditwright_generator.targets.templating import python_header, render
 
-BASE_CLASS = "auditwright.event_model.EventModel"
+_PATTERNS = {kind: f"{kind.upper()}_PATTERN" for kind in patterns.BY_KIND}
 
 
 def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
     """`<package>/models/<level>/<category>.py`, a class an event."""
-    return {f"{catalog.package}/models/{level.name}/{category.name}.py": _module(category)}
+    fields = {event.key: list(map(_field, event.metadata)) for event in category.events}
+    names = {name for each in fields.values() for field in each for name in field.names}
+    text = render(
+        "models.py.j2",
+        head=python_header(category.source),
+        title=f"Metadata models of the category {category.title}.",
+        imports=imports(
+            {
+                "typing": sorted(names & {"Annotated", "Literal"}),
+                "pydantic": sorted(names & {"Field"}),
+                "auditwright.event_model": ["EventModel"],
+                f"{catalog.package}.models": sorted(names & {"MAX_INTEGER", *_PATTERNS.values()}),
+            },
+            own=catalog.package,
+        ),
+        category=category,
+        headers={event.key: _header(event) for event in category.events},
+        fields=fields,
+    )
+    return {f"{catalog.package}/models/{level.name}/{category.name}.py": text}
 
 
 def whole(catalog: Catalog) -> dict[str, str]:
@@ -28,82 +55,89 @@ def whole(catalog: Catalog) -> dict[str, str]:
     folder = f"{catalog.package}/models"
     head = python_header(f"{catalog.folder}/")
     made = {
-        f"{folder}/__init__.py": f'{head}"""The metadata models, a module for each category: '
-        f'`{catalog.package}.models.<level>.<category>`."""\n'
+        f"{folder}/__init__.py": render(
+            "models_package.py.j2",
+            head=head,
+            max_integer=MAX_INTEGER,
+            patterns=[_assignment(name, patterns.BY_KIND[kind]) for kind, name in _PATTERNS.items()],
+            package=catalog.package,
+        )
     }
     for level in catalog.levels:
         made[f"{folder}/{level.name}/__init__.py"] = (
-            f'{head}"""The metadata models of the level {level.name}."""\n'
+            f'{head}"""Metadata models of the level {level.name}."""\n'
         )
     return made
 
 
-def _module(category: Category) -> str:
-    document = {
-        "$schema": DIALECT,
-        "$defs": {event.class_name: _definition(event) for event in category.events},
+def _assignment(name: str, pattern: str) -> str:
+    line = f"{name} = {raw_literal(pattern)}"
+    return line if fits(line) else f"{name} = (\n    {long_literal(pattern, 4, raw_literal)}\n)"
+
+
+def _header(event: Event) -> str:
+    """`class ModelAdded(EventModel, event="account.models.model_added"):`, with conditions and secrets."""
+    when = {
+        field.name: {part.field: part.values for part in field.when} for field in event.metadata if field.when
     }
-    return _normalised(_generated(json.dumps(document)), category)
+    secrets = [field.name for field in event.metadata if field.sensitivity == "secret"]
+    facts = {"event": event.key, "when": when, "secrets": secrets}
+    arguments = ["EventModel", *(value_of(f"{name}=", value, 4) for name, value in facts.items() if value)]
+    return bracketed(f"class {event.class_name}(", arguments, "):", 0)
 
 
-def _definition(event: Event) -> dict[str, Any]:
-    when = {field.name: {part.field: list(part.values) for part in field.when} for field in event.metadata}
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of a model: `epochs: int | None = Field(default=None, ge=1)`, and what that needs imported."""
+
+    definition: str
+    description: str
+    names: frozenset[str]
+
+
+def _field(field: Field) -> _Field:
+    of_one = _constraints(field)
+    of_all = {"min_length": field.min_items, "max_length": field.max_items} if field.many else of_one
+    arguments = _arguments(of_all)
+    of_items = _arguments(of_one) if field.many else []
+    names = {
+        *({"Annotated"} if of_items else ()),
+        *({"Field"} if of_items or arguments else ()),
+        *({"Literal"} if field.kind == "enum" else ()),
+        *(str(value).removeprefix("-") for value in of_one.values()),
+    }
+    room = len(f"{field.name}:  | None = Field(")
+    annotation = type_of(field, 4, room, of_items)
+    if not field.always:
+        if "\n" in annotation:
+            annotation = f"(\n        {type_of(field, 8, LINE_LENGTH, of_items)}\n        | None\n    )"
+        else:
+            annotation += " | None"
+        arguments[:0] = ["default=None"] if arguments else []
+    definition = f"{field.name}: {annotation}"
+    if arguments:
+        definition = bracketed(f"{definition} = Field(", arguments, ")", 4)
+    elif not field.always:
+        definition += " = None"
+    return _Field(definition, field.description, frozenset(names))
+
+
+def _constraints(field: Field) -> dict[str, str | float | None]:
+    """The constraints of one value, as arguments of pydantic's `Field` and their source text."""
+    if field.kind == "integer":
+        low = "-MAX_INTEGER" if field.min is None else field.min
+        return {"ge": low, "le": "MAX_INTEGER" if field.max is None else field.max}
+    if field.kind == "number":
+        return {"ge": field.min, "le": field.max}
+    if field.kind in ("boolean", "enum"):
+        return {}
+    pattern = raw_literal(field.pattern) if field.pattern else None
     return {
-        "title": event.class_name,
-        "description": _docstring(event.description),
-        "type": "object",
-        "properties": {
-            field.name: {**field_schema(field), "description": _docstring(field.description)}
-            for field in event.metadata
-        },
-        "required": [field.name for field in event.metadata if field.always],
-        "additionalProperties": False,
-        "x-event": event.key,
-        "x-when": {name: condition for name, condition in when.items() if condition},
-        "x-secret": [field.name for field in event.metadata if field.sensitivity == "secret"],
+        "min_length": field.min_length,
+        "max_length": field.max_length,
+        "pattern": _PATTERNS.get(field.kind, pattern),
     }
 
 
-def _generated(document: str) -> str:
-    from datamodel_code_generator import InputFileType, LiteralType, PythonVersion, generate
-    from datamodel_code_generator.enums import DataModelType
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of options whose defaults will change: all are given
-        made = generate(
-            document,
-            input_file_type=InputFileType.JsonSchema,
-            output_model_type=DataModelType.PydanticV2BaseModel,
-            target_python_version=PythonVersion.PY_311,
-            base_class=BASE_CLASS,
-            formatters=[],
-            disable_timestamp=True,
-            enum_field_as_literal=LiteralType.All,
-            field_constraints=True,
-            model_extra_keys={"x-event", "x-secret", "x-when"},
-            skip_root_model=True,
-            use_annotated=True,
-            use_field_description=True,
-            use_schema_description=True,
-            use_title_as_name=True,
-            use_type_alias=True,
-        )
-    if not isinstance(made, str):
-        raise RuntimeError("datamodel-code-generator made no single module")
-    return made
-
-
-def _normalised(code: str, category: Category) -> str:
-    """Our header in place of the other's, no trailing space, two blank lines between classes."""
-    body = code.split("from __future__ import annotations\n", 1)[1]
-    body = re.sub(r"[ \t]+$", "", body, flags=re.MULTILINE)
-    body = re.sub(r"\n{3,}", "\n\n\n", body).strip()
-    title = _docstring(category.title)
-    return (
-        f"{python_header(category.source)}"
-        f'"""The metadata models of {title}."""\n\nfrom __future__ import annotations\n\n{body}\n'
-    )
-
-
-def _docstring(text: str) -> str:
-    return " ".join(text.split()).replace("\\", "\\\\").replace('"""', "'''")
+def _arguments(constraints: Mapping[str, object]) -> list[str]:
+    return [f"{name}={value}" for name, value in constraints.items() if value is not None]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from auditwright_generator.model import Catalog, Category, Field, Level
-from auditwright_generator.targets.templating import json_literal, python_header, render
+from auditwright_generator.targets.python_code import described, imports
+from auditwright_generator.targets.templating import python_header, render
 
 _TYPES = {
     "integer": ("int", "BigInteger"),
@@ -25,10 +26,20 @@ def whole(catalog: Catalog) -> dict[str, str]:
     """`<package>/tables/__init__.py` and `<package>/tables/<level>/__init__.py`."""
     folder = f"{catalog.package}/tables"
     head = python_header(f"{catalog.folder}/")
-    made = {f"{folder}/__init__.py": render("tables.py.j2", head=head, catalog=catalog)}
+    made = {
+        f"{folder}/__init__.py": render(
+            "tables.py.j2",
+            head=head,
+            package=catalog.package,
+            columns=[
+                _Column(field.name, "", "", described(field.name, field.title, field.description))
+                for field in catalog.columns
+            ],
+        )
+    }
     for level in catalog.levels:
         made[f"{folder}/{level.name}/__init__.py"] = (
-            f'{head}"""The view classes of the level {level.name}, a module for each category."""\n'
+            f'{head}"""View classes of the level {level.name}, a module for each category."""\n'
         )
     return made
 
@@ -49,13 +60,23 @@ def _module(catalog: Catalog, category: Category) -> str:
     return render(
         "views.py.j2",
         head=python_header(category.source),
-        package=catalog.package,
+        title=f"View classes of the category {category.title}: an event's entries as typed, read-only rows.",
+        imports=imports(
+            {
+                "datetime": ["datetime"] if "TimestampText" in used else [],
+                "typing": ["Any", "ClassVar"],
+                "sqlalchemy": sorted(used & {"BigInteger", "Boolean", "Float"}),
+                "sqlmodel": ["Field"] if used else [],
+                "auditwright.sqltypes": sorted(used & {"Json", "Text", "TimestampText"}),
+                f"{catalog.package}.tables": ["EventView"],
+            },
+            own=catalog.package,
+        ),
         category=category,
+        documentation={
+            event.key: described(event.name, event.title, event.description) for event in category.events
+        },
         columns=columns,
-        ours=sorted(used & {"Json", "Text", "TimestampText"}),
-        theirs=sorted(used & {"BigInteger", "Boolean", "Float"}),
-        dates=any("datetime" in column.annotation for each in columns.values() for column in each),
-        literals=any("Literal" in column.annotation for each in columns.values() for column in each),
     )
 
 
@@ -66,5 +87,8 @@ def _column(field: Field) -> _Column:
         kind, column_type = f"list[{item}]", "Json"
     # Older entries need not have what today's catalog requires, and a view shows them all.
     return _Column(
-        field.name, f"{kind} | None", column_type, json_literal(f"{field.title}. {field.description}")
+        field.name,
+        f"{kind} | None",
+        column_type,
+        described(field.name, field.title, field.description),
     )

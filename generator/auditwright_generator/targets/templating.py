@@ -8,6 +8,8 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from auditwright_generator.targets.python_code import literal
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -36,7 +38,8 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters["literal"] = json_literal
+    environment.filters["json"] = json_literal
+    environment.filters["literal"] = literal
     environment.filters["prose"] = prose
     environment.filters["cell"] = markdown_cell
     return environment
@@ -48,20 +51,19 @@ def render(template: str, **values: Any) -> str:
 
 
 def json_literal(value: Any) -> str:
-    """A value as a literal that Python reads, in double quotes where it is text."""
-    if isinstance(value, str):
-        # JSON's escapes are Python's too, but for a lone surrogate's, which YAML cannot hold.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\x7f")
-    return repr(value)
+    """A value as JSON on one line, which YAML reads too."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def prose(text: str, indent: int = 0, width: int = 100, first: int | None = None) -> str:
-    """Text wrapped for a docstring: backslashes doubled, no quotes that could end it.
+    """Text wrapped for a docstring: backslashes doubled, no quotes that could end it or begin it.
 
     `indent` is what the lines after the first are indented by, `first` where the first one starts.
     """
     safe = " ".join(text.split()).replace("\\", "\\\\").replace('"""', "'''")
-    if safe.endswith('"'):
+    if safe.startswith('"'):
+        safe = f"\\{safe}"
+    if safe.endswith('"') and safe != '\\"':
         safe = safe[:-1] + '\\"'
     lead = " " * (indent if first is None else first)
     lines = textwrap.wrap(
