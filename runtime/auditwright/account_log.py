@@ -9,15 +9,24 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, Unpack
 
 from auditwright.actor import Actor
-from auditwright.entry import Entry
+from auditwright.entry import OCCURRED_AT, Entry
 from auditwright.errors import ExportError, FilterError, Problem, ValidationError
 from auditwright.ids import least_id
 from auditwright.limits import MAX_ID, sanitize
 from auditwright.reading.filters import Filter
-from auditwright.reading.pages import MAX_PAGE, Page, Place, id_bound, read_cursor, search_text, selection_of
+from auditwright.reading.pages import (
+    MAX_PAGE,
+    Cursor,
+    Page,
+    Selection,
+    id_bound,
+    read_cursor,
+    search_text,
+    selection_digest,
+)
 from auditwright.storage.base import Counted
 from auditwright.storage.query import Branch, Scope
 
@@ -61,9 +70,7 @@ class AccountLog:
         limit: int = 50,
         after: str | None = None,
         before: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        search: str | None = None,
+        **selection: Unpack[Selection],
     ) -> Page:
         """A page of the entries that fit, newest first.
 
@@ -76,39 +83,34 @@ class AccountLog:
         """
         _check_number("limit", limit)
         where = Filter() if where is None else where
-        scope = self._scope(where, since, until, search, quick=True)
-        selection = selection_of(self.account_id, where, since, until, search_text(search))
-        place = Place.read(after, before, selection)
-        found = self._storage.page(place.narrowed(scope), place.newest_first, limit + 1)
-        return place.page(found, limit, self._catalog, selection)
+        scope = self._scope(where, None, True, **selection)
+        bound_to = selection_digest(self.account_id, where, **selection)
+        cursor = Cursor.read(after, before, bound_to)
+        found = self._storage.page(cursor.narrowed(scope), cursor.newest_first, limit + 1)
+        return cursor.page(found, limit, self._catalog, bound_to)
 
     def all(
         self,
         where: Filter | None = None,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        search: str | None = None,
+        **selection: Unpack[Selection],
     ) -> Iterator[Entry]:
         """Every entry that fits, newest first, read as it is asked for, as of the start. As `entries`."""
-        for row in self._storage.rows(self._scope(where, since, until, search)):
+        for row in self._storage.rows(self._scope(where, **selection)):
             yield Entry(self._catalog, row)
 
     def count(
         self,
         where: Filter | None = None,
         *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        search: str | None = None,
         progress: Callable[[int, float], None] | None = None,
+        **selection: Unpack[Selection],
     ) -> int:
         """How many entries fit, all of them counted. As `entries`.
 
         `progress` is told now and then how many were counted, and in which share of the time that the log
         spans, 0 to 1. `count_up_to` is for a number at once.
         """
-        scope = self._scope(where, since, until, search)
+        scope = self._scope(where, **selection)
         slices = [scope] if progress is None else self._slices(scope)
         counted = 0
         with closing(self._storage.counts(self.account_id, slices)) as counts:
@@ -123,7 +125,7 @@ class AccountLog:
         ends = [self._storage.page(scope.indexed, newest, 1).rows for newest in (False, True)]
         if not ends[0]:
             return [scope]
-        first, last = (rows[0][2] for rows in ends)
+        first, last = (rows[0][OCCURRED_AT] for rows in ends)
         inner = [first + (last - first) * number // SLICES for number in range(1, SLICES)]
         edges = [scope.low, *(least_id(micros) for micros in inner), scope.high]
         return [replace(scope, low=low, high=high) for low, high in pairwise(edges)]
@@ -132,10 +134,7 @@ class AccountLog:
         self,
         most: int,
         where: Filter | None = None,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        search: str | None = None,
+        **selection: Unpack[Selection],
     ) -> Counted:
         """How many entries fit, counted no further than `most`, 1 to 100,000, which is quick.
 
@@ -144,7 +143,7 @@ class AccountLog:
         """
         if type(most) is not int or not 1 <= most <= MAX_COUNTED:
             raise FilterError(f"entries are counted up to 1 to {MAX_COUNTED:,}, not {most!r}")
-        return self._storage.count_up_to(most, self._scope(where, since, until, search, quick=True))
+        return self._storage.count_up_to(most, self._scope(where, None, True, **selection))
 
     def has_entries(self) -> bool:
         """Whether there are any."""
@@ -171,15 +170,13 @@ class AccountLog:
         target: str | Path | BinaryIO,
         where: Filter | None = None,
         *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        search: str | None = None,
         after: str | None = None,
         limit: int | None = None,
         full: bool = False,
         processes: int = 1,
         progress: Progress | None = None,
         begin: Callable[[], object] | None = None,
+        **selection: Unpack[Selection],
     ) -> int:
         """Write the entries that fit as CSV, newest first; returns how many.
 
@@ -198,7 +195,7 @@ class AccountLog:
         if limit is not None and not (type(limit) is int and limit >= 1):
             raise FilterError(f"limit is at least 1, not {limit!r}")
         _check_processes(processes)
-        scope = self._scope(where, since, until, search, after)
+        scope = self._scope(where, after, **selection)
         chunks = csv_chunks(self._storage, self._catalog, scope, full, limit, processes)
         return write_export(chunks, target, progress, begin)
 
@@ -207,19 +204,17 @@ class AccountLog:
         target: str | Path | BinaryIO,
         where: Filter | None = None,
         *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        search: str | None = None,
         processes: int = 1,
         progress: Progress | None = None,
         begin: Callable[[], object] | None = None,
+        **selection: Unpack[Selection],
     ) -> int:
         """Write the entries that fit as JSON Lines, without loss, oldest first; otherwise as `export_csv`."""
         from auditwright.transfer.export import jsonl_chunks
         from auditwright.transfer.export_file import write_export
 
         _check_processes(processes)
-        scope = self._scope(where, since, until, search)
+        scope = self._scope(where, **selection)
         chunks = jsonl_chunks(self._storage, self._catalog, scope, processes)
         return write_export(chunks, target, progress, begin)
 
@@ -228,11 +223,9 @@ class AccountLog:
         target: str | Path | BinaryIO,
         where: Filter | None = None,
         *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        search: str | None = None,
         progress: Progress | None = None,
         begin: Callable[[], object] | None = None,
+        **selection: Unpack[Selection],
     ) -> int:
         """Write the entries that fit as Parquet, newest first; otherwise as `export_csv`.
 
@@ -247,7 +240,7 @@ class AccountLog:
             raise ExportError(
                 'Parquet needs the package pyarrow: pip install "auditwright[analytics]"'
             ) from None
-        scope = self._scope(where, since, until, search)
+        scope = self._scope(where, **selection)
         possible = self._storage.possible_events(self.account_id, quick=False)
         known = dict.fromkeys([*self._catalog.every_event, *possible])
         selected = {branch.event for branch in (where or Filter()).branches(self._catalog, known)}
@@ -259,11 +252,9 @@ class AccountLog:
         form: Literal["csv", "jsonl"],
         where: Filter | None = None,
         *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        search: str | None = None,
         full: bool = False,
         begin: Callable[[], object] | None = None,
+        **selection: Unpack[Selection],
     ) -> Generator[bytes, None, None]:
         """The file of `export_csv` or `export_jsonl` in pieces, with the entries as of this call.
 
@@ -274,7 +265,7 @@ class AccountLog:
         """
         from auditwright.transfer.export import csv_chunks, data_of, jsonl_chunks, primed
 
-        scope = self._scope(where, since, until, search)
+        scope = self._scope(where, **selection)
         if form == "csv":
             return data_of(primed(csv_chunks(self._storage, self._catalog, scope, full, None), begin))
         if form == "jsonl":
@@ -284,11 +275,13 @@ class AccountLog:
     def _scope(
         self,
         where: Filter | None,
-        since: datetime | None,
-        until: datetime | None,
-        search: str | None,
         after: str | None = None,
         quick: bool = False,
+        /,  # so that no caller's misspelt selection is taken for one of these
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        search: str | None = None,
     ) -> Scope:
         where = Filter() if where is None else where
         if not isinstance(where, Filter):
@@ -296,7 +289,8 @@ class AccountLog:
         low, high = id_bound(since, "since"), id_bound(until, "until")
         text = search_text(search)
         if after is not None:
-            high = read_cursor(after, selection_of(self.account_id, where, since, until, text))
+            digest = selection_digest(self.account_id, where, since=since, until=until, search=search)
+            high = read_cursor(after, digest)
         possible = self._storage.possible_events(self.account_id, quick) if where.conditions else []
         return Scope(self.account_id, where.branches(self._catalog, possible), low, high, text)
 

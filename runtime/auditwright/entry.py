@@ -46,6 +46,11 @@ TRAILING: tuple[tuple[str, ColumnKind, bool], ...] = (
 )
 """And of those after them."""
 
+ACCOUNT_ID, ID, OCCURRED_AT, RECORDED_AT, LEVEL, CATEGORY = range(6)
+EVENT, ACTOR_TYPE, ACTOR_ID, ACTOR_NAME, IP_ADDRESS, DESCRIPTION = range(6, len(LEADING))
+CATALOG_VERSION, DIGEST, ALTERATIONS, METADATA = range(-len(TRAILING), 0)
+"""Positions in a row. The columns that a catalog adds stand between the two groups."""
+
 
 def columns(catalog: Catalog) -> tuple[tuple[str, ColumnKind, bool], ...]:
     """Name, kind and whether it is never null, of each column of the table, in order.
@@ -96,37 +101,37 @@ class Entry:
     @property
     def account_id(self) -> str:
         """The tenant."""
-        return self.row[0]  # type: ignore[no-any-return]
+        return self.row[ACCOUNT_ID]  # type: ignore[no-any-return]
 
     @property
     def id(self) -> uuid.UUID:
         """The UUIDv7; the key for exactly-once, and the order of entries."""
-        return uuid.UUID(bytes=self.row[1])
+        return uuid.UUID(bytes=self.row[ID])
 
     @property
     def occurred_at(self) -> datetime:
         """When it happened, in UTC."""
-        return from_microseconds(self.row[2])
+        return from_microseconds(self.row[OCCURRED_AT])
 
     @property
     def recorded_at(self) -> datetime:
         """When it was recorded, in UTC."""
-        return from_microseconds(self.row[3])
+        return from_microseconds(self.row[RECORDED_AT])
 
     @property
     def level(self) -> str:
         """The level's key as of then."""
-        return self.row[4]  # type: ignore[no-any-return]
+        return self.row[LEVEL]  # type: ignore[no-any-return]
 
     @property
     def category(self) -> str:
         """The category's key as of then."""
-        return self.row[5]  # type: ignore[no-any-return]
+        return self.row[CATEGORY]  # type: ignore[no-any-return]
 
     @property
     def event(self) -> str:
         """The event's key as of then."""
-        return self.row[6]  # type: ignore[no-any-return]
+        return self.row[EVENT]  # type: ignore[no-any-return]
 
     @property
     def event_title(self) -> str:
@@ -141,32 +146,32 @@ class Entry:
     @property
     def actor(self) -> Actor:
         """Who did it, with the name as of then."""
-        return Actor(*self.row[7:10])
+        return Actor(*self.row[ACTOR_TYPE : ACTOR_NAME + 1])
 
     @property
     def ip_address(self) -> str | None:
         """From where, in normal form."""
-        return self.row[10]  # type: ignore[no-any-return]
+        return self.row[IP_ADDRESS]  # type: ignore[no-any-return]
 
     @property
     def description(self) -> str:
         """What was done, as rendered when it was recorded."""
-        return self.row[11]  # type: ignore[no-any-return]
+        return self.row[DESCRIPTION]  # type: ignore[no-any-return]
 
     @property
     def catalog_version(self) -> str:
         """The version of the catalog that was in force."""
-        return self.row[-4]  # type: ignore[no-any-return]
+        return self.row[CATALOG_VERSION]  # type: ignore[no-any-return]
 
     @property
     def digest(self) -> bytes:
         """SHA-256 over the content; see `digest` in this module."""
-        return self.row[-3]  # type: ignore[no-any-return]
+        return self.row[DIGEST]  # type: ignore[no-any-return]
 
     @property
     def alterations(self) -> dict[str, Any]:
         """What was cleaned or cut before storing, by path; normally empty."""
-        found: dict[str, Any] = orjson.loads(self.row[-2]) if self.row[-2] else {}
+        found: dict[str, Any] = orjson.loads(self.row[ALTERATIONS]) if self.row[ALTERATIONS] else {}
         return found
 
     @property
@@ -175,7 +180,7 @@ class Entry:
 
         What is stored under names that the present catalog does not have stands at its end.
         """
-        stored: dict[str, Any] = orjson.loads(self.row[-1])
+        stored: dict[str, Any] = orjson.loads(self.row[METADATA])
         for name, value in zip(self._catalog.columns, self.row[len(LEADING) :], strict=False):
             if value is not None:
                 stored[name] = value
@@ -202,16 +207,16 @@ class Entry:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form, with the parts that only the log writes; what is not there is left out."""
-        actor = {"type": self.row[7], "id": self.row[8], "name": self.row[9]}
+        actor = {"type": self.row[ACTOR_TYPE], "id": self.row[ACTOR_ID], "name": self.row[ACTOR_NAME]}
         form = {
             "id": str(self.id),
             "account_id": self.account_id,
             "event": self.event,
-            "occurred_at": format_time(self.row[2]),
+            "occurred_at": format_time(self.row[OCCURRED_AT]),
             "actor": {name: value for name, value in actor.items() if value is not None},
             "ip_address": self.ip_address,
             "metadata": self.metadata,
-            "recorded_at": format_time(self.row[3]),
+            "recorded_at": format_time(self.row[RECORDED_AT]),
             "level": self.level,
             "category": self.category,
             "description": self.description,
@@ -224,7 +229,7 @@ class Entry:
         return isinstance(other, Entry) and self.row == other.row
 
     def __hash__(self) -> int:
-        return hash(self.row[:2])
+        return hash((self.row[ACCOUNT_ID], self.row[ID]))
 
     def __repr__(self) -> str:
-        return f"<Entry {self.id} {self.event} {format_time(self.row[2])}>"
+        return f"<Entry {self.id} {self.event} {format_time(self.row[OCCURRED_AT])}>"

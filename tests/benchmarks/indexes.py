@@ -202,8 +202,7 @@ def _reads(account: AccountLog) -> dict[str, Read]:
     storage = account._storage
     some = [*representatives(), *(each for each in shapes() if each.kind == "sets of five")]
     reads: dict[str, Read] = {
-        each.name: partial(storage.page, account._scope(each.where, None, None, None), True, 51)
-        for each in some
+        each.name: partial(storage.page, account._scope(each.where), True, 51) for each in some
     }
     reads["the account's events"] = partial(storage.possible_events, account.account_id, quick=True)
     reads['users with "zzz"'] = partial(account.users, "zzz")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import re2  # type: ignore[import-untyped]
-from tests.docs.test_snippets import blocks
+from tests.support.pages import blocks
 from tests.support.paths import ROOT
 
 PAGE = ROOT / "generated" / "docs" / "json_schema.md"

@@ -11,11 +11,11 @@ import binascii
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import orjson
 
-from auditwright.entry import Entry
+from auditwright.entry import ID, Entry
 from auditwright.errors import FilterError
 from auditwright.ids import LAST, from_microseconds, id_time, least_id, to_microseconds
 from auditwright.limits import sanitize
@@ -30,6 +30,17 @@ MAX_PAGE = 1000
 MIN_SEARCH = 3
 MAX_SEARCH = 200
 """Characters to search for. Fewer would find nearly everything."""
+
+
+class Selection(TypedDict, total=False):
+    """Which entries to read, besides a filter."""
+
+    since: datetime | None
+    """The earliest time, with a time zone."""
+    until: datetime | None
+    """The time before which entries are selected, with a time zone."""
+    search: str | None
+    """A text of 3 to 200 characters that the description contains, in any case; "" is no search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +61,7 @@ class Page:
 
 
 def make_cursor(entry_id: bytes, selection: bytes) -> str:
-    """The opaque cursor at an entry of a selection (`selection_of`)."""
+    """The opaque cursor at an entry of a selection (see `selection_digest`)."""
     return base64.urlsafe_b64encode(entry_id + selection).decode().rstrip("=")
 
 
@@ -70,14 +81,19 @@ def read_cursor(cursor: str, selection: bytes) -> bytes:
     return data[:16]
 
 
-def selection_of(
-    account_id: str, where: Filter, since: datetime | None, until: datetime | None, search: str | None
+def selection_digest(
+    account_id: str,
+    where: Filter,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    search: str | None = None,
 ) -> bytes:
-    """What a cursor is bound to: account, filter set, time range and the text of `search_text`."""
+    """8 bytes that bind a cursor to its account, filter, time range and search."""
     times = b"".join(
         to_microseconds(each).to_bytes(9, "big", signed=True) if each else b"-" for each in (since, until)
     )
-    texts = orjson.dumps([account_id, search])
+    texts = orjson.dumps([account_id, search_text(search)])
     return hashlib.sha256(where.identity() + times + texts).digest()[:8]
 
 
@@ -101,14 +117,14 @@ def id_bound(moment: datetime | None, name: str) -> bytes | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """Where a page is to begin: below an id, above one, or with the newest entry."""
 
     after: bytes | None = None
     before: bytes | None = None
 
     @classmethod
-    def read(cls, after: str | None, before: str | None, selection: bytes) -> Place:
+    def read(cls, after: str | None, before: str | None, selection: bytes) -> Cursor:
         """The place of cursors. Raises `FilterError`, also where both are given."""
         if after is not None and before is not None:
             raise FilterError("a page is after a cursor or before one, not both")
@@ -125,15 +141,15 @@ class Place:
     def page(self, found: Found, limit: int, catalog: Catalog, selection: bytes) -> Page:
         """The page out of what was found from here on, up to one row more than the limit."""
         rows = found.rows[:limit]
-        edge = rows[-1][1] if len(found.rows) > limit else found.reached
+        edge = rows[-1][ID] if len(found.rows) > limit else found.reached
         if not self.newest_first:
             rows.reverse()
         # What stands at the place itself is on the page that it was taken from.
         back = None
         if self.before is not None:
-            back = rows[-1][1] if rows else _moved(self.before, 1)
+            back = rows[-1][ID] if rows else _moved(self.before, 1)
         elif self.after is not None:
-            back = rows[0][1] if rows else _moved(self.after, -1)
+            back = rows[0][ID] if rows else _moved(self.after, -1)
         older, newer = (edge, back) if self.newest_first else (back, edge)
         return Page(
             tuple(Entry(catalog, row) for row in rows),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from auditwright.entry import Row
+from auditwright.entry import DESCRIPTION, METADATA, Row
 from auditwright.errors import AuditwrightError
 from auditwright.forks import ForkAware, register
 from auditwright.storage.errors import IdConflict, StorageError
@@ -56,7 +56,7 @@ class _Ticket:
 
     def __init__(self, row: Row) -> None:
         self.row = row
-        self.size = len(row[11]) + len(row[-1])  # description and metadata: all else is short
+        self.size = len(row[DESCRIPTION]) + len(row[METADATA])  # all else is short
         self.since = time.monotonic()
         self.thread = _thread.get_ident()
         self.claim = _thread.allocate_lock()

@@ -18,7 +18,7 @@ from tests.support.world import DEPLOYED, LONG_AGO, MODEL, insert_row
 
 from auditwright import Actor, AuditLog, Entry, Filter
 from auditwright.limits import MAX_STRING
-from auditwright.reading.pages import make_cursor, selection_of
+from auditwright.reading.pages import make_cursor, selection_digest
 
 LOGIN, SCANNER = "account.login_logout.login", "tool.guardrails.input_scanner_added"
 ADDED, ASYNC = "account.models.model_added", "tool.tool_management.api_async_enabled"
@@ -614,7 +614,7 @@ def test_a_filter_that_nothing_fits_says_so_and_leads_to_all_entries(visit: Visi
 
 def test_behind_the_last_page_there_is_a_way_back(visit: Visit, log: AuditLog) -> None:
     (last,) = fill(log, 1)
-    cursor = make_cursor(uuid.UUID(last).bytes, selection_of("acme", Filter(), None, None, None))
+    cursor = make_cursor(uuid.UUID(last).bytes, selection_digest("acme", Filter()))
     empty = visit(f"/?after={cursor}").one("section", class_="empty")
     assert empty.one("h2").text == "No older entries"
     assert empty.link("Newest") == "/"

@@ -196,7 +196,7 @@ class Connections(ForkAware):
 
     def check_file(self, databases: Sequence[Sequence[Any]]) -> None:
         """Refuse a connection to another file than the log's; `databases` is PRAGMA database_list."""
-        files = [row[2] for row in databases if row[1] == "main"]
+        files = [file for _, name, file in databases if name == "main"]
         if not files or _identity(Path(files[0])) != self.file:
             raise StorageError(
                 f"session= is a transaction on {files[0] if files and files[0] else 'another database'}, and "

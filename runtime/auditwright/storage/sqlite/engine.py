@@ -15,7 +15,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from auditwright.entry import Row, columns
+from auditwright.entry import ACCOUNT_ID, ID, Row, columns
 from auditwright.storage.base import SMALL_CATALOG, Counted, Pieces, Rows
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.query import Found, Scope
@@ -74,7 +74,7 @@ class SQLiteStorage:
             if isinstance(conflict, IdConflict):
                 return conflict
             raise
-        stored = None if new else self._find(connection, row[0], row[1])
+        stored = None if new else self._find(connection, row[ACCOUNT_ID], row[ID])
         return row if stored is None else stored
 
     def join(self, session: Any, row: Row) -> int:
@@ -158,7 +158,7 @@ class SQLiteStorage:
                 SELECT event FROM hop WHERE event IS NOT NULL""",
                 {"account": account_id},
             )
-            return [row[0] for row in found]
+            return [key for (key,) in found]
 
     def accounts(self, most: int) -> list[str]:
         """See `Storage.accounts`."""
@@ -173,7 +173,7 @@ class SQLiteStorage:
                 SELECT account FROM hop WHERE account IS NOT NULL LIMIT ?""",
                 (most,),
             )
-            return [row[0] for row in found]
+            return [key for (key,) in found]
 
     def users(self, account_id: str, text: str, most: int) -> list[Row]:
         """See `Storage.users`."""
@@ -189,7 +189,7 @@ class SQLiteStorage:
                 ORDER BY actor_id LIMIT ?""",
                 (account_id, pattern, pattern, most),
             )
-            return [row[:3] for row in found]
+            return [(kind, actor_id, name) for kind, actor_id, name, _ in found]
 
     def counts(self, account_id: str, scopes: Iterable[Scope]) -> Generator[int, None, None]:
         """See `Storage.counts`."""

@@ -56,7 +56,7 @@ class SQLiteInspection:
         connection.execute("PRAGMA query_only=ON")
         connection.execute("BEGIN")
         connection.text_factory = _text
-        self._tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+        self._tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
         if "audit_entry" not in self._tables:
             raise StorageError(f"{self.name}: there is no audit log in this database")
         check_fit(connection, self._catalog, self.name)
@@ -129,7 +129,7 @@ class SQLiteInspection:
         parts = ["account_id", "id", "event", "catalog_version", "alterations", whole_metadata(self._others)]
         try:
             with self._errors():
-                present = {row[1] for row in self._connection.execute("PRAGMA table_info(audit_entry)")}
+                present = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(audit_entry)")}
                 parts += [name if name in present else "NULL" for name in self._catalog.columns]
                 self._connection.text_factory = bytes
                 yield from self._connection.execute(

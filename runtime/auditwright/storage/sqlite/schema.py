@@ -137,7 +137,7 @@ def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> No
         if kinds.get(each, kind) != kind:
             should, is_ = (f"{'an' if it == 'index' else 'a'} {it}" for it in (kind, kinds[each]))
             raise SchemaMismatch(f"{name}: {each} should be {should} and is {is_}; {advice}")
-    strict = {row[1]: bool(row[5]) for row in connection.execute("PRAGMA table_list")}
+    strict = {table: bool(is_strict) for _, table, *_, is_strict in connection.execute("PRAGMA table_list")}
     for table, wanted in tables(catalog).items():
         if table in kinds:
             difference = _difference(connection, catalog, table, wanted)
@@ -145,10 +145,12 @@ def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> No
                 difference = "it is not STRICT"
             if difference is not None:
                 raise SchemaMismatch(f"{name}: the table {table} does not fit: {difference}; {advice}")
-    ours = {row[1]: row[2] or row[4] for row in connection.execute("PRAGMA index_list(audit_entry)")}
+    # An index that is unique or partial is not ours.
+    listed = connection.execute("PRAGMA index_list(audit_entry)")
+    is_other = {index: unique or partial for _, index, unique, _, partial in listed}
     for index, names in INDEXES.items():
-        found = tuple(row[2] for row in connection.execute(f"PRAGMA index_info({index})"))
-        if index in kinds and (found != names or ours.get(index, True)):
+        found = tuple(column for _, _, column in connection.execute(f"PRAGMA index_info({index})"))
+        if index in kinds and (found != names or is_other.get(index, True)):
             raise SchemaMismatch(
                 f"{name}: the index {index} does not fit: it should be a plain one over "
                 f"{', '.join(names)} of audit_entry; drop it"
@@ -182,10 +184,14 @@ def _described(column: Column) -> str:
     return kind + " NOT NULL" * never_null + f" at place {key} of the primary key" * bool(key)
 
 
+def _columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+
+
 def other_columns(connection: sqlite3.Connection, catalog: Catalog) -> tuple[str, ...]:
     """The columns that other catalogs gave to their fields and this one does not: values are in them."""
     ours = {column[0] for column in tables(catalog)["audit_entry"]}
-    found = [row[1] for row in connection.execute("PRAGMA table_info(audit_entry)") if row[1] not in ours]
+    found = [name for name in _columns_of(connection, "audit_entry") if name not in ours]
     if not found:
         return ()
     catalogs = connection.execute("SELECT json FROM audit_catalog")
@@ -232,7 +238,7 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     present = dict(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
     if not {*tables(catalog), *INDEXES} <= present.keys():
         return False
-    gained = {row[1] for row in connection.execute("PRAGMA table_info(audit_entry)")}
+    gained = set(_columns_of(connection, "audit_entry"))
     if not gained.issuperset(catalog.columns):
         return False
     newest = is_newest(connection, catalog)
@@ -242,7 +248,9 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     for table, rows in reference_rows(catalog).items():
         names = ", ".join(column[0] for column in tables(catalog)[table])
         found = set(connection.execute(f"SELECT {names} FROM {table}").fetchall())
-        if not (found.issuperset(rows) if newest else {row[0] for row in rows} <= {row[0] for row in found}):
+        if not (
+            found.issuperset(rows) if newest else {key for key, *_ in rows} <= {key for key, *_ in found}
+        ):
             return False
     stored = connection.execute(
         "SELECT json = ? FROM audit_catalog WHERE version = ?", (catalog.json.decode(), catalog.version)
@@ -252,7 +260,7 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
 
 def is_newest(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     """Whether no newer catalog has been here: its views and reference rows stay then."""
-    versions = [row[0] for row in connection.execute("SELECT version FROM audit_catalog")]
+    versions = [version for (version,) in connection.execute("SELECT version FROM audit_catalog")]
     return all(release(version) <= release(catalog.version) for version in versions)
 
 
@@ -267,7 +275,7 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
             f"CREATE TABLE IF NOT EXISTS {table} "
             f"({', '.join(definitions)}, PRIMARY KEY ({', '.join(key)})) {options}"
         )
-    present = {row[1] for row in connection.execute("PRAGMA table_info(audit_entry)")}
+    present = set(_columns_of(connection, "audit_entry"))
     for name in catalog.columns:
         if name not in present:
             connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {name} TEXT")
