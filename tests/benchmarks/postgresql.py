@@ -75,7 +75,7 @@ def _of_size(size: int, raw: Any, one: AuditLog, two: AuditLog, three: AuditLog)
 
     def statement(rows: Sequence[Row]) -> None:
         storage: Any = one._storage
-        with storage._writing() as connection:
+        with storage.connections.writing() as connection:
             if size == 1:
                 storage._insert_rows(engine._runs(connection), rows)
             else:
@@ -84,7 +84,7 @@ def _of_size(size: int, raw: Any, one: AuditLog, two: AuditLog, three: AuditLog)
 
     def our_copy(rows: Sequence[Row]) -> None:
         storage: Any = two._storage
-        with storage._writing() as connection:
+        with storage.connections.writing() as connection:
             assert storage._copy(connection, rows)
 
     def record(_: Sequence[Row]) -> None:

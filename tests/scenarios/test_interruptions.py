@@ -105,7 +105,7 @@ def test_partitions_are_made_for_those_who_record_in_their_own_transactions_only
     storage: Any = log._storage
     made: list[float] = []
     monkeypatch.setattr(storage, "_make_partitions", lambda connection: made.append(time.time()))
-    storage._partitions_until = 0.0
+    storage.partitions_until = 0.0
     with psycopg.connect(database.url) as connection:
         record(log, KEY_CREATED, session=connection)
     assert made

@@ -166,5 +166,5 @@ def run_at_once(script: str, arguments: Sequence[Sequence[str]]) -> list[str]:
 def write_lock(log: AuditLog) -> AbstractContextManager[None]:
     """Holds the lock of the log's writing connection, as a commit under way does."""
     storage: Any = log._storage
-    lock: WriteLock = getattr(storage, "_connections", storage)._lock
+    lock: WriteLock = storage.connections.lock
     return lock.held()

@@ -585,7 +585,7 @@ def test_few_entries_are_exported_without_reading_all(log: AuditLog, acme: Accou
     def watched(*arguments: Any) -> Any:
         statement, values = copied(*arguments)
         seen.append(statement.removeprefix("COPY (").partition(") TO STDOUT")[0])
-        with storage._reading("acme") as connection, psycopg.ClientCursor(connection) as cursor:
+        with storage.connections.reading("acme") as connection, psycopg.ClientCursor(connection) as cursor:
             cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF) {seen[-1]}".encode(), values)
             seen[-1] = "\n".join(row[0] for row in cursor)
         return statement, values

@@ -5,19 +5,22 @@ What PostgreSQL writes in another form than it was recorded in is put right here
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import orjson
 
 from auditwright.storage.csv_cells import FORMULA_SQL, category_titles, event_titles
 from auditwright.storage.postgresql import queries
-from auditwright.storage.postgresql import row_format as packing
+from auditwright.storage.postgresql.dsn import sql
+from auditwright.storage.postgresql.row_format import normal_json
 
 if TYPE_CHECKING:
     from psycopg.abc import Buffer
 
     from auditwright.catalog import Catalog
+    from auditwright.storage.postgresql.dsn import Connection
+    from auditwright.storage.postgresql.entry_table import EntryTable
     from auditwright.storage.query import Scope
 
 SETTINGS = {"datestyle": "ISO, YMD", "jit": "off"}
@@ -44,6 +47,44 @@ _MARK = "\x03"
 _BEFORE_METADATA = f",{_MARK},".encode()
 _BEFORE_OTHERS = "\x04"
 """Stands between the metadata and an object of what other catalogs' columns hold."""
+
+
+def copied_lines(
+    connection: Connection,
+    table: EntryTable,
+    select: queries.Query,
+    scope: Scope,
+    newest_first: bool,
+    limit: int | None,
+    form: str,
+) -> Generator[Buffer, None, None]:
+    """The lines of a scope, made by the server, without their ends; none where it has no branches."""
+    if not scope.branches:
+        return
+    settings, parts = SETTINGS, [scope]
+    if (limit is None or limit > queries.MAX_PROBED) and is_probed(scope):
+        statement, values = queries.count_up_to(table.name, scope, queries.MAX_PROBED + 1)
+        ((_, found),) = connection.execute(sql(statement), values).fetchall()
+        limit = found if found <= queries.MAX_PROBED else limit
+    if limit is None or limit > queries.MAX_PROBED:
+        if is_in_order(scope):
+            settings = settings | IN_ORDER
+        else:
+            settings = settings | SORTED
+            bounds = connection.execute(sql(queries.PARTITION_BOUNDS), (table.oid,)).fetchall()
+            parts = queries.by_partition(scope, (bound.bytes for (bound,) in bounds if bound), newest_first)
+    for name, value in settings.items():
+        connection.execute("SELECT set_config(%s, %s, true)", (name, value))
+    for part in parts:
+        statement, values = copy_statement(table.name, select, part, newest_first, limit, form)
+        cursor = connection.cursor()
+        with cursor.copy(sql(statement), values) as copy:
+            for line in copy:
+                yield line[:-1]
+        if limit is not None:
+            limit -= cursor.rowcount
+            if not limit:
+                return
 
 
 def copy_statement(table: str, select: queries.Query, scope: Scope, newest_first: bool,
@@ -97,7 +138,7 @@ def full_line(row: Buffer) -> bytes:
     if metadata != b"{}":
         stored, _, others = metadata[1:-1].replace(b'""', b'"').decode().partition(_BEFORE_OTHERS)
         added = orjson.loads(others) if others else {}
-        text = packing.normal_json(stored, list(added), list(added.values()))
+        text = normal_json(stored, list(added), list(added.values()))
         metadata = b'"%b"' % text.encode().replace(b'"', b'""')
     return b"%b,%b" % (cells, metadata)
 

@@ -50,7 +50,7 @@ class Connections(ForkAware):
         register(self)
 
     def _reset(self) -> None:
-        self._lock = WriteLock(str(self.path))
+        self.lock = WriteLock(str(self.path))
         self._held = False
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
@@ -62,7 +62,7 @@ class Connections(ForkAware):
         them: it would write into a log that the next one to close the file removes, and what was forked amid
         SQLite's work would find its mutexes held for ever.
         """
-        self._held = self._lock.acquire(timeout=FORK_SECONDS)
+        self._held = self.lock.acquire(timeout=FORK_SECONDS)
         if self._held:
             self._let_go()
 
@@ -70,7 +70,7 @@ class Connections(ForkAware):
         """Go on writing."""
         if self._held:
             self._held = False
-            self._lock.release()
+            self.lock.release()
 
     def after_fork_in_child(self) -> None:
         """Begin anew, and look whether there are connections nevertheless: another thread's, or not ours."""
@@ -180,7 +180,7 @@ class Connections(ForkAware):
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """The connection that writes, inside a transaction that is durable when the block ends."""
-        with self._lock.held(), self.errors("write"):
+        with self.lock.held(), self.errors("write"):
             connection = self._write_connection()
             _begin(connection)
             try:
@@ -218,8 +218,8 @@ class Connections(ForkAware):
     def close(self) -> None:
         """Close them all; one that is being read from is closed by its reader."""
         self._closed = True
-        if not self._lock.is_mine:
-            with self._lock.held():
+        if not self.lock.is_mine:
+            with self.lock.held():
                 self._let_go()
 
 

@@ -42,14 +42,14 @@ class SQLiteStorage:
 
     def __init__(self, location: str, catalog: Catalog, create: bool = True) -> None:
         self.path = path_of(location)
-        self._connections = Connections(self.path)
+        self.connections = Connections(self.path)
         self._catalog = catalog
         names = [name for name, _, _ in columns(catalog)]
         self._insert = f"INSERT INTO audit_entry ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
         self._leading = ", ".join(names[:-1])
         self._metadata_of: dict[int, str] = {}
         try:
-            self._connections.open(create, lambda connection: set_up(connection, catalog, str(self.path)))
+            self.connections.open(create, lambda connection: set_up(connection, catalog, str(self.path)))
         except BaseException:
             self.close()
             raise
@@ -58,19 +58,19 @@ class SQLiteStorage:
 
     def insert(self, rows: Sequence[Row]) -> int:
         """See `Storage.insert`."""
-        with self._connections.writing() as connection:
+        with self.connections.writing() as connection:
             return connection.executemany(self._insert, rows).rowcount
 
     def insert_each(self, rows: Sequence[Row]) -> list[Row | IdConflict]:
         """See `Storage.insert_each`."""
-        with self._connections.writing() as connection:
+        with self.connections.writing() as connection:
             return [self._insert_one(connection, row) for row in rows]
 
     def _insert_one(self, connection: sqlite3.Connection, row: Row) -> Row | IdConflict:
         try:
             new = connection.execute(self._insert, row).rowcount
         except sqlite3.Error as error:  # a conflict undoes its statement and leaves the transaction
-            conflict = self._connections.error("write", error)
+            conflict = self.connections.error("write", error)
             if isinstance(conflict, IdConflict):
                 return conflict
             raise
@@ -79,10 +79,10 @@ class SQLiteStorage:
 
     def join(self, session: Any, row: Row) -> int:
         """See `Storage.join`: a SQLAlchemy or SQLModel session, a SQLAlchemy or a sqlite3 connection."""
-        self._connections.check_usable()
+        self.connections.check_usable()
         if isinstance(session, sqlite3.Connection):
-            with self._connections.errors("join the caller's transaction"):
-                self._connections.check_file(session.execute("PRAGMA database_list").fetchall())
+            with self.connections.errors("join the caller's transaction"):
+                self.connections.check_file(session.execute("PRAGMA database_list").fetchall())
                 if not session.in_transaction:
                     session.execute("BEGIN IMMEDIATE")
                 return session.execute(self._insert, row).rowcount
@@ -98,15 +98,15 @@ class SQLiteStorage:
         except SQLAlchemyError as error:
             original = getattr(error, "orig", None)
             if isinstance(original, sqlite3.Error):
-                raise self._connections.error("join the caller's transaction", original) from error
+                raise self.connections.error("join the caller's transaction", original) from error
             raise StorageError(f"{self.path}: cannot join the caller's transaction: {error}") from error
 
     def _check_transaction(self, connection: Connection) -> None:
         """Refuse a transaction of another file, and one in which a rollback would not take the entry back."""
-        if connection.info.get("auditwright_file") != self._connections.file:
-            self._connections.check_file(connection.exec_driver_sql("PRAGMA database_list").fetchall())
+        if connection.info.get("auditwright_file") != self.connections.file:
+            self.connections.check_file(connection.exec_driver_sql("PRAGMA database_list").fetchall())
             # SQLAlchemy keeps it with the connection.
-            connection.info["auditwright_file"] = self._connections.file
+            connection.info["auditwright_file"] = self.connections.file
         if connection.in_nested_transaction():
             driver = connection.connection.driver_connection
             leaves_begin_to_us = getattr(driver, "isolation_level", None) is None
@@ -121,7 +121,7 @@ class SQLiteStorage:
 
     def row(self, account_id: str, entry_id: bytes) -> Row | None:
         """See `Storage.row`."""
-        with self._connections.reading() as connection:
+        with self.connections.reading() as connection:
             return self._find(connection, account_id, entry_id)
 
     def _find(self, connection: sqlite3.Connection, account_id: str, entry_id: bytes) -> Row | None:
@@ -146,7 +146,7 @@ class SQLiteStorage:
 
     def recorded_events(self, account_id: str) -> list[str]:
         """See `Storage.recorded_events`: hops from key to key in the index, whatever the number of rows."""
-        with self._connections.reading() as connection:
+        with self.connections.reading() as connection:
             found = connection.execute(
                 """
                 WITH RECURSIVE hop(event) AS (
@@ -162,7 +162,7 @@ class SQLiteStorage:
 
     def accounts(self, most: int) -> list[str]:
         """See `Storage.accounts`."""
-        with self._connections.reading() as connection:
+        with self.connections.reading() as connection:
             found = connection.execute(
                 """
                 WITH RECURSIVE hop(account) AS (
@@ -179,7 +179,7 @@ class SQLiteStorage:
         """See `Storage.users`."""
         by_id, pattern = contains("actor_id", text)
         by_name, _ = contains("actor_name", text)
-        with self._connections.reading() as connection:
+        with self.connections.reading() as connection:
             # Beside max() the columns are those of the row that has it.
             found = connection.execute(
                 f"""
@@ -193,7 +193,7 @@ class SQLiteStorage:
 
     def counts(self, account_id: str, scopes: Iterable[Scope]) -> Generator[int, None, None]:
         """See `Storage.counts`."""
-        with self._connections.reading() as connection:
+        with self.connections.reading() as connection:
             for scope in scopes:
                 yield sum(
                     connection.execute(f"SELECT count(*) FROM ({statement})", values).fetchone()[0]
@@ -206,7 +206,7 @@ class SQLiteStorage:
         if scope.needs_scan:  # the newest entries, as for a page
             look, order = queries.scan_budget_of_branch(scope), queries.in_order(newest_first=True)
         counted, whole = 0, True
-        with self._connections.reading() as connection:
+        with self.connections.reading() as connection:
             for statement, values in queries.statements(scope, "id", fits="fits"):
                 found, looked = connection.execute(
                     f"SELECT total(fits), count(*) FROM ({statement}{order} LIMIT {look})", values
@@ -220,7 +220,7 @@ class SQLiteStorage:
         if not scope.needs_scan and len(scope.branches) < MANY_BRANCHES:
             with closing(self.rows(scope, newest_first, limit)) as rows:
                 return Found(list(rows))
-        with self._connections.reading() as connection:
+        with self.connections.reading() as connection:
             reached = None
             if scope.needs_scan:
                 found = joined(self._parts(connection, scope, newest_first, limit), newest_first)
@@ -291,7 +291,7 @@ class SQLiteStorage:
 
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:
         """See `Storage.rows`."""
-        with self._connections.reading() as connection:
+        with self.connections.reading() as connection:
             selected = f"{self._leading}, {self._metadata(connection)}"
             if len(scope.branches) == 1:
                 ((statement, values),) = queries.statements(scope, selected)
@@ -316,7 +316,7 @@ class SQLiteStorage:
         from auditwright.storage.sqlite import export_pool, export_sql
 
         line_of = partial(export_sql.line_of_csv, self._catalog, full=full)
-        source = export_pool.Source(self._connections, self._catalog, self._metadata)
+        source = export_pool.Source(self.connections, self._catalog, self._metadata)
         return source.pieces(line_of, scope, True, size, limit, processes)
 
     def json_lines(self, scope: Scope, size: int, processes: int = 1) -> Pieces:
@@ -324,9 +324,9 @@ class SQLiteStorage:
         from auditwright.storage.sqlite import export_pool, export_sql
 
         line_of = partial(export_sql.line_of_json, self._catalog)
-        source = export_pool.Source(self._connections, self._catalog, self._metadata)
+        source = export_pool.Source(self.connections, self._catalog, self._metadata)
         return source.pieces(line_of, scope, False, size, None, processes)
 
     def close(self) -> None:
         """See `Storage.close`."""
-        self._connections.close()
+        self.connections.close()

@@ -54,6 +54,7 @@ import_pgserver()  # or skip the module
 psycopg = pytest.importorskip("psycopg")
 
 from auditwright.storage.postgresql import dsn, engine, queries, row_format  # noqa: E402
+from auditwright.storage.postgresql.connections import MAX_IDLE  # noqa: E402
 from auditwright.storage.postgresql.dsn import Dsn  # noqa: E402
 
 pytestmark = pytest.mark.postgresql_only
@@ -353,7 +354,7 @@ def test_a_writer_needs_only_to_insert_and_to_see_what_is_there(
             record(log, DEPLOYED, MODEL, id=entry.id)
         with log.acting(ADA):
             assert log.record_many(form(KEY_CREATED, {}) for _ in range(100)) == 100
-        assert log._storage._copies == bypass  # type: ignore[attr-defined]
+        assert log._storage.can_copy == bypass  # type: ignore[attr-defined]
         record(log, KEY_CREATED, account_id="other")
         assert log.account("acme").count() == 101
         assert log.accounts() == ["acme", "other"]
@@ -381,7 +382,7 @@ def test_a_reader_sees_no_other_account_even_where_the_query_names_none(
     _, reader = roles
     record(log, KEY_CREATED)
     record(log, KEY_CREATED, account_id="other")
-    with AuditLog.open(reader) as reading, reading._storage._reading("acme") as connection:  # type: ignore[attr-defined]
+    with AuditLog.open(reader) as reading, reading._storage.connections.reading("acme") as connection:  # type: ignore[attr-defined]
         assert connection.execute("SELECT account_id FROM audit_entry").fetchall() == [("acme",)]
     with closing(psycopg.connect(reader)) as connection:
         assert connection.execute("SELECT account_id FROM audit_entry").fetchall() == []
@@ -445,7 +446,7 @@ def test_opening_makes_the_partitions_of_the_coming_months(database: PostgreSQLD
     with open_log(database) as log:
         assert database.rows(select) == [(before,)]
         database.change(f"DROP TABLE {last[0]}")
-        log._storage._partitions_until = 0  # type: ignore[attr-defined]  # a month has gone by
+        log._storage.partitions_until = 0  # type: ignore[attr-defined]  # a month has gone by
         record(log, KEY_CREATED)
     assert database.rows(select) == [(before,)]
 
@@ -545,7 +546,7 @@ def test_commits_are_durable_where_the_database_says_otherwise(database: Postgre
     name = database.url.rpartition("?")[0].rpartition("/")[2]
     database.change(f"ALTER DATABASE {name} SET synchronous_commit = off")
     with open_log(database) as log:
-        (found,) = log._storage._writer.execute("SHOW synchronous_commit").fetchall()  # type: ignore[attr-defined]
+        (found,) = log._storage.connections.writer.execute("SHOW synchronous_commit").fetchall()  # type: ignore[attr-defined]
     assert found == ("on",)
 
 
@@ -634,14 +635,14 @@ def test_a_table_that_somebody_locks_is_not_waited_for_for_ever(
 
 def test_connections_of_many_readers_are_let_go(log: AuditLog, acme: AccountLog) -> None:
     log._storage.insert(some(log, 5000))
-    streams = [acme.stream("jsonl") for _ in range(engine.MAX_IDLE + 3)]
+    streams = [acme.stream("jsonl") for _ in range(MAX_IDLE + 3)]
     for stream in streams:
         assert next(stream)
         stream.close()
-    for stream in [acme.stream("jsonl") for _ in range(engine.MAX_IDLE + 3)]:
+    for stream in [acme.stream("jsonl") for _ in range(MAX_IDLE + 3)]:
         assert len(b"".join(stream).splitlines()) == 5000
     storage: Any = log._storage
-    assert len(storage._readers) <= engine.MAX_IDLE
+    assert len(storage.connections.idle_readers) <= MAX_IDLE
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -837,8 +838,8 @@ def test_a_page_probes_the_index_of_each_branch(log: AuditLog, acme: AccountLog)
     stored = log._storage.recorded_events("acme")
     scope = Scope("acme", where.branches(log.catalog, stored))
     storage: Any = log._storage
-    statement, values = queries.select_rows(storage._table, "id", scope, True, 50)
-    with storage._reading("acme") as connection:
+    statement, values = queries.select_rows(storage.table.name, "id", scope, True, 50)
+    with storage.connections.reading("acme") as connection:
         plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {statement}", values))
     assert "Seq Scan" not in plan
 
@@ -857,8 +858,8 @@ def test_an_index_has_what_a_filter_on_users_finds(
     where = Filter.parse(["user:is:u-1", "user:is:u-2"], match="any")
     scope = Scope("acme", where.branches(log.catalog, log._storage.recorded_events("acme")))
     storage: Any = log._storage
-    statement, values = queries.select_rows(storage._table, "description", scope, True, None)
-    with storage._reading("acme") as connection, psycopg.ClientCursor(connection) as cursor:
+    statement, values = queries.select_rows(storage.table.name, "description", scope, True, None)
+    with storage.connections.reading("acme") as connection, psycopg.ClientCursor(connection) as cursor:
         cursor.execute(f"EXPLAIN ANALYZE {statement}".encode(), values)
         plan = "\n".join(row[0] for row in cursor)
     assert "Index Cond" in plan

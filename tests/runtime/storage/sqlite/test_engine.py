@@ -549,7 +549,7 @@ except StorageError as error:
 
 def test_every_commit_reaches_the_disk(log: AuditLog, path: Path) -> None:
     record(log, KEY_CREATED)
-    writer = log._storage._connections._writer  # type: ignore[attr-defined]
+    writer = log._storage.connections._writer  # type: ignore[attr-defined]
     assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert writer.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     assert rows(path, "PRAGMA journal_mode") == [("wal",)]

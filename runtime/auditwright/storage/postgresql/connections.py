@@ -1,0 +1,154 @@
+"""The connections of an open PostgreSQL log: one that writes, and a pool of connections that read.
+
+Connects, checks, lends and closes them, also in a forked child. What they execute is in `engine.py` and
+`pages.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.sql import SQL, Literal
+
+from auditwright.forks import ForkAware, register
+from auditwright.storage.errors import StorageError
+from auditwright.storage.postgresql.dsn import Connection, Dsn, is_usable
+from auditwright.storage.postgresql.schema import ACCOUNT
+from auditwright.storage.write_lock import WriteLock
+
+MAX_IDLE = 16
+"""Idle reading connections that are kept for the next reader."""
+
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# A plan for all parameter values knows nothing of how many entries one event or user has in a month: indexes
+# are read in their order, whatever the statistics say.
+_FOR_PAGES = (
+    "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_bitmapscan = off; "
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off; "
+)
+_INHERITED: list[Connection | None] = []
+"""Connections of the parent process: kept, as garbage collection would close them."""
+
+
+class Connections(ForkAware):
+    """The connections of one log. Safe to use from many threads, and after a fork.
+
+    With `read_url` the reading connections use another role than the writing one.
+    """
+
+    def __init__(self, url: str, read_url: str | None = None) -> None:
+        self._dsn = Dsn(url)
+        self._read_dsn = Dsn(read_url) if read_url else self._dsn
+        self.name = self._dsn.name
+        self.read_name = self._read_dsn.name
+        self.is_split = read_url is not None
+        """Whether reading uses a DSN of its own."""
+        self._closed = False
+        self._reset()
+        register(self)
+
+    def _reset(self) -> None:
+        self.lock = WriteLock(self.name)
+        """Held while the writing connection is in use."""
+        self.writer: Connection | None = None
+        self.idle_readers: list[Connection] = []
+
+    def after_fork_in_child(self) -> None:
+        """Abandon the parent's connections: using or closing them would break both processes."""
+        _INHERITED.extend([self.writer, *self.idle_readers])
+        self._reset()
+
+    def check_open(self) -> None:
+        """Raise `StorageError` after `close`."""
+        if self._closed:
+            raise StorageError(f"{self.name}: the log is closed")
+
+    @contextmanager
+    def errors(self, action: str) -> Iterator[None]:
+        """Turn psycopg's errors into `StorageError`: "cannot {action}: ..."."""
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self.error(action, error) from error
+
+    def error(self, action: str, error: psycopg.Error) -> StorageError:
+        """The `StorageError` for an error of psycopg's."""
+        return self._dsn.error(action, error)
+
+    @contextmanager
+    def writing(self, action: str = "write") -> Iterator[Connection]:
+        """The writing connection, locked. Each statement is a transaction, unless the block begins one."""
+        with self.lock.held(), self.errors(action):
+            connection = self._usable_writer()
+            try:
+                yield connection
+            finally:
+                # An interrupted statement leaves its connection in the middle of a transaction. A signal
+                # handler that closes the log cannot wait for this thread.
+                if connection.info.transaction_status != TransactionStatus.IDLE or self._closed:
+                    connection.close()
+
+    def _usable_writer(self) -> Connection:
+        self.check_open()
+        if self.writer is not None and not is_usable(self.writer):
+            self.writer.close()
+            self.writer = None
+        if self.writer is None:
+            self.writer = self._dsn.connect()
+        return self.writer
+
+    @contextmanager
+    def reading(self, account_id: str, for_pages: bool = False) -> Iterator[Connection]:
+        """A connection in a read-only transaction: all its statements see one snapshot of one account.
+
+        With `for_pages` a statement is planned once for all parameter values: planning for dozens of
+        partitions takes many times as long as reading one page.
+        """
+        settings = _FOR_PAGES if for_pages else ""
+        begin = SQL(f"{_BEGIN}; {settings}SET LOCAL {ACCOUNT} = {{}}").format(Literal(account_id))
+        with self.errors("read"), self.reader() as connection:
+            connection.execute(begin)
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def reader(self) -> Iterator[Connection]:
+        """A reading connection, outside a transaction; after an error it is closed."""
+        connection = self._usable_reader()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if self._closed or len(self.idle_readers) >= MAX_IDLE:
+            connection.close()
+        else:
+            self.idle_readers.append(connection)
+
+    def _usable_reader(self) -> Connection:
+        while not self._closed:
+            try:
+                connection = self.idle_readers.pop()
+            except IndexError:
+                break
+            if is_usable(connection):
+                return connection
+            connection.close()
+        self.check_open()
+        return self._read_dsn.connect()
+
+    def close(self) -> None:
+        """Close all connections; one in use by this thread is closed when its block ends."""
+        self._closed = True
+        if self.lock.is_mine:
+            return
+        with self.lock.held():
+            for connection in [self.writer, *self.idle_readers]:
+                if connection is not None:
+                    with closing(connection):
+                        pass
+            self.writer = None
+            self.idle_readers.clear()
