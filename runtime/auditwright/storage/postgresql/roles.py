@@ -1,7 +1,10 @@
-"""Who may do what on PostgreSQL: the roles owner, writer and reader, and a warning of those with too much.
+"""The PostgreSQL roles owner, writer and reader: what they may do, and the statements that are missing for it.
 
-The writer inserts, and reads of an entry what exactly-once needs. The reader is bound to an account by
-row-level security. Neither owns anything, so that neither can take the triggers away.
+The writer inserts, and reads of an entry what exactly-once needs. The reader is bound to one account by
+row-level security. Neither owns anything, so neither can drop the triggers.
+
+Only missing statements run. One idempotent script would take an ACCESS EXCLUSIVE lock on every table at each
+run (ALTER OWNER), would wait for readers, and could report neither what it changed nor "nothing to do".
 """
 
 from __future__ import annotations
@@ -298,6 +301,3 @@ def _counted(changes: list[Change]) -> Iterator[str]:
             yield f"{count} {what.replace('right', 'rights' if count > 1 else 'right', 1)}"
         else:
             yield what
-
-
-# --- at start-up ---------------------------------------------------------------------------------
