@@ -133,6 +133,8 @@ class Catalog:
             alias: event.key for event in self.every_event.values() for alias in event.aliases
         } | {key: key for key in self.every_event}
         """The present key for every key an entry may be stored under: keys and aliases."""
+        self._models: dict[str, type[EventModel]] = {}
+        self._validators: dict[str, Any] = {}
 
     def event(self, key: str) -> Event | None:
         """The event of a key, or of an alias of it; None when the catalog has neither."""
@@ -166,11 +168,39 @@ class Catalog:
 
     def model(self, event: Event) -> type[EventModel]:
         """The generated metadata model of an event; its category's module is imported when first needed."""
-        module = importlib.import_module(f"{event.package}.models.{event.category}")
-        for model in vars(module).values():
-            if isinstance(model, type) and getattr(model, "__event_key__", None) == event.key:
-                return cast("type[EventModel]", model)
-        raise CatalogError(f"{module.__name__} has no model of {event.key}; run `auditwright generate` again")
+        if event.key not in self._models:
+            module = importlib.import_module(f"{event.package}.models.{event.category}")
+            classes = {getattr(each, "__event_key__", ""): each for each in vars(module).values()}
+            if event.key not in classes:
+                raise CatalogError(
+                    f"{module.__name__} has no model of {event.key}; run `auditwright generate` again"
+                )
+            self._models |= classes
+        return self._models[event.key]
+
+    def validator(self, event: Event) -> Any:
+        """The validator of an event's entries in their JSON form, made when first needed."""
+        import jsonschema_rs  # emitters do without
+
+        validator = self._validators.get(event.key)
+        if validator is None:
+            # Rust's regex takes linear time; the default engine can backtrack, and is slower here.
+            engine = jsonschema_rs.RegexOptions()
+            validator = jsonschema_rs.validator_for(self.schema(event), pattern_options=engine)
+            self._validators[event.key] = validator
+        return validator
+
+    def warm_up(self) -> None:
+        """Build everything that is otherwise built when an event is first recorded. Idempotent.
+
+        This imports the emitters, builds the metadata models and compiles the JSON Schemas of all events. A
+        server that forks its workers calls it before the fork, so that they share the memory.
+        """
+        for category in self.every_category:
+            for event in category.events:
+                importlib.import_module(f"{event.package}.{category.key}")
+                self.model(event).model_rebuild()
+                self.validator(event)
 
     def schema(self, event: Event) -> dict[str, Any]:
         """The generated JSON Schema of an event's whole entry in its JSON form."""

@@ -25,9 +25,9 @@ _TYPES = (
 _EXAMPLES = ("thing-1", "7", "medium", "true", '"2026-01-31T12:00:00Z"', "[one, two]")
 
 
-def write_catalog(folder: Path, events: int) -> None:
+def write_catalog(folder: Path, events: int, per_category: int = EVENTS_PER_CATEGORY) -> None:
     """Write a catalog of that many events into the folder."""
-    categories = -(-events // EVENTS_PER_CATEGORY)
+    categories = -(-events // per_category)
     levels = -(-categories // CATEGORIES_PER_LEVEL)
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["format: 1", "package: synthetic_events", "title: Synthetic events", "version: 1.0.0", "levels:"]
@@ -47,8 +47,7 @@ def write_catalog(folder: Path, events: int) -> None:
     _write(folder / "fields.yaml", lines)
     for category in range(categories):
         level = category // CATEGORIES_PER_LEVEL
-        first = category * EVENTS_PER_CATEGORY
-        count = min(EVENTS_PER_CATEGORY, events - first)
+        count = min(per_category, events - category * per_category)
         _write(folder / f"level{level}" / f"area{category}.yaml", _category(category, count))
 
 
@@ -68,7 +67,7 @@ def _category(category: int, count: int) -> list[str]:
         "events:",
     ]
     for number in range(count):
-        done = DONE[number]
+        done = DONE[number % len(DONE)] + (f"_{number // len(DONE)}" if number >= len(DONE) else "")
         values = [
             *(f"shared{category}_{part}: {_EXAMPLES[part]}" for part in range(SHARED)),
             *(f"own{category}_{part}: {_EXAMPLES[part + SHARED]}" for part in range(OWN)),

@@ -291,7 +291,7 @@ class _Reading:
             return None
         return _Plan(
             event,
-            self._schemas.validator(event).is_valid,
+            self.catalog.validator(event).is_valid,
             {each.name: each for each in event.metadata},
             tuple(each.name for each in event.metadata if each.sensitivity == "secret"),
         )
@@ -329,7 +329,7 @@ class _Reading:
             except ValidationError as error:
                 return error.problems
             return ()
-        return problems_of(plan.event, form, self._schemas.validator(plan.event).iter_errors(form))
+        return problems_of(plan.event, form, self.catalog.validator(plan.event).iter_errors(form))
 
     def _add(self, event: str, fault: tuple[str, str, str], row: Row) -> None:
         key = (event, *fault)

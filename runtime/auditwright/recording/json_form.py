@@ -16,7 +16,6 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 import orjson
 
 from auditwright.actor import Actor
@@ -83,11 +82,10 @@ def as_form(form: object) -> Form:
 
 
 class Schemas:
-    """The validators of a catalog's JSON Schemas, each made when first needed."""
+    """Holds entries in their JSON form to the JSON Schemas of a catalog."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._validators: dict[str, Any] = {}
 
     def check(
         self, form: Form, altered: frozenset[str] = frozenset(), recorded_under: str | None = None
@@ -111,7 +109,7 @@ class Schemas:
             raise self._unknown(key, recorded_under)
         if self.fits(event, form):
             return event
-        found = problems_of(event, form, self.validator(event).iter_errors(_plain(form)))
+        found = problems_of(event, form, self._catalog.validator(event).iter_errors(_plain(form)))
         if recorded_under is not None:
             problems = distinct(each for each in found if not each.path.startswith("metadata."))
             texts = {each.name for each in event.metadata if each.sensitivity == "secret"}
@@ -131,21 +129,11 @@ class Schemas:
 
     def fits(self, event: Event, form: Form) -> bool:
         """Whether the event's schema allows a JSON form."""
-        validator = self.validator(event)
+        validator = self._catalog.validator(event)
         try:
             return bool(validator.is_valid(form))
         except ValueError:  # something in it is beyond JSON, or a lone surrogate
             return bool(validator.is_valid(_plain(form)))
-
-    def validator(self, event: Event) -> Any:
-        """The validator of jsonschema-rs for an event's entries in their JSON form."""
-        validator = self._validators.get(event.key)
-        if validator is None:
-            # Rust's regex takes linear time; the default engine can backtrack, and is slower here.
-            engine = jsonschema_rs.RegexOptions()
-            validator = jsonschema_rs.validator_for(self._catalog.schema(event), pattern_options=engine)
-            self._validators[event.key] = validator
-        return validator
 
     def _unknown(self, key: str, recorded_under: str | None) -> ValidationError:
         """The error of an event that the catalog does not have: not yet, no longer, or misspelt."""
