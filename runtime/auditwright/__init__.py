@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from auditwright.reading.filters import Condition, Filter
     from auditwright.reading.pages import Page
     from auditwright.recording.fingerprint import SecretKey
-    from auditwright.storage.errors import IdConflict, SchemaMismatch, StorageError
+    from auditwright.storage.errors import IdConflict, NotStored, SchemaMismatch, StorageError
 
 __all__ = [
     "AccountLog",
@@ -47,6 +47,7 @@ __all__ = [
     "FilterError",
     "IdConflict",
     "NoContext",
+    "NotStored",
     "Page",
     "Problem",
     "SchemaMismatch",
@@ -77,7 +78,7 @@ _MODULES = {
     "auditwright.reading.filters": ("Condition", "Filter"),
     "auditwright.reading.pages": ("Page",),
     "auditwright.recording.fingerprint": ("SecretKey",),
-    "auditwright.storage.errors": ("IdConflict", "SchemaMismatch", "StorageError"),
+    "auditwright.storage.errors": ("IdConflict", "NotStored", "SchemaMismatch", "StorageError"),
 }
 """The module of each public name."""
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from auditwright.entry import Entry
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -22,15 +20,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 class AuditwrightError(Exception):
-    """The base of every error of this package.
+    """The base of every error of this package."""
 
-    `entry` is the finished entry where the error came after it was made: recording it again,
-    with `id=error.entry.id`, is safe whatever became of the first attempt.
-    """
-
-    entry: Entry | None = None
-    entries: tuple[Entry, ...] = ()
-    """Of `record_many` and `record_forms`: all entries of which nobody knows whether they are stored."""
+    entry: Any = None
+    """The entry, if the error came after it was built; see `NotStored`."""
 
 
 @dataclass(frozen=True, slots=True)

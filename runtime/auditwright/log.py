@@ -18,7 +18,7 @@ from auditwright.recording.group_commit import Writer
 from auditwright.recording.recorder import Recorder
 from auditwright.storage import open_storage
 from auditwright.storage.base import Storage
-from auditwright.storage.errors import IdConflict
+from auditwright.storage.errors import IdConflict, NotStored
 
 if TYPE_CHECKING:
     from auditwright.account_log import AccountLog
@@ -156,7 +156,7 @@ class AuditLog:
             return made
         try:
             stored = iter(self._storage.insert_each([entry.row for entry in entries]))
-        except AuditwrightError as error:
+        except NotStored as error:
             self._say_of_all(error, [entry.row for entry in entries], "entries from this one on")
             raise
         return [self._outcome(each, next(stored)) if isinstance(each, Entry) else each for each in made]
@@ -250,11 +250,11 @@ class AuditLog:
             # One of them is at fault, and the database does not say which: one by one, up to that one.
             numbers = range(end - len(batch), end)
             return sum(self._store_row(row, number) for row, number in zip(batch, numbers, strict=True))
-        except AuditwrightError as error:
+        except NotStored as error:
             self._say_of_all(error, batch, "events from this entry on")
             raise
 
-    def _say_of_all(self, error: AuditwrightError, rows: Sequence[Row], what: str) -> None:
+    def _say_of_all(self, error: NotStored, rows: Sequence[Row], what: str) -> None:
         """Say of rows that were to be stored in one transaction what became of them."""
         entries = tuple(Entry(self.catalog, row) for row in rows)
         error.entry = entries[0]
@@ -270,7 +270,7 @@ class AuditLog:
     def _store_row(self, row: Row, number: int) -> int:
         try:
             return self._storage.insert([row])
-        except AuditwrightError as error:
+        except NotStored as error:
             error.entry = Entry(self.catalog, row)
             error.add_note(f"event {number} (counted from 0) was refused; the {number} before it are stored")
             raise

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from auditwright.errors import AuditwrightError
 
+if TYPE_CHECKING:
+    from auditwright.entry import Entry
 
-class IdConflict(AuditwrightError):
+
+class NotStored(AuditwrightError):
+    """The database did not store an entry, or did not say whether it did.
+
+    Recording again with `id=error.entry.id` is safe, whatever the outcome of the first attempt.
+    """
+
+    entry: Entry | None = None
+    """The entry, if the error came after it was built."""
+    entries: tuple[Entry, ...] = ()
+    """All entries of `record_many` or `record_forms` whose outcome is unknown."""
+
+
+class IdConflict(NotStored):
     """The account has an entry with this id and other content; the stored one stays as it is."""
 
 
-class StorageError(AuditwrightError):
+class StorageError(NotStored):
     """The database could not do what was asked; the text says what and, where known, the way out."""
 
     outcome_unknown: bool = False
