@@ -353,7 +353,7 @@ def assert_linted(folder: Path, package: str) -> None:
 
 
 def test_generated_package_is_formatted_and_linted(kitchen_sink: Path) -> None:
-    assert_formatted(kitchen_sink)
+    assert_formatted(kitchen_sink / "kitchen_sink_events")
     assert_linted(kitchen_sink, "kitchen_sink_events")
 
 
@@ -425,7 +425,7 @@ def test_what_does_not_fit_on_a_line_is_formatted_too(tmp_path: Path) -> None:
     for path, text in generated(tmp_path / "catalog").items():
         (tmp_path / "out" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "out" / path).write_text(text, "utf-8")
-    assert_formatted(tmp_path / "out")
+    assert_formatted(tmp_path / "out" / "zoo_events")
 
 
 # --- hostile texts ---------------------------------------------------------------------------------
@@ -543,7 +543,7 @@ def test_hostile_texts_arrive_unchanged(hostile: Path) -> None:
 
 
 def test_hostile_texts_leave_the_code_formatted(hostile: Path) -> None:
-    assert_formatted(hostile)
+    assert_formatted(hostile / "hostile_events")
 
 
 def test_hostile_texts_are_recorded_and_read_back(hostile: Path, tmp_path: Path) -> None:
