@@ -4,13 +4,18 @@ Allowed third-party packages, what an import loads, and the top-level folders.
 """
 
 import ast
+import importlib
+import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.paths import ROOT
+
+import auditwright
 
 RUNTIME = ROOT / "runtime" / "auditwright"
 GENERATOR = ROOT / "generator" / "auditwright_generator"
@@ -94,27 +99,39 @@ def test_runtime_names_no_event_of_the_catalog() -> None:
         assert not {text for text in texts if ".".join(text.split(".")[:2]) in keys and " " not in text}, path
 
 
-LOADED = """
-import sys
-import {module}
-print(*sorted(name for name in {{name.partition(".")[0] for name in sys.modules}} if name in {names}))
+# --- what is loaded --------------------------------------------------------------------------------
+
+SQL_TOOLKIT = {"sqlmodel", "sqlalchemy"}
+OTHERS = {"yaml", "jinja2", "fastapi", "jsonschema", "psycopg", "alembic", "auditwright_generator"}
+PATHS = [str(ROOT / room) for room in ROOTS]
+REPORT = """
+import json
+print(json.dumps({name: getattr(module, "__file__", None) for name, module in sys.modules.items()}))
 """
+
+
+def modules_loaded_by(program: str, *arguments: str) -> dict[str, str | None]:
+    """Every module that a process has loaded when a program is at its end, with its file."""
+    script = f"import sys; sys.path[:0] = {PATHS!r}\n{program}\n{REPORT}"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    loaded: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])
+    return loaded
+
+
+def packages(modules: Iterable[str]) -> set[str]:
+    """The top-level packages of modules."""
+    return {name.partition(".")[0] for name in modules}
 
 
 @pytest.mark.parametrize(
     ("module", "never"),
     [
-        (
-            "auditwright",
-            {"auditwright_generator", "yaml", "jinja2", "fastapi", "sqlmodel", "sqlalchemy", "jsonschema"}
-            | {"psycopg", "alembic"},
-        ),
-        ("auditwright", {"audit_events", "auditwright_events"}),
-        ("audit_events", {"auditwright_generator", "yaml", "jinja2", "fastapi", "sqlmodel", "sqlalchemy"}),
-        (
-            "auditwright.cli",
-            {"auditwright_generator", "yaml", "jinja2", "sqlmodel", "sqlalchemy", "jsonschema"},
-        ),
+        ("auditwright", SQL_TOOLKIT | OTHERS | {"pydantic", "audit_events", "auditwright_events"}),
+        ("audit_events", SQL_TOOLKIT | OTHERS),
+        ("auditwright.cli", SQL_TOOLKIT | OTHERS | {"pydantic"}),
         (
             "auditwright_generator.cli",
             {"auditwright", "yaml", "jinja2", "pydantic", "sqlmodel", "jsonschema"},
@@ -122,10 +139,135 @@ print(*sorted(name for name in {{name.partition(".")[0] for name in sys.modules}
     ],
 )
 def test_importing_loads_nothing_heavy(module: str, never: set[str]) -> None:
-    path = [str(ROOT / room) for room in ROOTS]
-    program = f"import sys; sys.path[:0] = {path!r}\n" + LOADED.format(module=module, names=sorted(never))
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    assert packages(modules_loaded_by(f"import {module}")) & never == set()
+
+
+IMPORT = """
+import auditwright, audit_events
+from auditwright import Actor, AuditLog
+"""
+RECORD = f"""{IMPORT}
+url = f"sqlite:///{{sys.argv[1]}}/audit.db"
+with AuditLog.open(url, account_id="acme", catalog=audit_events.CATALOG) as log, log.acting(Actor.system()):
+    audit_events.AuditEvents(log).account.roles.role_changed()
+"""
+LOADED_BY_IMPORT = {
+    "auditwright",
+    "auditwright.actor",
+    "auditwright.catalog",
+    "auditwright.context",
+    "auditwright.emitters",
+    "auditwright.entry",
+    "auditwright.errors",
+    "auditwright.event_model",
+    "auditwright.forks",
+    "auditwright.ids",
+    "auditwright.limits",
+    "auditwright.log",
+    "auditwright.recording",
+    "auditwright.recording.description",
+    "auditwright.recording.envelope",
+    "auditwright.recording.fingerprint",
+    "auditwright.recording.group_commit",
+    "auditwright.recording.problem_text",
+    "auditwright.recording.recorder",
+    "auditwright.storage",
+    "auditwright.storage.base",
+    "auditwright.storage.errors",
+    "auditwright.storage.query",
+}
+LOADED_BY_RECORDING = LOADED_BY_IMPORT | {
+    "auditwright.storage.case_folding",
+    "auditwright.storage.layout",
+    "auditwright.storage.scan",
+    "auditwright.storage.sessions",
+    "auditwright.storage.sqlite",
+    "auditwright.storage.sqlite.connections",
+    "auditwright.storage.sqlite.engine",
+    "auditwright.storage.sqlite.queries",
+    "auditwright.storage.sqlite.schema",
+    "auditwright.storage.write_lock",
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "expected", "most"),
+    [(IMPORT, LOADED_BY_IMPORT, 4_000), (RECORD, LOADED_BY_RECORDING, 5_500)],
+    ids=["import", "recording"],
+)
+def test_import_and_recording_load_few_lines_of_the_runtime(
+    program: str, expected: set[str], most: int, tmp_path: Path
+) -> None:
+    loaded = modules_loaded_by(program, str(tmp_path))
+    lines = {
+        name: len(Path(file).read_text("utf-8").splitlines())
+        for name, file in loaded.items()
+        if name.partition(".")[0] == "auditwright" and file is not None
+    }
+    table = "\n".join(f"{count:6} {name}" for name, count in sorted(lines.items(), key=lambda line: -line[1]))
+    print(f"{sum(lines.values()):6} lines in {len(lines)} modules\n{table}")
+    assert set(lines) - expected == set(), "loaded now and not before"
+    assert expected - set(lines) == set(), "no longer loaded: take it from the list"
+    assert sum(lines.values()) <= most, table
+    assert packages(loaded) & (SQL_TOOLKIT | OTHERS) == set()
+
+
+@pytest.fixture(scope="module")
+def generated_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything the project's catalog generates, current."""
+    out = tmp_path_factory.mktemp("copy") / "generated"
+    shutil.copytree(ROOT / "generated", out, ignore=shutil.ignore_patterns("__pycache__"))
+    return out
+
+
+@pytest.mark.parametrize("command", ["check", "generate"])
+def test_generator_command_loads_no_recording_path(command: str, generated_copy: Path) -> None:
+    arguments = [command, "--catalog", str(ROOT / "catalog")]
+    if command == "generate":
+        arguments += ["--out", str(generated_copy)]
+    program = "import auditwright.cli\nassert auditwright.cli.main(sys.argv[1:]) == 0"
+    loaded = modules_loaded_by(program, *arguments)
+    assert packages(loaded) & (SQL_TOOLKIT | {"pydantic", "pydantic_core", "audit_events"}) == set()
+    assert {name for name in loaded if name.partition(".")[0] == "auditwright"} == {
+        "auditwright",
+        "auditwright.cli",
+        "auditwright.errors",
+        "auditwright.storage",
+        "auditwright.storage.errors",
+        "auditwright.text",
+    }
+
+
+# --- public names ----------------------------------------------------------------------------------
+
+
+def test_lazy_names_of_the_package_agree() -> None:
+    """What type checkers see, `__all__`, and what an import by name finds."""
+    tree = ast.parse((RUNTIME / "__init__.py").read_text("utf-8"))
+    (block,) = (
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and not node.orelse
+    )
+    typed = {
+        alias.name: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname is None
+    }
+    assert sorted(typed) == auditwright.__all__
+    assert set(auditwright.__all__) <= set(dir(auditwright))
+    for name, module in typed.items():
+        assert module is not None
+        assert getattr(auditwright, name) is getattr(importlib.import_module(module), name), name
+    lazy = {name: module for module, names in auditwright._MODULES.items() for name in names}
+    assert lazy == typed
+    with pytest.raises(AttributeError, match="module 'auditwright' has no attribute 'AuditLogs'"):
+        getattr(auditwright, "AuditLogs")  # noqa: B009 - type checkers refuse the plain form
+
+
+# --- folders ---------------------------------------------------------------------------------------
 
 
 def test_checkout_has_only_the_rooms_that_are_agreed_on() -> None:
