@@ -4,6 +4,7 @@ The word after a fence's language says what becomes of the block:
 
     ```yaml append=FILE    appended to the file
     ```yaml file=FILE      written to the file; likewise for python
+    ```diff                applied to the files it names; its hunks have no line numbers
     ```python              a part of the page's program
     ```console             commands after `$ `, each with its output; `...` matches anything
 """
@@ -23,6 +24,7 @@ README, LANGUAGE = ROOT / "README.md", ROOT / "catalog" / "README.md"
 REFERENCE_FOLDER = ROOT / "generated" / "docs"
 REFERENCE = sorted(REFERENCE_FOLDER.rglob("*.md"))
 GUIDES = sorted(DOCS.glob("*.md"))
+IMPORT_ROOTS = ("runtime", "generator", "generated", "generated/runtime")
 OWN_PAGES = [README, ROOT / "CHANGELOG.md", LANGUAGE, *GUIDES]
 PAGES = [*OWN_PAGES, *sorted((ROOT / "generated").rglob("*.md"))]
 
@@ -87,7 +89,7 @@ def names_in(text: str) -> list[str]:
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command of a page in a folder, with its generated package before any other."""
+    """Run a command of a page in a folder; packages in the folder are found before installed ones."""
     programs = folder / ".programs"
     programs.mkdir(exist_ok=True)
     for name, arguments in (("python", ""), ("auditwright", " -m auditwright")):
@@ -97,7 +99,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {
         **kept,
         "PATH": os.pathsep.join([str(programs), os.environ["PATH"]]),
-        "PYTHONPATH": str(folder / "generated"),
+        "PYTHONPATH": os.pathsep.join(str(folder / name) for name in IMPORT_ROOTS),
         "PYTHONWARNINGS": "error",
     }
     return subprocess.run(
@@ -105,8 +107,11 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def follow(page: Path, folder: Path) -> int:
-    """Apply a page's files and commands from top to bottom; returns how many commands ran."""
+def follow(page: Path, folder: Path, only_errors_fail: bool = True) -> int:
+    """Apply a page's files, diffs and commands from top to bottom; returns how many commands ran.
+
+    With `only_errors_fail` a command must fail where the page shows an error, and succeed elsewhere.
+    """
     count = 0
     for block in blocks(page):
         action, _, path = block.use.partition("=")
@@ -116,12 +121,32 @@ def follow(page: Path, folder: Path) -> int:
         elif action == "file":
             (folder / path).parent.mkdir(exist_ok=True)
             (folder / path).write_text(block.text, "utf-8")
+        elif block.language == "diff":
+            apply_diff(block.text, folder)
         elif block.language == "console":
             for command, expected in commands(block):
                 done = run(command, folder)
-                assert fits(done.stdout, expected), f"{page.name}: {command}\n{done.stdout}{done.stderr}"
+                shown = f"{page.name}: {command}\n{done.stdout}{done.stderr}"
+                assert fits(done.stdout, expected), shown
+                if only_errors_fail:
+                    assert (done.returncode != 0) == shows_an_error(expected), shown
                 count += 1
     return count
+
+
+def apply_diff(text: str, folder: Path) -> None:
+    """Apply a diff; the old lines of each hunk must stand in the file exactly once."""
+    for part in re.split(r"^--- a/", text, flags=re.MULTILINE)[1:]:
+        head, *hunks = re.split(r"^@@\n", part, flags=re.MULTILINE)
+        path = folder / head.splitlines()[0]
+        content = path.read_text("utf-8")
+        for hunk in hunks:
+            lines = hunk.splitlines(keepends=True)
+            old = "".join(line[1:] for line in lines if line[0] != "+")
+            new = "".join(line[1:] for line in lines if line[0] != "-")
+            assert content.count(old) == 1, f"{path}: {content.count(old)} places for\n{old}"
+            content = content.replace(old, new)
+        path.write_text(content, "utf-8")
 
 
 def commands(block: Block) -> Iterator[tuple[str, str]]:
@@ -131,8 +156,18 @@ def commands(block: Block) -> Iterator[tuple[str, str]]:
         yield command, expected
 
 
+def shows_an_error(output: str) -> bool:
+    """Whether what a page shows of a command is an error."""
+    return re.search(r"^auditwright: |: error ", output, re.MULTILINE) is not None
+
+
 def fits(output: str, expected: str) -> bool:
-    """Whether the output is the one shown; how many rules and files there are may differ from it."""
-    wanted = "".join(".*" if part == "..." else re.escape(part) for part in re.split(r"(\.\.\.)", expected))
+    """Whether the output is the one shown.
+
+    `...` stands for anything in a line, or alone in its line for any lines. How many rules and files there
+    are may differ.
+    """
+    parts = re.split(r"(^\.\.\.\n|\.\.\.)", expected, flags=re.MULTILINE)
+    wanted = "".join({"...": ".*", "...\n": "(?:.*\n)*"}.get(part) or re.escape(part) for part in parts)
     wanted = re.sub(r"\d+(\\ (?:rules|files))", r"[0-9]+\1", wanted)
     return re.fullmatch(wanted, output) is not None
