@@ -38,7 +38,7 @@ def test_its_figures_are_those_of_the_code() -> None:
 
 
 def test_its_roles_are_those_that_are_made() -> None:
-    table = rows(section(GUIDE, "Who may do what"))
+    table = rows(section(GUIDE, "Roles"))
     roles = Roles()
     assert [row[0].strip("`") for row in table] == [roles.owner, roles.writer, roles.reader]
     assert re.findall(r"`(\w+)`", table[1][1]) == list(KNOWN)

@@ -29,5 +29,5 @@ def test_the_numbers_are_those_of_the_code() -> None:
     text = prose(PAGE)
     assert f"at most {writer.BATCH_ROWS:,} entries or {writer.BATCH_BYTES >> 20} MiB" in text
     assert f"at most {writer.WAIT_SECONDS:g} seconds" in text
-    assert f"where {writer.MAX_WAITING:,} wait" in text
+    assert f"when {writer.MAX_WAITING:,} wait" in text
     assert sqlite.BUSY_SECONDS == 1.0
