@@ -176,7 +176,7 @@ def test_a_database_is_made_upgraded_and_guarded(
         "  revision 004: row-level security by account",
         "  revision 005: retention and holds",
         "  revision 006: the users of each account, kept as entries are stored",
-        "  revision 007: the users of entries from before",
+        "  revision 007: the users of earlier entries",
         "  column till",
         "  9 views",
         "  2 rows of audit_category",
@@ -282,9 +282,9 @@ def test_check_names_what_differs(auditwright: Auditwright, server: PostgreSQLDa
         'DROP POLICY "everybody" ON audit_user',
         "the function audit_add_partition is missing",
         by_hand,
-        "the function audit_add_users is another one",
+        "the function audit_add_users was changed",
         by_hand,
-        "the function audit_refuse is another one",
+        "the function audit_refuse was changed",
         by_hand,
         "partitions are missing for the next 3 months",
         upgrade,
@@ -326,7 +326,7 @@ def test_of_an_older_database_check_names_the_upgrade(
     assert set(found[1::2]) == {"run `auditwright database upgrade`"}
     assert auditwright("database", "upgrade", *V1).out.splitlines()[1:] == [
         "  revision 006: the users of each account, kept as entries are stored",
-        "  revision 007: the users of entries from before",
+        "  revision 007: the users of earlier entries",
     ]
     assert auditwright("database", "check", *V1).code == 0
 

@@ -222,7 +222,7 @@ def test_who_records_again_meanwhile_is_not_forgotten(
     by(database, "acme", 14, gone)
     with open_log(database) as log, closing(psycopg.connect(database.url)) as session:
         record(log, LOGIN, {"email_id": "a@b.example"}, actor=gone, session=session)
-        with pytest.raises(StorageError, match="something has been reading or writing for long: try again"):
+        with pytest.raises(StorageError, match="a long transaction holds the lock: try again"):
             run(database, account_id="acme")
         session.commit()
     run(database, account_id="acme")
@@ -449,7 +449,7 @@ def test_dropping_waits_for_a_reader_a_while_and_then_says_so(
     left = everything(server)
     with closing(psycopg.connect(server.url)) as reader:
         reader.execute("SELECT count(*) FROM audit_entry")
-        with pytest.raises(StorageError, match="something has been reading or writing for long: try again"):
+        with pytest.raises(StorageError, match="a long transaction holds the lock: try again"):
             run(server)
     assert everything(server) == left
     assert len(run(server).deleted) == 3

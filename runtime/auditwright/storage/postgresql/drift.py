@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 UPGRADE = "run `auditwright database upgrade`"
 BY_HAND = (
-    "somebody has changed it; `auditwright database create --dry-run` on an empty database shows how it is "
+    "it was changed by hand; `auditwright database create --dry-run` on an empty database shows how it is "
     "made"
 )
 RIGHTS = "`auditwright database roles` makes roles without it: REVOKE it from any other"
@@ -41,12 +41,12 @@ RIGHTS = "`auditwright database roles` makes roles without it: REVOKE it from an
 def differences(
     connection: Connection[Any], state: State, catalog: Catalog, schema: str
 ) -> Iterator[Difference]:
-    """What differs, each with a hint; needs a transaction."""
+    """The differences, each with a hint; needs a transaction."""
     revisions = list(_revisions(connection))
     yield from revisions
     is_behind = any(each.hint == UPGRADE for each in revisions)
     for each in _all(connection, state, catalog, schema):
-        # What is missing of an older database is what the upgrade makes, before it is anybody's doing.
+        # In an older database, what is missing is most likely what the upgrade makes.
         yield replace(each, hint=UPGRADE) if is_behind and each.what.endswith(" is missing") else each
 
 
@@ -72,7 +72,7 @@ def _revisions(connection: Connection[Any]) -> Iterator[Difference]:
     try:
         pending = migrations.pending(revision)
     except SchemaMismatch as error:
-        yield Difference(str(error).partition("; ")[0], "install that one")
+        yield Difference(str(error).partition("; ")[0], "install that version")
         return
     if pending:
         yield Difference(
@@ -96,14 +96,14 @@ class Part:
 
 
 def expected_layout() -> list[Part]:
-    """What the migrations make, without what a catalog adds."""
+    """The parts that the migrations make, without the columns that a catalog adds."""
     text = (resources.files("auditwright.storage.postgresql") / "layout.tsv").read_text("utf-8")
     rows = (line.split("\t") for line in text.splitlines())
     return [Part(kind, stands_for, name, definition) for kind, stands_for, name, definition in rows]
 
 
 def read_layout(connection: Connection[Any]) -> list[Part]:
-    """What Auditwright's tables in a database consist of; row-level security of each is on or off."""
+    """The parts of Auditwright's tables in a database; row-level security of each table is on or off."""
     return [Part(*row) for row in _rows(connection, _LAYOUT)]
 
 
@@ -215,7 +215,7 @@ def _functions(connection: Connection[Any], schema: str) -> Iterator[Difference]
         if name not in found:
             yield Difference(f"the function {name} is missing", BY_HAND)
         elif found[name] != wanted:
-            yield Difference(f"the function {name} is another one", BY_HAND)
+            yield Difference(f"the function {name} was changed", BY_HAND)
 
 
 def _partitions(connection: Connection[Any]) -> Iterator[Difference]:
@@ -229,13 +229,13 @@ def _partitions(connection: Connection[Any]) -> Iterator[Difference]:
     for name, bound in rows:
         match = re.fullmatch(r"FOR VALUES FROM \((MINVALUE|'.*')\) TO \((?:'(.*)'|MAXVALUE)\)", bound)
         if match is None or match[2] is None:
-            yield Difference(f"the partition {name} is one that has no end: {bound}", BY_HAND)
+            yield Difference(f"the partition {name} has no end: {bound}", BY_HAND)
         else:
             bounds.append(("" if match[1] == "MINVALUE" else match[1].strip("'"), match[2], name))
     end = ""
     for low, high, name in sorted(bounds):
         if low != end:
-            yield Difference(f"there is no partition for the ids before those of {name}", BY_HAND)
+            yield Difference(f"no partition holds the ids just before those of {name}", BY_HAND)
         end = high
     if partition_changes(connection):
         yield Difference(f"partitions are missing for the next {AHEAD} months", UPGRADE)
@@ -248,7 +248,7 @@ def _dependants(state: State, catalog: Catalog) -> Iterator[Difference]:
             yield Difference(
                 f"the view {view_name(event)} changes its columns, and others depend on it: "
                 f"{', '.join(stored.dependants)}",
-                f"drop these, {UPGRADE}, and make them anew",
+                f"drop these, {UPGRADE}, and create them again",
             )
 
 
@@ -271,7 +271,7 @@ def _owners(connection: Connection[Any]) -> Iterator[Difference]:
 
 
 def _rights(connection: Connection[Any]) -> Iterator[Difference]:
-    """Who else may change entries, by a right of their own; superusers and owners always may."""
+    """Granted rights to change entries; superusers and owners always have them."""
     for role, table, privileges in _rows(
         connection,
         """

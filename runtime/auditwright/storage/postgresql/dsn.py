@@ -1,7 +1,6 @@
-"""Where a PostgreSQL database is: its URL, its name in errors, and connections of services to it.
+"""The DSN of a PostgreSQL database: parsing it, its name in errors, and connections of services.
 
-No text that comes from here holds a password. Whoever looks after a database connects by
-`postgresql_connection.py`.
+No text made here holds a password. Operators connect by `owner_connection.py`.
 """
 
 from __future__ import annotations
@@ -17,47 +16,47 @@ from psycopg.rows import tuple_row
 from auditwright.storage.errors import StorageError
 
 CONNECT_SECONDS = 5
-"""How long connecting may take where the URL does not say."""
+"""The connect timeout, unless the DSN has one."""
 WAIT_SECONDS = 10
-"""How long a statement waits for a lock that somebody holds, where the database says nothing else."""
+"""The lock timeout of a statement, unless the database has one."""
 LOST_SECONDS = 20
-"""How long a server may be silent before the connection counts as lost."""
-RECORD_AGAIN = "whether it was stored is not known: record it again with id=error.entry.id, which is safe"
+"""How long a server may be silent before the connection is lost."""
+RECORD_AGAIN = "it is not known whether it was stored: record it again with id=error.entry.id, which is safe"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class Dsn:
-    """Where a database is, and as whom to connect to it. Raises `StorageError` for an unreadable URL."""
+    """The location of a database and the login for it. Raises `StorageError` for an unreadable DSN."""
 
     def __init__(self, url: str) -> None:
         try:
             self._parameters: dict[str, Any] = dict(conninfo_to_dict(url))
-        except psycopg.Error:  # its words quote the URL, which may hold a password
+        except psycopg.Error:  # its text quotes the URL, which may hold a password
             raise _unreadable("it cannot be read") from None
         self._password = str(self._parameters.get("password") or "")
         host, port, database = (str(self._parameters.get(each) or "") for each in ("host", "port", "dbname"))
         if "@" in host + port + database:
-            raise _unreadable("there is an @ where none belongs")
+            raise _unreadable("unexpected @ in host, port or database")
         self._parameters.setdefault("connect_timeout", CONNECT_SECONDS)
         self._parameters.setdefault("application_name", "auditwright")
         self._parameters.setdefault("tcp_user_timeout", LOST_SECONDS * 1000)
         server = f"{host}:{port}" if port else host
-        place = f"/{database}?host={host}" if host.startswith("/") else f"{server}/{database}"
-        self.name = f"postgresql://{place}"
-        """What the database is called in errors: no user, no password."""
+        location = f"/{database}?host={host}" if host.startswith("/") else f"{server}/{database}"
+        self.name = f"postgresql://{location}"
+        """The database's name in errors: without user and password."""
 
     def connect(self) -> Connection:
-        """A connection in which each statement is a transaction, durable when it returns."""
+        """An autocommit connection, whose commits are durable."""
         try:
             connection = psycopg.connect(
                 **self._parameters, client_encoding="utf8", autocommit=True, row_factory=tuple_row
             )
         except psycopg.Error as error:
-            words = self._without_password(words_of(error))
-            raise StorageError(f"{self.name}: cannot connect: {words}") from None
+            message = self._without_password(message_of(error))
+            raise StorageError(f"{self.name}: cannot connect: {message}") from None
         try:
-            # Where a database lets go of commits before they are durable, ours are durable all the same.
+            # Recorded entries are durable even where the database's default is asynchronous commit.
             connection.execute(
                 "SELECT set_config('synchronous_commit', 'on', false) "
                 "WHERE current_setting('synchronous_commit') = 'off'"
@@ -71,18 +70,18 @@ class Dsn:
             raise
         return connection
 
-    def error(self, doing: str, error: psycopg.Error) -> StorageError:
-        """What went wrong, in the server's words, and the way out where it is known."""
+    def error(self, action: str, error: psycopg.Error) -> StorageError:
+        """The server's message and code, with a hint where there is a known one."""
         code = f" ({error.sqlstate})" if error.sqlstate else ""
-        advice = ""
-        if doing == "write" and is_lost(error):
-            advice = f"; {RECORD_AGAIN}"
-        elif error.sqlstate == "23514" and "no partition" in words_of(error):
-            advice = "; run `auditwright database upgrade`, which makes the partitions of the coming months"
+        hint = ""
+        if action == "write" and is_lost(error):
+            hint = f"; {RECORD_AGAIN}"
+        elif error.sqlstate == "23514" and "no partition" in message_of(error):
+            hint = "; run `auditwright database upgrade`, which makes the partitions of the coming months"
         elif error.sqlstate == "42501":
-            advice = "; `auditwright database roles` makes roles that may"
-        made = StorageError(f"{self.name}: cannot {doing}: {words_of(error)}{code}{advice}")
-        made.outcome_unknown = doing == "write" and is_lost(error)
+            hint = "; `auditwright database roles` makes roles with the rights"
+        made = StorageError(f"{self.name}: cannot {action}: {message_of(error)}{code}{hint}")
+        made.outcome_unknown = action == "write" and is_lost(error)
         return made
 
     def _without_password(self, text: str) -> str:
@@ -96,20 +95,20 @@ def _unreadable(reason: str) -> StorageError:
     )
 
 
-def words_of(error: psycopg.Error) -> str:
-    """What the server, or else the driver, says in one line. What follows it would quote the data."""
+def message_of(error: psycopg.Error) -> str:
+    """The first line of the server's message, or else of the driver's; further lines quote data."""
     return (error.diag.message_primary or str(error)).strip().partition("\n")[0] or type(error).__name__
 
 
 def is_lost(error: psycopg.Error) -> bool:
-    """Whether the connection broke, so that nobody knows what became of the statement."""
+    """Whether the connection broke, so that the outcome of the statement is unknown."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError)
     return error.sqlstate.startswith(("08", "57P"))
 
 
 def is_usable(connection: Connection) -> bool:
-    """Whether an idle connection is still there. A server that stops or ends it says so unasked."""
+    """Whether an idle connection is alive: a server that ends it sends a message first."""
     if connection.closed or connection.info.transaction_status != TransactionStatus.IDLE:
         return False
     poll = select.poll()
@@ -118,5 +117,5 @@ def is_usable(connection: Connection) -> bool:
 
 
 def sql(text: str) -> bytes:
-    """SQL that was put together, of our own words and quoted names: psycopg takes as text only literals."""
+    """Composed SQL for psycopg, whose type for text takes only literals."""
     return text.encode()

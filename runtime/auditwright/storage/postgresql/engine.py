@@ -18,12 +18,12 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from auditwright.entry import Row
+from auditwright.entry import ACCOUNT_ID, DIGEST, ID, Row
 from auditwright.storage.base import Counted, Pieces, Rows
 from auditwright.storage.errors import IdConflict, SchemaMismatch, StorageError
 from auditwright.storage.postgresql import queries, row_format
 from auditwright.storage.postgresql.connections import Connections
-from auditwright.storage.postgresql.dsn import Connection, is_lost, sql, words_of
+from auditwright.storage.postgresql.dsn import Connection, is_lost, message_of, sql
 from auditwright.storage.postgresql.entry_table import EntryTable
 from auditwright.storage.postgresql.pages import Pages
 from auditwright.storage.postgresql.privileges import warn_of_power
@@ -127,7 +127,7 @@ class PostgreSQLStorage:
             if is_lost(error):
                 raise
             self.partitions_until = time.time() + RETRY_SECONDS
-            _log.warning("%s: no partitions were made ahead: %s", self.name, words_of(error))
+            _log.warning("%s: no partitions were made ahead: %s", self.name, message_of(error))
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -165,14 +165,14 @@ class PostgreSQLStorage:
         ]
 
     def _as_stored(self, row: Row) -> Row:
-        """The row under the same id, whose content is equal; the row itself where it cannot be read."""
+        """The stored row with the same id and content; the given row if this role may not read it."""
         try:
-            return self.row(row[0], row[1]) or row
-        except StorageError:  # it is stored, whatever becomes of reading it back
+            return self.row(row[ACCOUNT_ID], row[ID]) or row
+        except StorageError:  # stored it is, also if reading fails
             return row
 
     def _copy(self, connection: Connection, rows: Sequence[Row]) -> bool:
-        """Store new rows by COPY; False, with nothing done, where one is there or COPY is refused."""
+        """Store new rows by COPY; False, and nothing stored, if one is stored already or COPY is refused."""
         if not self.can_copy:
             return False
         try:
@@ -189,21 +189,21 @@ class PostgreSQLStorage:
         return True
 
     def _insert_rows(self, execute: Execute, rows: Sequence[Row]) -> list[bool | IdConflict]:
-        """For each row whether it is new, or the conflict with what is stored under its id."""
+        """For each row: whether it was new, or its conflict with the stored row."""
         outcomes: list[bool | IdConflict] = []
         for start in range(0, len(rows), STATEMENT):
             part = rows[start : start + STATEMENT]
             new = set(execute(self._insert, (row_format.as_json(self.table.columns, part),)))
-            known: dict[Row, str | None] = {}
+            stored: dict[Row, str | None] = {}
             if len(new) < len(part):
-                known = self._digests_of(execute, part)
+                stored = self._digests_of(execute, part)
             for row in part:
-                key = (row[0], row[1].hex())
-                if key in new:  # of two with one id, the first
+                key = (row[ACCOUNT_ID], row[ID].hex())
+                if key in new:  # the first of two rows with the same id
                     new.remove(key)
                     outcomes.append(True)
                 else:
-                    outcomes.append(self._outcome_of(row, known[key]))
+                    outcomes.append(self._outcome_of(row, stored[key]))
         return outcomes
 
     def _digests_of(self, execute: Execute, rows: Sequence[Row]) -> dict[Row, str | None]:
@@ -211,10 +211,10 @@ class PostgreSQLStorage:
         return {(account_id, entry_id): digest for account_id, entry_id, digest in found}
 
     def _outcome_of(self, row: Row, stored: str | None) -> bool | IdConflict:
-        """False where the stored row has the same content, by its digest."""
-        if stored is None:  # it was there, and retention or its own transaction took it away
+        """False if the stored row has the same digest, else the conflict."""
+        if stored is None:  # retention or a rollback removed it in between
             raise StorageError(f"{self.name}: cannot write: the entry was being removed; record it again")
-        return False if stored == row[-3].hex() else IdConflict(_CONFLICT)
+        return False if stored == row[DIGEST].hex() else IdConflict(_CONFLICT)
 
     # --- in the caller's transaction -------------------------------------------------------------
 
@@ -246,11 +246,11 @@ class PostgreSQLStorage:
             original = error.orig if isinstance(error, DBAPIError) else None
             if isinstance(original, psycopg.Error):
                 raise self.connections.error("join the caller's transaction", original) from error
-            words = str(original or (error.args or [type(error).__name__])[0]).partition("\n")[0]
-            raise StorageError(f"{self.name}: cannot join the caller's transaction: {words}") from error
+            message = str(original or (error.args or [type(error).__name__])[0]).partition("\n")[0]
+            raise StorageError(f"{self.name}: cannot join the caller's transaction: {message}") from error
 
     def _join(self, info: dict[Any, Any], execute: Execute, row: Row) -> int:
-        """Store a row in a transaction; `info` is what we keep with its connection."""
+        """Store a row in a caller's transaction; `info` is our data about its connection."""
         self.connections.check_open()
         if time.time() >= self.partitions_until and not self.connections.lock.is_mine:
             with suppress(StorageError), self._writing():  # makes them on a connection of our own
@@ -267,8 +267,8 @@ class PostgreSQLStorage:
 
     def _refuse_autocommit(self) -> NoReturn:
         raise StorageError(
-            f"{self.name}: session= commits every statement by itself, so that the entry would stay although "
-            "you roll back; begin a transaction first, or record without session="
+            f"{self.name}: session= is in autocommit mode, so that the entry would stay after a rollback; "
+            "begin a transaction first, or record without session="
         )
 
     # --- reading -------------------------------------------------------------------------------
@@ -380,7 +380,7 @@ _IDENTITY = """
 
 
 def _runs(connection: psycopg.Connection[Any]) -> Execute:
-    """What runs statements on a connection, whatever kind of rows its owner wants of it."""
+    """Executes statements on a connection, whatever its row factory is."""
 
     def execute(statement: str, values: tuple[Any, ...]) -> list[Row]:
         with connection.cursor(row_factory=tuple_row) as cursor:
@@ -390,7 +390,7 @@ def _runs(connection: psycopg.Connection[Any]) -> Execute:
 
 
 def _new(outcomes: list[bool | IdConflict]) -> int:
-    """How many rows were new; raises the first conflict."""
+    """The number of new rows; raises the first conflict."""
     for outcome in outcomes:
         if isinstance(outcome, IdConflict):
             raise outcome
@@ -398,6 +398,6 @@ def _new(outcomes: list[bool | IdConflict]) -> int:
 
 
 def _next_month(moment: datetime) -> datetime:
-    """When the month after begins."""
+    """The beginning of the next month."""
     year, month = divmod(moment.year * 12 + moment.month, 12)
     return datetime(year, month + 1, 1, tzinfo=UTC)

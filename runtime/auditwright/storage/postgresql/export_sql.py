@@ -1,6 +1,6 @@
-"""Lines of files out of PostgreSQL: COPY writes them on the server, quotes and all.
+"""Lines of export files from PostgreSQL: COPY formats and quotes them on the server.
 
-What PostgreSQL writes in another form than it was recorded in is put right here.
+Values that PostgreSQL writes in another form than the recorded one are restored here.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
     from auditwright.storage.query import Scope
 
 SETTINGS = {"datestyle": "ISO, YMD", "jit": "off"}
-"""What every export sets."""
+"""Settings of every export."""
 IN_ORDER = {
     "max_parallel_workers_per_gather": "0",
     "enable_bitmapscan": "off",
     "enable_seqscan": "off",
     "enable_sort": "off",
 }
-"""What has the planner read many entries in the order of the primary key: the first line comes at once."""
+"""Settings that make the planner read in the order of the primary key: the first line comes at once."""
 SORTED = {"max_parallel_workers_per_gather": "0", "work_mem": "64MB"}
-"""What has it sort what other indexes give, a partition at a time."""
+"""Settings for reading by another index and sorting, one partition at a time."""
 PIECE = 2 << 20
-"""Bytes after which a piece ends, however few its lines are."""
+"""Bytes after which a piece ends, even with few lines."""
 
 CSV_FORMAT = "FORMAT csv"
 JSON_FORMAT = r"FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02'"
-"""Each line as it is: these characters do not stand in JSON, and without them nothing is quoted."""
+"""Writes each line as it is: JSON text never has these characters, so that nothing is quoted."""
 
 _NAME = "coalesce(nullif(actor_name, ''), actor_id, 'System')"
 _MARK = "\x03"
-"""A cell of its own before what ends a full line: JSON, in which this character does not stand."""
+"""A cell before the metadata at the end of a full line; JSON text never has this character."""
 _BEFORE_METADATA = f",{_MARK},".encode()
 _BEFORE_OTHERS = "\x04"
-"""Stands between the metadata and an object of what other catalogs' columns hold."""
+"""Separates the metadata from a JSON object of the values in columns of other catalogs."""
 
 
 def copied_lines(
@@ -89,7 +89,7 @@ def copied_lines(
 
 def copy_statement(table: str, select: queries.Query, scope: Scope, newest_first: bool,
                    limit: int | None, form: str) -> queries.Query:  # fmt: skip
-    """The COPY of what is selected of a scope."""
+    """The COPY statement of a scope."""
     columns, values = select
     statement, bound = queries.select_rows(table, columns, scope, newest_first, limit)
     return f"COPY ({statement}) TO STDOUT ({form})", [*values, *bound]
@@ -99,12 +99,12 @@ def copy_statement(table: str, select: queries.Query, scope: Scope, newest_first
 
 
 def csv_columns(catalog: Catalog, full: bool, others: Sequence[str]) -> queries.Query:
-    """SQL for the cells; `full_line` brings a full line's metadata into the form in which it was recorded."""
+    """SQL for the cells; `full_line` restores the recorded form of a full line's metadata."""
     titles, categories = {}, {}
     for key, _, _, title, category in event_titles(catalog):
         titles[key], categories[key] = title, category
     given = [titles, categories, dict(category_titles(catalog))]
-    # With a microsecond at its end a time is never written shorter.
+    # The added microsecond keeps trailing zeros from being cut.
     time = "date_trunc('milliseconds', occurred_at AT TIME ZONE 'UTC') + interval '1 microsecond'"
     columns = [
         f"left(CAST({time} AS text), 23)",
@@ -133,7 +133,7 @@ def _metadata(others: Sequence[str]) -> str:
 
 
 def full_line(row: Buffer) -> bytes:
-    """A full line that COPY wrote, with the metadata as it was recorded."""
+    """A full line written by COPY, with the metadata as recorded."""
     cells, _, metadata = bytes(row).rpartition(_BEFORE_METADATA)
     if metadata != b"{}":
         stored, _, others = metadata[1:-1].replace(b'""', b'"').decode().partition(_BEFORE_OTHERS)
@@ -144,7 +144,7 @@ def full_line(row: Buffer) -> bytes:
 
 
 def _guarded(expression: str) -> str:
-    """SQL for a text with a ' before it where a spreadsheet would run it; most begin with a letter."""
+    """SQL that prefixes a text with ' where a spreadsheet would see a formula; most begin with a letter."""
     return (
         f"CASE WHEN ascii({expression}) BETWEEN 65 AND 65279 THEN {expression} "
         f"WHEN left({expression}, 1) IN ({FORMULA_SQL}) THEN '''' || {expression} ELSE {expression} END"
@@ -155,7 +155,7 @@ def _guarded(expression: str) -> str:
 
 
 _IN_ONE_LINE = "translate({}, chr(10) || chr(13), '')"
-"""SQL for JSON that may have been stored in lines: within a text of it there are none."""
+"""SQL that removes line breaks from stored JSON; its strings never have any."""
 
 
 def json_columns(catalog: Catalog, others: Sequence[str]) -> queries.Query:
@@ -199,7 +199,7 @@ def _time(column: str) -> str:
 
 
 def pieces(lines: Iterable[Buffer], end: bytes, size: int) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file in pieces of at most `size`, and fewer where they are long."""
+    """Joins lines into pieces of at most `size` lines, and fewer if they are long."""
     piece: list[Buffer] = []
     held = 0
     for line in lines:
@@ -213,10 +213,10 @@ def pieces(lines: Iterable[Buffer], end: bytes, size: int) -> Iterator[tuple[int
 
 
 def is_in_order(scope: Scope) -> bool:
-    """Whether entries are read in the order of the primary key: no other index has fewer of them."""
+    """Whether to read in the order of the primary key, because no other index is narrower."""
     return all(branch.event is None for branch in scope.branches)
 
 
 def is_probed(scope: Scope) -> bool:
-    """Whether an index may show that a scope has few entries, before all of the account's are read."""
+    """Whether probing an index can show that a scope has few entries."""
     return not scope.needs_scan and all(branch.event is not None for branch in scope.branches)

@@ -1,4 +1,4 @@
-"""A PostgreSQL database that is only looked at, by whoever may act as its owner; see `Inspection`."""
+"""Reading a PostgreSQL database as its owner, for `auditwright database check`; see `Inspection`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog
 
 FETCH = 2_000
-"""Rows that are asked for at once."""
+"""Rows fetched at once."""
 
 
 class PostgreSQLInspection:
-    """One database in one read transaction."""
+    """One database in one read-only transaction."""
 
     def __init__(self, url: str, catalog: Catalog) -> None:
         self.name = database_name(url)
@@ -63,7 +63,7 @@ class PostgreSQLInspection:
 
     def catalogs(self) -> dict[str, str]:
         """See `Inspection.catalogs`."""
-        return {key: row[1] for key, row in self._state.rows.get("audit_catalog", {}).items()}
+        return {key: text for key, (_, text) in self._state.rows.get("audit_catalog", {}).items()}
 
     def views(self) -> Views:
         """See `Inspection.views`."""
@@ -131,7 +131,7 @@ class PostgreSQLInspection:
 
 
 def _metadata(others: tuple[str, ...]) -> str:
-    """SQL for the metadata, with what stands in the columns of other catalogs put back into it."""
+    """SQL for the metadata, including the values in columns of other catalogs."""
     if not others:
         return "metadata"
     values = ", ".join(f"'{name}', {quoted(name)}" for name in others)

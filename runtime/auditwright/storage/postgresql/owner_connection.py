@@ -1,6 +1,6 @@
-"""Connections of whoever looks after a PostgreSQL database: `auditwright database`, not a service.
+"""Connections of operators, who act as the owner of the tables: for `auditwright database`.
 
-What is stored is written and read by `postgresql.py`.
+Services connect by `connections.py`.
 """
 
 from __future__ import annotations
@@ -11,29 +11,30 @@ from contextlib import contextmanager
 import psycopg
 
 from auditwright.storage.errors import StorageError
-from auditwright.storage.postgresql.dsn import Connection, Dsn, words_of
+from auditwright.storage.postgresql.dsn import Connection, Dsn, message_of
 from auditwright.storage.postgresql.schema import check_version
 
 _SETTINGS = (
     "TimeZone = UTC",
     "client_min_messages = warning",
-    "statement_timeout = 0",  # a slow look at all entries is no reason to stop
-    "default_transaction_isolation = 'read committed'",  # what is read after a lock is what is there then
+    "statement_timeout = 0",  # reading all entries may take long
+    # What is read after a lock was granted has to be what others committed before.
+    "default_transaction_isolation = 'read committed'",
     "default_transaction_read_only = off",
 )
 
 
 def database_name(url: str) -> str:
-    """What a database is called in texts: host, port and name, and never a password."""
+    """The database's name in texts: host, port and database, without user and password."""
     return Dsn(url).name
 
 
 def connect(url: str) -> Connection:
-    """A connection that commits when told; raises `StorageError`."""
-    place = Dsn(url)
-    connection = place.connect()
+    """A connection without autocommit; raises `StorageError`."""
+    dsn = Dsn(url)
+    connection = dsn.connect()
     try:
-        check_version(connection, place.name)
+        check_version(connection, dsn.name)
         for setting in _SETTINGS:
             connection.execute(f"SET {setting}".encode())
     except BaseException:
@@ -44,44 +45,43 @@ def connect(url: str) -> Connection:
 
 
 @contextmanager
-def errors(name: str, doing: str) -> Iterator[None]:
-    """Turn errors of the driver into `StorageError` of one line."""
+def errors(name: str, action: str) -> Iterator[None]:
+    """Turn psycopg's errors into one-line `StorageError`s."""
     try:
         yield
     except psycopg.Error as error:
-        raise storage_error(name, doing, error) from error
+        raise storage_error(name, action, error) from error
 
 
-def storage_error(name: str, doing: str, error: psycopg.Error) -> StorageError:
-    """The error in one line, with its code, and the way out where there is a known one."""
+def storage_error(name: str, action: str, error: psycopg.Error) -> StorageError:
+    """The server's message and code in one line, with a hint where there is a known one."""
     code = f" ({error.sqlstate})" if error.sqlstate else ""
     hint = _HINTS.get(error.sqlstate or "", "")
-    return StorageError(f"{name}: cannot {doing}: {words_of(error)}{code}{hint}")
+    return StorageError(f"{name}: cannot {action}: {message_of(error)}{code}{hint}")
 
 
 _HINTS = {
     "42501": "; connect as the role that owns the audit log, or as a member of it",
-    "55P03": "; something has been reading or writing for long: try again when it is done",
+    "55P03": "; a long transaction holds the lock: try again when it has ended",
     "40P01": "; try again",
 }
 
 
 def schema_of(connection: Connection, name: str) -> str:
-    """The schema that the tables are in or belong in, as a quoted identifier."""
+    """The schema of the tables, the first of the search path, as a quoted identifier."""
     found = connection.execute("SELECT quote_ident(current_schema())").fetchone()
     if found is None or found[0] is None:
         raise StorageError(
-            f"{name}: the search path names no schema that is there; add ?options=-csearch_path%3DNAME "
-            "to the URL"
+            f"{name}: no schema of the search path exists; add ?options=-csearch_path%3DNAME to the URL"
         )
     schema: str = found[0]
     return schema
 
 
 def become_owner(connection: Connection, name: str) -> str | None:
-    """Act as the owner of the tables for this transaction, so that all belongs to one role; its name.
+    """Act as the owner of the tables for this transaction, so that one role owns all; returns its name.
 
-    None where there are no tables. Raises `StorageError` for a role that may not.
+    None without tables. Raises `StorageError` for a role that is not a member of the owner.
     """
     found = connection.execute("""
         SELECT pg_get_userbyid(relowner), pg_get_userbyid(relowner) = current_user,

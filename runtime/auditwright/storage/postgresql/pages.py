@@ -19,7 +19,7 @@ from auditwright.storage.base import SMALL_CATALOG, Counted
 from auditwright.storage.errors import StorageError
 from auditwright.storage.postgresql import queries
 from auditwright.storage.postgresql.dsn import Connection, sql
-from auditwright.storage.postgresql.scan import look
+from auditwright.storage.postgresql.scan import scan
 from auditwright.storage.query import Branch, Found, Scope
 from auditwright.storage.scan import scan_budget
 
@@ -70,7 +70,7 @@ class Pages:
     ) -> tuple[list[bytes], bytes | None]:
         """The ids of a page, and the last id scanned where the scan budget ended it before it was full."""
         if scope.needs_scan:
-            found = look(partial(_run, connection), self._table.name, scope, newest_first, limit)
+            found = scan(partial(_run, connection), self._table.name, scope, newest_first, limit)
             return found.ids[:limit], found.reached if len(found.ids) < limit else None
         sparse, scope = self._sparse_users(connection, scope)
         ids: list[bytes] = []
@@ -142,8 +142,8 @@ class Pages:
         known = list(self._catalog.current)
         with self._connections.reading(account_id, for_pages=True) as connection:
             if len(known) > SMALL_CATALOG:
-                scan = queries.loose_index_scan(self._table.name, "event", "account_id = %s")
-                return [key for (key,) in _run(connection, scan, [account_id, account_id])]
+                keys = queries.loose_index_scan(self._table.name, "event", "account_id = %s")
+                return [key for (key,) in _run(connection, keys, [account_id, account_id])]
             registered = f"SELECT key FROM {self._table.sibling('audit_event')}"
             others = {key for (key,) in _run(connection, registered, [])}.difference(known)
             known += self._recorded(connection, account_id, sorted(others))

@@ -1,4 +1,4 @@
-"""A warning of a role that has too much power."""
+"""What the connected role could do beyond its task, and the warning about it when a log is opened."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _POWER = """
 
 
 def powers(connection: Connection[Any]) -> tuple[str, list[str]]:
-    """The role that is connected, and by what it could rewrite the log or read past an account, in words."""
+    """The connected role, and in words what lets it rewrite the log or read other accounts."""
     row = connection.execute(_POWER).fetchone()
     if row is None:
         return "", []
@@ -54,7 +54,7 @@ def powers(connection: Connection[Any]) -> tuple[str, list[str]]:
 
 
 def warn_of_power(connection: Connection[Any], name: str) -> None:
-    """Log a warning where the connected role could rewrite what is recorded; `name` is the database's."""
+    """Log a warning if the connected role could rewrite the log; `name` is the database's."""
     user, found = powers(connection)
     if found:
         _log.warning(

@@ -1,6 +1,6 @@
-"""The SQL that reads a scope from PostgreSQL: a page probes each branch's index, a stream is one scan.
+"""The SQL that reads a scope from PostgreSQL: a page probes the index of each branch, a stream is one scan.
 
-Every statement names the account, whether row-level security binds the role or not.
+Every statement has a condition on the account, whether row-level security binds the role or not.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def contains(text: str, parameter: str = "%s") -> tuple[str, str]:
-    """SQL that holds where a column, written as {}, contains the text, and the value of its parameter."""
+    """SQL for "the column {} contains the text", ignoring case, and the value of its parameter."""
     if text.isascii():
         return f"strpos(lower({{}}), {parameter}) > 0", text.lower()
     return f"{{}} ~ {parameter}", regular_expression(text)
 
 
 def regular_expression(text: str) -> str:
-    """The regular expression of PostgreSQL that finds the text, a letter in any case."""
+    """A regular expression of PostgreSQL that matches the text, ignoring case."""
     return "".join(map(_expression, text))
 
 
@@ -39,16 +39,16 @@ def _expression(character: str) -> str:
 
 
 MAX_PROBED = 10_000
-"""Rows up to which a limit is a page: each branch's index gives so many ids at most."""
+"""The largest limit that is read as a page, by probing the index of each branch."""
 
 FEW_BRANCHES = 10
-"""Branches that are looked for in all partitions at once; of more, first in those that are near."""
+"""Branches up to which all partitions are probed at once; with more, recent partitions come first."""
 FEW_ENTRIES = 300
-"""Entries up to which all of a user's are read at once."""
+"""The most entries of a sparse user, whose entries are all read at once."""
 OF_EACH = 16
-"""Entries that are read of each of many branches at first: few have more on a page."""
-NEAR_DAYS = 366
-"""How far that is from where reading begins."""
+"""Entries read at first of each of many branches: few branches have more on a page."""
+RECENT_DAYS = 366
+"""The length of the recent part of a scope, from where reading begins."""
 
 Query = tuple[str, list[Any]]
 """SQL with its values."""
@@ -56,21 +56,21 @@ Query = tuple[str, list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Branches that one condition describes."""
+    """Branches that share one condition."""
 
     events: tuple[str, ...] | None
     users: tuple[str, ...] | None
-    """As many as there are events; None for all users but some."""
+    """One for each event; None for all users, except `not_users`."""
     not_users: tuple[str, ...]
 
     @property
     def size(self) -> int:
-        """How many branches there are."""
+        """The number of branches."""
         return 1 if self.events is None else len(self.events)
 
 
 def groups(branches: Sequence[Branch]) -> Iterator[Group]:
-    """All branches, those together that one condition describes."""
+    """The branches, grouped by condition."""
     found: dict[tuple[bool, bool, tuple[str, ...]], list[Branch]] = {}
     for branch in branches:
         key = branch.event is None, branch.user is None, branch.not_users
@@ -85,11 +85,11 @@ _OF_EVENT = " AND event = branch.event AND event BETWEEN branch.event AND branch
 
 
 def unnested(group: Group, numbers: Sequence[int]) -> tuple[dict[str, str], list[Any], str]:
-    """How some branches of a group are given to a statement: as arrays, by the names of their columns with
-    what stands for each in `unnest`; their values; and the condition that a row of them makes.
+    """How branches of a group are passed to a statement, as arrays: the SQL of each array by its column name,
+    the values, and the condition that joins a row of them to entries.
 
-    BETWEEN says what = has said: without it the planner takes a partition's primary key where statistics tell
-    that the partition has one event alone, and reads all of it for any other.
+    BETWEEN repeats the equality: without it, where statistics say that a partition has only one event, the
+    planner reads all of its primary key for any other event.
     """
     if group.events is None:
         return {}, [], ""
@@ -106,7 +106,7 @@ def unnested(group: Group, numbers: Sequence[int]) -> tuple[dict[str, str], list
 
 
 def unnest(columns: Mapping[str, str]) -> str:
-    """SQL for the rows of arrays: `branch`, with these columns."""
+    """SQL that makes rows of arrays: `branch`, with these columns."""
     return f"unnest({', '.join(columns.values())}) AS branch({', '.join(columns)})"
 
 
@@ -127,7 +127,7 @@ def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit
 
 
 def first_ids(table: str, scope: Scope, newest_first: bool, limit: int, of_each: int) -> Query:
-    """The first ids among so many of each branch at most, in order, with event and user of the branch."""
+    """The first ids in order, at most so many of each branch, with event and user of the branch."""
     order = f"ORDER BY id {'DESC' if newest_first else 'ASC'} LIMIT"
     probes, values = [], []
     for group in groups(scope.branches):
@@ -138,7 +138,7 @@ def first_ids(table: str, scope: Scope, newest_first: bool, limit: int, of_each:
 
 
 def sparse_users(table: str, account_id: str, users: Sequence[str], most: int) -> Query:
-    """User, event and id of so many entries of each user at most, in no order."""
+    """User, event and id of at most so many entries of each user, unordered."""
     return (
         "SELECT found.* FROM unnest(CAST(%s AS text[])) AS branch(actor) CROSS JOIN LATERAL "
         f"(SELECT actor_id, event, id FROM {table} WHERE account_id = %s AND actor_id = branch.actor "
@@ -148,17 +148,16 @@ def sparse_users(table: str, account_id: str, users: Sequence[str], most: int) -
 
 
 def recent_first(scope: Scope, newest_first: bool, now: datetime) -> Iterator[Scope]:
-    """The scope in two parts of time, in the order of reading: what is near, and what is beyond.
+    """The scope in two parts of time, in reading order: the recent part, and the rest.
 
-    What happens often fills a page out of few partitions; the others need not be looked into because of what
-    happens seldom.
+    Frequent events fill a page from few partitions; rare events do not make it probe all the others.
     """
     start = scope.high if newest_first else scope.low
     if start is None and not newest_first:
         yield scope
         return
     at = int.from_bytes((start or id_head(to_microseconds(now)))[:6])
-    milliseconds = at + NEAR_DAYS * 86_400_000 * (-1 if newest_first else 1)
+    milliseconds = at + RECENT_DAYS * 86_400_000 * (-1 if newest_first else 1)
     edge = min(max(milliseconds, 0), 2**48 - 1).to_bytes(6) + (bytes(10) if newest_first else b"\xff" * 10)
     if newest_first and (scope.low is None or scope.low < edge):
         yield replace(scope, low=edge)
@@ -174,25 +173,26 @@ PARTITION_BOUNDS = """
     SELECT CAST(substring(pg_get_expr(relpartbound, inhrelid) FROM 'TO [(]''([0-9a-f-]{36})') AS uuid)
     FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
     WHERE inhparent = CAST(%s AS oid)"""
-"""The ids at which partitions of a table end; takes its oid."""
+"""The upper bounds of a table's partitions; takes its oid."""
 
 
-def by_partition(scope: Scope, cuts: Iterable[bytes], newest_first: bool) -> list[Scope]:
-    """The scope in the parts that its partitions hold, in the order of reading."""
-    inside = {cut for cut in cuts if (scope.low or b"") < cut and (scope.high is None or cut < scope.high)}
+def by_partition(scope: Scope, bounds: Iterable[bytes], newest_first: bool) -> list[Scope]:
+    """The scope split at partition bounds, in reading order."""
+    low, high = scope.low or b"", scope.high
+    inside = {bound for bound in bounds if low < bound and (high is None or bound < high)}
     edges = [scope.low, *sorted(inside), scope.high]
-    parts = [replace(scope, low=low, high=high) for low, high in pairwise(edges)]
+    parts = [replace(scope, low=start, high=end) for start, end in pairwise(edges)]
     return parts[::-1] if newest_first else parts
 
 
 def select_count(table: str, scope: Scope) -> Query:
-    """How many rows of a scope there are."""
+    """The number of rows of a scope."""
     where, values = _condition(scope)
     return f"SELECT count(*) FROM {table} WHERE {where}", values
 
 
 def _probe(table: str, group: Group, scope: Scope, order: str) -> Query:
-    """The first ids of each branch, with its event and user, out of an index that holds them in order."""
+    """The first ids of each branch, with its event and user, from an index that has them in order."""
     conditions, bound = narrowed(scope, group.not_users)
     columns, arrays, where = unnested(group, range(group.size))
     inner = f"SELECT id FROM {table} WHERE account_id = %s{where}{conditions} {order}"
@@ -210,7 +210,7 @@ def _probe(table: str, group: Group, scope: Scope, order: str) -> Query:
 
 
 def _condition(scope: Scope) -> Query:
-    """What holds for the rows of a scope."""
+    """The condition for the rows of a scope."""
     parts, values = [], []
     for group in groups(scope.branches):
         part, bound = _of_group(group)
@@ -240,7 +240,7 @@ def _all_hold(conditions: Iterable[Query]) -> Query:
 
 
 def _among(column: str, values: Sequence[str] | None) -> Query:
-    """Nothing where it may have any value."""
+    """Empty for any value."""
     if values is None:
         return "", []
     if len(values) == 1:
@@ -256,7 +256,7 @@ _NOT_USERS = "(actor_id IS NULL OR actor_id <> ALL(CAST(%s AS text[])))"
 
 
 def narrowed(scope: Scope, not_users: tuple[str, ...], in_range: bool = True) -> Query:
-    """What stands after the account's condition for the range of ids, the search and the users left out."""
+    """Further conditions of a scope: the range of ids, the search, and the excluded users."""
     conditions: list[tuple[str, Any]] = []
     if not_users:
         conditions.append((_NOT_USERS, list(not_users)))
@@ -271,7 +271,7 @@ def narrowed(scope: Scope, not_users: tuple[str, ...], in_range: bool = True) ->
 
 
 def select_ids(table: str, select: str, account_id: str, ids: Sequence[bytes], newest_first: bool) -> Query:
-    """The rows of ids; the range that they span keeps to their partitions."""
+    """The rows of ids; the range that they span limits the partitions."""
     return (
         f"SELECT {select} FROM {table} WHERE account_id = %s AND id = ANY(CAST(%s AS uuid[])) "
         "AND id BETWEEN CAST(%s AS uuid) AND CAST(%s AS uuid) "
@@ -281,9 +281,7 @@ def select_ids(table: str, select: str, account_id: str, ids: Sequence[bytes], n
 
 
 def count_up_to(table: str, scope: Scope, most: int) -> Query:
-    """Of so many entries of each group of branches at most: how many belong to the scope, and how many of
-    all there are.
-    """
+    """Scans at most so many entries of each group of branches: how many match, and how many were scanned."""
     parts, values = [], []
     for group in groups(scope.branches):
         fits, bound = narrowed(scope, group.not_users, in_range=False)
@@ -294,13 +292,13 @@ def count_up_to(table: str, scope: Scope, most: int) -> Query:
             f"ORDER BY id DESC LIMIT {most}"
         )
         if group.events is not None:
-            inner = f"SELECT fits FROM {unnest(columns)} CROSS JOIN LATERAL ({inner}) AS tried LIMIT {most}"
+            inner = f"SELECT fits FROM {unnest(columns)} CROSS JOIN LATERAL ({inner}) AS scanned LIMIT {most}"
         parts.append(f"({inner})")
         values += [*arrays, *bound, scope.account_id, *edges]
-    tried = " UNION ALL ".join(parts)
+    scanned = " UNION ALL ".join(parts)
     return (
         "SELECT count(*) FILTER (WHERE fits), count(*) "
-        f"FROM (SELECT fits FROM ({tried}) AS all_tried LIMIT {most}) AS tried"
+        f"FROM (SELECT fits FROM ({scanned}) AS all_scanned LIMIT {most}) AS scanned"
     ), values
 
 
@@ -308,15 +306,15 @@ RECORDED_EVENTS = """
     SELECT key FROM unnest(CAST(%s AS text[])) AS known(key) CROSS JOIN LATERAL
         (SELECT 1 FROM {table} WHERE account_id = %s
          AND event = key AND event BETWEEN key AND key LIMIT 1) AS one"""
-"""Those of some events that an account has entries of; BETWEEN is for what `unnested` says."""
+"""Those of some events that an account has entries of; for BETWEEN see `unnested`."""
 
 
 LAST_KEY = "\U0010ffff"
-"""What stands after all keys."""
+"""A text above all keys."""
 
 
 def events_between(table: str, account_id: str, known: Sequence[str]) -> Query:
-    """Events of an account that are not among those known: one, at most, of each gap between them."""
+    """Events of an account that are not known: at most one of each gap between known keys."""
     keys = sorted(known)
     return (
         "SELECT found.event FROM unnest(CAST(%s AS text[]), CAST(%s AS text[])) AS gap(low, high) "
@@ -327,12 +325,12 @@ def events_between(table: str, account_id: str, known: Sequence[str]) -> Query:
 
 
 def accounts(table: str) -> str:
-    """Hops from account to account in the primary key; takes `most`."""
+    """The accounts, by a loose index scan of the primary key; takes `most`."""
     return f"{loose_index_scan(table, 'account_id', 'true')} LIMIT %(most)s"
 
 
 def users(table: str, account_id: str, text: str, most: int) -> tuple[str, dict[str, Any]]:
-    """The users whose id or any name contains the text, by id, each with the last new one of the names.
+    """The users whose id or any name contains the text, by id, each with the name added last.
 
     `table` is audit_user.
     """
@@ -353,7 +351,7 @@ def users(table: str, account_id: str, text: str, most: int) -> tuple[str, dict[
 
 
 def loose_index_scan(table: str, column: str, where: str) -> str:
-    """The least value of a column, and from each the next one: so many probes as there are values."""
+    """The distinct values of a column, by one index probe for each."""
     return f"""
         WITH RECURSIVE hop(value) AS (
             SELECT min({column}) FROM {table} WHERE {where}

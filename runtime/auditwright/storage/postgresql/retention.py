@@ -1,4 +1,4 @@
-"""Retention and holds on PostgreSQL: whole partitions dropped, rows deleted where some of one are held."""
+"""Retention and holds on PostgreSQL: drops whole partitions, and deletes rows of those that stay."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from auditwright.storage.retention import Progress, Record
 
 LOCK_SECONDS = 5
-"""How long dropping waits for those who read and write, and they behind it."""
+"""The lock timeout: readers and writers wait behind a DROP that waits."""
 _STATEMENT = 1_000
+"""Rows in one statement."""
 
 _User = tuple[str, str]
 """Account and id."""
@@ -33,29 +34,29 @@ _User = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Partition:
-    """A partition with its bounds; the first one has no lower one."""
+    """A partition with its bounds; the first partition has no lower bound."""
 
     name: str
     low: uuid.UUID | None
     high: uuid.UUID
     old: tuple[ExpiredEntries, ...] = ()
-    """What is too old in it."""
+    """Its expired entries."""
 
     def ends_by(self, bound: uuid.UUID) -> bool:
-        """Whether nothing in it is younger than a bound."""
+        """Whether all of its ids are below a bound."""
         return self.high <= bound
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is to become of the partitions before a limit."""
+    """What happens to each partition below a bound."""
 
     merged: tuple[_Partition, ...]
-    """Dropped from the first one on; a new first one takes their place."""
+    """The oldest partitions: dropped, and replaced by one new first partition."""
     emptied: tuple[_Partition, ...]
-    """Dropped and made anew, behind one that stays."""
+    """Dropped and made again, because an older partition stays."""
     thinned: tuple[tuple[_Partition, tuple[ExpiredEntries, ...]], ...]
-    """Rows of these accounts are deleted."""
+    """Partitions of which the rows of these accounts are deleted."""
     held: tuple[ExpiredEntries, ...]
 
     @property
@@ -65,7 +66,7 @@ class _Plan:
 
 
 class PostgreSQLRetentionStore:
-    """See `RetentionStore`. Acts as the owner of the tables."""
+    """See `RetentionStore`; acts as the owner of the tables."""
 
     def __init__(self, url: str, catalog: Catalog) -> None:
         self.name = database_name(url)
@@ -83,7 +84,7 @@ class PostgreSQLRetentionStore:
             if not columns_of(self._connection, table):
                 raise StorageError(
                     f"{self.name}: there is no table {table}; run `auditwright database upgrade`, or "
-                    "`auditwright database create` for a database that is new"
+                    "`auditwright database create` for a new database"
                 )
 
     def close(self) -> None:
@@ -92,7 +93,7 @@ class PostgreSQLRetentionStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with errors(self.name, "do this"), self._connection.transaction():
+        with errors(self.name, "apply retention"), self._connection.transaction():
             become_owner(self._connection, self.name)
             self._execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             yield
@@ -135,7 +136,7 @@ class PostgreSQLRetentionStore:
     def _counted(
         self, partitions: Iterable[_Partition], bound: uuid.UUID, lock: bool, progress: Progress
     ) -> Iterator[_Partition]:
-        """The partitions with what is in them, which stays so until the end of the transaction."""
+        """The partitions with their expired entries, locked against changes until the transaction ends."""
         counted = 0
         for each in partitions:
             if lock:
@@ -145,7 +146,9 @@ class PostgreSQLRetentionStore:
                 f"FROM {quoted(each.name)} WHERE id < %s GROUP BY account_id",
                 (bound,),
             )
-            old = tuple(ExpiredEntries(row[0], row[1], _time(row[2]), _time(row[3])) for row in rows)
+            old = tuple(
+                ExpiredEntries(account, count, _time(low), _time(high)) for account, count, low, high in rows
+            )
             counted += sum(each.entries for each in old)
             progress(counted)
             yield _Partition(each.name, each.low, each.high, old)
@@ -155,7 +158,7 @@ class PostgreSQLRetentionStore:
         return {account_id for (account_id,) in found}
 
     def _thin(self, plan: _Plan, bound: uuid.UUID, account_id: str | None) -> None:
-        """Delete rows; the trigger lets it, for this transaction."""
+        """Delete rows; the row in audit_retention makes the trigger allow it in this transaction."""
         if not plan.thinned:
             return
         self._execute(
@@ -168,23 +171,25 @@ class PostgreSQLRetentionStore:
                 ([old.account_id for old in olds], bound),
             )
             if found.rowcount != sum(old.entries for old in olds):
-                raise StorageError(f"{self.name}: other rows went than were counted; none has: try again")
+                raise StorageError(
+                    f"{self.name}: other rows matched than were counted; nothing was deleted: try again"
+                )
         self._execute("DELETE FROM audit_retention WHERE transaction_id = pg_current_xact_id()")
 
     def _users(self, plan: _Plan, bound: uuid.UUID) -> list[_User]:
-        """Those who have entries that go, and none that stay."""
+        """The users whose entries are all deleted."""
         accounts = [old.account_id for old in plan.deleted]
         return self._execute(f"SELECT * FROM ({_USERS}) AS gone WHERE {_NONE_LEFT}", (accounts, bound, bound))
 
     def _forget(self, users: list[_User], bound: uuid.UUID) -> None:
-        """Take users with all their names out of audit_user, but for those who have recorded since.
+        """Delete users with all their names from audit_user, unless they have new entries by now.
 
-        To see all who have, it waits until nobody is recording, and nobody records from here to the end.
+        To see these it waits until nobody is recording, and blocks recording until the transaction ends.
         """
         if not users:
             return
         self._execute("LOCK TABLE ONLY audit_entry IN SHARE ROW EXCLUSIVE MODE")
-        accounts, ids = ([user[place] for user in users] for place in (0, 1))
+        accounts, ids = [account for account, _ in users], [user for _, user in users]
         self._execute(
             "DELETE FROM audit_user USING unnest(%s::text[], %s::text[]) AS gone(account_id, actor_id) "
             "WHERE audit_user.account_id = gone.account_id AND audit_user.actor_id = gone.actor_id "
@@ -193,7 +198,7 @@ class PostgreSQLRetentionStore:
         )
 
     def _drop(self, plan: _Plan) -> None:
-        """Last, as nobody reads or writes from here to the end of the transaction."""
+        """Drop partitions; last, because it blocks readers and writers until the transaction ends."""
         if not plan.merged and not plan.emptied:
             return
         for each in (*plan.merged, *plan.emptied):
@@ -216,8 +221,8 @@ class PostgreSQLRetentionStore:
     def hold(self, hold: Hold, row: Row) -> bool:
         """See `RetentionStore.hold`."""
         with self._transaction():
-            there = self._hold_of(hold.account_id)
-            if there is not None and (there.reason, there.until) == (hold.reason, hold.until):
+            current = self._hold_of(hold.account_id)
+            if current is not None and (current.reason, current.until) == (hold.reason, hold.until):
                 return False
             self._execute(
                 "INSERT INTO audit_hold (account_id, reason, until, created_at) VALUES (%s, %s, %s, %s) "
@@ -231,17 +236,17 @@ class PostgreSQLRetentionStore:
     def release(self, account_id: str, record: Callable[[Hold], Row]) -> Hold | None:
         """See `RetentionStore.release`."""
         with self._transaction():
-            there = self._hold_of(account_id)
-            if there is not None:
+            current = self._hold_of(account_id)
+            if current is not None:
                 self._execute("DELETE FROM audit_hold WHERE account_id = %s", (account_id,))
-                self._store([record(there)])
-        return there
+                self._store([record(current)])
+        return current
 
     def _hold_of(self, account_id: str) -> Hold | None:
-        # The lock that retention takes: it sees the hold, or the hold waits for it.
+        # The lock that retention takes too: either it sees the hold, or the hold waits for it.
         self._execute("LOCK TABLE audit_retention IN SHARE ROW EXCLUSIVE MODE")
         found = self._execute(f"{_HOLDS} WHERE account_id = %s", (account_id,))
-        return Hold(*found[0]) if found else None
+        return next((Hold(*row) for row in found), None)
 
     def _store(self, rows: Iterable[Row]) -> None:
         self._execute(f"SELECT audit_make_partitions({AHEAD})")
@@ -263,7 +268,7 @@ def _plan(partitions: list[_Partition], bound: uuid.UUID, held: set[str], accoun
     merged = tuple(takewhile(lambda each: not stays(each), partitions))
     rest = partitions[len(merged) :]
     if len(merged) == 1 and not merged[0].old:
-        merged = ()  # it would be made anew as it is
+        merged = ()  # the same partition would be made again
     wanted = (
         held
         if account_id is None
@@ -282,13 +287,13 @@ def _plan(partitions: list[_Partition], bound: uuid.UUID, held: set[str], accoun
     return _Plan(
         merged,
         tuple(each for each in rest if not stays(each) and each.old),
-        tuple(each for each in thinned if each[1]),
+        tuple((each, olds) for each, olds in thinned if olds),
         together(kept),
     )
 
 
 def _bound(moment: datetime) -> uuid.UUID:
-    """As `audit_first_id` makes it."""
+    """The least id of a time, as `audit_first_id` makes it."""
     return uuid.UUID(bytes=(to_microseconds(moment) // 1000).to_bytes(6, "big") + bytes(10))
 
 
@@ -301,7 +306,7 @@ def _time(entry_id: str) -> datetime:
 _USERS = """
     SELECT DISTINCT account_id, actor_id FROM audit_entry
     WHERE actor_id IS NOT NULL AND account_id = ANY (%s) AND id < %s"""
-# LIMIT keeps it to probes of the index, which end at the first partition that has an entry.
+# LIMIT makes it a probe of each partition's index, up to the first that has an entry.
 _NONE_LEFT = """(
     SELECT true FROM audit_entry AS entry
     WHERE entry.account_id = gone.account_id AND entry.actor_id = gone.actor_id AND entry.id >= %s

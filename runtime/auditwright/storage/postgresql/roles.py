@@ -1,4 +1,4 @@
-"""The PostgreSQL roles owner, writer and reader: what they may do, and the statements that are missing for it.
+"""The PostgreSQL roles owner, writer and reader: their rights, and the statements missing for them.
 
 The writer inserts, and reads of an entry what exactly-once needs. The reader is bound to one account by
 row-level security. Neither owns anything, so neither can drop the triggers.
@@ -33,15 +33,14 @@ if TYPE_CHECKING:
 
 PREFIX = "audit"
 KNOWN = ("account_id", "id", "digest")
-"""What of an entry the writer reads: whether it is there, and the same."""
+"""The columns that the writer reads, to recognise an entry that is stored already."""
 OWN_TABLES = ("audit_hold", "audit_retention", "audit_alembic_version")
-"""Tables that are the owner's alone."""
+"""Tables that only the owner uses."""
 USERS = "audit_user"
-"""The table that the database fills by itself, for the reader."""
-
+"""The table of users, which a trigger fills and the reader reads."""
 
 Grant = tuple[str, str, str]
-"""Role, privilege, and the column or nothing."""
+"""Role, privilege, and the column, empty for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Roles:
     def __post_init__(self) -> None:
         if not re.fullmatch("[a-z_][a-z0-9_]{0,39}", self.prefix):
             raise StorageError(
-                f'the prefix of the roles is of a to z, 0 to 9 and _, at most 40 of them, not "{self.prefix}"'
+                f'the prefix of the roles: expected at most 40 of a to z, 0 to 9 and _, got "{self.prefix}"'
             )
 
     @property
@@ -73,10 +72,9 @@ class Roles:
 
 
 def role_changes(connection: Connection[Any], roles: Roles) -> list[Change]:
-    """The statements that make the roles and give them their rights, as far as they have not; needs a
-    transaction.
+    """The statements missing until the roles exist with exactly their rights; needs a transaction.
 
-    What the writer, the reader and PUBLIC may beyond that is taken from them.
+    All other rights of the writer, the reader and PUBLIC are revoked.
     """
     schema = _one(connection, "SELECT current_schema()")
     return [
@@ -106,9 +104,10 @@ def _exists(connection: Connection[Any], role: str) -> bool:
 
 
 def _memberships(connection: Connection[Any], roles: Roles) -> Iterator[Change]:
-    """Whoever runs this has to be able to act as the owner: to give it the tables, and to upgrade."""
-    there = _exists(connection, roles.owner)
-    if there and _one(connection, "SELECT pg_has_role(session_user, %s, 'USAGE')", (roles.owner,)):
+    """Whoever runs this becomes a member of the owner: to give it the tables, and to upgrade."""
+    if _exists(connection, roles.owner) and _one(
+        connection, "SELECT pg_has_role(session_user, %s, 'USAGE')", (roles.owner,)
+    ):
         return
     user, is_super = connection.execute(
         "SELECT session_user, rolsuper FROM pg_roles WHERE rolname = session_user"
@@ -135,7 +134,7 @@ def _may_in_schema(connection: Connection[Any], role: str, schema: str, privileg
 
 
 def relations(connection: Connection[Any]) -> dict[str, str]:
-    """All tables and views of ours: `TABLE`, `PARTITION` or `VIEW`, by name."""
+    """Auditwright's tables and views: `TABLE`, `PARTITION` or `VIEW`, by name."""
     partitions = connection.execute("""
         SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
         WHERE inhparent = 'audit_entry'::regclass ORDER BY relname""")
@@ -185,7 +184,7 @@ def _rights(connection: Connection[Any], roles: Roles) -> Iterator[Change]:
         for role, privilege, column in sorted(found - wanted):
             of = f"({column})" * bool(column)
             yield Change(f"REVOKE {privilege}{of} ON {quoted(name)} FROM {_role(role)}", "right taken away")
-            if not column:  # which takes the right to single columns away too
+            if not column:  # revokes the privilege on single columns too
                 found -= {grant for grant in found if grant[:2] == (role, privilege)}
         for role, privilege, column in sorted(wanted - found):
             of = f" ({column})" * bool(column)
@@ -209,7 +208,7 @@ def _wanted(name: str, kind: str, roles: Roles) -> set[Grant]:
 
 
 def _granted(connection: Connection[Any], relation: str) -> set[Grant]:
-    """The privileges on a table or view and on its columns, without those of its owner."""
+    """The privileges on a table or view and on its columns, except the owner's."""
     found = connection.execute(
         """
         SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END, privilege_type, attname
@@ -236,19 +235,19 @@ def _executors(connection: Connection[Any], function: str) -> list[str]:
 
 
 def _policies(connection: Connection[Any], roles: Roles) -> Iterator[Change]:
-    """What lets the writer pass row-level security: to insert for any account, and to see what is known.
+    """Let the writer pass row-level security: to insert for any account, and to recognise stored entries.
 
-    Of a session that names an account, as reading does, it sees that account's entries alone: a role that is
-    both writer and reader is bound as the reader is.
+    In a session that names an account, as reading does, it sees only that account: a role that is both writer
+    and reader is bound like the reader.
     """
     found = connection.execute("SELECT polname FROM pg_policy WHERE polrelid = 'audit_entry'::regclass")
-    there = {name for (name,) in found}
+    existing = {name for (name,) in found}
     unbound = f"coalesce(current_setting('{ACCOUNT}', true), '') = ''"
     for name, rule in (
         (f"{roles.writer}_inserts", f"FOR INSERT TO {quoted(roles.writer)} WITH CHECK (true)"),
         (f"{roles.writer}_knows", f"FOR SELECT TO {quoted(roles.writer)} USING ({unbound})"),
     ):
-        if name not in there:
+        if name not in existing:
             yield Change(f"CREATE POLICY {quoted(name)} ON audit_entry {rule}", f"policy {name}")
 
 
@@ -257,7 +256,7 @@ def _role(name: str) -> str:
 
 
 def make_roles(url: str, roles: Roles) -> SetupResult:
-    """Make the roles and give them their rights; raises `StorageError`."""
+    """Make the roles and give them their rights; idempotent. Raises `StorageError`."""
     with _locked(url) as connection:
         changes = role_changes(connection, roles)
         for change in changes:
@@ -266,7 +265,7 @@ def make_roles(url: str, roles: Roles) -> SetupResult:
 
 
 def roles_sql(url: str, roles: Roles) -> str:
-    """What `make_roles` would run, as a text for psql; empty where there is nothing to do."""
+    """The statements that `make_roles` would execute, as a script for psql; empty if there are none."""
     with _locked(url, lock=False) as connection:
         changes = role_changes(connection, roles)
         path = _one(connection, "SELECT quote_ident(current_schema())")
@@ -278,7 +277,7 @@ def roles_sql(url: str, roles: Roles) -> str:
 
 @contextmanager
 def _locked(url: str, lock: bool = True) -> Iterator[Connection[Any]]:
-    """A transaction in which nobody else sets the database up."""
+    """A transaction; with `lock`, nobody else sets the database up meanwhile."""
     name = database_name(url)
     with closing(connect(url)) as connection, errors(name, "make the roles"), connection.transaction():
         if not columns_of(connection, USERS):
@@ -292,7 +291,7 @@ def _locked(url: str, lock: bool = True) -> Iterator[Connection[Any]]:
 
 
 def _counted(changes: list[Change]) -> Iterator[str]:
-    """The changes in words, those of one kind together."""
+    """The changes in words, with those of one kind counted."""
     counts = Counter(change.what for change in changes)
     for what, count in counts.items():
         if what == "owner":

@@ -1,7 +1,7 @@
-"""How rows go into PostgreSQL and come out again equal: as one JSON text, as binary COPY, and back.
+"""The formats of rows: into PostgreSQL as one JSON text or as binary COPY, and back to the recorded form.
 
-jsonb keeps numbers as decimals and text by itself: what it prints is brought back to the form that was
-recorded. It has no negative zero: -0.0 comes back as 0.0.
+jsonb normalises JSON text and stores numbers as decimals; the recorded form is restored on reading. It has no
+negative zero: -0.0 comes back as 0.0.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from typing import Any
 
 import orjson
 
-from auditwright.entry import ColumnKind, Row
+from auditwright.entry import ACCOUNT_ID, ID, ColumnKind, Row
 from auditwright.ids import format_time
 
 COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END = b"\xff\xff"
 _PIECE = 200
-"""Rows in one piece of a COPY."""
+"""Rows in one chunk of a COPY."""
 _LENGTH = struct.Struct("!i").pack
 _TIME = struct.Struct("!iq").pack
 _NULL = b"\xff\xff\xff\xff"
 _SINCE_2000 = 946_684_800_000_000
-"""Microseconds from 1970 to 2000, where PostgreSQL counts from."""
+"""Microseconds from 1970 to PostgreSQL's epoch, 2000."""
 
 Columns = Sequence[tuple[str, ColumnKind, bool]]
 
@@ -39,11 +39,11 @@ _READ = {
     "alterations": "alterations::text",
     "metadata": "metadata::text",
 }
-"""How a column is read as `entry.columns` has it; the others as they are."""
+"""SQL that reads a column in the form of `entry.columns`; other columns are read as they are."""
 
 
 def selected(columns: Columns, others: Sequence[str]) -> str:
-    """SQL for what `row_of` takes."""
+    """The select list whose rows `row_of` takes."""
     return ", ".join([*(_READ.get(name, f'"{name}"') for name, _, _ in columns), *map('"{}"'.format, others)])
 
 
@@ -58,13 +58,13 @@ _GIVEN = {
     "ip_address": ("inet", "{}"),
     "alterations": ("text", "{}::json"),  # as text, or it would not keep the order of its keys
 }
-"""For a name or else a kind of column: its type in the JSON, and SQL for the value that is stored."""
+"""By column name, or else by kind: its type in the JSON, and SQL for the stored value."""
 
 
 def insert_statement(table: str, columns: Columns) -> str:
-    """SQL that stores the rows of one parameter, made by `as_json`, but for those that are there already.
+    """SQL that inserts the rows of its parameter, made by `as_json`, unless their key is stored already.
 
-    It returns account and id, as hexadecimal digits, of each row that it stored.
+    It returns account and id, in hexadecimal, of each inserted row.
     """
     names = [name for name, _, _ in columns]
     given = [(name, *_GIVEN.get(name, _GIVEN[kind])) for name, kind, _ in columns]
@@ -78,7 +78,7 @@ def insert_statement(table: str, columns: Columns) -> str:
 
 
 def digests_statement(table: str) -> str:
-    """SQL for account, id and digest, the latter as hexadecimal digits, of the keys that are there."""
+    """SQL for account, id and digest, in hexadecimal, of the keys in its parameter."""
     return (
         "SELECT given.account_id, encode(uuid_send(given.id), 'hex'), "
         f"(SELECT encode(digest, 'hex') FROM {table} AS stored "
@@ -104,7 +104,7 @@ def as_json(columns: Columns, rows: Iterable[Row]) -> str:
 
 def keys_as_json(rows: Iterable[Row]) -> str:
     """The parameter of `digests_statement`."""
-    return orjson.dumps([{"account_id": row[0], "id": row[1].hex()} for row in rows]).decode()
+    return orjson.dumps([{"account_id": row[ACCOUNT_ID], "id": row[ID].hex()} for row in rows]).decode()
 
 
 _IN_JSON: dict[str, Callable[[Any], Any] | None] = {
@@ -117,12 +117,12 @@ _IN_JSON: dict[str, Callable[[Any], Any] | None] = {
 
 
 def copy_statement(table: str, columns: Columns) -> str:
-    """The COPY for what `copied` gives."""
+    """The COPY statement for the data of `copied`."""
     return f"COPY {table} ({_quoted([name for name, _, _ in columns])}) FROM STDIN (FORMAT binary)"
 
 
 def copied(columns: Columns, rows: Sequence[Row]) -> Iterator[bytes]:
-    """The rows in PostgreSQL's binary form, in pieces: half the work of its text form, for both sides."""
+    """The rows in PostgreSQL's binary format, in chunks: half the CPU of the text format, on both sides."""
     known: dict[str, bytes] = {}
     packers = [
         _IN_COPY.get(name) or _IN_COPY.get(kind) or partial(_packed_text, known) for name, kind, _ in columns
@@ -141,7 +141,7 @@ def copied(columns: Columns, rows: Sequence[Row]) -> Iterator[bytes]:
 
 
 def _packed_text(known: dict[str, bytes], text: str) -> bytes:
-    """A text; most of the short ones of a batch are the same few."""
+    """A text; most short texts of a batch are the same few."""
     field = known.get(text)
     if field is None:
         field = _packed(text.encode())
@@ -168,18 +168,18 @@ _IN_COPY: dict[str, Callable[[Any], bytes]] = {
     "id": b"\0\0\0\x10".__add__,
     "timestamp": _packed_time,
     "digest": _packed,
-    "json": lambda text: _packed(b"\1" + _decimal(text).encode()),  # the version of jsonb's binary form
+    "json": lambda text: _packed(b"\1" + _decimal(text).encode()),  # the version of the binary format
     "ip_address": _packed_address,
     "alterations": lambda text: _packed(text.encode()),
 }
-"""By the name or else the kind of a column; each value comes with its length before it."""
+"""By column name, or else by kind; each value is prefixed with its length."""
 
 _EXPONENT = re.compile(r"\d[eE]\+?\d")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?[eE]\+?\d+')
 
 
 def _decimal(text: str) -> str:
-    """JSON with 1e22 written out, with a zero after the point: jsonb would make it an integer."""
+    """The JSON with numbers such as 1e22 written out as 10...0.0: jsonb would make them integers."""
     return _TOKEN.sub(_written_out, text) if _EXPONENT.search(text) else text
 
 
@@ -199,7 +199,7 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def row_of(columns: Columns, others: Sequence[str]) -> Callable[[Row], Row]:
-    """What makes a row, as it was recorded, of one that was read as `selected` says."""
+    """A function that restores a recorded row from one that was read by `selected`."""
     address = [name for name, _, _ in columns].index("ip_address")
     return partial(_row, address, len(columns) - 1, others)
 
@@ -214,14 +214,14 @@ def _row(address: int, last: int, others: Sequence[str], found: Row) -> Row:
 
 
 def normal_address(address: str | None) -> str | None:
-    """An address as we write it; PostgreSQL writes ::5 as ::0.0.0.5."""
+    """The address as recorded; PostgreSQL writes ::5 as ::0.0.0.5."""
     if address is None or not address.startswith("::"):
         return address
     return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address))
 
 
 def normal_json(text: str, others: Sequence[str], values: Sequence[str | None]) -> str:
-    """The metadata in the form in which it was recorded, with what stands in columns of other catalogs."""
+    """The metadata as recorded, including the values in columns of other catalogs."""
     if text == "{}" and not any(values):
         return text
     data = orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)

@@ -1,6 +1,6 @@
-"""Looking through branches in PostgreSQL: a lazy merge, which goes on where branches hold up the others.
+"""Scanning branches in PostgreSQL: a lazy merge in rounds, which advances the branches furthest behind.
 
-PostgreSQL merges no branches lazily by itself: it would read each to its end, or as far as a limit says.
+PostgreSQL does not merge branches lazily: it would read each to its end or to a limit.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from auditwright.entry import Row
     from auditwright.storage.query import Scope
 
-ROUND = 500
-"""Entries that could be looked at in the time that a statement takes by itself."""
+ROUND_COST = 500
+"""The fixed cost of a statement, in scanned entries."""
 GROWTH = 8
-"""How many times as far each round looks."""
+"""How many times as many entries each round scans."""
 
 FIRST, LAST = bytes(16), b"\xff" * 16
-"""Ids that no entry has, around all others."""
+"""Ids below and above all ids of entries."""
 
 Run = Callable[[str, list[Any]], Sequence["Row"]]
-"""Runs a statement in the reader's transaction."""
+"""Executes a statement in the reader's transaction."""
 
 
 @dataclass(slots=True)
 class _Branch:
-    """How far one branch has been looked through."""
+    """How far one branch has been scanned."""
 
     group: Group
     number: int
-    """Its place in the group."""
+    """Its position in the group."""
     reached: bytes
     ids: list[bytes] = field(default_factory=list)
     ended: bool = False
@@ -44,8 +44,8 @@ class _Branch:
         return Part(self.ids, None if self.ended else self.reached)
 
 
-def look(run: Run, table: str, scope: Scope, newest_first: bool, limit: int) -> Part:
-    """The first ids that belong to a scope, as far as one page may look for them."""
+def scan(run: Run, table: str, scope: Scope, newest_first: bool, limit: int) -> Part:
+    """The first matching ids of a scope, within the scan budget of one page."""
     start = (scope.high or LAST) if newest_first else _below(scope.low)
     branches = [
         _Branch(group, number, start) for group in groups(scope.branches) for number in range(group.size)
@@ -53,57 +53,57 @@ def look(run: Run, table: str, scope: Scope, newest_first: bool, limit: int) -> 
     left = scan_budget(scope)
     most = limit
     while True:
-        held_up = [branch for branch in branches if not branch.ended]
+        unfinished = [branch for branch in branches if not branch.ended]
         found = joined((branch.part for branch in branches), newest_first)
-        if not held_up or len(found.ids) >= limit or left <= 0:
+        if not unfinished or len(found.ids) >= limit or left <= 0:
             return found
-        held_up.sort(key=lambda branch: branch.reached, reverse=newest_first)
-        advanced = held_up[: max(1, len(held_up) // 2)] if most > limit else held_up
-        # Powers of two, lest every page be a statement of its own.
+        unfinished.sort(key=lambda branch: branch.reached, reverse=newest_first)
+        advanced = unfinished[: max(1, len(unfinished) // 2)] if most > limit else unfinished
+        # Powers of two keep the number of different statements small: each is prepared once.
         each = 1 << (max(1, min(most, left // len(advanced))).bit_length() - 1)
-        left -= ROUND + _advance(run, table, scope, newest_first, advanced, each)
+        left -= ROUND_COST + _advance(run, table, scope, newest_first, advanced, each)
         most *= GROWTH
 
 
 def _advance(
     run: Run, table: str, scope: Scope, newest_first: bool, branches: list[_Branch], most: int
 ) -> int:
-    """Look further in these branches, at so many entries of each at most; returns at how many it was."""
-    looked = 0
+    """Scan up to so many further entries of each branch; returns the number scanned."""
+    scanned = 0
     for group in {id(branch.group): branch.group for branch in branches}.values():
         of_group = {branch.number: branch for branch in branches if branch.group is group}
         statement, values = _statement(table, scope, newest_first, group, of_group.values(), most)
         for number, ids, count, reached in run(statement, values):
             branch = of_group[number]
             branch.ids += [each.bytes for each in ids or ()]
-            looked += count
+            scanned += count
             branch.ended = count < most
             if reached is not None:
                 branch.reached = reached.bytes
-    return looked
+    return scanned
 
 
 def _statement(
     table: str, scope: Scope, newest_first: bool, group: Group, branches: Iterable[_Branch], most: int
 ) -> Query:
-    """Of each branch its number, the ids that fit, how many entries were looked at, and the last of these."""
+    """For each branch: its number, the matching ids, the number of entries scanned, and the last of them."""
     given = [(branch.number, branch.reached.hex()) for branch in branches]
     columns, arrays, where = unnested(group, [number for number, _ in given])
-    columns = {"number": "CAST(%s AS int[])", "place": "CAST(%s AS uuid[])"} | columns
+    columns = {"number": "CAST(%s AS int[])", "position": "CAST(%s AS uuid[])"} | columns
     fits, bound = narrowed(scope, group.not_users, in_range=False)
     order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
     other_end, edge = ("id >= CAST(%s AS uuid)", scope.low) if newest_first else (
         "id < CAST(%s AS uuid)", scope.high
     )  # fmt: skip
     return (
-        f"SELECT branch.number, tried.* FROM {unnest(columns)} CROSS JOIN LATERAL ("
+        f"SELECT branch.number, scanned.* FROM {unnest(columns)} CROSS JOIN LATERAL ("
         f"SELECT array_agg(id) FILTER (WHERE fits), count(*), (array_agg(id))[{most}] FROM ("
         f"SELECT id, (true{fits}) AS fits FROM {table} WHERE account_id = %s{where} "
-        f"AND id {beyond} branch.place{f' AND {other_end}' if edge else ''} ORDER BY id {order} LIMIT {most}"
-        ") AS candidates) AS tried",
+        f"AND id {beyond} branch.position{f' AND {other_end}' if edge else ''} "
+        f"ORDER BY id {order} LIMIT {most}) AS candidates) AS scanned",
         [
             [number for number, _ in given],
-            [place for _, place in given],
+            [position for _, position in given],
             *arrays,
             *bound,
             scope.account_id,
@@ -113,5 +113,5 @@ def _statement(
 
 
 def _below(low: bytes | None) -> bytes:
-    """The id before the least one that belongs."""
+    """The id just below the lower bound."""
     return FIRST if low is None or low == FIRST else (int.from_bytes(low) - 1).to_bytes(16)

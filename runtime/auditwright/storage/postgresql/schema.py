@@ -1,7 +1,7 @@
-"""The layout of a PostgreSQL database: what its tables should be, and what a catalog adds to them.
+"""What a catalog adds to a PostgreSQL database: columns, views and reference rows.
 
-`migrations/` makes the tables, partitions, triggers and policies; here stand the columns, views and reference
-rows of a catalog, as statements that only add. Nothing here changes an entry.
+`migrations/` makes the tables, partitions, triggers and policies. Statements made here only add, and change
+no entry.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event, Field
 
 MINIMUM = 15
-"""The first PostgreSQL whose views can be `security_invoker`."""
+"""The least PostgreSQL version: the first with `security_invoker` views."""
 AHEAD = 3
-"""Months for which partitions are made ahead."""
+"""Months of partitions made ahead."""
 ACCOUNT = "auditwright.account_id"
-"""The setting that says whose entries a reader sees."""
+"""The setting that names the account whose entries a reader sees."""
 TYPES = {
     "text": 'text COLLATE "C"',
     "id": "uuid",
@@ -37,7 +37,7 @@ TYPES = {
     "digest": "bytea",
     "json": "jsonb",
 }
-"""The type of each kind of column; "C" orders text by its bytes, as SQLite does."""
+"""The type of each kind of column; the collation "C" orders by bytes, as SQLite does."""
 _OTHER_TYPES = {"ip_address": "inet", "alterations": "json"}
 _FULL_NAMES = {"timestamptz": "timestamp with time zone"}
 
@@ -55,27 +55,27 @@ def column_type(name: str, kind: str) -> str:
 
 
 def type_name(sql_type: str) -> str:
-    """A type of ours as PostgreSQL writes it, without a collation."""
+    """The type as PostgreSQL writes it, without its collation."""
     plain = sql_type.partition(" COLLATE")[0]
     return _FULL_NAMES.get(plain, plain)
 
 
-# --- what is there -------------------------------------------------------------------------------
+# --- the current state -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class StoredView:
-    """A view as it is in the database."""
+    """A view in the database."""
 
     comment: str
     definition: str
-    """The server's major version and a hash of what it made of the view's words, as in the comment."""
+    """The server's major version and a hash of its deparsed definition, as in the comment."""
     security_invoker: bool
     columns: dict[str, str]
     grants: tuple[tuple[str, str], ...]
-    """Privilege and role of all but the owner."""
+    """Privilege and role, except the owner's."""
     dependants: tuple[str, ...]
-    """What others have made on top of it, in words: `view reports.paid`."""
+    """Objects that depend on it, such as `view reports.paid`."""
 
     @property
     def ours(self) -> bool:
@@ -83,7 +83,7 @@ class StoredView:
         return self.comment.startswith("auditwright ")
 
     def is_made_by(self, statement: str) -> bool:
-        """Whether it is still what this statement made."""
+        """Whether this statement made it, and nobody has changed it since."""
         hashed, _, definition = self.comment.removeprefix("auditwright ").partition(" ")
         same_server = definition.partition(" ")[0] == self.definition.partition(" ")[0]
         untouched = definition == self.definition or not same_server
@@ -92,25 +92,25 @@ class StoredView:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a catalog adds to a database, as far as it is there; empty where there are no tables."""
+    """What catalogs have added to a database; empty without tables."""
 
     columns: dict[str, str] = field(default_factory=dict)
-    """Of audit_entry, with their types."""
+    """The columns of audit_entry with their types."""
     views: dict[str, StoredView] = field(default_factory=dict)
     others: frozenset[str] = frozenset()
-    """Tables and the like in the same schema, which no view may be called as."""
+    """Names of other relations in the schema, which no view may have."""
     rows: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
-    """By reference table and key."""
+    """Reference rows by table and key."""
     readers: tuple[str, ...] = ()
-    """The roles that may read the whole of audit_entry, but for its owner; "PUBLIC" is all."""
+    """The roles with SELECT on audit_entry, except the owner; "PUBLIC" for everybody."""
 
     def is_newest(self, catalog: Catalog) -> bool:
-        """Whether no newer catalog has been here: its views and reference rows stay then."""
+        """Whether the database has seen no newer catalog, whose views and reference rows would stay."""
         versions = self.rows.get("audit_catalog", {})
         return all(release(version) <= release(catalog.version) for version in versions)
 
     def other_columns(self, catalog: Catalog) -> tuple[str, ...]:
-        """The columns that other catalogs gave to their fields and this one does not: values are in them."""
+        """The columns of other catalogs' fields that this catalog does not have; they may hold values."""
         ours = {name for name, _, _ in (*LEADING, *TRAILING)} | set(catalog.columns)
         seen = self.rows.get("audit_catalog", {}).values()
         theirs = {name for _, text in seen for name in columns_in(text)}
@@ -118,7 +118,7 @@ class State:
 
 
 def read_state(connection: Connection[Any]) -> State:
-    """What a catalog adds to this database, as far as it is there."""
+    """Read what catalogs have added to this database."""
     columns = columns_of(connection, "audit_entry")
     if not columns:
         return State(others=frozenset(_relations(connection)))
@@ -144,8 +144,8 @@ def _relations(connection: Connection[Any]) -> list[str]:
 
 
 def read_views(connection: Connection[Any]) -> dict[str, StoredView]:
-    """The views of the schema that audit_entry is in, by name; needs a transaction."""
-    # What PostgreSQL writes of a view depends on the search path.
+    """The views in the schema of audit_entry, by name; needs a transaction."""
+    # How PostgreSQL deparses a view depends on the search path.
     path = connection.execute("SELECT current_setting('search_path')").fetchone()
     found = connection.execute("SELECT 'audit_entry'::regclass::oid").fetchone()
     assert path is not None
@@ -169,7 +169,7 @@ def read_views(connection: Connection[Any]) -> dict[str, StoredView]:
     }
 
 
-# A view depends on another by its rewrite rule, a function or a column by the type of the view's rows.
+# A view depends on another view by its rewrite rule; a function or a column, by the view's row type.
 _VIEWS = """
     SELECT relname, coalesce(obj_description(view.oid, 'pg_class'), ''),
         current_setting('server_version_num')::integer / 10000 || ' ' || md5(pg_get_viewdef(view.oid)),
@@ -200,18 +200,18 @@ _VIEWS = """
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One statement, and what it does in words."""
+    """One statement and its description."""
 
     statement: str
     what: str = ""
-    """`column region`, `view ...`; empty for what belongs to another one."""
+    """Such as `column region`; empty for a statement that is part of another change."""
 
 
 def catalog_changes(state: State, catalog: Catalog) -> list[Change]:
-    """What the catalog adds and the database lacks: columns, views, reference rows; nothing where it has all.
+    """The missing columns, views and reference rows of a catalog; empty if it has all.
 
-    A newer catalog's views and rows are never replaced by an older one's. Raises `SchemaMismatch` where a
-    view would have to be dropped that something of others depends on.
+    An older catalog never replaces the views and rows of a newer one. Raises `SchemaMismatch` if a view with
+    dependants would have to be dropped.
     """
     changes = [
         Change(f"ALTER TABLE audit_entry ADD COLUMN {quoted(name)} {TYPES['text']}", f"column {name}")
@@ -234,7 +234,7 @@ def _view_changes(
     name, statement = view_name(event), _view(catalog, event, others)
     stored = state.views.get(name)
     if name in state.others or (stored is not None and not stored.ours):
-        raise SchemaMismatch(f"{name} should be a view of Auditwright's and is something else; rename it")
+        raise SchemaMismatch(f"{name}: expected a view of Auditwright's, got another relation; rename it")
     if stored is None:
         yield Change(statement, f"view {name}")
         for role in state.readers:
@@ -247,7 +247,7 @@ def _view_changes(
     elif stored.dependants:
         raise SchemaMismatch(
             f"the view {name} changes its columns, and others depend on it: {', '.join(stored.dependants)}; "
-            "drop these, run `auditwright database upgrade` again, and make them anew"
+            "drop these, run `auditwright database upgrade` again, and create them again"
         )
     else:
         yield Change(f"DROP VIEW {quoted(name)}", f"changed view {name}")
@@ -258,21 +258,21 @@ def _view_changes(
 
 
 def partition_changes(connection: Connection[Any]) -> list[Change]:
-    """The statement that makes the partitions ahead, where some are missing."""
-    made = connection.execute("SELECT to_regprocedure('audit_last_month()')").fetchone()
-    if made is None or made[0] is None:
-        return []  # a revision is going to make them
+    """The statement that makes partitions ahead, if some are missing."""
+    function = connection.execute("SELECT to_regprocedure('audit_last_month()')").fetchone()
+    if function is None or function[0] is None:
+        return []  # a pending revision makes them
     found = connection.execute(
         "SELECT audit_last_month() <= date_trunc('month', now() AT TIME ZONE 'UTC') "
         "+ make_interval(months => %s)",
         (AHEAD,),
     ).fetchone()
-    lacking = found is not None and found[0] is not False
-    return [Change(f"SELECT audit_make_partitions({AHEAD})", "partitions ahead")] if lacking else []
+    are_missing = found is not None and found[0] is not False
+    return [Change(f"SELECT audit_make_partitions({AHEAD})", "partitions ahead")] if are_missing else []
 
 
 def view_needs_drop(state: State, catalog: Catalog, event: Event) -> bool:
-    """Whether an upgrade has to drop the event's view, as it cannot be replaced with what there is on it."""
+    """Whether an upgrade has to drop the event's view, because it cannot be replaced in place."""
     stored = state.views.get(view_name(event))
     others = state.other_columns(catalog)
     if stored is None or not state.is_newest(catalog) or stored.is_made_by(_view(catalog, event, others)):
@@ -281,23 +281,23 @@ def view_needs_drop(state: State, catalog: Catalog, event: Event) -> bool:
 
 
 def _only_adds(stored: StoredView, catalog: Catalog, event: Event, others: tuple[str, ...]) -> bool:
-    """Whether all columns stay with their types, which is when a view can be replaced in place."""
+    """Whether all columns keep their types: only then can a view be replaced in place."""
     wanted = view_columns(catalog, event, others)
     return all(wanted.get(name, ("", ""))[1] == kind for name, kind in stored.columns.items())
 
 
 def _row_changes(state: State, table: str, rows: list[tuple[str, ...]], replace: bool) -> Iterator[Change]:
     stored = state.rows.get(table, {})
-    lacking = [row for row in rows if (stored.get(row[0]) != row if replace else row[0] not in stored)]
-    if not lacking:
+    missing = [row for row in rows if stored.get(row[0]) != row and (replace or row[0] not in stored)]
+    if not missing:
         return
     key, *rest = REFERENCE_TABLES[table]
     changed = ", ".join(f"{column} = excluded.{column}" for column in rest)
-    values = ",\n".join(f"({', '.join(map(_literal, row))})" for row in lacking)
+    values = ",\n".join(f"({', '.join(map(_literal, row))})" for row in missing)
     conflict = f"UPDATE SET {changed}" if replace else "NOTHING"
     yield Change(
         f"INSERT INTO {table} VALUES\n{values}\nON CONFLICT ({key}) DO {conflict}",
-        f"{len(lacking)} row{'s' * (len(lacking) > 1)} of {table}",
+        f"{len(missing)} row{'s' * (len(missing) > 1)} of {table}",
     )
 
 
@@ -306,12 +306,12 @@ def _hash(statement: str) -> str:
 
 
 def views(catalog: Catalog, others: tuple[str, ...]) -> dict[str, str]:
-    """The statement that makes each event's view, by its name; `others` are those of `other_columns`."""
+    """The statement of each event's view, by its name; `others` as from `other_columns`."""
     return {view_name(event): _view(catalog, event, others) for event in catalog.every_event.values()}
 
 
 def _view(catalog: Catalog, event: Event, others: tuple[str, ...], first: tuple[str, ...] = ()) -> str:
-    """The statement that makes a view, with the columns that it has already `first`."""
+    """The statement of a view; the columns that it already has come `first`."""
     columns = view_columns(catalog, event, others)
     selected = ", ".join(
         f"{columns[name][0]} AS {quoted(name)}" for name in dict.fromkeys((*first, *columns))
@@ -324,7 +324,7 @@ def _view(catalog: Catalog, event: Event, others: tuple[str, ...], first: tuple[
 
 
 def view_columns(catalog: Catalog, event: Event, others: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-    """The columns of an event's view: for each the SQL of its value, and its type as PostgreSQL writes it."""
+    """The columns of an event's view: the SQL of each value, and its type as PostgreSQL writes it."""
     left_out = ("digest", "alterations", "metadata")
     found = {
         name: (name, _with_collation(column_type(name, kind)))
@@ -340,7 +340,7 @@ def _with_collation(sql_type: str) -> str:
 
 
 def _value(field: Field, has_column: bool) -> tuple[str, str]:
-    """SQL for a field's value and its type: null where an older entry holds something of another type."""
+    """SQL for a field's value, and its type. A value of another type, in an older entry, is null."""
     value, text = f"metadata -> '{field.name}'", f"metadata ->> '{field.name}'"
     kind = _JSON_TYPES.get(field.kind)
     if field.many:
@@ -358,17 +358,18 @@ def _value(field: Field, has_column: bool) -> tuple[str, str]:
 
 
 def other_columns(connection: Connection[Any], catalog: Catalog) -> tuple[str, ...]:
-    """The columns that other catalogs gave to their fields and this one does not: values are in them."""
+    """The columns of other catalogs' fields that this catalog does not have; they may hold values."""
     ours = {name for name, _, _ in (*LEADING, *TRAILING)} | set(catalog.columns)
     found = columns_of(connection, "audit_entry")
     if found.keys() <= ours:
         return ()
-    rows = {row[0]: row for row in connection.execute("SELECT version, json FROM audit_catalog")}
+    found_rows = connection.execute("SELECT version, json FROM audit_catalog")
+    rows: dict[str, tuple[str, ...]] = {version: (version, text) for version, text in found_rows}
     return State(found, rows={"audit_catalog": rows}).other_columns(catalog)
 
 
 def columns_of(connection: Connection[Any], table: str) -> dict[str, str]:
-    """The columns of a table with their types, as PostgreSQL writes them; none where it is not there."""
+    """The columns of a table with their types as PostgreSQL writes them; empty without the table."""
     found = connection.execute(
         """
         SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
@@ -379,7 +380,7 @@ def columns_of(connection: Connection[Any], table: str) -> dict[str, str]:
 
 
 def check_version(connection: Connection[Any], name: str) -> None:
-    """Refuse a server that is too old; `name` is the database's, for errors."""
+    """Raise `SchemaMismatch` for an old server; `name` is the database's, for errors."""
     if connection.info.server_version < MINIMUM * 10000:
         raise SchemaMismatch(
             f"{name}: PostgreSQL {connection.info.server_version // 10000} is too old; "
@@ -388,9 +389,9 @@ def check_version(connection: Connection[Any], name: str) -> None:
 
 
 def check_fit(connection: Connection[Any], catalog: Catalog, name: str) -> None:
-    """Refuse a database that has not all that the catalog needs; `name` is the database's, for errors.
+    """Raise `SchemaMismatch` for a database without all that the catalog needs, with the command to run.
 
-    Raises `SchemaMismatch`, naming the command that makes what is missing.
+    `name` is the database's, for errors.
     """
     check_version(connection, name)
     found = columns_of(connection, "audit_entry")
@@ -399,21 +400,21 @@ def check_fit(connection: Connection[Any], catalog: Catalog, name: str) -> None:
     for column, kind, _ in (*LEADING, *TRAILING):
         wanted = type_name(column_type(column, kind))
         if found.get(column) != wanted:
-            is_ = found.get(column, "missing")
+            got = found.get(column, "nothing")
             raise SchemaMismatch(
-                f"{name}: the table audit_entry does not fit: column {column} should be {wanted} and "
-                f"is {is_}; run `auditwright database check`"
+                f"{name}: the table audit_entry does not fit: column {column}: expected {wanted}, got {got}; "
+                "run `auditwright database check`"
             )
-    lacking = [column for column in catalog.columns if column not in found]
-    if lacking:
+    missing = [column for column in catalog.columns if column not in found]
+    if missing:
         raise SchemaMismatch(
-            f"{name}: the table audit_entry has no column {lacking[0]}, which catalog {catalog.version} "
+            f"{name}: the table audit_entry has no column {missing[0]}, which catalog {catalog.version} "
             "needs; run `auditwright database upgrade`"
         )
 
 
 def _literal(text: str) -> str:
-    """The text as an SQL literal, whatever `standard_conforming_strings` is."""
+    """The text as an SQL literal, under any `standard_conforming_strings`."""
     quoted = "'" + text.replace("'", "''").replace("\\", "\\\\") + "'"
     return f" E{quoted}" if "\\" in text else quoted
 

@@ -1,4 +1,7 @@
-"""Making an audit log in PostgreSQL and bringing it up to date."""
+"""Creating and upgrading an audit log in PostgreSQL: each revision, and then what the catalog adds.
+
+Every step is a transaction under one lock, so that a killed run can be repeated.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,13 @@ if TYPE_CHECKING:
 
 
 LOCK_SECONDS = 5
-"""How long a change of a table waits for others."""
-
-
+"""The lock timeout of a change: those who record wait behind it."""
 _TRIES = 5
 
 
 def set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:
-    """Make what is missing, a revision in a transaction."""
-    import psycopg  # noqa: F401 - what is missing is said before anything is done
+    """Create or upgrade; idempotent. Raises `StorageError`."""
+    import psycopg  # noqa: F401 - a missing package is an error before anything is changed
 
     import auditwright.storage.postgresql.migrations  # noqa: F401
 
@@ -42,7 +43,7 @@ def set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:
 
 
 def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
-    """What `create_database` or `upgrade_database` would run on PostgreSQL, as a text for psql."""
+    """The statements that `set_up` would execute, as a script for psql."""
     from auditwright.storage.postgresql import migrations
     from auditwright.storage.postgresql.schema import quoted
 
@@ -68,11 +69,11 @@ def _transaction(statements: list[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Database:
-    """One connection, as psycopg has it and as Alembic wants it."""
+    """One connection, as psycopg's and as SQLAlchemy's, which Alembic needs."""
 
     name: str
     schema: str
-    """As a quoted identifier."""
+    """A quoted identifier."""
     connection: Connection
     wrapped: AlembicConnection
 
@@ -83,14 +84,14 @@ class _Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """A transaction in which nobody else sets the database up, as the owner of its tables."""
+        """A transaction as the owner of the tables, in which nobody else sets the database up."""
         from auditwright.storage.postgresql.migrations import VERSION_TABLE
         from auditwright.storage.postgresql.owner_connection import errors
 
         with errors(self.name, "set up"), self.wrapped.begin():
             self.become_owner()
             self.connection.execute(f"LOCK TABLE {VERSION_TABLE} IN SHARE ROW EXCLUSIVE MODE")
-            # A new column waits for those who read the entries, and those who record would wait behind it.
+            # A new column waits for readers, and whoever records waits behind it.
             self.connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'".encode())
             yield
 
@@ -121,22 +122,22 @@ def _connected(url: str) -> Iterator[_Database]:
 
 
 def _check(database: _Database, create: bool) -> str | None:
-    """The revision that the database is at; raises `StorageError` for what is not to be set up."""
+    """The current revision, None before the first; raises `StorageError` for a database not to be changed."""
     from auditwright.storage.postgresql import migrations
     from auditwright.storage.postgresql.owner_connection import errors
     from auditwright.storage.postgresql.schema import columns_of
 
     with errors(database.name, "set up"), database.wrapped.begin():
         database.become_owner()
-        there = bool(columns_of(database.connection, "audit_entry"))
-        primed = bool(columns_of(database.connection, migrations.VERSION_TABLE))
-        revision = migrations.current(database.wrapped) if primed else None
-    if there and revision is None:
+        has_entries = bool(columns_of(database.connection, "audit_entry"))
+        has_versions = bool(columns_of(database.connection, migrations.VERSION_TABLE))
+        revision = migrations.current(database.wrapped) if has_versions else None
+    if has_entries and revision is None:
         raise SchemaMismatch(
             f"{database.name}: there is a table audit_entry that Auditwright did not make; rename it, or use "
             "another schema: add ?options=-csearch_path%3DNAME to the URL"
         )
-    if not primed and not create:
+    if not has_versions and not create:
         raise StorageError(
             f"{database.name}: there is no audit log in this database; run `auditwright database create`"
         )
@@ -145,26 +146,26 @@ def _check(database: _Database, create: bool) -> str | None:
 
 
 def _make_version_table(database: _Database) -> None:
-    """Make the table that others are locked out by; of two that do so at once one is told."""
+    """Create the table whose lock serialises runs. Of two runs at once, one gets an error and tries again."""
     import psycopg
     from sqlalchemy.exc import DBAPIError
 
     from auditwright.storage.postgresql.migrations import MAKE_VERSION_TABLE
 
-    # Which of these it is depends on how far the other one was.
-    there = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject)
+    # Which of these it is depends on how far the other run was.
+    exists = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject)
     for attempt in range(_TRIES):
         try:
             with database.wrapped.begin():
                 database.connection.execute(MAKE_VERSION_TABLE)
             return
-        except (*there, DBAPIError):
+        except (*exists, DBAPIError):
             if attempt == _TRIES - 1:
                 raise
 
 
 def _migrate(database: _Database) -> str | None:
-    """Bring the database to the next revision; what that made, or None where there is no next one."""
+    """Apply the next revision and describe it; None at the last one."""
     from auditwright.storage.postgresql import migrations
 
     with database.transaction():
@@ -177,7 +178,7 @@ def _migrate(database: _Database) -> str | None:
 
 
 def _adapt(database: _Database, catalog: Catalog) -> list[str]:
-    """Add what the catalog needs, and the partitions of the months to come."""
+    """Add what the catalog needs, and the partitions of the coming months; describes the changes."""
     with database.transaction():
         changes = _catalog_changes(database, catalog)
         for change in changes:

@@ -484,8 +484,8 @@ def test_both_schemes_are_taken(database: PostgreSQLDatabase, scheme: str) -> No
             "postgresql://127.0.0.1:1/audit: cannot ",
         ),
         ("postgresql://ada:hunter2%zz@host/audit", "the URL of the database: it cannot be read; write "),
-        ("postgresql://ada:hunter2@more@host/audit", "the URL of the database: there is an @ where none "),
-        ("postgresql://ada:x/hunter2@host/audit", "the URL of the database: there is an @ where none "),
+        ("postgresql://ada:hunter2@more@host/audit", "the URL of the database: unexpected @ in host, port or "),
+        ("postgresql://ada:x/hunter2@host/audit", "the URL of the database: unexpected @ in host, port or "),
         ("postgresql://ada:x?hunter2@127.0.0.1:1/audit", "postgresql://127.0.0.1:1/audit: cannot "),
         ("postgresql://hunter2@127.0.0.1:port/audit", "postgresql://127.0.0.1:port/audit: cannot connect: "),
         ("postgresql+psycopg://ada:hunter2@host/audit", "host/audit: no such kind of database; write "),
@@ -580,7 +580,7 @@ def test_a_connection_that_is_lost_amid_a_write_is_told_and_recording_again_is_s
         record(log, KEY_CREATED)
     assert str(caught.value) == (
         f"{database.name}: cannot write: terminating connection due to administrator command (57P01); "
-        "whether it was stored is not known: record it again with id=error.entry.id, which is safe"
+        "it is not known whether it was stored: record it again with id=error.entry.id, which is safe"
     )
     lost = caught.value.entry
     assert lost is not None
@@ -729,7 +729,7 @@ def test_an_entry_joins_a_connection_of_psycopg(log: AuditLog, database: Postgre
 def test_a_connection_that_commits_by_itself_needs_a_transaction(
     log: AuditLog, database: PostgreSQLDatabase
 ) -> None:
-    said = "session= commits every statement by itself, so that the entry would stay although you roll back"
+    said = "session= is in autocommit mode, so that the entry would stay after a rollback"
     with database.connect() as connection:
         with pytest.raises(StorageError, match=said):
             record(log, KEY_CREATED, session=connection)

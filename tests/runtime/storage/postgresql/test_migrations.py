@@ -91,7 +91,7 @@ def test_create_makes_all_of_it_and_a_second_time_nothing(empty: PostgreSQLDatab
         "revision 004: row-level security by account",
         "revision 005: retention and holds",
         "revision 006: the users of each account, kept as entries are stored",
-        "revision 007: the users of entries from before",
+        "revision 007: the users of earlier entries",
         "column tool_id",
     )
     assert len([each for each in done.changes if each.startswith("view ")]) == len(CATALOG.every_event)
@@ -194,7 +194,7 @@ def test_tables_of_somebody_else_stay(empty: PostgreSQLDatabase) -> None:
 
 def test_a_view_of_somebody_else_under_our_name_stays(empty: PostgreSQLDatabase) -> None:
     empty.change("CREATE VIEW audit_log_exported AS SELECT 1 AS mine")
-    with pytest.raises(SchemaMismatch, match="audit_log_exported should be a view of Auditwright's"):
+    with pytest.raises(SchemaMismatch, match="audit_log_exported: expected a view of Auditwright's"):
         create_database(empty.url, CATALOG)
     assert empty.rows("SELECT mine FROM audit_log_exported") == [(1,)]
 
@@ -540,7 +540,7 @@ def test_a_view_that_others_need_is_not_dropped(empty: PostgreSQLDatabase, shops
     assert str(caught.value) == (
         f"{empty.name}: the view {name} changes its columns, and others depend on it: function "
         "reports.last(), materialized view reports.counted, view reports.exports; drop these, run "
-        "`auditwright database upgrade` again, and make them anew"
+        "`auditwright database upgrade` again, and create them again"
     )
     assert layout(empty) == before
     with closing(open_inspection(empty.url, shops.v2)) as inspection:
@@ -561,7 +561,7 @@ def test_an_upgrade_does_not_hold_up_those_who_record(
     before = layout(empty)
     with closing(psycopg.connect(empty.url)) as export:
         export.execute("SELECT count(*) FROM audit_entry")
-        with pytest.raises(StorageError, match="something has been reading or writing for long: try again"):
+        with pytest.raises(StorageError, match="a long transaction holds the lock: try again"):
             upgrade_database(empty.url, shops.v2)
         with shop(empty, shops.v1) as log:
             record_each(log)

@@ -1,7 +1,7 @@
-"""The history of Auditwright's own tables on PostgreSQL, as Alembic revisions in `versions/`.
+"""The migrations of Auditwright's tables on PostgreSQL: Alembic revisions in `versions/`.
 
-What a catalog adds to them is no revision: `storage/postgresql_schema.py` works that out. Which revisions a
-database has is kept in a table of our own, apart from that of a service's own Alembic.
+What a catalog adds is no revision: see `schema.py`. The current revision is kept in a table of its own, apart
+from that of a service's Alembic.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ MAKE_VERSION_TABLE = (
     f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} "
     f"(version_num varchar(32) NOT NULL, CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
 )
-"""As Alembic makes it."""
+"""The table that Alembic would make."""
 _one_at_a_time = threading.Lock()
-"""Alembic's `op` and `context` are of the whole process."""
+"""Alembic's `op` and `context` are global to the process."""
 
 
 def source(name: str, schema: str) -> str:
-    """The statement of a file in `sql/`, for a schema given as a quoted identifier.
+    """The statement in a file of `sql/`, for a schema given as a quoted identifier.
 
-    A file is never changed once it is released: a later revision has a file of its own.
+    A released file is never changed: a later revision gets a file of its own.
     """
     text = (resources.files("auditwright.storage.postgresql.migrations") / "sql" / f"{name}.sql").read_text(
         "utf-8"
@@ -45,14 +45,14 @@ def source(name: str, schema: str) -> str:
 
 
 def run_file(name: str) -> None:
-    """Run the statement of a file in `sql/`, in a revision."""
+    """Execute the statement in a file of `sql/`, in a revision."""
     config = op.get_context().config
     assert config is not None
     op.execute(source(name, config.attributes["schema"]))
 
 
 def newest_sources(schema: str) -> dict[str, str]:
-    """The statement that made each function as it is now, by the function's name."""
+    """The latest statement that makes each function, by the function's name."""
     found: dict[str, tuple[int, str]] = {}
     for file in (resources.files("auditwright.storage.postgresql.migrations") / "sql").iterdir():
         stem, _, number = file.name.removesuffix(".sql").rpartition("_")
@@ -62,7 +62,7 @@ def newest_sources(schema: str) -> dict[str, str]:
 
 
 def current(connection: Connection) -> str | None:
-    """The revision that the database is at, None before the first."""
+    """The current revision, None before the first."""
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     return context.get_current_revision()
 
@@ -76,14 +76,14 @@ def pending(revision: str | None) -> list[tuple[str, str]]:
     names = [name for name, _ in every]
     if revision not in names:
         raise SchemaMismatch(
-            f"the database is at revision {revision}, which this Auditwright does not know: a newer one has "
-            "been here; install that one"
+            f"the database is at revision {revision}, which this Auditwright does not know: a newer one "
+            "made it; install that version"
         )
     return every[names.index(revision) + 1 :]
 
 
 def apply(connection: Connection, revision: str, schema: str) -> None:
-    """Bring a database that is one revision behind to `revision`, in the transaction that is open."""
+    """Apply the next revision in the open transaction."""
     config = _config(schema)
     config.attributes["connection"] = connection
     with _one_at_a_time:
@@ -91,12 +91,12 @@ def apply(connection: Connection, revision: str, schema: str) -> None:
 
 
 def as_sql(revision: str | None, schema: str) -> str:
-    """The statements of all revisions after one, as a text for psql."""
+    """The statements of all revisions after a given one, as a script for psql."""
     config = _config(schema)
     config.output_buffer = io.StringIO()
     with _one_at_a_time:
         command.upgrade(config, f"{revision or 'base'}:head", sql=True)
-    # A run that was killed may have left the table of versions, empty.
+    # A killed run may have left an empty version table.
     return config.output_buffer.getvalue().replace(
         f"CREATE TABLE {VERSION_TABLE}", f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE}"
     )

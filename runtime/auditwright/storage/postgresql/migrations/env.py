@@ -1,4 +1,4 @@
-"""Alembic's environment: runs the revisions on the connection that `migrations.apply` gives, or as SQL."""
+"""Alembic's environment: executes the revisions on the connection of `migrations.apply`, or prints SQL."""
 
 from alembic import context
 

@@ -1,6 +1,6 @@
--- Makes an empty partition of the ids from `low`, or from the least of all, up to `high`. ATTACH, other
--- than CREATE TABLE ... PARTITION OF, waits for no reader and lets others write. TRUNCATE triggers do not
--- pass from a table to its partitions, so each gets its own; and each is closed to whoever asks it directly.
+-- Makes an empty partition for the ids from `low`, or from the least id if null, up to `high`. Unlike CREATE
+-- TABLE ... PARTITION OF, ATTACH waits for no reader and lets others write. Partitions do not inherit TRUNCATE
+-- triggers, so each gets its own. Row-level security without a policy refuses direct access to a partition.
 CREATE FUNCTION @schema@.audit_add_partition(name text, low uuid, high uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

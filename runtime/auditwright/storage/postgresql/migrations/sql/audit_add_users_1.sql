@@ -1,8 +1,8 @@
--- Adds to audit_user who is new among the entries that were just stored. Whoever records needs no right to
--- that table, as this runs with its owner's. It waits for nobody: of two who record a new user at once each
--- adds a row. Most entries are of users who are known, and the condition is all that is run then; LIMIT
--- keeps it to probes of the index, whatever the planner thought of a table that was small. Of a user whose
--- name is another one each time, the first 100 are kept, in the order in which they were stored.
+-- Adds the new users of the entries that were just stored to audit_user. It runs with the rights of the table's
+-- owner: whoever records needs none. It waits for nobody: if two transactions record a new user at once, each
+-- adds a row. Most entries are of known users, and then only the condition is executed; LIMIT makes it probe the
+-- index, whatever the planner estimates for a table that was small. Only the first 100 names of a user are kept,
+-- in the order in which they were stored.
 CREATE FUNCTION @schema@.audit_add_users() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- The month at which the last partition ends; null where there is none.
+-- The month at which the last partition ends; null without partitions.
 CREATE FUNCTION @schema@.audit_last_month() RETURNS timestamp
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT to_timestamp(max(('x0000' || replace(bound, '-', ''))::bit(64)::bigint) / 1000.0) AT TIME ZONE 'UTC'

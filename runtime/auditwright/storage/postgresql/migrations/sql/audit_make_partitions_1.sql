@@ -1,6 +1,6 @@
--- Makes the partitions that are missing from the last one to so many months ahead, and returns the id at
--- which the last one ends. Whoever may only insert may call it, as it runs with its owner's rights; it locks
--- nothing where nothing is missing, and otherwise only against itself.
+-- Makes the missing partitions up to so many months ahead, and returns the upper bound of the last one. It runs
+-- with its owner's rights, so that a role that can only insert may call it. It takes no lock if none is missing,
+-- else one that conflicts only with itself.
 CREATE FUNCTION @schema@.audit_make_partitions(ahead integer) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,5 +1,5 @@
--- Writes into a view's comment what it was made from and what PostgreSQL made of it, by which a later
--- change of either is known: PostgreSQL keeps no view's own words.
+-- Writes hashes of a view's statement and of its deparsed definition into its comment. They reveal a later change
+-- of either: PostgreSQL does not keep the statement of a view.
 CREATE FUNCTION @schema@.audit_mark_view(view text, statement text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

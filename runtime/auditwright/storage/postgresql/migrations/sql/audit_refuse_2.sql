@@ -1,4 +1,5 @@
--- Lets retention delete: inside a transaction that says so, up to an id, and nothing that is held.
+-- Allows the deletes of retention: in a transaction with a row in audit_retention, below an id, and no held
+-- account.
 CREATE OR REPLACE FUNCTION @schema@.audit_refuse() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -9,7 +9,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables with what every catalog needs; their columns are those of `entry.columns`."""
+    """Make the tables that every catalog needs; the columns are those of `entry.columns`."""
     op.execute("""
 CREATE TABLE audit_entry (
     account_id text COLLATE "C" NOT NULL,

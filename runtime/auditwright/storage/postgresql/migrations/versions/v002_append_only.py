@@ -9,7 +9,7 @@ down_revision = "001"
 
 
 def upgrade() -> None:
-    """Refuse UPDATE, DELETE and TRUNCATE, whoever asks; roles are the first net."""
+    """Refuse UPDATE, DELETE and TRUNCATE by anybody; rights of roles are the first defence."""
     run_file("audit_refuse_1")
     op.execute("REVOKE ALL ON FUNCTION audit_refuse() FROM PUBLIC")
     op.execute("""

@@ -16,7 +16,7 @@ FUNCTIONS = {
 
 
 def upgrade() -> None:
-    """Make the partitions of this month and three ahead, and one of all that is older."""
+    """Make the partitions of this month and the next three, and one for all older ids."""
     for name, arguments in FUNCTIONS.items():
         run_file(f"{name}_1")
         op.execute(f"REVOKE ALL ON FUNCTION {name}({arguments}) FROM PUBLIC")

@@ -7,7 +7,7 @@ down_revision = "003"
 
 
 def upgrade() -> None:
-    """Show whoever does not own the table the entries of the account that the session names."""
+    """Show roles other than the owner only the entries of the account that the session names."""
     op.execute("ALTER TABLE audit_entry ENABLE ROW LEVEL SECURITY")
     op.execute("""
 CREATE POLICY audit_entry_of_account ON audit_entry FOR SELECT TO PUBLIC

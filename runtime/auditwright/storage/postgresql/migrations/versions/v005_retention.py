@@ -9,7 +9,7 @@ down_revision = "004"
 
 
 def upgrade() -> None:
-    """Make the accounts whose entries stay, and the table by which a transaction may delete old ones."""
+    """Make the table of holds, and the table that lets a transaction delete expired entries."""
     op.execute("""
 CREATE TABLE audit_hold (
     account_id text COLLATE "C" PRIMARY KEY,

@@ -9,9 +9,9 @@ down_revision = "005"
 
 
 def upgrade() -> None:
-    """Make the table of users, the trigger that adds to it, and the readers' right to see their account's.
+    """Make the table of users, the trigger that fills it, and the readers' right to read it.
 
-    The trigger waits until no open transaction has recorded, and whoever records waits for it: a moment.
+    CREATE TRIGGER waits for open transactions that have recorded, and recording waits for it, for a moment.
     """
     op.execute("""
 CREATE TABLE audit_user (

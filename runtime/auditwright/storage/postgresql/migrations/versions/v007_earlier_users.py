@@ -1,4 +1,4 @@
-"""the users of entries from before"""
+"""the users of earlier entries"""
 
 from alembic import op
 
@@ -7,11 +7,11 @@ down_revision = "006"
 
 
 def upgrade() -> None:
-    """Add the users of all entries that were stored before the trigger was there.
+    """Add the users of all entries that were stored before the trigger existed.
 
-    Each comes with up to 100 names, those used last, and with the last entry under each: so the name shown is
-    that of the newest entry. It reads every entry once, about two seconds for a million, and holds up nobody
-    who reads or records.
+    Each user gets up to 100 names, those used last, with the last entry under each: the name shown is that of
+    the newest entry. It reads every entry once, about two seconds for a million, and blocks neither readers
+    nor writers.
     """
     op.execute("""
 INSERT INTO audit_user (account_id, actor_id, actor_type, actor_name, first_id)
