@@ -27,7 +27,7 @@ from auditwright.reading.pages import (
     search_text,
     selection_digest,
 )
-from auditwright.storage.base import Counted
+from auditwright.storage.base import Count
 from auditwright.storage.query import Branch, Scope
 
 if TYPE_CHECKING:
@@ -132,18 +132,18 @@ class AccountLog:
 
     def count_up_to(
         self,
-        most: int,
+        limit: int,
         where: Filter | None = None,
         **selection: Unpack[Selection],
-    ) -> Counted:
-        """How many entries fit, counted no further than `most`, 1 to 100,000, which is quick.
+    ) -> Count:
+        """How many entries fit, counted no further than `limit`, 1 to 100,000, which is quick.
 
-        As text it is `312` or `10,000+`. A search, or one that leaves users out, may end before `most` is
-        reached: `Counted.whole` says whether these are all. Raises `FilterError`.
+        As text it is `312` or `10,000+`. A search, or one that leaves users out, may end before `limit` is
+        reached: `Count.whole` says whether these are all. Raises `FilterError`.
         """
-        if type(most) is not int or not 1 <= most <= MAX_COUNTED:
-            raise FilterError(f"entries are counted up to 1 to {MAX_COUNTED:,}, not {most!r}")
-        return self._storage.count_up_to(most, self._scope(where, None, True, **selection))
+        if type(limit) is not int or not 1 <= limit <= MAX_COUNTED:
+            raise FilterError(f"entries are counted up to 1 to {MAX_COUNTED:,}, not {limit!r}")
+        return self._storage.count_up_to(limit, self._scope(where, None, True, **selection))
 
     def has_entries(self) -> bool:
         """Whether there are any."""
@@ -153,17 +153,17 @@ class AccountLog:
         """The keys of all events that there are entries of, also those that the catalog no longer has."""
         return sorted(self._storage.recorded_events(self.account_id))
 
-    def users(self, text: str = "", most: int = 20) -> list[Actor]:
+    def users(self, text: str = "", limit: int = 20) -> list[Actor]:
         """Users and apps with entries whose id or name contains the text, a letter in any case, by id.
 
         A user of several names is found by each of the first 100, and comes with the last of these that was
-        new: after A, B and A again, with B. `most` is 1 to 1,000, and the text has at most 256 characters.
+        new: after A, B and A again, with B. `limit` is 1 to 1,000, and the text has at most 256 characters.
         Raises `FilterError`.
         """
-        _check_number("most", most)
+        _check_number("limit", limit)
         if not isinstance(text, str) or len(text) > MAX_ID:
             raise FilterError(f"the text to find users by has at most {MAX_ID} characters")
-        return [Actor(*found) for found in self._storage.users(self.account_id, sanitize(text), most)]
+        return [Actor(*found) for found in self._storage.users(self.account_id, sanitize(text), limit)]
 
     def export_csv(
         self,

@@ -12,18 +12,18 @@ from auditwright.limits import MAX_ID, Alterations, sanitize, sanitize_text, tru
 ActorType = Literal["user", "app", "system"]
 
 
-def identifier(path: str, value: object, most: int = MAX_ID) -> str:
-    """An id of 1 to `most` characters; raises `ValidationError` for anything else.
+def identifier(path: str, value: object, limit: int = MAX_ID) -> str:
+    """An id of 1 to `limit` characters; raises `ValidationError` for anything else.
 
     A NUL or a lone surrogate is refused: cleaned, two ids would become one.
     """
-    if not isinstance(value, str) or not 1 <= len(value) <= most:
+    if not isinstance(value, str) or not 1 <= len(value) <= limit:
         got = type(value).__name__ if not isinstance(value, str) else f"{len(value)} characters"
     elif sanitize(value) != value:
         got = "one with a NUL or a lone surrogate"
     else:
         return value
-    raise ValidationError(path, (Problem(path, f"a string of 1 to {most} characters", got),))
+    raise ValidationError(path, (Problem(path, f"a string of 1 to {limit} characters", got),))
 
 
 def ip_address(value: object) -> str | None:

@@ -1,10 +1,10 @@
-"""What the generated package tells the runtime: the resolved catalog, read from its catalog.json.
+"""The resolved catalog, read from the catalog.json of the generated package.
 
-The runtime knows no event of a service by name; all it knows stands here. The metadata models and the JSON
-Schemas of the generated package are found through it, and imported or read when first needed.
+The runtime knows no event of a service by name. This module also finds the generated metadata models and
+JSON Schemas, which are loaded on first use. It does not validate catalogs; the generator does.
 
-What Auditwright itself does is recorded beside the service's events, in the same log. Those events have a
-small catalog and a generated package of their own, `OWN`, which every other catalog is joined with.
+Auditwright records what it does itself in the same log. These system events have a catalog and a generated
+package of their own, `SYSTEM_PACKAGE`. Every service's catalog includes them.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "auditwright.catalogs"
 VARIABLE = "AUDITWRIGHT_CATALOG"
-OWN = "auditwright_events"
-"""The generated package of Auditwright's own events. Never import its `tables`: they are the service's too,
-and one SQLModel.metadata cannot hold both.
+SYSTEM_PACKAGE = "auditwright_events"
+"""The generated package of the system events. Never import its `tables`: they have the names of the
+service's tables, and one SQLModel.metadata cannot hold both.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One piece of an event's metadata: see `catalog/README.md` for what each attribute means."""
+    """One field of an event's metadata; `catalog/README.md` describes each attribute."""
 
     name: str
     title: str
@@ -63,7 +63,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A kind of thing that happens; `level` and `category` are the keys it belongs to."""
+    """A kind of event; `level` and `category` are keys."""
 
     key: str
     package: str
@@ -83,7 +83,7 @@ class Event:
 
     @property
     def metadata(self) -> tuple[Field, ...]:
-        """The fields a caller gives: all but those that the entry itself fills."""
+        """The fields that a caller passes: all except those filled from the entry."""
         return tuple(field for field in self.fields if field.entry is None)
 
 
@@ -99,11 +99,11 @@ class Category:
 
 
 class Catalog:
-    """A generated package's catalog, joined with Auditwright's own.
+    """The catalog of a generated package, together with the system events.
 
-    Made by the generated package itself (`audit_events.CATALOG`). `events`, `categories`, `version` and
-    `json` are the service's; what looks up a key knows the own events too, and entries of these carry the
-    service's version. Raises `CatalogError` when a catalog.json cannot be read, or holds an own level.
+    The generated package creates it (`audit_events.CATALOG`). `events`, `categories`, `version` and `json`
+    are the service's. Lookups by key include the system events, whose entries carry the service's version.
+    Raises `CatalogError` if a catalog.json cannot be read or uses the level of the system events.
     """
 
     def __init__(self, package: str) -> None:
@@ -120,11 +120,11 @@ class Catalog:
             ) from error
         self.events = {event.key: event for category in self.categories for event in category.events}
         """Every event of the service by its key, in catalog order."""
-        own = None if package == OWN else _own(self)
-        self.every_category = self.categories + (own.categories if own else ())
-        """The service's categories, then the own ones: all that an entry may be of."""
-        self.every_event = self.events | (own.events if own else {})
-        """The service's events by key, then the own ones."""
+        system = None if package == SYSTEM_PACKAGE else _system_catalog(self)
+        self.every_category = self.categories + (system.categories if system else ())
+        """The service's categories, then those of the system events."""
+        self.every_event = self.events | (system.events if system else {})
+        """The service's events by key, then the system events."""
         self.columns = tuple(
             dict.fromkeys(f.name for event in self.events.values() for f in event.fields if f.column)
         )
@@ -132,7 +132,7 @@ class Catalog:
         self.current = {
             alias: event.key for event in self.every_event.values() for alias in event.aliases
         } | {key: key for key in self.every_event}
-        """The present key for every key an entry may be stored under: keys and aliases."""
+        """The current key for every key an entry may be stored under: keys and aliases."""
         self._models: dict[str, type[EventModel]] = {}
         self._validators: dict[str, Any] = {}
 
@@ -141,9 +141,9 @@ class Catalog:
         return self.every_event.get(self.current.get(key, ""))
 
     def titles(self, key: str, category: str) -> tuple[str, str]:
-        """The present titles of an entry's event and category, by the keys that it is stored under.
+        """The current titles of an entry's event and category, by its stored keys.
 
-        Of what the catalog no longer has, the key stands for the title.
+        For an event or category that the catalog no longer has, the title is the key.
         """
         event = self.event(key)
         if event is not None:
@@ -152,7 +152,7 @@ class Catalog:
         return key, known
 
     def lifecycle_note(self, key: str) -> str:
-        """What has become of the event of a key, in words; empty where it is an event as any other."""
+        """Whether the event was removed, renamed or deprecated, in words; empty if none of these."""
         event = self.event(key)
         if event is None:
             return "not in the catalog"
@@ -163,11 +163,11 @@ class Catalog:
         return "; ".join(notes)
 
     def unknown_event(self, key: str) -> str:
-        """The sentence that says a key is no event of this catalog, with the nearest one."""
+        """The error text for a key that this catalog does not have, with the nearest key."""
         return f'"{key}" is no event of {self.package} {self.version}{did_you_mean(key, self.current)}'
 
     def model(self, event: Event) -> type[EventModel]:
-        """The generated metadata model of an event; its category's module is imported when first needed."""
+        """The generated metadata model of an event; its category's module is imported on first use."""
         if event.key not in self._models:
             module = importlib.import_module(f"{event.package}.models.{event.category}")
             classes = {getattr(each, "__event_key__", ""): each for each in vars(module).values()}
@@ -212,17 +212,17 @@ class Catalog:
         return f"<Catalog {self.package} {self.version}: {len(self.events)} events>"
 
 
-def _own(service: Catalog) -> Catalog:
-    """Auditwright's own catalog; raises `CatalogError` where a level of it is the service's too."""
-    own = _load(OWN)
-    levels = {category.level for category in own.categories}
+def _system_catalog(service: Catalog) -> Catalog:
+    """The catalog of the system events; raises `CatalogError` if the service uses one of its levels."""
+    system = _load(SYSTEM_PACKAGE)
+    levels = {category.level for category in system.categories}
     for category in service.categories:
         if category.level in levels:
             raise CatalogError(
                 f'{service.package}: the level "{category.level}" is Auditwright\'s own; '
                 "rename it and run `auditwright generate` again"
             )
-    return own
+    return system
 
 
 def _categories(content: dict[str, Any], package: str) -> Iterator[Category]:
@@ -249,16 +249,16 @@ def _categories(content: dict[str, Any], package: str) -> Iterator[Category]:
 
 
 def release(version: str) -> tuple[int, ...]:
-    """A version's numbers, for comparing; what follows them (`-rc.1`) does not count."""
+    """The numbers of a version, for comparing; a suffix such as `-rc.1` is ignored."""
     numbers = version.partition("-")[0].partition("+")[0].split(".")
     return tuple(int(number) for number in numbers if number.isdecimal() and number.isascii())
 
 
 def find_catalog(package: str | None = None) -> Catalog:
-    """The catalog to work with: of `package`, of AUDITWRIGHT_CATALOG, or the one that is installed.
+    """The catalog of `package`, of the package in AUDITWRIGHT_CATALOG, or of the only installed one.
 
-    Raises `CatalogError` when the package is missing or holds no catalog, when none is installed, or when
-    several are and none was named.
+    Raises `CatalogError` if the package is missing or has no catalog, if none is installed, or if several
+    are installed and none is named.
     """
     named = package or os.environ.get(VARIABLE)
     if named:
@@ -288,7 +288,7 @@ def _load(package: str) -> Catalog:
         catalog = None
     except CatalogError:
         raise
-    except Exception as error:  # whatever the package's own code does when it is imported
+    except Exception as error:  # importing the package runs arbitrary code
         raise CatalogError(f'the catalog package "{package}" cannot be imported: {error}') from error
     if not isinstance(catalog, Catalog):
         raise CatalogError(f'"{package}" is not a generated catalog package: it has no CATALOG')

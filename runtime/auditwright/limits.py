@@ -33,12 +33,12 @@ def sanitize(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def truncate(text: str, most: int = MAX_STRING) -> str:
-    """The text, cut to `most` bytes of UTF-8 with an ellipsis at its end where it is longer."""
+def truncate(text: str, limit: int = MAX_STRING) -> str:
+    """The text, cut to `limit` bytes of UTF-8 with an ellipsis at its end where it is longer."""
     data = text.encode()
-    if len(data) <= most:
+    if len(data) <= limit:
         return text
-    return data[: max(most - len(_MARK.encode()), 0)].decode(errors="ignore") + _MARK
+    return data[: max(limit - len(_MARK.encode()), 0)].decode(errors="ignore") + _MARK
 
 
 def sanitize_text(path: str, text: str, alterations: Alterations) -> str:
@@ -71,13 +71,13 @@ def truncate_values(values: dict[str, Any], alterations: Alterations) -> dict[st
     result = {
         name: _cut(f"metadata.{name}", value, MAX_STRING, alterations) for name, value in values.items()
     }
-    most = MAX_STRING
-    while most and len(orjson.dumps(result)) > MAX_ENTRY:
-        most //= 2
+    limit = MAX_STRING
+    while limit and len(orjson.dumps(result)) > MAX_ENTRY:
+        limit //= 2
         for name, value in result.items():
             size = len(orjson.dumps(value))
-            if size > most:
-                result[name] = _cut(f"metadata.{name}", value, most, alterations, values[name])
+            if size > limit:
+                result[name] = _cut(f"metadata.{name}", value, limit, alterations, values[name])
     return result
 
 
@@ -87,22 +87,22 @@ def truncate_text(path: str, text: str, alterations: Alterations) -> str:
     return cut
 
 
-def _cut(path: str, value: Any, most: int, alterations: Alterations, original: Any = None) -> Any:
+def _cut(path: str, value: Any, limit: int, alterations: Alterations, original: Any = None) -> Any:
     """The value cut; `original` is what a list was before any of its items was cut."""
     if isinstance(value, str):
-        cut = truncate(value, most)
+        cut = truncate(value, limit)
         if cut is not value:
             _note(alterations, path, "cut", len(value), value.encode())
         return cut
     if isinstance(value, list):
         items = [_cut(f"{path}[{index}]", item, MAX_STRING, alterations) for index, item in enumerate(value)]
         keep, size = len(items), len(orjson.dumps(items))
-        if most < MAX_STRING and size > most:
-            while keep > 1 and size > most:
+        if limit < MAX_STRING and size > limit:
+            while keep > 1 and size > limit:
                 keep -= 1
                 size -= len(orjson.dumps(items[keep])) + 1
-            if size > most:
-                items[0] = _cut(f"{path}[0]", items[0], most, alterations)
+            if size > limit:
+                items[0] = _cut(f"{path}[0]", items[0], limit, alterations)
             if keep < len(items):
                 _note(alterations, path, "cut", len(items), orjson.dumps(original or items))
                 for index in range(keep, len(items)):  # what is not there needs no note

@@ -14,7 +14,7 @@ from auditwright.entry import Entry, Row
 from auditwright.errors import AuditwrightError, Problem, ValidationError
 from auditwright.event_model import EventModel
 from auditwright.recording.fingerprint import SecretKey, configured_key
-from auditwright.recording.group_commit import Writer
+from auditwright.recording.group_commit import GroupCommit
 from auditwright.recording.recorder import Recorder
 from auditwright.storage import open_storage
 from auditwright.storage.base import Storage
@@ -44,7 +44,7 @@ class AuditLog:
         self.catalog = catalog
         self._storage = storage
         self._recorder = Recorder(catalog, account_id, secret_key)
-        self._writer = Writer(storage.insert_each)
+        self._group_commit = GroupCommit(storage.insert_each)
 
     @classmethod
     def open(
@@ -111,7 +111,7 @@ class AuditLog:
         entry = self._recorder.entry(key, values, options)
         try:
             if session is None:
-                return self._as_stored(entry, await self._writer.store_async(entry.row))
+                return self._as_stored(entry, await self._group_commit.store_async(entry.row))
             await session.run_sync(lambda inner: self._storage.join(inner, entry.row))
         except BaseException as error:
             _keep(error, entry)
@@ -225,7 +225,7 @@ class AuditLog:
     def _store(self, entry: Entry, session: Any) -> Entry:
         try:
             if session is None:
-                return self._as_stored(entry, self._writer.store(entry.row))
+                return self._as_stored(entry, self._group_commit.store(entry.row))
             self._storage.join(session, entry.row)
         except BaseException as error:
             _keep(error, entry)
@@ -283,11 +283,11 @@ class AuditLog:
 
         return AccountLog(self._storage, self.catalog, identifier("account_id", account_id))
 
-    def accounts(self, most: int = 100) -> list[str]:
+    def accounts(self, limit: int = 100) -> list[str]:
         """The first accounts that have entries, in the order of their ids: for operators, never for
         tenants.
         """
-        return self._storage.accounts(most)
+        return self._storage.accounts(limit)
 
 
 def _keep(error: BaseException, entry: Entry) -> None:

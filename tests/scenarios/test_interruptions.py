@@ -16,7 +16,7 @@ from audit_events import CATALOG
 from auditwright import AccountLog, AuditLog, StorageError
 from auditwright.entry import Row
 from auditwright.operations.retention import prune
-from auditwright.recording.group_commit import Writer
+from auditwright.recording.group_commit import GroupCommit
 
 
 def test_recording_amid_a_write_of_the_same_thread_is_refused_at_once(
@@ -50,7 +50,7 @@ def test_what_a_signal_handler_raises_amid_a_commit_is_no_fault_of_a_row() -> No
             raise TimeIsUp
         return rows
 
-    writer = Writer(insert_each)
+    writer = GroupCommit(insert_each)
     row: Row = ("acme", *[""] * 20)
     with pytest.raises(TimeIsUp):
         writer.store(row)

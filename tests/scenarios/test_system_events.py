@@ -18,7 +18,7 @@ from tests.support.world import ADA, make_catalog, record, refused, rows, run_py
 
 import audit_events
 from auditwright import AuditLog, Catalog, Entry, Filter
-from auditwright.catalog import OWN, find_catalog
+from auditwright.catalog import SYSTEM_PACKAGE, find_catalog
 
 CATALOG = audit_events.CATALOG
 EXPORTED = "audit.log.exported"
@@ -57,7 +57,7 @@ def test_own_events_are_counted_apart() -> None:
     assert list(CATALOG.every_event) == [*CATALOG.events, *EVENTS]
     assert [category.key for category in CATALOG.every_category[18:]] == ["audit.log"]
     assert {event.package for event in CATALOG.events.values()} == {"audit_events"}
-    assert CATALOG.every_event[EXPORTED].package == OWN == "auditwright_events"
+    assert CATALOG.every_event[EXPORTED].package == SYSTEM_PACKAGE == "auditwright_events"
 
 
 def test_own_event_is_found_like_any_other() -> None:
@@ -73,8 +73,8 @@ def test_own_event_is_found_like_any_other() -> None:
 
 
 def test_own_catalog_is_joined_with_nothing() -> None:
-    own = find_catalog(OWN)
-    assert own.package == OWN
+    own = find_catalog(SYSTEM_PACKAGE)
+    assert own.package == SYSTEM_PACKAGE
     assert own.every_event == own.events
     assert own.every_category == own.categories
     assert list(own.events) == EVENTS
@@ -82,7 +82,7 @@ def test_own_catalog_is_joined_with_nothing() -> None:
 
 def test_own_events_suit_every_log() -> None:
     """As `runtime/catalog/catalog.yaml` says."""
-    own = find_catalog(OWN)
+    own = find_catalog(SYSTEM_PACKAGE)
     assert own.columns == ()
     for key, event in own.events.items():
         assert re.fullmatch(r"audit\.[a-z]+\.[a-z]+", key)
@@ -134,7 +134,7 @@ def test_own_event_is_recorded_from_json_from_a_model_and_by_an_emitter(log: Aud
     made = [
         log.record_json(json.dumps(form)),
         log.record(CATALOG.model(event).model_validate({"format": "jsonl"})),
-        importlib.import_module(OWN).AuditEvents(log).audit.log.exported(format="jsonl"),
+        importlib.import_module(SYSTEM_PACKAGE).AuditEvents(log).audit.log.exported(format="jsonl"),
     ]
     assert [entry.metadata for entry in made] == [{"format": "jsonl"}] * 3
     assert {entry.description for entry in made} == {"Ada Lovelace exported the audit log as JSON Lines."}
@@ -200,7 +200,7 @@ def test_own_entry_is_the_same_after_export_and_import(log: AuditLog, entry: Ent
 def test_view_gives_typed_columns(entry: Entry, path: Path) -> None:
     found = rows(path, "SELECT event, format, selection, actor_id FROM audit_log_exported")
     assert found == [(EXPORTED, "csv", GIVEN["selection"], "u-17")]
-    view = import_view(OWN, EXPORTED)
+    view = import_view(SYSTEM_PACKAGE, EXPORTED)
     engine = create_engine(f"sqlite:///{path}")
     with Session(engine) as session:
         [row] = session.exec(select(view).where(view.format == "csv")).all()

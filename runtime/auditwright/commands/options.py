@@ -141,6 +141,6 @@ def nothing_found(log: AuditLog, account: AccountLog, filtered: bool) -> str:
     """What to say where no entry fits: the account's emptiness, or other accounts that are there."""
     if filtered:
         return f'no entry of the account "{account.account_id}" fits'
-    others = ", ".join(log.accounts(most=5))
+    others = ", ".join(log.accounts(limit=5))
     hint = f"; there are entries of {others}: name one with --account" if others else ""
     return f'the account "{account.account_id}" has no entries{hint}'

@@ -141,7 +141,7 @@ class Cursor:
     def page(self, found: Found, limit: int, catalog: Catalog, selection: bytes) -> Page:
         """The page out of what was found from here on, up to one row more than the limit."""
         rows = found.rows[:limit]
-        edge = rows[-1][ID] if len(found.rows) > limit else found.reached
+        edge = rows[-1][ID] if len(found.rows) > limit else found.scanned_to
         if not self.newest_first:
             rows.reverse()
         # What stands at the place itself is on the page that it was taken from.
@@ -155,7 +155,7 @@ class Cursor:
             tuple(Entry(catalog, row) for row in rows),
             None if older is None else make_cursor(older, selection),
             None if newer is None else make_cursor(newer, selection),
-            _time_of(found.reached) if found.reached and len(rows) < limit else None,
+            _time_of(found.scanned_to) if found.scanned_to and len(rows) < limit else None,
         )
 
     def narrowed(self, scope: Scope) -> Scope:

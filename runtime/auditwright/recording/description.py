@@ -14,7 +14,7 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}|(\{\{)|(\}\})")
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class MessageTemplate:
     """A message made ready to be rendered many times."""
 
     template: str
@@ -23,7 +23,7 @@ class Message:
     """The placeholders whose values are put into words: all but plain text."""
 
     @classmethod
-    def of(cls, event: Event) -> Message:
+    def of(cls, event: Event) -> MessageTemplate:
         """The message of an event."""
         fields = {field.name: field for field in event.metadata}
         names = [match[1] for match in _PLACEHOLDER.finditer(event.message) if match[1]]

@@ -106,7 +106,7 @@ class _Parked:
         self.wake.acquire()
 
 
-class Writer(ForkAware):
+class GroupCommit(ForkAware):
     """Stores rows for many threads and event loops of this process, several in one commit.
 
     `insert_each` is the storage's. There are no locks but those that are tried and never waited for, so that

@@ -2,7 +2,7 @@
 
     values -> secrets fingerprinted -> metadata model -> cleaned and cut where needed -> row
 
-No ORM object, no I/O. What every event needs once is prepared in a `_Plan` when it is first recorded.
+No ORM object, no I/O. What every event needs once is prepared in a `_EventPlan` when it is first recorded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from auditwright.limits import (
     truncate_text,
     truncate_values,
 )
-from auditwright.recording.description import Message
+from auditwright.recording.description import MessageTemplate
 from auditwright.recording.envelope import envelope_of, missing
 from auditwright.recording.fingerprint import FINGERPRINT, HINT, SecretKey
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _EventPlan:
     """What recording one event needs, looked up once."""
 
     event: Event
@@ -52,7 +52,7 @@ class _Plan:
     """The fields that hold times."""
     columns: tuple[str, ...]
     """The fields with a column of their own."""
-    message: Message
+    message: MessageTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Recorder:
         self.catalog = catalog
         self.account_id = identifier("account_id", account_id) if account_id is not None else None
         self.secret_key = secret_key
-        self._plans: dict[str, _Plan] = {}
+        self._plans: dict[str, _EventPlan] = {}
         self._no_columns = (None,) * len(catalog.columns)
 
     def entry(self, key: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> Entry:
@@ -154,7 +154,11 @@ class Recorder:
         )  # the order of `entry.columns`
 
     def _data(
-        self, plan: _Plan, values: Mapping[str, Any], kept: ImportedParts | None, alterations: Alterations
+        self,
+        plan: _EventPlan,
+        values: Mapping[str, Any],
+        kept: ImportedParts | None,
+        alterations: Alterations,
     ) -> tuple[dict[str, Any], bytes]:
         """The validated values as they are stored, and their JSON with sorted keys."""
         if plan.secrets:
@@ -182,7 +186,7 @@ class Recorder:
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         return data, body
 
-    def _plan(self, key: str) -> _Plan:
+    def _plan(self, key: str) -> _EventPlan:
         event = self.catalog.event(key)
         if event is None:
             shown = truncate(sanitize(str(key)), 200)
@@ -191,19 +195,19 @@ class Recorder:
             )
             raise ValidationError(shown, (problem,))
         fields = {field.name: field for field in event.metadata}
-        plan = _Plan(
+        plan = _EventPlan(
             event,
             self.catalog.model(event).__pydantic_validator__.validate_python,
             all(field.required and not field.when for field in fields.values()),
             tuple(name for name, field in fields.items() if field.sensitivity == "secret"),
             tuple(name for name, field in fields.items() if field.kind == "timestamp"),
             tuple(name for name in self.catalog.columns if name in fields),
-            Message.of(event),
+            MessageTemplate.of(event),
         )
         self._plans[key] = plan
         return plan
 
-    def _without_secrets(self, plan: _Plan, values: Mapping[str, Any], imported: bool) -> dict[str, Any]:
+    def _without_secrets(self, plan: _EventPlan, values: Mapping[str, Any], imported: bool) -> dict[str, Any]:
         """The values with each secret as its fingerprint, before anything else sees them."""
         safe = dict(values)
         for name in plan.secrets:
@@ -219,7 +223,7 @@ class Recorder:
         return safe
 
     def _cleaned(
-        self, plan: _Plan, values: Mapping[str, Any], error: ModelError, alterations: Alterations
+        self, plan: _EventPlan, values: Mapping[str, Any], error: ModelError, alterations: Alterations
     ) -> dict[str, Any]:
         """The validated data where only unstorable characters stood in its way; raises every problem else."""
         cleaned = sanitize_values(dict(values), alterations)
@@ -233,7 +237,7 @@ class Recorder:
         raise ValidationError(plan.event.key, model_faults(plan.event, error, cleaned)) from None
 
 
-def _given(plan: _Plan, model: EventModel) -> dict[str, Any]:
+def _given(plan: _EventPlan, model: EventModel) -> dict[str, Any]:
     """The validated values that are there. The model is ours alone, so its own dict will do."""
     if plan.always_whole:
         return vars(model)

@@ -191,7 +191,7 @@ def list_users(
 ) -> Response:
     """Users and apps of the account whose id or name has the text in it, 20 at most."""
     account = account_of(principal, _named_account(request, "text"))
-    found = _log(request).account(account).users(text, most=20)
+    found = _log(request).account(account).users(text, limit=20)
     return _json(
         {"users": [{"type": user.type, "id": user.id, "name": user.name or user.id} for user in found]}
     )

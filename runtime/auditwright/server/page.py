@@ -73,7 +73,7 @@ def list_entries(request: Request, principal: RequireUser) -> Response:
         chips=list(chips(view, log.catalog, names)),
         form=rows + [None] * max(1 if len(rows) < MAX_CONDITIONS else 0, edit - len(rows)),
         edit=edit,
-        users=account.users(most=USERS),
+        users=account.users(limit=USERS),
         name_of=names,
     )
 
@@ -253,7 +253,7 @@ def _user(text: str, account: AccountLog) -> str:
     if not text or len(text) > MAX_ID or account.entries(Filter.parse([f"user:is:{text}"]), limit=1).entries:
         return text
     text = text.strip()
-    found = account.users(text, most=USERS)
+    found = account.users(text, limit=USERS)
     named = {user.id for user in found if user.id and (user.name or "").casefold() == text.casefold()}
     return named.pop() if len(named) == 1 else text
 

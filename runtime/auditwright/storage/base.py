@@ -1,4 +1,7 @@
-"""What the log needs of a database engine, and how it says what to read."""
+"""The protocols that a database engine implements, and the values they return.
+
+Recording and reading use `Storage`; `auditwright database check` uses `Inspection`. No SQL is here.
+"""
 
 from __future__ import annotations
 
@@ -15,33 +18,33 @@ from auditwright.storage.query import Found, Scope
 
 @dataclass(frozen=True, slots=True)
 class SetupResult:
-    """What was done to a database."""
+    """What setting up a database created."""
 
     name: str
-    """What the database is called."""
+    """The name of the database."""
     changes: tuple[str, ...]
-    """What was made, in words, in that order; nothing where all was there."""
+    """What was created, in order; empty if everything existed."""
 
 
 MAX_NAMES = 100
-"""The first names of one user, kept to find the user by: a job may record under another one each time."""
+"""How many names of one user are kept for searching; a job may use a new name for each run."""
 
 SMALL_CATALOG = 300
-"""Events up to which a catalog is small: looking for entries of all of them costs little."""
+"""A catalog of up to this many events is small: probing the index for each of them is cheap."""
 
 Rows = Generator[Row, None, None]
-"""Rows as of one moment, read as they are asked for; closing it lets go of the database."""
+"""Rows of one snapshot, read lazily; closing it releases the connection."""
 Pieces = Generator[tuple[int, bytes], None, None]
-"""Lines of a file as of one moment, in pieces, each with their number; closing it as for `Rows`."""
+"""Lines of one snapshot in pieces, each with its number of lines; closing it releases the connection."""
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """How many entries there are, up to a limit."""
+class Count:
+    """A number of entries, counted up to a limit."""
 
     entries: int
     whole: bool
-    """Whether these are all: False where counting ended at the limit, or at what it may look at."""
+    """Whether all were counted; False if counting ended at the limit or the scan budget."""
 
     def __str__(self) -> str:
         return f"{self.entries:,}{'' if self.whole else '+'}"
@@ -49,7 +52,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How many entries of an event an account has, and where the first and the last of them are."""
+    """How many entries of an event an account has, with their lowest and highest id."""
 
     account_id: str
     event: str
@@ -60,152 +63,150 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """How the views of the database differ from those of a catalog, by name."""
+    """The names of the views that differ from those of the catalog."""
 
     missing: tuple[str, ...] = ()
     different: tuple[str, ...] = ()
     newer: bool = False
-    """Whether a newer catalog has been here, whose views stay."""
+    """Whether the database has the views of a newer catalog, which are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something in the database that is not as Auditwright makes it."""
+    """A database object that differs from what Auditwright creates."""
 
     what: str
     hint: str
 
 
 class Inspection(Protocol):
-    """A database as it was at one moment, only looked at: nothing is made, repaired or switched.
+    """A read-only snapshot of a database; nothing is created or repaired.
 
-    Texts that are no UTF-8 come with U+FFFD for what cannot be read. Every method raises `StorageError`.
+    Bytes that are not UTF-8 are replaced by U+FFFD. Every method raises `StorageError`.
     """
 
     name: str
-    """What the database is called in reports."""
+    """The name of the database in reports."""
 
     def catalogs(self) -> dict[str, str]:
-        """The catalog.json of every catalog that the database has seen, by version."""
+        """The catalog.json of every catalog that was used with the database, by version."""
         ...
 
     def views(self) -> Views:
-        """How the views differ from the catalog's."""
+        """The views that differ from those of the catalog."""
         ...
 
     def differences(self) -> tuple[Difference, ...]:
-        """How tables, indexes, triggers, functions, partitions and rights differ; views are apart."""
+        """Differences in tables, indexes, triggers, functions, partitions and privileges; not in views."""
         ...
 
     def stored(self, account_id: str | None) -> Generator[Stored, None, None]:
-        """The events that there are entries of, by account; `account_id` narrows it to one."""
+        """The recorded events of all accounts, or of one."""
         ...
 
     def place(self, account_id: str, entry_id: bytes) -> tuple[int, str]:
-        """When the entry occurred, in microseconds since 1970, and the version that it was recorded under."""
+        """`occurred_at` in microseconds since 1970 and the catalog version of an entry."""
         ...
 
     def entries(self, account_id: str | None) -> Rows:
-        """Of each entry account, id, event, version, alterations, metadata and the catalog's columns.
+        """Account, id, event, version, alterations, metadata and the catalog's columns of each entry.
 
-        The texts are UTF-8 as bytes, as they are stored.
+        Texts are returned as stored, as bytes.
         """
         ...
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         ...
 
 
 class Storage(Protocol):
-    """One open database. Every method raises `StorageError`; `insert` and `join` also `IdConflict`."""
+    """An open database. Every method raises `StorageError`; `insert` and `join` also `IdConflict`."""
 
     def insert(self, rows: Sequence[Row]) -> int:
-        """Store the rows in one transaction of their own, durably; how many were not there before.
+        """Store the rows durably in one transaction; returns how many are new.
 
-        A row whose id is there with equal content is passed over; with other content, nothing is stored.
+        Idempotent: a row with a stored id and equal content is skipped. If the content differs, nothing is
+        stored.
         """
         ...
 
     def insert_each(self, rows: Sequence[Row]) -> list[Row | IdConflict]:
-        """Store the rows in one transaction of their own, durably, each whatever becomes of the others.
+        """Store the rows durably in one transaction; a conflict refuses only its own row.
 
-        For each, in order: the row that is stored under its id, or the conflict with what is stored there,
-        be it by a row before it.
+        Returns, for each row in order, the row stored under its id, or the conflict. A row may conflict with
+        an earlier one of the same call.
         """
         ...
 
     def join(self, session: Any, row: Row) -> int:
-        """Store a row in the caller's transaction; 1, or 0 where it was there before."""
+        """Store a row in the caller's transaction; returns 1, or 0 if it was stored before."""
         ...
 
     def row(self, account_id: str, entry_id: bytes) -> Row | None:
-        """One row of one account."""
+        """One row of an account, or None."""
         ...
 
     def possible_events(self, account_id: str, quick: bool) -> list[str]:
-        """The keys of all events that the account may have entries of; of a small catalog's, all.
+        """The keys of all events that the account may have entries of.
 
-        So what is recorded for the first time while something is read is not missing in it. With `quick`,
-        what no catalog that the database has seen knows may be missing for a minute.
+        For a small catalog these are all its events, so that a read includes events first recorded while it
+        runs. With `quick`, events that are in no catalog known to the database may be missing for a minute.
         """
         ...
 
     def recorded_events(self, account_id: str) -> list[str]:
-        """The keys of all events that the account has entries of, and no others, as quickly as for a page."""
+        """The keys of all events that the account has entries of, by a loose index scan."""
         ...
 
-    def accounts(self, most: int) -> list[str]:
+    def accounts(self, limit: int) -> list[str]:
         """The first accounts that have entries."""
         ...
 
-    def users(self, account_id: str, text: str, most: int) -> list[Row]:
-        """Type, id and name of the first actors with ids, by id, whose id or any name contains the text.
+    def users(self, account_id: str, text: str, limit: int) -> list[Row]:
+        """Type, id and name of the first actors by id whose id or any name contains the text.
 
-        As in a search, case does not matter. The first `MAX_NAMES` names that were recorded of each are
-        known, and the name that comes is the last of these that was new: after A, B and A again it is B.
+        Case is ignored, as in a search. The first `MAX_NAMES` names of each actor are kept. The returned name
+        is the one that was added last: after A, B and A again it is B.
         """
         ...
 
     def counts(self, account_id: str, scopes: Iterable[Scope]) -> Generator[int, None, None]:
-        """How many entries each of an account's scopes has, as of one moment, however long it takes."""
+        """The number of entries in each of an account's scopes, in one snapshot; not bounded in time."""
         ...
 
-    def count_up_to(self, most: int, scope: Scope) -> Counted:
-        """How many entries there are, counted no further than `most`, and no longer than a page may take."""
+    def count_up_to(self, limit: int, scope: Scope) -> Count:
+        """The number of entries, counted up to `limit` and within the scan budget of a page."""
         ...
 
     def page(self, scope: Scope, newest_first: bool, limit: int) -> Found:
-        """The first rows in the order of their ids.
-
-        Where entries have to be looked at one by one, it ends after so many that take about 20 ms.
-        """
+        """The first rows in id order. A scan ends at its budget, after about 20 ms."""
         ...
 
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:
-        """The rows in the order of their ids, however long it takes."""
+        """The rows in id order; not bounded in time."""
         ...
 
     def csv_lines(
         self, scope: Scope, full: bool, size: int, limit: int | None = None, processes: int = 1
     ) -> Pieces:
-        """The lines of a CSV, newest first, in pieces of at most `size`.
+        """The lines of a CSV file, newest first, in pieces of at most `size` lines.
 
-        With several processes SQLite makes much of them in others beside this one.
+        `processes` is the number of processes that read a SQLite file; PostgreSQL ignores it.
         """
         ...
 
     def json_lines(self, scope: Scope, size: int, processes: int = 1) -> Pieces:
-        """The entries in their JSON form, one a line, oldest first; otherwise as `csv_lines`."""
+        """The entries in their JSON form, one per line, oldest first; otherwise as `csv_lines`."""
         ...
 
     def close(self) -> None:
-        """Let go of the database; closing twice is fine."""
+        """Close the database. Idempotent."""
         ...
 
 
 def columns_in(catalog_json: str) -> set[str]:
-    """The fields with a column of their own in the text of a catalog.json; none where it is no such text."""
+    """The fields with a column of their own in a catalog.json; empty if the text is not a catalog."""
     try:
         levels = orjson.loads(catalog_json)["levels"]
         events = [

@@ -1,4 +1,7 @@
-"""What retention asks of a database engine, and its values."""
+"""The protocol that both engines implement for retention, and its values.
+
+`operations/retention.py` calls it with an owner's credentials; recording and reading do not use it.
+"""
 
 from __future__ import annotations
 
@@ -7,98 +10,91 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from auditwright.ids import id_head, to_microseconds
-
 if TYPE_CHECKING:
     from auditwright.entry import Row
 
 
 Progress = Callable[[int], None]
-"""Is told how many entries are dealt with, now and then."""
+"""Called from time to time with the number of entries processed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiredEntries:
-    """The entries of one account that are too old."""
+    """How many entries of one account are older than the retention period."""
 
     account_id: str
     entries: int
     first: datetime
     last: datetime
 
-    def and_(self, other: ExpiredEntries) -> ExpiredEntries:
-        """Both together, of one account."""
+    def __add__(self, other: ExpiredEntries) -> ExpiredEntries:
+        """The sum of two of one account."""
         first, last = min(self.first, other.first), max(self.last, other.last)
         return ExpiredEntries(self.account_id, self.entries + other.entries, first, last)
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An account whose entries stay."""
+    """A hold: the entries of the account are not deleted."""
 
     account_id: str
     reason: str
     until: datetime | None
-    """When it ends by itself."""
+    """When it expires; None for never."""
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class PruneResult:
-    """What was deleted, or would be."""
+    """What was deleted, or would be deleted in a dry run."""
 
     name: str
-    """What the database is called."""
+    """The name of the database."""
     before: datetime
-    """What is older than this; on PostgreSQL the beginning of a month."""
+    """The exclusive upper bound of the deleted entries; on PostgreSQL the start of a month."""
     deleted: tuple[ExpiredEntries, ...]
     """By account."""
     held: tuple[ExpiredEntries, ...]
-    """What stayed because its account is held."""
+    """What was not deleted because its account is on hold."""
     dropped: tuple[str, ...] = ()
-    """Partitions that are gone."""
+    """The partitions that were dropped."""
 
 
 class RetentionStore(Protocol):
-    """One database, by somebody who may delete from it. Every method raises `StorageError`."""
+    """A database opened with the right to delete. Every method raises `StorageError`."""
 
     name: str
 
     def prune(
-        self, before: datetime, account_id: str | None, dry_run: bool, record: Record, progress: Progress
+        self, before: datetime, account_id: str | None, dry_run: bool, record: RecordPrune, progress: Progress
     ) -> PruneResult:
-        """Delete what is older, of one account or of all; with `dry_run` only say what."""
+        """Delete entries older than `before`, of one account or all; with `dry_run` only count them."""
         ...
 
     def holds(self) -> list[Hold]:
-        """The holds there are, by account."""
+        """All holds, by account."""
         ...
 
     def hold(self, hold: Hold, row: Row) -> bool:
-        """Place a hold, in the place of one that differs, and store the row; False where it is there."""
+        """Add or replace a hold and store the row; False if an equal hold exists already."""
         ...
 
     def release(self, account_id: str, record: Callable[[Hold], Row]) -> Hold | None:
-        """Remove a hold and store the row that tells it; the hold that was there."""
+        """Remove a hold and store the row that records it; returns the hold, None if there was none."""
         ...
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         ...
 
 
-Record = Callable[[datetime, ExpiredEntries], "Row"]
-"""Makes the row that says what an account lost."""
+RecordPrune = Callable[[datetime, ExpiredEntries], "Row"]
+"""Makes the row that records what was deleted from an account."""
 
 
-def bound_of(moment: datetime) -> bytes:
-    """The least id of a time."""
-    return id_head(max(to_microseconds(moment), 0)) + bytes(8)
-
-
-def together(olds: Iterable[ExpiredEntries]) -> tuple[ExpiredEntries, ...]:
-    """What is of one account added up, by account."""
+def sum_by_account(olds: Iterable[ExpiredEntries]) -> tuple[ExpiredEntries, ...]:
+    """One sum for each account, ordered by account."""
     found: dict[str, ExpiredEntries] = {}
     for old in olds:
-        found[old.account_id] = found[old.account_id].and_(old) if old.account_id in found else old
+        found[old.account_id] = found[old.account_id] + old if old.account_id in found else old
     return tuple(found[account_id] for account_id in sorted(found))

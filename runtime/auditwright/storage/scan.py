@@ -1,7 +1,7 @@
-"""Reading where no index gives just what fits: users left out, and texts in descriptions.
+"""The scan budget of a page, and merging the results of several scans; shared by both engines.
 
-Entries are then looked at one by one, so many at a time. Parts of the log that are looked through apart from
-each other reach differently far; what all of them have reached is what is known for certain.
+A page is scanned where no index returns only matching entries: a search, or a filter that excludes users.
+The SQL is in `sqlite/` and `postgresql/`.
 """
 
 from __future__ import annotations
@@ -14,33 +14,36 @@ if TYPE_CHECKING:
     from auditwright.storage.query import Scope
 
 SCAN_BUDGET = 40_000
-"""Entries that may be looked at for a page where they lie one after the other: about 20 ms."""
+"""Entries that one page may scan where they are stored in sequence: about 20 ms."""
 SCATTERED_SCAN_BUDGET = 10_000
-"""And where they are those of some events or users, which lie apart."""
+"""The same for the entries of some events or users, which are scattered over the table."""
 
 
 def scan_budget(scope: Scope) -> int:
-    """How many entries of a scope may be looked at for one page."""
-    most = SCAN_BUDGET if all(branch.event is None for branch in scope.branches) else SCATTERED_SCAN_BUDGET
-    # Letters beyond ASCII are compared in all their cases one by one.
-    return most if scope.search is None or scope.search.isascii() else most // 2
+    """How many entries of a scope one page may scan."""
+    budget = SCAN_BUDGET if all(branch.event is None for branch in scope.branches) else SCATTERED_SCAN_BUDGET
+    # Matching letters beyond ASCII is slower: each of their cases is compared separately.
+    return budget if scope.search is None or scope.search.isascii() else budget // 2
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The ids that were found to fit, in their order, and the last one that was looked at, fitting or not."""
+    """The matching ids of one scan, in order, and the last id it scanned."""
 
     ids: list[bytes]
-    reached: bytes | None
-    """None where everything was looked at."""
+    scanned_to: bytes | None
+    """The last id that was scanned, matching or not; None if the scan is complete."""
 
 
-def joined(parts: Iterable[Part], newest_first: bool) -> Part:
-    """What parts have found together: as far as the one has come that has come least far."""
+def merge_parts(parts: Iterable[Part], newest_first: bool) -> Part:
+    """The merged ids up to the position of the slowest part; beyond it a part may have unseen matches."""
     parts = list(parts)
-    ends = [part.reached for part in parts if part.reached is not None]
+    ends = [part.scanned_to for part in parts if part.scanned_to is not None]
     ids = sorted((each for part in parts for each in part.ids), reverse=newest_first)
     if not ends:
         return Part(ids, None)
-    reached = max(ends) if newest_first else min(ends)
-    return Part([each for each in ids if (each >= reached if newest_first else each <= reached)], reached)
+    if newest_first:
+        end = max(ends)
+        return Part([each for each in ids if each >= end], end)
+    end = min(ends)
+    return Part([each for each in ids if each <= end], end)

@@ -55,7 +55,7 @@ def test_users_and_apps_are_found_by_a_part_of_their_id_or_name(
 
 @pytest.mark.usefixtures("people")
 def test_they_come_with_type_and_name_and_no_more_than_asked_for(acme: AccountLog) -> None:
-    assert acme.users(most=2) == [Actor.app("app-ci", "Pipeline 100%"), Actor.user("u-1", "Ada Lovelace")]
+    assert acme.users(limit=2) == [Actor.app("app-ci", "Pipeline 100%"), Actor.user("u-1", "Ada Lovelace")]
     assert acme.users("u-3") == [Actor.user("u-3")]
 
 
@@ -210,11 +210,11 @@ def test_a_whole_id_is_found_however_long(log: AuditLog, acme: AccountLog) -> No
         assert [actor.id for actor in acme.users(actor_id)] == [actor_id]
 
 
-@pytest.mark.parametrize("most", [0, -1, 1001, "5", None, True])
-def test_a_number_of_users_out_of_bounds_is_refused(acme: AccountLog, most: Any) -> None:
+@pytest.mark.parametrize("limit", [0, -1, 1001, "5", None, True])
+def test_a_number_of_users_out_of_bounds_is_refused(acme: AccountLog, limit: Any) -> None:
     with pytest.raises(FilterError) as caught:
-        acme.users(most=most)
-    assert str(caught.value) == f"most is 1 to 1000, not {most!r}"
+        acme.users(limit=limit)
+    assert str(caught.value) == f"limit is 1 to 1000, not {limit!r}"
 
 
 @pytest.mark.parametrize("text", ["x" * 257, None, 5, b"u"])

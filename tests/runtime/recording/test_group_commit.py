@@ -50,11 +50,11 @@ class Gate:
         self.error: Exception | None = None
         """What the next commits fail with."""
         self._begun, self._open = threading.Semaphore(0), threading.Semaphore(0)
-        self._writer = writer.Writer(self._commit, wait_seconds)
+        self._group_commit = writer.GroupCommit(self._commit, wait_seconds)
         self.line = Line()
-        self._writer._queue = self.line
+        self._group_commit._queue = self.line
         self.pool = ThreadPoolExecutor(50)
-        log._writer = self._writer
+        log._group_commit = self._group_commit
 
     def _commit(self, rows: Sequence[Row]) -> Sequence[Row | IdConflict]:
         self.commits.append(len(rows))

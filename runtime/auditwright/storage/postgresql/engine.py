@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from auditwright.entry import ACCOUNT_ID, DIGEST, ID, Row
-from auditwright.storage.base import Counted, Pieces, Rows
+from auditwright.storage.base import Count, Pieces, Rows
 from auditwright.storage.errors import IdConflict, SchemaMismatch, StorageError
 from auditwright.storage.postgresql import queries, row_format
 from auditwright.storage.postgresql.connections import Connections
@@ -291,9 +291,9 @@ class PostgreSQLStorage:
         """See `Storage.page`."""
         return self._pages.page(scope, newest_first, limit)
 
-    def count_up_to(self, most: int, scope: Scope) -> Counted:
+    def count_up_to(self, limit: int, scope: Scope) -> Count:
         """See `Storage.count_up_to`."""
-        return self._pages.count_up_to(most, scope)
+        return self._pages.count_up_to(limit, scope)
 
     def possible_events(self, account_id: str, quick: bool) -> list[str]:
         """See `Storage.possible_events`."""
@@ -303,14 +303,14 @@ class PostgreSQLStorage:
         """See `Storage.recorded_events`."""
         return self._pages.recorded_events(account_id)
 
-    def users(self, account_id: str, text: str, most: int) -> list[Row]:
+    def users(self, account_id: str, text: str, limit: int) -> list[Row]:
         """See `Storage.users`."""
-        return self._pages.users(account_id, text, most)
+        return self._pages.users(account_id, text, limit)
 
-    def accounts(self, most: int) -> list[str]:
+    def accounts(self, limit: int) -> list[str]:
         """See `Storage.accounts`. The writing role is asked: a reader sees one account at a time."""
         with self._writing("read") as connection:
-            found = connection.execute(sql(queries.accounts(self.table.name)), {"most": most})
+            found = connection.execute(sql(queries.accounts(self.table.name)), {"limit": limit})
             return [account_id for (account_id,) in found]
 
     def counts(self, account_id: str, scopes: Iterable[Scope]) -> Generator[int, None, None]:

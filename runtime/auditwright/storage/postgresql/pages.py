@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from auditwright.storage.base import SMALL_CATALOG, Counted
+from auditwright.storage.base import SMALL_CATALOG, Count
 from auditwright.storage.errors import StorageError
 from auditwright.storage.postgresql import queries
 from auditwright.storage.postgresql.dsn import Connection, sql
@@ -55,15 +55,15 @@ class Pages:
             layout = self._table.layout(connection)
             if not scope.needs_scan and len(scope.branches) <= queries.FEW_BRANCHES:
                 query = queries.select_rows(self._table.name, layout.select, scope, newest_first, limit)
-                reached = None
+                scanned_to = None
             else:
-                ids, reached = self._ids(connection, scope, newest_first, limit)
+                ids, scanned_to = self._ids(connection, scope, newest_first, limit)
                 if not ids:
-                    return Found([], reached)
+                    return Found([], scanned_to)
                 query = queries.select_ids(
                     self._table.name, layout.select, scope.account_id, ids, newest_first
                 )
-            return Found([layout.row(found) for found in _run(connection, *query)], reached)
+            return Found([layout.row(found) for found in _run(connection, *query)], scanned_to)
 
     def _ids(
         self, connection: Connection, scope: Scope, newest_first: bool, limit: int
@@ -71,7 +71,7 @@ class Pages:
         """The ids of a page, and the last id scanned where the scan budget ended it before it was full."""
         if scope.needs_scan:
             found = scan(partial(_run, connection), self._table.name, scope, newest_first, limit)
-            return found.ids[:limit], found.reached if len(found.ids) < limit else None
+            return found.ids[:limit], found.scanned_to if len(found.ids) < limit else None
         sparse, scope = self._sparse_users(connection, scope)
         ids: list[bytes] = []
         for part in queries.recent_first(scope, newest_first, datetime.now(UTC)) if scope.branches else ():
@@ -122,14 +122,14 @@ class Pages:
             replace(scope, branches=tuple(each for each in scope.branches if each.user not in sparse)),
         )
 
-    def count_up_to(self, most: int, scope: Scope) -> Counted:
+    def count_up_to(self, limit: int, scope: Scope) -> Count:
         """See `Storage.count_up_to`."""
         if not scope.branches:
-            return Counted(0, True)
-        budget = scan_budget(scope) if scope.needs_scan else most + 1
+            return Count(0, True)
+        budget = scan_budget(scope) if scope.needs_scan else limit + 1
         with self._connections.reading(scope.account_id, for_pages=True) as connection:
             ((found, scanned),) = _run(connection, *queries.count_up_to(self._table.name, scope, budget))
-        return Counted(min(found, most), scanned < budget and found <= most)
+        return Count(min(found, limit), scanned < budget and found <= limit)
 
     # --- the choices of its filters ------------------------------------------------------------
 
@@ -180,9 +180,9 @@ class Pages:
         statement = queries.RECORDED_EVENTS.format(table=self._table.name)
         return [key for (key,) in _run(connection, statement, [events, account_id])]
 
-    def users(self, account_id: str, text: str, most: int) -> list[Row]:
+    def users(self, account_id: str, text: str, limit: int) -> list[Row]:
         """See `Storage.users`."""
-        statement, values = queries.users(self._table.sibling("audit_user"), account_id, text, most)
+        statement, values = queries.users(self._table.sibling("audit_user"), account_id, text, limit)
         with self._connections.reading(account_id) as connection:
             try:
                 return connection.execute(sql(statement), values, prepare=True).fetchall()

@@ -137,12 +137,12 @@ def first_ids(table: str, scope: Scope, newest_first: bool, limit: int, of_each:
     return f"SELECT id, event, actor FROM ({' UNION ALL '.join(probes)}) AS probed {order} {limit}", values
 
 
-def sparse_users(table: str, account_id: str, users: Sequence[str], most: int) -> Query:
+def sparse_users(table: str, account_id: str, users: Sequence[str], limit: int) -> Query:
     """User, event and id of at most so many entries of each user, unordered."""
     return (
         "SELECT found.* FROM unnest(CAST(%s AS text[])) AS branch(actor) CROSS JOIN LATERAL "
         f"(SELECT actor_id, event, id FROM {table} WHERE account_id = %s AND actor_id = branch.actor "
-        f"AND actor_id BETWEEN branch.actor AND branch.actor LIMIT {most}) AS found",
+        f"AND actor_id BETWEEN branch.actor AND branch.actor LIMIT {limit}) AS found",
         [list(users), account_id],
     )
 
@@ -280,7 +280,7 @@ def select_ids(table: str, select: str, account_id: str, ids: Sequence[bytes], n
     )
 
 
-def count_up_to(table: str, scope: Scope, most: int) -> Query:
+def count_up_to(table: str, scope: Scope, limit: int) -> Query:
     """Scans at most so many entries of each group of branches: how many match, and how many were scanned."""
     parts, values = [], []
     for group in groups(scope.branches):
@@ -289,16 +289,18 @@ def count_up_to(table: str, scope: Scope, most: int) -> Query:
         columns, arrays, where = unnested(group, range(group.size))
         inner = (
             f"SELECT (true{fits}) AS fits FROM {table} WHERE account_id = %s{where}{inside} "
-            f"ORDER BY id DESC LIMIT {most}"
+            f"ORDER BY id DESC LIMIT {limit}"
         )
         if group.events is not None:
-            inner = f"SELECT fits FROM {unnest(columns)} CROSS JOIN LATERAL ({inner}) AS scanned LIMIT {most}"
+            inner = (
+                f"SELECT fits FROM {unnest(columns)} CROSS JOIN LATERAL ({inner}) AS scanned LIMIT {limit}"
+            )
         parts.append(f"({inner})")
         values += [*arrays, *bound, scope.account_id, *edges]
     scanned = " UNION ALL ".join(parts)
     return (
         "SELECT count(*) FILTER (WHERE fits), count(*) "
-        f"FROM (SELECT fits FROM ({scanned}) AS all_scanned LIMIT {most}) AS scanned"
+        f"FROM (SELECT fits FROM ({scanned}) AS all_scanned LIMIT {limit}) AS scanned"
     ), values
 
 
@@ -325,11 +327,11 @@ def events_between(table: str, account_id: str, known: Sequence[str]) -> Query:
 
 
 def accounts(table: str) -> str:
-    """The accounts, by a loose index scan of the primary key; takes `most`."""
-    return f"{loose_index_scan(table, 'account_id', 'true')} LIMIT %(most)s"
+    """The accounts, by a loose index scan of the primary key; takes `limit`."""
+    return f"{loose_index_scan(table, 'account_id', 'true')} LIMIT %(limit)s"
 
 
-def users(table: str, account_id: str, text: str, most: int) -> tuple[str, dict[str, Any]]:
+def users(table: str, account_id: str, text: str, limit: int) -> tuple[str, dict[str, Any]]:
     """The users whose id or any name contains the text, by id, each with the name added last.
 
     `table` is audit_user.
@@ -340,13 +342,13 @@ def users(table: str, account_id: str, text: str, most: int) -> tuple[str, dict[
         SELECT last.* FROM (
             SELECT actor_id FROM {table} WHERE account_id = %(account)s
             AND ({fits.format("actor_id")} OR {fits.format("actor_name")})
-            GROUP BY actor_id ORDER BY actor_id LIMIT %(most)s) AS found
+            GROUP BY actor_id ORDER BY actor_id LIMIT %(limit)s) AS found
         CROSS JOIN LATERAL (
             SELECT actor_type, actor_id, nullif(actor_name, '') FROM {table}
             WHERE account_id = %(account)s AND actor_id = found.actor_id
             ORDER BY actor_name = '', first_id DESC LIMIT 1) AS last
         ORDER BY last.actor_id""",
-        {"account": account_id, "pattern": pattern, "most": most},
+        {"account": account_id, "pattern": pattern, "limit": limit},
     )
 
 

@@ -16,12 +16,12 @@ from auditwright.storage.errors import StorageError
 from auditwright.storage.postgresql.owner_connection import become_owner, connect, database_name, errors
 from auditwright.storage.postgresql.row_format import as_json, insert_statement
 from auditwright.storage.postgresql.schema import AHEAD, columns_of, quoted
-from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, together
+from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, sum_by_account
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.entry import Row
-    from auditwright.storage.retention import Progress, Record
+    from auditwright.storage.retention import Progress, RecordPrune
 
 LOCK_SECONDS = 5
 """The lock timeout: readers and writers wait behind a DROP that waits."""
@@ -62,7 +62,7 @@ class _Plan:
     @property
     def deleted(self) -> tuple[ExpiredEntries, ...]:
         dropped = (old for each in (*self.merged, *self.emptied) for old in each.old)
-        return together([*dropped, *(old for _, olds in self.thinned for old in olds)])
+        return sum_by_account([*dropped, *(old for _, olds in self.thinned for old in olds)])
 
 
 class PostgreSQLRetentionStore:
@@ -103,7 +103,7 @@ class PostgreSQLRetentionStore:
         before: datetime,
         account_id: str | None,
         dry_run: bool,
-        record: Record,
+        record: RecordPrune,
         progress: Progress,
     ) -> PruneResult:
         """See `RetentionStore.prune`; all of it is one transaction."""
@@ -288,7 +288,7 @@ def _plan(partitions: list[_Partition], bound: uuid.UUID, held: set[str], accoun
         merged,
         tuple(each for each in rest if not stays(each) and each.old),
         tuple((each, olds) for each, olds in thinned if olds),
-        together(kept),
+        sum_by_account(kept),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from auditwright.storage.postgresql.queries import Group, Query, groups, narrowed, unnest, unnested
-from auditwright.storage.scan import Part, joined, scan_budget
+from auditwright.storage.scan import Part, merge_parts, scan_budget
 
 if TYPE_CHECKING:
     from auditwright.entry import Row
@@ -35,13 +35,13 @@ class _Branch:
     group: Group
     number: int
     """Its position in the group."""
-    reached: bytes
+    scanned_to: bytes
     ids: list[bytes] = field(default_factory=list)
     ended: bool = False
 
     @property
     def part(self) -> Part:
-        return Part(self.ids, None if self.ended else self.reached)
+        return Part(self.ids, None if self.ended else self.scanned_to)
 
 
 def scan(run: Run, table: str, scope: Scope, newest_first: bool, limit: int) -> Part:
@@ -54,10 +54,10 @@ def scan(run: Run, table: str, scope: Scope, newest_first: bool, limit: int) -> 
     most = limit
     while True:
         unfinished = [branch for branch in branches if not branch.ended]
-        found = joined((branch.part for branch in branches), newest_first)
+        found = merge_parts((branch.part for branch in branches), newest_first)
         if not unfinished or len(found.ids) >= limit or left <= 0:
             return found
-        unfinished.sort(key=lambda branch: branch.reached, reverse=newest_first)
+        unfinished.sort(key=lambda branch: branch.scanned_to, reverse=newest_first)
         advanced = unfinished[: max(1, len(unfinished) // 2)] if most > limit else unfinished
         # Powers of two keep the number of different statements small: each is prepared once.
         each = 1 << (max(1, min(most, left // len(advanced))).bit_length() - 1)
@@ -73,13 +73,13 @@ def _advance(
     for group in {id(branch.group): branch.group for branch in branches}.values():
         of_group = {branch.number: branch for branch in branches if branch.group is group}
         statement, values = _statement(table, scope, newest_first, group, of_group.values(), most)
-        for number, ids, count, reached in run(statement, values):
+        for number, ids, count, scanned_to in run(statement, values):
             branch = of_group[number]
             branch.ids += [each.bytes for each in ids or ()]
             scanned += count
             branch.ended = count < most
-            if reached is not None:
-                branch.reached = reached.bytes
+            if scanned_to is not None:
+                branch.scanned_to = scanned_to.bytes
     return scanned
 
 
@@ -87,7 +87,7 @@ def _statement(
     table: str, scope: Scope, newest_first: bool, group: Group, branches: Iterable[_Branch], most: int
 ) -> Query:
     """For each branch: its number, the matching ids, the number of entries scanned, and the last of them."""
-    given = [(branch.number, branch.reached.hex()) for branch in branches]
+    given = [(branch.number, branch.scanned_to.hex()) for branch in branches]
     columns, arrays, where = unnested(group, [number for number, _ in given])
     columns = {"number": "CAST(%s AS int[])", "position": "CAST(%s AS uuid[])"} | columns
     fits, bound = narrowed(scope, group.not_users, in_range=False)

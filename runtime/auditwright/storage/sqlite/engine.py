@@ -16,10 +16,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from auditwright.entry import ACCOUNT_ID, ID, Row, columns
-from auditwright.storage.base import SMALL_CATALOG, Counted, Pieces, Rows
+from auditwright.storage.base import SMALL_CATALOG, Count, Pieces, Rows
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.query import Found, Scope
-from auditwright.storage.scan import Part, joined
+from auditwright.storage.scan import Part, merge_parts
 from auditwright.storage.sessions import sqlalchemy_connection
 from auditwright.storage.sqlite import queries
 from auditwright.storage.sqlite.connections import Connections, path_of
@@ -160,7 +160,7 @@ class SQLiteStorage:
             )
             return [key for (key,) in found]
 
-    def accounts(self, most: int) -> list[str]:
+    def accounts(self, limit: int) -> list[str]:
         """See `Storage.accounts`."""
         with self.connections.reading() as connection:
             found = connection.execute(
@@ -171,11 +171,11 @@ class SQLiteStorage:
                     SELECT (SELECT min(account_id) FROM audit_entry WHERE account_id > hop.account)
                     FROM hop WHERE hop.account IS NOT NULL)
                 SELECT account FROM hop WHERE account IS NOT NULL LIMIT ?""",
-                (most,),
+                (limit,),
             )
             return [key for (key,) in found]
 
-    def users(self, account_id: str, text: str, most: int) -> list[Row]:
+    def users(self, account_id: str, text: str, limit: int) -> list[Row]:
         """See `Storage.users`."""
         by_id, pattern = contains("actor_id", text)
         by_name, _ = contains("actor_name", text)
@@ -187,7 +187,7 @@ class SQLiteStorage:
                 FROM audit_user WHERE account_id = ?
                 GROUP BY actor_id HAVING total({by_id} OR {by_name}) > 0
                 ORDER BY actor_id LIMIT ?""",
-                (account_id, pattern, pattern, most),
+                (account_id, pattern, pattern, limit),
             )
             return [(kind, actor_id, name) for kind, actor_id, name, _ in found]
 
@@ -200,9 +200,9 @@ class SQLiteStorage:
                     for statement, values in queries.statements(scope, "1")
                 )
 
-    def count_up_to(self, most: int, scope: Scope) -> Counted:
+    def count_up_to(self, limit: int, scope: Scope) -> Count:
         """See `Storage.count_up_to`."""
-        look, order = most + 1, ""
+        look, order = limit + 1, ""
         if scope.needs_scan:  # the newest entries, as for a page
             look, order = queries.scan_budget_of_branch(scope), queries.in_order(newest_first=True)
         counted, whole = 0, True
@@ -213,7 +213,7 @@ class SQLiteStorage:
                 ).fetchone()
                 counted += int(found)
                 whole = whole and looked < look
-        return Counted(min(counted, most), whole and counted <= most)
+        return Count(min(counted, limit), whole and counted <= limit)
 
     def page(self, scope: Scope, newest_first: bool, limit: int) -> Found:
         """See `Storage.page`."""
@@ -221,24 +221,24 @@ class SQLiteStorage:
             with closing(self.rows(scope, newest_first, limit)) as rows:
                 return Found(list(rows))
         with self.connections.reading() as connection:
-            reached = None
+            scanned_to = None
             if scope.needs_scan:
-                found = joined(self._parts(connection, scope, newest_first, limit), newest_first)
+                found = merge_parts(self._parts(connection, scope, newest_first, limit), newest_first)
                 ids = found.ids[:limit]
-                reached = found.reached if len(ids) < limit else None
+                scanned_to = found.scanned_to if len(ids) < limit else None
             else:
                 few, rest = self._few(connection, scope)
                 ids = [*few, *self._first(connection, rest, newest_first, limit)]
                 ids = sorted(ids, reverse=newest_first)[:limit]
             if not ids:
-                return Found([], reached)
+                return Found([], scanned_to)
             rows_of = connection.execute(
                 f"SELECT {self._leading}, {self._metadata(connection)} FROM audit_entry "
                 f"WHERE account_id = ? AND id IN ({', '.join('?' * len(ids))})"
                 f"{queries.in_order(newest_first, column=2)}",
                 [scope.account_id, *ids],
             )
-            return Found(rows_of.fetchall(), reached)
+            return Found(rows_of.fetchall(), scanned_to)
 
     def _few(self, connection: sqlite3.Connection, scope: Scope) -> tuple[list[bytes], Scope]:
         """What belongs to the scope of users who have few entries, in no order, and the scope without it."""
@@ -296,8 +296,8 @@ class SQLiteStorage:
             if len(scope.branches) == 1:
                 ((statement, values),) = queries.statements(scope, selected)
                 order = queries.in_order(newest_first, column=2)
-                most = -1 if limit is None else limit
-                yield from connection.execute(f"{statement}{order} LIMIT ?", [*values, most])
+                row_limit = -1 if limit is None else limit  # in SQLite -1 is no limit
+                yield from connection.execute(f"{statement}{order} LIMIT ?", [*values, row_limit])
                 return
             cursors = [
                 connection.execute(statement + queries.in_order(newest_first), values)

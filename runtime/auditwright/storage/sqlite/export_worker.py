@@ -127,9 +127,9 @@ def _in_order(
     size = min(work.size, MAX_LINES)
     last = bounds[HIGH] if work.newest_first else bounds[LOW]
     while limit != 0:
-        most = size if limit is None else min(size, limit)
+        line_limit = size if limit is None else min(size, limit)
         text, lines, last = connection.execute(
-            statement, [*date_at(last), *_bound(values, bounds), most]
+            statement, [*date_at(last), *_bound(values, bounds), line_limit]
         ).fetchone()
         if not lines:
             return
@@ -139,7 +139,7 @@ def _in_order(
             size = 1
             continue
         yield lines, text
-        if lines < most:
+        if lines < line_limit:
             return
         limit = limit and limit - lines
         _, bounds = _split(work, bounds, last)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from auditwright.entry import columns
-from auditwright.ids import from_microseconds, to_microseconds
+from auditwright.ids import from_microseconds, least_id, to_microseconds
 from auditwright.storage.errors import StorageError
-from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, bound_of, together
+from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, sum_by_account
 from auditwright.storage.sqlite.connections import path_of
 from auditwright.storage.sqlite.engine import SQLiteStorage
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from auditwright.catalog import Catalog
     from auditwright.entry import Row
-    from auditwright.storage.retention import Progress, Record
+    from auditwright.storage.retention import Progress, RecordPrune
 
 BATCH = 20_000
 """Rows in one transaction: about half a second, in which nobody else writes."""
@@ -53,11 +53,11 @@ class SQLiteRetentionStore:
         before: datetime,
         account_id: str | None,
         dry_run: bool,
-        record: Record,
+        record: RecordPrune,
         progress: Progress,
     ) -> PruneResult:
         """See `RetentionStore.prune`."""
-        bound = bound_of(before)
+        bound = least_id(max(to_microseconds(before), 0))
         deleted: list[ExpiredEntries] = []
         held: list[ExpiredEntries] = []
         with self._errors():
@@ -73,7 +73,7 @@ class SQLiteRetentionStore:
                     for part in self._delete(each, before, bound, record):
                         deleted.append(part)
                         progress(sum(each.entries for each in deleted))
-        return PruneResult(self.name, before, together(deleted), tuple(held))
+        return PruneResult(self.name, before, sum_by_account(deleted), tuple(held))
 
     def _accounts(self) -> Iterator[str]:
         """Every account, found by hops over the primary key."""
@@ -89,12 +89,12 @@ class SQLiteRetentionStore:
             last = found[0]
             yield found[0]
 
-    def _old(self, account_id: str, bound: bytes, most: int = -1) -> ExpiredEntries | None:
+    def _old(self, account_id: str, bound: bytes, limit: int = -1) -> ExpiredEntries | None:
         """The oldest of the entries before a bound, at most so many."""
         entries, first, last = self._connection.execute(
             "SELECT count(*), min(occurred_at), max(occurred_at) FROM (SELECT occurred_at FROM audit_entry "
             "WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?)",
-            (account_id, bound, most),
+            (account_id, bound, limit),
         ).fetchone()
         return (
             ExpiredEntries(account_id, entries, from_microseconds(first), from_microseconds(last))
@@ -103,7 +103,7 @@ class SQLiteRetentionStore:
         )
 
     def _delete(
-        self, account_id: str, before: datetime, bound: bytes, record: Record
+        self, account_id: str, before: datetime, bound: bytes, record: RecordPrune
     ) -> Iterator[ExpiredEntries]:
         while True:
             with self._transaction() as connection:

@@ -45,7 +45,7 @@ from tests.support.world import (
 from auditwright import AccountLog, Actor, AuditLog, Filter, IdConflict, SchemaMismatch, StorageError
 from auditwright.entry import Row, columns
 from auditwright.ids import LAST, from_microseconds, make_id
-from auditwright.storage.base import Counted
+from auditwright.storage.base import Count
 from auditwright.storage.postgresql.queries import regular_expression
 from auditwright.storage.query import Branch, Found, Scope
 
@@ -484,7 +484,10 @@ def test_both_schemes_are_taken(database: PostgreSQLDatabase, scheme: str) -> No
             "postgresql://127.0.0.1:1/audit: cannot ",
         ),
         ("postgresql://ada:hunter2%zz@host/audit", "the URL of the database: it cannot be read; write "),
-        ("postgresql://ada:hunter2@more@host/audit", "the URL of the database: unexpected @ in host, port or "),
+        (
+            "postgresql://ada:hunter2@more@host/audit",
+            "the URL of the database: unexpected @ in host, port or ",
+        ),
         ("postgresql://ada:x/hunter2@host/audit", "the URL of the database: unexpected @ in host, port or "),
         ("postgresql://ada:x?hunter2@127.0.0.1:1/audit", "postgresql://127.0.0.1:1/audit: cannot "),
         ("postgresql://hunter2@127.0.0.1:port/audit", "postgresql://127.0.0.1:port/audit: cannot connect: "),
@@ -871,7 +874,7 @@ def test_no_branch_is_no_entry(log: AuditLog) -> None:
     record(log, KEY_CREATED)
     nothing = Scope("acme", ())
     assert list(log._storage.counts("acme", [nothing])) == [0]
-    assert log._storage.count_up_to(5, nothing) == Counted(0, True)
+    assert log._storage.count_up_to(5, nothing) == Count(0, True)
     assert log._storage.page(nothing, True, 5) == Found([])
     assert list(log._storage.rows(nothing)) == list(log._storage.csv_lines(nothing, True, 1000)) == []
     assert len(list(log._storage.rows(Scope("acme", (Branch(),)), limit=20_000))) == 1
