@@ -75,7 +75,10 @@ def set_up() -> None:
 def usage() -> str:
     width = max(map(len, TASKS))
     tasks = "\n".join(f"  {name:<{width}}  {what}" for name, (what, _) in TASKS.items())
-    return f"usage: python3 dev.py TASK ... [-- arguments of the last task]\n\n{tasks}\n"
+    return (
+        f"usage: python3 dev.py TASK ... [-- arguments of the last task]\n\n{tasks}\n\n"
+        "`python3 dev.py lint test` runs what CI runs.\n"
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""`dev.py` runs on a bare Python, and the pins hold for every machine and name no host."""
+"""`dev.py` runs on a bare Python, and the pins are complete and name no host."""
 
 import ast
 import os
@@ -45,7 +45,7 @@ def test_compiles(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("tset",), ("demo", "tset"), ("--", "test")])
-def test_a_task_that_is_unknown_is_wrong_usage(arguments: tuple[str, ...]) -> None:
+def test_an_unknown_task_is_wrong_usage(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", dev.usage())
 
@@ -54,8 +54,10 @@ def test_a_task_that_is_unknown_is_wrong_usage(arguments: tuple[str, ...]) -> No
 def test_help_lists_the_tasks(word: str) -> None:
     done = run(word)
     assert (done.returncode, done.stdout, done.stderr) == (0, dev.usage(), "")
-    assert [line.split()[0] for line in dev.usage().splitlines()[2:]] == list(dev.TASKS)
+    _, listed, ci = dev.usage().split("\n\n")
+    assert [line.split()[0] for line in listed.splitlines()] == list(dev.TASKS)
     assert list(dev.TASKS)[:2] == ["demo", "test"]
+    assert ci == "`python3 dev.py lint test` runs what CI runs.\n"
 
 
 def test_a_failing_task_ends_with_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,8 +67,20 @@ def test_a_failing_task_ends_with_its_code(monkeypatch: pytest.MonkeyPatch) -> N
     assert dev.main(["fail", "--", "raise SystemExit(7)"]) == 7
 
 
+def test_tasks_run_in_the_order_given(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dev, "set_up", lambda: None)
+    monkeypatch.setattr(dev, "BIN", Path(sys.executable).parent)
+    for name in ("first", "second"):
+        task = [Path(sys.executable).name, "-c", f"import sys; print({name!r}, *sys.argv[1:])"]
+        monkeypatch.setitem(dev.TASKS, name, ("", [task]))
+    assert dev.main(["second", "first", "--", "more"]) == 0
+    assert capfd.readouterr().out == "second\nfirst more\n"
+
+
 @pytest.mark.parametrize(("task", "how"), [("demo", []), ("lint", ["--check"])])
-def test_both_catalogs_are_generated_and_held_current(task: str, how: list[str]) -> None:
+def test_demo_and_lint_cover_both_catalogs(task: str, how: list[str]) -> None:
     generate = ["auditwright", "generate"]
     own = ["--catalog", "runtime/catalog", "--out", "generated/runtime"]
     commands = [command for command in dev.TASKS[task][1] if command[:2] == generate]
@@ -96,7 +110,7 @@ def test_the_pins_name_no_host_and_no_path() -> None:
     assert len({(line.partition("==")[0], line.partition(" ; ")[2]) for line in PINS}) == len(PINS)
 
 
-def test_lock_files_are_not_kept() -> None:
+def test_lock_files_are_ignored() -> None:
     ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
     assert {"uv.lock", "pylock*.toml", ".venv/"} <= set(ignored)
 
@@ -106,8 +120,7 @@ def test_ci_runs_what_a_developer_runs() -> None:
     assert os.name == "nt" or script.stat().st_mode & stat.S_IXUSR
     text = script.read_text("utf-8")
     assert "set -euo pipefail" in text
-    assert "python3 dev.py test" in text
-    assert "python3 dev.py lint" in text
+    assert sorted(re.findall(r"python3 dev\.py (\w+)", text)) == ["lint", "test"]
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
     (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
     steps = workflow.read_text("utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""docs/changes.md says what is so: its commands run in a repository, and its tables are those of the code."""
+"""docs/changes.md: its commands print what it shows, and its tables match the code."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""docs/ci.md says what is so: its shell recipe runs, and its workflow runs the same commands."""
+"""docs/ci.md: its shell recipe runs, and its workflow runs the same commands."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.pages import blocks, prose, rows, section
+from tests.support.pages import blocks, rows, section
 from tests.support.paths import ROOT
 
 from auditwright_generator.check import read_catalog
@@ -42,7 +42,7 @@ def workflow() -> Any:
 
 
 class Repository:
-    """A catalog, what is generated from it, and a service that emits every event; on a branch of its own."""
+    """A git repository with a catalog, its generated files and a service that emits every event."""
 
     def __init__(self, folder: Path, programs: Path) -> None:
         self.folder = folder
@@ -110,7 +110,7 @@ def test_the_recipe_is_a_shell_script_of_these_commands() -> None:
     assert commands == COMMANDS
 
 
-def test_the_workflow_runs_the_commands_of_the_recipe_on_the_whole_history() -> None:
+def test_the_workflow_runs_the_recipe_on_the_whole_history() -> None:
     jobs = workflow()["jobs"]
     steps = [step for job in jobs.values() for step in job["steps"]]
     assert [step["run"] for step in steps if "run" in step] == COMMANDS
@@ -120,7 +120,7 @@ def test_the_workflow_runs_the_commands_of_the_recipe_on_the_whole_history() -> 
     assert jobs["publish"]["if"] == "github.ref == 'refs/heads/main'"
 
 
-def test_the_workflow_publishes_what_the_generated_configuration_builds() -> None:
+def test_the_workflow_publishes_the_folder_that_mkdocs_builds() -> None:
     configuration = yaml.safe_load((ROOT / "generated" / "docs" / "mkdocs.yml").read_text("utf-8"))
     site = (ROOT / "generated" / "docs" / configuration["site_dir"]).resolve()
     uploaded = [
@@ -131,7 +131,7 @@ def test_the_workflow_publishes_what_the_generated_configuration_builds() -> Non
     assert [ROOT / path for path in uploaded] == [site]
 
 
-def test_the_recipe_passes_where_all_is_well(repository: Repository) -> None:
+def test_the_recipe_passes_without_findings(repository: Repository) -> None:
     done = repository.run(recipe())
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "78 emitted from 1 file; no findings\n" in done.stdout
@@ -139,7 +139,7 @@ def test_the_recipe_passes_where_all_is_well(repository: Repository) -> None:
     assert done.stdout.endswith("pip install mkdocs\nmkdocs build --strict -f generated/docs/mkdocs.yml\n")
 
 
-def test_check_stops_the_recipe_at_a_mistake_of_the_catalog(repository: Repository) -> None:
+def test_a_mistake_in_the_catalog_stops_the_recipe(repository: Repository) -> None:
     repository.replace("catalog/account/models.yaml", "model_id: {}", "modle_id: {}")
     done = repository.run(recipe(), "github")
     assert done.returncode == 1
@@ -148,14 +148,14 @@ def test_check_stops_the_recipe_at_a_mistake_of_the_catalog(repository: Reposito
     )
 
 
-def test_generate_stops_the_recipe_where_the_generated_files_are_not_current(repository: Repository) -> None:
+def test_outdated_generated_files_stop_the_recipe(repository: Repository) -> None:
     repository.replace("catalog/catalog.yaml", "title: Audit log event reference", "title: Audit log")
     done = repository.run(recipe())
     assert done.returncode == 1
     assert done.stdout.endswith("not current; `auditwright generate` mends it\n")
 
 
-def test_diff_stops_the_recipe_at_a_break_until_it_is_accepted(repository: Repository) -> None:
+def test_a_break_stops_the_recipe_until_it_is_accepted(repository: Repository) -> None:
     removed = r"  input_scanner_edited:\n(?:    .*\n)+\n"
     path = repository.folder / "catalog" / "tool" / "guardrails.yaml"
     path.write_text(re.sub(removed, "", path.read_text("utf-8")), "utf-8")
@@ -176,7 +176,7 @@ def test_diff_stops_the_recipe_at_a_break_until_it_is_accepted(repository: Repos
     assert done.returncode == 0, done.stdout
 
 
-def test_coverage_stops_the_recipe_at_an_event_that_nobody_emits(repository: Repository) -> None:
+def test_an_event_that_is_never_emitted_stops_the_recipe(repository: Repository) -> None:
     repository.replace("src/service.py", "audit.tool.guardrails.input_scanner_edited\n", "")
     done = repository.run(recipe())
     assert done.returncode == 1
@@ -192,9 +192,3 @@ def test_the_commands_for_contributors_are_those_of_the_recipe() -> None:
 def test_the_page_lists_all_rules_of_coverage() -> None:
     listed = [row[0] for row in rows(section(PAGE, "What coverage finds")) if row[0].startswith("AC")]
     assert listed == [rule.code for rule in RULES]
-
-
-def test_the_page_has_a_sentence_on_each_line() -> None:
-    lines = [line for line in prose(PAGE).splitlines() if line and line[0] not in "|#"]
-    assert [line for line in lines if re.search(r"[.?!] [A-Z]", re.sub(r"`[^`]*`", "", line))] == []
-    assert [line for line in lines if not re.search(r"[.:?!)]$", line)] == []

@@ -32,7 +32,7 @@ def test_the_worked_examples_can_be_applied_and_run(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
 
 
-def test_the_shell_commands_are_tasks_or_activate_the_environment() -> None:
+def test_the_shell_commands_are_tasks_and_the_activation() -> None:
     lines = [line for block in blocks(PAGE, "sh") for line in block.text.splitlines()]
     assert lines == ["python3 dev.py lint", ". .venv/bin/activate", "python3 dev.py lint test"]
     assert {"lint", "test"} <= set(dev.TASKS)

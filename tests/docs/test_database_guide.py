@@ -1,4 +1,4 @@
-"""`docs/database.md`: its commands on SQLite run as written, and what it says of PostgreSQL is so."""
+"""docs/database.md: its SQLite commands run as written, and its figures and roles match the code."""
 
 import re
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_its_figures_are_those_of_the_code() -> None:
     assert f"{MAX_NAMES} names are kept" in text
 
 
-def test_its_roles_are_those_that_are_made() -> None:
+def test_its_roles_are_those_of_the_code() -> None:
     table = rows(section(GUIDE, "Roles"))
     roles = Roles()
     assert [row[0].strip("`") for row in table] == [roles.owner, roles.writer, roles.reader]

@@ -1,4 +1,4 @@
-"""docs/export.md says what is so: its blocks are done in turn, and its tables and figures are the code's."""
+"""docs/export.md: its blocks run in order, and its tables match the code."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ from auditwright_generator.source.structure import KINDS
 PAGE = ROOT / "docs" / "export.md"
 
 
-def test_its_blocks_do_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "generated").symlink_to(ROOT / "generated")
     names: dict[str, Any] = {"__name__": "export_guide"}
@@ -42,7 +42,7 @@ def test_it_names_every_format_and_suffix() -> None:
     assert set(names_in(section(PAGE, "Compression"))) >= {f".{suffix}" for suffix in COMPRESSORS}
 
 
-def test_it_names_what_is_guarded() -> None:
+def test_it_names_every_character_that_is_guarded() -> None:
     (sentence,) = re.findall(r"A cell that begins with (.*?) gets a", prose(PAGE))
     assert {*names_in(sentence), "\t", "\n", "\r"} == set(FORMULA)
     assert "a tab, a line end" in sentence

@@ -11,7 +11,7 @@ from auditwright_generator import names
 from auditwright_generator.source.structure import DEFS, TYPES, schema_of
 
 
-def test_the_full_example_of_the_language_is_clean_and_generates(tmp_path: Path) -> None:
+def test_the_full_example_is_clean_and_generates(tmp_path: Path) -> None:
     folder = tmp_path / "catalog"
     folder.mkdir()
     assert follow(LANGUAGE, folder) == 1
@@ -21,7 +21,7 @@ def test_the_full_example_of_the_language_is_clean_and_generates(tmp_path: Path)
     assert (done.stdout, done.stderr) == ("3\n", "")
 
 
-def test_the_fragments_of_the_language_are_right() -> None:
+def test_the_fragments_are_valid() -> None:
     fragments = [block.text for block in blocks(LANGUAGE, "yaml") if not block.use]
     schema = {**schema_of("category"), "required": [], **DEFS["category"]["properties"]["metadata"]}
     schema.pop("$ref")
@@ -66,7 +66,7 @@ def test_every_key_is_documented_and_nothing_else(title: str) -> None:
             assert names_in(kind) == choices
 
 
-def test_a_shared_use_has_the_keys_of_a_use_and_its_own() -> None:
+def test_a_shared_use_has_the_keys_of_a_use_and_more() -> None:
     own = [key for key in SHARED_USE_KEYS["properties"] if key not in USE_KEYS["properties"]]
     assert list(documented("A shared use")) == own
     assert DEFS["fields"]["additionalProperties"]["properties"]["deprecated"] == TABLES["A deprecation"]

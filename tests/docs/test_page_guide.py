@@ -1,4 +1,4 @@
-"""docs/page.md says what is so: its program runs and serves, and its tables are whole."""
+"""docs/page.md: its program runs and serves, and its tables are complete."""
 
 import re
 import sqlite3
@@ -22,7 +22,7 @@ FRANCES = {"cookie": "session=session-of-frances"}
 
 @pytest.fixture(scope="module")
 def guide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The names of the page's program, run in a folder of its own."""
+    """The names of the page's program after it ran in a new folder."""
     folder = tmp_path_factory.mktemp("page")
     names: dict[str, Any] = {"__name__": "page_guide"}
     with pytest.MonkeyPatch.context() as patched:
@@ -39,12 +39,12 @@ def client(guide: dict[str, Any]) -> Iterator[Client]:
         yield Client(guide["service"], portal)
 
 
-def test_nobody_is_let_in_without_a_session(client: Client) -> None:
+def test_a_request_without_a_session_is_refused(client: Client) -> None:
     assert client.get("/audit/").status_code == 401
     assert client.get("/audit/api/entries").json()["type"] == "urn:auditwright:not-signed-in"
 
 
-def test_the_mounted_page_is_served_and_its_links_stay_below_its_path(client: Client) -> None:
+def test_links_of_the_mounted_page_stay_below_its_path(client: Client) -> None:
     answer = client.get("/audit/", headers=FRANCES)
     assert answer.status_code == 200
     links = re.findall(r'(?:href|src|action)="([^"]*)"', answer.text)

@@ -1,4 +1,4 @@
-"""docs/reading.md says what is so: its blocks run as one program, and its indexes are those of the tables."""
+"""docs/reading.md: its blocks run as one program, and its indexes match the code."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from auditwright.storage.layout import INDEXES
 PAGE = DOCS / "reading.md"
 
 
-def test_the_program_finds_what_the_page_says(
+def test_the_program_prints_what_the_page_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

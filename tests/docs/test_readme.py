@@ -13,7 +13,7 @@ from audit_events import CATALOG
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder like a checkout's root, with the catalog and what is generated from it."""
+    """A folder with the catalog and the generated files, like the root of a checkout."""
     for name in ("catalog", "generated"):
         for path in (ROOT / name).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
@@ -41,7 +41,7 @@ def test_the_readme_leads_to_every_other_page() -> None:
     assert {ROOT / link for link in links} == set(OWN_PAGES) - {README}
 
 
-def test_the_shell_commands_are_tasks_or_activate_the_environment() -> None:
+def test_the_shell_commands_are_tasks_and_the_activation() -> None:
     lines = [line for block in blocks(README, "sh") for line in block.text.splitlines()]
     assert lines == ["python3 dev.py demo", "python3 dev.py test", ". .venv/bin/activate"]
     assert {"demo", "test"} <= set(dev.TASKS)

@@ -1,4 +1,4 @@
-"""docs/recording.md says what is so: its blocks run as one program, which stores what the page says."""
+"""docs/recording.md: its blocks run as one program, which stores what the page says."""
 
 import sqlite3
 from contextlib import closing

@@ -67,7 +67,7 @@ def test_anchors_of_the_reference_are_unique() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=path_of)
-def test_all_rows_of_a_table_have_as_many_cells(page: Path) -> None:
+def test_all_rows_of_a_table_have_equally_many_cells(page: Path) -> None:
     for table in re.findall(r"(?:^\|.*\n)+", prose(page), re.MULTILINE):
         assert len({len(cells(line)) for line in table.splitlines()}) == 1, table
 

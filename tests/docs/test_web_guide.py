@@ -1,4 +1,4 @@
-"""docs/web.md says what is so: its blocks run as one program, whose applications record what they should."""
+"""docs/web.md: its blocks run as one program, whose applications record the right context."""
 
 import os
 import sqlite3
@@ -27,7 +27,7 @@ CLIENT, PROXY, LIE = "203.0.113.7", "10.0.0.1", "198.51.100.99"
 
 @dataclass
 class Guide:
-    """The page's program, after it has run, and the database that it made."""
+    """The names of the page's program after it ran, and its database."""
 
     names: dict[str, Any]
     path: Path
@@ -40,7 +40,7 @@ class Guide:
         return int(self._rows(f"SELECT count(*) FROM {table}")[0][0])
 
     def recorded(self) -> list[tuple[Any, ...]]:
-        """What is recorded since the last call: account, actor, address, event."""
+        """The entries since the last call: account, actor, address, event."""
         columns = "account_id, actor_id, ip_address, event"
         every = self._rows(f"SELECT {columns} FROM audit_entry ORDER BY id")
         new, self.seen = every[self.seen :], len(every)
@@ -80,7 +80,7 @@ def test_endpoints_record_who_is_signed_in(guide: Guide, app: str) -> None:
     ]
 
 
-def test_an_entry_in_a_transaction_is_there_if_that_is_committed(guide: Guide) -> None:
+def test_an_entry_in_a_transaction_exists_if_it_commits(guide: Guide) -> None:
     client = guide.client("app")
     assert client.post("/tools/t-4/scanners?broken=true", headers=ADA).status_code == 409
     assert (guide.recorded(), guide.count("scanner")) == ([], 0)
@@ -89,19 +89,19 @@ def test_an_entry_in_a_transaction_is_there_if_that_is_committed(guide: Guide) -
     assert guide.count("scanner") == 1
 
 
-def test_starlette_names_the_actor_where_it_authenticates(guide: Guide) -> None:
+def test_starlette_sets_the_actor_when_it_authenticates(guide: Guide) -> None:
     client = guide.client("starlette_app")
     assert client.post("/tools/t-4/versions", headers=GRACE).status_code == 200
     assert client.post("/tools/t-4/versions").status_code == 403
     assert guide.recorded() == [("globex", "u-18", CLIENT, "tool.tool_management.version_created")]
 
 
-def test_a_background_task_acts_for_who_made_the_request(guide: Guide) -> None:
+def test_a_background_task_has_the_actor_of_its_request(guide: Guide) -> None:
     assert guide.client("app").post("/datasets", headers=ADA).status_code == 202
     assert guide.recorded() == [("acme", "u-17", CLIENT, "account.dataset.dataset_uploaded")]
 
 
-def test_a_websocket_has_one_actor_until_another_one_is_set(guide: Guide) -> None:
+def test_a_websocket_keeps_its_actor_until_another_is_set(guide: Guide) -> None:
     with guide.client("app").websocket_connect("/prompts", headers=ADA) as websocket:
         for text in ("Summary", "Translation"):
             websocket.send_text(text)
@@ -124,7 +124,7 @@ def test_a_websocket_has_one_actor_until_another_one_is_set(guide: Guide) -> Non
         ("192.0.2.1", CLIENT, "192.0.2.1"),
     ],
 )
-def test_the_address_is_the_clients_behind_proxies_that_are_named(
+def test_the_address_is_the_clients_behind_trusted_proxies(
     guide: Guide, peer: str, header: str, address: str
 ) -> None:
     answer = guide.client("behind_proxies", peer).post("/login", headers=ADA | {"X-Forwarded-For": header})
@@ -132,7 +132,7 @@ def test_the_address_is_the_clients_behind_proxies_that_are_named(
     assert guide.recorded() == [("acme", "u-17", address, "account.login_logout.login")]
 
 
-def test_outside_of_requests_the_actor_is_said(guide: Guide) -> None:
+def test_outside_requests_the_actor_must_be_given(guide: Guide) -> None:
     guide.names["nightly_job"]("u-17", "Ada Lovelace", "acme")
     assert guide.recorded() == [("acme", "u-17", None, "account.dataset.dataset_uploaded")]
     with pytest.raises(NoContext):
