@@ -32,8 +32,8 @@ from auditwright.storage.query import Branch, Scope
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
+    from auditwright.entry import Progress
     from auditwright.storage.base import Storage
-    from auditwright.transfer.export_file import Progress
 
 MAX_COUNTED = 100_000
 """Up to which `count_up_to` counts at most."""

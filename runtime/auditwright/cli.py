@@ -1,7 +1,7 @@
-"""The command line: finds the commands, and is the one place where errors become text and an exit code.
+"""The entry point of the command line: finds and runs a command, and turns errors into text and an exit code.
 
-Commands of the runtime are listed here; others, the generator's among them, come from the entry point group
-`auditwright.commands`. Nothing heavy is imported before a command runs.
+The runtime's commands are a static table. The generator adds its own through the entry point group
+`auditwright.commands`. A command's module is imported only when that command is used.
 """
 
 from __future__ import annotations
@@ -11,24 +11,51 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 GROUP = "auditwright.commands"
 
-# Name and place of each: imported when the command is used, or when all are listed.
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. The generator's are of the same shape.
+
+    The module has `configure(parser)`, which adds the options, and `run(options)`, which returns the exit
+    code: 0 success, 1 findings or refused input, 2 wrong usage or an unreadable source. Results go to stdout,
+    everything else to stderr.
+    """
+
+    help: str
+    """One line for the list of commands."""
+    module: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's options."""
+        self._load().configure(parser)
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Run the command; returns its exit code."""
+        code: int = self._load().run(options)
+        return code
+
+    def _load(self) -> Any:
+        return importlib.import_module(f"auditwright.commands.{self.module}")
+
+
 COMMANDS = {
-    "record": "auditwright.commands.record:command",
-    "list": "auditwright.commands.read:list_command",
-    "count": "auditwright.commands.read:count_command",
-    "show": "auditwright.commands.read:show_command",
-    "export": "auditwright.commands.transfer:export_command",
-    "import": "auditwright.commands.transfer:import_command",
-    "serve": "auditwright.commands.serve:command",
-    "database": "auditwright.commands.database:command",
-    "secret-key": "auditwright.commands.secret_key:command",
-    "demo": "auditwright.commands.demo:command",
+    "record": Command("record one entry", "record"),
+    "list": Command("list entries, newest first", "list"),
+    "count": Command("count entries", "count"),
+    "show": Command("show one entry in full", "show"),
+    "export": Command("export entries to a file, as CSV, JSON Lines or Parquet", "export"),
+    "import": Command("import entries from JSON Lines", "import_jsonl"),
+    "serve": Command("serve the Audit Logs page on this machine", "serve"),
+    "database": Command("create, upgrade and maintain a database", "database"),
+    "secret-key": Command("generate a key for the fingerprints of secret fields", "secret_key"),
+    "demo": Command("record one of each event, then list and export them", "demo"),
 }
 EXTRAS = {
     "yaml": "generator",
@@ -40,29 +67,19 @@ EXTRAS = {
     "psycopg": "postgres",
     "alembic": "postgres",
 }
-"""Which extra brings a package that may be missing."""
+"""The extra that installs a missing package."""
 
 
-def find_commands() -> dict[str, Callable[[], Any]]:
-    """Every command's name with what loads it: first what works on the catalog, then what works on the
-    log.
-    """
+def find_commands() -> dict[str, Command]:
+    """All commands by name: those of the entry points first, then the runtime's."""
     points = sorted(metadata.entry_points(group=GROUP), key=lambda point: point.name)
-    found: dict[str, Callable[[], Any]] = {point.name: point.load for point in points}
-    for name, place in COMMANDS.items():
-        found[name] = _loader(place)
-    return found
-
-
-def _loader(place: str) -> Callable[[], Any]:
-    module, _, attribute = place.partition(":")
-    return lambda: getattr(importlib.import_module(module), attribute)
+    return {point.name: point.load() for point in points} | COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit code: 0 fine, 1 something was found or refused, 2 wrong usage."""
+    """Run a command; returns its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its escape
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks becomes an escape
             stream.reconfigure(errors="backslashreplace")
     try:
         return _main(list(sys.argv[1:] if arguments is None else arguments))
@@ -71,9 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _main(given: list[str]) -> int:
-    commands = find_commands()
-    chosen = next((argument for argument in given if not argument.startswith("-")), None)
+def _main(arguments: list[str]) -> int:
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
+    commands = COMMANDS if chosen in COMMANDS else find_commands()
     parser = argparse.ArgumentParser(
         prog="auditwright", description="An audit log that is declared once.", allow_abbrev=False
     )
@@ -81,21 +98,18 @@ def _main(given: list[str]) -> int:
         "--version", action="version", version=f"auditwright {metadata.version('auditwright')}"
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, load in commands.items():
-        # One command needs one import; only the list of all needs each one's line of help.
-        if chosen in commands and name != chosen:
-            continue
-        command = load()
+    for name, command in commands.items():
         subparser = subparsers.add_parser(
             name, help=command.help, description=_sentence(command.help), allow_abbrev=False
         )
-        command.configure(subparser)
-        subparser.set_defaults(run=command.run)
-    return run(parser.parse_args(given))
+        if name == chosen:
+            command.configure(subparser)
+            subparser.set_defaults(run=command.run)
+    return run(parser.parse_args(arguments))
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the chosen command; every error it may end with becomes one message on stderr."""
+    """Run the chosen command; an error becomes one message on stderr."""
     from auditwright.errors import AuditwrightError, ValidationError
     from auditwright.storage.errors import IdConflict
     from auditwright.text import printable
@@ -117,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
         )
         return 2
     except BrokenPipeError:
-        # The reader of our output has gone, as `head` does; nothing is left to say, not even on exit.
+        # The reader, such as `head`, has closed the pipe. The flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:

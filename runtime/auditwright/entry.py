@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 ColumnKind = Literal["text", "id", "timestamp", "digest", "json"]
+Progress = Callable[[int], None]
+"""Called now and then with the number of entries processed so far."""
 
 LEADING: tuple[tuple[str, ColumnKind, bool], ...] = (
     ("account_id", "text", True),

@@ -1,4 +1,4 @@
-"""What Auditwright records of its own doing, as events of its own catalog (`runtime/catalog/`)."""
+"""The events of Auditwright's own catalog (`runtime/catalog/`), and how an export is recorded."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PRUNED, HELD, RELEASED = "audit.log.pruned", "audit.log.held", "audit.log.releas
 
 
 def record_export(log: AuditLog, account_id: str, actor: Actor, form: str, selection: str) -> Entry:
-    """Record that entries of an account are exported as `csv` or `jsonl`; call it before the first byte.
+    """Record that entries of an account are exported; call it before the first byte.
 
-    `selection` is the query of what is selected, empty for all entries.
+    `form` is the format, `selection` the query of the selected entries, empty for all.
     """
     with log.acting(actor, account_id=account_id):
         return log.record_event(EXPORTED, {"format": form, "selection": selection or None}, {})

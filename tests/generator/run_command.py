@@ -2,7 +2,7 @@
 
 import argparse
 
-from auditwright_generator.commands.base import Command
+from auditwright_generator.cli import Command
 
 
 def run(command: Command, *arguments: str) -> int:

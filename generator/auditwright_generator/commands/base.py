@@ -1,10 +1,8 @@
-"""What all commands share: how one is described, its exit codes, and the option that names the catalog."""
+"""What the commands share: exit codes, and the option that names the catalog."""
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +10,6 @@ if TYPE_CHECKING:
     from auditwright_generator.check import CheckResult
 
 CLEAN, FINDINGS, UNREADABLE = 0, 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command as the runtime's command line takes it."""
-
-    help: str
-    """One line."""
-    configure: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
-    """Does it, and returns the exit code."""
 
 
 def add_catalog_option(parser: argparse.ArgumentParser) -> None:

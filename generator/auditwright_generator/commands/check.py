@@ -6,7 +6,6 @@ from auditwright_generator.commands.base import (
     CLEAN,
     FINDINGS,
     UNREADABLE,
-    Command,
     add_catalog_option,
     read_catalog_option,
 )
@@ -14,7 +13,8 @@ from auditwright_generator.commands.base import (
 FORMATS = ("text", "json", "github", "sarif")
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     add_catalog_option(parser)
     parser.add_argument(
         "--format",
@@ -25,7 +25,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
     checked = read_catalog_option(options)
     if checked is None:
         return UNREADABLE
@@ -36,6 +37,3 @@ def _run(options: argparse.Namespace) -> int:
     for line in report.FORMATS[options.format](found):
         print(line)
     return FINDINGS if checked.findings else CLEAN
-
-
-command = Command("check the catalog, and list everything that is wrong with it", _configure, _run)

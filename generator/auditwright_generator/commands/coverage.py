@@ -9,7 +9,6 @@ from auditwright_generator.commands.base import (
     CLEAN,
     FINDINGS,
     UNREADABLE,
-    Command,
     add_catalog_option,
     print_findings,
     read_catalog_option,
@@ -24,7 +23,8 @@ of the code that is deployed, or leave tests out with --exclude.
 """
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     parser.epilog = _HELP
     add_catalog_option(parser)
     parser.add_argument(
@@ -54,7 +54,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
     from auditwright_generator.coverage.report import PRINTERS
     from auditwright_generator.coverage.sources import NothingToRead, find_files
 
@@ -82,6 +83,3 @@ def _run(options: argparse.Namespace) -> int:
 def _exit_code(coverage: "Coverage", fail_on: str) -> int:
     failing = coverage.errors if fail_on == "error" else len(coverage.findings)
     return FINDINGS if failing else CLEAN
-
-
-command = Command("compare the Python code that records events with the catalog", _configure, _run)

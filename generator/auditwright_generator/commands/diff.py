@@ -8,14 +8,14 @@ from auditwright_generator.commands.base import (
     CLEAN,
     FINDINGS,
     UNREADABLE,
-    Command,
     add_catalog_option,
     print_findings,
     read_catalog_option,
 )
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     add_catalog_option(parser)
     parser.add_argument(
         "--against",
@@ -32,7 +32,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
     checked = read_catalog_option(options)
     if checked is None:
         return UNREADABLE
@@ -54,6 +55,3 @@ def _run(options: argparse.Namespace) -> int:
         comparison = compare_catalogs(old, checked.catalog, checked.source)
     sys.stdout.write(FORMATS[options.format](comparison))
     return FINDINGS if comparison.refused else CLEAN
-
-
-command = Command("list what changed in the catalog, and whom it breaks", _configure, _run)

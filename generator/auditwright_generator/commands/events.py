@@ -11,7 +11,6 @@ from auditwright_generator.commands.base import (
     CLEAN,
     FINDINGS,
     UNREADABLE,
-    Command,
     add_catalog_option,
     print_findings,
     read_catalog_option,
@@ -21,12 +20,14 @@ if TYPE_CHECKING:
     from auditwright_generator.model import Catalog, Event, Field
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     add_catalog_option(parser)
     parser.add_argument("--format", choices=list(_FORMATS), default="table", help="default: table")
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
     checked = read_catalog_option(options)
     if checked is None:
         return UNREADABLE
@@ -116,6 +117,3 @@ _FORMATS: dict[str, Callable[[Sequence[dict[str, Any]]], None]] = {
     "json": _print_json,
     "csv": _print_csv,
 }
-
-
-command = Command("list all events of the catalog with their fields", _configure, _run)

@@ -5,17 +5,19 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
-from auditwright_generator.commands.base import CLEAN, UNREADABLE, Command
+from auditwright_generator.commands.base import CLEAN, UNREADABLE
 
 if TYPE_CHECKING:
     from auditwright_generator.commands.rules import RuleSummary
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     parser.add_argument("rule", metavar="CODE", help="a code or a name, such as AC106 or unknown-field")
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
     from auditwright_generator.commands.rules import every_rule
     from auditwright_generator.findings import hint_for
 
@@ -44,6 +46,3 @@ def explain(rule: "RuleSummary") -> str:
             answer = f"suppress: {{{rule.code}: {{reason: Why it is meant}}}}"
             parts.append(f"If it is meant, say so where it stands:\n    {answer}")
     return "\n\n".join(parts)
-
-
-command = Command("explain a rule, with a wrong and a right example", _configure, _run)

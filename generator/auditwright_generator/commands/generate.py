@@ -9,14 +9,14 @@ from auditwright_generator.commands.base import (
     CLEAN,
     FINDINGS,
     UNREADABLE,
-    Command,
     add_catalog_option,
     print_findings,
     read_catalog_option,
 )
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     add_catalog_option(parser)
     parser.add_argument(
         "--out", metavar="DIR", default="generated", help="where the files go (default: generated)"
@@ -34,7 +34,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
     from auditwright_generator.output.incremental import catalog_inputs, current_run
 
     if options.diff and not options.check:
@@ -114,6 +115,3 @@ def _mending_command(options: argparse.Namespace) -> str:
     if options.out != "generated":
         parts += ["--out", options.out]
     return shlex.join(parts)
-
-
-command = Command("generate schemas, models, tables, emitters and docs", _configure, _run)

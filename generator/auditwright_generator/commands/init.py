@@ -5,10 +5,11 @@ import shlex
 import sys
 from pathlib import Path
 
-from auditwright_generator.commands.base import CLEAN, FINDINGS, Command
+from auditwright_generator.commands.base import CLEAN, FINDINGS
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     text = "a new or empty folder (default: catalog)"
     parser.add_argument("folder", metavar="DIR", nargs="?", default="catalog", help=text)
     text = "the Python package to generate (default: audit_events)"
@@ -17,7 +18,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", metavar="TEXT", default="Audit events", help=text)
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
     from auditwright_generator.scaffold.starter import start_catalog, starter_files
     from auditwright_generator.scaffold.trial import Refused
 
@@ -35,6 +37,3 @@ def _run(options: argparse.Namespace) -> int:
     check, generate = ["auditwright", "check", *where], ["auditwright", "generate", *where, *out]
     print(f"next: `{shlex.join(check)}`, then `{shlex.join(generate)}`")
     return CLEAN
-
-
-command = Command("start a new catalog", _configure, _run)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditwright_generator.commands.base import CLEAN, FINDINGS, UNREADABLE, Command, add_catalog_option
+from auditwright_generator.commands.base import CLEAN, FINDINGS, UNREADABLE, add_catalog_option
 
 if TYPE_CHECKING:
     from auditwright_generator.scaffold.trial import Added
@@ -26,7 +26,8 @@ _CATEGORY = ("category", "order", "title", "description", "metadata", "events")
 _FIELD = ("title", "type", "values", "unit", "sensitivity", "pattern", *_LIMITS, "description")
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     things = parser.add_subparsers(
         title="what to add", metavar="THING", required=True, help="see `auditwright new THING --help`"
     )
@@ -83,7 +84,8 @@ def _number(text: str) -> int | float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
     from auditwright_generator.scaffold.example_values import NoExample
     from auditwright_generator.scaffold.trial import Refused
     from auditwright_generator.source.yaml_nodes import UnreadableCatalog
@@ -138,6 +140,3 @@ def _description(options: argparse.Namespace) -> str:
     if not text.strip():
         options.fail(f"say {options.asked}, with --description TEXT")
     return " ".join(text.split())
-
-
-command = Command("add an event, a category or a field to the catalog", _configure, _run)

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditwright_generator.commands.base import CLEAN, Command
+from auditwright_generator.commands.base import CLEAN
 
 if TYPE_CHECKING:
     from auditwright_generator.diff.rules import ChangeRule
@@ -51,11 +51,13 @@ def _of_change(rule: "ChangeRule") -> RuleSummary:
     )
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
     rules = every_rule()
     if options.format == "json":
         facts = [{"code": rule.code, "kind": rule.kind, "name": rule.name, "why": rule.why} for rule in rules]
@@ -66,6 +68,3 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{rule.code}  {rule.kind:<7}  {rule.name:<{width}}  {rule.why}")
     print(f"{len(rules)} rules; `auditwright explain CODE` shows one with examples")
     return CLEAN
-
-
-command = Command("list the rules of check, diff and coverage", _configure, _run)

@@ -1,4 +1,4 @@
-"""`auditwright database check`: what the database has held against the catalog, as text or JSON."""
+"""`auditwright database check`: compare a database with the catalog; the report as text or JSON."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from contextlib import closing
 from datetime import datetime
 from typing import Any, TypeVar
 
-import orjson
-
 from auditwright.catalog import Catalog, find_catalog
 from auditwright.commands.options import account, add_catalog_package, add_database
-from auditwright.commands.progress import Progress
+from auditwright.commands.progress import ProgressLine
+from auditwright.commands.text import counted, print_json
 from auditwright.ids import format_time, to_microseconds
 from auditwright.limits import sanitize, truncate
-from auditwright.operations.check import Mismatch, Report, UnknownEvent, Version, check_database
+from auditwright.operations.check import (
+    CatalogVersion,
+    CheckReport,
+    Mismatch,
+    UnknownEvent,
+    check_database,
+)
 from auditwright.storage import is_postgresql, open_inspection
 from auditwright.text import printable
 
 SHOWN = 50
-"""Lines of one kind in the text; JSON has them all."""
+"""Findings of one kind in the text; JSON has all."""
 T = TypeVar("T")
 
 
@@ -29,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--events-only",
         action="store_true",
-        help="look at the events alone, which is quick: an index has them; metadata is not read",
+        help="check only the events, by an index; fast, as metadata is not read",
     )
     parser.add_argument("--account", type=account, metavar="ID", help="only this account (default: all)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
@@ -38,73 +43,75 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check, print what was found, and return 1 where that is anything."""
+    """Check and print the report; returns 1 where there are findings."""
     catalog = find_catalog(options.catalog_package)
-    narrowed = None if options.account is None else sanitize(options.account)
+    account_id = None if options.account is None else sanitize(options.account)
     with closing(open_inspection(options.database, catalog)) as inspection:
-        with Progress("checked") as progress:
-            report = check_database(inspection, catalog, narrowed, options.events_only, progress)
+        with ProgressLine("checked") as progress:
+            report = check_database(inspection, catalog, account_id, options.events_only, progress)
         if options.format == "json":
-            form = _form(report, inspection.name, catalog, narrowed)
-            print(orjson.dumps(form, option=orjson.OPT_INDENT_2).decode())
+            print_json(_json(report, inspection.name, catalog, account_id))
         else:
-            of = "" if narrowed is None else f" of the account {narrowed}"
-            print(printable(f"{inspection.name}: {_entries(report.entries)}{of}, against {_name(catalog)}"))
-            for line in _lines(report, _REMEDY[is_postgresql(options.database)]):
+            account = "" if account_id is None else f" of the account {account_id}"
+            entries = counted(report.entries, "entry")
+            print(printable(f"{inspection.name}: {entries}{account}, against {_name(catalog)}"))
+            for line in _lines(report, _VIEW_REMEDY[is_postgresql(options.database)]):
                 print(printable(line))
-    lacking = report.views.missing or (report.views.different and not report.views.newer)
-    # Where opening a log makes the views, their lack is no fault.
-    faulty = report.differences or (lacking and is_postgresql(options.database))
+    outdated = report.views.missing or (report.views.different and not report.views.newer)
+    # On SQLite opening a log creates the views, so outdated ones are no finding.
+    faulty = report.differences or (outdated and is_postgresql(options.database))
     return 0 if report.covered and not faulty else 1
 
 
-_REMEDY = {False: "a log is opened with it", True: "`auditwright database upgrade` is run with it"}
-"""Until when views stay as they are, by whether it is PostgreSQL."""
+_VIEW_REMEDY = {False: "opening a log", True: "`auditwright database upgrade`"}
+"""What updates the views, by whether the database is PostgreSQL."""
 
 
 # --- as text ---------------------------------------------------------------------------------------
 
 
-def _lines(report: Report, remedy: str) -> Iterator[str]:
+def _lines(report: CheckReport, view_remedy: str) -> Iterator[str]:
     for title, lines in (
         ("Events that are not in the catalog", _cut(report.unknown, _unknown_lines)),
-        ("Metadata that does not fit its event", _cut(report.mismatches or (), _mismatch_lines)),
+        ("Metadata that does not match its event", _cut(report.mismatches or (), _mismatch_lines)),
         (
-            "Entries under an older key, which is an alias today",
+            "Entries under an alias",
             _cut(
                 report.aliases,
-                lambda each: [f"{truncate(each.key, 200)}: {_entries(each.entries)}, now {each.event}"],
+                lambda each: [
+                    f"{truncate(each.key, 200)}: {counted(each.entries, 'entry')}, now {each.event}"
+                ],
             ),
         ),
         ("Versions of the catalog", _cut(report.versions, lambda each: [_version_line(each)])),
-        ("Views", _view_lines(report, remedy)),
+        ("Views", _view_lines(report, view_remedy)),
         (
-            "Tables that are not as they should be",
+            "Tables that differ from their definition",
             _cut(report.differences, lambda each: [each.what, f"  {each.hint}"]),
         ),
     ):
-        told = list(lines)
-        if told:
+        section = list(lines)
+        if section:
             yield ""
             yield title
-            yield from (f"  {line}" for line in told)
+            yield from (f"  {line}" for line in section)
     yield ""
     yield _verdict(report)
     if report.differences:
-        yield f"Not as it should be: {_counted(len(report.differences), 'difference')} of the tables."
+        yield f"Tables: {counted(len(report.differences), 'difference')}."
 
 
 def _cut(parts: Sequence[T], lines: Callable[[T], Iterable[str]]) -> Iterator[str]:
     for part in parts[:SHOWN]:
         yield from lines(part)
     if len(parts) > SHOWN:
-        yield f"and {len(parts) - SHOWN:,} more: --format json has them all"
+        yield f"and {len(parts) - SHOWN:,} more; --format json lists all"
 
 
 def _unknown_lines(event: UnknownEvent) -> Iterator[str]:
-    accounts = _counted(event.accounts, "account")
+    entries, accounts = counted(event.entries, "entry"), counted(event.accounts, "account")
     yield (
-        f"{truncate(event.event, 200)}: {_entries(event.entries)} of {accounts}, "
+        f"{truncate(event.event, 200)}: {entries} of {accounts}, "
         f"{_span(event.first, event.last)}, the last under {truncate(event.catalog_version, 100)}"
     )
     yield f"  {event.hint}"
@@ -118,64 +125,56 @@ def _span(first: datetime, last: datetime) -> str:
 def _mismatch_lines(mismatch: Mismatch) -> Iterator[str]:
     example = f"{mismatch.example} of the account {truncate(mismatch.account_id, 256)}"
     such = f"such as {example}" if mismatch.entries > 1 else example
-    yield f"{mismatch.event}: {_fault(mismatch)}: {_entries(mismatch.entries)}, {such}"
+    yield f"{mismatch.event}: {_fault(mismatch)}: {counted(mismatch.entries, 'entry')}, {such}"
     yield f"  {mismatch.hint}"
 
 
 def _fault(mismatch: Mismatch) -> str:
     path, expected = mismatch.path, mismatch.expected
     return {
-        "missing": f"{path} is missing, which has to be {expected}",
-        "unknown": f"{path} is no field of it",
+        "missing": f"{path} is missing, expected {expected}",
+        "unknown": f"{path} is not a field of the event",
         "value": f"{path} is not {expected}",
         "condition": f"{path} should be {expected}",
-        "in plain": f"{path} is stored in plain, and secret today",
+        "in plain": f"{path} is stored in plain text, but secret",
         "unreadable": f"{path} is not {expected}",
     }[mismatch.fault]
 
 
-def _version_line(version: Version) -> str:
-    count = "" if version.entries is None else f": {_entries(version.entries)}"
-    note = " (newer than the present catalog)" if version.newer else ""
+def _version_line(version: CatalogVersion) -> str:
+    count = "" if version.entries is None else f": {counted(version.entries, 'entry')}"
+    note = " (newer than the catalog)" if version.newer else ""
     if version.differs:
-        note = " (the present version, with another content: change the version with the catalog)"
+        note = " (same version, other content: change the version with the catalog)"
     return f"{truncate(version.version, 100)}{count}{note}"
 
 
-def _view_lines(report: Report, remedy: str) -> Iterator[str]:
+def _view_lines(report: CheckReport, remedy: str) -> Iterator[str]:
     views = report.views
     if views.newer:
-        yield "a newer catalog has been here, whose views stay"
+        yield "those of a newer catalog; they are left alone"
     elif views.different:
-        yield f"other than the catalog's until {remedy}: {_listed(views.different)}"
+        yield f"outdated, updated by {remedy}: {_join_names(views.different)}"
     if views.missing:
-        yield f"missing until {remedy.replace('with it', 'with the catalog')}: {_listed(views.missing)}"
+        yield f"missing, created by {remedy}: {_join_names(views.missing)}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
 
-def _verdict(report: Report) -> str:
+def _verdict(report: CheckReport) -> str:
     unread = "; metadata was not read" if report.mismatches is None else ""
     if report.covered:
-        return f"Covered: {'there are no entries' if not report.entries else 'all entries'}{unread}."
+        return f"Covered: {'all entries' if report.entries else 'there are no entries'}{unread}."
     parts = []
     if report.unknown:
-        lost = sum(each.entries for each in report.unknown)
-        parts.append(f"{_entries(lost)} of {_counted(len(report.unknown), 'event')} that the catalog lacks")
+        entries = counted(sum(each.entries for each in report.unknown), "entry")
+        parts.append(f"{entries} of {counted(len(report.unknown), 'event')} that the catalog lacks")
     if report.mismatched_entries:
-        parts.append(f"{_entries(report.mismatched_entries)} with metadata that does not fit")
+        parts.append(f"{counted(report.mismatched_entries, 'entry')} with metadata that does not match")
     return f"Not covered: {' and '.join(parts)}{unread}."
-
-
-def _entries(count: int) -> str:
-    return "1 entry" if count == 1 else f"{count:,} entries"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _name(catalog: Catalog) -> str:
@@ -185,7 +184,7 @@ def _name(catalog: Catalog) -> str:
 # --- as JSON ---------------------------------------------------------------------------------------
 
 
-def _form(report: Report, database: str, catalog: Catalog, account_id: str | None) -> dict[str, Any]:
+def _json(report: CheckReport, database: str, catalog: Catalog, account_id: str | None) -> dict[str, Any]:
     return {
         "database": database,
         "catalog": {"package": catalog.package, "version": catalog.version},

@@ -1,4 +1,4 @@
-"""`auditwright database create`, `upgrade` and `roles`: what makes a database, and who may do what in it."""
+"""`auditwright database create`, `upgrade` and `roles`: tables, views and roles of a database."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ from itertools import groupby
 
 from auditwright.catalog import Catalog, find_catalog
 from auditwright.commands.options import add_catalog_package, add_database
-from auditwright.operations.setup import create_database, setup_sql, upgrade_database
+from auditwright.commands.text import counted
+from auditwright.operations.setup import (
+    create_database,
+    make_roles,
+    roles_sql,
+    setup_sql,
+    upgrade_database,
+)
 from auditwright.storage import is_postgresql
 from auditwright.storage.base import SetupResult
 from auditwright.storage.errors import StorageError
 from auditwright.text import printable
 
 LISTED = 5
-"""Things of one kind that are named; more are counted."""
+"""Changes of one kind that are listed by name; more are only counted."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="print the SQL that would run, for psql, and change nothing (PostgreSQL)",
+        help="only print the SQL that would run, for psql (PostgreSQL)",
     )
     add_database(parser)
     add_catalog_package(parser)
@@ -36,24 +43,22 @@ def configure_roles(parser: argparse.ArgumentParser) -> None:
         "--prefix",
         metavar="NAME",
         default="audit",
-        help="the roles are NAME_owner, NAME_writer and NAME_reader; databases of one server share roles of "
-        "one name (default: audit)",
+        help="the roles are NAME_owner, NAME_writer and NAME_reader; all databases of a server share them "
+        "(default: audit)",
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print the SQL that would run, for psql, and change nothing"
-    )
+    parser.add_argument("--dry-run", action="store_true", help="only print the SQL that would run, for psql")
     add_database(parser)
 
 
 def create(options: argparse.Namespace) -> int:
-    """Make what is missing of a database."""
+    """Create what the database lacks."""
     catalog = find_catalog(options.catalog_package)
     if options.dry_run:
         return _print_sql(options, catalog, create=True)
-    done = create_database(options.database, catalog)
-    _report(done, f"all that {_name(catalog)} needs is there already")
+    result = create_database(options.database, catalog)
+    _report(result, f"everything that {_name(catalog)} needs exists")
     if is_postgresql(options.database):
-        print("next: `auditwright database roles` makes roles for services, which cannot rewrite the log")
+        print("next: `auditwright database roles` creates roles for services that cannot rewrite the log")
     return 0
 
 
@@ -62,35 +67,31 @@ def upgrade(options: argparse.Namespace) -> int:
     catalog = find_catalog(options.catalog_package)
     if options.dry_run:
         return _print_sql(options, catalog, create=False)
-    done = upgrade_database(options.database, catalog)
-    _report(done, f"it is up to date with {_name(catalog)}")
+    result = upgrade_database(options.database, catalog)
+    _report(result, f"up to date with {_name(catalog)}")
     return 0
 
 
 def roles(options: argparse.Namespace) -> int:
-    """Make the roles and give them their rights."""
+    """Create the roles and grant their rights."""
     if not is_postgresql(options.database):
         raise StorageError(
-            "roles are PostgreSQL's; of a SQLite file, who may write to the file may change what is in it"
+            "roles are for PostgreSQL; anyone who can write to a SQLite file can change its entries"
         )
-    from auditwright.storage.postgresql.roles import Roles, make_roles, roles_sql
-
-    names = Roles(options.prefix)
+    prefix = options.prefix
     if options.dry_run:
-        return _print(roles_sql(options.database, names))
-    _report(make_roles(options.database, names), "the roles are there already, with their rights")
-    print("next: make the logins of your service members, such as")
-    print(f"  GRANT {names.writer} TO service_login;  -- for AuditLog.open(url)")
-    print(f"  GRANT {names.reader} TO page_login;     -- for AuditLog.open(url, read_url=)")
-    print(f"  GRANT {names.owner} TO operator_login;  -- for `auditwright database`")
+        return _print(roles_sql(options.database, prefix))
+    _report(make_roles(options.database, prefix), "the roles exist, with their rights")
+    print("next: make the logins of your service members of the roles, for example")
+    print(f"  GRANT {prefix}_writer TO service_login;  -- for AuditLog.open(url)")
+    print(f"  GRANT {prefix}_reader TO page_login;     -- for AuditLog.open(url, read_url=)")
+    print(f"  GRANT {prefix}_owner TO operator_login;  -- for `auditwright database`")
     return 0
 
 
 def _print_sql(options: argparse.Namespace, catalog: Catalog, create: bool) -> int:
     if not is_postgresql(options.database):
-        raise StorageError(
-            "--dry-run is for PostgreSQL; in a SQLite file every AuditLog.open makes what is missing"
-        )
+        raise StorageError("--dry-run is for PostgreSQL; AuditLog.open creates what a SQLite file lacks")
     return _print(setup_sql(options.database, catalog, create))
 
 
@@ -102,12 +103,12 @@ def _print(sql: str) -> int:
     return 0
 
 
-def _report(done: SetupResult, otherwise: str) -> None:
-    if not done.changes:
-        print(printable(f"{done.name}: nothing to do: {otherwise}"))
+def _report(result: SetupResult, nothing_to_do: str) -> None:
+    if not result.changes:
+        print(printable(f"{result.name}: nothing to do: {nothing_to_do}"))
         return
-    print(printable(f"{done.name}: made"))
-    for line in _summary(done.changes):
+    print(printable(f"{result.name}: created"))
+    for line in _summary(result.changes):
         print(printable(f"  {line}"))
 
 
@@ -117,10 +118,7 @@ def _summary(changes: Sequence[str]) -> Iterator[str]:
         if len(names) <= LISTED:
             yield from names
         else:
-            yield f"{len(names):,} {_PLURALS.get(kind, f'{kind}s')}"
-
-
-_PLURALS = {"index": "indexes", "policy": "policies", "changed view": "changed views"}
+            yield counted(len(names), kind)
 
 
 def _kind(change: str) -> str:

@@ -1,4 +1,4 @@
-"""The line on stderr that says how far a long piece of work is, where stderr is a terminal."""
+"""The progress line of long commands, on stderr where that is a terminal."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from typing import Self
 from auditwright.errors import AuditwrightError
 
 TOTAL = "total"
-"""The name of the thread that finds it."""
+"""The name of the thread that counts the total."""
 SECONDS = 0.2
-"""How long a line stands at least."""
+"""The least time between two updates."""
 
-Total = Callable[[Callable[..., None]], int]
-"""Finds how many entries there will be. It calls what it is given now and then, which ends it by an error."""
+CountTotal = Callable[[Callable[..., None]], int]
+"""Counts the total. It calls its argument now and then; an error from there ends the count."""
 
 
-class Progress:
-    """Counts entries on one line, with their rate and, once the total is known, the time that is left.
+class ProgressLine:
+    """Shows the number of entries processed, the rate and, once the total is known, the time left.
 
-    The total is found beside the work, which does not wait for it.
+    The total is counted in a thread of its own; the work does not wait for it.
     """
 
-    def __init__(self, verb: str, total: Total | None = None) -> None:
+    def __init__(self, verb: str, count_total: CountTotal | None = None) -> None:
         self._verb = verb
         self._on = sys.stderr.isatty()
         self._began = self._shown = time.monotonic()
         self._total: int | None = None
         self._over = False
-        if self._on and total is not None:
-            threading.Thread(target=self._find, args=(total,), name=TOTAL, daemon=True).start()
+        if self._on and count_total is not None:
+            threading.Thread(target=self._find_total, args=(count_total,), name=TOTAL, daemon=True).start()
 
-    def _find(self, total: Total) -> None:
-        with suppress(AuditwrightError):  # the work itself says what is wrong
-            self._total = total(self._go_on)
+    def _find_total(self, count_total: CountTotal) -> None:
+        with suppress(AuditwrightError):  # the work itself reports the same error
+            self._total = count_total(self._stop_if_over)
 
-    def _go_on(self, *_: object) -> None:
+    def _stop_if_over(self, *_: object) -> None:
         if self._over:
-            raise AuditwrightError("the total is no longer wanted")
+            raise AuditwrightError("the total is no longer needed")
 
     def __enter__(self) -> Self:
         return self
@@ -64,13 +64,13 @@ class Progress:
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
     def counting(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        """The lines, each counted as it passes."""
+        """Yield the lines, counting each."""
         for count, line in enumerate(lines, 1):
             self(count)
             yield line
 
     def clear(self) -> None:
-        """Take the line away, before something else is printed."""
+        """Clear the line before other output."""
         if self._on:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 

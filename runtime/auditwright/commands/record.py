@@ -1,4 +1,4 @@
-"""`auditwright record`: one entry, validated like any other."""
+"""`auditwright record`: validate and record one entry."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 import orjson
 
 from auditwright.actor import Actor
-from auditwright.commands import Command
 from auditwright.commands.options import actor, add_log, moment, open_log
+from auditwright.commands.text import print_json
 from auditwright.errors import Problem, ValidationError
 from auditwright.text import printable
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     parser.add_argument("event", metavar="EVENT", help="the event's key, such as account.models.model_added")
     parser.add_argument(
         "--metadata",
@@ -27,18 +28,19 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--actor",
         type=actor,
         default=Actor.system(),
-        help="who did it: user:ID:NAME, app:ID:NAME or system, the name may be left out (default: system)",
+        help="who did it: user:ID:NAME, app:ID:NAME or system; the name is optional (default: system)",
     )
-    parser.add_argument("--ip", metavar="ADDRESS", help="from where")
+    parser.add_argument("--ip", metavar="ADDRESS", help="the actor's IP address")
     parser.add_argument("--details", metavar="TEXT", help="text that is appended to the description")
     parser.add_argument("--occurred-at", type=moment, metavar="TIME", help="when it happened (default: now)")
-    parser.add_argument("--id", metavar="UUID", help="the entry's id, for a retry")
+    parser.add_argument("--id", metavar="UUID", help="the entry's id; makes a retry idempotent")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     add_log(parser)
 
 
-def _run(options: argparse.Namespace) -> int:
-    given: dict[str, Any] = {
+def run(options: argparse.Namespace) -> int:
+    """Record the entry and print it."""
+    arguments: dict[str, Any] = {
         "actor": options.actor,
         "ip_address": options.ip,
         "details": options.details,
@@ -48,10 +50,10 @@ def _run(options: argparse.Namespace) -> int:
     with open_log(options, create=True) as log:
         entry = log.record_form(
             {"event": options.event, "metadata": _metadata(options)},
-            **{name: value for name, value in given.items() if value is not None},
+            **{name: value for name, value in arguments.items() if value is not None},
         )
     if options.format == "json":
-        print(orjson.dumps(entry.to_json(), option=orjson.OPT_INDENT_2).decode())
+        print_json(entry.to_json())
     else:
         print(f"{entry.id}  {entry.event}  {printable(entry.description)}")
     return 0
@@ -62,8 +64,5 @@ def _metadata(options: argparse.Namespace) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        problem = Problem("metadata", "a JSON object", f"no JSON: {error}")
+        problem = Problem("metadata", "a JSON object", f"invalid JSON: {error}")
         raise ValidationError(options.event, (problem,)) from None
-
-
-command = Command("record one entry", _configure, _run)

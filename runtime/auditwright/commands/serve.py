@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
-from auditwright.actor import Actor
-from auditwright.commands import Command
-from auditwright.commands.options import actor, add_log, open_log
+from auditwright.commands.options import add_log, add_recorded_actor, number_in, open_log
 from auditwright.text import printable
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from auditwright.actor import Actor
     from auditwright.log import AuditLog
     from auditwright.server import Principal
 
@@ -22,42 +22,36 @@ PORT = 8765
 
 
 def add_port(parser: argparse.ArgumentParser) -> None:
-    """`--port`."""
+    """Add `--port`."""
     parser.add_argument(
-        "--port", type=_port, default=PORT, help=f"the port; 0 takes a free one (default: {PORT})"
+        "--port",
+        type=partial(number_in, 0, 65535),
+        default=PORT,
+        metavar="PORT",
+        help=f"the port; 0 takes a free one (default: {PORT})",
     )
 
 
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:9]) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
-    return int(text)
-
-
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     add_port(parser)
-    parser.add_argument(
-        "--actor",
-        type=actor,
-        default=Actor.system("auditwright serve"),
-        help="who is recorded when something is exported: user:ID:NAME, app:ID:NAME or system "
-        "(default: system)",
-    )
+    add_recorded_actor(parser, "serve")
     parser.add_argument(
         "--allow-recording",
         action="store_true",
-        help="let programs on this machine record through POST /api/entries",
+        help="let programs on this machine record entries by POST /api/entries",
     )
     add_log(parser)
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Serve the page of the account until interrupted."""
     with open_log(options) as log:
         return serve(log, options.account, options.port, options.actor, options.allow_recording)
 
 
 def serve(log: AuditLog, account: str, port: int, actor: Actor, may_record: bool = False) -> int:
-    """Serve the page of one account on loopback until interrupted: to whoever can use this machine."""
+    """Serve the page of one account on loopback until interrupted. Every local user has access."""
     import socket
 
     import uvicorn
@@ -69,21 +63,18 @@ def serve(log: AuditLog, account: str, port: int, actor: Actor, may_record: bool
     async def authorize(_: Request) -> Principal:
         return principal
 
-    # Only by the names of this machine: a page elsewhere must not reach it under a name of its own.
+    # Only this machine's names are allowed, against DNS rebinding.
     app = create_app(log, authorize, allowed_hosts=["127.0.0.1", "localhost"])
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((LOOPBACK, port))
-            listening.listen(128)
+            listener.bind((LOOPBACK, port))
+            listener.listen(128)
         except OSError as error:
-            print(f"auditwright: port {port}: {error.strerror}; --port names another one", file=sys.stderr)
+            print(f"auditwright: port {port}: {error.strerror}; choose another by --port", file=sys.stderr)
             return 2
-        address = f"http://{LOOPBACK}:{listening.getsockname()[1]}/"
-        print(f'Audit Logs of the account "{printable(account)}": {address} (Ctrl-C ends it)', flush=True)
+        address = f"http://{LOOPBACK}:{listener.getsockname()[1]}/"
+        print(f'Audit Logs of the account "{printable(account)}": {address} (stop with Ctrl-C)', flush=True)
         config = uvicorn.Config(app, log_level="warning", proxy_headers=False, server_header=False)
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[listener])
     return 0
-
-
-command = Command("show the Audit Logs page on this machine", _configure, _run)

@@ -1,1 +1,1 @@
-"""What operators do with a database."""
+"""Operator tasks on a database: setup, check and retention. They open storage engines; commands call them."""

@@ -1,13 +1,13 @@
-"""Whether the present catalog covers what a database has stored, and the tables are as they should be.
+"""Compare the entries and tables of a database with the catalog.
 
-Entries are read one by one and only counted: a report holds what differs, never a value of an entry. The
-database is not changed; see `Inspection`.
+Entries are read one by one and counted: a report has what differs, never a value of an entry. The check only
+reads; see `Inspection`.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,31 +26,30 @@ from auditwright.transfer.jsonl_import import altered_fields
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event, Field
-    from auditwright.entry import Row
+    from auditwright.entry import Progress, Row
     from auditwright.storage.base import Inspection, Stored
 
-Progress = Callable[[int], None]
-"""Is told how many entries are read, now and then."""
 _STEP = 1000
+"""Entries between two reports of progress."""
 MAX_MISMATCHES = 1000
-"""Mismatches that are told apart by their fields; further ones are counted together."""
+"""Mismatches that are counted by field; further ones are counted by event only."""
 
 HINTS = {
     "missing": "make the field optional again, by required: false",
     "unknown": "put the field back into the event, with deprecated: and required: false",
-    "value": "let the field take again what it took then",
-    "condition": "let the condition of the field, its when:, hold for what was recorded then",
-    "in plain": "the field was not secret then: treat what was stored as known to whoever reads the database",
+    "value": "allow again the values that the field allowed then",
+    "condition": "change the field's condition, its when:, so that it holds for these entries",
+    "in plain": "the field was not secret then: treat the stored values as known to readers of the database",
     "unreadable": "Auditwright did not write this metadata: find out what did",
 }
-"""What to do about each fault."""
+"""The hint for each fault."""
 NEWER = "recorded under a newer catalog than this one: check with that one"
-"""What to do about what an older catalog does not cover yet."""
+"""The hint where the catalog is older than the entries."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownEvent:
-    """An event that entries are stored under, and that the catalog has neither as a key nor as an alias."""
+    """An event of stored entries that the catalog has neither as a key nor as an alias."""
 
     event: str
     entries: int
@@ -64,11 +63,11 @@ class UnknownEvent:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A way in which stored metadata does not fit the present event, and how many entries have it."""
+    """One way in which stored metadata does not match its event, and the number of entries with it."""
 
     event: str
     path: str
-    """`metadata.amount`, or `metadata` where it cannot be read at all."""
+    """`metadata.amount`, or `metadata` where it cannot be read."""
     fault: str
     """One of `HINTS`."""
     expected: str
@@ -81,7 +80,7 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """An older key that entries are stored under; they are covered."""
+    """An alias that entries are stored under. The catalog covers them."""
 
     key: str
     event: str
@@ -90,21 +89,21 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """A version of the catalog that the database has seen, or that entries were recorded under."""
+class CatalogVersion:
+    """A version of the catalog that the database or any of its entries knows."""
 
     version: str
     entries: int | None
     """None where entries were not read."""
     newer: bool
-    """Whether it is newer than the present catalog."""
+    """Whether it is newer than the catalog of the check."""
     differs: bool
-    """Whether it is the present version with another content."""
+    """Whether it has the version of the catalog, but other content."""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a check found."""
+class CheckReport:
+    """The findings of a check."""
 
     entries: int
     unknown: tuple[UnknownEvent, ...]
@@ -113,14 +112,14 @@ class Report:
     mismatched_entries: int
     """Entries with at least one mismatch."""
     aliases: tuple[Alias, ...]
-    versions: tuple[Version, ...]
+    versions: tuple[CatalogVersion, ...]
     views: Views
     differences: tuple[Difference, ...]
-    """Of the tables and what belongs to them."""
+    """Of tables, indexes, triggers, functions, partitions and rights."""
 
     @property
     def covered(self) -> bool:
-        """Whether the catalog has the event of every entry, and all metadata that was read fits."""
+        """Whether the catalog has every event, and all metadata that was read matches."""
         return not self.unknown and not self.mismatches
 
 
@@ -130,30 +129,30 @@ def check_database(
     account_id: str | None = None,
     events_only: bool = False,
     progress: Progress | None = None,
-) -> Report:
-    """Compare what is stored with the catalog; `events_only` leaves the metadata unread, which is quick.
+) -> CheckReport:
+    """Compare a database with the catalog; `events_only` does not read metadata and is fast.
 
-    `account_id` narrows it to one account. Raises `StorageError`.
+    `account_id` limits the check to one account. Raises `StorageError`.
     """
     tallies = _tallies(inspection.stored(account_id))
-    reading = _Reading(catalog)
+    metadata = _MetadataCheck(catalog)
     if not events_only:
         with closing(inspection.entries(account_id)) as rows:
-            reading.read(rows, progress)
+            metadata.read(rows, progress)
     keys = sorted(tallies)
-    return Report(
+    return CheckReport(
         entries=sum(tally.entries for tally in tallies.values()),
         unknown=tuple(
             _unknown(inspection, catalog, key, tallies[key]) for key in keys if key not in catalog.current
         ),
-        mismatches=None if events_only else reading.mismatches(),
-        mismatched_entries=reading.mismatched_entries,
+        mismatches=None if events_only else metadata.mismatches(),
+        mismatched_entries=metadata.mismatched_entries,
         aliases=tuple(
             Alias(key, catalog.current[key], tallies[key].entries)
             for key in keys
             if catalog.current.get(key, key) != key
         ),
-        versions=tuple(_versions(inspection.catalogs(), catalog, None if events_only else reading.versions)),
+        versions=tuple(_versions(inspection.catalogs(), catalog, None if events_only else metadata.versions)),
         views=inspection.views(),
         differences=inspection.differences(),
     )
@@ -201,16 +200,17 @@ def _unknown(inspection: Inspection, catalog: Catalog, key: str, tally: _Tally) 
 
 
 def _moment(microseconds: int) -> datetime:
-    """The time, or the nearest one that the calendar has: what others wrote may be beyond it."""
+    """The time, limited to what `datetime` can hold: foreign rows may exceed it."""
     return from_microseconds(max(0, min(microseconds, LAST)))
 
 
-def _versions(seen: dict[str, str], catalog: Catalog, recorded: dict[bytes, int] | None) -> Iterator[Version]:
+def _versions(
+    seen: dict[str, str], catalog: Catalog, recorded: dict[bytes, int] | None
+) -> Iterator[CatalogVersion]:
     counts = {} if recorded is None else {_text(version): count for version, count in recorded.items()}
     present = release(catalog.version)
-    versions: set[str] = {*seen, *counts}
-    for version in sorted(versions, key=lambda each: (release(each), each)):
-        yield Version(
+    for version in sorted({*seen, *counts}, key=lambda each: (release(each), each)):
+        yield CatalogVersion(
             version,
             None if recorded is None else counts.get(version, 0),
             release(version) > present,
@@ -222,8 +222,8 @@ def _versions(seen: dict[str, str], catalog: Catalog, recorded: dict[bytes, int]
 
 
 @dataclass(slots=True)
-class _Count:
-    """How often a mismatch was met, and the first entry with it."""
+class _MismatchCount:
+    """The number of entries with a mismatch, and the first of them."""
 
     entries: int
     account_id: str
@@ -233,95 +233,105 @@ class _Count:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What reading the entries of one event needs, looked up once."""
+class _EventCheck:
+    """What checking the entries of one event needs; made once per event."""
 
     event: Event
-    fits: Callable[[Any], bool]
+    is_valid: Callable[[Any], bool]
     fields: dict[str, Field]
     secrets: tuple[str, ...]
 
 
 @dataclass(slots=True)
-class _Reading:
-    """Reads entries and counts what does not fit; of what fits it keeps nothing."""
+class _MetadataCheck:
+    """Reads entries and counts the mismatches of their metadata."""
 
     catalog: Catalog
     versions: dict[bytes, int] = field(default_factory=dict)
     mismatched_entries: int = 0
     _schemas: Schemas = field(init=False)
-    _plans: dict[bytes, _Plan | None] = field(default_factory=dict)
-    _counts: dict[tuple[str, str, str, str], _Count] = field(default_factory=dict)
+    _checks: dict[bytes, _EventCheck | None] = field(default_factory=dict)
+    _counts: dict[tuple[str, str, str, str], _MismatchCount] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._schemas = Schemas(self.catalog)
 
     def read(self, rows: Iterable[Row], progress: Progress | None) -> None:
-        """Read rows as `Inspection.entries` gives them."""
-        versions, plans = self.versions, self._plans
+        """Read the rows of `Inspection.entries`."""
+        versions, checks = self.versions, self._checks
         for number, row in enumerate(rows, 1):
-            version, key = row[3], row[2]
+            account_id, entry_id, key, version, alterations, metadata, *columns = row
             versions[version] = versions.get(version, 0) + 1
-            if key not in plans:
-                plans[key] = self._plan(key)
-            plan = plans[key]
-            if plan is not None and (faults := self._faults(plan, row)):
+            if key not in checks:
+                checks[key] = self._event_check(key)
+            check = checks[key]
+            if check is not None and (faults := self._faults(check, metadata, columns, alterations)):
                 self.mismatched_entries += 1
+                newer = release(_text(version)) > release(self.catalog.version)
                 for fault in faults:
-                    self._add(plan.event.key, fault, row)
+                    self._add(check.event.key, fault, _MismatchCount(1, _text(account_id), entry_id, newer))
             if progress is not None and number % _STEP == 0:
                 progress(number)
 
     def mismatches(self) -> tuple[Mismatch, ...]:
-        """What was counted, in the order of events and fields."""
+        """The mismatches, ordered by event and field."""
         return tuple(
             Mismatch(
-                *key,
+                event=event,
+                path=path,
+                fault=fault,
+                expected=expected,
                 entries=count.entries,
                 account_id=count.account_id,
                 example=uuid.UUID(bytes=count.example.ljust(16, b"\0")[:16]),
-                hint=NEWER if count.newer else HINTS[key[2]],
+                hint=NEWER if count.newer else HINTS[fault],
             )
-            for key, count in sorted(self._counts.items(), key=lambda each: each[0])
+            for (event, path, fault, expected), count in sorted(
+                self._counts.items(), key=lambda each: each[0]
+            )
         )
 
-    def _plan(self, key: bytes) -> _Plan | None:
+    def _event_check(self, key: bytes) -> _EventCheck | None:
         event = self.catalog.event(_text(key))
         if event is None:
             return None
-        return _Plan(
+        return _EventCheck(
             event,
             self.catalog.validator(event).is_valid,
             {each.name: each for each in event.metadata},
             tuple(each.name for each in event.metadata if each.sensitivity == "secret"),
         )
 
-    def _faults(self, plan: _Plan, row: Row) -> set[tuple[str, str, str]]:
-        """Path, fault and expectation of all that does not fit; normally nothing."""
+    def _faults(
+        self, check: _EventCheck, document: bytes, columns: Sequence[bytes | None], alterations: bytes | None
+    ) -> set[tuple[str, str, str]]:
+        """Path, fault and expectation of each mismatch; normally none."""
         try:
-            metadata = orjson.loads(row[5])
+            metadata = orjson.loads(document)
         except ValueError:
             metadata = None
         if not isinstance(metadata, dict):
             return {("metadata", "unreadable", "a JSON object")}
-        for name, value in zip(self.catalog.columns, row[6:], strict=True):
+        for name, value in zip(self.catalog.columns, columns, strict=True):
             if value is not None:
                 metadata[name] = _text(value)
         faults: set[tuple[str, str, str]] = set()
-        for name in plan.secrets:
-            value = metadata.get(name)
-            if isinstance(value, str) and not FINGERPRINT.match(value):
+        for name in check.secrets:
+            stored = metadata.get(name)
+            if isinstance(stored, str) and not FINGERPRINT.match(stored):
                 faults.add((f"metadata.{name}", "in plain", "the fingerprint of a secret"))
-        form = {"event": plan.event.key, "metadata": metadata}
-        if not plan.fits(form):
-            problems = self._problems(plan, form, row[4])
-            faults |= {_fault(plan, metadata, problem) for problem in problems}
+        form = {"event": check.event.key, "metadata": metadata}
+        if not check.is_valid(form):
+            problems = self._problems(check, form, alterations)
+            faults |= {_fault(check, metadata, problem) for problem in problems}
         return faults
 
-    def _problems(self, plan: _Plan, form: dict[str, Any], alterations: bytes | None) -> Iterable[Problem]:
+    def _problems(
+        self, check: _EventCheck, form: dict[str, Any], alterations: bytes | None
+    ) -> Iterable[Problem]:
         try:
             altered = altered_fields(alterations)
-        except (ValueError, TypeError, AttributeError):  # nothing that a log wrote
+        except (ValueError, TypeError, AttributeError):  # not written by a log
             altered = frozenset()
         if altered:
             try:
@@ -329,26 +339,23 @@ class _Reading:
             except ValidationError as error:
                 return error.problems
             return ()
-        return problems_of(plan.event, form, self.catalog.validator(plan.event).iter_errors(form))
+        return problems_of(check.event, form, self.catalog.validator(check.event).iter_errors(form))
 
-    def _add(self, event: str, fault: tuple[str, str, str], row: Row) -> None:
+    def _add(self, event: str, fault: tuple[str, str, str], first: _MismatchCount) -> None:
         key = (event, *fault)
         if key not in self._counts and len(self._counts) >= MAX_MISMATCHES:
             key = (event, "metadata", *fault[1:])
-        newer = release(_text(row[3])) > release(self.catalog.version)
-        count = self._counts.get(key)
-        if count is None:
-            self._counts[key] = _Count(1, _text(row[0]), row[1], newer)
-        else:
+        count = self._counts.setdefault(key, first)
+        if count is not first:
             count.entries += 1
-            count.newer &= newer
+            count.newer &= first.newer
 
 
-def _fault(plan: _Plan, metadata: dict[str, Any], problem: Problem) -> tuple[str, str, str]:
-    """A problem without what came: the path without a number in a list, the fault, what was expected."""
+def _fault(check: _EventCheck, metadata: dict[str, Any], problem: Problem) -> tuple[str, str, str]:
+    """Path without list index, fault and expectation of a problem; no value of the entry."""
     name = problem.path.removeprefix("metadata.").partition("[")[0]
     path = f"metadata.{name}"
-    field = plan.fields.get(name)
+    field = check.fields.get(name)
     if field is None:
         return path, "unknown", "no such field"
     if field.when and not (name in metadata and condition_holds(field, metadata)):

@@ -1,8 +1,8 @@
-"""Deleting what has become too old, and holds that keep it: `prune`, `place_hold` and what belongs to them.
+"""Retention: delete old entries (`prune`), and exempt accounts from that (`place_hold`, `remove_hold`).
 
-Every transaction that deletes entries of an account records in that account that it did, and how many. SQLite
-deletes rows, oldest first, in batches; PostgreSQL drops partitions, and so keeps what is of the month of the
-limit. Accounts that are held keep theirs on both.
+Every transaction that deletes entries of an account records their number in that account. SQLite deletes
+rows, oldest first, in batches. PostgreSQL drops the partitions of whole months, and so keeps the month of the
+limit. Accounts on hold keep their entries.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from auditwright.entry import Entry
 from auditwright.ids import format_time, from_microseconds, to_microseconds
 from auditwright.recording.recorder import Recorder
 from auditwright.storage import is_postgresql, sqlite_location
 from auditwright.storage.errors import StorageError
-from auditwright.storage.retention import ExpiredEntries, Hold, Progress, PruneResult, RetentionStore
+from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, RetentionStore
 from auditwright.system_events import HELD, PRUNED, RELEASED
 
 if TYPE_CHECKING:
     from auditwright.actor import Actor
     from auditwright.catalog import Catalog
-    from auditwright.entry import Row
+    from auditwright.entry import Progress, Row
 
 
 def prune(
@@ -35,59 +36,59 @@ def prune(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> PruneResult:
-    """Delete the entries that are older than a time and not held, and record that in each account.
+    """Delete the entries before a time, except those on hold, and record that in each account.
 
-    `actor` is who is recorded as having done it. With `dry_run` nothing is changed. Raises `StorageError`.
+    `actor` is recorded as the actor of the deletion. `dry_run` only reports. Raises `StorageError`.
     """
     if before.timestamp() > time.time():
-        raise StorageError(f"{_text(before)} is still to come; what is older than that is everything")
+        raise StorageError(f"{_text(before)} is in the future; retention would delete every entry")
     recorder = Recorder(catalog, None, None)
 
-    def record(limit: datetime, old: ExpiredEntries) -> Row:
+    def record(limit: datetime, expired: ExpiredEntries) -> Row:
         values = {
             "before": _text(limit),
-            "entries": old.entries,
-            "first": _text(old.first),
-            "last": _text(old.last),
+            "entries": expired.entries,
+            "first": _text(expired.first),
+            "last": _text(expired.last),
         }
-        return recorder.row(PRUNED, values, {"actor": actor, "account_id": old.account_id})
+        return recorder.row(PRUNED, values, {"actor": actor, "account_id": expired.account_id})
 
-    with closing(_open(url, catalog)) as keeper:
-        return keeper.prune(before, account_id, dry_run, record, progress or (lambda _: None))
+    with closing(_open(url, catalog)) as store:
+        return store.prune(before, account_id, dry_run, record, progress or (lambda _: None))
 
 
 def place_hold(
     url: str, catalog: Catalog, account_id: str, reason: str, actor: Actor, until: datetime | None = None
 ) -> bool:
-    """Keep the entries of an account from retention, and record that; False where that very hold was there.
+    """Exempt the entries of an account from retention, and record that. Returns False for an equal hold.
 
-    A hold with another reason or end takes its place.
+    A hold with another reason or end is replaced.
     """
     now = from_microseconds(time.time_ns() // 1000)
     if until is not None and until <= now:
-        raise StorageError(f"a hold until {_text(until)} would be over already")
+        raise StorageError(f"a hold until {_text(until)} would be expired; give a time in the future")
     values = {"reason": reason, "until": None if until is None else _text(until)}
     row = Recorder(catalog, None, None).row(HELD, values, {"actor": actor, "account_id": account_id})
-    with closing(_open(url, catalog)) as keeper:
-        return keeper.hold(Hold(row[0], reason, until, now), row)
+    with closing(_open(url, catalog)) as store:
+        return store.hold(Hold(Entry(catalog, row).account_id, reason, until, now), row)
 
 
 def remove_hold(url: str, catalog: Catalog, account_id: str, actor: Actor) -> Hold | None:
-    """Give an account back to retention, and record that; the hold that was there, if there was one."""
+    """Remove the hold of an account, and record that. Returns the hold, or None."""
     recorder = Recorder(catalog, None, None)
 
     def record(hold: Hold) -> Row:
         options = {"actor": actor, "account_id": hold.account_id}
         return recorder.row(RELEASED, {"reason": hold.reason}, options)
 
-    with closing(_open(url, catalog)) as keeper:
-        return keeper.release(account_id, record)
+    with closing(_open(url, catalog)) as store:
+        return store.release(account_id, record)
 
 
 def list_holds(url: str, catalog: Catalog) -> list[Hold]:
-    """The holds there are, by account, also those that are over."""
-    with closing(_open(url, catalog)) as keeper:
-        return keeper.holds()
+    """All holds by account, expired ones included."""
+    with closing(_open(url, catalog)) as store:
+        return store.holds()
 
 
 def _open(url: str, catalog: Catalog) -> RetentionStore:
@@ -98,9 +99,6 @@ def _open(url: str, catalog: Catalog) -> RetentionStore:
     from auditwright.storage.sqlite.retention import SQLiteRetentionStore
 
     return SQLiteRetentionStore(sqlite_location(url), catalog)
-
-
-# --- for the engines -----------------------------------------------------------------------------
 
 
 def _text(moment: datetime) -> str:

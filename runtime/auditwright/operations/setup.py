@@ -1,8 +1,7 @@
-"""Making a database and bringing it up to date: `create_database` and `upgrade_database`, for every engine.
+"""Create and upgrade a database on either engine, and the roles of PostgreSQL.
 
-On PostgreSQL each revision, and then what the catalog adds, is a transaction of its own under a lock, so that
-a run that was killed is taken up by the next, and of two that run at once one waits. Nothing that is stored
-is changed.
+On PostgreSQL each revision, and then the catalog's changes, is a transaction of its own under a lock: a run
+continues one that was killed, and concurrent runs wait for each other. Stored entries are never changed.
 """
 
 from __future__ import annotations
@@ -17,23 +16,37 @@ if TYPE_CHECKING:
 
 
 def create_database(url: str, catalog: Catalog) -> SetupResult:
-    """Make all that an audit log of the catalog needs in a database, or what is missing of it.
+    """Create what an audit log of the catalog needs in a database. Idempotent.
 
-    Raises `StorageError`, and `SchemaMismatch` for tables of our names that are not ours.
+    Raises `StorageError`, and `SchemaMismatch` for foreign tables with the names of ours.
     """
     return _set_up(url, catalog, create=True)
 
 
 def upgrade_database(url: str, catalog: Catalog) -> SetupResult:
-    """`create_database`, but a database without an audit log is an error."""
+    """Like `create_database`, but a database without an audit log is an error."""
     return _set_up(url, catalog, create=False)
 
 
 def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
-    """The SQL that `create_database` or `upgrade_database` would run on PostgreSQL, as a script for psql."""
+    """The script for psql that does what `create_database` or `upgrade_database` do on PostgreSQL."""
     from auditwright.storage.postgresql import setup as postgresql
 
     return postgresql.setup_sql(url, catalog, create)
+
+
+def make_roles(url: str, prefix: str) -> SetupResult:
+    """Create the PostgreSQL roles `prefix`_owner, _writer and _reader and grant their rights. Idempotent."""
+    from auditwright.storage.postgresql import roles
+
+    return roles.make_roles(url, roles.Roles(prefix))
+
+
+def roles_sql(url: str, prefix: str) -> str:
+    """The script for psql that does what `make_roles` does."""
+    from auditwright.storage.postgresql import roles
+
+    return roles.roles_sql(url, roles.Roles(prefix))
 
 
 def _set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:

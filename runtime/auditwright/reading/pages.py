@@ -43,6 +43,12 @@ class Selection(TypedDict, total=False):
     """A text of 3 to 200 characters that the description contains, in any case; "" is no search."""
 
 
+class FilteredSelection(Selection):
+    """Which entries to read, with the filter: the arguments that the functions of `AccountLog` share."""
+
+    where: Filter
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some entries, newest first, and the cursors of the pages around them."""

@@ -11,11 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from auditwright.entry import Row
-
-
-Progress = Callable[[int], None]
-"""Called from time to time with the number of entries processed."""
+    from auditwright.entry import Progress, Row
 
 
 @dataclass(frozen=True, slots=True)

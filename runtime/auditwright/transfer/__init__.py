@@ -1,1 +1,1 @@
-"""Exports and imports."""
+"""Exports and imports of files. Imported by the functions of `AuditLog` and `AccountLog` that need them."""

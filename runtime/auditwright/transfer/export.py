@@ -1,6 +1,6 @@
-"""Exports: CSV for spreadsheets and people, JSON Lines without loss. Streamed, consistent as of their start.
+"""Exports as CSV and JSON Lines, streamed and consistent as of their start.
 
-CSV is RFC 4180 in UTF-8, with the columns and the order of the Audit Logs page's export.
+CSV is RFC 4180 in UTF-8, with the columns and order of the Audit Logs page. JSON Lines are lossless.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from auditwright.storage.query import Scope
 
 CHUNK = 1000
-"""Entries in one piece of the stream."""
+"""Entries in one chunk."""
 
 Chunks = Generator[tuple[int, bytes], None, None]
-"""A file in pieces, each with the number of entries in it; closing it lets go of the database."""
+"""A file in chunks, each with its number of entries. Closing it closes the database cursor."""
 
 CSV_COLUMNS = (
     "Date and Time (UTC)", "Event Name", "Category", "Description", "User or App Name", "IP Address",
@@ -29,7 +29,7 @@ FULL_COLUMNS = ("Event Key", "Category Key", "Level", "Actor Type", "Actor ID", 
 
 
 def csv_header(catalog: Catalog, full: bool) -> str:
-    """The first line; `full` adds keys, ids, the fields with a column of their own and the metadata."""
+    """The first line; `full` adds keys, ids, the fields with their own column, and the metadata."""
     titles = {field.name: field.title for event in catalog.events.values() for field in event.fields}
     added = (*FULL_COLUMNS, *(titles[name] for name in catalog.columns), "Metadata") if full else ()
     return csv_line([*CSV_COLUMNS, *added]) + "\r\n"
@@ -38,10 +38,10 @@ def csv_header(catalog: Catalog, full: bool) -> str:
 def csv_chunks(
     storage: Storage, catalog: Catalog, scope: Scope, full: bool, limit: int | None, processes: int = 1
 ) -> Chunks:
-    """The lines of the entries, newest first; the first piece begins with the header."""
+    """The lines of the entries, newest first; the first chunk begins with the header."""
     head = csv_header(catalog, full).encode()
-    with closing(storage.csv_lines(scope, full, CHUNK, limit, processes)) as pieces:
-        for entries, lines in pieces:
+    with closing(storage.csv_lines(scope, full, CHUNK, limit, processes)) as chunks:
+        for entries, lines in chunks:
             yield entries, head + lines
             head = b""
     if head:
@@ -49,29 +49,29 @@ def csv_chunks(
 
 
 def jsonl_chunks(storage: Storage, _: Catalog, scope: Scope, processes: int = 1) -> Chunks:
-    """The entries in their JSON form, one a line, oldest first, so that an import keeps their order."""
+    """The entries as JSON, one per line, oldest first, so that an import keeps their order."""
     return storage.json_lines(scope, CHUNK, processes)
 
 
 def primed(chunks: Chunks, begin: Callable[[], object] | None = None) -> Chunks:
-    """The pieces, the first of them read already, and `begin` called then; raises what either does."""
-    pieces = _begun(chunks, begin)
-    next(pieces)
-    return pieces
+    """Read the first chunk, then call `begin`; raises the errors of both. Returns all chunks."""
+    started = _start(chunks, begin)
+    next(started)
+    return started
 
 
-def _begun(chunks: Chunks, begin: Callable[[], object] | None) -> Chunks:
+def _start(chunks: Chunks, begin: Callable[[], object] | None) -> Chunks:
     with closing(chunks):
         first = next(chunks, (0, b""))
         if begin is not None:
             begin()
-        yield 0, b""  # for `begun`: closing a generator that has not come this far would not close the chunks
+        yield 0, b""  # `primed` runs up to here: closing an unstarted generator would not close `chunks`
         yield first
         yield from chunks
 
 
 def data_of(chunks: Chunks) -> Generator[bytes, None, None]:
-    """The bytes of the pieces alone; closing it closes them, however far it has come."""
+    """The bytes of the chunks. Closing it closes the chunks, even before the first one is read."""
     data = _data(chunks)
     next(data)
     return data
@@ -80,5 +80,5 @@ def data_of(chunks: Chunks) -> Generator[bytes, None, None]:
 def _data(chunks: Chunks) -> Generator[bytes, None, None]:
     with closing(chunks):
         yield b""
-        for _, piece in chunks:
-            yield piece
+        for _, chunk in chunks:
+            yield chunk

@@ -1,10 +1,10 @@
-"""Imports of JSON Lines: exports of another log, or entries in their JSON form from elsewhere.
+"""Import JSON Lines: exports of another log, or entries in their JSON form from other sources.
 
-Each line stands for itself: a bad one is reported by its number and the others are stored. Lines are stored
-once by their ids, so that an import which was interrupted is simply run again.
+Lines are independent: a bad one is reported by its number and the others are stored. An import is idempotent,
+by the ids of the entries, so an interrupted one is run again.
 
-A line that was recorded under another version of the catalog is stored as it is, also where its metadata does
-not fit today's: that version has checked it. Its event has to be known, by its key or as an alias.
+A line of another catalog version is stored unchanged even if its metadata does not match this version: that
+version has validated it. Its event must be known, by its key or as an alias.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 BATCH = 1000
 """Entries in one transaction."""
 MAX_LINE = 1024 * 1024
-"""Bytes in one line: many times what an entry can hold."""
+"""Bytes in one line: many times the size of an entry."""
 _KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of the lines."""
+    """The result of an import, in lines."""
 
     stored: int
     known: int
-    """Lines whose entry was there already, with the same content."""
+    """Entries that were stored already, with the same content."""
     refused: int
 
 
@@ -53,7 +53,7 @@ def import_lines(
     storage: Storage,
     report: Callable[[int, AuditwrightError], None],
 ) -> Imported:
-    """Store every good line; `report` is told the number (from 1) and the error of each bad one."""
+    """Store every good line; `report` is called with the number (from 1) and the error of each bad one."""
     stored = known = refused = 0
     batch: list[tuple[int, Row]] = []
 
@@ -92,7 +92,7 @@ def import_lines(
 
 
 def read_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines of a stream, each read no further than shows that it is too long to import."""
+    """The lines of a stream. A line over the limit is read only as far as the limit, and then skipped."""
     while line := stream.readline(MAX_LINE + 1):
         yield line
         while len(line) > MAX_LINE and not line.endswith(b"\n"):
@@ -100,34 +100,36 @@ def read_lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
-    """The row of a JSON form, with what another log wrote into it kept; raises `ValidationError`."""
-    kept = _kept({name: form.pop(name) for name in READ_ONLY if name in form}, form.get("event"))
-    event = schemas.check(form, altered_fields(kept.alterations), kept.catalog_version)
-    if kept.alterations or (kept.catalog_version and not schemas.fits(event, form)):
-        kept = replace(kept, as_they_are=True)
-    return recorder.row(event.key, form["metadata"], options_of(form), kept)
+    """The row of a JSON form, with the parts that another log wrote. Raises `ValidationError`."""
+    imported = _imported_parts(
+        {name: form.pop(name) for name in READ_ONLY if name in form}, form.get("event")
+    )
+    event = schemas.check(form, altered_fields(imported.alterations), imported.catalog_version)
+    if imported.alterations or (imported.catalog_version and not schemas.fits(event, form)):
+        imported = replace(imported, as_they_are=True)
+    return recorder.row(event.key, form["metadata"], options_of(form), imported)
 
 
 def altered_fields(alterations: str | bytes | None) -> frozenset[str]:
-    """The fields that the alterations name: `stop_sequence` of `metadata.stop_sequence[2]`."""
+    """The metadata fields in the paths of alterations: `stop_sequence` of `metadata.stop_sequence[2]`."""
     paths = orjson.loads(alterations) if alterations else {}
     return frozenset(
         path.removeprefix("metadata.").partition("[")[0] for path in paths if path.startswith("metadata.")
     )
 
 
-def _kept(parts: Form, event: object) -> ImportedParts:
-    """The parts that only a log writes, each checked."""
+def _imported_parts(parts: Form, event: object) -> ImportedParts:
+    """Validate the parts that only a log writes."""
     key = event if isinstance(event, str) else ""
-    for name, wanted, fits in (
+    for name, expected, is_valid in (
         ("level", "the key of a level", _is_key),
         ("category", "the key of a category", _is_key),
         ("description", f"a string of 1 to {MAX_STRING} characters", _is_text),
         ("catalog_version", f"a string of 1 to {MAX_STRING} characters", _is_text),
         ("alterations", "an object of JSON values", _is_object),
     ):
-        if name in parts and not fits(parts[name]):
-            problem = Problem(name, wanted, got(parts[name]))
+        if name in parts and not is_valid(parts[name]):
+            problem = Problem(name, expected, got(parts[name]))
             raise ValidationError(truncate(sanitize(key), 200) or "entry", (problem,))
     description, version = (
         truncate(sanitize(parts[name])) if name in parts else None

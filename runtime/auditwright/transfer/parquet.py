@@ -1,7 +1,7 @@
-"""Exports as Parquet for analysts: one wide file, with a typed column for each field of the events in it.
+"""Exports as Parquet: one wide file, with a typed column for each field of its events.
 
-Streamed as the other exports are: what is held is one row group, in Arrow's compact form. It needs the extra
-`analytics`, and is imported by the first export to Parquet.
+Streamed: one row group is in memory, as Arrow arrays. Needs the extra `analytics`; imported by the first
+export to Parquet.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import orjson
 import pyarrow  # type: ignore[import-untyped]
 import pyarrow.parquet  # type: ignore[import-untyped]
 
-from auditwright.entry import Row
+from auditwright.entry import DESCRIPTION, METADATA, Row
 from auditwright.entry import columns as stored_columns
 from auditwright.ids import to_microseconds
 from auditwright.transfer.export import CHUNK, Chunks
@@ -27,47 +27,47 @@ if TYPE_CHECKING:
     from auditwright.storage.query import Scope
 
 GROUP_ROWS, GROUP_BYTES = 20_000, 32_000_000
-"""What ends a row group: so many entries, or so many bytes before they are compressed."""
+"""A row group ends at this number of entries, or of bytes before compression."""
 BATCH_CHARACTERS = 1_000_000
-"""What ends a batch before it has `CHUNK` entries, so that few large ones are held beside their group."""
+"""A batch ends here before it has `CHUNK` entries, to bound the memory for large entries."""
 
 WORDS = (
     *("event_title", "category_title", "event", "category", "level"),
     *("actor_type", "account_id", "catalog_version"),
 )
-"""Columns of few different values, which are stored once each."""
+"""Columns with few distinct values, stored as dictionaries."""
 ENVELOPE = (
     *("occurred_at", "recorded_at", "event_title", "category_title", "description"),
     *("actor_type", "actor_id", "actor_name", "ip_address"),
     *("event", "category", "level", "account_id", "id", "catalog_version"),
 )
-"""The columns that every entry has, before those of the fields."""
+"""The columns of every entry, before those of the fields."""
 REST = ("alterations", "metadata")
-"""And after them: JSON."""
+"""The columns after those of the fields: JSON."""
 
 
 def parquet_chunks(
     storage: Storage, catalog: Catalog, scope: Scope, events: Collection[str | None]
 ) -> Chunks:
-    """The pieces of the file: a row group each, newest first, and its end.
+    """The chunks of the file: a row group each, newest first, and the footer.
 
-    The columns are those of the events, None among which stands for all.
+    The columns are those of the events; None among them stands for all events.
     """
     columns, sink = _Columns(catalog, scope.account_id, _fields(catalog, events)), _Sink()
     with closing(storage.rows(scope)) as rows:
-        groups = _groups(map(columns.batch, columns.parted(rows)))
+        groups = _groups(map(columns.batch, columns.batches(rows)))
         group = next(groups, None)
         with pyarrow.parquet.ParquetWriter(sink, columns.schema, compression="zstd") as writer:
             while group is not None:
                 writer.write_table(group, row_group_size=GROUP_ROWS + CHUNK)
-                count, group = group.num_rows, None  # so that it is gone before the next one is read
+                count, group = group.num_rows, None  # free it before the next one is read
                 yield count, sink.take()
                 group = next(groups, None)
     yield 0, sink.take()
 
 
 def _groups(batches: Iterator[Any]) -> Iterator[Any]:
-    """The record batches as tables, each of which is a row group."""
+    """Combine record batches into tables, one per row group."""
     held: list[Any] = []
     rows = size = 0
     for batch in batches:
@@ -82,23 +82,23 @@ def _groups(batches: Iterator[Any]) -> Iterator[Any]:
 
 
 class _Sink:
-    """The file that pyarrow writes into, of which each piece is taken as soon as it is there."""
+    """The file that pyarrow writes to; `take` returns the data since the last call."""
 
     closed = False
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._chunks: list[bytes] = []
 
     def write(self, data: bytes) -> int:
-        self._pieces.append(bytes(data))
+        self._chunks.append(bytes(data))
         return len(data)
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Do nothing: data is not buffered."""
 
     def take(self) -> bytes:
-        data = b"".join(self._pieces)
-        self._pieces.clear()
+        data = b"".join(self._chunks)
+        self._chunks.clear()
         return data
 
 
@@ -106,13 +106,13 @@ class _Sink:
 
 
 class _Columns:
-    """The columns of a file, and what they are made of."""
+    """Makes the columns of a file from stored rows."""
 
     def __init__(self, catalog: Catalog, account_id: str, fields: list[Field]) -> None:
         self._catalog = catalog
         self._stored = [name for name, _, _ in stored_columns(catalog)]
         self._titles: dict[tuple[str, str], tuple[str, str]] = {}
-        self._fit = {field.name: _fit(field) for field in fields}
+        self._converters = {field.name: _converter(field) for field in fields}
         self.schema = pyarrow.schema(
             [
                 *(pyarrow.field(name, _envelope_type(name)) for name in ENVELOPE),
@@ -126,14 +126,13 @@ class _Columns:
             },
         )
 
-    def parted(self, rows: Iterator[Row]) -> Iterator[list[Row]]:
-        """The rows in lists, of few where they are large."""
-        texts = [self._stored.index(name) for name in ("description", "metadata")]
+    def batches(self, rows: Iterator[Row]) -> Iterator[list[Row]]:
+        """The rows in lists, shorter ones for large rows."""
         held: list[Row] = []
         size = 0
         for row in rows:
             held.append(row)
-            size += sum(len(row[at]) for at in texts)
+            size += len(row[DESCRIPTION]) + len(row[METADATA])
             if len(held) >= CHUNK or size >= BATCH_CHARACTERS:
                 yield held
                 held, size = [], 0
@@ -156,21 +155,23 @@ class _Columns:
         return pyarrow.record_batch(arrays, schema=self.schema)
 
     def _of_fields(self, columns: dict[str, Any]) -> dict[str, list[Any]]:
-        """A column for each field that one of the rows has, and all of the metadata as JSON."""
+        """A column for each field that any row has, and all of the metadata as JSON."""
         documents = list(columns["metadata"])
         found: dict[str, list[Any]] = {}
-        apart = [(name, columns[name]) for name in self._catalog.columns]
+        own_columns = [(name, columns[name]) for name in self._catalog.columns]
         for number, document in enumerate(documents):
-            more = {name: column[number] for name, column in apart if column[number] is not None}
+            from_columns = {
+                name: column[number] for name, column in own_columns if column[number] is not None
+            }
             values, is_object = _values(document)
-            if more or not is_object:
-                values |= more
+            if from_columns or not is_object:
+                values |= from_columns
                 documents[number] = orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
             for name, value in values.items():
-                if name in self._fit:
+                if name in self._converters:
                     if name not in found:
                         found[name] = [None] * len(documents)
-                    found[name][number] = self._fit[name](value)
+                    found[name][number] = self._converters[name](value)
         return {**found, "metadata": documents}
 
     def _titles_of(self, event: str, category: str) -> tuple[str, str]:
@@ -181,7 +182,7 @@ class _Columns:
 
 
 def _values(document: str) -> tuple[dict[str, Any], bool]:
-    """The metadata, and whether it is JSON of an object; what others have stored may be any text."""
+    """The metadata, and whether it is a JSON object: a foreign row may have any text."""
     with suppress(orjson.JSONDecodeError):
         values = orjson.loads(document)
         if type(values) is dict:
@@ -196,8 +197,8 @@ def _id_text(digits: str) -> str:
 def _fields(catalog: Catalog, events: Collection[str | None]) -> list[Field]:
     """The fields of the events, each name once, in catalog order.
 
-    What the service and Auditwright itself define differently becomes text. A field that is called like
-    another column of the file is in the metadata only.
+    A field that the service's catalog and Auditwright's own define differently becomes JSON text. A field
+    with the name of another column is only in the metadata.
     """
     found: dict[str, Field] = {}
     for event in catalog.every_event.values():
@@ -210,7 +211,7 @@ def _fields(catalog: Catalog, events: Collection[str | None]) -> list[Field]:
 
 
 def _about(field: Field) -> dict[str, str]:
-    """What a column says of itself, in the catalog's words."""
+    """The metadata of a column, from the catalog."""
     about = {"title": field.title, "description": field.description, "sensitivity": field.sensitivity}
     return {**about, "unit": field.unit} if field.unit else about
 
@@ -236,10 +237,10 @@ def _type(field: Field) -> Any:
     return pyarrow.list_(found) if field.many else found
 
 
-def _fit(field: Field) -> Callable[[Any], Any]:
-    """What makes a stored value one of the column's type, or None where it does not fit."""
-    fit = _FITS.get(field.kind, _text)
-    return (lambda values: _list(values, fit)) if field.many else fit
+def _converter(field: Field) -> Callable[[Any], Any]:
+    """Converts a stored value to the column's type; None for a value that has another type."""
+    convert = _CONVERTERS.get(field.kind, _text)
+    return (lambda values: _list(values, convert)) if field.many else convert
 
 
 def _text(value: Any) -> str | None:
@@ -268,22 +269,22 @@ def _timestamp(value: Any) -> int | None:
     """Microseconds since 1970."""
     try:
         return to_microseconds(datetime.fromisoformat(value))
-    except (TypeError, ValueError):  # no text, no time, or one without a zone
+    except (TypeError, ValueError):  # not a string, not a time, or without a zone
         return None
 
 
-def _list(values: Any, fit: Callable[[Any], Any]) -> list[Any] | None:
+def _list(values: Any, convert: Callable[[Any], Any]) -> list[Any] | None:
     if type(values) is not list:
         return None
-    fitted = [fit(value) for value in values]
-    return None if None in fitted else fitted
+    converted = [convert(value) for value in values]
+    return None if None in converted else converted
 
 
-_FITS: dict[str, Callable[[Any], Any]] = {
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "integer": _integer,
     "number": _number,
     "boolean": _boolean,
     "timestamp": _timestamp,
     "json": _json,
 }
-"""By the kind of field; all others are text."""
+"""By kind of field; all other kinds are text."""

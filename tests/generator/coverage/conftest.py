@@ -7,7 +7,7 @@ import pytest
 from tests.generator.coverage.shop import CATALOG, Found, write
 from tests.generator.run_command import run
 
-from auditwright_generator.commands.coverage import command
+from auditwright_generator.cli import coverage as command
 
 
 @pytest.fixture

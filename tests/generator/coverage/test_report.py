@@ -8,7 +8,7 @@ import pytest
 from tests.generator.coverage.shop import AUDIT, PLACED, SHIPPED, SHOWN, write
 from tests.generator.run_command import run
 
-from auditwright_generator.commands.coverage import command
+from auditwright_generator.cli import coverage as command
 
 SMALL = {
     "src/shop/__init__.py": "",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.generator.coverage.shop import AUDIT, ORDERS, PLACED, SHIPPED, SHOWN, write
 from tests.generator.run_command import run
 
-from auditwright_generator.commands.coverage import command
+from auditwright_generator.cli import coverage as command
 
 EMITS = {
     "a name": AUDIT + "audit.shop.orders.order_placed(order_id=i)",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.generator.coverage.shop import PLACED, write
 from tests.generator.run_command import run
 
-from auditwright_generator.commands.coverage import command
+from auditwright_generator.cli import coverage as command
 
 
 def test_generated_code_is_not_read(cover: Any) -> None:

@@ -54,15 +54,16 @@ raise SystemExit(cli.main({arguments!r}))
 """
 LOADED = """
 import sys
+import auditwright
+loaded = set(sys.modules)
 from auditwright import cli
 try:
     cli.main({arguments!r})
 except SystemExit:
     pass
-heavy = {{name.partition(".")[0] for name in sys.modules}}
-unwanted = {{"sqlmodel", "sqlalchemy", "jinja2"}}
-print(*sorted(heavy & unwanted), file=sys.stderr)
+print(*sorted(name for name in sys.modules if name not in loaded), sep="\\n", file=sys.stderr)
 """
+"""Prints the modules that a command loads besides those of `import auditwright`."""
 
 
 def python(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -78,32 +79,32 @@ def fill(folder: Path, entries: int) -> None:
             log.record_many([form] * entries)
 
 
-def test_lists_every_command(auditwright: Auditwright) -> None:
+def test_help_lists_every_command(auditwright: Auditwright) -> None:
     done = auditwright("--help")
     assert (done.code, done.err) == (0, "")
     assert tuple(cli.find_commands()) == COMMANDS
-    for name, load in cli.find_commands().items():
+    for name, command in cli.find_commands().items():
         assert f"    {name}" in done.out
-        assert load().help in done.out
+        assert command.help in done.out
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_its_options(auditwright: Auditwright, name: str) -> None:
+def test_every_option_has_a_help_text(auditwright: Auditwright, name: str) -> None:
     done = auditwright(name, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"usage: auditwright {name} [-h]")
     parser = argparse.ArgumentParser()
-    cli.find_commands()[name]().configure(parser)
+    cli.find_commands()[name].configure(parser)
     for action in parser._actions:
         assert action.help, f"{name} {action.dest} has no help"
 
 
-def test_says_its_version(auditwright: Auditwright) -> None:
+def test_prints_the_version(auditwright: Auditwright) -> None:
     done = auditwright("--version")
     assert (done.code, done.out, done.err) == (0, f"auditwright {metadata.version('auditwright')}\n", "")
 
 
-def test_no_command_and_unknown_ones_are_wrong_usage(auditwright: Auditwright) -> None:
+def test_missing_and_unknown_commands_are_usage_errors(auditwright: Auditwright) -> None:
     message = "auditwright: error: the following arguments are required: COMMAND"
     assert auditwright().usage_error == message
     names = ", ".join(map(repr, COMMANDS))
@@ -120,7 +121,7 @@ def test_no_command_and_unknown_ones_are_wrong_usage(auditwright: Auditwright) -
     )
 
 
-def test_the_environment_names_database_and_account(
+def test_environment_sets_database_and_account(
     recorded: Auditwright, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "audit.db").rename(tmp_path / "other.db")
@@ -131,7 +132,7 @@ def test_the_environment_names_database_and_account(
     assert recorded("list", "--database", "sqlite:///none.db").code == 2
 
 
-def test_the_environment_names_the_catalog(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_sets_the_catalog_package(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDITWRIGHT_CATALOG", "no_such_package")
     done = recorded("list")
     assert (done.code, done.out) == (2, "")
@@ -146,7 +147,7 @@ def test_the_environment_names_the_catalog(recorded: Auditwright, monkeypatch: p
 
 
 @pytest.mark.parametrize("name", ["../x", ".x", "x/y", "a..b", "x\ny"])
-def test_what_is_no_name_of_a_package_is_an_error(
+def test_invalid_package_name_is_an_error(
     auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     given = auditwright("list", "--catalog-package", name)
@@ -156,7 +157,7 @@ def test_what_is_no_name_of_a_package_is_an_error(
         assert done.err == f'auditwright: "{name}" is not the name of a package\n'
 
 
-def test_a_package_that_fails_when_it_is_imported_is_an_error(
+def test_package_that_fails_to_import_is_an_error(
     auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -169,7 +170,7 @@ def test_a_package_that_fails_when_it_is_imported_is_an_error(
         assert len(done.err.splitlines()) == 1
 
 
-def test_the_environment_names_the_catalogs_folder(
+def test_environment_sets_the_catalog_folder(
     auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert auditwright("check").code == 2
@@ -177,7 +178,7 @@ def test_the_environment_names_the_catalogs_folder(
     assert auditwright("check").out.startswith("78 events, ")
 
 
-def test_a_wrong_secret_key_is_an_error_that_does_not_show_it(
+def test_error_for_invalid_secret_key_does_not_show_it(
     auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUDITWRIGHT_SECRET_KEY", "sesame")
@@ -200,7 +201,7 @@ def test_runs_as_a_module(tmp_path: Path) -> None:
     assert done.stdout.endswith("System added an input scanner to tool t-4.\n")
 
 
-def test_a_reader_that_leaves_early_is_no_trouble(tmp_path: Path) -> None:
+def test_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     fill(tmp_path, 2000)
     for arguments in (("list", "--limit", "1000"), ("export", "--output", "-")):
         with subprocess.Popen(
@@ -221,20 +222,20 @@ def test_ctrl_c_ends_quietly(tmp_path: Path) -> None:
         until = time.monotonic() + 30
         while not (tmp_path / "audit.db").exists() and time.monotonic() < until:
             time.sleep(0.02)
-        time.sleep(0.2)  # it now waits for its standard input
+        time.sleep(0.2)  # it now waits for stdin
         process.send_signal(signal.SIGINT)
         assert process.stderr
         assert (process.wait(30), process.stderr.read()) == (130, b"\nauditwright: interrupted\n")
 
 
-def test_ctrl_c_is_caught_before_a_command_runs(
+def test_ctrl_c_before_the_command_runs_ends_quietly(
     auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "find_commands", interrupt)
-    done = auditwright("list")
+    done = auditwright("check")
     assert (done.code, done.out, done.err) == (130, "", "\nauditwright: interrupted\n")
 
 
@@ -242,7 +243,7 @@ def test_ctrl_c_is_caught_before_a_command_runs(
     ("arguments", "package"),
     [(["check"], "yaml"), (["events"], "yaml"), (["generate"], "yaml"), (["generate"], "jinja2")],
 )
-def test_a_missing_extra_is_named(tmp_path: Path, arguments: list[str], package: str) -> None:
+def test_missing_package_names_its_extra(tmp_path: Path, arguments: list[str], package: str) -> None:
     shutil.copytree(ROOT / "catalog", tmp_path / "catalog")
     done = python(BLOCKED.format(package=package, arguments=arguments), tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -252,18 +253,27 @@ def test_a_missing_extra_is_named(tmp_path: Path, arguments: list[str], package:
 
 
 @pytest.mark.parametrize("package", ["yaml", "jinja2"])
-def test_what_a_service_uses_needs_no_extra(tmp_path: Path, package: str) -> None:
+def test_reading_needs_no_extra(tmp_path: Path, package: str) -> None:
     fill(tmp_path, 1)
     done = python(BLOCKED.format(package=package, arguments=["list"]), tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert python(BLOCKED.format(package=package, arguments=["--help"]), tmp_path).returncode == 0
 
 
+def loaded_modules(folder: Path, *arguments: str) -> set[str]:
+    done = python(LOADED.format(arguments=arguments), folder)
+    assert done.returncode == 0
+    return set(done.stderr.split())
+
+
+def test_help_loads_no_command(tmp_path: Path) -> None:
+    loaded = {name for name in loaded_modules(tmp_path, "--help") if name.startswith("auditwright")}
+    assert loaded == {"auditwright.cli", "auditwright_generator", "auditwright_generator.cli"}
+
+
 @pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["--version"], ["check", "--catalog", str(ROOT / "catalog")]],
-    ids=lambda arguments: str(arguments[0]),
+    "arguments", [("--help",), ("--version",), ("check", "--catalog", str(ROOT / "catalog"))]
 )
-def test_nothing_heavy_is_loaded_without_need(tmp_path: Path, arguments: list[str]) -> None:
-    done = python(LOADED.format(arguments=arguments), tmp_path)
-    assert (done.returncode, done.stderr) == (0, "\n")
+def test_light_commands_load_no_heavy_package(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    packages = {name.partition(".")[0] for name in loaded_modules(tmp_path, *arguments)}
+    assert not packages & {"sqlmodel", "sqlalchemy", "jinja2"}

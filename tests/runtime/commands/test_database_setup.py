@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 def server(
     postgresql: PostgreSQLServer, auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PostgreSQLDatabase]:
-    """A database without tables, which the commands work on."""
+    """A database without tables; the commands use it by default."""
     made = postgresql.bare()
     monkeypatch.setenv("AUDITWRIGHT_DATABASE", made.url)
     yield made
@@ -46,33 +46,33 @@ def server(
 # --- SQLite ----------------------------------------------------------------------------------------
 
 
-def test_a_file_is_made_and_upgraded(auditwright: Auditwright, path: Path, shops: Shops) -> None:
+def test_sqlite_file_is_created_and_upgraded(auditwright: Auditwright, path: Path, shops: Shops) -> None:
     done = auditwright("database", "create", *V1)
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[0] == f"{path}: made"
+    assert done.out.splitlines()[0] == f"{path}: created"
     assert "  7 tables" in done.out.splitlines()
     done = auditwright("database", "create", *V1)
-    assert done.out == f"{path}: nothing to do: all that shop_v1_events 1.0.0 needs is there already\n"
+    assert done.out == f"{path}: nothing to do: everything that shop_v1_events 1.0.0 needs exists\n"
     done = auditwright("database", "upgrade", *V2)
     assert (done.code, done.err) == (0, "")
     assert "view store_orders_order_created" in done.out
     done = auditwright("database", "upgrade", *V2)
-    assert done.out == f"{path}: nothing to do: it is up to date with shop_v2_events 2.0.0\n"
+    assert done.out == f"{path}: nothing to do: up to date with shop_v2_events 2.0.0\n"
 
 
-def test_a_file_that_is_not_there_is_not_upgraded(auditwright: Auditwright, path: Path) -> None:
+def test_missing_sqlite_file_is_not_upgraded(auditwright: Auditwright, path: Path) -> None:
     done = auditwright("database", "upgrade")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"auditwright: {path}: there is no such database")
     assert not path.exists()
 
 
-def test_what_is_only_for_postgresql_says_so(auditwright: Auditwright, path: Path) -> None:
+def test_postgresql_options_are_refused_on_sqlite(auditwright: Auditwright, path: Path) -> None:
     done = auditwright("database", "roles")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "auditwright: roles are PostgreSQL's; of a SQLite file, who may write to the file may change what is "
-        "in it\n"
+        "auditwright: roles are for PostgreSQL; anyone who can write to a SQLite file can change its "
+        "entries\n"
     )
     done = auditwright("database", "create", "--dry-run")
     assert (done.code, done.out) == (2, "")
@@ -81,7 +81,7 @@ def test_what_is_only_for_postgresql_says_so(auditwright: Auditwright, path: Pat
 
 
 @pytest.mark.parametrize("command", ["create", "upgrade", "roles", "check", "retain", "hold"])
-def test_help_of_every_action_reads_well(auditwright: Auditwright, command: str) -> None:
+def test_every_action_has_a_help_text(auditwright: Auditwright, command: str) -> None:
     done = auditwright("database", command, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"usage: auditwright database {command} [-h]")
@@ -103,9 +103,9 @@ def test_old_entries_are_deleted(auditwright: Auditwright, path: Path) -> None:
         ("globex", "2024-01-01"),
     ):
         assert auditwright(*LOGIN, "--account", account, "--occurred-at", moment).code == 0
-    assert auditwright("database", "hold", "list").out == "no account is held\n"
+    assert auditwright("database", "hold", "list").out == "no account is on hold\n"
     done = auditwright("database", "hold", "add", "--account", "globex", "--reason", "Case 17\x1b[2J")
-    assert (done.code, done.out, done.err) == (0, "globex is held: Case 17\\x1b[2J\n", "")
+    assert (done.code, done.out, done.err) == (0, "globex is on hold: Case 17\\x1b[2J\n", "")
     done = auditwright("database", "hold", "list")
     assert [line.split() for line in done.out.splitlines()][1][:1] == ["globex"]
     done = auditwright("database", "retain", "--older-than", "30d", "--dry-run")
@@ -115,35 +115,35 @@ def test_old_entries_are_deleted(auditwright: Auditwright, path: Path) -> None:
     assert rest == [
         "  account  entries  first             last",
         "  acme     2        2024-05-06 07:08  2025-01-01 00:00",
-        "kept, as the account is held:",
+        "kept because of a hold:",
         "  account  entries  first             last",
         "  globex   1        2024-01-01 00:00  2024-01-01 00:00",
-        "next: the same command without --dry-run deletes them",
+        "next: run the same command without --dry-run to delete them",
     ]
     done = auditwright("database", "retain", "--older-than", "30d", "--actor", "user:u-9:Grace Hopper")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{path}: deleted 2 entries from before ")
     assert "Grace Hopper deleted what was older than" in auditwright("list", "--account", "acme").out
     done = auditwright("database", "hold", "remove", "--account", "globex")
-    assert (done.code, done.out) == (0, "globex is held no longer: Case 17\\x1b[2J\n")
+    assert (done.code, done.out) == (0, "globex is no longer on hold: Case 17\\x1b[2J\n")
     done = auditwright("database", "hold", "remove", "--account", "globex")
-    assert (done.code, done.out) == (1, "globex is not held\n")
+    assert (done.code, done.out) == (1, "globex is not on hold\n")
     done = auditwright("database", "retain", "--older-than", "36500d")
     assert (done.code, done.err) == (0, "")
     assert done.out.endswith("(UTC) to delete\n")
 
 
 @pytest.mark.parametrize("age", ["", "d", "0d", "-1d", "400", "1y", "4e2d", "36501d", "99999999d", "٤d"])
-def test_an_age_is_a_number_of_days(auditwright: Auditwright, path: Path, age: str) -> None:
+def test_invalid_age_is_a_usage_error(auditwright: Auditwright, path: Path, age: str) -> None:
     done = auditwright("database", "retain", f"--older-than={age}")
     assert done.usage_error == (
-        f"auditwright database retain: error: argument --older-than: {age!r} is no age; write a number of "
-        "days, such as 400d, at most 36500d"
+        f"auditwright database retain: error: argument --older-than: {age!r} is not an age; write a number "
+        "of days, such as 400d, at most 36500d"
     )
     assert not path.exists()
 
 
-def test_progress_of_retention_is_for_terminals(
+def test_retention_progress_is_shown_on_terminals_only(
     auditwright: Auditwright, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert auditwright(*LOGIN, "--account", "acme", "--occurred-at", "2024-01-01").code == 0
@@ -157,7 +157,7 @@ def test_progress_of_retention_is_for_terminals(
 # --- PostgreSQL ------------------------------------------------------------------------------------
 
 
-def test_a_database_is_made_upgraded_and_guarded(
+def test_postgresql_create_upgrade_and_roles(
     auditwright: Auditwright, server: PostgreSQLDatabase, shops: Shops, postgresql: PostgreSQLServer
 ) -> None:
     done = auditwright("database", "upgrade", *V1)
@@ -169,7 +169,7 @@ def test_a_database_is_made_upgraded_and_guarded(
     done = auditwright("database", "create", *V1)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
-        f"{server.name}: made",
+        f"{server.name}: created",
         "  revision 001: the entries, and the tables that describe a catalog",
         "  revision 002: triggers that refuse to change entries",
         "  revision 003: a partition for each month, made ahead",
@@ -182,7 +182,7 @@ def test_a_database_is_made_upgraded_and_guarded(
         "  2 rows of audit_category",
         "  9 rows of audit_event",
         "  1 row of audit_catalog",
-        "next: `auditwright database roles` makes roles for services, which cannot rewrite the log",
+        "next: `auditwright database roles` creates roles for services that cannot rewrite the log",
     ]
     done = auditwright("database", "upgrade", *V2, "--dry-run")
     assert (done.code, done.err) == (0, "")
@@ -192,20 +192,18 @@ def test_a_database_is_made_upgraded_and_guarded(
     done = auditwright("database", "upgrade", *V2, "--dry-run")
     assert (done.code, done.out, done.err) == (0, "", "nothing to do\n")
     done = auditwright("database", "upgrade", *V1)
-    assert done.out == f"{server.name}: nothing to do: it is up to date with shop_v1_events 1.0.0\n"
+    assert done.out == f"{server.name}: nothing to do: up to date with shop_v1_events 1.0.0\n"
     done = auditwright("database", "roles", "--prefix", "seen")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[:4] == [
-        f"{server.name}: made",
+        f"{server.name}: created",
         "  role seen_owner",
         "  role seen_writer",
         "  role seen_reader",
     ]
     assert "  GRANT seen_writer TO service_login;  -- for AuditLog.open(url)" in done.out.splitlines()
     done = auditwright("database", "roles", "--prefix", "seen")
-    assert done.out.startswith(
-        f"{server.name}: nothing to do: the roles are there already, with their rights\n"
-    )
+    assert done.out.startswith(f"{server.name}: nothing to do: the roles exist, with their rights\n")
     assert auditwright("database", "roles", "--prefix", "seen", "--dry-run").err == "nothing to do\n"
     done = auditwright("database", "roles", "--prefix", "Seen!")
     assert (done.code, done.out) == (2, "")
@@ -214,7 +212,9 @@ def test_a_database_is_made_upgraded_and_guarded(
     postgresql._admin.change("DROP ROLE seen_owner, seen_writer, seen_reader")
 
 
-def test_check_names_what_differs(auditwright: Auditwright, server: PostgreSQLDatabase, shops: Shops) -> None:
+def test_check_reports_differences_of_tables(
+    auditwright: Auditwright, server: PostgreSQLDatabase, shops: Shops
+) -> None:
     assert auditwright("database", "create", *V1).code == 0
     assert auditwright("database", "check", *V1).out.splitlines() == [
         f"{server.name}: 0 entries, against shop_v1_events 1.0.0",
@@ -260,7 +260,7 @@ def test_check_names_what_differs(auditwright: Auditwright, server: PostgreSQLDa
     lines = [line.strip() for line in done.out.splitlines()]
     by_hand = BY_HAND
     upgrade = "run `auditwright database upgrade`"
-    assert lines[lines.index("Tables that are not as they should be") + 1 : -2] == [
+    assert lines[lines.index("Tables that differ from their definition") + 1 : -2] == [
         "audit_entry.till is missing",
         upgrade,
         "audit_hold.reason is text, and should be text NOT NULL",
@@ -275,7 +275,7 @@ def test_check_names_what_differs(auditwright: Auditwright, server: PostgreSQLDa
         f"ALTER TABLE {first} ENABLE ROW LEVEL SECURITY",
         "row-level security of audit_user is switched off",
         "ALTER TABLE audit_user ENABLE ROW LEVEL SECURITY",
-        *_switched_off(lines),
+        *_disabled_triggers(lines),
         "the policy everything on audit_entry is not Auditwright's: it may show entries of every account",
         'DROP POLICY "everything" ON audit_entry',
         "the policy everybody on audit_user is not Auditwright's: it may show entries of every account",
@@ -294,15 +294,15 @@ def test_check_names_what_differs(auditwright: Auditwright, server: PostgreSQLDa
         "`auditwright database roles` makes roles without it: REVOKE it from any other",
         "",
     ]
-    assert lines[-1].startswith("Not as it should be: ")
+    assert lines[-1].startswith("Tables: ")
     (missing,) = (
-        line for line in lines if line.startswith("missing until `auditwright database upgrade` is run")
+        line for line in lines if line.startswith("missing, created by `auditwright database upgrade`: ")
     )
     assert "store_orders_order_lost" in missing
     assert auditwright("database", "check", *V1, "--format", "json").code == 1
 
 
-def test_of_an_older_database_check_names_the_upgrade(
+def test_check_of_an_older_database_names_the_upgrade(
     auditwright: Auditwright, server: PostgreSQLDatabase, shops: Shops
 ) -> None:
     assert auditwright("database", "create", *V1).code == 0
@@ -314,7 +314,7 @@ def test_of_an_older_database_check_names_the_upgrade(
     done = auditwright("database", "check", *V1)
     assert (done.code, done.err) == (1, "")
     lines = [line.strip() for line in done.out.splitlines()]
-    found = lines[lines.index("Tables that are not as they should be") + 1 : -3]
+    found = lines[lines.index("Tables that differ from their definition") + 1 : -3]
     assert found[::2] == [
         "the tables are at revision 005, and 007 is the last one",
         "the table audit_user is missing",
@@ -331,8 +331,8 @@ def test_of_an_older_database_check_names_the_upgrade(
     assert auditwright("database", "check", *V1).code == 0
 
 
-def _switched_off(lines: list[str]) -> list[str]:
-    """What is said of triggers, of which one is switched off on each partition at least."""
+def _disabled_triggers(lines: list[str]) -> list[str]:
+    """The lines about triggers; at least one trigger is disabled on each partition."""
     found = [line for line in lines if line.startswith("the trigger") or "ENABLE TRIGGER" in line]
     missing = lines.index("the trigger audit_entry_users on audit_entry is missing")
     assert lines[missing + 1] == BY_HAND
@@ -341,7 +341,7 @@ def _switched_off(lines: list[str]) -> list[str]:
     return found
 
 
-def test_a_database_of_nobody_is_an_error(auditwright: Auditwright, server: PostgreSQLDatabase) -> None:
+def test_missing_database_is_an_error(auditwright: Auditwright, server: PostgreSQLDatabase) -> None:
     done = auditwright("database", "check")
     assert (done.code, done.out) == (2, "")
     assert done.err == f"auditwright: {server.name}: there is no audit log in this database\n"
@@ -356,7 +356,7 @@ def test_a_database_of_nobody_is_an_error(auditwright: Auditwright, server: Post
 
 
 @pytest.mark.parametrize("package", ["psycopg", "alembic"])
-def test_a_missing_extra_is_named(
+def test_missing_package_names_its_extra(
     auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     ours = ("auditwright.storage.postgresql.migrations", "auditwright.storage.postgresql.engine", package)

@@ -12,9 +12,7 @@ from auditwright import SecretKey
 
 
 @pytest.mark.parametrize("folder", ["demo", "a folder/of mine"])
-def test_records_one_of_each_event_as_often_as_it_is_run(
-    auditwright: Auditwright, tmp_path: Path, folder: str
-) -> None:
+def test_demo_can_be_repeated(auditwright: Auditwright, tmp_path: Path, folder: str) -> None:
     kept = tmp_path / folder / "notes.txt"
     kept.parent.mkdir(parents=True)
     kept.write_text("mine")
@@ -31,7 +29,7 @@ def test_records_one_of_each_event_as_often_as_it_is_run(
 
 
 @pytest.mark.parametrize("folder", ["demo", "a folder"])
-def test_what_it_says_to_try_next_works(auditwright: Auditwright, folder: str) -> None:
+def test_suggested_commands_work(auditwright: Auditwright, folder: str) -> None:
     printed = auditwright("demo", "--folder", folder).out
     listing, serving, exporting, helping = (
         shlex.split(line)[1:] for line in printed.splitlines() if line.startswith("  auditwright ")
@@ -44,7 +42,7 @@ def test_what_it_says_to_try_next_works(auditwright: Auditwright, folder: str) -
     assert auditwright(*helping).out.startswith("usage: auditwright ")
 
 
-def test_speaks_of_the_catalog_only_where_there_is_one(auditwright: Auditwright, tmp_path: Path) -> None:
+def test_catalog_is_mentioned_only_where_it_exists(auditwright: Auditwright, tmp_path: Path) -> None:
     assert "catalog/" not in auditwright("demo").out
     (tmp_path / "catalog").mkdir()
     (tmp_path / "generated" / "docs").mkdir(parents=True)
@@ -52,27 +50,27 @@ def test_speaks_of_the_catalog_only_where_there_is_one(auditwright: Auditwright,
     printed = auditwright("demo").out
     assert "\nThe reference  generated/docs/index.md\n" in printed
     assert printed.endswith(
-        "\nand edit a file in catalog/, then: auditwright check && auditwright generate\n"
+        "\nThen edit a file in catalog/ and run: auditwright check && auditwright generate\n"
     )
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(auditwright: Auditwright, tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created_is_an_error(auditwright: Auditwright, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     done = auditwright("demo", "--folder", "file/demo")
     assert (done.code, done.out, done.err) == (2, "", "auditwright: file/demo: Not a directory\n")
 
 
-def test_makes_a_key_that_can_be_read(auditwright: Auditwright) -> None:
+def test_secret_key_command_prints_a_valid_key(auditwright: Auditwright) -> None:
     done = auditwright("secret-key")
     assert (done.code, SecretKey.parse(done.out).id) == (0, "k1")
     assert done.err == (
-        "keep it with the deployment's other secrets, as AUDITWRIGHT_SECRET_KEY; not in the database\n"
+        "store it with the deployment's other secrets, as AUDITWRIGHT_SECRET_KEY; not in the database\n"
     )
     assert auditwright("secret-key").out != done.out
     assert auditwright("secret-key", "--id", "2026-01").out.startswith("2026-01:")
 
 
-def test_a_wrong_id_of_a_key_is_wrong_usage(auditwright: Auditwright) -> None:
+def test_invalid_key_id_is_a_usage_error(auditwright: Auditwright) -> None:
     done = auditwright("secret-key", "--id", "a b")
     assert (done.code, done.out) == (2, "")
     assert done.err == "auditwright: --id: a secret key's id is 1 to 32 letters, digits, - or _\n"

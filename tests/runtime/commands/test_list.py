@@ -1,4 +1,4 @@
-"""`auditwright list` and `auditwright show`."""
+"""`auditwright list`."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ import pytest
 from tests.support.command_line import SCANNER, Auditwright
 
 from audit_events import CATALOG
-from auditwright.storage import scan as looking
+from auditwright.storage import scan
 
 HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
 ADA = (
@@ -41,7 +41,7 @@ def csv_of(run: Auditwright, *options: str) -> str:
     return done.out.removeprefix(HEAD)
 
 
-def test_lists_a_table_newest_first(recorded: Auditwright) -> None:
+def test_table_is_newest_first(recorded: Auditwright) -> None:
     done = recorded(*ACME)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
@@ -54,7 +54,7 @@ def test_lists_a_table_newest_first(recorded: Auditwright) -> None:
     ]
 
 
-def test_a_table_fits_the_terminal(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_fits_the_terminal(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     lines = recorded(*ACME).out.splitlines()
@@ -62,17 +62,17 @@ def test_a_table_fits_the_terminal(recorded: Auditwright, monkeypatch: pytest.Mo
     assert all("…" in line for line in lines[1:])
 
 
-def test_lists_json(recorded: Auditwright) -> None:
+def test_json_has_every_entry(recorded: Auditwright) -> None:
     done = recorded(*ACME, "--format", "json", "--limit", "1")
     (form,) = json.loads(done.out)
     assert (form["event"], form["metadata"]["model_type"]) == (
         "account.models.api_key_created",
         "open_source",
     )
-    assert done.err.startswith("there is more: --after ")
+    assert done.err.startswith("older entries: --after ")
 
 
-def test_lists_csv(recorded: Auditwright) -> None:
+def test_csv_has_every_entry(recorded: Auditwright) -> None:
     done = recorded(*ACME, "--format", "csv")
     assert (done.code, done.out, done.err) == (0, HEAD + PIPELINE + ADA, "")
 
@@ -97,36 +97,36 @@ def test_lists_csv(recorded: Auditwright) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_selection_narrows(recorded: Auditwright, options: list[str], expected: str) -> None:
+def test_selection_options_select_entries(recorded: Auditwright, options: list[str], expected: str) -> None:
     assert csv_of(recorded, *options) == expected
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
-def test_a_search_narrows_every_format(recorded: Auditwright, form: str) -> None:
+def test_search_applies_to_every_format(recorded: Auditwright, form: str) -> None:
     done = recorded(*ACME, "--format", form, "--search", "lovelace ADDED")
     assert (done.code, done.err) == (0, "")
     assert "Input scanner added" in done.out or SCANNER in done.out
     assert "Pipeline" not in done.out
     done = recorded(*ACME, "--format", form, "--search", "hopper")
-    assert (done.code, done.err) == (0, 'no entry of the account "acme" fits\n')
+    assert (done.code, done.err) == (0, 'no entry of the account "acme" matches\n')
     done = recorded(*ACME, "--format", form, "--search", "xy")
     assert (done.code, done.out) == (2, "")
     assert done.err == "auditwright: a search is a text of 3 to 200 characters, not 2\n"
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
-def test_pages_follow_one_another(recorded: Auditwright, form: str) -> None:
+def test_after_reads_the_older_page(recorded: Auditwright, form: str) -> None:
     first = recorded(*ACME, "--format", form, "--limit", "1")
-    assert first.err.startswith("there is more: --after ")
+    assert first.err.startswith("older entries: --after ")
     cursor = first.err.split()[-1]
     assert csv_of(recorded, "--limit", "1", "--after", cursor) == ADA
     last = recorded(*ACME, "--format", form, "--after", cursor).err
-    assert last.startswith("newer: --before ")
+    assert last.startswith("newer entries: --before ")
     assert len(last.splitlines()) == 1
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
-def test_pages_lead_back_to_the_newer_ones(recorded: Auditwright, form: str) -> None:
+def test_before_reads_the_newer_page(recorded: Auditwright, form: str) -> None:
     page = (*ACME, "--format", form, "--limit", "1")
     first = recorded(*page)
     second = recorded(*page, *first.err.split()[-2:])
@@ -137,7 +137,7 @@ def test_pages_lead_back_to_the_newer_ones(recorded: Auditwright, form: str) -> 
     assert recorded(*page, *back.err.split()[-2:]).out == second.out
     recorded("record", SCANNER, "--metadata", '{"tool_id": "t-9"}', "--account", "acme")
     back = recorded(*page, "--before", cursor)
-    assert back.out == first.out  # what was recorded meanwhile is one page further
+    assert back.out == first.out  # the new entry is on the page before
     (more, after), (less, before) = (
         line.split()[-2:] for line in sorted(back.err.splitlines(), reverse=True)
     )
@@ -146,127 +146,81 @@ def test_pages_lead_back_to_the_newer_ones(recorded: Auditwright, form: str) -> 
     assert "t-9" in recorded(*page, "--before", before).out
 
 
-def test_a_csv_is_not_read_backwards(recorded: Auditwright) -> None:
+def test_before_is_refused_for_csv(recorded: Auditwright) -> None:
     done = recorded(*ACME, "--format", "csv", "--before", "x")
     assert (done.code, done.out) == (2, "")
-    assert done.err == (
-        "auditwright: a CSV goes from newer to older entries: --before is for --format table and json\n"
-    )
+    assert done.err == "auditwright: --before is not for --format csv; use table or json\n"
 
 
-def test_a_page_is_after_a_cursor_or_before_one(recorded: Auditwright) -> None:
+def test_after_and_before_exclude_each_other(recorded: Auditwright) -> None:
     assert recorded(*ACME, "--before", "x", "--after", "y").usage_error == (
         "auditwright list: error: argument --after: not allowed with argument --before"
     )
 
 
-def looking_at(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pages look at so many entries one by one."""
+def set_scan_budget(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limit the entries that one page may scan."""
     for name in ("SCAN_BUDGET", "SCATTERED_SCAN_BUDGET"):
-        monkeypatch.setattr(looking, name, entries)
+        monkeypatch.setattr(scan, name, entries)
 
 
-LOOKED = "looked at entries back to 2026-01-02 04:00:00.000 (UTC)"
+SCANNED = "scanned back to 2026-01-02 04:00:00.000 (UTC)"
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
-def test_a_search_that_ends_early_says_how_far_it_looked_and_goes_on(
+def test_partial_scan_prints_how_to_continue(
     recorded: Auditwright, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    looking_at(1, monkeypatch)
+    set_scan_budget(1, monkeypatch)
     search = (*ACME, "--format", form, "--search", "lovelace")
     first = recorded(*search)
     assert (first.code, first.out) == (0, "[]\n" if form == "json" else "")
-    said, _, cursor = first.err.strip().rpartition(" ")
-    assert said == f"{LOOKED}, and none fits so far; go on with --after"
+    text, _, cursor = first.err.strip().rpartition(" ")
+    assert text == f"{SCANNED}; no match so far; continue with --after"
     second = recorded(*search, "--after", cursor)
     assert "Ada Lovelace" in second.out
     assert "Pipeline" not in second.out
 
 
-def test_a_search_backwards_that_ends_early_says_how_far_it_looked(
+def test_partial_scan_of_newer_entries_can_continue(
     recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = (*ACME, "--search", "pipeline")
     recorded("record", SCANNER, "--metadata", '{"tool_id": "t-9"}', "--account", "acme", "--occurred-at",
              "2026-01-02T03:30:00Z")  # fmt: skip
-    looking_at(3, monkeypatch)
+    set_scan_budget(3, monkeypatch)
     cursor = recorded(*search).err.split()[-1]
     end = recorded(*search, "--after", cursor)
-    looking_at(1, monkeypatch)
-    said, found = list[str](), ""
+    set_scan_budget(1, monkeypatch)
+    texts, found = list[str](), ""
     nothing, line = end.err.splitlines()
-    assert (end.out, nothing) == ("", "no older entry fits")
+    assert (end.out, nothing) == ("", "no older entry matches")
     while "--before" in line:
         done = recorded(*search, *line.split()[-2:])
         found += done.out
         line = done.err.splitlines()[-1]
-        said.append(line.partition(" (UTC)")[0])
+        texts.append(line.partition(" (UTC)")[0])
     assert found.count("Pipeline created an API key") == 1
-    assert "looked at entries up to 2026-01-02 03:30:00.000" in said
+    assert "scanned up to 2026-01-02 03:30:00.000" in texts
 
 
-def test_a_csv_of_a_search_has_its_limit_of_entries_however_far_apart_they_are(
+def test_csv_of_sparse_matches_reaches_its_limit(
     recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(6):
         metadata = json.dumps({"tool_id": "t-7" if number % 2 else "t-5"})
         recorded("record", SCANNER, "--metadata", metadata, "--account", "acme")
-    looking_at(2, monkeypatch)
+    set_scan_budget(2, monkeypatch)
     search, lines = ("--search", "tool t-7", "--limit", "2"), list[str]()
     first = recorded(*ACME, "--format", "csv", *search)
     lines += first.out.splitlines()[1:]
-    assert (len(lines), first.err.startswith("there is more: --after ")) == (2, True)
+    assert (len(lines), first.err.startswith("older entries: --after ")) == (2, True)
     rest = recorded(*ACME, "--format", "csv", *search, "--after", first.err.split()[-1])
     lines += rest.out.splitlines()[1:]
     assert (len(lines), len(set(lines))) == (3, 3)
 
 
-def test_counts_entries(recorded: Auditwright) -> None:
-    for options, expected in (
-        ([], "2\n"),
-        (["--where", f"event:is:{SCANNER}"], "1\n"),
-        (["--search", "pipeline", "--from", "2026-01-02T04:00"], "1\n"),
-    ):
-        for exact in ([], ["--exact"]):
-            done = recorded("count", "--account", "acme", *options, *exact)
-            assert (done.code, done.out, done.err) == (0, expected, "")
-
-
-def test_a_count_is_bounded_where_all_are_not_asked_for(
-    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("auditwright.commands.read.COUNTED", 1)
-    done = recorded("count", "--account", "acme")
-    assert (done.code, done.out) == (0, "1+\n")
-    assert done.err == "there are more, or not all were looked at; --exact counts all\n"
-    done = recorded("count", "--account", "acme", "--exact")
-    assert (done.code, done.out, done.err) == (0, "2\n", "")
-
-
-@pytest.mark.parametrize("exact", [[], ["--exact"]])
-def test_a_count_of_nothing_is_said_with_a_hint(recorded: Auditwright, exact: list[str]) -> None:
-    done = recorded("count", *exact)
-    hint = "there are entries of acme, globex: name one with --account"
-    assert (done.code, done.out) == (0, "0\n")
-    assert done.err == f'the account "default" has no entries; {hint}\n'
-    done = recorded("count", "--account", "acme", "--search", "hopper", *exact)
-    assert (done.code, done.out, done.err) == (0, "0\n", 'no entry of the account "acme" fits\n')
-
-
-def test_an_exact_count_shows_its_progress_on_a_terminal(
-    recorded: Auditwright, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setattr("auditwright.commands.progress.SECONDS", -1)
-    done = recorded("count", "--account", "acme", "--exact")
-    assert (done.code, done.out) == (0, "2\n")
-    shown = done.err.split("\r\x1b[K")
-    assert any(line.startswith("counted 2 entries") for line in shown)
-    assert shown[-1] == ""
-
-
-def test_a_cursor_is_bound_to_its_selection(recorded: Auditwright) -> None:
+def test_cursor_of_another_selection_is_refused(recorded: Auditwright) -> None:
     cursor = recorded(*ACME, "--limit", "1").err.split()[-1]
     done = recorded(*ACME, "--after", cursor, "--where", "user:is:ci")
     assert (done.code, done.out) == (2, "")
@@ -280,16 +234,16 @@ def test_a_cursor_is_bound_to_its_selection(recorded: Auditwright) -> None:
 
 
 @pytest.mark.parametrize(("form", "out"), [("table", ""), ("json", "[]\n"), ("csv", HEAD)])
-def test_emptiness_is_said_with_a_hint(recorded: Auditwright, form: str, out: str) -> None:
+def test_empty_result_has_a_hint(recorded: Auditwright, form: str, out: str) -> None:
     done = recorded("list", "--format", form)
-    hint = "there are entries of acme, globex: name one with --account"
+    hint = "there are entries of acme, globex: select one by --account"
     assert (done.code, done.out) == (0, out)
     assert done.err == f'the account "default" has no entries; {hint}\n'
     done = recorded("list", "--format", form, "--account", "acme", "--where", "user:is:nobody")
-    assert (done.code, done.out, done.err) == (0, out, 'no entry of the account "acme" fits\n')
+    assert (done.code, done.out, done.err) == (0, out, 'no entry of the account "acme" matches\n')
 
 
-def test_a_database_that_is_not_there_is_not_made(auditwright: Auditwright) -> None:
+def test_missing_database_is_not_created(auditwright: Auditwright) -> None:
     done = auditwright("list", "--database", "sqlite:///none.db")
     assert (done.code, done.out) == (2, "")
     assert done.err.endswith("/none.db: there is no such database; record something, or check its name\n")
@@ -297,21 +251,21 @@ def test_a_database_that_is_not_there_is_not_made(auditwright: Auditwright) -> N
 
 
 @pytest.mark.parametrize("condition", WRONG_FILTERS)
-def test_a_filter_that_is_not_understood_is_wrong_usage(recorded: Auditwright, condition: str) -> None:
+def test_invalid_filter_is_an_error(recorded: Auditwright, condition: str) -> None:
     done = recorded("list", "--where", condition)
     assert (done.code, done.out, done.err) == (2, "", f"auditwright: {WRONG_FILTERS[condition]}\n")
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "x", "", "1e3"])
-def test_a_limit_out_of_range_is_wrong_usage(recorded: Auditwright, limit: str) -> None:
+def test_limit_out_of_range_is_a_usage_error(recorded: Auditwright, limit: str) -> None:
     for form in ("table", "json", "csv"):
         done = recorded("list", "--format", form, f"--limit={limit}")
         assert done.usage_error == (
-            f"auditwright list: error: argument --limit: {limit!r} is no number from 1 to 1000"
+            f"auditwright list: error: argument --limit: {limit!r} is not a number from 1 to 1000"
         )
 
 
-def test_what_a_terminal_would_obey_is_shown_as_its_escape(auditwright: Auditwright) -> None:
+def test_control_characters_are_escaped(auditwright: Auditwright) -> None:
     name = "\x1b[31mEve\n\u202eevE\x9b\x07"
     auditwright("record", SCANNER, "--metadata", '{"tool_id": "\\u001b[2J"}', "--actor", f"user:e:{name}")
     shown = r"\x1b[31mEve\n\u202eevE\x9b\x07"
@@ -322,46 +276,8 @@ def test_what_a_terminal_would_obey_is_shown_as_its_escape(auditwright: Auditwri
     whole = auditwright("show", entry_id).out
     assert f"User or App Name:        {shown} (user e)\n" in whole
     assert not {"\x1b", "\u202e", "\x9b", "\x07"} & set(listed + whole)
-    assert list(csv.reader(io.StringIO(csv_whole(auditwright))))[1][4] == name
+    assert list(csv.reader(io.StringIO(full_csv_of(auditwright))))[1][4] == name
 
 
-def csv_whole(run: Auditwright) -> str:
+def full_csv_of(run: Auditwright) -> str:
     return run("list", "--format", "csv").out
-
-
-def test_shows_an_entry_whole(recorded: Auditwright) -> None:
-    form = json.loads(recorded(*ACME, "--format", "json", "--limit", "1").out)[0]
-    done = recorded("show", form["id"], "--account", "acme")
-    assert (done.code, done.err) == (0, "")
-    recorded_at = form["recorded_at"].replace("T", " ").removesuffix("Z")
-    assert (
-        done.out
-        == f"""\
-Event Name:              API Key created
-Category:                Models
-Date and Time (UTC):     2026-01-02 04:00:00.000000
-User or App Name:        Pipeline (app ci)
-IP Address:              192.0.2.1
-Description:             Pipeline created an API key for model Llama.
-Model ID:                m-17
-Model Name:              Llama
-Model Type:              Open-source
-Event key:               account.models.api_key_created
-Entry ID:                {form["id"]}
-Account ID:              acme
-Recorded (UTC):          {recorded_at}
-Catalog version:         1.0.1
-"""
-    )
-    assert json.loads(recorded("show", form["id"], "--account", "acme", "--format", "json").out) == form
-
-
-def test_an_entry_of_another_account_is_not_shown(recorded: Auditwright) -> None:
-    entry_id = json.loads(recorded(*ACME, "--format", "json").out)[0]["id"]
-    done = recorded("show", entry_id, "--account", "globex")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == f'auditwright: the account "globex" has no entry {entry_id}\n'
-    assert recorded("show", "x").usage_error == (
-        "auditwright show: error: argument ID: 'x' is no id of an entry; "
-        "`auditwright list --format json` shows them"
-    )

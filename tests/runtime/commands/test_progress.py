@@ -1,4 +1,4 @@
-"""The line that says how far a long piece of work is."""
+"""The progress line of long commands."""
 
 import itertools
 import sys
@@ -10,19 +10,19 @@ import pytest
 
 from auditwright import StorageError
 from auditwright.commands import progress
-from auditwright.commands.progress import Progress, describe
+from auditwright.commands.progress import ProgressLine, describe
 
 
 def wait_for_total() -> None:
-    """Wait until the total is found, or given up, by whoever looks for it."""
+    """Wait for the thread that counts the total."""
     for thread in threading.enumerate():
         if thread.name == progress.TOTAL and thread is not threading.current_thread():
             thread.join(timeout=60)
             assert not thread.is_alive()
 
 
-def sit_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At a terminal of 80 columns, with a clock that goes on by a second each time somebody looks."""
+def use_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set up a terminal of 80 columns, and a clock that advances by a second at each call."""
     seconds = itertools.count()
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr(time, "monotonic", lambda: float(next(seconds)))
@@ -30,7 +30,7 @@ def sit_down(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "seconds", "total", "wanted"),
+    ("count", "seconds", "total", "expected"),
     [
         (1_234_000, 2.41, 10_000_000, "exported 1,234,000 entries (12 %), 512,000 a second, about 17 s left"),
         (1_234_000, 2.41, None, "exported 1,234,000 entries, 512,000 a second"),
@@ -43,21 +43,21 @@ def sit_down(monkeypatch: pytest.MonkeyPatch) -> None:
         (2000, 1.0, 1000, "exported 2,000 entries (100 %), 2,000 a second, about 0 s left"),
     ],
 )
-def test_the_line(count: int, seconds: float, total: int | None, wanted: str) -> None:
-    assert describe("exported", count, seconds, total) == wanted
+def test_text_of_the_progress_line(count: int, seconds: float, total: int | None, expected: str) -> None:
+    assert describe("exported", count, seconds, total) == expected
 
 
-def test_the_time_that_is_left_is_told_once_the_total_is_known(
+def test_time_left_is_shown_once_the_total_is_known(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sit_down(monkeypatch)
+    use_terminal(monkeypatch)
     known = threading.Event()
 
     def total(_: Callable[..., None]) -> int:
         assert known.wait(timeout=60)
         return 400
 
-    with Progress("exported", total) as shown:
+    with ProgressLine("exported", total) as shown:
         shown(100)
         known.set()
         wait_for_total()
@@ -69,54 +69,54 @@ def test_the_time_that_is_left_is_told_once_the_total_is_known(
     )
 
 
-def test_a_total_that_nobody_needs_any_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    sit_down(monkeypatch)
+def test_counting_the_total_stops_with_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_terminal(monkeypatch)
     ended = []
 
-    def total(go_on: Callable[..., None]) -> int:
+    def total(progress: Callable[..., None]) -> int:
         try:
             while True:
-                go_on(5, 0.5)
+                progress(5, 0.5)
         finally:
             ended.append(1)
 
-    with Progress("exported", total):
+    with ProgressLine("exported", total):
         assert not ended
     wait_for_total()
     assert ended
 
 
-def test_a_total_that_cannot_be_found_is_left_to_the_work_to_explain(
+def test_error_in_counting_the_total_is_ignored(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sit_down(monkeypatch)
+    use_terminal(monkeypatch)
 
     def total(_: Callable[..., None]) -> int:
         raise StorageError("no such thing")
 
-    with Progress("exported", total) as shown:
+    with ProgressLine("exported", total) as shown:
         wait_for_total()
         shown(5)
     assert capsys.readouterr().err == "\r\x1b[Kexported 5 entries, 5 a second\r\x1b[K"
 
 
-def test_the_line_fits_the_terminal(
+def test_progress_line_fits_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sit_down(monkeypatch)
+    use_terminal(monkeypatch)
     monkeypatch.setenv("COLUMNS", "20")
-    Progress("exported")(1000)
+    ProgressLine("exported")(1000)
     assert capsys.readouterr().err == "\r\x1b[Kexported 1,000 entr"
 
 
-def test_nothing_is_shown_or_counted_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_progress_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     asked = []
 
     def total(_: Callable[..., None]) -> int:
         asked.append(1)
         return 1
 
-    with Progress("exported", total) as shown:
+    with ProgressLine("exported", total) as shown:
         wait_for_total()
         for count in range(100):
             shown(count)

@@ -12,23 +12,23 @@ USAGE_FAILS = {
     (
         "--actor",
         "robot:1",
-    ): "argument --actor: 'robot:1' is no actor; write user:ID:NAME, app:ID:NAME or system",
+    ): "argument --actor: 'robot:1' is not an actor; write user:ID:NAME, app:ID:NAME or system",
     (
         "--actor",
         "user:",
     ): "argument --actor: actor.id: expected a string of 1 to 256 characters, got 0 characters",
-    ("--actor", ""): "argument --actor: '' is no actor; write user:ID:NAME, app:ID:NAME or system",
+    ("--actor", ""): "argument --actor: '' is not an actor; write user:ID:NAME, app:ID:NAME or system",
     (
         "--actor",
         "system:x",
-    ): "argument --actor: 'system:x' is no actor; write user:ID:NAME, app:ID:NAME or system",
-    ("--occurred-at", "tomorrow"): "argument --occurred-at: 'tomorrow' is no time; "
+    ): "argument --actor: 'system:x' is not an actor; write user:ID:NAME, app:ID:NAME or system",
+    ("--occurred-at", "tomorrow"): "argument --occurred-at: 'tomorrow' is not a time; "
     "write 2026-01-31, 2026-01-31T09:30 or 2026-01-31T09:30:00+01:00",
     ("--account", ""): "argument --account: an account's id has 1 to 256 characters, not 0",
     ("--format", "xml"): "argument --format: invalid choice: 'xml' (choose from 'text', 'json')",
 }
 REFUSED = {
-    ("--metadata", "{bad"): "metadata: expected a JSON object, got no JSON: "
+    ("--metadata", "{bad"): "metadata: expected a JSON object, got invalid JSON: "
     "unexpected character, expected a string key: line 1 column 2 (char 1)",
     ("--metadata", "[1]"): "metadata: expected an object, got a list",
     ("--ip", "nowhere"): "ip_address: expected an IPv4 or IPv6 address, got other text",
@@ -37,7 +37,7 @@ REFUSED = {
 }
 
 
-def test_says_what_was_recorded(auditwright: Auditwright) -> None:
+def test_prints_the_recorded_entry(auditwright: Auditwright) -> None:
     done = auditwright(
         "record", SCANNER, "--metadata", TOOL, "--actor", "user:u-17:Ada", "--details", "By hand."
     )
@@ -47,7 +47,7 @@ def test_says_what_was_recorded(auditwright: Auditwright) -> None:
     assert rest == f"{SCANNER}  Ada added an input scanner to tool t-4. By hand.\n"
 
 
-def test_gives_the_json_form(auditwright: Auditwright) -> None:
+def test_json_format_prints_the_entry(auditwright: Auditwright) -> None:
     done = auditwright(
         "record", SCANNER, "--metadata", TOOL, "--actor", "app:ci", "--ip", "::ffff:192.0.2.1",
         "--format", "json", "--occurred-at", "2026-01-02T03:04:05+01:00", "--account", "acme",
@@ -70,13 +70,13 @@ def test_gives_the_json_form(auditwright: Auditwright) -> None:
     }
 
 
-def test_reads_metadata_from_stdin_and_acts_as_the_system(auditwright: Auditwright) -> None:
+def test_metadata_is_read_from_stdin(auditwright: Auditwright) -> None:
     done = auditwright("record", SCANNER, "--metadata", "-", stdin=TOOL)
     assert done.out.endswith("System added an input scanner to tool t-4.\n")
     assert (done.code, done.err) == (0, "")
 
 
-def test_an_id_is_recorded_once(auditwright: Auditwright) -> None:
+def test_recording_an_id_twice_is_idempotent(auditwright: Auditwright) -> None:
     first = auditwright("record", SCANNER, "--metadata", TOOL, "--id", ID)
     again = auditwright("record", SCANNER, "--metadata", TOOL, "--id", ID)
     other = auditwright("record", SCANNER, "--metadata", '{"tool_id": "t-5"}', "--id", ID)
@@ -88,7 +88,7 @@ def test_an_id_is_recorded_once(auditwright: Auditwright) -> None:
     )
 
 
-def test_an_unknown_event_is_refused_with_the_nearest(auditwright: Auditwright) -> None:
+def test_unknown_event_suggests_the_nearest(auditwright: Auditwright) -> None:
     done = auditwright("record", "tool.guardrails.input_scaner_added")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
@@ -97,7 +97,7 @@ def test_an_unknown_event_is_refused_with_the_nearest(auditwright: Auditwright) 
     )
 
 
-def test_invalid_metadata_is_refused_with_every_problem(auditwright: Auditwright) -> None:
+def test_invalid_metadata_reports_every_problem(auditwright: Auditwright) -> None:
     given = '{"model_name": 5, "model_type": "open", "modelid": "m-17"}'
     done = auditwright("record", "account.models.api_key_created", "--metadata", given)
     assert (done.code, done.out) == (1, "")
@@ -112,7 +112,7 @@ def test_invalid_metadata_is_refused_with_every_problem(auditwright: Auditwright
     ]
 
 
-def test_a_secret_without_a_key_is_refused_with_the_way_out(auditwright: Auditwright) -> None:
+def test_secret_without_a_key_is_refused_with_a_hint(auditwright: Auditwright) -> None:
     event = "tool.tool_management.api_async_enabled"
     given = '{"tool_id": "t", "version_id": "v", "timeout": false, "access_token": "sesame"}'
     done = auditwright("record", event, "--metadata", given)
@@ -124,7 +124,7 @@ def test_a_secret_without_a_key_is_refused_with_the_way_out(auditwright: Auditwr
     )
 
 
-def test_a_secret_is_kept_as_a_fingerprint(auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secret_is_stored_as_a_fingerprint(auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDITWRIGHT_SECRET_KEY", auditwright("secret-key", "--id", "here").out)
     given = '{"tool_id": "t", "version_id": "v", "timeout": false, "access_token": "sesame"}'
     done = auditwright(
@@ -135,7 +135,7 @@ def test_a_secret_is_kept_as_a_fingerprint(auditwright: Auditwright, monkeypatch
 
 
 @pytest.mark.parametrize("options", USAGE_FAILS, ids=" ".join)
-def test_wrong_options_are_wrong_usage(auditwright: Auditwright, options: tuple[str, str]) -> None:
+def test_invalid_options_are_usage_errors(auditwright: Auditwright, options: tuple[str, str]) -> None:
     done = auditwright("record", SCANNER, *options)
     assert done.usage_error.replace("choose from text, json", "choose from 'text', 'json'") == (
         f"auditwright record: error: {USAGE_FAILS[options]}"
@@ -143,16 +143,14 @@ def test_wrong_options_are_wrong_usage(auditwright: Auditwright, options: tuple[
 
 
 @pytest.mark.parametrize("options", REFUSED, ids=lambda options: options[0])
-def test_what_the_catalog_does_not_allow_is_refused(
-    auditwright: Auditwright, options: tuple[str, str]
-) -> None:
+def test_invalid_values_are_refused(auditwright: Auditwright, options: tuple[str, str]) -> None:
     given = [] if options[0] == "--metadata" else ["--metadata", TOOL]
     done = auditwright("record", SCANNER, *given, *options)
     assert (done.code, done.out) == (1, "")
     assert done.err == f"auditwright: {SCANNER}: {REFUSED[options]}\n"
 
 
-def test_a_time_far_ahead_is_refused(auditwright: Auditwright) -> None:
+def test_time_in_the_future_is_refused(auditwright: Auditwright) -> None:
     done = auditwright("record", SCANNER, "--metadata", TOOL, "--occurred-at", "2999-01-01")
     assert (done.code, done.out) == (1, "")
     assert re.fullmatch(
@@ -162,7 +160,7 @@ def test_a_time_far_ahead_is_refused(auditwright: Auditwright) -> None:
     )
 
 
-def test_a_database_that_cannot_be_is_an_error(auditwright: Auditwright) -> None:
+def test_invalid_database_is_an_error(auditwright: Auditwright) -> None:
     done = auditwright("record", SCANNER, "--metadata", TOOL, "--database", "mysql://ada:sesame@host/db")
     assert (done.code, done.out) == (2, "")
     assert done.err == (

@@ -1,4 +1,4 @@
-"""`auditwright serve` and `auditwright demo --serve`, as processes that somebody starts and interrupts."""
+"""`auditwright serve` and `auditwright demo --serve`, as processes that are started and interrupted."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ from tests.support.command_line import SCANNER, Auditwright
 
 @dataclass
 class Served:
-    """A server that runs: its address, and the line that said it."""
+    """A running server: its address, and the line that printed it."""
 
     url: str
     line: str
@@ -28,7 +28,7 @@ class Served:
 
 @contextmanager
 def serving(folder: Path, *arguments: str) -> Iterator[Served]:
-    """Run a command until it says where it serves; interrupted at the end, as Ctrl-C does."""
+    """Run a command until it prints its address; interrupt it at the end, as Ctrl-C does."""
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "auditwright", *arguments],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -40,7 +40,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[Served]:
                     yield Served(found[0], line, process)
                     break
             else:
-                pytest.fail(f"it said no address: {process.stderr and process.stderr.read()}")
+                pytest.fail(f"no address printed: {process.stderr and process.stderr.read()}")
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=20)
@@ -49,7 +49,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[Served]:
 def test_serves_one_account_on_loopback_until_interrupted(recorded: Auditwright, tmp_path: Path) -> None:
     assert recorded("list", "--account", "acme").code == 0
     with serving(tmp_path, "serve", "--account", "acme", "--port", "0") as served:
-        assert served.line == f'Audit Logs of the account "acme": {served.url} (Ctrl-C ends it)\n'
+        assert served.line == f'Audit Logs of the account "acme": {served.url} (stop with Ctrl-C)\n'
         page = httpx.get(served.url).text
         assert "Ada Lovelace" in page
         assert "Grace Hopper" not in page
@@ -59,19 +59,19 @@ def test_serves_one_account_on_loopback_until_interrupted(recorded: Auditwright,
         if not own.startswith("127."):
             with pytest.raises(httpx.ConnectError):
                 httpx.get(f"http://{own}:{port}/")
-    # uvicorn ends by the signal again once all is closed, as shells expect.
+    # After its shutdown uvicorn raises the signal again, as shells expect.
     assert served.process.returncode in (0, 130, -signal.SIGINT)
     assert served.process.stderr is not None
 
 
-def test_is_reached_by_the_names_of_this_machine_only(recorded: Auditwright, tmp_path: Path) -> None:
+def test_only_local_host_names_are_served(recorded: Auditwright, tmp_path: Path) -> None:
     assert recorded("list", "--account", "acme").code == 0
     with serving(tmp_path, "serve", "--account", "acme", "--port", "0") as served:
         for host, status in (("localhost", 200), ("127.0.0.1:99", 200), ("evil.example", 400)):
             assert httpx.get(served.url, headers={"host": host}).status_code == status
 
 
-def test_an_export_is_recorded_as_of_the_actor_that_is_named(recorded: Auditwright, tmp_path: Path) -> None:
+def test_export_is_recorded_with_the_actor_option(recorded: Auditwright, tmp_path: Path) -> None:
     assert recorded("list", "--account", "acme").code == 0
     actor = "user:u-90:Frances Allen"
     with serving(tmp_path, "serve", "--account", "acme", "--port", "0", "--actor", actor) as served:
@@ -83,7 +83,7 @@ def test_an_export_is_recorded_as_of_the_actor_that_is_named(recorded: Auditwrig
 
 
 @pytest.mark.parametrize(("options", "status"), [((), 403), (("--allow-recording",), 201)])
-def test_programs_record_only_where_that_is_allowed(
+def test_recording_needs_the_allow_option(
     recorded: Auditwright, tmp_path: Path, options: tuple[str, ...], status: int
 ) -> None:
     assert recorded("list", "--account", "acme").code == 0
@@ -92,29 +92,29 @@ def test_programs_record_only_where_that_is_allowed(
         assert httpx.post(f"{served.url}api/entries", json=entry).status_code == status
 
 
-def test_the_demo_serves_what_it_recorded(tmp_path: Path) -> None:
+def test_demo_serves_its_entries(tmp_path: Path) -> None:
     with serving(tmp_path, "demo", "--serve", "--port", "0") as served:
         answer = httpx.get(f"{served.url}api/entries?limit=1000").json()
         assert len(answer["entries"]) == 78
 
 
-def test_a_port_that_is_taken_is_an_error_with_the_way_out(recorded: Auditwright) -> None:
+def test_port_in_use_is_an_error_with_a_hint(recorded: Auditwright) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         done = recorded("serve", "--account", "acme", "--port", str(port))
-    message = f"auditwright: port {port}: Address already in use; --port names another one\n"
+    message = f"auditwright: port {port}: Address already in use; choose another by --port\n"
     assert (done.code, done.out, done.err) == (2, "", message)
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "65536", "1" * 30, "٣"])
-def test_what_is_no_port_is_wrong_usage(auditwright: Auditwright, port: str) -> None:
+def test_invalid_port_is_a_usage_error(auditwright: Auditwright, port: str) -> None:
     error = auditwright("serve", f"--port={port}").usage_error
-    assert error.endswith(f"argument --port: {port!r} is no port: 0 to 65535")
+    assert error.endswith(f"argument --port: {port!r} is not a number from 0 to 65535")
 
 
-def test_a_database_that_is_not_there_is_not_made(auditwright: Auditwright, tmp_path: Path) -> None:
+def test_missing_database_is_not_created(auditwright: Auditwright, tmp_path: Path) -> None:
     done = auditwright("serve", "--port", "0")
     assert done.code == 2
     assert "there is no such database" in done.err
@@ -135,7 +135,7 @@ raise SystemExit(cli.main(["serve", "--account", "acme", "--port", "0"]))
 """
 
 
-def test_without_the_extra_it_says_which_one_to_install(recorded: Auditwright, tmp_path: Path) -> None:
+def test_missing_server_extra_is_named(recorded: Auditwright, tmp_path: Path) -> None:
     assert recorded("list", "--account", "acme").code == 0
     done = subprocess.run(
         [sys.executable, "-c", MISSING], cwd=tmp_path, capture_output=True, text=True, timeout=60

@@ -1,4 +1,4 @@
-"""Retention: what is too old goes, with an entry that says so; what is held stays; nothing else goes."""
+"""Retention: old entries are deleted and the deletion is recorded; holds are respected."""
 
 import sqlite3
 import threading
@@ -27,7 +27,7 @@ OPERATOR = Actor.user("u-99", "Grace Hopper")
 
 
 def month(back: int) -> datetime:
-    """The middle of the month so many months ago."""
+    """The middle of the month `back` months ago."""
     number = NOW.year * 12 + NOW.month - 1 - back
     return datetime(number // 12, number % 12 + 1, 15, 12, 30, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ def beginning(moment: datetime) -> datetime:
 
 
 BEFORE = beginning(month(12))
-"""What the tests prune to: the same on both engines, as it is the beginning of a month."""
+"""The limit of most tests: the beginning of a month, so that both engines delete the same entries."""
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def fill(database: Database) -> dict[str, list[Entry]]:
     return made
 
 
-def everything(database: Database) -> dict[str, list[Entry]]:
+def all_entries(database: Database) -> dict[str, list[Entry]]:
     """All entries by account, oldest first."""
     with open_log(database) as log:
         return {each: list(log.account(each).all())[::-1] for each in log.accounts()}
@@ -88,9 +88,7 @@ def of(account_id: str, entries: list[Entry]) -> ExpiredEntries:
     return ExpiredEntries(account_id, len(entries), entries[0].occurred_at, entries[-1].occurred_at)
 
 
-def test_what_is_too_old_goes_and_each_account_is_told(
-    database: Database, old: dict[str, list[Entry]]
-) -> None:
+def test_prune_deletes_old_entries_and_records_it(database: Database, old: dict[str, list[Entry]]) -> None:
     done = run(database)
     assert done.name == database.name
     assert done.before == BEFORE
@@ -100,10 +98,10 @@ def test_what_is_too_old_goes_and_each_account_is_told(
         of("initech", old["initech"][:1]),
     )
     assert done.held == ()
-    left = everything(database)
+    left = all_entries(database)
     for account_id, entries in old.items():
-        *kept, last = left[account_id]
-        assert kept == entries[-2:]
+        *remaining, last = left[account_id]
+        assert remaining == entries[-2:]
         gone = entries[:-2]
         assert (last.event, last.actor.id, last.metadata["entries"]) == (PRUNED, "u-99", len(gone))
         times = [datetime.fromisoformat(last.metadata[name]) for name in ("before", "first", "last")]
@@ -111,18 +109,16 @@ def test_what_is_too_old_goes_and_each_account_is_told(
         assert last.description.endswith(f"; number of entries: {len(gone)}.")
     again = run(database)
     assert (again.deleted, again.held, again.dropped) == ((), (), ())
-    assert everything(database) == left
+    assert all_entries(database) == left
 
 
-def test_a_dry_run_says_the_same_and_changes_nothing(database: Database, old: dict[str, list[Entry]]) -> None:
-    said = run(database, dry_run=True)
-    assert everything(database) == old
-    assert run(database) == said
+def test_dry_run_reports_and_changes_nothing(database: Database, old: dict[str, list[Entry]]) -> None:
+    reported = run(database, dry_run=True)
+    assert all_entries(database) == old
+    assert run(database) == reported
 
 
-def test_on_postgresql_the_month_of_the_limit_stays_whole(
-    database: Database, old: dict[str, list[Entry]]
-) -> None:
+def test_postgresql_keeps_the_month_of_the_limit(database: Database, old: dict[str, list[Entry]]) -> None:
     done = run(database, before=month(12) + timedelta(hours=3))
     if database.engine == "postgresql":
         assert done.before == BEFORE
@@ -131,10 +127,10 @@ def test_on_postgresql_the_month_of_the_limit_stays_whole(
     assert sum(each.entries for each in done.deleted) == 7
 
 
-def test_one_account_alone(database: Database, old: dict[str, list[Entry]]) -> None:
+def test_prune_of_one_account_leaves_the_others(database: Database, old: dict[str, list[Entry]]) -> None:
     assert run(database, account_id="globex", dry_run=True).deleted == (of("globex", old["globex"][:3]),)
     assert run(database, account_id="globex").deleted == (of("globex", old["globex"][:3]),)
-    left = everything(database)
+    left = all_entries(database)
     assert left["acme"] == old["acme"]
     assert left["initech"] == old["initech"]
     assert left["globex"][:2] == old["globex"][-2:]
@@ -145,7 +141,7 @@ def test_one_account_alone(database: Database, old: dict[str, list[Entry]]) -> N
 
 
 def by(database: Database, account_id: str, back: int, *actors: Actor) -> None:
-    """Record an entry by each of them, so many months ago."""
+    """Record an entry by each actor, `back` months ago."""
     with open_log(database) as log:
         for actor in actors:
             moment = month(back) + timedelta(hours=1)
@@ -165,13 +161,13 @@ def users(database: Database, account_id: str, text: str = "") -> list[str | Non
 
 
 @pytest.mark.parametrize("account_id", [None, "acme"])
-def test_who_has_no_entries_left_is_forgotten(
+def test_user_without_entries_is_removed(
     database: Database, old: dict[str, list[Entry]], account_id: str | None
 ) -> None:
-    gone, stays = Actor.user("u-1", "Gone"), Actor.app("u-2")
+    gone, active = Actor.user("u-1", "Gone"), Actor.app("u-2")
     for account in ("acme", "globex"):
-        by(database, account, 14, gone, stays, Actor.user("u-3", "Maiden"))
-        by(database, account, 1, stays, Actor.user("u-3", "Married"))
+        by(database, account, 14, gone, active, Actor.user("u-3", "Maiden"))
+        by(database, account, 1, active, Actor.user("u-3", "Married"))
     place_hold(database.url, CATALOG, "globex", "Case 17", OPERATOR)
     run(database, dry_run=True, account_id=account_id)
     assert users(database, "acme") == ["Gone", "Ada Lovelace", "u-2", "Married"]
@@ -185,11 +181,11 @@ def test_who_has_no_entries_left_is_forgotten(
     assert users(database, "acme", "gone") == ["Gone"]
 
 
-@pytest.mark.parametrize("kept", [1, 30])
-def test_who_has_entries_left_stays_with_every_name(database: Database, kept: int) -> None:
-    """Though no entry under a name that is known may be among them."""
+@pytest.mark.parametrize("remaining", [1, 30])
+def test_user_with_entries_keeps_every_name(database: Database, remaining: int) -> None:
+    """Even where no remaining entry has one of the stored names."""
     with open_log(database) as log:
-        for number in range(120 + kept):
+        for number in range(120 + remaining):
             back = 14 if number < 120 else 1
             record(
                 log, LOGIN, {"email_id": "a@b.example"}, actor=Actor.app("job", f"Run {number:03}"),
@@ -197,7 +193,7 @@ def test_who_has_entries_left_stays_with_every_name(database: Database, kept: in
             )  # fmt: skip
     names = "SELECT count(*) FROM audit_user WHERE actor_id = 'job'"
     run(database)
-    assert database.rows("SELECT count(*) FROM audit_entry WHERE actor_id = 'job'") == [(kept,)]
+    assert database.rows("SELECT count(*) FROM audit_entry WHERE actor_id = 'job'") == [(remaining,)]
     assert users(database, "acme", "job") == users(database, "acme", "run 000") == ["Run 099"]
     assert database.rows(names) == [(MAX_NAMES,)]
     run(database, before=month(0))
@@ -205,14 +201,14 @@ def test_who_has_entries_left_stays_with_every_name(database: Database, kept: in
     assert database.rows(names) == [(0,)]
 
 
-def test_whoever_runs_retention_stays_with_every_name(database: Database) -> None:
+def test_actor_of_retention_keeps_every_name(database: Database) -> None:
     by(database, "acme", 14, Actor.user("u-99", "Hedy Kiesler"))
     run(database)
     assert users(database, "acme", "kiesler") == users(database, "acme", "u-99") == ["Grace Hopper"]
 
 
 @pytest.mark.postgresql_only
-def test_who_records_again_meanwhile_is_not_forgotten(
+def test_user_who_records_during_prune_is_kept(
     database: Database, old: dict[str, list[Entry]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import psycopg
@@ -232,13 +228,13 @@ def test_who_records_again_meanwhile_is_not_forgotten(
 # --- holds -----------------------------------------------------------------------------------------
 
 
-def test_a_held_account_keeps_its_entries(database: Database, old: dict[str, list[Entry]]) -> None:
+def test_account_on_hold_keeps_its_entries(database: Database, old: dict[str, list[Entry]]) -> None:
     assert place_hold(database.url, CATALOG, "globex", "Case 17", OPERATOR)
     assert not place_hold(database.url, CATALOG, "globex", "Case 17", OPERATOR)
     done = run(database)
     assert [each.account_id for each in done.deleted] == ["acme", "initech"]
     assert done.held == (of("globex", old["globex"][:3]),)
-    left = everything(database)
+    left = all_entries(database)
     assert left["globex"][:5] == old["globex"]
     assert left["globex"][5].description == "Grace Hopper placed a hold on the account: Case 17."
     assert left["acme"][0] == old["acme"][3]
@@ -246,11 +242,11 @@ def test_a_held_account_keeps_its_entries(database: Database, old: dict[str, lis
     assert remove_hold(database.url, CATALOG, "globex", ADA)
     assert remove_hold(database.url, CATALOG, "globex", ADA) is None
     assert [each.account_id for each in run(database).deleted] == ["globex"]
-    events = [entry.event for entry in everything(database)["globex"]]
+    events = [entry.event for entry in all_entries(database)["globex"]]
     assert events == [LOGIN, LOGIN, "audit.log.held", "audit.log.released", PRUNED]
 
 
-def test_a_hold_ends_by_itself(database: Database, old: dict[str, list[Entry]]) -> None:
+def test_hold_expires(database: Database, old: dict[str, list[Entry]]) -> None:
     place_hold(database.url, CATALOG, "acme", "Case 17", OPERATOR, until=datetime.now(UTC) + MONTH)
     (hold,) = list_holds(database.url, CATALOG)
     assert (hold.account_id, hold.reason) == ("acme", "Case 17")
@@ -259,16 +255,14 @@ def test_a_hold_ends_by_itself(database: Database, old: dict[str, list[Entry]]) 
     past = "1" if database.engine == "sqlite" else "'2020-01-01T00:00:00Z'"
     database.change(f"UPDATE audit_hold SET until = {past}")
     assert len(run(database).deleted) == 3
-    with pytest.raises(StorageError, match="would be over already"):
+    with pytest.raises(StorageError, match="would be expired; give a time in the future"):
         place_hold(database.url, CATALOG, "acme", "Case 17", OPERATOR, until=datetime.now(UTC) - MONTH)
 
 
 # --- all or nothing --------------------------------------------------------------------------------
 
 
-def test_where_it_cannot_be_recorded_nothing_is_deleted(
-    database: Database, old: dict[str, list[Entry]]
-) -> None:
+def test_nothing_is_deleted_if_recording_fails(database: Database, old: dict[str, list[Entry]]) -> None:
     if database.engine == "sqlite":
         database.change(
             f"CREATE TRIGGER full_disk BEFORE INSERT ON audit_entry WHEN NEW.event = '{PRUNED}' "
@@ -278,15 +272,15 @@ def test_where_it_cannot_be_recorded_nothing_is_deleted(
         database.change(f"ALTER TABLE audit_entry ADD CONSTRAINT full_disk CHECK (event <> '{PRUNED}')")
     with pytest.raises(StorageError):
         run(database)
-    assert everything(database) == old
+    assert all_entries(database) == old
     assert database.rows("SELECT count(*) FROM audit_retention") == [(0,)]
 
 
-def test_afterwards_nothing_else_can_delete(database: Database, old: dict[str, list[Entry]]) -> None:
+def test_entries_stay_append_only_after_prune(database: Database, old: dict[str, list[Entry]]) -> None:
     place_hold(database.url, CATALOG, "globex", "Case 17", OPERATOR)
     run(database)
     assert database.rows("SELECT count(*) FROM audit_retention") == [(0,)]
-    left = everything(database)
+    left = all_entries(database)
     for statement in (
         "DELETE FROM audit_entry",
         f"DELETE FROM audit_entry WHERE event = '{LOGIN}'",
@@ -294,15 +288,13 @@ def test_afterwards_nothing_else_can_delete(database: Database, old: dict[str, l
     ):
         with pytest.raises(Exception, match="append-only"):
             database.change(statement)
-    assert everything(database) == left
+    assert all_entries(database) == left
     with closing(open_inspection(database.url, CATALOG)) as inspection:
         assert inspection.differences() == ()
 
 
-def test_what_lets_retention_delete_lets_it_no_more_than_that(
-    database: Database, old: dict[str, list[Entry]]
-) -> None:
-    """The row that permits it is of one transaction, account and time, and weaker than a hold."""
+def test_permit_of_retention_is_limited(database: Database, old: dict[str, list[Entry]]) -> None:
+    """The permit is valid for one transaction, account and time, and a hold overrides it."""
     place_hold(database.url, CATALOG, "globex", "Case 17", OPERATOR)
     acme, globex = old["acme"], old["globex"]
     for statement, allowed in (
@@ -314,11 +306,11 @@ def test_what_lets_retention_delete_lets_it_no_more_than_that(
         for account_id in ("acme", "globex"):
             done = _delete_with_permit(database, statement, account_id)
             assert done == (allowed and account_id == "acme"), (statement, account_id)
-    assert everything(database)["acme"] == acme
+    assert all_entries(database)["acme"] == acme
 
 
 def _delete_with_permit(database: Database, condition: str, account_id: str) -> bool:
-    """Whether a transaction with the row of retention may delete; it is rolled back."""
+    """Whether a transaction with the permit can delete; it is rolled back."""
     if isinstance(database, SQLiteDatabase):
         condition = condition.replace("id = '", "id = x'").replace("-", "")
         limit = bytes.fromhex(f"{int(BEFORE.timestamp() * 1000):012x}") + bytes(10)
@@ -346,7 +338,7 @@ def _delete_with_permit(database: Database, condition: str, account_id: str) -> 
 
 
 @pytest.mark.sqlite_only
-def test_large_accounts_go_in_batches_each_with_its_entry(
+def test_sqlite_deletes_in_recorded_batches(
     database: Database, old: dict[str, list[Entry]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_retention, "BATCH", 2)
@@ -358,12 +350,14 @@ def test_large_accounts_go_in_batches_each_with_its_entry(
         of("initech", old["initech"][:1]),
     )
     assert counts == [2, 3, 5, 6, 7]
-    told = [entry.metadata["entries"] for entry in everything(database)["acme"] if entry.event == PRUNED]
-    assert told == [2, 1]
+    counts_recorded = [
+        entry.metadata["entries"] for entry in all_entries(database)["acme"] if entry.event == PRUNED
+    ]
+    assert counts_recorded == [2, 1]
 
 
 @pytest.mark.sqlite_only
-def test_what_was_interrupted_goes_on(
+def test_interrupted_prune_can_be_resumed(
     database: Database, old: dict[str, list[Entry]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_retention, "BATCH", 2)
@@ -373,15 +367,17 @@ def test_what_was_interrupted_goes_on(
 
     with pytest.raises(KeyboardInterrupt):
         run(database, progress=interrupt)
-    left = everything(database)
+    left = all_entries(database)
     assert [entry.event for entry in left["acme"]] == [LOGIN] * 3 + [PRUNED]
     run(database)
-    told = [entry.metadata["entries"] for entry in everything(database)["acme"] if entry.event == PRUNED]
-    assert told == [2, 1]
+    counts_recorded = [
+        entry.metadata["entries"] for entry in all_entries(database)["acme"] if entry.event == PRUNED
+    ]
+    assert counts_recorded == [2, 1]
 
 
 @pytest.mark.sqlite_only
-def test_a_service_records_on_meanwhile(
+def test_service_can_record_during_prune(
     database: Database, old: dict[str, list[Entry]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_retention, "BATCH", 1)
@@ -395,7 +391,7 @@ def test_a_service_records_on_meanwhile(
 
 @pytest.fixture
 def server(postgresql: PostgreSQLServer) -> Iterator[PostgreSQLDatabase]:
-    """A database of PostgreSQL with what `old` records."""
+    """A PostgreSQL database with the entries of `fill`."""
     made = postgresql.another()
     fill(made)
     yield made
@@ -410,7 +406,7 @@ def names(server: PostgreSQLDatabase) -> list[str]:
     return [name for (name,) in found]
 
 
-def test_whole_partitions_are_dropped_and_old_entries_still_find_one(server: PostgreSQLDatabase) -> None:
+def test_old_partitions_are_dropped(server: PostgreSQLDatabase) -> None:
     before = names(server)
     done = run(server)
     gone = [f"audit_entry_{month(back):%Y_%m}" for back in range(20, 12, -1)]
@@ -426,7 +422,7 @@ def test_whole_partitions_are_dropped_and_old_entries_still_find_one(server: Pos
     assert [each.entries for each in run(server).deleted] == [1]
 
 
-def test_partitions_behind_one_with_held_entries_are_emptied(server: PostgreSQLDatabase) -> None:
+def test_partitions_after_a_held_one_are_emptied(server: PostgreSQLDatabase) -> None:
     place_hold(server.url, CATALOG, "globex", "Case 17", OPERATOR)
     before = names(server)
     done = run(server, dry_run=True)
@@ -440,36 +436,35 @@ def test_partitions_behind_one_with_held_entries_are_emptied(server: PostgreSQLD
         assert inspection.differences() == ()
 
 
-def test_dropping_waits_for_a_reader_a_while_and_then_says_so(
+def test_drop_blocked_by_a_reader_is_an_error(
     server: PostgreSQLDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import psycopg
 
     monkeypatch.setattr(postgresql_retention, "LOCK_SECONDS", 0.1)
-    left = everything(server)
+    left = all_entries(server)
     with closing(psycopg.connect(server.url)) as reader:
         reader.execute("SELECT count(*) FROM audit_entry")
         with pytest.raises(StorageError, match="a long transaction holds the lock: try again"):
             run(server)
-    assert everything(server) == left
+    assert all_entries(server) == left
     assert len(run(server).deleted) == 3
 
 
-def test_two_at_once_delete_once(server: PostgreSQLDatabase) -> None:
+def test_concurrent_prunes_delete_once(server: PostgreSQLDatabase) -> None:
     done: list[PruneResult] = []
     threads = [threading.Thread(target=lambda: done.append(run(server))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(sum(old.entries for old in each.deleted) for each in done) == [0, 0, 7]
-    every = [entry for entries in everything(server).values() for entry in entries]
-    told = [entry for entry in every if entry.event == PRUNED]
-    assert len(told) == 3
+    assert sorted(sum(expired.entries for expired in each.deleted) for each in done) == [0, 0, 7]
+    every = [entry for entries in all_entries(server).values() for entry in entries]
+    assert len([entry for entry in every if entry.event == PRUNED]) == 3
 
 
-def test_only_the_owner_deletes(server: PostgreSQLDatabase) -> None:
-    left = everything(server)
+def test_only_the_owner_can_prune(server: PostgreSQLDatabase) -> None:
+    left = all_entries(server)
     server.change("CREATE ROLE stranger LOGIN", "GRANT SELECT, DELETE ON audit_entry TO stranger")
     try:
         with pytest.raises(
@@ -478,10 +473,10 @@ def test_only_the_owner_deletes(server: PostgreSQLDatabase) -> None:
             prune(server.url.replace("postgres:@", "stranger@"), CATALOG, BEFORE, OPERATOR)
     finally:
         server.change("DROP OWNED BY stranger", "DROP ROLE stranger")
-    assert everything(server) == left
+    assert all_entries(server) == left
 
 
-def test_a_database_from_before_retention_is_to_be_upgraded(postgresql: PostgreSQLServer) -> None:
+def test_database_without_retention_needs_an_upgrade(postgresql: PostgreSQLServer) -> None:
     made = postgresql.bare()
     with pytest.raises(StorageError, match="there is no table audit_retention; run"):
         run(made)

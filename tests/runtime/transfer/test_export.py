@@ -55,15 +55,15 @@ def export(acme: AccountLog, **options: Any) -> list[list[str]]:
     return table
 
 
-def guarded(text: str) -> str:
+def escaped(text: str) -> str:
     return f"'{text}" if text[:1] and text[0] in DANGEROUS else text
 
 
-def unguarded(cell: str) -> str:
+def unescaped(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" else cell
 
 
-def test_the_columns_are_those_of_the_page(log: AuditLog, acme: AccountLog) -> None:
+def test_csv_has_the_columns_of_the_page(log: AuditLog, acme: AccountLog) -> None:
     record(log, DEPLOYED, MODEL, occurred_at=LONG_AGO, ip_address="203.0.113.7")
     assert export(acme) == [
         HEADER,
@@ -78,7 +78,7 @@ def test_the_columns_are_those_of_the_page(log: AuditLog, acme: AccountLog) -> N
     ]
 
 
-def test_the_file_is_rfc_4180_in_utf_8(log: AuditLog, acme: AccountLog) -> None:
+def test_csv_is_rfc_4180_in_utf_8(log: AuditLog, acme: AccountLog) -> None:
     record(log, KEY_CREATED, occurred_at=LONG_AGO, actor=Actor.user("ü", 'Ad"a'), details="a,b\r\nc")
     stream = io.BytesIO()
     acme.export_csv(stream)
@@ -89,12 +89,12 @@ def test_the_file_is_rfc_4180_in_utf_8(log: AuditLog, acme: AccountLog) -> None:
     )
 
 
-def test_an_empty_account_gives_the_header_only(acme: AccountLog) -> None:
+def test_csv_of_an_empty_account_is_its_header(acme: AccountLog) -> None:
     assert export(acme) == [HEADER]
     assert export(acme, full=True) == [FULL]
 
 
-def test_full_adds_keys_ids_and_metadata(log: AuditLog, acme: AccountLog) -> None:
+def test_full_csv_adds_keys_ids_and_metadata(log: AuditLog, acme: AccountLog) -> None:
     entry = record(log, "tool.guardrails.input_scanner_added", {"tool_id": "t-4"}, occurred_at=LONG_AGO)
     second = record(log, DEPLOYED, MODEL | {"model_name": "=1"}, actor=Actor.system())
     assert export(acme, full=True) == [
@@ -146,12 +146,14 @@ def test_full_adds_keys_ids_and_metadata(log: AuditLog, acme: AccountLog) -> Non
         (Actor.system("Retention"), "Retention"),
     ],
 )
-def test_the_name_is_the_actors_label(log: AuditLog, acme: AccountLog, actor: Actor, name: str) -> None:
+def test_name_column_has_the_label_of_the_actor(
+    log: AuditLog, acme: AccountLog, actor: Actor, name: str
+) -> None:
     record(log, KEY_CREATED, actor=actor)
     assert export(acme)[1][4] == name == actor.label
 
 
-def test_times_are_cut_to_milliseconds(log: AuditLog, acme: AccountLog) -> None:
+def test_times_are_truncated_to_milliseconds(log: AuditLog, acme: AccountLog) -> None:
     for micros in (0, 999, 1000, 999_999):
         record(log, KEY_CREATED, occurred_at=LONG_AGO.replace(microsecond=micros))
     record(log, KEY_CREATED, occurred_at=datetime(1970, 1, 1, tzinfo=UTC))
@@ -159,7 +161,7 @@ def test_times_are_cut_to_milliseconds(log: AuditLog, acme: AccountLog) -> None:
 
 
 @pytest.mark.parametrize("first", DANGEROUS)
-def test_a_cell_that_a_spreadsheet_would_run_is_guarded(log: AuditLog, acme: AccountLog, first: str) -> None:
+def test_formula_cells_are_escaped(log: AuditLog, acme: AccountLog, first: str) -> None:
     name = f"{first}cmd|' /C calc'!A0"
     record(
         log,
@@ -175,7 +177,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_guarded(log: AuditLog, acme: Acc
 
 
 @pytest.mark.parametrize("first", DANGEROUS)
-def test_keys_that_another_catalog_stored_are_quoted_and_guarded(
+def test_keys_of_another_catalog_are_quoted_and_escaped(
     log: AuditLog, acme: AccountLog, database: Database, first: str
 ) -> None:
     event, category, level = f'{first}cmd|"x",1', f"{first}a,\r\nb", f"{first}1,2"
@@ -187,7 +189,7 @@ def test_keys_that_another_catalog_stored_are_quoted_and_guarded(
     assert export(acme) == [HEADER, row[:6]]
 
 
-def test_a_harmless_cell_is_not_guarded(log: AuditLog, acme: AccountLog) -> None:
+def test_plain_cells_are_not_escaped(log: AuditLog, acme: AccountLog) -> None:
     record(log, KEY_CREATED, actor=Actor.user("u", "a=1"))
     record(log, KEY_CREATED, actor=Actor.user("u", "“quoted”"))
     assert [row[4] for row in export(acme)[1:]] == ["“quoted”", "a=1"]
@@ -198,9 +200,7 @@ texts = any_text(12, often=DANGEROUS + ',"')
 
 @given(st.lists(st.tuples(texts, texts.filter(bool), texts), min_size=1, max_size=4))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_cell_comes_back_when_its_guard_is_taken_off(
-    log: AuditLog, made: list[tuple[str, str, str]]
-) -> None:
+def test_escaping_of_any_cell_is_reversible(log: AuditLog, made: list[tuple[str, str, str]]) -> None:
     account = f"a{len(log.accounts(1000))}"
     written = []
     for name, actor_id, details in made:
@@ -213,12 +213,12 @@ def test_any_cell_comes_back_when_its_guard_is_taken_off(
         table = export(log.account(account), full=True)[1:]
         assert export(log.account(account))[1:] == [row[:6] for row in table]
     assert [(row[3], row[4], row[10]) for row in table[::-1]] == [
-        tuple(map(guarded, cells)) for cells in written
+        tuple(map(escaped, cells)) for cells in written
     ]
-    assert [tuple(map(unguarded, (row[3], row[4], row[10]))) for row in table[::-1]] == written
+    assert [tuple(map(unescaped, (row[3], row[4], row[10]))) for row in table[::-1]] == written
 
 
-def test_only_what_fits_the_filter_is_exported(log: AuditLog, acme: AccountLog) -> None:
+def test_filter_applies_to_exports(log: AuditLog, acme: AccountLog) -> None:
     record(log, KEY_CREATED, occurred_at=LONG_AGO)
     record(log, KEY_CREATED)
     record(log, DEPLOYED, MODEL)
@@ -227,9 +227,7 @@ def test_only_what_fits_the_filter_is_exported(log: AuditLog, acme: AccountLog) 
     assert len(export(acme, until=LONG_AGO.replace(year=2025))) == 2
 
 
-def test_entries_of_events_that_the_catalog_no_longer_has_are_exported(
-    log: AuditLog, acme: AccountLog, database: Database
-) -> None:
+def test_entries_of_removed_events_are_exported(log: AuditLog, acme: AccountLog, database: Database) -> None:
     insert_row(database, log.catalog, event="account.gone.thing_done", category="account.gone")
     (entry,) = acme.all()
     row = export(acme)[1]
@@ -244,7 +242,7 @@ def test_entries_of_events_that_the_catalog_no_longer_has_are_exported(
     assert row[1:3] == ["account.gone.thing_done", "account.gone"]
 
 
-def test_many_entries_come_newest_first_with_progress(log: AuditLog, acme: AccountLog) -> None:
+def test_csv_is_newest_first_and_reports_progress(log: AuditLog, acme: AccountLog) -> None:
     with log.acting(ADA):
         log.record_many(form(KEY_CREATED, {}) for _ in range(2500))
     seen: list[int] = []
@@ -253,7 +251,7 @@ def test_many_entries_come_newest_first_with_progress(log: AuditLog, acme: Accou
     assert seen == [1000, 2000, 2500]
 
 
-class RequireRecord(io.BytesIO):
+class RecordingStream(io.BytesIO):
     """A stream during whose writes more is recorded."""
 
     def __init__(self, log: AuditLog) -> None:
@@ -271,20 +269,20 @@ class RequireRecord(io.BytesIO):
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 @pytest.mark.parametrize("conditions", [[], ["event:is_not:account.roles.role_edited", "user:is:u-17"]])
-def test_an_export_holds_what_was_there_when_it_began(
+def test_export_is_consistent_as_of_its_start(
     log: AuditLog, acme: AccountLog, kind: str, conditions: list[str]
 ) -> None:
     with log.acting(ADA):
         log.record_many(form(KEY_CREATED, {}) for _ in range(2500))
     record(log, DEPLOYED, MODEL, actor=ADA)
-    stream = RequireRecord(log)
+    stream = RecordingStream(log)
     write = acme.export_csv if kind == "csv" else acme.export_jsonl
     assert write(stream, Filter.parse(conditions)) == 2501
     assert stream.writes >= 3
     assert acme.count() > 2501
 
 
-def test_a_file_is_for_its_owner_only(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
+def test_file_is_readable_by_its_owner_only(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
     record(log, KEY_CREATED)
     target = tmp_path / "out.csv"
     assert acme.export_csv(target) == 1
@@ -296,9 +294,7 @@ def test_a_file_is_for_its_owner_only(log: AuditLog, acme: AccountLog, tmp_path:
     ]
 
 
-def test_an_older_file_is_replaced_only_by_a_whole_one(
-    log: AuditLog, acme: AccountLog, tmp_path: Path
-) -> None:
+def test_failed_export_keeps_the_previous_file(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     target.write_text("the older one")
     record(log, KEY_CREATED)
@@ -318,9 +314,7 @@ def test_an_older_file_is_replaced_only_by_a_whole_one(
     ("name", "reason"),
     [("none/out.csv", "No such file or directory"), ("", "it is a folder; name a file")],
 )
-def test_a_target_that_cannot_be_written_is_named(
-    acme: AccountLog, tmp_path: Path, name: str, reason: str
-) -> None:
+def test_error_names_the_unwritable_target(acme: AccountLog, tmp_path: Path, name: str, reason: str) -> None:
     target = tmp_path / name
     with pytest.raises(ExportError) as caught:
         acme.export_csv(target)
@@ -328,14 +322,14 @@ def test_a_target_that_cannot_be_written_is_named(
     assert [each.name for each in tmp_path.iterdir() if "audit.db" not in each.name] == []
 
 
-def test_a_full_disk_leaves_no_file(log: AuditLog, acme: AccountLog) -> None:
+def test_full_disk_leaves_no_file(log: AuditLog, acme: AccountLog) -> None:
     record(log, KEY_CREATED)
     with pytest.raises(OSError, match="No space left") as caught, Path("/dev/full").open("wb") as stream:
         acme.export_csv(stream)
     assert caught.value.errno == errno.ENOSPC
 
 
-def test_a_pipe_is_written_into_and_stays_a_pipe(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
+def test_pipe_is_written_in_place(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
     record(log, KEY_CREATED)
     target = tmp_path / "pipe"
     os.mkfifo(target)
@@ -350,9 +344,7 @@ def test_a_pipe_is_written_into_and_stays_a_pipe(log: AuditLog, acme: AccountLog
         os.close(reader)
 
 
-def test_two_exports_to_one_path_at_once_leave_a_whole_file(
-    log: AuditLog, acme: AccountLog, tmp_path: Path
-) -> None:
+def test_concurrent_exports_leave_a_whole_file(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
     with log.acting(ADA):
         log.record_many(form(KEY_CREATED, {}) for _ in range(2500))
     target = tmp_path / "out.csv"
@@ -370,9 +362,7 @@ def test_two_exports_to_one_path_at_once_leave_a_whole_file(
     assert [each.name for each in tmp_path.iterdir() if "out.csv" in each.name] == ["out.csv"]
 
 
-def test_a_partial_file_that_was_left_behind_is_not_in_the_way(
-    log: AuditLog, acme: AccountLog, tmp_path: Path
-) -> None:
+def test_abandoned_partial_file_does_no_harm(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
     record(log, KEY_CREATED)
     left = tmp_path / ".out.csv.partial"
     left.write_text("left behind")
@@ -382,7 +372,7 @@ def test_a_partial_file_that_was_left_behind_is_not_in_the_way(
 
 
 @pytest.mark.parametrize("limit", [0, -1, "5", True, False, 2.0])
-def test_a_limit_is_a_whole_number_of_at_least_1(acme: AccountLog, limit: Any) -> None:
+def test_invalid_limit_is_refused(acme: AccountLog, limit: Any) -> None:
     stream = io.BytesIO()
     with pytest.raises(FilterError) as caught:
         acme.export_csv(stream, limit=limit)
@@ -390,7 +380,7 @@ def test_a_limit_is_a_whole_number_of_at_least_1(acme: AccountLog, limit: Any) -
     assert stream.getvalue() == b""
 
 
-def test_a_stream_that_fails_fails_the_export(log: AuditLog, acme: AccountLog) -> None:
+def test_error_of_the_stream_is_raised(log: AuditLog, acme: AccountLog) -> None:
     class Broken(io.BytesIO):
         def write(self, data: Any) -> int:
             raise ConnectionResetError("gone")
@@ -401,13 +391,13 @@ def test_a_stream_that_fails_fails_the_export(log: AuditLog, acme: AccountLog) -
     assert acme.count() == 1
 
 
-def test_a_stream_is_left_open(log: AuditLog, acme: AccountLog) -> None:
+def test_stream_stays_open(log: AuditLog, acme: AccountLog) -> None:
     stream = io.BytesIO()
     acme.export_csv(stream)
     assert not stream.closed
 
 
-def test_json_lines_hold_every_entry_oldest_first(log: AuditLog, acme: AccountLog) -> None:
+def test_json_lines_are_oldest_first(log: AuditLog, acme: AccountLog) -> None:
     entries = [record(log, KEY_CREATED), record(log, DEPLOYED, MODEL | {"model_name": "ü\n\u2028"})]
     stream = io.BytesIO()
     assert acme.export_jsonl(stream) == 2
@@ -420,7 +410,7 @@ def collected(entries: Iterable[Entry], what: Callable[[Entry], str]) -> list[st
     return [what(entry) for entry in entries]
 
 
-def test_the_cells_are_what_the_entries_say(log: AuditLog, acme: AccountLog) -> None:
+def test_cells_equal_the_values_of_the_entries(log: AuditLog, acme: AccountLog) -> None:
     for event in log.catalog.events.values():
         if event.name != "api_async_enabled":
             log.record_form(form(event.key, event.example))

@@ -69,11 +69,11 @@ def pieces(*found: bytes) -> Chunks:
         ("", None),
     ],
 )
-def test_the_name_of_a_file_says_its_format(name: str, wanted: str | None) -> None:
+def test_file_name_sets_the_format(name: str, wanted: str | None) -> None:
     assert format_of(name) == wanted
 
 
-def test_a_file_is_compressed_as_its_name_says(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
+def test_suffix_sets_the_compression(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
     fill(log)
     wanted = plain(acme)
     for name in ("a.csv", "a.csv.gz", "A.CSV.GZ", "a.zst"):
@@ -87,7 +87,7 @@ def test_a_file_is_compressed_as_its_name_says(log: AuditLog, acme: AccountLog, 
     assert unzstd((tmp_path / "a.jsonl.zst").read_bytes()) == (tmp_path / "a.jsonl").read_bytes()
 
 
-def test_equal_exports_are_equal_files(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
+def test_equal_exports_are_equal_bytes(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
     fill(log, 10)
     for first, second in (("a.csv.gz", "b.csv.gz"), ("a.csv.zst", "b.csv.zst")):
         acme.export_csv(tmp_path / first)
@@ -99,9 +99,7 @@ def test_equal_exports_are_equal_files(log: AuditLog, acme: AccountLog, tmp_path
 
 
 @pytest.mark.parametrize("name", ["a.gz", "a.zst"])
-def test_a_compressed_file_ends_in_a_checksum(
-    log: AuditLog, acme: AccountLog, tmp_path: Path, name: str
-) -> None:
+def test_compressed_file_has_a_checksum(log: AuditLog, acme: AccountLog, tmp_path: Path, name: str) -> None:
     fill(log, 1)
     acme.export_csv(tmp_path / name)
     data = bytearray((tmp_path / name).read_bytes())
@@ -110,14 +108,14 @@ def test_a_compressed_file_ends_in_a_checksum(
         (gzip.decompress if name == "a.gz" else unzstd)(bytes(data))
 
 
-def test_a_stream_is_not_compressed(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
+def test_stream_is_not_compressed(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
     fill(log, 3)
     with (tmp_path / "a.csv.gz").open("wb") as stream:
         acme.export_csv(stream)
     assert (tmp_path / "a.csv.gz").read_bytes() == plain(acme)
 
 
-def test_a_pipe_is_compressed_as_its_name_says(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
+def test_pipe_is_compressed_by_its_suffix(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
     record(log, KEY_CREATED)
     target = tmp_path / "pipe.gz"
     os.mkfifo(target)
@@ -130,7 +128,7 @@ def test_a_pipe_is_compressed_as_its_name_says(log: AuditLog, acme: AccountLog, 
 
 
 @pytest.mark.parametrize("name", ["a.gz", "a.zst"])
-def test_what_is_compressed_is_written_as_it_comes(tmp_path: Path, name: str) -> None:
+def test_compressed_data_is_written_incrementally(tmp_path: Path, name: str) -> None:
     def sizes() -> Iterator[int]:
         for each in tmp_path.iterdir():
             yield each.stat().st_size
@@ -146,7 +144,7 @@ def test_what_is_compressed_is_written_as_it_comes(tmp_path: Path, name: str) ->
     assert all(size > number * HALF_A_MEGABYTE for number, size in enumerate(seen[1:]))
 
 
-def test_what_compresses_is_looked_for_before_anything_is_done(
+def test_missing_compressor_is_reported_before_any_work(
     log: AuditLog, acme: AccountLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     primed = []
@@ -164,12 +162,13 @@ def test_what_compresses_is_looked_for_before_anything_is_done(
 
 
 @pytest.mark.parametrize("name", ["a.parquet.gz", "a.parquet.zst", "a.gz"])
-def test_parquet_is_not_compressed_once_more(acme: AccountLog, tmp_path: Path, name: str) -> None:
+def test_compressed_parquet_is_refused(acme: AccountLog, tmp_path: Path, name: str) -> None:
     primed: list[int] = []
     with pytest.raises(ExportError) as caught:
         acme.export_parquet(tmp_path / name, begin=lambda: primed.append(1))
     assert str(caught.value) == (
-        f"{tmp_path / name}: the export was not written: Parquet is compressed inside; name it .parquet"
+        f"{tmp_path / name}: the export was not written: "
+        "Parquet is compressed already; use the suffix .parquet"
     )
     assert (primed, names(tmp_path)) == ([], [])
 
@@ -177,7 +176,7 @@ def test_parquet_is_not_compressed_once_more(acme: AccountLog, tmp_path: Path, n
 # --- whole or not there ----------------------------------------------------------------------------
 
 
-def test_what_fails_at_the_end_leaves_nothing(
+def test_failure_at_the_end_leaves_no_file(
     acme: AccountLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -189,9 +188,7 @@ def test_what_fails_at_the_end_leaves_nothing(
     assert names(tmp_path) == []
 
 
-def test_the_name_of_a_file_is_made_durable_too(
-    acme: AccountLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rename_is_made_durable(acme: AccountLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced = []
     fsync = os.fsync
 
@@ -207,14 +204,14 @@ def test_the_name_of_a_file_is_made_durable_too(
 
 
 @pytest.mark.parametrize("name", ["é" * 127, "a" * 255, "日" * 85, "[a-z]*?.csv"])
-def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
+def test_any_file_name_works(tmp_path: Path, name: str) -> None:
     assert write_export(pieces(b"a", b"b"), tmp_path / name, None) == 2
     assert (tmp_path / name).read_bytes() == b"ab"
     assert names(tmp_path) == [name]
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_link_is_followed(log: AuditLog, acme: AccountLog, tmp_path: Path, there: bool) -> None:
+def test_link_is_followed(log: AuditLog, acme: AccountLog, tmp_path: Path, there: bool) -> None:
     fill(log, 3)
     real, link = tmp_path / "real.csv", tmp_path / "link.csv"
     link.symlink_to(real.name)
@@ -225,7 +222,7 @@ def test_a_link_is_followed(log: AuditLog, acme: AccountLog, tmp_path: Path, the
     assert real.read_bytes() == plain(acme)
 
 
-def test_what_stands_for_an_open_file_is_written_to(log: AuditLog, path: Path, tmp_path: Path) -> None:
+def test_name_of_an_open_file_is_written_in_place(log: AuditLog, path: Path, tmp_path: Path) -> None:
     fill(log, 3)
     script = f"""
 import sys
@@ -244,7 +241,7 @@ with AuditLog.open("sqlite:///{path}") as log:
     ("name", "reason"),
     [("", "the name of the file is empty"), ("x" * 300, "File name too long")],
 )
-def test_a_name_that_no_file_can_have_is_refused(
+def test_impossible_file_name_is_refused(
     acme: AccountLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -252,7 +249,7 @@ def test_a_name_that_no_file_can_have_is_refused(
         acme.export_csv(name)
 
 
-def test_what_a_killed_export_left_is_removed_by_the_next_one_and_nothing_else_is(tmp_path: Path) -> None:
+def test_only_abandoned_partial_files_are_removed(tmp_path: Path) -> None:
     left = {".out.csv.abcd_123.partial", ".out.csv.zzzzzzzz.partial"}
     others = {".out.csv.partial", ".out.csv.abc.partial", ".other.csv.abcd_123.partial", "out.csv.partial"}
     for name in left | others:
@@ -262,7 +259,7 @@ def test_what_a_killed_export_left_is_removed_by_the_next_one_and_nothing_else_i
     assert set(names(tmp_path)) == {*others, ".out.csv.afolder1.partial", "out.csv"}
 
 
-def test_an_export_leaves_one_to_the_same_file_alone(tmp_path: Path) -> None:
+def test_partial_file_of_a_running_export_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
 
     def another(_: int) -> None:
@@ -274,9 +271,7 @@ def test_an_export_leaves_one_to_the_same_file_alone(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out.csv"]
 
 
-def test_a_folder_that_may_not_be_listed_is_written_into(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unlistable_folder_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -286,7 +281,7 @@ def test_a_folder_that_may_not_be_listed_is_written_into(
     assert names(tmp_path) == ["out.csv"]
 
 
-def test_a_partial_file_that_another_export_took_away_at_once_is_made_anew(
+def test_partial_file_removed_before_its_lock_is_recreated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[Path] = []
@@ -304,9 +299,7 @@ def test_a_partial_file_that_another_export_took_away_at_once_is_made_anew(
     assert (len(taken), names(tmp_path)) == (1, ["out.csv"])
 
 
-def test_where_files_cannot_be_held_nothing_is_taken_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_file_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 
@@ -317,7 +310,7 @@ def test_where_files_cannot_be_held_nothing_is_taken_away(
     assert names(tmp_path) == [left.name, "out.csv"]
 
 
-def test_a_disk_that_fills_up_leaves_nothing(log: AuditLog, path: Path, tmp_path: Path) -> None:
+def test_disk_that_fills_up_leaves_no_file(log: AuditLog, path: Path, tmp_path: Path) -> None:
     fill(log)
     target = tmp_path / "out.csv"
     target.write_text("the older one")
@@ -344,9 +337,9 @@ with AuditLog.open(sys.argv[1], catalog=CATALOG) as log:
 EXPORTS = """
 import signal, sys
 from auditwright import cli
-from auditwright.commands import transfer
+from auditwright.commands import export
 
-class Waits(transfer.Progress):
+class Waits(export.ProgressLine):
     def __call__(self, count):
         print("midway", flush=True)
         sys.stdin.readline()
@@ -354,7 +347,7 @@ class Waits(transfer.Progress):
 for each in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(each, signal.SIG_DFL if sys.argv[1] == "heeds" else signal.SIG_IGN)
 signal.signal(signal.SIGINT, signal.default_int_handler)
-transfer.Progress = Waits
+export.ProgressLine = Waits
 sys.exit(cli.main(sys.argv[2:]))
 """
 
@@ -387,7 +380,7 @@ def exporting(path: Path, target: Path, *options: str, signals: str = "heeds") -
         (signal.SIGHUP, 129, ""),
     ],
 )
-def test_what_ends_an_export_leaves_the_file_of_before(
+def test_terminated_export_keeps_the_previous_file(
     log: AuditLog, path: Path, tmp_path: Path, name: str, number: int, code: int, told: str
 ) -> None:
     fill(log)
@@ -402,9 +395,7 @@ def test_what_ends_an_export_leaves_the_file_of_before(
     assert names(tmp_path) == [name]
 
 
-def test_what_kills_an_export_leaves_a_partial_file_that_the_next_one_removes(
-    log: AuditLog, path: Path, tmp_path: Path
-) -> None:
+def test_partial_file_of_a_killed_export_is_removed(log: AuditLog, path: Path, tmp_path: Path) -> None:
     fill(log)
     target = tmp_path / "out.csv"
     with exporting(path, target) as process:
@@ -416,7 +407,7 @@ def test_what_kills_an_export_leaves_a_partial_file_that_the_next_one_removes(
     assert names(tmp_path) == ["out.csv"]
 
 
-def test_signals_that_are_ignored_end_no_export(log: AuditLog, path: Path, tmp_path: Path) -> None:
+def test_ignored_signals_do_not_end_the_export(log: AuditLog, path: Path, tmp_path: Path) -> None:
     fill(log, 1)
     target = tmp_path / "out.csv"
     with exporting(path, target, signals="ignores") as process:

@@ -93,7 +93,7 @@ def is_gone(pid: int) -> bool:
 
 @pytest.mark.parametrize("processes", [2, 3])
 @pytest.mark.parametrize("export", EXPORTS)
-def test_several_processes_write_what_one_does(
+def test_several_processes_write_the_same_bytes(
     many: AccountLog, started: list[int], export: str, processes: int
 ) -> None:
     wanted = file_of(many, export)
@@ -117,7 +117,7 @@ def test_several_processes_write_what_one_does(
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("export", ["full", "jsonl"])
-def test_whatever_is_selected(
+def test_several_processes_apply_the_selection(
     many: AccountLog, started: list[int], export: str, options: dict[str, Any]
 ) -> None:
     wanted = file_of(many, export, **options)
@@ -126,7 +126,7 @@ def test_whatever_is_selected(
     assert len(started) == 1
 
 
-def test_a_small_log_and_a_limit_start_none(log: AuditLog, acme: AccountLog, started: list[int]) -> None:
+def test_small_log_or_limit_starts_no_process(log: AuditLog, acme: AccountLog, started: list[int]) -> None:
     log.record_many(form(KEY_CREATED, {}) for _ in range(several.LEAST))
     file_of(acme, "csv", processes=2)
     assert not started
@@ -140,13 +140,13 @@ def test_a_small_log_and_a_limit_start_none(log: AuditLog, acme: AccountLog, sta
 
 @pytest.mark.parametrize("processes", [0, 9, True, "2"])
 @pytest.mark.parametrize("export", EXPORTS)
-def test_up_to_eight(acme: AccountLog, export: str, processes: Any) -> None:
+def test_invalid_number_of_processes_is_refused(acme: AccountLog, export: str, processes: Any) -> None:
     with pytest.raises(FilterError, match=rf"^processes is 1 to 8, not {processes!r}$"):
         file_of(acme, export, processes=processes)
 
 
 @pytest.mark.parametrize("program", ["", "/nowhere/python", "/bin/true", "/bin/cat"])
-def test_where_none_can_be_started_one_writes_all(
+def test_one_process_writes_all_if_none_can_start(
     many: AccountLog, started: list[int], monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     wanted = file_of(many, "csv")
@@ -155,7 +155,7 @@ def test_where_none_can_be_started_one_writes_all(
     assert all(map(is_gone, started))
 
 
-def test_one_that_says_nothing_is_not_waited_for_long(
+def test_silent_worker_times_out(
     many: AccountLog, started: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     wanted = file_of(many, "csv")
@@ -172,7 +172,7 @@ def test_one_that_says_nothing_is_not_waited_for_long(
 # --- what ends it ------------------------------------------------------------------------------------
 
 
-def test_one_that_is_killed_fails_the_export(many: AccountLog, started: list[int], tmp_path: Path) -> None:
+def test_killed_worker_fails_the_export(many: AccountLog, started: list[int], tmp_path: Path) -> None:
     def kill(_: int) -> None:
         for pid in started:
             os.kill(pid, signal.SIGKILL)
@@ -188,7 +188,7 @@ def test_one_that_is_killed_fails_the_export(many: AccountLog, started: list[int
     assert file_of(many, "csv", processes=2) == file_of(many, "csv")
 
 
-def test_what_fails_in_it_fails_the_export(
+def test_error_in_a_worker_fails_the_export(
     many: AccountLog, started: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     start = several.Process.start
@@ -206,7 +206,7 @@ def test_what_fails_in_it_fails_the_export(
     assert is_gone(*started)
 
 
-def test_an_export_that_stops_early_ends_it(many: AccountLog, started: list[int]) -> None:
+def test_failed_export_ends_its_workers(many: AccountLog, started: list[int]) -> None:
     class Full(io.BytesIO):
         def write(self, data: Any) -> int:
             assert not is_gone(*started)
@@ -217,7 +217,7 @@ def test_an_export_that_stops_early_ends_it(many: AccountLog, started: list[int]
     assert is_gone(*started)
 
 
-def test_it_ends_with_its_parent(many: AccountLog, tmp_path: Path) -> None:
+def test_worker_ends_with_its_parent(many: AccountLog, tmp_path: Path) -> None:
     assert many.has_entries()
     read, write = os.pipe()
     script = f"""
@@ -319,7 +319,7 @@ def this_process(log: AuditLog, path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("recording", [another_process, this_process])
-def test_it_is_as_of_one_moment_while_entries_are_recorded(
+def test_workers_read_one_snapshot(
     log: AuditLog,
     acme: AccountLog,
     tmp_path: Path,
@@ -350,7 +350,7 @@ def test_it_is_as_of_one_moment_while_entries_are_recorded(
     assert agreed == [True] * 15
 
 
-def test_what_begin_records_is_not_in_it(log: AuditLog, many: AccountLog) -> None:
+def test_entry_recorded_by_begin_is_not_exported(log: AuditLog, many: AccountLog) -> None:
     wanted = file_of(many, "jsonl")
 
     def begin() -> None:

@@ -48,7 +48,7 @@ def import_all(log: AuditLog, lines: list[bytes]) -> Imported:
     return log.import_jsonl(lines, fail)
 
 
-def import_some(log: AuditLog, lines: list[bytes]) -> tuple[Imported, dict[int, AuditwrightError]]:
+def import_lines_of(log: AuditLog, lines: list[bytes]) -> tuple[Imported, dict[int, AuditwrightError]]:
     """Import lines; what was said of the bad ones, by their numbers."""
     bad: dict[int, AuditwrightError] = {}
     return log.import_jsonl(lines, bad.__setitem__), bad
@@ -68,7 +68,7 @@ def empty(other_database: Database) -> Iterator[AuditLog]:
 # --- there and back ------------------------------------------------------------------------------
 
 
-def test_every_event_comes_back_equal(
+def test_every_event_survives_export_and_import(
     log: AuditLog, empty: AuditLog, database: Database, other_database: Database
 ) -> None:
     for event in log.catalog.events.values():
@@ -143,7 +143,7 @@ def account_rows(log: AuditLog, account: str) -> list[Row]:
     )
 )
 @settings(max_examples=80, deadline=None)
-def test_whatever_was_recorded_comes_back_equal(
+def test_any_recorded_entry_survives_export_and_import(
     pair: tuple[AuditLog, AuditLog], made: list[tuple[Any, ...]]
 ) -> None:
     one, two = pair
@@ -161,7 +161,7 @@ def test_whatever_was_recorded_comes_back_equal(
     assert import_all(two, lines) == Imported(0, len(made), 0)
 
 
-def test_what_surrounds_an_import_does_not_get_into_it(
+def test_context_does_not_affect_an_import(
     log: AuditLog, empty: AuditLog, database: Database, other_database: Database
 ) -> None:
     record(log, KEY_CREATED)
@@ -171,7 +171,7 @@ def test_what_surrounds_an_import_does_not_get_into_it(
     assert other_database.rows() == database.rows()
 
 
-def test_importing_into_the_same_log_stores_nothing_new(log: AuditLog, database: Database) -> None:
+def test_import_into_the_same_log_is_idempotent(log: AuditLog, database: Database) -> None:
     for _ in range(3):
         record(log, DEPLOYED, MODEL)
     before = database.rows()
@@ -179,7 +179,7 @@ def test_importing_into_the_same_log_stores_nothing_new(log: AuditLog, database:
     assert database.rows() == before
 
 
-def test_an_import_of_more_than_a_batch_is_whole(log: AuditLog, empty: AuditLog) -> None:
+def test_import_of_several_batches_is_complete(log: AuditLog, empty: AuditLog) -> None:
     with log.acting(ADA):
         log.record_many(form(KEY_CREATED, {}) for _ in range(2345))
     lines = exported(log)
@@ -188,7 +188,7 @@ def test_an_import_of_more_than_a_batch_is_whole(log: AuditLog, empty: AuditLog)
     assert import_all(empty, lines) == Imported(0, 2345, 0)
 
 
-def test_lines_from_elsewhere_are_completed(log: AuditLog, database: Database) -> None:
+def test_missing_parts_of_lines_are_completed(log: AuditLog, database: Database) -> None:
     with log.acting(ADA):
         assert import_all(log, [line({"event": KEY_CREATED, "metadata": {}}), b"\n", b"  \n"]).stored == 1
     assert len(database.rows()) == 1
@@ -199,7 +199,7 @@ def test_lines_from_elsewhere_are_completed(log: AuditLog, database: Database) -
 # --- bad lines -----------------------------------------------------------------------------------
 
 
-def test_bad_lines_are_named_by_number_and_good_ones_stored(log: AuditLog, database: Database) -> None:
+def test_bad_lines_are_reported_and_others_stored(log: AuditLog, database: Database) -> None:
     good = line(form(KEY_CREATED, {}))
     lines = [
         good,
@@ -214,7 +214,7 @@ def test_bad_lines_are_named_by_number_and_good_ones_stored(log: AuditLog, datab
         b" " * MAX_LINE + good,
         good,
     ]
-    done, bad = import_some(log, lines)
+    done, bad = import_lines_of(log, lines)
     assert done == Imported(2, 0, 8)
     assert len(database.rows()) == 2
     no_json = "entry: expected a JSON object, got no JSON"  # the rest of it is orjson's
@@ -232,12 +232,12 @@ def test_bad_lines_are_named_by_number_and_good_ones_stored(log: AuditLog, datab
     }
 
 
-def test_a_conflict_is_named_and_the_rest_stored(log: AuditLog, empty: AuditLog) -> None:
+def test_conflict_is_reported_and_others_stored(log: AuditLog, empty: AuditLog) -> None:
     entries = [record(log, KEY_CREATED) for _ in range(3)]
     lines = exported(log)
     forged = json.loads(lines[1]) | {"actor": {"type": "user", "id": GRACE.id}}
     import_all(empty, [line(forged)])
-    done, bad = import_some(empty, lines)
+    done, bad = import_lines_of(empty, lines)
     assert done == Imported(2, 0, 1)
     assert isinstance(bad[2], IdConflict)
     assert str(bad[2]) == "an entry with this id and other content is stored already; it stays as it is"
@@ -246,13 +246,13 @@ def test_a_conflict_is_named_and_the_rest_stored(log: AuditLog, empty: AuditLog)
     assert kept.actor.id == "u-18"
 
 
-def test_the_same_id_twice_with_other_content_is_a_conflict_too(log: AuditLog, database: Database) -> None:
+def test_conflict_within_one_import_is_reported(log: AuditLog, database: Database) -> None:
     given_id = "018f4c1e-7a03-7ecc-8000-000000000001"
     lines = [
         line(form(KEY_CREATED, {}, id=given_id)),
         line(form("account.roles.role_changed", {}, id=given_id)),
     ]
-    done, bad = import_some(log, lines)
+    done, bad = import_lines_of(log, lines)
     assert (done.stored, done.refused, list(bad)) == (1, 1, [2])
     assert len(database.rows()) == 1
 
@@ -275,10 +275,10 @@ def test_the_same_id_twice_with_other_content_is_a_conflict_too(log: AuditLog, d
         ("alterations", [1]),
     ],
 )
-def test_what_another_log_wrote_must_be_possible(
+def test_invalid_read_only_parts_are_refused(
     log: AuditLog, database: Database, name: str, value: Any
 ) -> None:
-    done, bad = import_some(log, [line(form(KEY_CREATED, {}, **{name: value}))])
+    done, bad = import_lines_of(log, [line(form(KEY_CREATED, {}, **{name: value}))])
     assert done.refused == 1
     error = bad[1]
     assert isinstance(error, ValidationError)
@@ -286,7 +286,7 @@ def test_what_another_log_wrote_must_be_possible(
     assert database.rows() == []
 
 
-def test_what_another_log_wrote_is_cleaned(log: AuditLog) -> None:
+def test_read_only_parts_are_sanitized(log: AuditLog) -> None:
     content = form(
         KEY_CREATED, {}, description="a\0b", level="old", category="old.keys", catalog_version="1\0"
     )
@@ -298,35 +298,35 @@ def test_what_another_log_wrote_is_cleaned(log: AuditLog) -> None:
 
 @pytest.mark.parametrize("name", ["level", "category"])
 @pytest.mark.parametrize("value", ['=HYPERLINK("http://x"),y', "a\r\n=1+1", "l\0", "", "A", 5])
-def test_a_level_or_category_that_is_no_key_is_refused(log: AuditLog, name: str, value: object) -> None:
-    _, bad = import_some(log, [line(form(KEY_CREATED, {}, **{name: value}))])
+def test_invalid_level_or_category_is_refused(log: AuditLog, name: str, value: object) -> None:
+    _, bad = import_lines_of(log, [line(form(KEY_CREATED, {}, **{name: value}))])
     assert f"{name}: expected the key of a {name}" in str(bad[1])
 
 
-def test_an_import_does_not_take_the_future(log: AuditLog) -> None:
+def test_time_in_the_future_is_refused(log: AuditLog) -> None:
     later = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    _, bad = import_some(log, [line(form(KEY_CREATED, {}, occurred_at=later))])
+    _, bad = import_lines_of(log, [line(form(KEY_CREATED, {}, occurred_at=later))])
     assert "expected a time at most 5 minutes ahead" in str(bad[1])
 
 
-def test_a_line_without_a_key_for_its_secret_is_refused(tmp_path: Path) -> None:
+def test_secret_without_a_key_is_refused(tmp_path: Path) -> None:
     with AuditLog.open(f"sqlite:///{tmp_path}/a.db", account_id="acme") as log:
         values = {"tool_id": "t", "version_id": "v", "timeout": False, "access_token": "sk-1"}
-        _, bad = import_some(log, [line(form(ASYNC, values))])
+        _, bad = import_lines_of(log, [line(form(ASYNC, values))])
     assert "no key is configured" in str(bad[1])
     assert "sk-1" not in str(bad[1])
 
 
-def test_a_line_is_read_no_further_than_shows_that_it_is_too_long(log: AuditLog) -> None:
+def test_too_long_line_is_not_read_whole(log: AuditLog) -> None:
     good = line(form(KEY_CREATED, {}))
     stream = io.BytesIO(good + b"x" * (3 * MAX_LINE + 5) + b"\n" + good + b"y" * (MAX_LINE + 1))
     pieces = list(read_lines(stream))
     assert [len(piece) for piece in pieces] == [len(good), MAX_LINE + 1, len(good), MAX_LINE + 1]
-    done, bad = import_some(log, pieces)
+    done, bad = import_lines_of(log, pieces)
     assert (done.stored, sorted(bad)) == (2, [2, 4])
 
 
-def test_the_longest_line_that_is_taken_is_taken(log: AuditLog) -> None:
+def test_line_of_the_maximum_length_is_accepted(log: AuditLog) -> None:
     good = line(form(KEY_CREATED, {}))
     longest = b" " * (MAX_LINE - len(good)) + good
     assert list(read_lines(io.BytesIO(longest + good))) == [longest, good]
@@ -339,9 +339,7 @@ def test_the_longest_line_that_is_taken_is_taken(log: AuditLog) -> None:
 @pytest.mark.parametrize(
     "name", ["recorded_at", "level", "category", "description", "catalog_version", "alterations"]
 )
-def test_what_the_log_writes_itself_is_refused_from_services(
-    log: AuditLog, database: Database, name: str
-) -> None:
+def test_services_cannot_set_read_only_parts(log: AuditLog, database: Database, name: str) -> None:
     with pytest.raises(ValidationError) as caught:
         log.record_json(line(form(KEY_CREATED, {}, **{name: "x"})))
     assert (
@@ -350,7 +348,7 @@ def test_what_the_log_writes_itself_is_refused_from_services(
     assert database.rows() == []
 
 
-def test_an_exported_entry_is_no_entry_to_record(log: AuditLog) -> None:
+def test_exported_entry_cannot_be_recorded(log: AuditLog) -> None:
     entry = record(log, KEY_CREATED, occurred_at=LONG_AGO)
     with pytest.raises(ValidationError) as caught:
         log.record_form(entry.to_json())
@@ -363,10 +361,10 @@ def test_an_exported_entry_is_no_entry_to_record(log: AuditLog) -> None:
     ]
 
 
-def test_a_bad_envelope_is_found_behind_any_number_of_altered_values(log: AuditLog) -> None:
+def test_bad_envelope_is_reported_despite_alterations(log: AuditLog) -> None:
     many = {f"field_{number}": 5 for number in range(500)}
     content = form(KEY_CREATED, many, id="none", alterations={"metadata.x": {"cut": True}})
-    _, bad = import_some(log, [line(content)])
+    _, bad = import_lines_of(log, [line(content)])
     assert str(bad[1]) == (
         f"{KEY_CREATED}: id: expected a UUID, version 7, in its usual text form, got 'none'"
     )
@@ -380,17 +378,15 @@ def test_a_bad_envelope_is_found_behind_any_number_of_altered_values(log: AuditL
         (MODEL | {"top_k": -1}, "metadata.top_k: expected an integer of at least 0, got -1"),
     ],
 )
-def test_alterations_excuse_only_the_values_they_name(
-    log: AuditLog, values: dict[str, Any], problem: str
-) -> None:
+def test_alterations_excuse_only_their_values(log: AuditLog, values: dict[str, Any], problem: str) -> None:
     content = form(DEPLOYED, values, alterations={"metadata.model_name": {"cut": True}})
-    done, bad = import_some(log, [line(content), line(form(KEY_CREATED, {}))])
+    done, bad = import_lines_of(log, [line(content), line(form(KEY_CREATED, {}))])
     assert problem in str(bad[1])
     assert (done.stored, done.refused) == (1, 1)
 
 
 @pytest.mark.parametrize("alterations", ['{"metadata.\\ud800": {}}', '{"a": "\\udfff"}', "[]", "5"])
-def test_alterations_that_cannot_be_stored_are_refused(log: AuditLog, alterations: str) -> None:
+def test_invalid_alterations_are_refused(log: AuditLog, alterations: str) -> None:
     content = line(form(KEY_CREATED, {}, alterations="here")).replace(b'"here"', alterations.encode())
-    _, bad = import_some(log, [content])
+    _, bad = import_lines_of(log, [content])
     assert "alterations: expected an object of JSON values, got" in str(bad[1])

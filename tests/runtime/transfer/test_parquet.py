@@ -330,7 +330,7 @@ def test_metadata_that_is_no_json_object_is_a_text_in_one(
     assert json.loads(row["metadata"]) == {"metadata": metadata, **more}
 
 
-class RequireRecord(io.BytesIO):
+class RecordingStream(io.BytesIO):
     """A stream during whose writes more is recorded."""
 
     def __init__(self, log: AuditLog) -> None:
@@ -343,13 +343,13 @@ class RequireRecord(io.BytesIO):
         return super().write(data)
 
 
-def test_an_export_holds_what_was_there_when_it_began(
+def test_export_is_consistent_as_of_its_start(
     log: AuditLog, acme: AccountLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet, "GROUP_ROWS", 1000)
     with log.acting(ADA):
         log.record_many(form(KEY_CREATED, {}) for _ in range(2500))
-    stream = RequireRecord(log)
+    stream = RecordingStream(log)
     begin = [lambda: record(log, DEPLOYED, MODEL)]
     assert acme.export_parquet(stream, begin=begin[0]) == 2500
     found = pyarrow.parquet.ParquetFile(stream).read()

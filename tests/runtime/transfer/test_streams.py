@@ -414,15 +414,15 @@ def test_a_zero_that_others_stored_cuts_no_line_off(
     log: AuditLog, acme: AccountLog, database: Database, column: str, at: int
 ) -> None:
     insert_row(database, log.catalog, **{"event": "gone", column: NUL})
-    guarded = NUL if column in ("ip_address", "actor_type") else f"'{NUL}"
+    escaped = NUL if column in ("ip_address", "actor_type") else f"'{NUL}"
     for full in (False, True):
         data = file_of(acme, "csv", full=full).decode()
         head, row = csv.reader(io.StringIO(data, newline=""), strict=True)
         assert len(row) == len(head)
         if full:
-            assert row[at] == guarded
+            assert row[at] == escaped
         if column in ("event", "category"):
-            assert row[1 if column == "event" else 2] == guarded
+            assert row[1 if column == "event" else 2] == escaped
 
 
 @pytest.mark.sqlite_only

@@ -20,8 +20,8 @@ from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, sum
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
-    from auditwright.entry import Row
-    from auditwright.storage.retention import Progress, RecordPrune
+    from auditwright.entry import Progress, Row
+    from auditwright.storage.retention import RecordPrune
 
 LOCK_SECONDS = 5
 """The lock timeout: readers and writers wait behind a DROP that waits."""

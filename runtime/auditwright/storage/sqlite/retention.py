@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from auditwright.catalog import Catalog
-    from auditwright.entry import Row
-    from auditwright.storage.retention import Progress, RecordPrune
+    from auditwright.entry import Progress, Row
+    from auditwright.storage.retention import RecordPrune
 
 BATCH = 20_000
 """Rows in one transaction: about half a second, in which nobody else writes."""

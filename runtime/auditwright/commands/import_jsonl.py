@@ -1,0 +1,35 @@
+"""`auditwright import`: entries from JSON Lines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+from auditwright.commands.options import add_log, open_log
+from auditwright.commands.progress import ProgressLine
+from auditwright.errors import AuditwrightError
+from auditwright.text import printable
+from auditwright.transfer.jsonl_import import read_lines
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("file", metavar="FILE.jsonl", help="JSON Lines, such as an export; - is stdin")
+    add_log(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Import the lines; report each refused one with its number. Returns 1 where there is one."""
+    name = printable(options.file)
+
+    def report(number: int, error: AuditwrightError) -> None:
+        progress.clear()
+        print(f"{name}:{number}: {printable(str(error))}", file=sys.stderr)
+
+    source = nullcontext(sys.stdin.buffer) if options.file == "-" else Path(options.file).open("rb")  # noqa: SIM115
+    with source as stream, open_log(options, create=True) as log, ProgressLine("read") as progress:
+        result = log.import_jsonl(progress.counting(read_lines(stream)), report)
+    print(f"{name}: {result.stored:,} stored, {result.known:,} already there, {result.refused:,} refused")
+    return 1 if result.refused else 0

@@ -1,0 +1,118 @@
+"""`auditwright list`: a page of entries, newest first."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+from auditwright.account_log import AccountLog
+from auditwright.commands.options import (
+    add_log,
+    add_selection,
+    no_entries_text,
+    number_in,
+    open_log,
+    selection_of,
+)
+from auditwright.commands.text import print_json, table, time_text
+from auditwright.entry import Entry
+from auditwright.reading.pages import MAX_PAGE, FilteredSelection, Page
+from auditwright.text import printable
+from auditwright.transfer.export import CSV_COLUMNS
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_selection(parser)
+    parser.add_argument(
+        "--limit",
+        type=partial(number_in, 1, MAX_PAGE),
+        default=50,
+        metavar="NUMBER",
+        help=f"entries on the page, 1 to {MAX_PAGE} (default: 50)",
+    )
+    cursor = parser.add_mutually_exclusive_group()
+    cursor.add_argument("--after", metavar="CURSOR", help="the older page; a page prints the cursor")
+    cursor.add_argument(
+        "--before",
+        metavar="CURSOR",
+        help="the newer page, still newest first; a page prints the cursor; not for CSV",
+    )
+    parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
+    add_log(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the page, and on stderr the cursors of the pages around it."""
+    selection = selection_of(options)
+    if options.format == "csv" and options.before:
+        print("auditwright: --before is not for --format csv; use table or json", file=sys.stderr)
+        return 2
+    with open_log(options) as log:
+        account = log.account(options.account)
+        if options.format == "csv":
+            account.export_csv(sys.stdout.buffer, **selection, limit=options.limit, after=options.after)
+            page = _page_of_csv(account, selection, options.limit, options.after)
+        else:
+            page = account.entries(
+                **selection, limit=options.limit, after=options.after, before=options.before
+            )
+            print_page(page, options.format)
+        if not page.entries and not page.scanned_to:
+            if options.after or options.before:
+                text = f"no {'older' if options.after else 'newer'} entry matches"
+            else:
+                text = no_entries_text(log, account, selection)
+            print(printable(text), file=sys.stderr)
+    for line in _cursor_lines(page, bool(options.before)):
+        print(line, file=sys.stderr)
+    return 0
+
+
+def _page_of_csv(account: AccountLog, selection: FilteredSelection, limit: int, after: str | None) -> Page:
+    """The page with the entries of a CSV of this limit: pages are read until there are that many."""
+    page = first = account.entries(**selection, limit=limit, after=after)
+    found = list(page.entries)
+    while page.scanned_to and page.next:
+        page = account.entries(**selection, limit=limit - len(found), after=page.next)
+        found += page.entries
+    return Page(tuple(found), page.next, first.previous)
+
+
+def _cursor_lines(page: Page, newer: bool) -> Iterator[str]:
+    """The options that read the pages around one; `newer` says that --before read it."""
+    after, before = f"--after {page.next}", f"--before {page.previous}"
+    if page.scanned_to is None:
+        if page.previous:
+            yield f"newer entries: {before}"
+        if page.next:
+            yield f"older entries: {after}"
+        return
+    if newer and page.next:
+        yield f"older entries: {after}"
+    if not newer and page.previous:
+        yield f"newer entries: {before}"
+    scanned = f"scanned {'up' if newer else 'back'} to {time_text(page.scanned_to)} (UTC)"
+    found = "" if page.entries else "; no match so far"
+    yield f"{scanned}{found}; continue with {before if newer else after}"
+
+
+def print_page(page: Page, form: str = "table") -> None:
+    """Print the entries of a page as a table or a JSON array."""
+    if form == "json":
+        print_json([entry.to_json() for entry in page.entries])
+    elif page.entries:
+        print("\n".join(table(CSV_COLUMNS, [_cells(entry) for entry in page.entries])))
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    return (
+        time_text(entry.occurred_at),
+        entry.event_title,
+        entry.category_title,
+        entry.description,
+        entry.actor.label,
+        entry.ip_address or "",
+    )
