@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from hypothesis import settings
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 from tests.generator.run_command import run
-from tests.support.databases import PostgreSQLServer
 from tests.support.paths import TEST_CATALOGS
 
 from auditwright_generator import cli
@@ -42,16 +40,6 @@ def kitchen_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield out
     sys.path.remove(str(out))
     shutil.rmtree(out)
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQLServer]:
-    """A PostgreSQL server; where there is none to start, the test is skipped."""
-    # Not in a folder of pytest's: only its owner can enter those, and root's server runs as another user.
-    with TemporaryDirectory(prefix="auditwright-") as folder:
-        server = PostgreSQLServer(Path(folder))
-        yield server
-        server.stop()
 
 
 def import_view(package: str, event: str) -> Any:

@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.benchmarks import large
 from tests.benchmarks.shapes import representatives, shapes
-from tests.support.databases import Database, PostgreSQLDatabase, PostgreSQLServer, SQLiteDatabase
+from tests.support.databases import Database, PostgreSQLDatabase, SQLiteDatabase, temporary_server
 
 from audit_events import CATALOG
 from auditwright import AccountLog, AuditLog
@@ -55,13 +55,9 @@ def run() -> None:
 
         _print_costs("SQLite", sqlite, _sqlite)
         _print_needs("SQLite", sqlite())
-    with tempfile.TemporaryDirectory(prefix="auditwright-") as folder:
-        server = PostgreSQLServer(Path(folder), durable=True)
-        try:
-            _print_costs("PostgreSQL", server.another, _postgresql)
-            _print_needs("PostgreSQL", server.another())
-        finally:
-            server.stop()
+    with temporary_server(durable=True) as server:
+        _print_costs("PostgreSQL", server.another, _postgresql)
+        _print_needs("PostgreSQL", server.another())
 
 
 # --- what they cost --------------------------------------------------------------------------------

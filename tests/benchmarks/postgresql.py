@@ -7,15 +7,13 @@ Times are those of the clock, for the server does half of the work; ratios are t
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-from tests.support.databases import PostgreSQLServer
+from tests.support.databases import PostgreSQLServer, temporary_server
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, SecretKey
@@ -31,12 +29,8 @@ KEY = SecretKey.generate("k1")
 
 def run() -> None:
     """Both ways of storing rows, psycopg's COPY, and `record_many` with validation, in turns."""
-    with tempfile.TemporaryDirectory(prefix="auditwright-") as folder:
-        server = PostgreSQLServer(Path(folder), durable=True)
-        try:
-            _compare(server)
-        finally:
-            server.stop()
+    with temporary_server(durable=True) as server:
+        _compare(server)
 
 
 def _compare(server: PostgreSQLServer) -> None:

@@ -28,6 +28,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tests.support.databases import import_pgserver, make_tables
+from tests.support.server_guard import ServerGuard
+from tests.support.waiting import wait_until
 
 from audit_events import CATALOG, AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, StorageError
@@ -116,14 +118,14 @@ def kill_server(server: CrashingServer, kills: int, seed: int = 0) -> Found:
         try:
             for number in range(kills):
                 enough = len(found.acknowledged) + WRITERS
-                _wait_for(partial(_has, found, enough))
+                wait_until(partial(_has, found, enough))
                 time.sleep(chance.uniform(*LIFE_SECONDS))
                 server.crash(signal.SIGKILL if number % 2 else signal.SIGQUIT)
                 found.kills += 1
                 time.sleep(chance.uniform(0, 0.05))
                 server.restart()
             stop.set()
-            _wait_for(lambda: not any(thread.is_alive() for thread in threads))
+            wait_until(lambda: not any(thread.is_alive() for thread in threads))
         finally:
             stop.set()
             give_up.set()
@@ -137,19 +139,13 @@ def _has(found: Found, acknowledged: int) -> bool:
     return len(found.acknowledged) >= acknowledged
 
 
-def _wait_for(done: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not done():
-        if time.monotonic() > end:
-            raise TimeoutError("the writers do not go on")
-        time.sleep(0.005)
-
-
 class CrashingServer:
     """A PostgreSQL server in a folder of its own, durable, that can be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
-        self._server = import_pgserver().get_server(folder)
+        pgserver = import_pgserver()
+        self._guard = ServerGuard(folder)
+        self._server = pgserver.get_server(folder)
         self.url: str = self._server.get_uri()
         make_tables(self.url, CATALOG)
 
@@ -172,6 +168,7 @@ class CrashingServer:
     def stop(self) -> None:
         """Stop it as it should be stopped."""
         self._server.cleanup()
+        self._guard.close()
 
 
 # --- writers -------------------------------------------------------------------------------------

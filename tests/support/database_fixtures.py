@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.databases import Database, PostgreSQLServer, SQLiteDatabase, open_log
+from tests.support.databases import Database, PostgreSQLServer, SQLiteDatabase, open_log, temporary_server
 
 from audit_events import AuditEvents
 from auditwright import AccountLog, AuditLog, SecretKey
@@ -33,6 +33,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("AUDITWRIGHT_CATALOG", "AUDITWRIGHT_SECRET_KEY", "AUDITWRIGHT_DATABASE"):
         monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQLServer]:
+    """A PostgreSQL server; where there is none to start, the test is skipped."""
+    with temporary_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import pytest
+from tests.support.server_guard import ServerGuard
 
 from audit_events import CATALOG
 from auditwright import AuditLog, Catalog
@@ -210,8 +212,9 @@ class PostgreSQLDatabase:
 class PostgreSQLServer:
     """A server in a folder of its own, where nobody minds without the pauses that make it durable."""
 
-    def __init__(self, folder: Path, durable: bool = False) -> None:
+    def __init__(self, folder: Path, durable: bool = False, *, removes_folder: bool = False) -> None:
         pgserver = import_pgserver()
+        self._guard = ServerGuard(folder, removes_folder=removes_folder)
         self._server = pgserver.get_server(folder)
         self._admin = PostgreSQLDatabase(self._server.get_uri())
         self._template: str | None = None
@@ -256,9 +259,26 @@ class PostgreSQLServer:
         self._admin.change(f"CREATE DATABASE {name}{options}")
         return PostgreSQLDatabase(self._admin.url.replace("/postgres?", f"/{name}?"))
 
+    def change(self, *statements: str) -> None:
+        """Run statements on the server's own database, as its owner."""
+        self._admin.change(*statements)
+
     def stop(self) -> None:
         """Stop it."""
         self._server.cleanup()
+        self._guard.close()
+
+
+@contextmanager
+def temporary_server(durable: bool = False) -> Iterator[PostgreSQLServer]:
+    """A server whose folder is removed with it, also when this process is killed."""
+    # Not in a folder of pytest's: only its owner can enter those, and root's server runs as another user.
+    with TemporaryDirectory(prefix="auditwright-") as folder:
+        server = PostgreSQLServer(Path(folder), durable, removes_folder=True)
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 def _database_of(database: PostgreSQLDatabase) -> str:

@@ -209,7 +209,7 @@ def test_postgresql_create_upgrade_and_roles(
     assert (done.code, done.out) == (2, "")
     assert auditwright("database", "check", *V2).code == 0
     server.change("DROP OWNED BY seen_owner, seen_writer, seen_reader CASCADE")
-    postgresql._admin.change("DROP ROLE seen_owner, seen_writer, seen_reader")
+    postgresql.change("DROP ROLE seen_owner, seen_writer, seen_reader")
 
 
 def test_check_reports_differences_of_tables(

@@ -170,7 +170,7 @@ def test_the_users_of_entries_from_before_are_found_and_readers_may_see_them(
         ) == [("earlier_reader", True), ("earlier_writer", False)]
     finally:
         empty.change("DROP OWNED BY earlier_reader, earlier_writer")
-        postgresql._admin.change("DROP ROLE earlier_reader, earlier_writer")
+        postgresql.change("DROP ROLE earlier_reader, earlier_writer")
 
 
 def test_upgrade_needs_a_database_that_is_made(empty: PostgreSQLDatabase) -> None:

@@ -69,7 +69,7 @@ def guarded(postgresql: PostgreSQLServer, shops: Shops) -> Iterator[Guarded]:
     yield guarded
     postgresql.drop(made)
     for each in ("service", "page", "operator", "writer", "reader", "owner"):
-        postgresql._admin.change(f"DROP ROLE {prefix}_{each}")
+        postgresql.change(f"DROP ROLE {prefix}_{each}")
 
 
 # --- every way -------------------------------------------------------------------------------------
@@ -403,7 +403,7 @@ def test_a_dry_run_makes_nothing(postgresql: PostgreSQLServer, shops: Shops) -> 
     made.change(sql)
     assert make_roles(made.url, Roles("dry")).changes == ()
     postgresql.drop(made)
-    postgresql._admin.change("DROP ROLE dry_owner, dry_writer, dry_reader")
+    postgresql.change("DROP ROLE dry_owner, dry_writer, dry_reader")
 
 
 def test_an_upgrade_by_a_member_leaves_all_to_the_owner(postgresql: PostgreSQLServer, shops: Shops) -> None:
@@ -420,7 +420,7 @@ def test_an_upgrade_by_a_member_leaves_all_to_the_owner(postgresql: PostgreSQLSe
         assert inspection.differences() == ()
     postgresql.drop(made)
     names = ("ada", "grace", "owner", "writer", "reader")
-    postgresql._admin.change(f"DROP ROLE {', '.join(f'member_{each}' for each in names)}")
+    postgresql.change(f"DROP ROLE {', '.join(f'member_{each}' for each in names)}")
 
 
 def test_an_owner_of_the_database_who_is_no_superuser_makes_all_of_it(
@@ -437,7 +437,7 @@ def test_an_owner_of_the_database_who_is_no_superuser_makes_all_of_it(
     with closing(open_inspection(url, shops.v2)) as inspection:
         assert inspection.differences() == ()
     postgresql.drop(made)
-    postgresql._admin.change("DROP ROLE plain_owner, plain_writer, plain_reader, plain")
+    postgresql.change("DROP ROLE plain_owner, plain_writer, plain_reader, plain")
 
 
 def test_roles_need_a_database_that_is_made_and_a_plain_prefix(postgresql: PostgreSQLServer) -> None:
