@@ -1,4 +1,4 @@
-"""PostgreSQL itself: what it gives back, what roles may do, lost connections, and callers' transactions."""
+"""The PostgreSQL engine: round trips, roles, opening, lost connections, callers' transactions, and plans."""
 
 import csv
 import gc
@@ -68,7 +68,7 @@ def twins(tmp_path: Path, database: PostgreSQLDatabase) -> Iterator[tuple[AuditL
 
 
 def row_with(log: AuditLog, **changes: Any) -> Row:
-    """A finished row, with columns changed."""
+    """A row of an example entry, with some columns changed."""
     names = [name for name, _, _ in columns(log.catalog)]
     row = dict(zip(names, log._recorder.row(KEY_CREATED, {}, {"actor": ADA}), strict=True))
     return tuple((row | changes).values())
@@ -85,7 +85,7 @@ def metadata_of(values: dict[str, Any]) -> str:
 
 @pytest.fixture(params=["statement", "COPY"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways in which rows are stored."""
+    """Both ways to store rows: COPY and one statement."""
     monkeypatch.setattr(engine, "COPY_FROM", 1 if request.param == "COPY" else 10**9)
     way: str = request.param
     return way
@@ -98,7 +98,7 @@ NUMBERS = (
 
 
 @pytest.mark.usefixtures("way")
-def test_numbers_come_back_as_they_were_recorded(log: AuditLog, acme: AccountLog) -> None:
+def test_numbers_are_read_as_recorded(log: AuditLog, acme: AccountLog) -> None:
     texts = {"e": "1e22", "escape": '"1e22\\', "list": ["-1E5", 1e22, [1e16, "x1e9"]]}
     row = row_with(log, metadata=metadata_of(texts | {f"n{n}": each for n, each in enumerate(NUMBERS)}))
     log._storage.insert([row])
@@ -133,7 +133,7 @@ def test_a_negative_zero_loses_its_sign(log: AuditLog, acme: AccountLog) -> None
 )
 @example({"": [], "é": "é\U0010ffff\uffff", "a\\": '"\\u0000 1e22'})
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_metadata_comes_back_equal(log: AuditLog, values: dict[str, Any]) -> None:
+def test_any_metadata_round_trips(log: AuditLog, values: dict[str, Any]) -> None:
     row = row_with(log, metadata=metadata_of(values))
     log._storage.insert([row])
     assert log._storage.row("acme", row[1]) == row
@@ -143,7 +143,7 @@ def test_any_metadata_comes_back_equal(log: AuditLog, values: dict[str, Any]) ->
 @pytest.mark.parametrize(
     "micros", [0, 1, 946_684_799_999_999, 1_700_000_000_123_456, LAST - 1, LAST], ids=str
 )
-def test_times_come_back_to_the_microsecond(log: AuditLog, acme: AccountLog, micros: int) -> None:
+def test_times_round_trip_to_the_microsecond(log: AuditLog, acme: AccountLog, micros: int) -> None:
     row = row_with(log, occurred_at=micros, recorded_at=micros, id=make_id(1_700_000_000_000_000))
     log._storage.insert([row])
     (entry,) = acme.all()
@@ -156,7 +156,7 @@ ADDRESSES = ["0.0.0.0", "255.255.255.255", "::", "::1", "::5", "::ffff:0:1", "1:
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_addresses_come_back_in_our_spelling(twins: tuple[AuditLog, AuditLog], address: str) -> None:
+def test_addresses_are_read_as_recorded(twins: tuple[AuditLog, AuditLog], address: str) -> None:
     entries = [record(log, KEY_CREATED, ip_address=address) for log in twins]
     for log, entry in zip(twins, entries, strict=True):
         assert log.account("acme").get(entry.id) == entry
@@ -165,7 +165,7 @@ def test_addresses_come_back_in_our_spelling(twins: tuple[AuditLog, AuditLog], a
 
 
 @given(st.binary(min_size=16, max_size=16) | st.integers(0, 2**40).map(lambda each: each.to_bytes(16, "big")))
-def test_any_address_of_ours_is_known_again(packed: bytes) -> None:
+def test_any_address_round_trips(packed: bytes) -> None:
     address = socket.inet_ntop(socket.AF_INET6, packed)
     assert row_format.normal_address(address) == address
 
@@ -180,7 +180,7 @@ def test_alterations_keep_their_order_and_bytes(log: AuditLog, acme: AccountLog)
 @pytest.mark.usefixtures("way")
 @given(st.lists(any_text(8), min_size=3, max_size=3))
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_text_comes_back_equal(log: AuditLog, texts: list[str]) -> None:
+def test_any_text_round_trips(log: AuditLog, texts: list[str]) -> None:
     actor = Actor.user(texts[0] or "x", texts[1] or None)
     entry = record(log, KEY_CREATED, actor=actor, details=texts[2] or "x")
     assert log.account("acme").get(entry.id) == entry
@@ -196,7 +196,7 @@ counter = itertools.count()
 
 @given(st.lists(st.tuples(*[any_text(8, often="=+-@\t\r\n\"',;")] * 4), min_size=1, max_size=12))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_exports_have_the_same_cells_as_those_of_sqlite(
+def test_exports_equal_those_of_sqlite(
     twins: tuple[AuditLog, AuditLog], texts: list[tuple[str, ...]]
 ) -> None:
     one, _ = twins
@@ -223,7 +223,7 @@ def test_exports_have_the_same_cells_as_those_of_sqlite(
     assert [json.loads(line) for line in lines[0]] == [json.loads(line) for line in lines[1]]
 
 
-def test_the_columns_of_another_catalog_are_in_the_metadata(
+def test_columns_of_another_catalog_are_read_as_metadata(
     database: PostgreSQLDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gained(content: dict[str, Any]) -> None:
@@ -236,7 +236,7 @@ def test_the_columns_of_another_catalog_are_in_the_metadata(
     values = MODEL | {"model_name": 'Llama,\x03\x04"é'}
     with open_log(database) as old:
         before = record(old, DEPLOYED, values)
-        with open_log(database, make_catalog(tmp_path, gained)) as new:  # while the old one is open
+        with open_log(database, make_catalog(tmp_path, gained)) as new:  # while the old log is open
             entry = record(new, DEPLOYED, values)
         (both,) = database.rows("SELECT count(*) FROM audit_entry WHERE starts_with(model_name, 'Llama')")
         assert both == (1,)
@@ -256,14 +256,12 @@ def some(log: AuditLog, count: int) -> list[Row]:
 
 
 def other(row: Row) -> Row:
-    """Another entry under the same id."""
+    """Another entry with the same id."""
     return (*row[:-3], bytes(32), *row[-2:])
 
 
 @pytest.mark.parametrize("size", [1, 5, 9, 10, 60, 1500])
-def test_a_batch_is_stored_once_and_passed_over_after_that(
-    log: AuditLog, acme: AccountLog, size: int
-) -> None:
+def test_storing_a_batch_is_idempotent(log: AuditLog, acme: AccountLog, size: int) -> None:
     rows = some(log, size)
     assert log._storage.insert(rows) == size
     assert log._storage.insert(rows) == 0
@@ -273,7 +271,7 @@ def test_a_batch_is_stored_once_and_passed_over_after_that(
 
 
 @pytest.mark.parametrize("size", [2, 60])
-def test_a_conflict_in_a_batch_stores_nothing_of_it(log: AuditLog, acme: AccountLog, size: int) -> None:
+def test_a_batch_with_a_conflict_stores_nothing(log: AuditLog, acme: AccountLog, size: int) -> None:
     known = some(log, 1)
     log._storage.insert(known)
     rows = some(log, size)
@@ -296,7 +294,7 @@ def test_each_row_of_a_batch_has_its_own_outcome(log: AuditLog, acme: AccountLog
     assert acme.count() == size + 1
 
 
-def test_two_transactions_with_one_id_store_it_once(log: AuditLog, database: PostgreSQLDatabase) -> None:
+def test_concurrent_transactions_store_an_id_once(log: AuditLog, database: PostgreSQLDatabase) -> None:
     (row,) = some(log, 1)
     with closing(psycopg.connect(database.url)) as connection, ThreadPoolExecutor(1) as pool:
         assert log._storage.join(connection, row) == 1
@@ -310,7 +308,7 @@ def test_two_transactions_with_one_id_store_it_once(log: AuditLog, database: Pos
 
 
 def until_waits(database: PostgreSQLDatabase) -> None:
-    """Until somebody waits for another transaction."""
+    """Wait until a session waits for another transaction."""
     for _ in range(5_000):
         if database.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)]:
             return
@@ -322,7 +320,7 @@ def until_waits(database: PostgreSQLDatabase) -> None:
 
 @pytest.fixture
 def roles(database: PostgreSQLDatabase) -> Iterator[tuple[str, str]]:
-    """The URLs of a writer and a reader with no more rights than they need."""
+    """The URLs of a writer and a reader with the least rights."""
     writer, reader = (f"{what}_{uuid.uuid4().hex[:8]}" for what in ("writer", "reader"))
     database.change(
         f"CREATE ROLE {writer} LOGIN",
@@ -341,7 +339,7 @@ def roles(database: PostgreSQLDatabase) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("bypass", [False, True])
-def test_a_writer_needs_only_to_insert_and_to_see_what_is_there(
+def test_a_writer_needs_only_insert_and_three_columns(
     database: PostgreSQLDatabase, roles: tuple[str, str], bypass: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     writer, reader = roles
@@ -365,7 +363,7 @@ def test_a_writer_needs_only_to_insert_and_to_see_what_is_there(
     assert [each for each in caplog.records if "rewrite" in each.message] == []
 
 
-def test_a_writer_that_cannot_read_records_again_all_the_same(roles: tuple[str, str]) -> None:
+def test_a_writer_without_select_can_record_again(roles: tuple[str, str]) -> None:
     writer, _ = roles
     with AuditLog.open(writer, account_id="acme") as log:
         entry = record(log, KEY_CREATED)
@@ -376,9 +374,7 @@ def test_a_writer_that_cannot_read_records_again_all_the_same(roles: tuple[str, 
         assert "cannot read: permission denied for table audit_entry (42501)" in str(caught.value)
 
 
-def test_a_reader_sees_no_other_account_even_where_the_query_names_none(
-    log: AuditLog, roles: tuple[str, str]
-) -> None:
+def test_row_level_security_hides_other_accounts(log: AuditLog, roles: tuple[str, str]) -> None:
     _, reader = roles
     record(log, KEY_CREATED)
     record(log, KEY_CREATED, account_id="other")
@@ -394,7 +390,7 @@ def test_a_reader_cannot_record(log: AuditLog, roles: tuple[str, str]) -> None:
     assert "cannot write: permission denied for table audit_entry (42501)" in str(caught.value)
 
 
-def test_a_role_that_could_rewrite_the_log_is_warned_of(
+def test_opening_warns_of_a_role_that_could_rewrite_the_log(
     database: PostgreSQLDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "auditwright"):
@@ -405,7 +401,7 @@ def test_a_role_that_could_rewrite_the_log_is_warned_of(
 # --- opening -----------------------------------------------------------------------------------------
 
 
-def test_opening_makes_nothing_and_names_the_command_that_does(postgresql: PostgreSQLServer) -> None:
+def test_opening_without_tables_names_the_command(postgresql: PostgreSQLServer) -> None:
     bare = postgresql.bare()
     with pytest.raises(SchemaMismatch) as caught:
         AuditLog.open(bare.url)
@@ -416,7 +412,7 @@ def test_opening_makes_nothing_and_names_the_command_that_does(postgresql: Postg
     postgresql.drop(bare)
 
 
-def test_a_column_that_the_catalog_has_gained_is_asked_for(
+def test_opening_without_a_column_names_the_command(
     database: PostgreSQLDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gained(content: dict[str, Any]) -> None:
@@ -435,7 +431,7 @@ def test_a_column_that_the_catalog_has_gained_is_asked_for(
     )
 
 
-def test_opening_makes_the_partitions_of_the_coming_months(database: PostgreSQLDatabase) -> None:
+def test_opening_and_recording_make_partitions_ahead(database: PostgreSQLDatabase) -> None:
     select = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_entry'::regclass"
     ((before,),) = database.rows(select)
     (last,) = database.rows(
@@ -446,14 +442,12 @@ def test_opening_makes_the_partitions_of_the_coming_months(database: PostgreSQLD
     with open_log(database) as log:
         assert database.rows(select) == [(before,)]
         database.change(f"DROP TABLE {last[0]}")
-        log._storage.partitions_until = 0  # type: ignore[attr-defined]  # a month has gone by
+        log._storage.partitions_until = 0  # type: ignore[attr-defined]  # a month later
         record(log, KEY_CREATED)
     assert database.rows(select) == [(before,)]
 
 
-def test_an_entry_of_a_month_without_partition_says_what_to_run(
-    log: AuditLog, database: PostgreSQLDatabase
-) -> None:
+def test_recording_without_a_partition_names_the_command(log: AuditLog, database: PostgreSQLDatabase) -> None:
     far = datetime.now(UTC) + timedelta(days=400)
     micros = (far - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     with pytest.raises(StorageError) as caught:
@@ -465,7 +459,7 @@ def test_an_entry_of_a_month_without_partition_says_what_to_run(
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
-def test_both_schemes_are_taken(database: PostgreSQLDatabase, scheme: str) -> None:
+def test_both_url_schemes_are_accepted(database: PostgreSQLDatabase, scheme: str) -> None:
     with AuditLog.open(f"{scheme}{database.url.removeprefix('postgresql')}", account_id="acme") as log:
         record(log, KEY_CREATED)
     assert len(database.rows()) == 1
@@ -484,11 +478,8 @@ def test_both_schemes_are_taken(database: PostgreSQLDatabase, scheme: str) -> No
             "postgresql://127.0.0.1:1/audit: cannot ",
         ),
         ("postgresql://ada:hunter2%zz@host/audit", "the URL of the database: it cannot be read; write "),
-        (
-            "postgresql://ada:hunter2@more@host/audit",
-            "the URL of the database: unexpected @ in host, port or ",
-        ),
-        ("postgresql://ada:x/hunter2@host/audit", "the URL of the database: unexpected @ in host, port or "),
+        ("postgresql://ada:hunter2@more@host/audit", "the URL of the database: unexpected @ in host"),
+        ("postgresql://ada:x/hunter2@host/audit", "the URL of the database: unexpected @ in host"),
         ("postgresql://ada:x?hunter2@127.0.0.1:1/audit", "postgresql://127.0.0.1:1/audit: cannot "),
         ("postgresql://hunter2@127.0.0.1:port/audit", "postgresql://127.0.0.1:port/audit: cannot connect: "),
         ("postgresql+psycopg://ada:hunter2@host/audit", "host/audit: no such kind of database; write "),
@@ -514,7 +505,7 @@ def test_no_repr_shows_a_password(database: PostgreSQLDatabase) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_the_url_of_a_reader_is_of_the_same_database(
+def test_read_url_must_be_of_the_same_database(
     database: PostgreSQLDatabase, postgresql: PostgreSQLServer
 ) -> None:
     second = postgresql.another()
@@ -528,7 +519,7 @@ def test_the_url_of_a_reader_is_of_the_same_database(
     postgresql.drop(second)
 
 
-def test_without_psycopg_it_says_what_to_install() -> None:
+def test_without_psycopg_the_error_names_the_extra() -> None:
     script = """
 import sys
 sys.modules["psycopg"] = None
@@ -545,7 +536,7 @@ except Exception as error:
     )
 
 
-def test_commits_are_durable_where_the_database_says_otherwise(database: PostgreSQLDatabase) -> None:
+def test_commits_are_durable_whatever_the_database_default(database: PostgreSQLDatabase) -> None:
     name = database.url.rpartition("?")[0].rpartition("/")[2]
     database.change(f"ALTER DATABASE {name} SET synchronous_commit = off")
     with open_log(database) as log:
@@ -561,7 +552,7 @@ END_ALL = (
 )
 
 
-def test_an_idle_connection_that_is_ended_is_made_anew(
+def test_a_terminated_idle_connection_is_replaced(
     log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase
 ) -> None:
     record(log, KEY_CREATED)
@@ -571,7 +562,7 @@ def test_an_idle_connection_that_is_ended_is_made_anew(
     assert acme.count() == 2
 
 
-def test_a_connection_that_is_lost_amid_a_write_is_told_and_recording_again_is_safe(
+def test_a_connection_lost_while_writing_allows_a_safe_retry(
     log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase
 ) -> None:
     database.change(
@@ -593,7 +584,7 @@ def test_a_connection_that_is_lost_amid_a_write_is_told_and_recording_again_is_s
     assert acme.count() == 1
 
 
-def test_a_connection_that_is_lost_amid_many_leaves_what_to_record_again(
+def test_a_connection_lost_while_recording_many_allows_a_retry(
     log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed = row_format.copied
@@ -621,7 +612,7 @@ def test_a_connection_that_is_lost_amid_many_leaves_what_to_record_again(
     assert {entry.id for entry in acme.all()} == {entry.id for entry in lost}
 
 
-def test_a_table_that_somebody_locks_is_not_waited_for_for_ever(
+def test_recording_into_a_locked_table_times_out(
     database: PostgreSQLDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dsn, "WAIT_SECONDS", 0.1)
@@ -636,7 +627,7 @@ def test_a_table_that_somebody_locks_is_not_waited_for_for_ever(
         assert log.account("acme").count() == 1
 
 
-def test_connections_of_many_readers_are_let_go(log: AuditLog, acme: AccountLog) -> None:
+def test_few_idle_reading_connections_are_kept(log: AuditLog, acme: AccountLog) -> None:
     log._storage.insert(some(log, 5000))
     streams = [acme.stream("jsonl") for _ in range(MAX_IDLE + 3)]
     for stream in streams:
@@ -649,7 +640,7 @@ def test_connections_of_many_readers_are_let_go(log: AuditLog, acme: AccountLog)
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_a_connection_that_is_lost_amid_a_stream_fails_the_stream(
+def test_a_connection_lost_while_streaming_fails_the_stream(
     log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, form: Any
 ) -> None:
     log._storage.insert(some(log, 5000))
@@ -670,11 +661,11 @@ def connections(database: PostgreSQLDatabase) -> int:
 
 
 def until(holds: Callable[[], bool]) -> bool:
-    """Whether it holds in a moment: the server sees a little later that a client has gone."""
+    """Whether it holds soon: the server notices a closed connection with a delay."""
     return any(holds() for _ in range(2_000))
 
 
-def test_closing_lets_go_of_every_connection(database: PostgreSQLDatabase) -> None:
+def test_closing_closes_every_connection(database: PostgreSQLDatabase) -> None:
     log = open_log(database)
     record(log, KEY_CREATED)
     acme = log.account("acme")
@@ -686,9 +677,7 @@ def test_closing_lets_go_of_every_connection(database: PostgreSQLDatabase) -> No
     assert until(lambda: connections(database) == 0)
 
 
-def test_an_iterator_that_is_dropped_lets_go_of_its_connection(
-    log: AuditLog, database: PostgreSQLDatabase
-) -> None:
+def test_a_dropped_iterator_ends_its_transaction(log: AuditLog, database: PostgreSQLDatabase) -> None:
     for _ in range(2):
         record(log, KEY_CREATED)
     entries = log.account("acme").all()
@@ -699,7 +688,9 @@ def test_an_iterator_that_is_dropped_lets_go_of_its_connection(
     assert until(lambda: not database.is_read())
 
 
-def test_a_stream_is_read_in_parts(log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase) -> None:
+def test_a_stream_uses_a_server_side_cursor(
+    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase
+) -> None:
     log._storage.insert(some(log, 3 * engine.FETCH))
     stream = acme.all()
     next(stream)
@@ -714,7 +705,7 @@ def test_a_stream_is_read_in_parts(log: AuditLog, acme: AccountLog, database: Po
 # --- in the caller's transaction ---------------------------------------------------------------------
 
 
-def test_an_entry_joins_a_connection_of_psycopg(log: AuditLog, database: PostgreSQLDatabase) -> None:
+def test_an_entry_joins_a_psycopg_transaction(log: AuditLog, database: PostgreSQLDatabase) -> None:
     with closing(psycopg.connect(database.url, row_factory=psycopg.rows.dict_row)) as connection:
         record(log, KEY_CREATED, session=connection)
         assert database.rows() == []
@@ -729,9 +720,7 @@ def test_an_entry_joins_a_connection_of_psycopg(log: AuditLog, database: Postgre
     assert database.rows("SELECT id FROM audit_entry") == [(kept.id.bytes,)]
 
 
-def test_a_connection_that_commits_by_itself_needs_a_transaction(
-    log: AuditLog, database: PostgreSQLDatabase
-) -> None:
+def test_an_autocommit_connection_needs_a_transaction(log: AuditLog, database: PostgreSQLDatabase) -> None:
     said = "session= is in autocommit mode, so that the entry would stay after a rollback"
     with database.connect() as connection:
         with pytest.raises(StorageError, match=said):
@@ -745,7 +734,7 @@ def test_a_connection_that_commits_by_itself_needs_a_transaction(
     assert len(database.rows()) == 1
 
 
-def test_the_search_path_of_the_caller_does_not_matter(log: AuditLog, database: PostgreSQLDatabase) -> None:
+def test_joining_ignores_the_callers_search_path(log: AuditLog, database: PostgreSQLDatabase) -> None:
     database.change("CREATE SCHEMA app", "CREATE TABLE app.audit_entry (account_id text, id uuid)")
     url = f"{database.url}&options=-csearch_path%3Dapp"
     with closing(psycopg.connect(url)) as connection:
@@ -754,7 +743,7 @@ def test_the_search_path_of_the_caller_does_not_matter(log: AuditLog, database: 
     assert database.rows("SELECT count(*) FROM public.audit_entry") == [(1,)]
 
 
-def test_a_transaction_that_has_failed_is_refused(log: AuditLog, database: PostgreSQLDatabase) -> None:
+def test_joining_a_failed_transaction_is_an_error(log: AuditLog, database: PostgreSQLDatabase) -> None:
     with closing(psycopg.connect(database.url)) as connection:
         with pytest.raises(psycopg.Error):
             connection.execute("SELECT 1 / 0")
@@ -776,7 +765,7 @@ def test_a_transaction_that_has_failed_is_refused(log: AuditLog, database: Postg
     assert database.rows() == []
 
 
-def test_another_database_of_the_same_server_is_refused(
+def test_joining_another_database_is_an_error(
     log: AuditLog, database: PostgreSQLDatabase, postgresql: PostgreSQLServer
 ) -> None:
     said = (
@@ -802,7 +791,7 @@ def session_on(url: str) -> Iterator[Session]:
     alchemy.dispose()
 
 
-def test_another_engine_is_refused_both_ways(
+def test_joining_another_engine_is_an_error(
     twins: tuple[AuditLog, AuditLog], database: PostgreSQLDatabase, tmp_path: Path
 ) -> None:
     import sqlite3
@@ -835,7 +824,7 @@ def test_another_engine_is_refused_both_ways(
 
 
 def test_a_page_probes_the_index_of_each_branch(log: AuditLog, acme: AccountLog) -> None:
-    """Whatever the statistics say: nothing else than so many ids of each event is looked at."""
+    """Whatever the statistics say: only the first ids of each event are scanned."""
     log._storage.insert(some(log, 3000))
     where = Filter.parse(["category:is:account.models", "user:is_not:u-99"])
     stored = log._storage.recorded_events("acme")
@@ -847,10 +836,10 @@ def test_a_page_probes_the_index_of_each_branch(log: AuditLog, acme: AccountLog)
     assert "Seq Scan" not in plan
 
 
-def test_an_index_has_what_a_filter_on_users_finds(
+def test_a_filter_on_users_reads_only_matching_index_entries(
     log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase
 ) -> None:
-    """However many entries it finds: none of other users is read, of whatever event."""
+    """However many entries match: no entries of other users are read, of any event."""
     events = [event for event in log.catalog.events.values() if event.level == "account"][:10]
     log.record_many(
         {"event": event.key, "actor": {"type": "user", "id": f"u-{user}"}, "metadata": event.example}
@@ -870,7 +859,7 @@ def test_an_index_has_what_a_filter_on_users_finds(
     assert "Join" not in plan
 
 
-def test_no_branch_is_no_entry(log: AuditLog) -> None:
+def test_a_scope_without_branches_is_empty(log: AuditLog) -> None:
     record(log, KEY_CREATED)
     nothing = Scope("acme", ())
     assert list(log._storage.counts("acme", [nothing])) == [0]
@@ -881,23 +870,23 @@ def test_no_branch_is_no_entry(log: AuditLog) -> None:
 
 
 @pytest.mark.parametrize("special", list("\\.^$*+?()[]{}|*** (?i) \\m"))
-def test_no_character_of_a_search_is_an_operator(log: AuditLog, acme: AccountLog, special: str) -> None:
+def test_a_search_escapes_every_special_character(log: AuditLog, acme: AccountLog, special: str) -> None:
     entry = record(log, KEY_CREATED, details=f"a{special}b")
     record(log, KEY_CREATED, details="axb ab aab")
     assert acme.entries(search=f"a{special}b").entries == (entry,)
 
 
-def test_an_empty_search_is_in_everything() -> None:
+def test_an_empty_search_matches_everything() -> None:
     assert regular_expression("") == ""
 
 
-def test_a_place_reads_what_a_url_says(database: PostgreSQLDatabase) -> None:
+def test_a_dsn_connects_with_its_url(database: PostgreSQLDatabase) -> None:
     assert Dsn("postgresql://ada:x@db.example:5433/audit").name == "postgresql://db.example:5433/audit"
     assert Dsn("postgres://db.example/audit?sslmode=require").name == "postgresql://db.example/audit"
     assert Dsn(database.url).name == database.name
 
 
-def test_json_stays_what_it_is_where_numbers_are_written_out() -> None:
+def test_writing_numbers_out_keeps_the_json_value() -> None:
     for written, stored in (
         ('{"a":1e22}', '{"a":10000000000000000000000.0}'),
         ('{"a":"1e22","b":-1.5E3}', '{"a":"1e22","b":-1500.0}'),
@@ -907,7 +896,7 @@ def test_json_stays_what_it_is_where_numbers_are_written_out() -> None:
         assert json.loads(stored) == json.loads(written)
 
 
-def test_nothing_is_left_open_by_a_stream_to_nowhere(log: AuditLog, acme: AccountLog) -> None:
+def test_a_failed_stream_ends_its_transaction(log: AuditLog, acme: AccountLog) -> None:
     class Full(io.BytesIO):
         def write(self, _: object) -> int:
             raise OSError("disk is full")

@@ -1,4 +1,4 @@
-"""Making and upgrading a PostgreSQL database: what is killed, runs twice or is older, ends up right."""
+"""Creating and upgrading a PostgreSQL database: killed, repeated and concurrent runs, and older databases."""
 
 # ruff: noqa: F401, F811 - fixtures of other modules are imported, and their names are arguments
 
@@ -49,7 +49,7 @@ def empty(postgresql: PostgreSQLServer) -> Iterator[PostgreSQLDatabase]:
 
 
 def is_right(url: str, catalog: Catalog) -> None:
-    """Assert that all that the catalog needs is there, and nothing differs."""
+    """Assert that the database has all that the catalog needs, without drift."""
     with closing(open_inspection(url, catalog)) as inspection:
         assert inspection.differences() == ()
         assert inspection.views() == Views()
@@ -57,7 +57,7 @@ def is_right(url: str, catalog: Catalog) -> None:
 
 
 def layout(database: PostgreSQLDatabase) -> list[tuple[Any, ...]]:
-    """All there is in a database, in words of PostgreSQL's."""
+    """The objects of a database, as PostgreSQL deparses them."""
     return database.rows("""
         SELECT 'column', attrelid::regclass::text, attname::text,
             format_type(atttypid, atttypmod) || attnotnull || attnum
@@ -81,7 +81,7 @@ def layout(database: PostgreSQLDatabase) -> list[tuple[Any, ...]]:
 # --- create and upgrade ----------------------------------------------------------------------------
 
 
-def test_create_makes_all_of_it_and_a_second_time_nothing(empty: PostgreSQLDatabase) -> None:
+def test_create_is_complete_and_idempotent(empty: PostgreSQLDatabase) -> None:
     done = create_database(empty.url, CATALOG)
     assert done.name == empty.name
     assert done.changes[:8] == (
@@ -102,7 +102,7 @@ def test_create_makes_all_of_it_and_a_second_time_nothing(empty: PostgreSQLDatab
     assert layout(empty) == before
 
 
-def test_a_database_of_every_earlier_revision_is_upgraded_to_the_same(
+def test_every_earlier_revision_upgrades_to_the_same_layout(
     postgresql: PostgreSQLServer, empty: PostgreSQLDatabase, shops: Shops
 ) -> None:
     from auditwright.storage.postgresql import migrations
@@ -120,7 +120,7 @@ def test_a_database_of_every_earlier_revision_is_upgraded_to_the_same(
         postgresql.drop(older)
 
 
-def test_the_users_of_entries_from_before_are_found_and_readers_may_see_them(
+def test_an_upgrade_adds_earlier_users_and_readers_see_them(
     postgresql: PostgreSQLServer, empty: PostgreSQLDatabase, shops: Shops
 ) -> None:
     sql = setup_sql(empty.url, shops.v1, create=True)
@@ -173,7 +173,7 @@ def test_the_users_of_entries_from_before_are_found_and_readers_may_see_them(
         postgresql.change("DROP ROLE earlier_reader, earlier_writer")
 
 
-def test_upgrade_needs_a_database_that_is_made(empty: PostgreSQLDatabase) -> None:
+def test_upgrade_of_an_empty_database_is_an_error(empty: PostgreSQLDatabase) -> None:
     with pytest.raises(StorageError) as caught:
         upgrade_database(empty.url, CATALOG)
     assert str(caught.value) == (
@@ -182,7 +182,7 @@ def test_upgrade_needs_a_database_that_is_made(empty: PostgreSQLDatabase) -> Non
     assert empty.rows("SELECT relname FROM pg_class WHERE relname LIKE 'audit%'") == []
 
 
-def test_tables_of_somebody_else_stay(empty: PostgreSQLDatabase) -> None:
+def test_a_foreign_table_of_our_name_is_kept(empty: PostgreSQLDatabase) -> None:
     empty.change("CREATE TABLE audit_entry (id integer)", "CREATE TABLE alembic_version (version_num text)")
     empty.change("INSERT INTO alembic_version VALUES ('theirs')")
     with pytest.raises(SchemaMismatch, match="there is a table audit_entry that Auditwright did not make"):
@@ -192,14 +192,14 @@ def test_tables_of_somebody_else_stay(empty: PostgreSQLDatabase) -> None:
     assert empty.rows("SELECT version_num FROM alembic_version") == [("theirs",)]
 
 
-def test_a_view_of_somebody_else_under_our_name_stays(empty: PostgreSQLDatabase) -> None:
+def test_a_foreign_view_of_our_name_is_kept(empty: PostgreSQLDatabase) -> None:
     empty.change("CREATE VIEW audit_log_exported AS SELECT 1 AS mine")
     with pytest.raises(SchemaMismatch, match="audit_log_exported: expected a view of Auditwright's"):
         create_database(empty.url, CATALOG)
     assert empty.rows("SELECT mine FROM audit_log_exported") == [(1,)]
 
 
-def test_a_database_of_a_newer_auditwright_is_left_alone(empty: PostgreSQLDatabase) -> None:
+def test_an_unknown_revision_is_an_error(empty: PostgreSQLDatabase) -> None:
     create_database(empty.url, CATALOG)
     empty.change("UPDATE audit_alembic_version SET version_num = '999'")
     for run in (create_database, upgrade_database):
@@ -207,7 +207,7 @@ def test_a_database_of_a_newer_auditwright_is_left_alone(empty: PostgreSQLDataba
             run(empty.url, CATALOG)
 
 
-def test_another_schema_is_as_good(empty: PostgreSQLDatabase) -> None:
+def test_tables_can_be_in_another_schema(empty: PostgreSQLDatabase) -> None:
     empty.change('CREATE SCHEMA "Au dit"')
     url = f"{empty.url}&options=-csearch_path%3D%22Au%5C%20dit%22"
     create_database(url, CATALOG)
@@ -218,7 +218,7 @@ def test_another_schema_is_as_good(empty: PostgreSQLDatabase) -> None:
         assert log.account("acme").get(entry.id) == entry
 
 
-def test_passwords_are_not_shown(empty: PostgreSQLDatabase) -> None:
+def test_no_error_of_setup_shows_a_password(empty: PostgreSQLDatabase) -> None:
     for url in (
         "postgresql://ada:s3cret@127.0.0.1:1/audit",
         "postgresql://ada:s3cret@127.0.0.1:port/audit",
@@ -234,14 +234,14 @@ def test_passwords_are_not_shown(empty: PostgreSQLDatabase) -> None:
 
 
 def run_psql(database: PostgreSQLDatabase, sql: str) -> None:
-    """Run a text as psql does with ON_ERROR_STOP: statement by statement, without parameters."""
+    """Run a script as psql does with ON_ERROR_STOP: statement by statement, without parameters."""
     import psycopg
 
     with closing(psycopg.connect(database.url, autocommit=True)) as connection:
         connection.execute(sql.encode())
 
 
-def test_the_sql_of_a_dry_run_makes_the_same(
+def test_the_dry_run_script_makes_the_same_layout(
     postgresql: PostgreSQLServer, empty: PostgreSQLDatabase, shops: Shops
 ) -> None:
     other = postgresql.bare()
@@ -260,7 +260,7 @@ def test_the_sql_of_a_dry_run_makes_the_same(
     postgresql.drop(other)
 
 
-def test_texts_of_the_catalog_are_no_sql(
+def test_texts_of_the_catalog_are_escaped_in_sql(
     postgresql: PostgreSQLServer, empty: PostgreSQLDatabase, shops: Shops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hostile = "it's \\' %s %(x)s :x $$ ; DROP TABLE audit_entry; --\n\"quoted\""
@@ -288,7 +288,7 @@ from auditwright.operations.setup import create_database, upgrade_database
 from auditwright.storage import open_inspection
 
 def within(function, *arguments):
-    # The exit status of a child that does it.
+    # Call it in a child; returns the exit status.
     child = os.fork()
     if not child:
         function(*arguments)
@@ -296,11 +296,11 @@ def within(function, *arguments):
     return os.waitpid(child, 0)[1]
 
 def until(step, function, *arguments):
-    # Do it, and die before statement or commit number `step`.
+    # Call it, and die before statement or commit number `step`.
     def count(original):
         def counted(*given, **named):
             nonlocal step
-            # To die before what only reads is to die after what is before it.
+            # Dying before a statement that only reads is the same as dying after the one before it.
             text = str(given[1]).strip("b' \\n").lower() if len(given) > 1 else ""
             reads = text.startswith(("select", "set ", "show")) and not text.startswith("select audit_ma")
             step -= not reads
@@ -340,7 +340,7 @@ def go(base, upgrade, every):
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(INSERT)
             before = entry(url)
-        # What was killed before it had made anything is created again, not upgraded.
+        # A run killed before it made anything is repeated as create, not as upgrade.
         status = within(until, killed + 1, upgrade_database if upgrade else create_database, url, V2)
         assert status in (0, signal.SIGKILL), status
         assert within(upgrade_database if upgrade else create_database, url, V2) == 0
@@ -354,18 +354,18 @@ def go(base, upgrade, every):
             return killed
         killed += every
 
-# Whatever is imported late is imported here, once for all children.
+# Lazy imports happen here, once for all children.
 with psycopg.connect(sys.argv[1], autocommit=True) as connection:
     connection.execute("CREATE SCHEMA first")
 create_database(f"{sys.argv[1]}&options=-csearch_path%3Dfirst", V2)
 differences(f"{sys.argv[1]}&options=-csearch_path%3Dfirst", V2)
-# Of the many steps of create every other one; those of upgrade are all tried.
+# Every other step of create, which has many, and all steps of upgrade.
 print(go(sys.argv[1], sys.argv[2] == "upgrade", 2 - (sys.argv[2] == "upgrade")))
 """
 
 
 @pytest.mark.parametrize(("what", "least"), [("create", 60), ("upgrade", 15)])
-def test_what_is_killed_at_any_step_is_taken_up_by_the_next_run(
+def test_a_run_killed_at_any_step_can_be_repeated(
     empty: PostgreSQLDatabase, shops: Shops, what: str, least: int
 ) -> None:
     done = subprocess.run(
@@ -402,7 +402,7 @@ print(*[os.waitpid(child, 0)[1] for child in children])
 """
 
 
-def test_of_runs_at_once_one_does_it_and_the_others_wait(empty: PostgreSQLDatabase, shops: Shops) -> None:
+def test_concurrent_runs_wait_for_one_another(empty: PostgreSQLDatabase, shops: Shops) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _TOGETHER, empty.url, *map(str, shops.folders)],
         capture_output=True,
@@ -414,7 +414,7 @@ def test_of_runs_at_once_one_does_it_and_the_others_wait(empty: PostgreSQLDataba
     is_right(empty.url, shops.v2)
 
 
-def test_threads_of_one_process_may_run_it_at_once(empty: PostgreSQLDatabase, shops: Shops) -> None:
+def test_threads_can_run_it_concurrently(empty: PostgreSQLDatabase, shops: Shops) -> None:
     errors: list[Exception] = []
 
     def run() -> None:
@@ -440,7 +440,7 @@ def shop(database: PostgreSQLDatabase, catalog: Catalog) -> AuditLog:
 
 
 @pytest.mark.parametrize("order", ["12", "21", "1212", "2121"])
-def test_services_of_two_catalogs_record_and_read_in_any_order(
+def test_services_of_two_catalogs_share_a_database(
     empty: PostgreSQLDatabase, shops: Shops, order: str
 ) -> None:
     recorded: list[Entry] = []
@@ -473,9 +473,7 @@ def layout_of_views(database: PostgreSQLDatabase, name: str = "") -> list[tuple[
     )
 
 
-def test_a_service_whose_columns_are_missing_is_told_what_to_run(
-    empty: PostgreSQLDatabase, shops: Shops
-) -> None:
+def test_a_missing_column_names_the_upgrade(empty: PostgreSQLDatabase, shops: Shops) -> None:
     create_database(empty.url, shops.v1)
     with pytest.raises(SchemaMismatch, match="no column region, which catalog"):
         shop(empty, shops.v2)
@@ -487,9 +485,7 @@ def test_a_service_whose_columns_are_missing_is_told_what_to_run(
         assert log.account("acme").count() == 2 * len(shops.v1.events)
 
 
-def test_views_of_an_upgrade_are_typed_and_read_what_is_older(
-    empty: PostgreSQLDatabase, shops: Shops
-) -> None:
+def test_upgraded_views_are_typed_and_read_older_entries(empty: PostgreSQLDatabase, shops: Shops) -> None:
     create_database(empty.url, shops.v1)
     with shop(empty, shops.v1) as log:
         record_each(log)
@@ -501,7 +497,7 @@ def test_views_of_an_upgrade_are_typed_and_read_what_is_older(
     ) == [("o-1", 700, None, "bigint"), ("o-2", 400, "north", "bigint")]
 
 
-def test_a_view_that_only_gains_columns_is_replaced_in_place(empty: PostgreSQLDatabase, shops: Shops) -> None:
+def test_a_view_that_gains_columns_is_replaced_in_place(empty: PostgreSQLDatabase, shops: Shops) -> None:
     create_database(empty.url, shops.v1)
     name = "store_orders_order_paid"
     empty.change(
@@ -522,7 +518,7 @@ def test_a_view_that_only_gains_columns_is_replaced_in_place(empty: PostgreSQLDa
     is_right(empty.url, shops.v2)
 
 
-def test_a_view_that_others_need_is_not_dropped(empty: PostgreSQLDatabase, shops: Shops) -> None:
+def test_a_view_with_dependants_is_not_dropped(empty: PostgreSQLDatabase, shops: Shops) -> None:
     create_database(empty.url, shops.v1)
     name = "audit_log_exported"
     ((definition,),) = empty.rows(f"SELECT pg_get_viewdef('{name}'::regclass)")
@@ -551,7 +547,7 @@ def test_a_view_that_others_need_is_not_dropped(empty: PostgreSQLDatabase, shops
     is_right(empty.url, shops.v2)
 
 
-def test_an_upgrade_does_not_hold_up_those_who_record(
+def test_an_upgrade_blocked_by_a_reader_does_not_block_writers(
     empty: PostgreSQLDatabase, shops: Shops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import psycopg
@@ -574,7 +570,7 @@ def test_an_upgrade_does_not_hold_up_those_who_record(
 
 
 def partitions(database: PostgreSQLDatabase) -> list[tuple[str, str, str]]:
-    """Names with bounds, as text; the first one begins with nothing."""
+    """Names and bounds of the partitions, as text; the first has no lower bound."""
     return [
         (name, low or "", high)
         for name, low, high in database.rows("""
@@ -587,17 +583,17 @@ def partitions(database: PostgreSQLDatabase) -> list[tuple[str, str, str]]:
 
 
 def months(first: datetime, count: int) -> list[datetime]:
-    """So many beginnings of months."""
+    """The beginnings of so many months."""
     start = first.year * 12 + first.month - 1
     return [datetime(each // 12, each % 12 + 1, 1, tzinfo=UTC) for each in range(start, start + count)]
 
 
 def bound(moment: datetime) -> str:
-    """The least id of a moment."""
+    """The least id of a time."""
     return str(uuid.UUID(int=int(moment.timestamp() * 1000) << 80))
 
 
-def test_partitions_are_of_this_month_and_three_ahead(empty: PostgreSQLDatabase) -> None:
+def test_partitions_cover_this_month_and_three_ahead(empty: PostgreSQLDatabase) -> None:
     create_database(empty.url, CATALOG)
     now = datetime.now(UTC)
     bounds = [bound(each) for each in months(now, 5)]
@@ -611,7 +607,7 @@ def test_partitions_are_of_this_month_and_three_ahead(empty: PostgreSQLDatabase)
     assert uuid.UUID(bytes=end) == uuid.UUID(bound(months(now, 7)[-1]))
 
 
-def test_months_in_which_nobody_came_get_their_partitions_later(empty: PostgreSQLDatabase) -> None:
+def test_missed_months_get_their_partitions_later(empty: PostgreSQLDatabase) -> None:
     create_database(empty.url, CATALOG)
     *_, last = partitions(empty)
     for name, _, _ in partitions(empty):
@@ -627,7 +623,7 @@ def test_months_in_which_nobody_came_get_their_partitions_later(empty: PostgreSQ
     is_right(empty.url, CATALOG)
 
 
-def test_partitions_made_by_many_at_once_are_made_once(empty: PostgreSQLDatabase) -> None:
+def test_concurrent_calls_make_each_partition_once(empty: PostgreSQLDatabase) -> None:
     import psycopg
 
     create_database(empty.url, CATALOG)
@@ -664,7 +660,7 @@ def test_making_partitions_waits_for_no_reader_or_writer(empty: PostgreSQLDataba
 
 
 @pytest.mark.parametrize("ahead", ["-1", "13", "NULL"])
-def test_partitions_are_not_made_without_end(empty: PostgreSQLDatabase, ahead: str) -> None:
+def test_the_months_ahead_are_limited(empty: PostgreSQLDatabase, ahead: str) -> None:
     import psycopg
 
     create_database(empty.url, CATALOG)

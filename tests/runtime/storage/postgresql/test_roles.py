@@ -1,4 +1,4 @@
-"""Append-only on PostgreSQL: every way to rewrite the log, tried as the writer and as the reader."""
+"""Append-only on PostgreSQL: every way to rewrite the log, tried as writer and as reader."""
 
 # ruff: noqa: F401, F811 - fixtures of other modules are imported, and their names are arguments
 
@@ -27,7 +27,7 @@ ACCOUNT = "auditwright.account_id"
 
 @dataclass(frozen=True)
 class Guarded:
-    """A database with roles and a login for each, in which two accounts have recorded."""
+    """A database with the roles, a login of each, and entries of two accounts."""
 
     database: PostgreSQLDatabase
     prefix: str
@@ -49,7 +49,7 @@ class Guarded:
 
     @property
     def partition(self) -> str:
-        """The one that has the entries."""
+        """The partition with the entries."""
         ((name,),) = self.database.rows("SELECT DISTINCT tableoid::regclass::text FROM audit_entry")
         return str(name)
 
@@ -143,14 +143,14 @@ REWRITING = {
 
 @pytest.mark.parametrize("way", REWRITING)
 @pytest.mark.parametrize("login", ["service", "page"])
-def test_nothing_is_rewritten(guarded: Guarded, login: str, way: str) -> None:
+def test_writer_and_reader_cannot_rewrite(guarded: Guarded, login: str, way: str) -> None:
     import psycopg
 
     before = guarded.contents()
     statement = REWRITING[way].format(partition=guarded.partition)
     with guarded.connected(login) as connection:
         connection.execute(f"SET {ACCOUNT} = 'acme'")
-        if way in ("large rewrite", "grant"):  # which are refused by a warning
+        if way in ("large rewrite", "grant"):  # refused with a warning, not an error
             refused: list[str] = []
             connection.add_notice_handler(lambda notice: refused.append(notice.message_primary))
             connection.execute(statement)
@@ -185,7 +185,7 @@ READING_AS_WRITER = {
 
 
 @pytest.mark.parametrize("way", READING_AS_WRITER)
-def test_the_writer_reads_no_contents(guarded: Guarded, way: str) -> None:
+def test_the_writer_cannot_read_contents(guarded: Guarded, way: str) -> None:
     import psycopg
 
     with guarded.connected("service") as connection:
@@ -195,7 +195,7 @@ def test_the_writer_reads_no_contents(guarded: Guarded, way: str) -> None:
     assert len(known) == len(guarded.entries)
 
 
-def test_the_reader_records_nothing(guarded: Guarded) -> None:
+def test_the_reader_cannot_record(guarded: Guarded) -> None:
     import psycopg
 
     before = guarded.contents()
@@ -212,8 +212,8 @@ def test_the_reader_records_nothing(guarded: Guarded) -> None:
     assert guarded.contents() == before
 
 
-def test_functions_that_run_as_the_owner_run_nothing_of_the_writers(guarded: Guarded) -> None:
-    """An operator, a function or a table in their way would run as the owner too."""
+def test_owner_functions_ignore_the_writers_objects(guarded: Guarded) -> None:
+    """An operator, function or table of the same name would run as the owner too."""
     guarded.database.change(
         f"CREATE SCHEMA trap AUTHORIZATION {guarded.prefix}_service",
         f"GRANT CREATE ON SCHEMA public TO {guarded.prefix}_service",
@@ -262,7 +262,7 @@ def test_functions_that_run_as_the_owner_run_nothing_of_the_writers(guarded: Gua
         assert inspection.differences() == ()
 
 
-def test_triggers_are_a_second_net_for_the_owner(guarded: Guarded) -> None:
+def test_triggers_refuse_rewriting_by_the_owner(guarded: Guarded) -> None:
     import psycopg
 
     before = guarded.contents()
@@ -276,7 +276,7 @@ def test_triggers_are_a_second_net_for_the_owner(guarded: Guarded) -> None:
     assert guarded.contents() == before
 
 
-def test_copy_is_for_a_writer_with_bypassrls_who_reads_no_more_by_it(guarded: Guarded) -> None:
+def test_bypassrls_allows_copy_but_no_more_reading(guarded: Guarded) -> None:
     import psycopg
 
     login = f"{guarded.prefix}_service"
@@ -297,7 +297,7 @@ def test_copy_is_for_a_writer_with_bypassrls_who_reads_no_more_by_it(guarded: Gu
 # --- row-level security ----------------------------------------------------------------------------
 
 
-def test_the_reader_sees_the_account_that_it_names(guarded: Guarded) -> None:
+def test_the_reader_sees_only_the_account_it_names(guarded: Guarded) -> None:
     with guarded.connected("page") as connection:
         count = "SELECT count(*) FROM audit_entry"
         assert connection.execute(count).fetchone() == (0,)
@@ -312,12 +312,12 @@ def test_the_reader_sees_the_account_that_it_names(guarded: Guarded) -> None:
         connection.execute(f"SET {ACCOUNT} = 'globex'")
         views = connection.execute("SELECT account_id FROM store_orders_order_paid").fetchall()
         assert views == [("globex",)]
-        # What it does not protect against: whoever runs SQL of their own names another account.
+        # No protection against arbitrary SQL: it can name another account.
         connection.execute(f"SET {ACCOUNT} = 'acme'")
         assert connection.execute(count).fetchone() == (len(guarded.entries) - 1,)
 
 
-def test_without_the_condition_of_the_query_layer_nothing_leaks(
+def test_row_level_security_suffices_without_the_condition(
     guarded: Guarded, shops: Shops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed: list[str] = []
@@ -341,7 +341,7 @@ def test_without_the_condition_of_the_query_layer_nothing_leaks(
 
 
 def _without_account(removed: list[str]) -> Any:
-    """Takes the account's condition out of every statement."""
+    """Removes the account's condition from every statement."""
 
     def patch(original: Any) -> Any:
         def execute(self: Any, query: Any, *given: Any, **named: Any) -> Any:
@@ -357,7 +357,7 @@ def _without_account(removed: list[str]) -> Any:
     return patch
 
 
-def test_whoever_is_writer_and_reader_is_bound_while_reading(guarded: Guarded) -> None:
+def test_a_writer_that_is_also_reader_is_bound_while_reading(guarded: Guarded) -> None:
     guarded.database.change(f"GRANT {guarded.prefix}_reader TO {guarded.prefix}_service")
     try:
         with guarded.connected("service") as connection:
@@ -372,13 +372,13 @@ def test_whoever_is_writer_and_reader_is_bound_while_reading(guarded: Guarded) -
 # --- the roles themselves --------------------------------------------------------------------------
 
 
-def test_a_second_time_there_is_nothing_to_do(guarded: Guarded) -> None:
+def test_making_roles_is_idempotent(guarded: Guarded) -> None:
     roles = Roles(guarded.prefix)
     assert make_roles(guarded.database.url, roles).changes == ()
     assert roles_sql(guarded.database.url, roles) == ""
 
 
-def test_rights_beyond_theirs_are_taken_away(guarded: Guarded) -> None:
+def test_excess_rights_are_revoked(guarded: Guarded) -> None:
     guarded.database.change(
         f"GRANT ALL ON audit_entry TO {guarded.prefix}_writer",
         f"GRANT UPDATE (description) ON audit_entry TO {guarded.prefix}_reader",
@@ -391,10 +391,10 @@ def test_rights_beyond_theirs_are_taken_away(guarded: Guarded) -> None:
         )
     changes = make_roles(guarded.database.url, Roles(guarded.prefix)).changes
     assert any("rights taken away" in change for change in changes)
-    test_a_second_time_there_is_nothing_to_do(guarded)
+    test_making_roles_is_idempotent(guarded)
 
 
-def test_a_dry_run_makes_nothing(postgresql: PostgreSQLServer, shops: Shops) -> None:
+def test_a_dry_run_changes_nothing(postgresql: PostgreSQLServer, shops: Shops) -> None:
     made = postgresql.bare()
     create_database(made.url, shops.v1)
     sql = roles_sql(made.url, Roles("dry"))
@@ -406,7 +406,7 @@ def test_a_dry_run_makes_nothing(postgresql: PostgreSQLServer, shops: Shops) -> 
     postgresql.change("DROP ROLE dry_owner, dry_writer, dry_reader")
 
 
-def test_an_upgrade_by_a_member_leaves_all_to_the_owner(postgresql: PostgreSQLServer, shops: Shops) -> None:
+def test_an_upgrade_by_a_member_keeps_the_owner(postgresql: PostgreSQLServer, shops: Shops) -> None:
     made = postgresql.bare()
     create_database(made.url, shops.v1)
     make_roles(made.url, Roles("member"))
@@ -423,9 +423,7 @@ def test_an_upgrade_by_a_member_leaves_all_to_the_owner(postgresql: PostgreSQLSe
     postgresql.change(f"DROP ROLE {', '.join(f'member_{each}' for each in names)}")
 
 
-def test_an_owner_of_the_database_who_is_no_superuser_makes_all_of_it(
-    postgresql: PostgreSQLServer, shops: Shops
-) -> None:
+def test_a_database_owner_can_set_up_without_superuser(postgresql: PostgreSQLServer, shops: Shops) -> None:
     made = postgresql.bare()
     name = made.rows("SELECT current_database()")[0][0]
     made.change("CREATE ROLE plain LOGIN CREATEROLE", f"ALTER DATABASE {name} OWNER TO plain")
@@ -440,7 +438,7 @@ def test_an_owner_of_the_database_who_is_no_superuser_makes_all_of_it(
     postgresql.change("DROP ROLE plain_owner, plain_writer, plain_reader, plain")
 
 
-def test_roles_need_a_database_that_is_made_and_a_plain_prefix(postgresql: PostgreSQLServer) -> None:
+def test_roles_need_tables_and_a_plain_prefix(postgresql: PostgreSQLServer) -> None:
     made = postgresql.bare()
     with pytest.raises(StorageError, match="there is no audit log in this database"):
         make_roles(made.url, Roles())
@@ -490,7 +488,7 @@ def test_roles_need_a_database_that_is_made_and_a_plain_prefix(postgresql: Postg
         ("GRANT guarded_writer TO powerful; ALTER ROLE powerful BYPASSRLS", []),
     ],
 )
-def test_a_role_with_power_is_warned_of(
+def test_a_powerful_role_is_named_with_its_rights(
     guarded: Guarded, caplog: pytest.LogCaptureFixture, grant: str, wanted: list[str]
 ) -> None:
     guarded.database.change("CREATE ROLE powerful LOGIN", "GRANT USAGE ON SCHEMA public TO powerful")
