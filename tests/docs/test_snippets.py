@@ -36,6 +36,14 @@ def test_every_line_is_one_sentence(page: Path) -> None:
     assert [line for line in lines if not re.search(r"[.:?!)]$", line)] == []
 
 
+def test_node_names_of_the_pictures_are_no_mermaid_keywords() -> None:
+    pictures = [block.text for page in OWN_PAGES for block in blocks(page, "mermaid")]
+    assert len(pictures) == 2
+    names = {name for picture in pictures for name in re.findall(r"(\w+)[\[(]+\"", picture)}
+    assert len(names) > 15
+    assert names & {"call", "class", "click", "default", "end", "graph", "href", "style", "subgraph"} == set()
+
+
 def anchors(page: Path) -> set[str]:
     """What a link into a page can name: explicit anchors, and headings as GitHub slugs them."""
     found: set[str] = set(re.findall(r'<a id="([^"]+)">', page.read_text("utf-8")))
