@@ -1,6 +1,5 @@
-"""The generator: reads the YAML catalog, checks it, and writes what is generated from it.
+"""The generator: reads a YAML catalog, checks it, and writes schemas, models, tables, emitters and docs.
 
-source -> checks -> targets -> output; `check.py` and `generate.py` show the pipeline on a page each.
-Nothing here is imported by a service: the runtime (`auditwright`) and this package know each other
-only through the files in `generated/`.
+The pipeline is source -> checks -> targets -> output; `check.py` and `generate.py` run its two halves.
+Services never import this package. It shares nothing with the runtime but the files in `generated/`.
 """

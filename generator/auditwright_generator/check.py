@@ -1,6 +1,6 @@
-"""The front half of the pipeline on one page: load, check, resolve.
+"""The first half of the pipeline: read the source files, check them, resolve the catalog.
 
-`auditwright check` prints what it finds; `auditwright generate` goes on with the catalog.
+`auditwright check` prints the findings; `auditwright generate` continues with the catalog.
 """
 
 import gc
@@ -21,25 +21,25 @@ from auditwright_generator.source.resolve import resolve_catalog
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What checking a catalog came to."""
+    """The result of checking a catalog."""
 
     findings: tuple[Finding, ...]
-    """All of them, sorted by place."""
+    """All findings, sorted by position."""
     catalog: Catalog | None
-    """The resolved catalog; None when a finding is an error."""
+    """The resolved catalog; None if any finding is an error."""
     source: CatalogSource = field(repr=False)
-    """The files as they are written, for what needs to know where something stands."""
+    """The source files, for callers that need positions."""
     events: int
     rules: int
     suppressed: tuple[Suppressed, ...] = ()
     off: Mapping[str, str] = field(default_factory=dict)
-    """The rules that the catalog switches off, with its reasons."""
+    """The rules that the catalog switches off, with the reasons."""
     dated: bool = False
-    """Whether another day could give other findings."""
+    """Whether the findings depend on the current date."""
 
     @property
     def summary(self) -> str:
-        """How many events and rules were checked, and with what result."""
+        """The number of events, rules and findings, on one line."""
         errors = sum(finding.severity == "error" for finding in self.findings)
         warnings = len(self.findings) - errors
         counts = ((errors, "error"), (warnings, "warning"))
@@ -55,9 +55,9 @@ class CheckResult:
 
 
 def read_catalog(folder: Path, today: date | None = None) -> CheckResult:
-    """The catalog of a folder, checked as of a day (UTC).
+    """Reads and checks the catalog of a folder, as of a day (UTC; default: today).
 
-    Raises `load.UnreadableCatalog` when there is nothing to check.
+    Raises `UnreadableCatalog` if the files cannot be read.
     """
     with without_collector():
         source, findings = read_source(folder)
@@ -79,7 +79,7 @@ def read_catalog(folder: Path, today: date | None = None) -> CheckResult:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Without the garbage collector, which finds nothing in a tree and takes half of the time to look."""
+    """Disables the garbage collector: it takes half of the time and finds nothing in a tree."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,6 +1,6 @@
-"""The generator's commands: a static table, found by the runtime through the entry points of pyproject.toml.
+"""The table of the generator's commands. The runtime finds them by the entry points in pyproject.toml.
 
-Importing this module loads no command; a command's module is imported when the command is configured or run.
+Importing this module loads no command. The module of a command is imported when it is configured or run.
 """
 
 import argparse
@@ -11,19 +11,19 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command; the runtime's are of the same shape."""
+    """A command. The runtime has a class of the same shape for its own."""
 
     help: str
     """One line for the list of commands."""
     module: str
-    """The module with its `configure` and `run`."""
+    """The name of the module with `configure` and `run`."""
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        """Add its options."""
+        """Adds the options of the command."""
         self._load().configure(parser)
 
     def run(self, options: argparse.Namespace) -> int:
-        """Run it; returns the exit code."""
+        """Runs the command and returns the exit code."""
         code: int = self._load().run(options)
         return code
 
@@ -31,9 +31,9 @@ class Command:
         return importlib.import_module(f"auditwright_generator.commands.{self.module}")
 
 
-check = Command("check the catalog, and list everything that is wrong with it", "check")
+check = Command("check the catalog and list all mistakes", "check")
 coverage = Command("compare the Python code that records events with the catalog", "coverage")
-diff = Command("list what changed in the catalog, and whom it breaks", "diff")
+diff = Command("list changes of the catalog and whom they break", "diff")
 events = Command("list all events of the catalog with their fields", "events")
 explain = Command("explain a rule, with a wrong and a right example", "explain")
 generate = Command("generate schemas, models, tables, emitters and docs", "generate")

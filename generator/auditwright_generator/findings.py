@@ -1,6 +1,6 @@
-"""What checking a catalog reports: a finding with its place, and the rule it comes from.
+"""Findings: what is wrong in a catalog, where, and by which rule; and the wording that their messages share.
 
-Used by every stage before targets (load, structure, the checks). Nothing here reads files or knows YAML.
+Used by `source`, `checks`, `diff` and `coverage`. Nothing here reads files or knows YAML.
 """
 
 import difflib
@@ -13,7 +13,7 @@ Severity = Literal["error", "warning"]
 
 
 class Position(NamedTuple):
-    """Where something stands: a file as it is shown to people, and a line and column from 1."""
+    """A position in a file: the path as shown to people, line and column counted from 1."""
 
     path: str
     line: int
@@ -22,7 +22,7 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One mistake at one place. Findings sort by place."""
+    """One mistake. Findings sort by position."""
 
     path: str
     line: int
@@ -34,7 +34,7 @@ class Finding:
 
     @property
     def position(self) -> Position:
-        """Where it is."""
+        """The position of the mistake."""
         return Position(self.path, self.line, self.column)
 
     def __str__(self) -> str:
@@ -44,14 +44,14 @@ class Finding:
 
 
 Mistakes = Iterator[tuple[Position, str]]
-"""What a check yields: where each mistake is, and the message about it."""
+"""What a check yields: the position of each mistake and a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that is checked. Codes are stable: a retired one is never given to another rule.
+    """One rule. `checks/rules.py` pairs it with its check function.
 
-    A rule is data; `checks/rules.py` pairs it with its function.
+    Codes are stable: the code of a removed rule is never used again.
     """
 
     code: str
@@ -60,21 +60,21 @@ class Rule:
     why: str
 
     def at(self, position: Position, message: str) -> Finding:
-        """The finding of this rule at a place."""
+        """A finding of this rule."""
         return Finding(
             position.path, position.line, position.column, self.severity, self.code, self.name, message
         )
 
 
 def quote(value: object) -> str:
-    """A value as a message shows it: text in double quotes, on one line, at most 60 characters."""
+    """A value for a message: text in double quotes, on one line, cut after 60 characters."""
     if not isinstance(value, str):
         return json.dumps(value)
     return json.dumps(value if len(value) <= 60 else value[:59] + "…", ensure_ascii=False)
 
 
 def join_words(words: Iterable[str]) -> str:
-    """`a, b, c` for a message."""
+    """`a, b, c`."""
     return ", ".join(words)
 
 
@@ -84,13 +84,13 @@ def counted(number: int, noun: str) -> str:
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that the word was probably meant to be."""
+    """The choice that is most similar to the word; None if none is similar."""
     found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
     return found[0] if found else None
 
 
 def hint_for(word: str, choices: Iterable[str], otherwise: str = "") -> str:
-    """The end of a message about an unknown word: the nearest choice, or all of them if they are few."""
+    """The hint at the end of a message about an unknown word: the nearest choice, or all choices if few."""
     known = list(choices)
     near = nearest(word, known)
     if near is not None:

@@ -1,7 +1,7 @@
-"""The generator on one page: load and check, resolve, render every target, write what changed.
+"""The second half of the pipeline: render every target of a resolved catalog.
 
-A target gives the files that show the whole catalog, and the files of one category, which are rendered again
-only where what they are made of has changed: see `incremental.py`.
+A target has files for the whole catalog and files for each category. The files of a category are rendered
+again only if their input has changed; see `output/incremental.py`. `output/write.py` writes the files.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def _no_files(catalog: Catalog, level: Level, category: Category) -> Texts:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One kind of artifact, as two pure functions to `{path: text}`."""
+    """One kind of artifact: two pure functions that return `{path: text}`."""
 
     whole: Callable[[Catalog], Texts]
-    """The files that show the whole catalog, or nothing of any category."""
+    """The files that do not belong to one category."""
     of_category: Callable[[Catalog, Level, Category], Texts] = _no_files
-    """The files of one category. They see no more of catalog and level than `incremental.View` shows."""
+    """The files of one category. It gets catalog and level reduced to what `CategoryInput` contains."""
 
 
 TARGETS: dict[str, Target] = {
@@ -52,20 +52,20 @@ TARGETS: dict[str, Target] = {
     "docs": Target(docs.whole, docs.of_category),
     "language": Target(language.whole),
 }
-"""Every artifact by its name. A new one is a row here, a module and its templates."""
+"""Every artifact by name. To add one, add a row here, a module in `targets/` and its templates."""
 
 
 def render(catalog: Catalog) -> Texts:
-    """Every generated file of a catalog, by its path below the output folder, with the manifest of them."""
+    """Every generated file by its path below the output folder, including the manifest."""
     made = [render_whole(catalog), *(render_category(item) for item in category_inputs(catalog))]
     texts = _joined(texts for _, texts in made)
     return {**texts, MANIFEST: _manifest(part for part, _ in made)}
 
 
 def render_changed(catalog: Catalog, folder: Path | None, inputs: str | None = None) -> tuple[Files, str]:
-    """Like `render`, but None for a file that the folder holds as it would be rendered; and the run's notes.
+    """Like `render`, but with None for a file that is current in the folder; and the notes of the run.
 
-    `inputs` is the digest of the catalog's files, for the notes: see `incremental.current_run`.
+    `inputs` is the digest of the catalog's files; see `incremental.current_run`.
     """
     with _catalog_uncollected():
         earlier = {part.name: part for part in read_notes(folder).parts} if folder else {}
@@ -87,7 +87,7 @@ def _manifest(parts: Iterable[OutputPart]) -> str:
 
 @contextmanager
 def _catalog_uncollected() -> Iterator[None]:
-    """The garbage collector leaves alone what is there: 10,000 events take it half a second each time."""
+    """Excludes existing objects from garbage collection, which takes half a second for 10,000 events."""
     gc.freeze()
     try:
         yield
@@ -114,7 +114,7 @@ def _joined(made: Iterable[Texts]) -> Texts:
     for texts in made:
         twice = sorted(files.keys() & texts.keys())
         if twice:
-            raise RuntimeError(f"{twice[0]} is made twice")
+            raise RuntimeError(f"two targets generate {twice[0]}")
         files |= texts
     return files
 

@@ -1,24 +1,24 @@
-"""The message of an event: text with {name} placeholders, `{{` and `}}` for braces. Nothing more.
+"""The syntax of an event's message: text with `{name}` placeholders, and `{{` and `}}` for braces.
 
-Format specifications, attributes and conversions of Python's formats are refused, so that a message means
-the same to every reader.
+Python's format specifications, attributes and conversions are refused, so that every reader renders a message
+the same way.
 """
 
 import re
 
 BUILT_IN = ("actor", "ip_address")
-"""Placeholders that every entry can fill."""
+"""Placeholders that are filled from the entry."""
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([a-z][a-z0-9_]*)\}|\{[^{}]*\}|[^{}]+|.", re.DOTALL)
 
 
 def placeholders(message: str) -> tuple[str, ...]:
-    """The names in a message, in order."""
+    """The placeholder names of a message, in order."""
     return tuple(match.group(1) for match in _PIECE.finditer(message) if match.group(1))
 
 
 def refused_pieces(message: str) -> tuple[str, ...]:
-    """The pieces of a message that are neither text nor placeholders."""
+    """The parts of a message that are neither text nor placeholders."""
     pieces = _PIECE.finditer(message)
     return tuple(
         piece.group()

@@ -1,8 +1,7 @@
-"""The resolved catalog: what every target sees, and nothing else.
+"""The resolved catalog, the only input of the targets.
 
-`resolve.py` builds it; targets render it. Everything is frozen, in catalog order, and complete: an event
-carries its whole field list. Names that a target derives from keys are properties here, so that the same
-key gives the same word in code, tables and docs.
+`source/resolve.py` builds it. Everything is frozen, in catalog order and complete: an event has all its
+fields. Names derived from keys are properties here, so that code, tables and docs use the same word.
 """
 
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ Requirement = bool | Literal["when"]
 OwnerKind = Literal["level", "category", "event"]
 
 MAX_INTEGER = 2**53 - 1
-"""Integers are bounded by what every JSON reader holds exactly (RFC 8259, section 6)."""
+"""The largest integer that every JSON reader represents exactly (RFC 8259, section 6)."""
 
 
 def camel(name: str) -> str:
@@ -25,7 +24,7 @@ def camel(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Deprecated:
-    """Why and since when an event or a field is no longer to be used, and what to use instead."""
+    """The deprecation of an event or a field: since when, why, and what to use instead."""
 
     since: str
     use: str | None = None
@@ -34,7 +33,7 @@ class Deprecated:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One part of `when`: the field has one of these values. All parts of a `when` must hold."""
+    """One condition of a `when`: the field has one of these values. All conditions of a `when` must hold."""
 
     field: str
     values: tuple[Scalar, ...]
@@ -42,7 +41,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class EnumValue:
-    """One value of an enum, as it is stored, and the title people see."""
+    """One value of an enum: the stored key and its title."""
 
     key: str
     title: str
@@ -50,18 +49,18 @@ class EnumValue:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field as one event uses it: its definition with the uses of level, category and event applied."""
+    """One field of one event: its definition, narrowed by the uses in level, category and event."""
 
     name: str
     title: str
     description: str
     kind: str
-    """string, integer, number, boolean, timestamp, ip, url, email or enum: the item's type for a list."""
+    """The type of a value, or of the items of a list: one of `source.structure.KINDS`."""
     many: bool
-    """Whether the type is `list of` kind."""
+    """Whether the type is a list."""
     required: bool
     declared_in: OwnerKind
-    """The outermost place that gives the field to the event."""
+    """The outermost owner that gives the field to the event."""
     when: tuple[Condition, ...] = ()
     values: tuple[EnumValue, ...] = ()
     min: int | float | None = None
@@ -74,25 +73,25 @@ class Field:
     unit: str | None = None
     sensitivity: Literal["public", "personal", "secret"] = "public"
     entry: Literal["actor_id", "actor_name", "ip_address"] | None = None
-    """The part of the entry itself that fills the field; such a field is never in `metadata`."""
+    """The part of the entry that fills the field. Such a field is never in `metadata`."""
     column: bool = False
-    """Whether the table has a column of its own for it."""
+    """Whether the table has a separate column for the field."""
     since: str | None = None
     deprecated: Deprecated | None = None
 
     @property
     def type(self) -> str:
-        """The type as the catalog writes it."""
+        """The type as written in the catalog, such as `list of string`."""
         return f"list of {self.kind}" if self.many else self.kind
 
     @property
     def requirement(self) -> Requirement:
-        """Whether the field is required: True, False, or "when" its condition decides."""
+        """True, False, or "when" if a condition decides."""
         return "when" if self.when else self.required
 
     @property
     def always(self) -> bool:
-        """Whether every entry of the event has it."""
+        """Whether every entry of the event has the field."""
         return self.required and not self.when
 
 
@@ -108,7 +107,7 @@ class SharedField:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A kind of thing that happens."""
+    """One kind of event."""
 
     key: str
     """Level, category and name: `account.models.model_deployed`."""
@@ -117,7 +116,7 @@ class Event:
     description: str
     message: str
     fields: tuple[Field, ...]
-    """In order: what the level gives, what the category gives, what the event adds."""
+    """In order: the fields of the level, of the category, of the event."""
     example: dict[str, Value]
     source: str = ""
     """The catalog file, relative to the folder that holds the catalog, with forward slashes.
@@ -127,7 +126,7 @@ class Event:
     since: str | None = None
     deprecated: Deprecated | None = None
     aliases: tuple[str, ...] = ()
-    """Former keys of the event, whole (`account.models.old_name`)."""
+    """Former full keys of the event, such as `account.models.old_name`."""
 
     @property
     def class_name(self) -> str:
@@ -141,13 +140,13 @@ class Event:
 
     @property
     def metadata(self) -> tuple[Field, ...]:
-        """The fields a caller gives: all but those that the entry itself fills."""
+        """The fields that the caller passes: all except those that the entry fills."""
         return tuple(field for field in self.fields if field.entry is None)
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A module or entity inside one level, with its events."""
+    """A group of events inside one level, such as a module or an entity."""
 
     key: str
     """Level and name: `account.models`."""
@@ -167,7 +166,7 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The scope of events, with its categories."""
+    """A scope, such as account or tool, with its categories."""
 
     name: str
     title: str
@@ -183,16 +182,16 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The whole, resolved."""
+    """The whole catalog, resolved."""
 
     package: str
-    """The Python package that is generated: `audit_events`."""
+    """The Python package to generate, such as `audit_events`."""
     title: str
     description: str
     version: str
     levels: tuple[Level, ...]
     folder: str = "catalog"
-    """The catalog folder's name, for the headers of generated files."""
+    """The name of the catalog folder, for the headers of generated files."""
 
     @property
     def categories(self) -> Iterator[Category]:
@@ -206,6 +205,6 @@ class Catalog:
 
     @property
     def columns(self) -> tuple[Field, ...]:
-        """The fields that have a column of their own, each once, in order of appearance."""
+        """The fields with a separate column, each once, in order of appearance."""
         found = {field.name: field for event in self.events for field in event.fields if field.column}
         return tuple(found.values())

@@ -1,7 +1,7 @@
-"""Names the catalog may not use, each with its reason, and the limit of derived names.
+"""Reserved names, each with the reason, and the length limit of derived names.
 
-The sets are literal, so that `check` imports neither pydantic nor sqlmodel; a test compares them with the
-installed libraries, so that they cannot go stale.
+The sets are literals, so that `check` imports neither pydantic nor sqlmodel. A test compares them with the
+installed libraries.
 """
 
 import keyword
@@ -10,11 +10,11 @@ import sys
 from auditwright_generator.model import camel
 
 MAX_BYTES = 63
-"""PostgreSQL cuts longer identifiers, silently."""
+"""PostgreSQL silently truncates longer identifiers."""
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of a list that is written as text."""
+    """The words of a text, separated by white space."""
     return frozenset(text.split())
 
 
@@ -25,28 +25,28 @@ MODEL_ATTRIBUTES = words("""
     model_validate_strings parse_file parse_obj parse_raw registry schema schema_json sqlmodel_update
     update_forward_refs validate
     """)
-"""Attributes of pydantic's and SQLModel's classes: a field of that name shadows them."""
+"""Attributes of the base classes of pydantic and SQLModel. A field of the same name would shadow them."""
 
 EMITTER_OPTIONS = words("id session actor ip_address occurred_at account_id details options self")
-"""What an emitter takes beside the fields."""
+"""Parameters that every emitter has besides the fields."""
 
 TABLE_COLUMNS = words("""
     account_id id occurred_at recorded_at level category event actor_type actor_id actor_name ip_address
     description catalog_version digest alterations metadata data
     """)
-"""The columns of every entry, which views put beside the fields."""
+"""Columns that every view has besides the fields."""
 
 GLOBALS = words("str bytes int float bool list dict tuple datetime timestamp deprecated cls self")
-"""Names that generated classes and methods use; a field or an event of that name would hide them."""
+"""Names used inside generated classes and methods. A field or an event of the same name would hide them."""
 
 GENERATED_MODULES = words("models tables json_schema docs emitters registry catalog")
-"""What the generated package holds beside its levels."""
+"""Modules of the generated package besides its levels."""
 
 OWN_LEVELS = words("audit")
-"""Levels of the catalog that comes with the runtime, whose events stand in every log."""
+"""Levels of the runtime's own catalog, whose events can be in every log."""
 
 OWN_PACKAGE = "auditwright_events"
-"""The package that is generated from that catalog."""
+"""The package generated from the runtime's own catalog."""
 
 IMPORTED_CLASSES = words("""
     Address Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent
@@ -55,7 +55,7 @@ IMPORTED_CLASSES = words("""
     Event EventModel EventView Field Float Generic Index Json Literal Metadata Options Record S SQLModel
     Session Text Timestamp TimestampText Unpack
 """)
-"""Classes that generated modules import or define by themselves."""
+"""Class names that generated modules import or define."""
 
 DEPENDENCIES = words("""
     auditwright auditwright_generator jinja2 jsonschema jsonschema_rs orjson pydantic sqlalchemy sqlmodel
@@ -64,17 +64,17 @@ DEPENDENCIES = words("""
 """Packages that a generated package of the same name would hide."""
 
 GENERATED_FOLDERS = words("docs language")
-"""What is generated beside the package."""
+"""Folders generated next to the package."""
 
 
 def refuse_field(name: str, fills_entry: bool) -> str | None:
-    """Why a field cannot have the name; one that the entry fills may share the entry's words."""
+    """Why a field cannot have the name, or None. A field that the entry fills may use the entry's names."""
     if keyword.iskeyword(name):
-        return "it is a keyword of Python"
+        return "it is a Python keyword"
     if name in MODEL_ATTRIBUTES:
         return "the generated classes have an attribute of that name"
     if name in GLOBALS:
-        return "the generated code uses that name itself"
+        return "the generated code uses that name"
     if not fills_entry and name in EMITTER_OPTIONS:
         return "every emitter takes an option of that name"
     if not fills_entry and name in TABLE_COLUMNS:
@@ -83,44 +83,44 @@ def refuse_field(name: str, fills_entry: bool) -> str | None:
 
 
 def refuse_level(name: str, package: str = "") -> str | None:
-    """Why a level cannot have the name, in the catalog of a package."""
+    """Why a level of the package cannot have the name, or None."""
     if name in GENERATED_MODULES:
         return "the generated package has a module of that name"
     if name in OWN_LEVELS and package != OWN_PACKAGE:
-        return "Auditwright records its own events under it"
+        return "Auditwright records its own events there"
     return refuse_class(name)
 
 
 def refuse_event(name: str) -> str | None:
-    """Why an event cannot have the name: it becomes a method and a class."""
+    """Why an event cannot have the name, or None. The name becomes a method and a class."""
     if name in GLOBALS:
-        return "the generated code uses that name itself"
+        return "the generated code uses that name"
     return refuse_class(name)
 
 
 def refuse_class(name: str) -> str | None:
-    """Why a category or level cannot have the name: it becomes an attribute, a module and a class."""
+    """Why a category or level cannot have the name, or None. It becomes a module and a class."""
     class_name = camel(name)
     if keyword.iskeyword(name) or keyword.iskeyword(class_name):
-        return "it is a keyword of Python"
+        return "it is a Python keyword"
     if class_name in IMPORTED_CLASSES:
-        return f"the generated code uses the class name {class_name} itself"
+        return f"the generated code uses the class name {class_name}"
     return None
 
 
 def refuse_package(name: str) -> str | None:
-    """Why the generated package cannot have the name."""
+    """Why the generated package cannot have the name, or None."""
     if keyword.iskeyword(name):
-        return "it is a keyword of Python"
+        return "it is a Python keyword"
     if name in sys.stdlib_module_names:
-        return "Python's standard library has a module of that name"
+        return "it is a module of Python's standard library"
     if name in DEPENDENCIES:
-        return "auditwright or a package it needs has that name"
+        return "auditwright or one of its dependencies has that name"
     if name in GENERATED_FOLDERS:
-        return "a folder of that name is generated beside it"
+        return "a folder of that name is generated next to it"
     return None
 
 
 def too_long(name: str) -> bool:
-    """Whether PostgreSQL would cut the name."""
+    """Whether PostgreSQL would truncate the name."""
     return len(name.encode()) > MAX_BYTES

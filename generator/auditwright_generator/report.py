@@ -1,6 +1,6 @@
-"""Findings for people and for machines: text with the line and a caret, JSON, GitHub's annotations, SARIF.
+"""Output formats for findings: text with an excerpt, JSON, GitHub annotations, SARIF.
 
-Every command that finds something prints it through `FORMATS`. Nothing here decides what is a finding.
+`auditwright check` prints with `FORMATS`. Nothing here decides what is a finding.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from auditwright_generator.checks.suppressions import Suppressed
 from auditwright_generator.findings import Finding, Rule
 
 WIDTH = 100
-"""The most characters of a line that an excerpt shows."""
+"""The maximum number of characters of a line in an excerpt."""
 
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|[^\s,:\[\]{}#]+|\S")
 _UNPRINTABLE = re.compile(
@@ -26,7 +26,7 @@ _UNPRINTABLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a run found."""
+    """The result of a run, for output."""
 
     findings: Sequence[Finding]
     summary: str
@@ -37,7 +37,7 @@ class CheckReport:
 
 
 def text(report: CheckReport) -> Iterator[str]:
-    """`path:line:column: severity code name: message`, each with its line and a caret, then the summary."""
+    """`path:line:column: severity code name: message` with an excerpt for each finding, then the summary."""
     files: dict[str, list[str]] = {}
     for finding in report.findings:
         yield str(finding)
@@ -48,7 +48,7 @@ def text(report: CheckReport) -> Iterator[str]:
 
 
 def excerpt(finding: Finding, lines: Sequence[str]) -> Iterator[str]:
-    """The line of a finding, and under it what is meant; nothing where the file has no such line."""
+    """The line of a finding with carets under the token; nothing if the file has no such line."""
     if not 0 < finding.line <= len(lines):
         return
     line, start = lines[finding.line - 1], finding.column - 1
@@ -61,7 +61,7 @@ def excerpt(finding: Finding, lines: Sequence[str]) -> Iterator[str]:
 
 
 def read_lines(path: str) -> list[str]:
-    """The lines of a file as YAML counts them; none where it cannot be read."""
+    """The lines of a file as YAML counts them; empty if the file cannot be read."""
     try:
         content = Path(path).read_bytes().decode("utf-8-sig", "replace")
     except OSError:
@@ -70,7 +70,7 @@ def read_lines(path: str) -> list[str]:
 
 
 def as_json(report: CheckReport) -> Iterator[str]:
-    """One object: findings, suppressed ones with their reasons, what rules ran and were off, the summary."""
+    """One object: findings, suppressed findings with reasons, the rules that ran or were off, the summary."""
     found = {
         "findings": [_facts(finding) for finding in report.findings],
         "suppressed": [{**_facts(each.finding), "reason": each.reason} for each in report.suppressed],
@@ -96,16 +96,16 @@ def _facts(finding: Finding) -> dict[str, Any]:
 
 
 def github(report: CheckReport) -> Iterator[str]:
-    """Workflow commands, which GitHub Actions shows at the lines of a pull request, then the summary."""
+    """Workflow commands, which GitHub Actions shows as annotations of a pull request, then the summary."""
     for finding in report.findings:
         yield github_command(finding.severity, finding, f"{finding.code} {finding.name}", finding.message)
     yield report.summary
 
 
 def github_command(level: str, position: Any, title: str, message: str) -> str:
-    """One workflow command: `error`, `warning` or `notice`, for a place with path, line and column.
+    """One workflow command (`error`, `warning` or `notice`) at a position with path, line and column.
 
-    What stands in no file has a place with an empty path.
+    An empty path means no file.
     """
     where = {"file": position.path, "line": position.line, "col": position.column} if position.path else {}
     properties = {**where, "title": title}
@@ -118,7 +118,7 @@ def _escaped(value: str, more: str = "") -> str:
 
 
 def sarif(report: CheckReport) -> Iterator[str]:
-    """SARIF 2.1.0 (OASIS), which code scanning reads; suppressed findings are there, marked."""
+    """SARIF 2.1.0 (OASIS) for code scanning. Suppressed findings are included and marked."""
     numbers = {rule.code: number for number, rule in enumerate(report.rules)}
     results = [_result(finding, numbers) for finding in report.findings]
     for each in report.suppressed:

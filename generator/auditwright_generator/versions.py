@@ -1,4 +1,4 @@
-"""Versions of a catalog, as Semantic Versioning 2.0.0 (semver.org) orders them."""
+"""Versions of a catalog, ordered by Semantic Versioning 2.0.0 (semver.org)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Identifier = tuple[bool, int, str]
 @functools.total_ordering
 @dataclass(frozen=True, slots=True)
 class SemanticVersion:
-    """Three numbers and what may follow them; build metadata takes no part in the order (item 10)."""
+    """Major, minor, patch and pre-release. Build metadata does not affect the order (item 10)."""
 
     major: int
     minor: int
@@ -20,14 +20,14 @@ class SemanticVersion:
 
     @classmethod
     def parse(cls, text: str) -> SemanticVersion:
-        """The version of a text that the catalog's structure lets pass; raises `ValueError` for others."""
+        """The version that the text denotes; raises `ValueError`."""
         core, _, pre = text.partition("+")[0].partition("-")
         major, minor, patch = (int(part) for part in core.split("."))
         return cls(major, minor, patch, tuple(pre.split(".")) if pre else ())
 
     @property
     def _order(self) -> tuple[int, int, int, bool, tuple[Identifier, ...]]:
-        """Item 11: a pre-release comes before its version; numbers before words, each by its own order."""
+        """Item 11: a pre-release precedes its version; numeric identifiers precede alphanumeric ones."""
         parts = tuple((not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in self.pre)
         return (self.major, self.minor, self.patch, not self.pre, parts)
 

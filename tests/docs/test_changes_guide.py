@@ -17,9 +17,7 @@ PAGE = DOCS / "changes.md"
 CATALOG = ROOT / "tests" / "generator" / "diff" / "catalog"
 
 
-def test_the_commands_of_the_guide_print_what_it_shows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_commands_print_what_the_guide_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_CONFIG_SYSTEM": "/dev/null",

@@ -152,7 +152,7 @@ def test_outdated_generated_files_stop_the_recipe(repository: Repository) -> Non
     repository.replace("catalog/catalog.yaml", "title: Audit log event reference", "title: Audit log")
     done = repository.run(recipe())
     assert done.returncode == 1
-    assert done.stdout.endswith("not current; `auditwright generate` mends it\n")
+    assert done.stdout.endswith("not current; run `auditwright generate`\n")
 
 
 def test_a_break_stops_the_recipe_until_it_is_accepted(repository: Repository) -> None:
@@ -184,7 +184,7 @@ def test_an_event_that_is_never_emitted_stops_the_recipe(repository: Repository)
     assert "77 emitted from 1 file, 1 never; 1 warning\n" in done.stdout
 
 
-def test_the_commands_for_contributors_are_those_of_the_recipe() -> None:
+def test_contributors_run_the_commands_of_the_recipe() -> None:
     own = blocks(PAGE, "sh")[1].text.splitlines()
     assert [line.split()[:2] for line in own] == [line.split()[:2] for line in COMMANDS[1:5]]
 

@@ -84,7 +84,7 @@ def test_refused_names_are_documented() -> None:
     assert listed["every entry has a column of that name"] == names.TABLE_COLUMNS
     assert listed["generated code uses it"] == names.GLOBALS
     assert listed["the generated package has a module of that name"] == names.GENERATED_MODULES
-    assert listed["Auditwright records its own events under it"] == names.OWN_LEVELS
+    assert listed["Auditwright records its own events there"] == names.OWN_LEVELS
     assert listed["the field would hide it"] <= names.MODEL_ATTRIBUTES
     assert names.refuse_class("session")
     assert names.refuse_class("field")

@@ -1,7 +1,7 @@
-"""`auditwright check`: every rule has a case whose findings are compared whole.
+"""`auditwright check`: every rule has a case, whose complete output is compared.
 
-After a change of messages, `AUDITWRIGHT_UPDATE_CASES=1 pytest tests/generator` writes them anew.
-Review the diff.
+After a change of messages update them with `AUDITWRIGHT_UPDATE_CASES=1 pytest tests/generator`, and review
+the diff.
 """
 
 import os
@@ -45,19 +45,19 @@ def test_every_rule_has_a_case() -> None:
     assert found == {(rule.severity, rule.code, rule.name) for rule in RULES}
 
 
-def test_rules_have_a_code_and_a_name_of_their_own() -> None:
+def test_rules_have_unique_codes_and_names() -> None:
     assert len({rule.code for rule in RULES}) == len(RULES)
     assert len({rule.name for rule in RULES}) == len(RULES)
 
 
-def test_catalog_of_the_project_is_clean(capsys: pytest.CaptureFixture[str]) -> None:
+def test_catalog_of_the_project_has_no_findings(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli.check, "--catalog", str(CATALOG)) == 0
     suppressed = r"\d+ suppressed \(AC651: \d+, AC652: \d+, AC653: \d+\)"
     summary = rf"78 events, {len(RULES)} rules: no findings; {suppressed}\n"
     assert re.fullmatch(summary, capsys.readouterr().out)
 
 
-def test_own_catalog_of_the_runtime_is_clean_as_that_of_its_package_only(
+def test_level_audit_is_reserved_for_the_runtime(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(cli.check, "--catalog", str(OWN_CATALOG)) == 0
@@ -69,7 +69,7 @@ def test_own_catalog_of_the_runtime_is_clean_as_that_of_its_package_only(
     monkeypatch.chdir(tmp_path)
     [finding] = read_catalog(Path("catalog")).findings
     assert str(finding).endswith(
-        'error AC210 reserved-name: level "audit" is refused: Auditwright records its own events under it; '
+        'error AC210 reserved-name: level "audit" is refused: Auditwright records its own events there; '
         'choose another name, such as "audit_level"'
     )
 
@@ -85,8 +85,8 @@ SEEDED = [
         "account/models.yaml",
         "deployment_name: {when: {model_type: [open_source, fine_tuned]}}",
         "deployment_name: {when: {model_type: [open_sauce]}}",
-        "AC408 invalid-condition: the condition of field deployment_name asks whether model_type is "
-        "open_sauce, which it never is; write one of open_source, fine_tuned, commercial",
+        "AC408 invalid-condition: the condition of field deployment_name tests whether model_type "
+        "is open_sauce, which is not one of its values; write one of open_source, fine_tuned, commercial",
     ),
     (
         "account/roles.yaml",
@@ -106,8 +106,8 @@ SEEDED = [
         "tool/tool_management.yaml",
         "timeout: {}",
         "timeout: {required: no}",
-        "AC006 yaml-implicit-type: no is a truth value to some readers of YAML; write it in quotes if it is "
-        'text: "no"; if it is a truth value, write true or false',
+        "AC006 yaml-implicit-type: some YAML readers take no for a boolean; quote it if it is "
+        'text: "no"; write true or false if it is a boolean',
     ),
     (
         "fields.yaml",
@@ -120,8 +120,7 @@ SEEDED = [
         "catalog.yaml",
         "version: 1.0.1",
         "version: 1.0",
-        'AC006 yaml-implicit-type: the catalog: "version" must be text, and 1.0 is not; '
-        'put it in quotes: "1.0"',
+        'AC006 yaml-implicit-type: the catalog: "version" must be text, not 1.0; quote it: "1.0"',
     ),
     (
         "catalog.yaml",
@@ -140,14 +139,14 @@ SEEDED = [
         "account/login_logout.yaml",
         "login_method: single sign-on",
         "login_methd: single sign-on",
-        'AC502 invalid-example: example of login has "login_methd", which the event does not have; '
+        'AC502 invalid-example: example of login has "login_methd", which is not a field of the event; '
         'did you mean "login_method"?',
     ),
 ]
 
 
 @pytest.mark.parametrize(("file", "right", "wrong", "expected"), SEEDED, ids=lambda value: str(value)[:30])
-def test_mistake_in_the_catalog_of_the_project_is_found_where_it_is(
+def test_mistake_is_found_at_its_position(
     file: str, right: str, wrong: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(CATALOG, tmp_path / "catalog")
@@ -162,7 +161,7 @@ def test_mistake_in_the_catalog_of_the_project_is_found_where_it_is(
     assert str(finding).endswith(f": error {expected}")
 
 
-def test_columns_point_at_the_culprit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_columns_point_at_the_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(CATALOG, tmp_path / "catalog")
     path = tmp_path / "catalog" / "account" / "models.yaml"
     text = path.read_text(encoding="utf-8")
@@ -175,21 +174,23 @@ def test_columns_point_at_the_culprit(tmp_path: Path, monkeypatch: pytest.Monkey
     assert line[finding.column - 1 :].startswith("fine_tund")
 
 
-def test_missing_folder_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_folder_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli.check, "--catalog", str(tmp_path / "nothing")) == 2
     printed, problems = capsys.readouterr()
     assert printed == ""
     assert problems == (
         f"auditwright: cannot read {tmp_path}/nothing: there is no such folder; "
-        "name the folder that holds catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR\n"
+        "name the folder of catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR\n"
     )
 
 
-def test_folder_without_a_catalog_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folder_without_a_catalog_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(cli.events, "--catalog", str(tmp_path)) == 2
     assert capsys.readouterr().err == (
-        f"auditwright: cannot read {tmp_path}: it holds no catalog.yaml; "
-        "name the folder that holds catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR\n"
+        f"auditwright: cannot read {tmp_path}: it has no catalog.yaml; "
+        "name the folder of catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR\n"
     )
 
 
@@ -220,7 +221,7 @@ def test_checking_imports_no_sqlmodel() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": str(root)})
 
 
-def test_a_link_to_a_folder_is_refused_and_never_passed_over(
+def test_a_link_to_a_folder_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(CATALOG, tmp_path / "catalog")
@@ -229,14 +230,12 @@ def test_a_link_to_a_folder_is_refused_and_never_passed_over(
     monkeypatch.chdir(tmp_path)
     assert run(cli.check) == 2
     assert capsys.readouterr().err == (
-        "auditwright: cannot read catalog/account: it is a link to a folder; put the folder itself there, "
-        "or remove the link\n"
+        "auditwright: cannot read catalog/account: it is a link to a folder; replace it by the "
+        "folder, or remove it\n"
     )
 
 
-def test_a_conflict_marker_of_git_is_called_by_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_git_conflict_marker_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(CATALOG, tmp_path / "catalog")
     path = tmp_path / "catalog" / "account" / "models.yaml"
     path.write_text(path.read_text("utf-8").replace("events:", "<<<<<<< HEAD\nevents:", 1), "utf-8")
@@ -244,6 +243,6 @@ def test_a_conflict_marker_of_git_is_called_by_its_name(
     [finding] = [each for each in read_catalog(Path("catalog")).findings if each.code == "AC001"]
     line = path.read_text("utf-8").splitlines().index("<<<<<<< HEAD") + 1
     assert str(finding) == (
-        f"catalog/account/models.yaml:{line}:1: error AC001 yaml-syntax: a conflict marker of git; choose "
-        "one side, and remove the markers"
+        f"catalog/account/models.yaml:{line}:1: error AC001 yaml-syntax: a git conflict marker; keep one "
+        "side and remove the markers"
     )

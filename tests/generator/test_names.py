@@ -1,4 +1,4 @@
-"""`names.py`: the literal sets hold all that the installed libraries define."""
+"""`names.py`: the literal sets have all names that the installed libraries define."""
 
 import ast
 import builtins
@@ -21,47 +21,47 @@ def test_every_attribute_of_the_base_classes_is_refused(base: type) -> None:
 
 def test_every_keyword_is_refused_everywhere() -> None:
     for word in keyword.kwlist:
-        assert names.refuse_field(word, fills_entry=False) == "it is a keyword of Python"
-        assert names.refuse_class(word) == "it is a keyword of Python"
+        assert names.refuse_field(word, fills_entry=False) == "it is a Python keyword"
+        assert names.refuse_class(word) == "it is a Python keyword"
         assert names.refuse_event(word) is not None
         assert names.refuse_level(word) is not None
         assert names.refuse_package(word) is not None
 
 
-def test_field_of_the_entry_may_share_the_words_of_the_entry() -> None:
+def test_entry_field_may_have_the_name_of_its_column() -> None:
     assert names.refuse_field("ip_address", fills_entry=True) is None
     assert names.refuse_field("ip_address", fills_entry=False) is not None
 
 
-def test_level_of_auditwrights_own_events_is_for_its_own_package() -> None:
-    reason = "Auditwright records its own events under it"
+def test_level_audit_is_reserved_for_the_own_package() -> None:
+    reason = "Auditwright records its own events there"
     assert names.refuse_level("audit") == reason
     assert names.refuse_level("audit", "audit_events") == reason
     assert names.refuse_level("audit", names.OWN_PACKAGE) is None
     assert names.refuse_level("models", names.OWN_PACKAGE) is not None
 
 
-def test_globals_that_are_builtins_still_exist() -> None:
+def test_globals_exist_as_builtins() -> None:
     assert {name for name in names.GLOBALS if hasattr(builtins, name)} == {
         *("str", "bytes", "int", "float", "bool", "list", "dict", "tuple"),
     }
 
 
 @pytest.mark.parametrize("name", ["auditwright", "json", "pydantic", "class", "tests", "docs", "language"])
-def test_package_that_would_hide_another_is_refused(name: str) -> None:
+def test_package_that_hides_another_is_refused(name: str) -> None:
     assert names.refuse_package(name) is not None
 
 
 @pytest.mark.parametrize(
     "name", ["type", "date", "order", "user", "url", "timeout", "max_length", "model_id"]
 )
-def test_plain_names_are_fine(name: str) -> None:
+def test_other_names_are_accepted(name: str) -> None:
     assert names.refuse_field(name, fills_entry=False) is None
     assert names.refuse_event(name) is None
 
 
 def imported_names() -> Iterator[str]:
-    """What the generated modules of categories import from elsewhere, and so use by name."""
+    """The names that generated modules of categories import."""
     for path in (Path(__file__).parents[2] / "generated").glob("**/*_events/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and path.name != "__init__.py":

@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from tests.support.schema_engines import entry_validator, re2_search
 
 from auditwright_generator import patterns
-from auditwright_generator.checks.expressions import outside_shared_syntax
+from auditwright_generator.checks.expressions import refuse_syntax
 from auditwright_generator.patterns import BY_KIND, matches
 
 Verdict = Callable[[str], bool]
@@ -280,4 +280,4 @@ _CATALOG_ENGINES = {pattern: engines(pattern) for pattern in _PATTERNS}
 
 def test_patterns_use_only_what_a_catalog_may_use() -> None:
     for pattern in (*BY_KIND.values(), patterns.UUID7):
-        assert outside_shared_syntax(pattern) is None
+        assert refuse_syntax(pattern) is None

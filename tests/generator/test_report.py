@@ -1,4 +1,4 @@
-"""Findings in every format: the line and a caret for people, and what CI and editors read."""
+"""The output formats for findings: text with excerpts, JSON, GitHub, SARIF."""
 
 import json
 import shutil
@@ -47,9 +47,7 @@ SUMMARY = f"3 events, {len(RULES)} rules (AC307 off): 1 error; 1 suppressed (AC3
 MESSAGE = 'field "days" has the unknown type "intger"; did you mean "integer"?'
 
 
-def test_text_shows_the_line_a_caret_and_the_correction(
-    catalog: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_text_shows_the_line_with_a_caret(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check("text", capsys) == (
         f"catalog/fields.yaml:24:9: error AC012 wrong-value: {MESSAGE}\n"
         "    24 |   type: intger\n"
@@ -58,7 +56,7 @@ def test_text_shows_the_line_a_caret_and_the_correction(
     )
 
 
-def test_a_long_line_is_shown_where_it_is_wrong(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_long_line_is_shown_around_the_mistake(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = catalog / "fields.yaml"
     values = ", ".join(f"value_{number}: Value {number}" for number in range(40))
     path.write_text(
@@ -71,7 +69,7 @@ def test_a_long_line_is_shown_where_it_is_wrong(catalog: Path, capsys: pytest.Ca
     assert lines[line + 1][start:].startswith("Bad: x")
 
 
-def test_a_line_cannot_steer_the_terminal(
+def test_control_characters_are_not_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -82,7 +80,7 @@ def test_a_line_cannot_steer_the_terminal(
     assert "\u202e" not in printed
 
 
-def test_json_holds_findings_answers_and_rules(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_findings_suppressions_and_rules(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(check("json", capsys))
     assert found["findings"] == [
         {
@@ -102,18 +100,18 @@ def test_json_holds_findings_answers_and_rules(catalog: Path, capsys: pytest.Cap
     assert found["summary"] == SUMMARY
 
 
-def test_github_is_told_by_workflow_commands(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_github_format_prints_workflow_commands(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check("github", capsys) == (
         f"::error file=catalog/fields.yaml,line=24,col=9,title=AC012 wrong-value::{MESSAGE}\n{SUMMARY}\n"
     )
 
 
-def test_no_text_breaks_out_of_a_workflow_command() -> None:
+def test_workflow_commands_escape_text() -> None:
     made = github_command("warning", Position("a,b:c.yaml", 1, 2), "x::y", "50%\n::error::z\r")
     assert made == "::warning file=a%2Cb%3Ac.yaml,line=1,col=2,title=x%3A%3Ay::50%25%0A::error::z%0D"
 
 
-# What a reader of SARIF 2.1.0 needs of it (OASIS, sections 3.13 to 3.49), written for this test.
+# The required parts of SARIF 2.1.0 (OASIS, sections 3.13 to 3.49), written for this test.
 SARIF: dict[str, Any] = {
     "type": "object",
     "required": ["version", "runs"],
@@ -164,7 +162,7 @@ def test_sarif_has_results_rules_and_suppressions(catalog: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize("format_", ["text", "json", "github", "sarif"])
-def test_a_clean_catalog_is_clean_in_every_format(
+def test_every_format_reports_no_findings(
     format_: str, catalog: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (catalog / "fields.yaml").write_text(BASE["fields.yaml"], "utf-8")
@@ -176,7 +174,7 @@ def test_a_clean_catalog_is_clean_in_every_format(
 # --- suppressions and time --------------------------------------------------------------------------
 
 
-def test_a_suppression_holds_through_its_last_day(catalog: Path) -> None:
+def test_a_suppression_applies_until_its_last_day(catalog: Path) -> None:
     from datetime import date
 
     shutil.copy(catalog / "fields.yaml", catalog / "fields.yaml.bak")

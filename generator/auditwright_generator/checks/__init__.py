@@ -1,1 +1,1 @@
-"""The checks of what a catalog's values mean together, by what they look at; `rules.py` is their table."""
+"""Checks of a catalog, one module per topic; `rules.py` lists them. `source` checks structure."""

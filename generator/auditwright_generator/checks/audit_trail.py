@@ -1,4 +1,4 @@
-"""Checks of what an audit trail needs: that whatever begins can be seen to end, and a change what changed."""
+"""Checks of the audit trail: beginnings have ends, switches have both directions, changes have details."""
 
 from auditwright_generator.findings import Mistakes, join_words
 from auditwright_generator.names import words
@@ -52,16 +52,16 @@ _COUNTERPARTS = {
         """.strip().splitlines(),
     )
 }
-"""What undoes an event, by its verb: any of these will do, and the first is the usual one."""
+"""For each verb: the verbs that undo it, the usual one first."""
 
 _IDENTITY = words("id key name type")
-"""Last words of fields that say which thing it was, and nothing of what became of it."""
+"""Last words of field names that identify the thing and do not describe the change."""
 _OF_THE_CHANGE = words("added after before changed former new old previous removed updated")
-"""First words of fields that do say it, whatever the last one is."""
+"""First words of field names that describe the change, whatever the last word is."""
 
 
 def check_what_is_created_can_be_deleted(source: CatalogSource) -> Mistakes:
-    """Who reads the log wants to know what still exists."""
+    """AC651: readers of the log want to know what still exists."""
     for category in source.categories:
         names = {event.name for event in category.events}
         for event in category.events:
@@ -69,33 +69,33 @@ def check_what_is_created_can_be_deleted(source: CatalogSource) -> Mistakes:
             if verb in BEGINNINGS and not any(f"{thing}_{end}" in names for end in ENDS):
                 end = f"{thing}_deleted" if thing else "deleted"
                 message = (
-                    f"event {event.name} has no counterpart such as {end}, so the log never shows the end"
+                    f"event {event.name} has no counterpart such as {end}, so the log never shows its end"
                 )
-                yield event.node.key_position, f"{message}; add it, or say in suppress why there is none"
+                yield event.node.key_position, f"{message}; add it, or explain in suppress why there is none"
 
 
 def check_pairs_are_whole(source: CatalogSource) -> Mistakes:
-    """A state that can only be entered in the log cannot be told from it."""
+    """AC652: without the counterpart the log does not show the current state."""
     for category in source.categories:
         names = {event.name for event in category.events}
         for event in category.events:
             others = _counterparts(event.name)
             if others and names.isdisjoint(others):
                 message = (
-                    f"event {event.name} has no counterpart {others[0]}, so the log shows half of the story"
+                    f"event {event.name} has no counterpart {others[0]}, so the log shows only one direction"
                 )
-                yield event.node.key_position, f"{message}; add it, or say in suppress why there is none"
+                yield event.node.key_position, f"{message}; add it, or explain in suppress why there is none"
 
 
 def _counterparts(name: str) -> list[str]:
-    """The events that undo the one of that name, if its verb has such."""
+    """The names of events that undo the event."""
     thing, _, verb = name.rpartition("_")
     thing = thing.removesuffix("_re")
     return [f"{thing}_{other}".removeprefix("_") for other in _COUNTERPARTS.get(verb, ())]
 
 
 def check_changes_say_what_changed(source: CatalogSource) -> Mistakes:
-    """That something was changed is the question, not the answer."""
+    """AC653: an entry about a change should say what changed."""
     for category, event in source.events:
         verb = event.name.rpartition("_")[2]
         if (
@@ -107,15 +107,15 @@ def check_changes_say_what_changed(source: CatalogSource) -> Mistakes:
             given = (
                 join_words(name for name, field in fields.items() if field and not field.entry) or "nothing"
             )
-            message = f"event {event.name} carries {given}, which does not tell what changed"
+            message = f"event {event.name} carries {given}, which does not say what changed"
             yield (
                 event.node.key_position,
-                f"{message}; add a field such as the new value, or say in suppress why not",
+                f"{message}; add a field such as the new value, or explain in suppress why not",
             )
 
 
 def _says_more(source: CatalogSource, category: CategorySource, event: EventSource) -> bool:
-    """Whether any field tells more than which thing it was."""
+    """Whether any field does more than identify the thing."""
     fields = resolve_fields(source, category, event)
     return any(field is None or (not field.entry and _tells(name)) for name, field in fields.items())
 

@@ -1,4 +1,4 @@
-"""Checks of what an event says with its fields: its message and its example."""
+"""Checks of messages and examples against the fields of their events."""
 
 import ipaddress
 import re
@@ -16,29 +16,32 @@ Fields = dict[str, Field | None]
 
 
 def check_message_is_plain(source: CatalogSource) -> Mistakes:
-    """A message has names in braces and nothing cleverer, so that every reader renders it alike."""
+    """AC507: a message has names in braces and no other format syntax."""
     for _, event in source.events:
         message = event.node.get("message")
         for piece in refused_pieces(str(message.scalar)) if message else ():
-            way = "write {name} with the name of a field, or {{ and }} for braces"
-            yield event.node.entries["message"].position, f"message of {event.name} has {quote(piece)}; {way}"
+            hint = "write {name} with the name of a field, or {{ and }} for braces"
+            yield (
+                event.node.entries["message"].position,
+                f"message of {event.name} has {quote(piece)}; {hint}",
+            )
 
 
 def check_message_names_fields(source: CatalogSource) -> Mistakes:
-    """A message can only show what the event has."""
+    """AC504: a message can only show fields of its event."""
     for event, message, fields, name in _placeholders(source):
         if name in fields or name in BUILT_IN or _finding_elsewhere(source, fields, name):
             continue
         known = [*(field.name for field in fields.values() if field and not field.entry), *BUILT_IN]
-        hint = hint_for(name, known, "add the field to the event, or leave it out of the message")
+        hint = hint_for(name, known, "add the field to the event, or remove it from the message")
         yield (
             message.position,
-            f"message of {event.name} names {quote(name)}, which the event does not have{hint}",
+            f"message of {event.name} names {quote(name)}, which is not a field of the event{hint}",
         )
 
 
 def check_message_has_no_entry_fields(source: CatalogSource) -> Mistakes:
-    """The entry's own parts have one name each in all messages."""
+    """AC508: messages name the actor and the address in one way."""
     for event, message, fields, name in _placeholders(source):
         field = fields.get(name)
         if field and field.entry and name not in BUILT_IN:
@@ -47,25 +50,25 @@ def check_message_has_no_entry_fields(source: CatalogSource) -> Mistakes:
 
 
 def check_message_has_no_secrets(source: CatalogSource) -> Mistakes:
-    """Messages are stored, shown and exported as they are."""
+    """AC505: messages are stored, shown and exported as plain text."""
     for event, message, fields, name in _placeholders(source):
         field = fields.get(name)
         if field and field.sensitivity == "secret":
-            yield message.position, f"message of {event.name} names the secret {quote(name)}; leave it out"
+            yield message.position, f"message of {event.name} names the secret {quote(name)}; remove it"
 
 
 def check_message_has_what_is_always_there(source: CatalogSource) -> Mistakes:
-    """A message with a hole in it says nothing."""
+    """AC506: a message must not have gaps."""
     for event, message, fields, name in _placeholders(source):
         field = fields.get(name)
         if field and field.sensitivity != "secret" and not field.entry and not field.always:
             what = "has a condition" if field.when else "is not required"
             text = f"message of {event.name} names {quote(name)}, which {what}"
-            yield message.position, f"{text}; leave it out, or make the field required"
+            yield message.position, f"{text}; remove it, or make the field required"
 
 
 def _placeholders(source: CatalogSource) -> Iterator[tuple[EventSource, Node, Fields, str]]:
-    """Every name in every message once, with the fields of its event."""
+    """Every placeholder of every message, once per message, with the fields of the event."""
     for category, event in source.events:
         message = event.node.get("message")
         if message and source.has_known_fields(category, event):
@@ -75,13 +78,13 @@ def _placeholders(source: CatalogSource) -> Iterator[tuple[EventSource, Node, Fi
 
 
 def _finding_elsewhere(source: CatalogSource, fields: Fields, name: str) -> bool:
-    """Whether the name is probably that of a misspelt use, which has a finding already."""
+    """Whether the name is similar to that of an undefined field, which already has a finding."""
     undefined = [field for field in fields if field not in source.fields]
     return nearest(name, undefined) is not None
 
 
 def check_example_is_valid(source: CatalogSource) -> Mistakes:
-    """The example is the documentation's and the tests' first call; it must be a right one."""
+    """AC502: docs and tests use the example as a valid call."""
     for category, event in source.events:
         example = event.node.get("example")
         if example and source.has_known_fields(category, event):
@@ -91,16 +94,16 @@ def check_example_is_valid(source: CatalogSource) -> Mistakes:
 
 
 def _given(source: CatalogSource, event: EventSource, example: Node, fields: Fields) -> Mistakes:
-    """What is wrong with the values that the example has."""
+    """Mistakes in the values of the example."""
     thing = f"example of {event.name}"
     for name, node in example.entries.items():
         field = fields.get(name)
         if name not in fields and not _finding_elsewhere(source, fields, name):
             known = [field.name for field in fields.values() if field and not field.entry]
             hint = hint_for(name, known, "remove it, or add the field to the event")
-            yield node.key_position, f"{thing} has {quote(name)}, which the event does not have{hint}"
+            yield node.key_position, f"{thing} has {quote(name)}, which is not a field of the event{hint}"
         elif field and field.entry:
-            yield node.key_position, f"{thing} has {quote(name)}, which the entry itself fills; remove it"
+            yield node.key_position, f"{thing} has {quote(name)}, which is filled from the entry; remove it"
         elif field and not node.invalid:
             value = [item.scalar for item in node.items] if isinstance(node.value, tuple) else node.scalar
             wanted = refuse_value(field, value)
@@ -110,7 +113,7 @@ def _given(source: CatalogSource, event: EventSource, example: Node, fields: Fie
 
 
 def _absent(event: EventSource, example: Node, fields: Fields) -> Mistakes:
-    """Required fields that the example lacks, and conditional ones that it may not have."""
+    """Required fields that the example lacks, and conditional fields that it must not have."""
     thing = f"example of {event.name}"
     for name, field in fields.items():
         if field is None or field.entry or not _can_decide(field, example, fields):
@@ -129,7 +132,7 @@ def _absent(event: EventSource, example: Node, fields: Fields) -> Mistakes:
 
 
 def _can_decide(field: Field, example: Node, fields: Fields) -> bool:
-    """Whether the conditions of the field ask for sound fields with sound values."""
+    """Whether the conditions of the field refer to valid fields with valid values."""
     for condition in field.when:
         given = example.entries.get(condition.field)
         if fields.get(condition.field) is None or (given and given.invalid):
@@ -152,7 +155,7 @@ def _in_words(condition: Condition) -> str:
 _EXAMPLE_HOSTS = re.compile(
     r"(?:^|\.)(?:example|test|invalid|localhost|local|internal|example\.(?:com|org|net))$", re.IGNORECASE
 )
-"""RFC 2606 and RFC 6761 keep these names for examples."""
+"""RFC 2606 and RFC 6761 reserve these names for examples."""
 _CREDENTIAL_SHAPES = re.compile(
     r"\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[0-9A-Za-z]{36}|xox[abprs]-[0-9A-Za-z-]{10,}|sk-[0-9A-Za-z_-]{20,}"
     r"|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}\.|AIza[0-9A-Za-z_-]{35})|-----BEGIN [A-Z ]*PRIVATE KEY"
@@ -161,11 +164,11 @@ _EXAMPLE_NETWORKS = tuple(
     ipaddress.ip_network(network)
     for network in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
 )
-"""RFC 5737, RFC 3849 and RFC 9637 keep these addresses for documentation."""
+"""RFC 5737, RFC 3849 and RFC 9637 reserve these addresses for documentation."""
 
 
 def check_examples_are_made_up(source: CatalogSource) -> Mistakes:
-    """An example is published; what belongs to somebody should not be."""
+    """AC503: examples are published and must not show real data."""
     for category, event in source.events:
         example = event.node.get("example")
         if not example or not source.has_known_fields(category, event):
@@ -181,22 +184,18 @@ def check_examples_are_made_up(source: CatalogSource) -> Mistakes:
 
 def _looks_real(kind: str, text: str) -> str | None:
     if _CREDENTIAL_SHAPES.search(text):
-        return (
-            'has the shape of a real credential; write one that is plainly none, such as "not-a-real-token"'
-        )
+        return 'looks like a real credential; write an obvious placeholder such as "not-a-real-token"'
     if kind == "ip":
         try:
             address = ipaddress.ip_address(text)
         except ValueError:
-            return None  # which has a rule of its own
+            return None  # AC502 reports it
         made_up = address.is_private or any(address in network for network in _EXAMPLE_NETWORKS)
-        return (
-            None if made_up else "may be somebody's address; write one for documentation, such as 203.0.113.7"
-        )
+        return None if made_up else "may be a real address; write a documentation address such as 203.0.113.7"
     if kind == "email":
         host = text.rpartition("@")[2]
-        return None if _EXAMPLE_HOSTS.search(host) else "may be somebody's; write one at example.com"
+        return None if _EXAMPLE_HOSTS.search(host) else "may be a real address; write one at example.com"
     if kind == "url":
         host = re.sub(r"^https?://([^/?#:]+).*$", r"\1", text)
-        return None if _EXAMPLE_HOSTS.search(host) else "may be somebody's; write a host such as example.com"
+        return None if _EXAMPLE_HOSTS.search(host) else "may be a real host; write one such as example.com"
     return None

@@ -1,6 +1,6 @@
-"""A wrong and a right example of every rule of `check`, each a piece of one small catalog.
+"""A wrong and a right example for every rule of `check`, as excerpts of one small catalog.
 
-`explain` shows them, and a test checks that the wrong one gives the rule's finding and the right one none.
+`auditwright explain` shows them. A test checks that only the wrong example gives the finding.
 """
 
 from dataclasses import dataclass
@@ -85,18 +85,18 @@ BASE = {"catalog.yaml": CATALOG, "fields.yaml": FIELDS, "workspace/boards.yaml":
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """How something is written wrong, and how it is written right."""
+    """A wrong and a right version of an excerpt."""
 
     path: str
-    """The file of the catalog that it stands in."""
+    """The file of the catalog."""
     bad: str
     good: str
-    """Nothing where the right thing is to have no such file."""
+    """Empty if the right version has no such file."""
     instead_of: str = ""
-    """The text of the small catalog that both stand for; "" where that is the good one."""
+    """The excerpt of the small catalog to replace; "" if it is `good`."""
 
     def catalog(self, text: str) -> dict[str, str]:
-        """The small catalog with the bad or the good text in its place."""
+        """The small catalog with the text in place of the excerpt."""
         if self.path not in BASE:
             return BASE | ({self.path: text} if text else {})
         return BASE | {self.path: BASE[self.path].replace(self.instead_of or self.good, text, 1)}
@@ -130,7 +130,7 @@ _OLD_USER = "user_id:\n  deprecated: {since: 1.1.0, use: guest}\n"
 
 
 def _event(name: str, title: str = "Board put away", description: str = "") -> str:
-    """One more event after the last one."""
+    """Another event after the last one."""
     return (
         f"{_LAST}  {name}:\n    title: {title}\n"
         f"    description: {description or 'Someone put a board away. Recorded when it left the lists.'}\n"
@@ -140,12 +140,12 @@ def _event(name: str, title: str = "Board put away", description: str = "") -> s
 
 
 def _undone(name: str) -> str:
-    """The event after that one, which takes it back."""
+    """An event that undoes the one of `_event`."""
     return _event(name, "Board back", "Someone took it out. Recorded when it shows.").removeprefix(_LAST)
 
 
 def _field(name: str, description: str = "Who has to agree before others see it.") -> str:
-    """The guest's field under another name, or with another meaning."""
+    """The field `guest` with another name or description."""
     return _GUEST.replace("guest", name) + f"  description: {description}\n"
 
 
@@ -242,4 +242,4 @@ EXAMPLES = {
                      '  title: Guest\n  suppress: {AC307: {reason: Soon, until: "2020-01-31"}}\n',
                      "  title: Guest\n"),
 }  # fmt: skip
-"""By code."""
+"""By rule code."""

@@ -1,7 +1,7 @@
-r"""Which regular expressions a catalog may use: those that Rust, ECMA-262, RE2, Go and Python read alike.
+r"""The regular expressions of a catalog: those that Rust, ECMA-262, RE2, Go and Python interpret alike.
 
 No \d \w \s \b (they differ on Unicode), no dot (it differs on line ends), no look-around, backreferences,
-flags, named or atomic groups. `$` means the very end of the text.
+flags, named or atomic groups. `$` matches only at the end of the text.
 """
 
 import importlib
@@ -24,31 +24,31 @@ _ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _GROUP = re.compile(r"\(\?(?::|<?[=!]|P=)?")
 _CLASS_PART = re.compile(rf"{_HEX.pattern}|{_ESCAPE.pattern}|&&|--|~~|\|\||.", re.DOTALL)
 
-_NO_LOOK_AROUND = "say with classes, alternatives and lengths what the text must be"
-_NO_BACKREFERENCE = "RE2, Rust and Go have no backreference such as {}; write the alternatives out"
+_NO_LOOK_AROUND = "use classes, alternatives and lengths instead"
+_NO_BACKREFERENCE = "RE2, Rust and Go have no backreference such as {}; write out the alternatives"
 
 
 def pattern_width(pattern: str) -> tuple[int, int | None]:
-    """The fewest characters that a text must have to match, and the most if the pattern binds both ends."""
+    """The minimum length of a matching text, and the maximum if the pattern is anchored at both ends."""
     least, most = _parsed(pattern).getwidth()
     bound = pattern.startswith("^") and pattern.endswith("$") and "|" not in pattern
     return least, most if bound and most < MAX_LENGTH * MAX_REPEATS else None
 
 
 def _parsed(pattern: str) -> Any:
-    parser: Any = importlib.import_module("re._parser")  # the only parser of patterns that Python has
+    parser: Any = importlib.import_module("re._parser")  # Python has no public parser of patterns
     return parser.parse(pattern)
 
 
 def refuse_pattern(pattern: str) -> str | None:
-    """Why the pattern cannot be used, with a hint."""
+    """Why the pattern cannot be used, with a hint; None if it can."""
     if len(pattern) > MAX_LENGTH:
         return f"it has more than {MAX_LENGTH} characters"
-    return outside_shared_syntax(pattern) or _not_compiled(pattern) or _repeats_too_often(pattern)
+    return refuse_syntax(pattern) or _not_compiled(pattern) or _repeats_too_often(pattern)
 
 
-def outside_shared_syntax(pattern: str) -> str | None:
-    """What in the pattern is not syntax of every engine, with a hint."""
+def refuse_syntax(pattern: str) -> str | None:
+    """Why the syntax of the pattern is not shared by every engine, with a hint; None if it is."""
     before = ""
     for piece in _pieces(pattern):
         reason = _refuse_piece(piece, before)
@@ -59,7 +59,7 @@ def outside_shared_syntax(pattern: str) -> str | None:
 
 
 def _pieces(pattern: str) -> list[str]:
-    """The pattern cut into escapes, whole classes, counts, beginnings of groups and single characters."""
+    """The pattern split into escapes, character classes, counts, group openings and single characters."""
     pieces, position = [], 0
     while position < len(pattern):
         for form in (_HEX, _ESCAPE, _CLASS, _COUNTED, _GROUP):
@@ -78,22 +78,22 @@ def _refuse_piece(piece: str, before: str) -> str | None:
     if piece.startswith("["):
         return _refuse_class(piece)
     if piece == ".":
-        return "a dot means different characters to different readers; write [^\\n]"
+        return "a dot matches different characters in different engines; write [^\\n]"
     if piece in ("(?=", "(?!", "(?<=", "(?<!"):
         return f"RE2 and Go have no look-around such as {piece}; {_NO_LOOK_AROUND}"
     if piece == "(?P=":
         return _NO_BACKREFERENCE.format(piece)
     if piece == "(?":
-        return "a group with an option is not known everywhere; write ( or (?:"
+        return "not every engine supports group options; write ( or (?:"
     if piece == "+" and (before in ("*", "+", "?") or _COUNTED.fullmatch(before)):
-        return "possessive repetition is not known everywhere; leave the second + out"
+        return "not every engine supports possessive repetition; remove the second +"
     if before in ("^", "$") and (piece in ("*", "+", "?") or _COUNTED.fullmatch(piece)):
-        return f"{before} cannot be repeated; leave {piece} out"
+        return f"{before} cannot be repeated; remove {piece}"
     if piece in ("{", "}", "]"):
-        return f"a bare {piece} is not read alike everywhere; write \\{piece}"
+        return f"engines interpret an unescaped {piece} differently; write \\{piece}"
     counts = _COUNTED.fullmatch(piece)
     if counts and any(int(count) > MAX_REPEATS for count in counts.groups() if count):
-        return f"more than {MAX_REPEATS} repetitions are not possible everywhere"
+        return f"more than {MAX_REPEATS} repetitions are not supported by every engine"
     return None
 
 
@@ -101,20 +101,18 @@ def _refuse_escape(escape: str, allowed: frozenset[str]) -> str | None:
     if _HEX.fullmatch(escape) or escape[1:] in allowed:
         return None
     if escape.startswith("\\u"):
-        return (
-            f"RE2 and Go do not know {escape}; write the character itself, or \\x and two hexadecimal digits"
-        )
+        return f"RE2 and Go do not support {escape}; write the character itself, or \\x and two hex digits"
     if escape[1] in "123456789k":
         return _NO_BACKREFERENCE.format(escape)
     if escape[1:] in {*"dDwWsS"}:
-        return f"{escape} means different characters to different readers; write a class such as [0-9]"
-    return f"{escape} is not known everywhere; write the characters themselves"
+        return f"{escape} matches different characters in different engines; write a class such as [0-9]"
+    return f"not every engine supports {escape}; write the characters themselves"
 
 
 def _refuse_class(piece: str) -> str | None:
     inner = piece[1:-1].removeprefix("^")
     if not inner:
-        return f"{piece} is not read alike everywhere; write the characters that are meant"
+        return f"engines interpret {piece} differently; write the characters explicitly"
     for match in _CLASS_PART.finditer(inner):
         part = match.group()
         if part.startswith("\\"):
@@ -122,9 +120,9 @@ def _refuse_class(piece: str) -> str | None:
             if reason:
                 return reason
         elif part == "[":
-            return "a bare [ in a class is not read alike everywhere; write \\["
+            return "engines interpret an unescaped [ in a class differently; write \\["
         elif len(part) == 2:
-            return f"{part} in a class means an operation to some readers; write the characters once"
+            return f"{part} in a class is a set operation in some engines; write the characters once"
     return None
 
 
@@ -139,19 +137,19 @@ def _not_compiled(pattern: str) -> str | None:
         jsonschema_rs.validator_for({"pattern": pattern})
         matches(pattern, "")
     except ValueError:
-        return "it is not a regular expression that every reader knows"
+        return "it is not a regular expression that every engine supports"
     return None
 
 
 def _repeats_too_often(pattern: str) -> str | None:
-    """RE2 and Go multiply the counts of nested repetitions, and refuse more than a thousand."""
+    """RE2 and Go multiply the counts of nested repetitions and refuse more than 1,000."""
     if _nested_repeats(_parsed(pattern)) > MAX_REPEATS:
         return f"its nested repetitions multiply to more than {MAX_REPEATS}; RE2 and Go refuse that"
     return None
 
 
 def _nested_repeats(parsed: Any) -> int:
-    """The largest product of the counts of repetitions that stand in one another."""
+    """The largest product of the counts of nested repetitions."""
     largest = 1
     for operation, argument in parsed:
         count, inner = 1, []

@@ -1,4 +1,4 @@
-"""Checks of fields.yaml: what a field's keys mean together with its type."""
+"""Checks of fields.yaml: names, types, constraints and sensitivity of fields."""
 
 import itertools
 
@@ -21,64 +21,64 @@ _FITS = {
     "pattern": ("string",),
     "values": ("enum",),
 }
-"""The kinds that each constraint is for."""
+"""For each constraint: the kinds it applies to."""
 
 _ENTRY_TYPES = {"actor_id": "string", "actor_name": "string", "ip_address": "ip"}
 
 
 def check_constraints_fit_their_type(source: CatalogSource) -> Mistakes:
-    """A constraint that the type cannot have would be ignored by some artifact."""
+    """AC402: some artifact would ignore a constraint that does not fit the type."""
     for field in source.fields.values():
         type_ = field.node.string("type")
-        if type_ and not field.node.string("entry"):  # which has a rule of its own
-            yield from _misfits(f"field {field.name}", type_, field.node)
+        if type_ and not field.node.string("entry"):  # AC610 reports it
+            yield from _mismatches(f"field {field.name}", type_, field.node)
             if type_.endswith("enum") and "values" not in field.node.entries:
                 message = f"field {field.name} is an enum without values; add values: {{key: Title}}"
                 yield field.node.key_position, message
-    for whose, use in source.all_uses:
+    for owner, use in source.all_uses:
         definition = source.fields.get(use.field)
         if definition and definition.node.string("type") and not definition.node.string("entry"):
-            yield from _misfits(f"{whose}: field {use.field}", definition.node.string("type"), use.node)
+            yield from _mismatches(f"{owner}: field {use.field}", definition.node.string("type"), use.node)
 
 
-def _misfits(thing: str, type_: str, node: Node) -> Mistakes:
+def _mismatches(thing: str, type_: str, node: Node) -> Mistakes:
     kind = type_.removeprefix("list of ")
     for key, kinds in _FITS.items():
         limit = node.get(key)
         if limit and kind not in kinds:
-            message = f"{thing} is of type {type_}, and {key} is for {' and '.join(kinds)}; remove it"
+            message = f"{thing} is of type {type_}, but {key} is for {' and '.join(kinds)}; remove it"
             yield limit.key_position, message
         elif limit and kind == "integer" and key in ("min", "max") and float(limit.scalar) % 1:
             yield limit.position, f"{thing} is of type {type_}; its {key} must be a whole number"
     for key in ("min_items", "max_items"):
         limit = node.get(key)
         if limit and kind == type_:
-            message = f"{thing} is of type {type_}, and {key} is for lists; remove it"
+            message = f"{thing} is of type {type_}, but {key} is for lists; remove it"
             yield limit.key_position, message
 
 
 def check_ranges_hold_something(source: CatalogSource) -> Mistakes:
-    """A field whose range is empty can never be given."""
+    """AC401: no value fits an empty range."""
     for field in source.fields.values():
         for low, high in RANGES:
             lower, upper = field.node.get(low), field.node.get(high)
             if lower and upper and float(lower.scalar) > float(upper.scalar):
-                message = (
-                    f"field {field.name} has {low} {lower.text} above its {high} {upper.text}; swap them"
-                )
+                message = f"field {field.name} has {low} {lower.text} above {high} {upper.text}; swap them"
                 yield lower.key_position, message
         for key in ("min", "max"):
             limit = field.node.get(key)
             whole = field.node.string("type").endswith("integer")
             if limit and whole and abs(float(limit.scalar)) > MAX_INTEGER:
-                message = f"field {field.name} has {key} {limit.text}, beyond the 2^53-1 that JSON readers"
-                yield limit.position, f"{message} hold exactly; leave it out or narrow it"
+                message = (
+                    f"field {field.name} has {key} {limit.text}, but JSON readers represent integers exactly"
+                )
+                yield limit.position, f"{message} only up to 2^53-1; remove it or narrow it"
 
 
 def check_patterns_mean_the_same_everywhere(source: CatalogSource) -> Mistakes:
-    """RE2, Rust, ECMA 262 and Python must give a pattern the same meaning."""
+    """AC403: RE2, Go, Rust, ECMA-262 and Python must interpret a pattern alike."""
     nodes = [(f"field {field.name}", field.node) for field in source.fields.values()]
-    nodes += [(f"{whose}: field {use.field}", use.node) for whose, use in source.all_uses]
+    nodes += [(f"{owner}: field {use.field}", use.node) for owner, use in source.all_uses]
     for thing, node in nodes:
         pattern = node.get("pattern")
         reason = refuse_pattern(str(pattern.scalar)) if pattern else None
@@ -87,29 +87,29 @@ def check_patterns_mean_the_same_everywhere(source: CatalogSource) -> Mistakes:
 
 
 def check_patterns_fit_their_lengths(source: CatalogSource) -> Mistakes:
-    """Where a pattern wants more characters than the length allows, nothing can be given."""
+    """AC413: no text fits a pattern that contradicts the length limits."""
     nodes = [(f"field {field.name}", field.node) for field in source.fields.values()]
-    nodes += [(f"{whose}: field {use.field}", use.node) for whose, use in source.all_uses]
+    nodes += [(f"{owner}: field {use.field}", use.node) for owner, use in source.all_uses]
     for thing, node in nodes:
         pattern, longest, shortest = node.get("pattern"), node.get("max_length"), node.get("min_length")
         if pattern is None or refuse_pattern(str(pattern.scalar)):
             continue
         least, most = pattern_width(str(pattern.scalar))
         if longest and least > float(longest.scalar):
-            message = f"{thing}: its pattern needs {least} characters, and max_length is {longest.text}"
-            yield longest.key_position, f"{message}; no text fits both, so change one"
+            message = f"{thing}: its pattern needs {least} characters, but max_length is {longest.text}"
+            yield longest.key_position, f"{message}; no text fits both; change one"
         elif shortest and most is not None and most < float(shortest.scalar):
-            message = f"{thing}: its pattern allows {most} characters, and min_length is {shortest.text}"
-            yield shortest.key_position, f"{message}; no text fits both, so change one"
+            message = f"{thing}: its pattern allows {most} characters, but min_length is {shortest.text}"
+            yield shortest.key_position, f"{message}; no text fits both; change one"
 
 
 def check_enums_leave_a_choice(source: CatalogSource) -> Mistakes:
-    """A value that is always the same tells nothing."""
+    """AC406: a value that never varies has no information."""
     for field in source.fields.values():
         values = field.node.get("values")
         if values and len(values.entries) == 1 and not values.invalid:
-            message = f"field {field.name} has the only value {join_words(values.entries)}"
-            yield values.key_position, f"{message}; add the others, or remove the field"
+            message = f"field {field.name} has only the value {join_words(values.entries)}"
+            yield values.key_position, f"{message}; add other values, or remove the field"
 
 
 _CREDENTIALS = words("""
@@ -125,13 +125,13 @@ _PERSONAL_PAIRS = frozenset(
     tuple(pair.split("_"))
     for pair in words("card_number credit_card family_name first_name full_name last_name postal_code")
 )
-"""Words that say so only one after the other."""
+"""Pairs of adjacent words that name personal data; each word alone does not."""
 _HARMLESS = words("consumed count enabled id ids length limit number size type types usage used")
-"""Last words of names that say something about a credential, and are none."""
+"""Last words of names that describe a credential without being one."""
 
 
 def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
-    """A name that promises something confidential must say whether it is."""
+    """AC602: a field that looks confidential must be classified."""
     for field in source.fields.values():
         if "sensitivity" in field.node.entries or field.node.invalid:
             continue
@@ -140,14 +140,17 @@ def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
         kind = field.node.string("type").removeprefix("list of ")
         is_credential = _CREDENTIALS & set(parts) or _CREDENTIAL_PAIRS & pairs
         if is_credential and parts[-1] not in _HARMLESS and kind == "string":
-            why, way = "is named like a credential", "write sensitivity: secret; or public, if it is none"
+            why, hint = (
+                "has a name like a credential",
+                "write sensitivity: secret, or public if it is not one",
+            )
         elif kind in ("email", "ip"):
-            why, way = f"is of type {kind}", "write sensitivity: personal; or public, if it leads to nobody"
+            why, hint = f"is of type {kind}", "write sensitivity: personal, or public if it identifies nobody"
         elif (_PERSONAL & set(parts) or _PERSONAL_PAIRS & pairs) and kind == "string":
-            why, way = "is named like what people keep private", "write sensitivity: personal, or public"
+            why, hint = "has a name like personal data", "write sensitivity: personal, or public if it is not"
         else:
             continue
-        yield field.node.key_position, f"field {field.name} {why} and has no sensitivity; {way}"
+        yield field.node.key_position, f"field {field.name} {why} and has no sensitivity; {hint}"
 
 
 _GENERIC = words("""
@@ -156,15 +159,15 @@ _GENERIC = words("""
 
 
 def check_names_say_what_is_meant(source: CatalogSource) -> Mistakes:
-    """A name that fits everything tells nobody what to give."""
+    """AC207: a generic name does not say what to pass."""
     for field in source.fields.values():
         if field.name in _GENERIC:
-            message = f"field {field.name} could be anything"
-            yield field.node.key_position, f"{message}; name what it holds, such as file_content"
+            message = f"field {field.name} has a generic name"
+            yield field.node.key_position, f"{message}; say what it holds, as in file_content"
 
 
 def check_enum_titles_differ(source: CatalogSource) -> Mistakes:
-    """People choose an enum's value by its title."""
+    """AC405: people choose a value by its title."""
     for field in source.fields.values():
         values, owners = field.node.get("values"), dict[str, str]()
         for key, title in (values.entries if values else {}).items():
@@ -173,11 +176,11 @@ def check_enum_titles_differ(source: CatalogSource) -> Mistakes:
             first = owners.setdefault(str(title.scalar), key)
             if first != key:
                 message = f"field {field.name}: values {first} and {key} have the same title"
-                yield title.position, f"{message} {quote(title.scalar)}; give one of them another"
+                yield title.position, f"{message} {quote(title.scalar)}; change one of them"
 
 
 def check_secrets_are_plain_strings(source: CatalogSource) -> Mistakes:
-    """A secret is fingerprinted before anything could check it, so that no error can show it."""
+    """AC608: a secret is fingerprinted before it could be checked, so that no error can show it."""
     secrets = [
         field
         for field in source.fields.values()
@@ -193,23 +196,23 @@ def check_secrets_are_plain_strings(source: CatalogSource) -> Mistakes:
         elif type_:
             yield from _no_limits(f"field {field.name}", field.node)
     names = {field.name for field in secrets if field.node.string("type") == "string"}
-    for whose, use in source.all_uses:
+    for owner, use in source.all_uses:
         if use.field in names:
-            yield from _no_limits(f"{whose}: field {use.field}", use.node)
+            yield from _no_limits(f"{owner}: field {use.field}", use.node)
 
 
 def _no_limits(thing: str, node: Node) -> Mistakes:
-    for key in LIMITS[2:5]:  # the others do not fit a string, which is another rule's finding
+    for key in LIMITS[2:5]:  # AC402 reports the others, which do not fit a string
         limit = node.get(key)
         if limit:
             yield (
                 limit.key_position,
-                f"{thing} is secret and cannot have {key}: only its fingerprint is kept; remove it",
+                f"{thing} is secret and cannot have {key}, because only its fingerprint is stored; remove it",
             )
 
 
 def check_entry_fields_add_nothing(source: CatalogSource) -> Mistakes:
-    """A field with `entry:` is filled from the entry; nobody gives it, so nothing can constrain it."""
+    """AC610: callers do not pass a field with `entry`, so constraints have no effect."""
     filled = {}
     for field in source.fields.values():
         entry = field.node.string("entry")
@@ -218,7 +221,7 @@ def check_entry_fields_add_nothing(source: CatalogSource) -> Mistakes:
             filled[field.name] = entry
             wanted = _ENTRY_TYPES[entry]
             if type_ and type_.scalar != wanted:
-                message = f"field {field.name} is filled from {entry} and of type {type_.scalar}"
+                message = f"field {field.name} is filled from {entry} but is of type {type_.scalar}"
                 yield type_.position, f"{message}; write type: {wanted}"
             elif type_:
                 yield from _useless(
@@ -226,13 +229,13 @@ def check_entry_fields_add_nothing(source: CatalogSource) -> Mistakes:
                 )
             if field.node.string("sensitivity") == "secret":
                 message = (
-                    f"field {field.name} is filled from {entry}, which every entry shows; it cannot be secret"
+                    f"field {field.name} is filled from {entry}, so it cannot be secret; remove sensitivity"
                 )
                 yield field.node.entries["sensitivity"].position, message
-    for whose, use in source.all_uses:
+    for owner, use in source.all_uses:
         if use.field in filled:
             keys = ("required", "when", *LIMITS, "values")
-            yield from _useless(f"{whose}: field {use.field}", filled[use.field], use.node, keys)
+            yield from _useless(f"{owner}: field {use.field}", filled[use.field], use.node, keys)
 
 
 def _useless(thing: str, entry: str, node: Node, keys: tuple[str, ...]) -> Mistakes:
@@ -241,7 +244,7 @@ def _useless(thing: str, entry: str, node: Node, keys: tuple[str, ...]) -> Mista
         if limit and (key != "column" or limit.scalar):
             yield (
                 limit.key_position,
-                f"{thing} is filled from {entry}, and {key} has no meaning there; remove it",
+                f"{thing} is filled from {entry}, so {key} has no effect; remove it",
             )
 
 
@@ -249,18 +252,18 @@ _TEXT_TYPES = ("string", "ip", "url", "email", "enum", "timestamp", "")
 
 
 def check_columns_hold_text(source: CatalogSource) -> Mistakes:
-    """A column of its own holds one text: a number would come back from it as text."""
+    """AC611: a separate column holds one text."""
     for field in source.fields.values():
         column = field.node.get("column")
         kind = field.node.string("type")
         if column and column.scalar and kind not in _TEXT_TYPES:
             what = "a list" if kind.startswith("list of ") else f"of type {kind}"
-            message = f"field {field.name} is {what} and cannot have a column of its own; remove column"
+            message = f"field {field.name} is {what} and cannot have a separate column; remove column"
             yield column.key_position, message
 
 
 def check_fields_are_used(source: CatalogSource) -> Mistakes:
-    """A field that no event carries is a leftover or a forgotten use; a deprecated one may stay."""
+    """AC110: an unused field is a leftover, or its use was forgotten. A deprecated field may stay."""
     used = {use.field for _, use in source.all_uses}
     whole = (
         source.levels_known
@@ -275,5 +278,5 @@ def check_fields_are_used(source: CatalogSource) -> Mistakes:
         if whole and not passed_over:
             yield (
                 field.node.key_position,
-                f"field {field.name} is used by no event; use it, deprecate it or remove it",
+                f"field {field.name} is not used by any event; use it, deprecate it or remove it",
             )

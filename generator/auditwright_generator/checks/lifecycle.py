@@ -1,4 +1,4 @@
-"""Checks of `since`, `deprecated` and `reserved`: that they fit the catalog's version and one another."""
+"""Checks of `since`, `deprecated` and `reserved` against the catalog's version and against each other."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,8 @@ from auditwright_generator.source.yaml_nodes import Node
 from auditwright_generator.versions import SemanticVersion
 
 
-def _aging(source: CatalogSource) -> Iterator[tuple[str, Node]]:
-    """Everything that comes and goes with versions."""
+def _versioned(source: CatalogSource) -> Iterator[tuple[str, Node]]:
+    """Everything that can have `since` and `deprecated`."""
     for field in source.fields.values():
         yield f"field {field.name}", field.node
     for _, event in source.events:
@@ -18,11 +18,11 @@ def _aging(source: CatalogSource) -> Iterator[tuple[str, Node]]:
 
 
 def check_versions_are_not_of_the_future(source: CatalogSource) -> Mistakes:
-    """What the catalog says of its past must have happened by its version."""
+    """AC701: `since` and `deprecated` cannot be later than the catalog's version."""
     current = source.node.get("version")
     if current is None:
         return
-    for thing, node in _aging(source):
+    for thing, node in _versioned(source):
         deprecated = node.get("deprecated")
         for what, version in (
             ("since", node.get("since")),
@@ -31,14 +31,14 @@ def check_versions_are_not_of_the_future(source: CatalogSource) -> Mistakes:
             if version and SemanticVersion.parse(str(version.scalar)) > SemanticVersion.parse(
                 str(current.scalar)
             ):
-                message = f"{thing} is {'there' if what == 'since' else what} since {version.scalar}"
-                message += f", and the catalog has version {current.scalar}"
+                message = f"{thing} {'exists' if what == 'since' else 'is deprecated'} since {version.scalar}"
+                message += f", but the catalog has version {current.scalar}"
                 yield version.position, f"{message}; raise the catalog's version, or write {current.scalar}"
 
 
 def check_nothing_is_deprecated_before_it_came(source: CatalogSource) -> Mistakes:
-    """One of the two versions is mistaken."""
-    for thing, node in _aging(source):
+    """AC702: nothing is deprecated before it exists."""
+    for thing, node in _versioned(source):
         since, deprecated = node.get("since"), node.get("deprecated")
         gone = deprecated.get("since") if deprecated else None
         if (
@@ -46,23 +46,23 @@ def check_nothing_is_deprecated_before_it_came(source: CatalogSource) -> Mistake
             and gone
             and SemanticVersion.parse(str(gone.scalar)) < SemanticVersion.parse(str(since.scalar))
         ):
-            message = f"{thing} is deprecated since {gone.scalar}, and came only with {since.scalar}"
+            message = f"{thing} is deprecated since {gone.scalar}, but exists only since {since.scalar}"
             yield gone.position, f"{message}; correct one of the two"
 
 
 def check_deprecations_say_what_to_do(source: CatalogSource) -> Mistakes:
-    """Who is told to stop wants to know what to do instead."""
-    for thing, node in _aging(source):
+    """AC706: callers need to know what to do instead."""
+    for thing, node in _versioned(source):
         deprecated = node.get("deprecated")
         if deprecated and not deprecated.invalid and not {"use", "note"} & set(deprecated.entries):
             yield (
                 deprecated.key_position,
-                f"{thing} is deprecated without a word; add use: with what replaces it, or note:",
+                f"{thing} is deprecated without explanation; add use: with the replacement, or note:",
             )
 
 
 def check_replacements_are_current(source: CatalogSource) -> Mistakes:
-    """Who follows the advice should not have to move twice."""
+    """AC704: a replacement should not be deprecated itself."""
     groups = [{name: field.node for name, field in source.fields.items()}]
     groups.append({event.key: event.node for _, event in source.events})
     for group in groups:
@@ -71,12 +71,12 @@ def check_replacements_are_current(source: CatalogSource) -> Mistakes:
             use = deprecated.get("use") if deprecated else None
             other = group.get(str(use.scalar)) if use else None
             if use and other and other is not node and other.get("deprecated"):
-                message = f"{name} is to be replaced by {use.scalar}, which is deprecated too"
-                yield use.position, f"{message}; name what replaces both"
+                message = f"{name} is replaced by {use.scalar}, which is also deprecated"
+                yield use.position, f"{message}; name a replacement that is not deprecated"
 
 
 def check_deprecated_fields_can_be_left_out(source: CatalogSource) -> Mistakes:
-    """Nobody can stop giving a field that is required."""
+    """AC705: callers cannot stop passing a required field."""
     reported = set()
     for category, event in source.events:
         if event.node.get("deprecated"):
@@ -91,15 +91,15 @@ def check_deprecated_fields_can_be_left_out(source: CatalogSource) -> Mistakes:
                 and id(uses[name]) not in reported
             ):
                 reported.add(id(uses[name]))
-                message = f"field {name} is deprecated, and event {event.name} still requires it"
+                message = f"field {name} is deprecated, but event {event.name} still requires it"
                 yield (
                     uses[name][-1].node.key_position,
-                    f"{message}; write required: false, so that callers can stop giving it",
+                    f"{message}; write required: false, so that callers can stop passing it",
                 )
 
 
 def check_reserved_keys_stay_unused(source: CatalogSource) -> Mistakes:
-    """Old entries, filters and links would take the new thing for the old one."""
+    """AC108: old entries and filters would match the new thing."""
     reserved = source.node.get("reserved")
     reasons = {key: str(node.scalar) for key, node in reserved.entries.items()} if reserved else {}
     if not reasons:

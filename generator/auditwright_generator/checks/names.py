@@ -1,35 +1,35 @@
-"""Checks of names: which exist, which are refused, and which derived names collide or grow too long."""
+"""Checks of names, keys and titles: existence, uniqueness, similarity, reserved words, length."""
 
 from collections.abc import Iterable
 
 from auditwright_generator import names
 from auditwright_generator.findings import Mistakes, hint_for, join_words, nearest, quote
 from auditwright_generator.model import camel
-from auditwright_generator.source.catalog_source import CatalogSource
+from auditwright_generator.source.catalog_source import CatalogSource, CategorySource, FieldUse
 from auditwright_generator.source.yaml_nodes import Node
 
 
 def check_category_is_named_like_its_file(source: CatalogSource) -> Mistakes:
-    """`category:` repeats the file's name, so that a moved or copied file is noticed."""
+    """AC008: `category` repeats the file name, so that a copied file is noticed."""
     for category in source.categories:
         name = category.node.get("category")
         if name and name.scalar != category.name:
-            message = f"the file is {category.name}.yaml and its category is {quote(name.scalar)}"
+            message = f"the file is {category.name}.yaml but its category is {quote(name.scalar)}"
             yield name.position, f"{message}; write category: {category.name}, or rename the file"
 
 
 def check_folder_is_a_level(source: CatalogSource) -> Mistakes:
-    """A category stands in the folder of its level."""
+    """AC112: a category is in the folder of its level."""
     levels = [level.name for level in source.levels]
     for category in source.categories:
         if source.levels_known and category.level not in levels:
-            message = f"folder {quote(category.level)} is no level of catalog.yaml"
+            message = f"folder {quote(category.level)} is not a level of catalog.yaml"
             position = category.node.key_position
             yield position, message + hint_for(category.level, levels, f"the levels are {join_words(levels)}")
 
 
 def check_levels_and_categories_are_not_empty(source: CatalogSource) -> Mistakes:
-    """A level without categories and a category without events appear in no log."""
+    """AC111: levels without categories and categories without events appear in no log."""
     levels = [level.name for level in source.levels]
     folders = {category.level for category in source.categories}
     folders |= {nearest(folder, levels) or folder for folder in folders if folder not in levels}
@@ -45,7 +45,7 @@ def check_levels_and_categories_are_not_empty(source: CatalogSource) -> Mistakes
 
 
 def check_keys_are_unique(source: CatalogSource) -> Mistakes:
-    """An alias leads to one event, and never hides another."""
+    """AC101: a key or alias identifies one event."""
     owners = {event.key: event.key for _, event in source.events}
     for _, event in source.events:
         aliases = event.node.get("aliases")
@@ -59,25 +59,26 @@ def check_keys_are_unique(source: CatalogSource) -> Mistakes:
 
 
 def check_listed_events_exist(source: CatalogSource) -> Mistakes:
-    """`only` and `except` name events of the category."""
+    """AC105: `only` and `except` name events of the category."""
     for category in source.categories:
-        if not category.node.get("events"):
-            continue
-        known = [event.name for event in category.events]
-        for use in category.uses:
-            for key in ("only", "except"):
-                listed = use.node.get(key)
-                for item in listed.items if listed else ():
-                    if not item.invalid and item.scalar not in known:
-                        message = (
-                            f"shared field {use.field}: {key} names the unknown event {quote(item.scalar)}"
-                        )
-                        hint = f"category {category.name} has no such event"
-                        yield item.position, message + hint_for(str(item.scalar), known, hint)
+        if category.node.get("events"):
+            for use in category.uses:
+                yield from _unknown_events(category, use)
+
+
+def _unknown_events(category: CategorySource, use: FieldUse) -> Mistakes:
+    known = [event.name for event in category.events]
+    for key in ("only", "except"):
+        listed = use.node.get(key)
+        for item in listed.items if listed else ():
+            if not item.invalid and item.scalar not in known:
+                message = f"shared field {use.field}: {key} names the unknown event {quote(item.scalar)}"
+                hint = f"category {category.name} has no such event"
+                yield item.position, message + hint_for(str(item.scalar), known, hint)
 
 
 def check_generated_names_differ(source: CatalogSource) -> Mistakes:
-    """Classes of one module, and all database views, have names of their own."""
+    """AC103: the classes of a module and the database views have unique names."""
     yield from _same_class("level", [(level.name, level.node) for level in source.levels])
     for level in source.levels:
         inside = [category for category in source.categories if category.level == level.name]
@@ -89,7 +90,7 @@ def check_generated_names_differ(source: CatalogSource) -> Mistakes:
         view = event.key.replace(".", "_")
         first = views.setdefault(view, event.key)
         if first != event.key:
-            message = f"events {first} and {event.key} both get the database view {view}; rename one"
+            message = f"events {first} and {event.key} both have the database view {view}; rename one"
             yield event.node.key_position, message
 
 
@@ -98,12 +99,12 @@ def _same_class(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
     for name, node in named:
         first = owners.setdefault(camel(name), name)
         if first != name:
-            message = f"{what} {quote(first)} and {what} {quote(name)} both get the class {camel(name)}"
+            message = f"{what} {quote(first)} and {what} {quote(name)} both have the class {camel(name)}"
             yield node.key_position, f"{message}; rename one"
 
 
 def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
-    """No name breaks or hides what the generated code needs."""
+    """AC210: no name breaks or hides something in the generated code."""
     package = source.node.get("package")
     package_name = str(package.scalar) if package else ""
     reason = names.refuse_package(package_name) if package else None
@@ -134,23 +135,23 @@ def _refused(what: str, name: str, reason: str) -> str:
 
 
 def check_names_are_short_enough(source: CatalogSource) -> Mistakes:
-    """PostgreSQL cuts long names silently, so that two of them may become one."""
+    """AC211: PostgreSQL silently truncates long names, so two of them could become equal."""
     for field in source.fields.values():
         if names.too_long(field.name):
-            message = f"field {field.name} has {len(field.name)} characters, and a column may have"
+            message = f"field {field.name} has {len(field.name)} characters, but a column may have at most"
             yield field.node.key_position, f"{message} {names.MAX_BYTES}; shorten it"
     for _, event in source.events:
         view = event.key.replace(".", "_")
         if names.too_long(view):
-            message = f"event {event.name} gets the database view {view} of {len(view)} characters"
+            message = f"event {event.name} has the database view {view} of {len(view)} characters"
             yield (
                 event.node.key_position,
-                f"{message}, and {names.MAX_BYTES} are allowed; shorten the event or its category",
+                f"{message}, but at most {names.MAX_BYTES} are allowed; shorten the event or its category",
             )
 
 
 def check_titles_differ(source: CatalogSource) -> Mistakes:
-    """People see titles: two alike in one place cannot be told apart."""
+    """AC116: people see titles and cannot tell equal ones apart."""
     yield from _same_title("level", [(level.name, level.node) for level in source.levels])
     for level in {category.level: None for category in source.categories}:
         inside = [category for category in source.categories if category.level == level]
@@ -167,13 +168,15 @@ def _same_title(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
             continue
         first = owners.setdefault(str(title.scalar), name)
         if first != name:
-            message = f"{what} {quote(name)} has the title {quote(title.scalar)} of {what} {quote(first)}"
-            yield title.position, f"{message}; give one of them another"
+            message = (
+                f"{what} {quote(name)} has the same title {quote(title.scalar)} as {what} {quote(first)}"
+            )
+            yield title.position, f"{message}; change one of them"
 
 
 def check_keys_are_not_alike(source: CatalogSource) -> Mistakes:
-    """Two names of the same words are mixed up by whoever calls, filters or reads."""
-    for many in (False, True):  # a list is named in the plural of what it holds
+    """AC102: callers and readers confuse names made of the same words."""
+    for many in (False, True):  # a list may have the plural of an item's name
         fields = source.fields.values()
         listed = [field for field in fields if field.node.string("type").startswith("list of") is many]
         yield from _alike("field", "name", [(field.name, field.node) for field in listed])
@@ -185,7 +188,7 @@ def check_keys_are_not_alike(source: CatalogSource) -> Mistakes:
 
 
 def check_titles_are_not_alike(source: CatalogSource) -> Mistakes:
-    """Titles that differ by case, spaces or punctuation alone look like one."""
+    """AC117: titles that differ only in case, spaces or punctuation look the same."""
     for level in {category.level: None for category in source.categories}:
         inside = [category for category in source.categories if category.level == level]
         yield from _alike("category", "title", [(category.name, category.node) for category in inside])
@@ -194,7 +197,7 @@ def check_titles_are_not_alike(source: CatalogSource) -> Mistakes:
 
 
 def _alike(what: str, key: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
-    """What has the words of another, and is not the same: that has a rule of its own."""
+    """Names or titles that are similar to another but not equal; AC101 and AC116 report equal ones."""
     owners: dict[tuple[str, ...], tuple[str, str]] = {}
     for name, node in named:
         title = node.get("title")
@@ -202,20 +205,20 @@ def _alike(what: str, key: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
         first, shown = owners.setdefault(_signature(text, key), (name, text))
         if text and first != name and shown != text:
             position = node.key_position if key == "name" or not title else title.position
-            message = f"{what} {quote(name)} has a {key} like that of {what} {quote(first)}"
-            told = f": {quote(text)} and {quote(shown)}" if key == "title" else ""
-            yield position, f"{message}{told}; choose words that tell them apart"
+            message = f"{what} {quote(name)} has a {key} similar to that of {what} {quote(first)}"
+            texts = f": {quote(text)} and {quote(shown)}" if key == "title" else ""
+            yield position, f"{message}{texts}; choose words that distinguish them"
 
 
 def _signature(text: str, key: str) -> tuple[str, ...]:
-    """The words that make a name, in any order, singular or plural; of a title, its letters and digits."""
+    """What similar texts share: the sorted singular words of a name; the letters and digits of a title."""
     if key == "title":
         return ("".join(character for character in text.lower() if character.isalnum()),)
     return tuple(sorted(word.removesuffix("s") for word in text.split("_")))
 
 
 def check_replacements_exist(source: CatalogSource) -> Mistakes:
-    """`deprecated.use` names what to use instead: another event by its whole key, or another field."""
+    """AC703: `deprecated.use` names another field, or another event by its full key."""
     for name, field in source.fields.items():
         yield from _replacement("field", name, field.node, source.fields)
     if source.events_known:
@@ -231,6 +234,6 @@ def _replacement(what: str, name: str, node: Node, known: Iterable[str]) -> Mist
         return
     others = [other for other in known if other != name]
     if use.scalar not in others:
-        hint = f"write the {'whole key of another event' if what == 'event' else 'name of another field'}"
-        message = f"{what} {name} is to be replaced by {quote(use.scalar)}, which is no other {what}"
+        hint = f"write the {'full key of another event' if what == 'event' else 'name of another field'}"
+        message = f"{what} {name} is replaced by {quote(use.scalar)}, which is not another {what}"
         yield use.position, message + hint_for(str(use.scalar), others, hint)

@@ -1,4 +1,4 @@
-"""Checks of what people read: titles and descriptions say something, once, and as sentences."""
+"""Checks of titles, descriptions and messages as texts for people."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ _FILLERS = words("a an and are be been by for had has have in is it its of on th
 
 
 def _described(source: CatalogSource) -> Iterator[tuple[str, Node]]:
-    """Everything that has a title and a description, in words and as its node."""
+    """Everything that has a title and a description: its name in words, and its node."""
     yield "the catalog", source.node
     for level in source.levels:
         yield f"level {level.name}", level.node
@@ -26,8 +26,8 @@ def _described(source: CatalogSource) -> Iterator[tuple[str, Node]]:
         yield f"category {category.name}", category.node
         for event in category.events:
             yield f"event {event.name}", event.node
-    for whose, use in source.all_uses:
-        yield f"{whose}: field {use.field}", use.node
+    for owner, use in source.all_uses:
+        yield f"{owner}: field {use.field}", use.node
 
 
 def _each(source: CatalogSource, key: str, judge: Callable[[str], str | None]) -> Mistakes:
@@ -39,44 +39,44 @@ def _each(source: CatalogSource, key: str, judge: Callable[[str], str | None]) -
 
 
 def check_descriptions_are_sentences(source: CatalogSource) -> Mistakes:
-    """The reference shows descriptions one after another, as prose."""
+    """AC302: the reference shows descriptions as prose."""
     yield from _each(source, "description", _not_a_sentence)
 
 
 def _not_a_sentence(text: str) -> str | None:
     if _PLACEHOLDER.search(text):
-        return None  # which has a rule of its own
+        return None  # AC306 reports it
     if text[0].islower():
-        return f"begins with {quote(text.split()[0])}; begin with a capital letter"
+        return f"starts with {quote(text.split()[0])}; start with a capital letter"
     if text[-1] not in ".!?。」)":
         return f"ends with {quote(text.split()[-1])}; end it with a full stop"
     return None
 
 
 def check_titles_are_no_sentences(source: CatalogSource) -> Mistakes:
-    """Titles stand in tables, menus and headings."""
+    """AC307: titles are shown in tables, menus and headings."""
     yield from _each(source, "title", _not_a_title)
 
 
 def _not_a_title(text: str) -> str | None:
     if text.endswith((".", ":", ";", ",")) and not text.endswith(("...", "etc.", "Inc.")):
-        return f"ends with {quote(text[-1])}; leave it out"
+        return f"ends with {quote(text[-1])}; remove it"
     return None
 
 
 def check_texts_are_written(source: CatalogSource) -> Mistakes:
-    """A placeholder passes every other check, and is published."""
+    """AC306: a placeholder would be published."""
     for key in ("title", "description", "message"):
         yield from _each(source, key, _placeholder)
 
 
 def _placeholder(text: str) -> str | None:
     found = _PLACEHOLDER.search(text)
-    return f"has the placeholder {quote(found.group().strip())}; write what it is to say" if found else None
+    return f"has the placeholder {quote(found.group().strip())}; write the actual text" if found else None
 
 
 def check_descriptions_say_more_than_titles(source: CatalogSource) -> Mistakes:
-    """A reader who has read the title learns nothing from it once more."""
+    """AC303: a description must add something to the title."""
     for thing, node in _described(source):
         title, text = node.get("title"), node.get("description")
         if title is None or text is None or _placeholder(str(text.scalar)):
@@ -84,7 +84,7 @@ def check_descriptions_say_more_than_titles(source: CatalogSource) -> Mistakes:
         if _words(str(text.scalar)) <= _words(str(title.scalar)):
             yield (
                 text.position,
-                f"description of {thing} only repeats its title; say when it happens or what it means",
+                f"description of {thing} only repeats the title; say when it happens or what it means",
             )
 
 
@@ -93,7 +93,7 @@ def _words(text: str) -> set[str]:
 
 
 def check_descriptions_differ(source: CatalogSource) -> Mistakes:
-    """Two things of one description are one thing, or one of them was copied."""
+    """AC308: equal descriptions mean that two things are the same, or that one was copied."""
     fields = [(f"field {field.name}", field.node) for field in source.fields.values()]
     events = [
         [(f"event {event.name}", event.node) for event in category.events] for category in source.categories
@@ -106,4 +106,7 @@ def check_descriptions_differ(source: CatalogSource) -> Mistakes:
                 continue
             first = owners.setdefault(" ".join(str(text.scalar).split()).lower(), thing)
             if first != thing:
-                yield text.position, f"description of {thing} is that of {first}; say in what the two differ"
+                yield (
+                    text.position,
+                    f"description of {thing} is the same as that of {first}; say how the two differ",
+                )

@@ -1,7 +1,7 @@
-"""`suppress:`, by which a catalog answers a warning: with a reason, for one thing, and perhaps for a time.
+"""`suppress:` in a catalog hides a warning, with a reason and optionally until a date.
 
-A suppression stands at what it is about, and reaches all that stands inside of it; in catalog.yaml's own
-mapping it switches the rule off. Only warnings can be suppressed: what is an error cannot be generated.
+A suppression applies to the thing it is written at and to everything inside it. At the top of catalog.yaml it
+switches the rule off. Errors cannot be suppressed, because nothing can be generated from them.
 """
 
 import re
@@ -13,14 +13,12 @@ from auditwright_generator.findings import Finding, Position, Rule, quote
 from auditwright_generator.source.catalog_source import CatalogSource
 from auditwright_generator.source.yaml_nodes import Node
 
-INVALID_SUPPRESSION = Rule(
-    "AC951", "invalid-suppression", "error", "a suppression of nothing hides nothing, and looks as if"
-)
+INVALID_SUPPRESSION = Rule("AC951", "invalid-suppression", "error", "the suppression has no effect")
 UNUSED_SUPPRESSION = Rule(
-    "AC952", "unused-suppression", "warning", "it would hide the next mistake of its kind"
+    "AC952", "unused-suppression", "warning", "it would hide the next finding of the rule"
 )
 EXPIRED_SUPPRESSION = Rule(
-    "AC953", "expired-suppression", "warning", "whoever put an end to it wanted to look again"
+    "AC953", "expired-suppression", "warning", "its author wanted to review it after that date"
 )
 RULES = (INVALID_SUPPRESSION, UNUSED_SUPPRESSION, EXPIRED_SUPPRESSION)
 
@@ -34,14 +32,14 @@ class Suppression:
     code: str
     reason: str
     until: date | None
-    """The last day on which it holds."""
+    """The last day on which it applies."""
     position: Position
     owner: Node
     everywhere: bool
-    """Whether it stands at the catalog itself, and so reaches every file."""
+    """Whether it is at the top of catalog.yaml and applies to every file."""
 
     def reaches(self, finding: Finding) -> bool:
-        """Whether the finding is of that rule and inside of what the suppression stands at."""
+        """Whether the suppression applies to the finding."""
         return finding.code == self.code and (self.everywhere or self.owner.spans(finding.position))
 
     def is_over(self, today: date) -> bool:
@@ -51,7 +49,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """A finding that was answered, and the answer."""
+    """A suppressed finding, with the reason."""
 
     finding: Finding
     reason: str
@@ -59,20 +57,20 @@ class Suppressed:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionResult:
-    """What suppressions make of a run's findings."""
+    """The findings of a run after suppression."""
 
     findings: tuple[Finding, ...]
     suppressed: tuple[Suppressed, ...]
     off: Mapping[str, str]
-    """The rules that are switched off for the whole catalog, with the reasons."""
+    """The rules that are switched off, with the reasons."""
     dated: bool
-    """Whether the outcome depends on the day."""
+    """Whether the result depends on the current date."""
 
 
 def apply_suppressions(
     source: CatalogSource, findings: Iterable[Finding], rules: Sequence[Rule], today: date
 ) -> SuppressionResult:
-    """The findings without those that are suppressed, and with what is wrong with the suppressions."""
+    """Removes suppressed findings, and adds findings about the suppressions themselves."""
     known = {rule.code: rule for rule in rules}
     given, wrong = [], []
     for suppression in _suppressions(source):
@@ -90,7 +88,7 @@ def apply_suppressions(
         else:
             used.add(id(answer))
             suppressed.append(Suppressed(finding, answer.reason))
-    if not any(finding.severity == "error" for finding in kept):  # which may hide what is suppressed
+    if not any(finding.severity == "error" for finding in kept):  # errors can hide suppressed findings
         kept += [_unused(each) for each in valid if id(each) not in used]
     kept += [_expired(each) for each in given if each.is_over(today)]
     off = {each.code: each.reason for each in sorted(valid, key=_by_code) if each.everywhere}
@@ -104,7 +102,7 @@ def _by_code(suppression: Suppression) -> str:
 
 
 def _suppressions(source: CatalogSource) -> "Iterator[Suppression | Finding]":
-    """All that stand in the catalog; a finding for one whose date is none."""
+    """Every suppression of the catalog; a finding for one with an invalid date."""
     for owner in _owners(source):
         given = owner.get("suppress")
         for code, node in given.entries.items() if given else ():
@@ -116,7 +114,7 @@ def _suppressions(source: CatalogSource) -> "Iterator[Suppression | Finding]":
             except ValueError:
                 assert until is not None
                 message = (
-                    f"suppression of {code}: {quote(until.scalar)} is no day of the calendar; correct it"
+                    f"suppression of {code}: {quote(until.scalar)} is not a date in the calendar; correct it"
                 )
                 yield INVALID_SUPPRESSION.at(until.position, message)
                 continue
@@ -140,7 +138,7 @@ def _mistake(suppression: "Suppression | Finding", known: Mapping[str, Rule]) ->
     rule = known.get(suppression.code)
     if rule is None:
         if suppression.code.startswith("BR"):
-            hint = "; a break is accepted under accepted: in catalog.yaml"
+            hint = "; accept a break with `accepted` in catalog.yaml"
         else:
             hint = "; `auditwright rules` lists them"
         return INVALID_SUPPRESSION.at(
@@ -148,17 +146,17 @@ def _mistake(suppression: "Suppression | Finding", known: Mapping[str, Rule]) ->
         )
     if rule.severity == "error" or rule in RULES:
         why = "an error" if rule.severity == "error" else "about suppressions"
-        message = f"{rule.code} {rule.name} cannot be suppressed, because it is {why}; mend what it finds"
+        message = f"{rule.code} {rule.name} cannot be suppressed, because it is {why}; fix what it finds"
         return INVALID_SUPPRESSION.at(suppression.position, message)
     return None
 
 
 def _unused(suppression: Suppression) -> Finding:
-    message = f"suppression of {suppression.code} suppresses nothing here; remove it"
+    message = f"suppression of {suppression.code} has no effect here; remove it"
     return UNUSED_SUPPRESSION.at(suppression.position, message)
 
 
 def _expired(suppression: Suppression) -> Finding:
-    message = f"suppression of {suppression.code} held until {suppression.until}"
-    message += "; mend what it hides, or give it more time"
+    message = f"suppression of {suppression.code} expired after {suppression.until}"
+    message += "; fix what it hides, or extend the date"
     return EXPIRED_SUPPRESSION.at(suppression.position, message)

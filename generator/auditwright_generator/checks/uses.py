@@ -1,4 +1,4 @@
-"""Checks of uses: that the fields exist, and that each use only narrows what stands outside of it."""
+"""Checks of uses: their fields exist, and each use only narrows the outer use."""
 
 from collections.abc import Callable, Iterator
 from operator import ge, le
@@ -23,28 +23,28 @@ _NARROWER: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
 
 
 def check_fields_exist(source: CatalogSource) -> Mistakes:
-    """Every field is defined once, in fields.yaml."""
+    """AC106: every field is defined in fields.yaml."""
     if not source.fields_known:
         return
-    for whose, use in source.all_uses:
+    for owner, use in source.all_uses:
         if use.field not in source.fields and is_name(use.field):
             hint = hint_for(use.field, source.fields, "define it in fields.yaml")
-            yield use.node.key_position, f"{whose} uses {quote(use.field)}{hint}"
+            yield use.node.key_position, f"{owner} uses {quote(use.field)}{hint}"
 
 
 def check_uses_only_narrow(source: CatalogSource) -> Mistakes:
-    """A reader who knows the outer use must be right about every event inside."""
+    """AC107: a use may only narrow the outer use."""
     yield from _once(
         mistake for field, use, is_first in _steps(source) for mistake in _widened(field, use, is_first)
     )
 
 
 def _steps(source: CatalogSource) -> Iterator[tuple[Field, FieldUse, bool]]:
-    """Every use with the field as it is outside of it, and whether it is the outermost."""
+    """Every use with the field before it, and whether it is the outermost use."""
     seen = set()
     for category, event in source.events:
         for name, uses in source.uses_of(category, event).items():
-            if id(uses) in seen:  # of another event that has the field in the same way
+            if id(uses) in seen:  # another event has the field by the same uses
                 continue
             seen.add(id(uses))
             definition = source.fields.get(name)
@@ -54,7 +54,7 @@ def _steps(source: CatalogSource) -> Iterator[tuple[Field, FieldUse, bool]]:
 
 
 def _once(mistakes: Mistakes) -> Mistakes:
-    """One mistake at each place: an outer use is met again in every event."""
+    """The first mistake at each position: an outer use applies to many events."""
     seen = set()
     for position, message in mistakes:
         if position not in seen:
@@ -72,10 +72,12 @@ def _widened(field: Field, use: FieldUse, is_first: bool) -> Mistakes:
     for key, (is_narrower, hint) in _NARROWER.items():
         outer, limit = getattr(field, key), node.get(key)
         if limit and outer is not None and not is_narrower(limit.scalar, outer):
-            message = f"field {field.name} has {key} {outer} further out, and {limit.text} is looser"
-            yield limit.position, f"{message}; write {outer} {hint}, or leave it out"
+            message = f"field {field.name} has {key} {outer} in the outer use, and {limit.text} is looser"
+            yield limit.position, f"{message}; write {outer} {hint}, or remove it"
     if (pattern := node.get("pattern")) and field.pattern not in (None, pattern.scalar):
-        message = f"field {field.name} has the pattern {quote(field.pattern)} further out; leave pattern out"
+        message = (
+            f"field {field.name} has the pattern {quote(field.pattern)} in the outer use; remove pattern"
+        )
         yield pattern.position, message
     if not is_first:
         yield from _requirement_changed(field, node)
@@ -84,22 +86,20 @@ def _widened(field: Field, use: FieldUse, is_first: bool) -> Mistakes:
 def _requirement_changed(field: Field, node: Node) -> Mistakes:
     required, when = node.get("required"), node.get("when")
     if required and field.when:
-        message = (
-            f"field {field.name} has a condition further out, and required contradicts it; remove required"
-        )
-        yield required.key_position, message
+        message = f"field {field.name} has a condition in the outer use, which required contradicts"
+        yield required.key_position, f"{message}; remove required"
     elif required and required.scalar is False and field.required:
-        message = f"field {field.name} is required further out, and required: false is looser; leave it out"
+        message = f"field {field.name} is required in the outer use, and required: false is looser; remove it"
         yield required.position, message
     elif when and field.when and conditions(when) != field.when:
-        yield when.key_position, f"field {field.name} has another condition further out; leave when out"
+        yield when.key_position, f"field {field.name} has another condition in the outer use; remove when"
     elif when and not field.when and field.required:
-        message = f"field {field.name} is required further out, and a condition is looser; leave when out"
+        message = f"field {field.name} is required in the outer use, and a condition is looser; remove when"
         yield when.key_position, message
 
 
 def check_uses_leave_something(source: CatalogSource) -> Mistakes:
-    """A field that is narrowed to nothing can never be given."""
+    """AC412: no value fits an empty range."""
     yield from _once(
         mistake for field, use, _ in _steps(source) for mistake in _emptied(field, apply_use(field, use), use)
     )
@@ -114,12 +114,12 @@ def _emptied(before: Field, after: Field, use: FieldUse) -> Mistakes:
         if lower is not None and upper is not None and lower > upper and not was_empty:
             limit = use.node.get(low) or use.node.get(high)
             position = limit.position if limit else use.node.key_position
-            message = f"field {before.name} has {low} {lower} above its {high} {upper} here"
-            yield position, f"{message}; narrow it to a range that holds something"
+            message = f"field {before.name} has {low} {lower} above {high} {upper} here"
+            yield position, f"{message}; choose a range that is not empty"
 
 
 def check_values_are_of_the_enum(source: CatalogSource) -> Mistakes:
-    """A use chooses among the values of the enum."""
+    """AC411: a use can only choose values of the enum."""
 
     def unknown() -> Mistakes:
         for field, use, _ in _steps(source):
@@ -134,7 +134,7 @@ def check_values_are_of_the_enum(source: CatalogSource) -> Mistakes:
 
 
 def check_only_or_except(source: CatalogSource) -> Mistakes:
-    """`only` says all there is to say; `except` beside it would have two readings."""
+    """AC114: `only` and `except` together are ambiguous."""
     for category in source.categories:
         for use in category.uses:
             exceptions = use.node.get("except")
@@ -144,12 +144,12 @@ def check_only_or_except(source: CatalogSource) -> Mistakes:
 
 
 def check_conditions_can_be_decided(source: CatalogSource) -> Mistakes:
-    """A condition asks for values of enum or boolean fields that the same event carries."""
+    """AC408: a condition tests enum or boolean fields of the same event."""
     yield from _once(_undecidable(source))
 
 
 def check_conditions_decide_something(source: CatalogSource) -> Mistakes:
-    """A condition that always holds is a complicated way to say required."""
+    """AC409: a condition that always holds means required."""
     yield from _once(_always_true(source))
 
 
@@ -171,15 +171,15 @@ def _always_true(source: CatalogSource) -> Mistakes:
                         message = f"the condition of field {name} holds for every value of {part.field}"
                         yield (
                             when.entries[part.field].key_position,
-                            f"{message}; leave it out, or name fewer values",
+                            f"{message}; remove it, or name fewer values",
                         )
 
 
 def _undecidable(source: CatalogSource) -> Mistakes:
-    for whose, use in source.all_uses:
+    for owner, use in source.all_uses:
         if use.node.get("when") and (required := use.node.get("required")):
-            message = f"{whose}: field {use.field} has required beside when; when says when it is required"
-            yield required.key_position, f"{message}, so remove required"
+            message = f"{owner}: field {use.field} has both required and when, which decides alone"
+            yield required.key_position, f"{message}; remove required"
     for category, event in source.events:
         fields = resolve_fields(source, category, event)
         for name, uses in source.uses_of(category, event).items():
@@ -192,13 +192,13 @@ def _undecidable(source: CatalogSource) -> Mistakes:
 def _condition(event: str, name: str, asked: str, node: Node, fields: dict[str, Field | None]) -> Mistakes:
     thing = f"the condition of field {name}"
     if asked not in fields:
-        near = hint_for(asked, fields, "give it to the event, or ask another field")
-        yield node.key_position, f"{thing} asks for {asked}, which event {event} does not have{near}"
+        near = hint_for(asked, fields, "add it to the event, or test another field")
+        yield node.key_position, f"{thing} tests {asked}, which is not a field of event {event}{near}"
         return
     field = fields[asked]
-    reason = "asks for the field itself" if asked == name else _cannot_be_asked(field) if field else None
+    reason = "tests the field itself" if asked == name else _cannot_be_tested(field) if field else None
     if reason:
-        yield node.key_position, f"{thing} {reason}; ask an enum or boolean field that stands on its own"
+        yield node.key_position, f"{thing} {reason}; test an enum or boolean field without a condition"
     elif field:
         known: list[object] = [value.key for value in field.values] if field.kind == "enum" else [True, False]
         for item in node.items or (node,) if known else ():
@@ -208,15 +208,15 @@ def _condition(event: str, name: str, asked: str, node: Node, fields: dict[str, 
                 if type(each) is type(item.scalar)
             ):
                 choices = join_words(each if isinstance(each, str) else str(each).lower() for each in known)
-                message = f"{thing} asks whether {asked} is {item.text or quote(item.scalar)}"
-                yield item.position, f"{message}, which it never is; write one of {choices}"
+                message = f"{thing} tests whether {asked} is {item.text or quote(item.scalar)}"
+                yield item.position, f"{message}, which is not one of its values; write one of {choices}"
 
 
-def _cannot_be_asked(field: Field) -> str | None:
+def _cannot_be_tested(field: Field) -> str | None:
     if field.entry:
-        return f"asks for {field.name}, which the entry fills"
+        return f"tests {field.name}, which is filled from the entry"
     if field.many or field.kind not in ("enum", "boolean"):
-        return f"asks for {field.name}, which is of type {field.type}"
+        return f"tests {field.name}, which is of type {field.type}"
     if field.when:
-        return f"asks for {field.name}, which has a condition itself"
+        return f"tests {field.name}, which has a condition itself"
     return None

@@ -1,6 +1,6 @@
-"""Whether a field takes a value, and what it wants instead: for the examples in the catalog.
+"""Validates the values of examples against their fields, and describes the expected value in words.
 
-Says in words what the JSON Schemas decide, by the same patterns.
+The result is the same as that of the generated JSON Schemas, with the same patterns.
 """
 
 import math
@@ -41,11 +41,11 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "url": (_is_text, "an http or https address without a password, such as https://example.com/run"),
     "email": (_is_text, "an e-mail address, such as ada@example.com"),
 }
-"""What a value of each kind is at first sight, and what it is to be in words."""
+"""For each kind: the test of the Python type, and the expected value in words."""
 
 
 def refuse_value(field: Field, value: object) -> str | None:
-    """What the value must be and is not; None if the field takes it."""
+    """The expected value in words if the field does not accept the value, else None."""
     if not field.many:
         return _refuse_item(field, value)
     if not isinstance(value, list):
@@ -55,7 +55,7 @@ def refuse_value(field: Field, value: object) -> str | None:
     if field.max_items is not None and len(value) > field.max_items:
         return f"a list of at most {field.max_items}"
     wrong = (_refuse_item(field, item) for item in value)
-    return next((f"a list of which every item is {reason}" for reason in wrong if reason), None)
+    return next((f"a list in which every item is {reason}" for reason in wrong if reason), None)
 
 
 def _refuse_item(field: Field, value: object) -> str | None:

@@ -1,1 +1,1 @@
-"""The generator's commands, a module for each; `cli.py` is their table."""
+"""The generator's commands, one module each; `cli.py` lists them."""

@@ -1,4 +1,4 @@
-"""What the commands share: exit codes, and the option that names the catalog."""
+"""What the commands share: exit codes, and the option `--catalog`."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ CLEAN, FINDINGS, UNREADABLE = 0, 1, 2
 
 
 def add_catalog_option(parser: argparse.ArgumentParser) -> None:
-    """Adds `--catalog`, which all commands that read a catalog share."""
+    """Adds the option `--catalog`."""
     parser.add_argument(
         "--catalog",
         metavar="DIR",
@@ -23,7 +23,7 @@ def add_catalog_option(parser: argparse.ArgumentParser) -> None:
 
 
 def read_catalog_option(options: argparse.Namespace) -> "CheckResult | None":
-    """The checked catalog that `--catalog` names; None, with the reason on stderr, if it cannot be read."""
+    """Reads and checks the catalog; if it cannot be read, prints the reason to stderr and returns None."""
     from auditwright_generator.check import read_catalog
     from auditwright_generator.source.yaml_nodes import UnreadableCatalog
 
@@ -35,7 +35,7 @@ def read_catalog_option(options: argparse.Namespace) -> "CheckResult | None":
 
 
 def print_findings(checked: "CheckResult") -> None:
-    """What is wrong with the catalog, on stderr: for commands that print something else."""
+    """Prints findings to stderr, for commands with other output."""
     for finding in checked.findings:
         print(finding, file=sys.stderr)
     print(checked.summary, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`auditwright check`: everything that is wrong with the catalog."""
+"""`auditwright check`: prints the findings of a catalog."""
 
 import argparse
 
@@ -20,8 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=FORMATS,
         default="text",
-        help="text; json; github, for annotations of a pull request; sarif, for code scanning "
-        "(default: text)",
+        help="text, json, github (annotations of a pull request) or sarif (code scanning); default: text",
     )
 
 

@@ -1,4 +1,4 @@
-"""`auditwright diff`: what changed between two catalogs, and whom it breaks."""
+"""`auditwright diff`: compares two catalogs and prints the changes."""
 
 import argparse
 import sys
@@ -22,13 +22,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="REF|DIR|FILE",
         required=True,
         help="the older catalog: a git commit or branch, a catalog's folder, a generated package's folder "
-        "or a catalog.json; what exists as a path is that path",
+        "or a catalog.json; an existing path wins over a commit",
     )
     parser.add_argument(
         "--format",
         choices=("text", "json", "github", "markdown"),
         default="text",
-        help="default: text; github: workflow commands; markdown: release notes",
+        help="text, json, github (workflow commands) or markdown (release notes); default: text",
     )
 
 

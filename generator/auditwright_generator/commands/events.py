@@ -1,4 +1,4 @@
-"""`auditwright events`: every event of the catalog with its fields, as a table, JSON or CSV."""
+"""`auditwright events`: lists the events of the catalog with their fields, as a table, JSON or CSV."""
 
 import argparse
 import csv
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe_events(catalog: "Catalog") -> list[dict[str, Any]]:
-    """Every event with all its facts, in catalog order, as JSON data."""
+    """Every event with its attributes, in catalog order, as JSON data."""
     return [
         _describe_event(event, level.name, category.key, category.title)
         for level in catalog.levels
@@ -98,7 +98,7 @@ def _print_table(events: Sequence[dict[str, Any]]) -> None:
 
 
 def _print_csv(events: Sequence[dict[str, Any]]) -> None:
-    """RFC 4180: a column for each fact, and for each fact of the fields one cell joined by "; "."""
+    """RFC 4180, with a column per attribute. The values of an event's fields are joined by "; "."""
     of_fields = ("name", "title", "type", "required", "sensitivity", "declared_in")
     of_events = ("key", "level", "category", "category_title", "event", "title", "description", "message")
     writer = csv.writer(sys.stdout, lineterminator="\r\n")

@@ -1,4 +1,4 @@
-"""`auditwright explain`: one rule, with its reason and a wrong and a right example."""
+"""`auditwright explain`: shows a rule with its reason and examples."""
 
 import argparse
 import sys
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     rule = known.get(options.rule) or known.get(options.rule.upper())
     if rule is None:
         hint = hint_for(options.rule, known, "`auditwright rules` lists them")
-        print(f"auditwright: there is no rule {options.rule!r}{hint}", file=sys.stderr)
+        print(f"auditwright: unknown rule {options.rule!r}{hint}", file=sys.stderr)
         return UNREADABLE
     print(explain(rule))
     return CLEAN
@@ -43,6 +43,6 @@ def explain(rule: "RuleSummary") -> str:
         right = example.good.strip("\n") or "# no such file"
         parts.append(f"Right:\n{textwrap.indent(right, '    ')}")
         if rule.kind == "warning" and not rule.code.startswith("AC95"):
-            answer = f"suppress: {{{rule.code}: {{reason: Why it is meant}}}}"
-            parts.append(f"If it is meant, say so where it stands:\n    {answer}")
+            answer = f"suppress: {{{rule.code}: {{reason: Why it is intended}}}}"
+            parts.append(f"To suppress it, add to its owner:\n    {answer}")
     return "\n\n".join(parts)

@@ -1,9 +1,10 @@
-"""`auditwright generate`: schemas, models, tables, emitters and docs, written or compared."""
+"""`auditwright generate`: writes schemas, models, tables, emitters and docs, or compares them."""
 
 import argparse
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditwright_generator.commands.base import (
     CLEAN,
@@ -14,23 +15,27 @@ from auditwright_generator.commands.base import (
     read_catalog_option,
 )
 
+if TYPE_CHECKING:
+    from auditwright_generator.model import Catalog
+    from auditwright_generator.output.write import Difference, Files
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_catalog_option(parser)
     parser.add_argument(
-        "--out", metavar="DIR", default="generated", help="where the files go (default: generated)"
+        "--out", metavar="DIR", default="generated", help="the output folder (default: generated)"
     )
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing; list what is not current, and exit 1 if anything is",
+        help="write nothing; list files that are not current, and exit with 1 if there are any",
     )
-    parser.add_argument("--diff", action="store_true", help="with --check: show how the files differ")
+    parser.add_argument("--diff", action="store_true", help="with --check: show the differences")
     parser.add_argument(
         "--all",
         action="store_true",
-        help="make everything again, also what was made from the same input already",
+        help="generate everything, also files whose input has not changed",
     )
 
 
@@ -38,18 +43,15 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
     from auditwright_generator.output.incremental import catalog_inputs, current_run
 
-    if options.diff and not options.check:
-        print("auditwright: --diff shows what --check finds; give both: --check --diff", file=sys.stderr)
+    problem = _refuse_options(options)
+    if problem:
+        print(f"auditwright: {problem}", file=sys.stderr)
         return UNREADABLE
-    out = Path(options.out)
-    if not options.out.strip() or out.resolve().is_relative_to(Path(options.catalog).resolve()):
-        where = "is inside the catalog's" if options.out.strip() else "names no folder"
-        print(f"auditwright: --out {options.out!r} {where}; name another folder", file=sys.stderr)
-        return UNREADABLE
-    inputs = catalog_inputs(Path(options.catalog))
-    current = None if options.all else current_run(inputs, out)
+    catalog = Path(options.catalog)
+    inputs = catalog_inputs(catalog)
+    current = None if options.all else current_run(inputs, Path(options.out))
     if current is not None:
-        return _say_current(options, current.events, current.files)
+        return _report_current(options, current.events, current.files)
     checked = read_catalog_option(options)
     if checked is None:
         return UNREADABLE
@@ -57,26 +59,65 @@ def run(options: argparse.Namespace) -> int:
         print_findings(checked)
     if checked.catalog is None:
         return FINDINGS
+    # Without inputs the next run is not skipped: it may have findings, or a file has changed meanwhile.
+    if checked.findings or checked.dated or inputs != catalog_inputs(catalog):
+        inputs = None
+    return _generate(options, checked.catalog, checked.events, inputs)
+
+
+def _refuse_options(options: argparse.Namespace) -> str | None:
+    if options.diff and not options.check:
+        return "--diff needs --check; pass both: --check --diff"
+    if not options.out.strip():
+        return f"--out {options.out!r} is empty; name a folder"
+    if Path(options.out).resolve().is_relative_to(Path(options.catalog).resolve()):
+        return f"--out {options.out!r} is inside the catalog folder; name another folder"
+    return None
+
+
+def _generate(options: argparse.Namespace, catalog: "Catalog", events: int, inputs: str | None) -> int:
     from auditwright_generator.generate import render_changed
     from auditwright_generator.output.write import compare, write
 
-    # The next run has to print findings too, or look for other ones; and a file may have changed meanwhile.
-    if checked.findings or checked.dated or inputs != catalog_inputs(Path(options.catalog)):
-        inputs = None
+    out = Path(options.out)
     try:
-        files, notes = render_changed(checked.catalog, None if options.all else out, inputs)
+        files, notes = render_changed(catalog, None if options.all else out, inputs)
         difference = compare(out, files) if options.check else write(out, files, notes)
     except OSError as error:
         print(f"auditwright: {error.filename or out}: {error.strerror or error}", file=sys.stderr)
         return UNREADABLE
     if difference.foreign:
-        for path in difference.foreign:
-            print(f"{(out / path).as_posix()}: is in the way, and was never generated", file=sys.stderr)
-        print("auditwright: nothing was written; name another folder with --out", file=sys.stderr)
-        return UNREADABLE
-    if not options.check:
-        written = len(difference.missing) + len(difference.stale) + len(difference.edited)
-        return _say_current(options, checked.events, len(files), written, len(difference.orphaned))
+        return _report_foreign(out, difference)
+    if options.check and difference:
+        return _report_difference(options, files, difference)
+    written = len(difference.missing) + len(difference.stale) + len(difference.edited)
+    return _report_current(options, events, len(files), written, len(difference.orphaned))
+
+
+def _report_current(
+    options: argparse.Namespace, events: int, files: int, written: int = 0, removed: int = 0
+) -> int:
+    from auditwright_generator.findings import counted
+
+    if options.check:
+        print(f"{files} files in {Path(options.out)} are current")
+    else:
+        print(
+            f"{counted(events, 'event')}, {files} files in {Path(options.out)}: "
+            f"{written} written, {removed} removed, the others were current"
+        )
+    return CLEAN
+
+
+def _report_foreign(out: Path, difference: "Difference") -> int:
+    for path in difference.foreign:
+        print(f"{(out / path).as_posix()}: exists, but is not a generated file", file=sys.stderr)
+    print("auditwright: nothing was written; name another folder with --out", file=sys.stderr)
+    return UNREADABLE
+
+
+def _report_difference(options: argparse.Namespace, files: "Files", difference: "Difference") -> int:
+    out = Path(options.out)
     for state, paths in (
         ("missing", difference.missing),
         ("stale: the catalog has changed", difference.stale),
@@ -85,30 +126,15 @@ def run(options: argparse.Namespace) -> int:
     ):
         for path in paths:
             print(f"{(out / path).as_posix()}: {state}")
-    if difference:
-        if options.diff:
-            from auditwright_generator.output.unified_diff import unified_diff
+    if options.diff:
+        from auditwright_generator.output.unified_diff import unified_diff
 
-            print(*unified_diff(out, files, difference), sep="\n")
-        print(f"not current; `{_mending_command(options)}` mends it")
-        return FINDINGS
-    return _say_current(options, checked.events, len(files))
+        print(*unified_diff(out, files, difference), sep="\n")
+    print(f"not current; run `{_generate_command(options)}`")
+    return FINDINGS
 
 
-def _say_current(
-    options: argparse.Namespace, events: int, files: int, written: int = 0, removed: int = 0
-) -> int:
-    if options.check:
-        print(f"{files} files in {Path(options.out)} are current")
-    else:
-        print(
-            f"{events} event{'s'[: events != 1]}, {files} files in {Path(options.out)}: "
-            f"{written} written, {removed} removed, the others were current"
-        )
-    return CLEAN
-
-
-def _mending_command(options: argparse.Namespace) -> str:
+def _generate_command(options: argparse.Namespace) -> str:
     parts = ["auditwright", "generate"]
     if options.catalog != "catalog":
         parts += ["--catalog", options.catalog]

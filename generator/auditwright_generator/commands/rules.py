@@ -1,4 +1,4 @@
-"""`auditwright rules`: the rules of all commands, one line each."""
+"""`auditwright rules`: lists the rules of all commands."""
 
 import argparse
 import json
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RuleSummary:
-    """A rule of any command, as people are told of it."""
+    """A rule of any command, for output."""
 
     code: str
     kind: str
-    """error or warning; break or safe for a kind of change that `diff` knows."""
+    """error or warning; for a change rule of `diff`, break or safe."""
     name: str
     why: str
     more: tuple[str, ...] = ()
-    """What else there is to say, in sentences."""
+    """Additional sentences."""
 
 
 def every_rule() -> tuple[RuleSummary, ...]:
@@ -47,7 +47,7 @@ def _of_change(rule: "ChangeRule") -> RuleSummary:
     hint = rule.hint.replace("{old}", "OLD").replace("{new}", "NEW")
     return RuleSummary(
         *(rule.code, rule.effect, rule.name, rule.why),
-        more=(*more, f"Needs a {rule.bump} version.", f"What to do: {hint}."),
+        more=(*more, f"Requires a {rule.bump} version.", f"What to do: {hint}."),
     )
 
 

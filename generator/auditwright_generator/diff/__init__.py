@@ -1,1 +1,1 @@
-"""What changed between two catalogs, whom that breaks, and which version it needs: for `auditwright diff`."""
+"""Compares two catalogs: the changes, whom they break, and the version they require."""

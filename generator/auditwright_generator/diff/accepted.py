@@ -1,6 +1,6 @@
-"""Breaks that catalog.yaml accepts, each for one version and with a reason; what is wrong with them.
+"""`accepted` in catalog.yaml: breaks that are intended, each for one version and with a reason.
 
-An acceptance counts for the version it names, and for no other: the next one starts from none.
+An acceptance applies only to the version it names. Findings report acceptances that are wrong or unused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,19 +26,19 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedBreaks:
-    """What a catalog accepts of its changes."""
+    """The breaks that a catalog accepts, and findings about its acceptances."""
 
     reasons: Mapping[tuple[str, str], str]
-    """By rule and key: why the break is accepted."""
+    """The reason for each accepted break, by rule and key."""
     findings: tuple[Finding, ...]
 
     def reason(self, change: CatalogChange) -> str | None:
-        """Why the break is accepted; None if it is not, and for what breaks nobody."""
+        """Why the break is accepted; None if it is not, or if the change is safe."""
         return self.reasons.get((change.rule.code, change.key)) if change.rule.effect == "break" else None
 
 
 def read_acceptances(source: CatalogSource) -> list[Acceptance]:
-    """The entries of `accepted`; the catalog must have no errors."""
+    """The entries of `accepted`. The source must have no errors."""
     listed = source.node.get("accepted")
     return [
         Acceptance(
@@ -56,7 +56,7 @@ def read_acceptances(source: CatalogSource) -> list[Acceptance]:
 def accept(
     acceptances: Sequence[Acceptance], changes: Sequence[CatalogChange], old: str, new: str
 ) -> AcceptedBreaks:
-    """What is accepted of the changes from one version to another, and the findings about the entries."""
+    """Which of the changes between two versions are accepted, and findings about the acceptances."""
     current = [each for each in acceptances if each.version == new]
     breaks = {(change.rule.code, change.key) for change in changes if change.rule.effect == "break"}
     return AcceptedBreaks(
@@ -72,17 +72,19 @@ def _findings(
     for each in acceptances:
         what = f"{each.rule} at {bare(each.at)}"
         if each.version != new:
-            message = f"{what} was accepted for {each.version}, and this is {new}; remove it"
+            message = f"{what} was accepted for {each.version}, but this is {new}; remove it"
             yield rules.STALE_ACCEPTANCE.at(each.position, message)
         elif each.rule not in effects:
-            hint = "write the code of a break as this command prints it, such as BR203"
-            yield rules.UNKNOWN_BREAK.at(each.rule_position, f"{each.rule} is no rule of changes; {hint}")
+            hint = "write the code of a break, such as BR203"
+            yield rules.UNKNOWN_BREAK.at(
+                each.rule_position, f"{each.rule} is not a rule about changes; {hint}"
+            )
         elif effects[each.rule] == "safe":
-            message = f"{each.rule} breaks nobody, and need not be accepted; remove it"
+            message = f"{each.rule} is not a break and need not be accepted; remove it"
             yield rules.UNKNOWN_BREAK.at(each.rule_position, message)
         elif (each.rule, each.at) not in breaks and old != new:
-            # Once the catalogs are of one version the break is behind both, and may stay written down.
-            message = f"{what} is accepted, and there is no such break"
+            # Between catalogs of the same version the break is in the past, and the acceptance may stay.
+            message = f"{what} is accepted, but there is no such break"
             yield rules.UNUSED_ACCEPTANCE.at(each.position, message + _nearest(each, breaks))
 
 

@@ -1,7 +1,7 @@
-"""Two catalogs -> the list of what changed between them, each change under its rule.
+"""Two catalogs -> the list of changes, each with its rule.
 
-A pure function of two resolved catalogs: it reads no files and knows no places. Two catalogs without a
-change between them are equal, but for their versions, their files and where a field is declared.
+A pure function of two resolved catalogs: it reads no files and knows no positions. Catalogs without changes
+are equal except for versions, source files and where a field is declared.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ Changes = Iterator[CatalogChange]
 
 @dataclass(frozen=True, slots=True)
 class CatalogPair:
-    """Two catalogs by key, and which event of the one is which of the other."""
+    """Two catalogs indexed by key, and how their events correspond."""
 
     old: Catalog
     new: Catalog
@@ -30,30 +30,29 @@ class CatalogPair:
     renamed: dict[str, Event]
     """By former key: the event that has it as an alias."""
     likely: dict[str, Event]
-    """By former key: the event that is likely the same, and does not say so."""
+    """By former key: the event that is probably the same, but has no alias."""
     moved: dict[str, str]
-    """By former key: the new key of a category that was renamed."""
+    """By former key: the new key of a renamed category."""
 
     @property
-    def gone(self) -> Iterator[Event]:
-        """The older events that are none of the newer ones under any name."""
+    def removed(self) -> Iterator[Event]:
+        """The older events that have no counterpart."""
         old, new = self.events
         known = new.keys() | self.renamed.keys() | self.likely.keys()
         return (event for key, event in old.items() if key not in known)
 
     @property
-    def come(self) -> Iterator[Event]:
-        """The newer events that are none of the older ones."""
+    def added(self) -> Iterator[Event]:
+        """The newer events that have no counterpart."""
         old, new = self.events
         known = old.keys() | {event.key for event in (*self.renamed.values(), *self.likely.values())}
         return (event for key, event in new.items() if key not in known)
 
     @property
-    def stayed(self) -> Iterator[tuple[Event, Event]]:
-        """Each event as it was and as it is, those with an alias for the former key among them.
+    def kept(self) -> Iterator[tuple[Event, Event]]:
+        """Each older event with its newer version, by key or alias.
 
-        Of events that became one, only that which had its key, or the first: the others are no longer told
-        apart from it.
+        If several events became one, only the one with the same key, or else the first.
         """
         old, new = self.events
         present = {key: key for key in new if key in old}
@@ -63,16 +62,16 @@ class CatalogPair:
 
 
 def compare(old: Catalog, new: Catalog) -> list[CatalogChange]:
-    """Every change from the older catalog to the newer."""
-    both = _pair(old, new)
-    changes = [change for part in _PARTS for change in part(both)]
-    return changes + list(_sharing(both, {key for change in changes for key in change.events}))
+    """Every change from the older catalog to the newer one."""
+    pair = _match(old, new)
+    changes = [change for part in _PARTS for change in part(pair)]
+    return changes + list(_declarations(pair, {key for change in changes for key in change.events}))
 
 
-# --- which is which -------------------------------------------------------------------------------------
+# --- correspondence -------------------------------------------------------------------------------------
 
 
-def _pair(old: Catalog, new: Catalog) -> CatalogPair:
+def _match(old: Catalog, new: Catalog) -> CatalogPair:
     events = {event.key: event for event in old.events}, {event.key: event for event in new.events}
     aliases = {alias: event for event in new.events for alias in event.aliases}
     lost = [key for key in events[0] if key not in events[1]]
@@ -98,7 +97,7 @@ def _pair(old: Catalog, new: Catalog) -> CatalogPair:
 def _renamed_categories(
     categories: tuple[dict[str, Category], dict[str, Category]], events: dict[str, Event]
 ) -> dict[str, str]:
-    """The categories that are gone, and of whose events at least half are now in one that is new."""
+    """Removed categories of which at least half of the events are now in a new category."""
     old, new = categories
     moves: dict[tuple[str, str], int] = {}
     for key, event in events.items():
@@ -119,27 +118,27 @@ def _category_of(key: str) -> str:
 # --- the catalog, levels, categories --------------------------------------------------------------------
 
 
-def _catalog(both: CatalogPair) -> Changes:
-    old, new = both.old, both.new
+def _catalog(pair: CatalogPair) -> Changes:
+    old, new = pair.old, pair.new
     if old.package != new.package:
         yield _was(rules.PACKAGE_RENAMED, "package", Subject("", None, ("package",)), old, new, "package")
     for name in ("title", "description"):
         if getattr(old, name) != getattr(new, name):
-            yield _was(rules.CATALOG_WORDS_CHANGED, "catalog", Subject("", None, (name,)), old, new, name)
-    if common_order_differs(*both.levels):
+            yield _was(rules.CATALOG_TEXT_CHANGED, "catalog", Subject("", None, (name,)), old, new, name)
+    if common_order_differs(*pair.levels):
         yield _reordered("levels", "catalog", Subject("", None, ("levels",)))
 
 
-def _levels(both: CatalogPair) -> Changes:
-    old, new = both.levels
+def _levels(pair: CatalogPair) -> Changes:
+    old, new = pair.levels
     for name, level in old.items():
         if name not in new:
-            events = [event.key for event in both.gone if event.key.startswith(f"{name}.")]
-            yield _whole(rules.LEVEL_REMOVED, name, f"the level {shown(level.title)} is gone", events)
+            events = [event.key for event in pair.removed if event.key.startswith(f"{name}.")]
+            yield _whole(rules.LEVEL_REMOVED, name, f"the level {shown(level.title)} was removed", events)
     for name, level in new.items():
         if name not in old:
-            events = [event.key for event in both.come if event.key.startswith(f"{name}.")]
-            yield _whole(rules.LEVEL_ADDED, name, f"the level {shown(level.title)} is new", events)
+            events = [event.key for event in pair.added if event.key.startswith(f"{name}.")]
+            yield _whole(rules.LEVEL_ADDED, name, f"the level {shown(level.title)} was added", events)
         else:
             yield from _facts(_LEVEL_FACTS, name, old[name], level)
             keys = ([category.key for category in each.categories] for each in (old[name], level))
@@ -147,22 +146,22 @@ def _levels(both: CatalogPair) -> Changes:
                 yield _reordered("categories", name, Subject(name))
 
 
-def _categories(both: CatalogPair) -> Changes:
-    old, new = both.categories
-    gone, come = _by_category(both.gone), _by_category(both.come)
+def _categories(pair: CatalogPair) -> Changes:
+    old, new = pair.categories
+    removed, added = _by_category(pair.removed), _by_category(pair.added)
     for key, category in old.items():
-        if key in both.moved:
-            yield _category_renamed(both, category, new[both.moved[key]])
-        elif key not in new and _level_of(key) in both.levels[1]:
-            what = f"the category {shown(category.title)} is gone"
-            yield _whole(rules.CATEGORY_REMOVED, key, what, gone.get(key, []))
+        if key in pair.moved:
+            yield _category_renamed(pair, category, new[pair.moved[key]])
+        elif key not in new and _level_of(key) in pair.levels[1]:
+            what = f"the category {shown(category.title)} was removed"
+            yield _whole(rules.CATEGORY_REMOVED, key, what, removed.get(key, []))
     for key, category in new.items():
         if key in old:
             yield from _category(old[key], category)
-        elif key not in both.moved.values() and _level_of(key) in both.levels[0]:
-            what = f"the category {shown(category.title)} is new"
-            yield _whole(rules.CATEGORY_ADDED, key, what, come.get(key, []))
-    for was, now in both.moved.items():
+        elif key not in pair.moved.values() and _level_of(key) in pair.levels[0]:
+            what = f"the category {shown(category.title)} was added"
+            yield _whole(rules.CATEGORY_ADDED, key, what, added.get(key, []))
+    for was, now in pair.moved.items():
         yield from _category(old[was], new[now])
 
 
@@ -177,9 +176,9 @@ def _by_category(events: Iterable[Event]) -> dict[str, list[str]]:
     return found
 
 
-def _category_renamed(both: CatalogPair, old: Category, new: Category) -> CatalogChange:
-    what = f"the category {shown(old.title)} is gone, and its events are now in {new.key}"
-    keys = [each.key for each in (both.renamed.get(event.key) for event in old.events) if each]
+def _category_renamed(pair: CatalogPair, old: Category, new: Category) -> CatalogChange:
+    what = f"the category {shown(old.title)} was removed, and its events are now in {new.key}"
+    keys = [each.key for each in (pair.renamed.get(event.key) for event in old.events) if each]
     return CatalogChange(
         rules.CATEGORY_RENAMED, old.key, what, Subject(new.key), old.key, new.key, tuple(keys)
     )
@@ -194,44 +193,46 @@ def _category(old: Category, new: Category) -> Changes:
 # --- events ---------------------------------------------------------------------------------------------
 
 
-def _events(both: CatalogPair) -> Changes:
-    yield from _lost(both)
-    for event in both.come:
+def _events(pair: CatalogPair) -> Changes:
+    yield from _lost(pair)
+    for event in pair.added:
         category = _category_of(event.key)
-        if category in both.categories[0] or category in both.moved.values():
-            what = f"the event {shown(event.title)} is new"
+        if category in pair.categories[0] or category in pair.moved.values():
+            what = f"the event {shown(event.title)} was added"
             yield _of_event(rules.EVENT_ADDED, event.key, what, event.key, (), None, event.title)
-    for key, old in both.events[0].items():
-        present = both.events[1].get(key) or both.renamed.get(key)
+    for key, old in pair.events[0].items():
+        present = pair.events[1].get(key) or pair.renamed.get(key)
         if present:
             yield from _dropped_aliases(old, present)
-    for old, new in both.stayed:
+    for old, new in pair.kept:
         if old != new:
-            yield from _event(both, old, new)
+            yield from _event(pair, old, new)
 
 
-def _lost(both: CatalogPair) -> Changes:
-    """Events whose keys are gone, but for those that went with their category or level."""
-    for key, event in both.renamed.items():
-        if not _went_along(both, key, event.key):
-            yield _renamed(both.events[0][key], event)
-    for key, event in both.likely.items():
-        what = f"the event {shown(both.events[0][key].title)} is gone, and {event.key} is likely the same"
+def _lost(pair: CatalogPair) -> Changes:
+    """Events whose keys are gone, except those that went with their category or level."""
+    for key, event in pair.renamed.items():
+        if not _went_along(pair, key, event.key):
+            yield _renamed(pair.events[0][key], event)
+    for key, event in pair.likely.items():
+        what = (
+            f"the event {shown(pair.events[0][key].title)} was removed, and {event.key} is probably the same"
+        )
         rule = rules.EVENT_RENAMED_WITHOUT_ALIAS
         yield _of_event(rule, key, what, event.key, (), key, event.key)
-    for event in both.gone:
+    for event in pair.removed:
         category = _category_of(event.key)
-        if category in both.categories[1] or category in both.moved:
-            what = f"the event {shown(event.title)} is gone"
+        if category in pair.categories[1] or category in pair.moved:
+            what = f"the event {shown(event.title)} was removed"
             yield CatalogChange(
                 rules.EVENT_REMOVED, event.key, what, Subject(category), event.title, None, (event.key,)
             )
 
 
-def _went_along(both: CatalogPair, was: str, now: str) -> bool:
-    """Whether the event is where its renamed category is, under its own name."""
+def _went_along(pair: CatalogPair, was: str, now: str) -> bool:
+    """Whether the event only moved with its renamed category."""
     category, _, name = was.rpartition(".")
-    return both.moved.get(category) is not None and now == f"{both.moved[category]}.{name}"
+    return pair.moved.get(category) is not None and now == f"{pair.moved[category]}.{name}"
 
 
 def _renamed(old: Event, new: Event) -> CatalogChange:
@@ -242,57 +243,57 @@ def _renamed(old: Event, new: Event) -> CatalogChange:
     return _of_event(rule, old.key, what, new.key, (), old.key, new.key)
 
 
-def _event(both: CatalogPair, old: Event, new: Event) -> Changes:
+def _event(pair: CatalogPair, old: Event, new: Event) -> Changes:
     yield from _facts(_EVENT_FACTS, new.key, old, new, (new.key,))
     if old.example != new.example:
-        yield _of_event(rules.EXAMPLE_CHANGED, new.key, "the example is another one", new.key, ("example",))
+        yield _of_event(rules.EXAMPLE_CHANGED, new.key, "the example has changed", new.key, ("example",))
     lifecycle = (rules.EVENT_DEPRECATED, rules.EVENT_UNDEPRECATED, rules.EVENT_LIFECYCLE_CHANGED)
     for rule, attribute, what, was, now in compare_lifecycle(lifecycle, old, new):
         yield _of_event(rule, new.key, what, new.key, (attribute,), was, now)
-    yield from _added_aliases(both, old, new)
+    yield from _added_aliases(pair, old, new)
     names = ([field.name for field in event.fields] for event in (old, new))
     if common_order_differs(*names):
-        what = "its fields are in another order"
+        what = "its fields are in a different order"
         yield _of_event(rules.FIELD_ORDER_CHANGED, new.key, what, new.key)
 
 
 def _dropped_aliases(old: Event, new: Event) -> Changes:
     for alias in old.aliases:
         if alias not in new.aliases and alias != new.key:
-            what = f"the alias {alias} is gone"
+            what = f"the alias {alias} was removed"
             yield _of_event(rules.ALIAS_DROPPED, new.key, what, new.key, ("aliases",), alias)
 
 
-def _added_aliases(both: CatalogPair, old: Event, new: Event) -> Changes:
+def _added_aliases(pair: CatalogPair, old: Event, new: Event) -> Changes:
     for alias in new.aliases:
-        if alias not in old.aliases and alias not in both.events[0]:
-            what = f"the alias {alias} is new"
+        if alias not in old.aliases and alias not in pair.events[0]:
+            what = f"the alias {alias} was added"
             yield _of_event(rules.ALIAS_ADDED, new.key, what, new.key, ("aliases",), None, alias)
     if common_order_differs(old.aliases, new.aliases):
-        what = "its aliases are in another order"
+        what = "its aliases are in a different order"
         yield _of_event(rules.ORDER_CHANGED, new.key, what, new.key, ("aliases",))
 
 
 # --- fields ---------------------------------------------------------------------------------------------
 
 
-def _fields(both: CatalogPair) -> Changes:
-    return field_changes(list(both.stayed))
+def _fields(pair: CatalogPair) -> Changes:
+    return field_changes(list(pair.kept))
 
 
-def _columns(both: CatalogPair) -> Changes:
-    was, now = ({field.name: field for field in each.columns} for each in (both.old, both.new))
+def _columns(pair: CatalogPair) -> Changes:
+    was, now = ({field.name: field for field in each.columns} for each in (pair.old, pair.new))
     if was.keys() == now.keys():
         return
-    known = [{field.name for event in each.events for field in event.fields} for each in (both.old, both.new)]
+    known = [{field.name for event in each.events for field in event.fields} for each in (pair.old, pair.new)]
     for name, field in now.items():
         if name not in was:
             rule = rules.COLUMN_MOVED if name in known[0] else rules.COLUMN_ADDED
-            what = f"{shown(field.title)} has a column of its own now"
+            what = f"{shown(field.title)} now has a separate column"
             yield _column(rule, field, what, False, True)
     for name, field in was.items():
         if name not in now:
-            what = f"{shown(field.title)} no longer has a column of its own"
+            what = f"{shown(field.title)} no longer has a separate column"
             yield _column(rules.COLUMN_REMOVED, field, what, True, False)
 
 
@@ -300,25 +301,25 @@ def _column(rule: ChangeRule, field: Field, what: str, old: bool, new: bool) -> 
     return CatalogChange(rule, field.name, what, Subject("", field.name, ("column",)), old, new)
 
 
-def _sharing(both: CatalogPair, reached: set[str]) -> Changes:
-    """Levels and categories that give their fields otherwise, where no change of an event says it already."""
+def _declarations(pair: CatalogPair, reached: set[str]) -> Changes:
+    """Levels and categories whose `metadata` changed without a change to any of their events."""
     owners: list[tuple[str, Level | Category, Level | Category, Iterable[Event]]] = [
-        (key, both.categories[0][key], category, category.events)
-        for key, category in both.categories[1].items()
-        if key in both.categories[0]
+        (key, pair.categories[0][key], category, category.events)
+        for key, category in pair.categories[1].items()
+        if key in pair.categories[0]
     ]
     owners += [
-        (name, both.levels[0][name], level, (event for each in level.categories for event in each.events))
-        for name, level in both.levels[1].items()
-        if name in both.levels[0]
+        (name, pair.levels[0][name], level, (event for each in level.categories for event in each.events))
+        for name, level in pair.levels[1].items()
+        if name in pair.levels[0]
     ]
     for key, old, new, events in owners:
         if old.metadata != new.metadata and not any(event.key in reached for event in events):
             what = "the fields of its events are declared elsewhere"
-            yield CatalogChange(rules.SHARING_CHANGED, key, what, Subject(key, None, ("metadata",)))
+            yield CatalogChange(rules.DECLARATION_CHANGED, key, what, Subject(key, None, ("metadata",)))
 
 
-# --- changes in words -----------------------------------------------------------------------------------
+# --- making changes -----------------------------------------------------------------------------------
 
 _LEVEL_FACTS = (("title", rules.LEVEL_TITLE_CHANGED), ("description", rules.LEVEL_DESCRIPTION_CHANGED))
 _CATEGORY_FACTS = (
@@ -339,7 +340,7 @@ def _facts(
     new: object,
     events: tuple[str, ...] = (),
 ) -> Changes:
-    """The changes of the attributes in the rows."""
+    """The changed attributes among the rows."""
     for name, rule in rows:
         if getattr(old, name) != getattr(new, name):
             yield _was(rule, key, Subject(key, None, (name,)), old, new, name, events)
@@ -355,31 +356,31 @@ def _was(
     events: tuple[str, ...] = (),
 ) -> CatalogChange:
     was, now = getattr(old, name), getattr(new, name)
-    what = f"the {name} was {shown(was)}, and is {shown(now)}"
+    what = f"the {name} was {shown(was)} and is now {shown(now)}"
     return CatalogChange(rule, key, what, subject, was, now, events)
 
 
 def _whole(rule: ChangeRule, key: str, what: str, events: list[str]) -> CatalogChange:
-    """A change of a level or a category, with the events that came or went with it."""
+    """A change of a level or a category, with the events that were added or removed with it."""
     held = f", with {listed_events(events)}" if events else ""
     return CatalogChange(rule, key, f"{what}{held}", Subject(key), None, None, tuple(events))
 
 
 def _reordered(what: str, key: str, subject: Subject) -> CatalogChange:
-    return CatalogChange(rules.ORDER_CHANGED, key, f"its {what} are in another order", subject)
+    return CatalogChange(rules.ORDER_CHANGED, key, f"its {what} are in a different order", subject)
 
 
 def _of_event(
     rule: ChangeRule,
     key: str,
     what: str,
-    position: str,
+    owner: str,
     attribute: tuple[str, ...] = (),
     old: Fact = None,
     new: Fact = None,
 ) -> CatalogChange:
-    """A change of an event, which the newer catalog has at `place`."""
-    return CatalogChange(rule, key, what, Subject(position, None, attribute), old, new, (position,))
+    """A change of an event; `owner` is its event or category in the newer catalog."""
+    return CatalogChange(rule, key, what, Subject(owner, None, attribute), old, new, (owner,))
 
 
 _PARTS: tuple[Callable[[CatalogPair], Changes], ...] = (

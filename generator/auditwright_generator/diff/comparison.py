@@ -1,4 +1,4 @@
-"""The whole comparison: changes with their places, what of them is accepted, and the version they need."""
+"""The whole comparison: changes with positions, accepted breaks, the required version, and findings."""
 
 from dataclasses import dataclass
 
@@ -16,31 +16,31 @@ from auditwright_generator.versions import SemanticVersion
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What sets two catalogs apart, and what is to be said of it."""
+    """The result of comparing two catalogs."""
 
     title: str
     old_version: str
     new_version: str
     needed_version: str
-    """The least version for these changes; the older one's when there are none."""
+    """The lowest version for these changes; the older version if there are none."""
     changes: tuple[CatalogChange, ...]
-    """All of them with their places, sorted by these."""
+    """The changes, sorted by position."""
     accepted: AcceptedBreaks
     findings: tuple[Finding, ...]
 
     @property
     def breaks(self) -> list[CatalogChange]:
-        """The changes that break somebody, accepted or not."""
+        """The breaking changes, accepted or not."""
         return [change for change in self.changes if change.rule.effect == "break"]
 
     @property
     def refused(self) -> bool:
-        """Whether anything stands against the newer catalog."""
+        """Whether there are findings or breaks that are not accepted."""
         return bool(self.findings) or any(self.accepted.reason(change) is None for change in self.breaks)
 
 
 def compare_catalogs(old: Catalog, new: Catalog, source: CatalogSource) -> Comparison:
-    """The comparison of an older catalog with a newer one, whose files `source` holds."""
+    """Compares an older catalog with a newer one; `source` has the files of the newer one."""
     locator = Locator(source)
     changes = sorted((locator.locate(change) for change in compare(old, new)), key=_position)
     accepted = accept(read_acceptances(source), changes, old.version, new.version)
@@ -49,9 +49,9 @@ def compare_catalogs(old: Catalog, new: Catalog, source: CatalogSource) -> Compa
     needed = str(needed_version(was, bump)) if bump else old.version
     findings = list(accepted.findings)
     if now < was:
-        findings.append(_went_back(locator.version, old.version, new.version, needed))
+        findings.append(_decreased(locator.version, old.version, new.version, needed))
     elif not fits(was, now, bump):
-        message = f"these changes of {old.version} need a larger version than {new.version}: needs {needed}"
+        message = f"these changes to {old.version} require a higher version than {new.version}"
         findings.append(rules.VERSION_TOO_SMALL.at(locator.version, f"{message}; write `version: {needed}`"))
     return Comparison(
         title=new.title,
@@ -64,10 +64,10 @@ def compare_catalogs(old: Catalog, new: Catalog, source: CatalogSource) -> Compa
     )
 
 
-def _went_back(position: Position, old: str, new: str, needed: str) -> Finding:
-    message = f"version {new} comes before {old}, which it is compared with: needs {needed}"
+def _decreased(position: Position, old: str, new: str, needed: str) -> Finding:
+    message = f"version {new} is lower than {old}, the version of the older catalog"
     hint = f"write `version: {needed}`, or compare with an older catalog"
-    return rules.VERSION_WENT_BACK.at(position, f"{message}; {hint}")
+    return rules.VERSION_DECREASED.at(position, f"{message}; {hint}")
 
 
 def _position(change: CatalogChange) -> tuple[Position, str, str, str]:

@@ -1,7 +1,7 @@
-"""What changed between a field as an event had it and as it has it now; each kind of change is a function.
+"""The changes between two versions of a field in one event, with a function for each kind of change.
 
-Knows one field at a time: which events a change reaches, and that it is the same in many, is for
-`grouping.py`. That a field has a column of its own is a matter of the whole catalog, for `compare.py`.
+`grouping.py` combines equal changes in several events. Separate columns concern the whole catalog: see
+`compare.py`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,34 +17,34 @@ from auditwright_generator.source.structure import LIMITS
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """A change of one field, whichever events it is in."""
+    """A change of one field, without its events."""
 
     rule: ChangeRule
     field: str
-    """Its name; the older one when it was renamed."""
+    """The name of the field; the old name if it was renamed."""
     what: str
     attribute: tuple[str, ...] = ()
     old: Fact = None
     new: Fact = None
     now: str = ""
-    """The field's name in the newer catalog, when it was renamed."""
+    """The new name, if the field was renamed."""
 
 
 FieldChanges = Iterator[FieldChange]
 
 
 def compare_fields(old: Event, new: Event) -> FieldChanges:
-    """What changed between the fields of an event."""
+    """The changes between the fields of two versions of an event."""
     if old.fields == new.fields:
         return
     was = {field.name: field for field in old.fields}
     now = {field.name: field for field in new.fields}
-    gone = [field for name, field in was.items() if name not in now]
-    come = [field for name, field in now.items() if name not in was]
-    renamed = likely_fields(gone, come)
-    for field in gone:
+    removed = [field for name, field in was.items() if name not in now]
+    added = [field for name, field in now.items() if name not in was]
+    renamed = likely_fields(removed, added)
+    for field in removed:
         yield _renamed(field, renamed[field.name]) if field.name in renamed else _removed(field)
-    for field in come:
+    for field in added:
         if field not in renamed.values():
             yield _added(field)
     for name, field in now.items():
@@ -53,7 +53,7 @@ def compare_fields(old: Event, new: Event) -> FieldChanges:
 
 
 def compare_field(old: Field, new: Field) -> FieldChanges:
-    """What changed in a field that stayed."""
+    """The changes between two versions of a field."""
     if old != new:
         for check in _CHECKS:
             yield from check(old, new)
@@ -61,22 +61,22 @@ def compare_field(old: Field, new: Field) -> FieldChanges:
 
 def _removed(field: Field) -> FieldChange:
     rule = rules.ENTRY_FIELD_REMOVED if field.entry else rules.FIELD_REMOVED
-    return FieldChange(rule, field.name, f"the field {shown(field.title)} is gone", (), field.type)
+    return FieldChange(rule, field.name, f"the field {shown(field.title)} was removed", (), field.type)
 
 
 def _renamed(old: Field, new: Field) -> FieldChange:
-    what = f"the field {shown(old.title)} is gone, and {new.name} is likely the same"
+    what = f"the field {shown(old.title)} was removed, and {new.name} is probably the same"
     return FieldChange(rules.FIELD_RENAMED, old.name, what, (), old.name, new.name, now=new.name)
 
 
 def _added(field: Field) -> FieldChange:
-    what = f"the field {shown(field.title)}, {field.type}, is new"
+    what = f"the field {shown(field.title)}, {field.type}, was added"
     if field.entry:
         return FieldChange(rules.ENTRY_FIELD_ADDED, field.name, what, (), None, field.type)
     if not field.required:
-        return FieldChange(rules.FIELD_ADDED, field.name, f"{what} and optional", (), None, field.type)
+        return FieldChange(rules.FIELD_ADDED, field.name, f"{what} as optional", (), None, field.type)
     needed = f"required when {_condition(field.when)}" if field.when else "required"
-    return FieldChange(rules.FIELD_ADDED_REQUIRED, field.name, f"{what} and {needed}", (), None, field.type)
+    return FieldChange(rules.FIELD_ADDED_REQUIRED, field.name, f"{what} as {needed}", (), None, field.type)
 
 
 # --- type, presence -------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ _WIDER = {
     ("integer", "number"),
     *((kind, "string") for kind in ("enum", "ip", "url", "email")),
 }
-"""Types, and those that hold all their values; a timestamp is a string in JSON, and none in Python."""
+"""Pairs of types where the second holds all values of the first. In Python a timestamp is not a string."""
 
 
 def _type(old: Field, new: Field) -> FieldChanges:
@@ -107,7 +107,7 @@ def _presence(old: Field, new: Field) -> FieldChanges:
     yield FieldChange(
         rule,
         new.name,
-        f"it was {_presence_words(old)}, and is {_presence_words(new)}",
+        f"it was {_presence_words(old)} and is now {_presence_words(new)}",
         (attribute,),
         _presence_words(old),
         _presence_words(new),
@@ -141,7 +141,7 @@ def _condition(when: Sequence[Condition]) -> str:
 def _entry(old: Field, new: Field) -> FieldChanges:
     if old.entry != new.entry:
         by = [f"the entry's {field.entry}" if field.entry else "the caller" for field in (old, new)]
-        what = f"it was filled by {by[0]}, and is by {by[1]}"
+        what = f"it was filled by {by[0]} and is now filled by {by[1]}"
         yield FieldChange(rules.ENTRY_CHANGED, new.name, what, ("entry",), old.entry, new.entry)
 
 
@@ -152,7 +152,7 @@ _LOWER, _UPPER = ("min", "min_length", "min_items"), ("max", "max_length", "max_
 
 def _limits(old: Field, new: Field) -> FieldChanges:
     if old.type != new.type:
-        return  # the change of the type says it all
+        return  # the change of type covers it
     for name in LIMITS:
         was, now = getattr(old, name), getattr(new, name)
         if was != now:
@@ -170,7 +170,7 @@ def _limit_rule(field: Field, name: str, was: Fact, now: Fact) -> ChangeRule:
 
 
 def _effective(field: Field, name: str, limit: Fact) -> float:
-    """What a limit comes to where it is not given; any pattern is narrower than none."""
+    """A limit as a number, also if it is missing. Any pattern is narrower than none."""
     if name == "pattern":
         return 1 if limit is None else 0
     if isinstance(limit, int | float):
@@ -193,17 +193,17 @@ def _values(old: Field, new: Field) -> FieldChanges:
             what = f"the value {key} ({shown(title)}) is now {renamed[key]}"
             yield _value(rules.ENUM_VALUE_RENAMED, new, renamed[key], what, key, renamed[key])
         elif key not in now:
-            yield _value(rules.ENUM_VALUE_REMOVED, new, "", f"the value {key} is gone", key, None)
+            yield _value(rules.ENUM_VALUE_REMOVED, new, "", f"the value {key} was removed", key, None)
         elif now[key] != title:
-            what = f"the title of the value {key} was {shown(title)}, and is {shown(now[key])}"
+            what = f"the title of the value {key} was {shown(title)} and is now {shown(now[key])}"
             yield _value(rules.ENUM_TITLE_CHANGED, new, key, what, title, now[key])
     for key, title in now.items():
         if key not in was and key not in renamed.values():
-            what = f"the value {key} ({shown(title)}) is new"
+            what = f"the value {key} ({shown(title)}) was added"
             yield _value(rules.ENUM_VALUE_ADDED, new, key, what, None, key)
     stayed = [key for key in was if key in now]
     if stayed != [key for key in now if key in was]:
-        yield _value(rules.ORDER_CHANGED, new, "", "its values are in another order", None, None)
+        yield _value(rules.ORDER_CHANGED, new, "", "its values are in a different order", None, None)
 
 
 def _value(rule: ChangeRule, field: Field, key: str, what: str, old: Fact, new: Fact) -> FieldChange:
@@ -258,10 +258,10 @@ def _lifecycle(old: Field, new: Field) -> FieldChanges:
 def compare_lifecycle(
     found: tuple[ChangeRule, ChangeRule, ChangeRule], old: Field | Event, new: Field | Event
 ) -> Iterator[tuple[ChangeRule, str, str, Fact, Fact]]:
-    """What changed in `since` and `deprecated`, of fields and events alike: rule, attribute, words, facts."""
+    """The changes of `since` and `deprecated` of a field or an event: rule, attribute, words, old and new."""
     deprecated, undeprecated, changed = found
     if old.since != new.since:
-        what = f"since was {shown(old.since)}, and is {shown(new.since)}"
+        what = f"since was {shown(old.since)} and is now {shown(new.since)}"
         yield changed, "since", what, old.since, new.since
     if old.deprecated == new.deprecated:
         return
@@ -271,11 +271,11 @@ def compare_lifecycle(
     elif was is None:
         yield deprecated, "deprecated", f"it is deprecated {now}", None, now
     else:
-        yield changed, "deprecated", f"it was deprecated {was}, and is {now}", was, now
+        yield changed, "deprecated", f"it was deprecated {was} and is now deprecated {now}", was, now
 
 
 def _deprecation(deprecated: Deprecated | None) -> str | None:
-    """`since 1.2.0; use model_name; Names change.`, with a note quoted on one line."""
+    """`since 1.2.0; use model_name; "The name changed."`: use and note are optional."""
     if deprecated is None:
         return None
     use = f"; use {bare(deprecated.use)}" if deprecated.use else ""
@@ -284,7 +284,7 @@ def _deprecation(deprecated: Deprecated | None) -> str | None:
 
 
 def _changed(rule: ChangeRule, field: Field, attribute: str, named: str, old: Fact, new: Fact) -> FieldChange:
-    what = f"{named} was {shown(old)}, and is {shown(new)}"
+    what = f"{named} was {shown(old)} and is now {shown(new)}"
     return FieldChange(rule, field.name, what, (attribute,), old, new)
 
 

@@ -1,6 +1,6 @@
-"""A catalog's files as they were at a commit, from git's own objects: no checkout, no shell.
+"""Reads the files of a catalog at a git commit, without a checkout.
 
-Reads trees and blobs rather than `git archive`, which obeys attributes that leave files out or rewrite them.
+Reads trees and blobs, because `git archive` applies attributes that omit or rewrite files.
 """
 
 import os
@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 
 HINT = "name a commit or branch, a catalog's folder, a generated package's folder or a catalog.json"
 _DISCOVERED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
-"""What hooks are run with; git finds its own from the folder."""
+"""Variables that git sets for hooks. They are removed, so that git finds the repository of the folder."""
 
 
 class GitError(ValueError):
-    """The files cannot be had; says why, and what to do."""
+    """The files cannot be read; has the reason and a hint."""
 
     def __init__(self, reason: str, hint: str) -> None:
         self.reason = reason
@@ -33,19 +33,19 @@ class _Blob:
 
 
 def files_at(folder: Path, ref: str) -> dict[PurePosixPath, bytes]:
-    """The YAML files below a folder as they were at a commit, by path from it; raises `GitError`."""
+    """The YAML files below a folder at a commit, by path relative to it. Raises `GitError`."""
     if ref.startswith("-") or not ref.isprintable():
-        raise GitError("that is no name of a commit", HINT)
+        raise GitError("it is not a valid name of a commit", HINT)
     prefix = _text(_git(folder, "rev-parse", "--show-prefix")).removesuffix("\n")
     commit = _commit(folder, ref)
     blobs = list(_blobs(folder, commit, prefix))
     if not blobs:
-        reason = f"there was no catalog in {prefix or 'the repository'} at that commit"
-        raise GitError(reason, "name a commit that has it, or the folder or catalog.json to compare with")
+        reason = f"the commit has no catalog in {prefix or 'the repository'}"
+        raise GitError(reason, "name another commit, or a folder or catalog.json to compare with")
     for blob in blobs:
         if blob.mode == "120000":
             raise GitError(
-                f"{blob.path} was a symbolic link at that commit", "check it out, and name its folder"
+                f"{blob.path} is a symbolic link in that commit", "check the commit out and name its folder"
             )
     contents = _contents(folder, [blob.id for blob in blobs])
     return {PurePosixPath(blob.path[len(prefix) :]): data for blob, data in zip(blobs, contents, strict=True)}
@@ -54,13 +54,13 @@ def files_at(folder: Path, ref: str) -> dict[PurePosixPath, bytes]:
 def _commit(folder: Path, ref: str) -> str:
     found = _git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", refused=b"")
     if not found:
-        reason = "there is no such file or folder, and git knows no commit of that name"
+        reason = "there is no such file or folder, and no git commit of that name"
         raise GitError(reason, f"{HINT}, and `git fetch` what a shallow clone lacks")
     return _text(found).strip()
 
 
 def _blobs(folder: Path, commit: str, prefix: str) -> Iterator[_Blob]:
-    """The YAML files that are read as a catalog's: not the hidden ones."""
+    """The YAML files of a catalog, without hidden ones."""
     below = ["--", prefix] if prefix else []
     listed = _git(folder, "ls-tree", "-r", "-z", "--full-tree", commit, *below)
     for line in listed.split(b"\0")[:-1]:
@@ -74,7 +74,7 @@ def _blobs(folder: Path, commit: str, prefix: str) -> Iterator[_Blob]:
 
 
 def _contents(folder: Path, blobs: Sequence[str]) -> Iterator[bytes]:
-    """What the blobs hold, by one process for all of them."""
+    """The contents of the blobs, read by one process."""
     answer = _git(folder, "cat-file", "--batch", given="".join(f"{blob}\n" for blob in blobs).encode())
     at = 0
     for _ in blobs:
@@ -87,7 +87,7 @@ def _contents(folder: Path, blobs: Sequence[str]) -> Iterator[bytes]:
 
 
 def _git(folder: Path, *arguments: str, given: bytes = b"", refused: bytes | None = None) -> bytes:
-    """What git prints; `refused` is what it comes to when git exits with an error, if that is no error."""
+    """The output of git. If git fails, returns `refused`, or raises `GitError` if that is None."""
     environment = {name: value for name, value in os.environ.items() if name not in _DISCOVERED}
     try:
         done = subprocess.run(
@@ -110,10 +110,10 @@ def _git(folder: Path, *arguments: str, given: bytes = b"", refused: bytes | Non
 def _error(said: bytes) -> GitError:
     text = said.decode("utf-8", "replace").strip()
     if "not a git repository" in text:
-        reason = "there is no such file or folder, and the catalog is in no git repository"
+        reason = "there is no such file or folder, and the catalog is not in a git repository"
         return GitError(reason, "name a catalog's folder, a generated package's folder or a catalog.json")
     first = text.partition("\n")[0].removeprefix("fatal: ")
-    return GitError(f"git says: {first}", "mend that, or name a folder or a catalog.json")
+    return GitError(f"git failed: {first}", "fix that, or name a folder or a catalog.json")
 
 
 def _text(output: bytes) -> str:

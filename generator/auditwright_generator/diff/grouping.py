@@ -1,7 +1,7 @@
-"""The same change of a field in many events, said once, of as much as it reaches whole.
+"""Combines equal changes of a field in several events.
 
-A change that all events with the field have in common is one change of the field; one that all of a level
-or of a category have, a change of the field there; any other is one of each event.
+If all events with the field have the change, it is one change of the field. If all events of a level or of a
+category have it, it is one change there. Otherwise it is one change per event.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ Pairs = Sequence[tuple[Event, Event]]
 
 
 def field_changes(pairs: Pairs) -> Iterator[CatalogChange]:
-    """The changes of the fields of events, each event as it was and as it is."""
+    """The changes of fields, from pairs of an older and a newer version of an event."""
     groups: dict[FieldChange, list[str]] = {}
     for old, new in pairs:
         for change in compare_fields(old, new):
@@ -29,7 +29,7 @@ def field_changes(pairs: Pairs) -> Iterator[CatalogChange]:
 
 
 def _count_carriers(pairs: Pairs, names: set[str]) -> Counter[tuple[str, str]]:
-    """By owner and field: how many events had or have the field in the whole, a level, a category."""
+    """How many events have or had a field, by owner (the catalog, a level, a category) and field."""
     carriers: Counter[tuple[str, str]] = Counter()
     events: dict[str, set[str]] = {}
     for old, new in pairs:
@@ -42,7 +42,7 @@ def _count_carriers(pairs: Pairs, names: set[str]) -> Counter[tuple[str, str]]:
 
 
 def _owners(key: str) -> tuple[str, str, str]:
-    """Level, category and event of an event's key, each by its key."""
+    """The keys of the level, the category and the event."""
     category = key.rpartition(".")[0]
     return category.partition(".")[0], category, key
 
@@ -50,7 +50,7 @@ def _owners(key: str) -> tuple[str, str, str]:
 def _spread(
     field: str, keys: list[str], carriers: Counter[tuple[str, str]]
 ) -> Iterator[tuple[str, Sequence[str]]]:
-    """The largest owners of which all events with the field are among the keys, each with its events."""
+    """The largest owners for which the keys include all events with the field, each with its events."""
     if len(keys) == 1:
         yield keys[0], keys
     elif len(keys) == carriers["", field]:

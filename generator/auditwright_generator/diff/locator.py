@@ -1,6 +1,6 @@
-"""Where the newer catalog's files speak of a change: the line that says it, or else where it would stand.
+"""Finds the position of a change in the files of the newer catalog.
 
-Reads nodes that are loaded already. What is gone stands nowhere, and is shown where its owner is.
+A removed thing has no position of its own; it gets that of its owner.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ from auditwright_generator.source.yaml_nodes import Node
 
 
 class Locator:
-    """The places of one catalog, by key."""
+    """Positions in one catalog."""
 
     def __init__(self, source: CatalogSource) -> None:
         self._source = source
@@ -22,12 +22,12 @@ class Locator:
 
     @property
     def version(self) -> Position:
-        """Where the catalog says its version."""
+        """The position of the catalog's version."""
         version = self._source.node.get("version")
         return version.position if version else self._source.node.position
 
     def locate(self, change: CatalogChange) -> CatalogChange:
-        """The change with its place."""
+        """The change with its position."""
         subject = change.subject
         found = self._of_field(change) if subject.field else self._of_owner(subject)
         return replace(change, position=found)
@@ -47,7 +47,7 @@ class Locator:
         return self._levels.get(key)
 
     def _of_field(self, change: CatalogChange) -> Position:
-        """The innermost use that says what changed, else the field's definition, else where it is used."""
+        """The innermost use with the attribute, else the field's definition, else its innermost use."""
         subject = change.subject
         definition = self._source.fields.get(subject.field or "")
         uses = self._uses(change)
@@ -62,13 +62,13 @@ class Locator:
         return self._of_owner(Subject(subject.owner or next(iter(change.events), "")))
 
     def _uses(self, change: CatalogChange) -> tuple[FieldUse, ...]:
-        """The uses that give the field to the first event that the change reaches."""
+        """The uses of the field in the first affected event."""
         found = self._events.get(change.events[0]) if change.events else None
         return self._source.uses_of(*found).get(change.subject.field or "", ()) if found else ()
 
 
 def _deepest(node: Node, attribute: tuple[str, ...]) -> Position | None:
-    """Where an attribute stands, or the part of the way to it that there is; None without its first step."""
+    """The position of the longest existing prefix of a path of keys; None if there is none."""
     found = None
     for step in attribute:
         entry = node.entries.get(step)

@@ -1,60 +1,59 @@
-"""What was likely renamed: a thing that is gone and a new one that are alike. A guess, shown as a guess.
+"""Guesses which removed events and fields were renamed, by their similarity to added ones.
 
-Looks only among what is gone and what is new, and in buckets of a bounded size, so that the time grows with
-their number and not with its square.
+Compares only within buckets of bounded size, so that the time is linear in the number of events.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from auditwright_generator.model import Event, Field
 
-MOST = 8
-"""How many candidates of one bucket are compared with each thing that is gone."""
-ALIKE = 0.5
-"""The part of fields, or of a field's words, that two things must share at least."""
-ALIKE_EVENTS = 0.6
-"""The part of an event's words: `scanner_added` and `scanner_edited` are two things."""
+MAX_CANDIDATES = 8
+"""The maximum number of candidates in a bucket."""
+MIN_SIMILARITY = 0.5
+"""The minimum similarity of the fields of two events, or of the words of two field names."""
+MIN_NAME_SIMILARITY = 0.6
+"""The minimum similarity of two event names: `scanner_added` and `scanner_edited` are different events."""
 
 
-def likely_fields(gone: Sequence[Field], come: Sequence[Field]) -> dict[str, Field]:
-    """For names of fields that are gone, the new field that is likely the same."""
-    if not gone or not come:
+def likely_fields(removed: Sequence[Field], added: Sequence[Field]) -> dict[str, Field]:
+    """For the names of removed fields, the added field that is probably the same."""
+    if not removed or not added:
         return {}
     scored = (
         (_score_fields(old, new), number, other)
-        for number, old in enumerate(gone)
-        for other, new in enumerate(come[:100])
+        for number, old in enumerate(removed)
+        for other, new in enumerate(added[:100])
     )
-    return {gone[old].name: come[new] for old, new in _best(scored)}
+    return {removed[old].name: added[new] for old, new in _best(scored)}
 
 
 def _score_fields(old: Field, new: Field) -> float:
-    """How alike two fields are; 0 for fields that are not the same thing."""
+    """The similarity of two fields; 0 if they are different fields."""
     if old.type != new.type or old.entry != new.entry or old.unit != new.unit:
         return 0
     same = (old.title == new.title) + (old.description == new.description)
     names = _shared(old.name.split("_"), new.name.split("_"))
-    return same + names if same or names >= ALIKE else 0
+    return same + names if same or names >= MIN_SIMILARITY else 0
 
 
-def likely_events(gone: Sequence[Event], come: Sequence[Event]) -> dict[str, Event]:
-    """For keys of events that are gone, the new event that is likely the same."""
+def likely_events(removed: Sequence[Event], added: Sequence[Event]) -> dict[str, Event]:
+    """For the keys of removed events, the added event that is probably the same."""
     buckets: dict[Hashable, list[int]] = {}
-    for number, event in enumerate(come):
+    for number, event in enumerate(added):
         for trait in _traits(event):
             bucket = buckets.setdefault(trait, [])
-            if len(bucket) < MOST:
+            if len(bucket) < MAX_CANDIDATES:
                 bucket.append(number)
     scored = (
-        (_score_events(old, come[other]), number, other)
-        for number, old in enumerate(gone)
+        (_score_events(old, added[other]), number, other)
+        for number, old in enumerate(removed)
         for other in dict.fromkeys(other for trait in _traits(old) for other in buckets.get(trait, ()))
     )
-    return {gone[old].key: come[new] for old, new in _best(scored)}
+    return {removed[old].key: added[new] for old, new in _best(scored)}
 
 
 def _traits(event: Event) -> Iterator[Hashable]:
-    """What an event shares with itself under another name, at least one of these."""
+    """Bucket keys: an event shares at least one of them with a renamed version of itself."""
     category = event.key.rpartition(".")[0]
     yield "title", category, event.title
     yield "name", event.name, event.title
@@ -63,11 +62,11 @@ def _traits(event: Event) -> Iterator[Hashable]:
 
 
 def _score_events(old: Event, new: Event) -> float:
-    """How alike two events are; 0 for events that are not the same thing."""
+    """The similarity of two events; 0 if they are different events."""
     fields = _shared([*map(_signature, old.fields)], [*map(_signature, new.fields)])
     told = (old.title == new.title) + (old.description == new.description)
     names = _shared(old.name.split("_"), new.name.split("_"))
-    if fields < ALIKE or not (told or names >= ALIKE_EVENTS):
+    if fields < MIN_SIMILARITY or not (told or names >= MIN_NAME_SIMILARITY):
         return 0
     return told + names + fields
 
@@ -77,13 +76,13 @@ def _signature(field: Field) -> tuple[str, str]:
 
 
 def _shared(some: Sequence[Hashable], others: Sequence[Hashable]) -> float:
-    """The part that two collections have in common (Jaccard's index); 1 for two that are empty."""
+    """The Jaccard index of two collections; 1 if both are empty."""
     one, two = set(some), set(others)
     return len(one & two) / len(one | two) if one or two else 1
 
 
 def _best(scored: Iterable[tuple[float, int, int]]) -> Iterator[tuple[int, int]]:
-    """The pairs that are most alike, each thing in one of them at most."""
+    """The most similar pairs, with each thing in at most one pair."""
     taken: tuple[set[int], set[int]] = set(), set()
     for _, old, new in sorted((pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], *pair[1:])):
         if old not in taken[0] and new not in taken[1]:
@@ -93,7 +92,7 @@ def _best(scored: Iterable[tuple[float, int, int]]) -> Iterator[tuple[int, int]]
 
 
 def common_order_differs(old: Iterable[str], new: Iterable[str]) -> bool:
-    """Whether what both have stands in another order."""
+    """Whether the elements that both have are in a different order."""
     was, now = list(old), list(new)
     both = set(was) & set(now)
     return [name for name in was if name in both] != [name for name in now if name in both]

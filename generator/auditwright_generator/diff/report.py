@@ -1,4 +1,4 @@
-"""A comparison as text for people, as JSON, as commands of GitHub's workflows, and as release notes."""
+"""Output formats for a comparison: text, JSON, GitHub workflow commands, release notes in Markdown."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from auditwright_generator.targets.templating import markdown_cell
 
 
 def as_text(comparison: Comparison) -> str:
-    """A line for each change and finding, sorted by place, and a summary."""
+    """A line for each change and finding, sorted by position, and a summary."""
     lines = [(_place(change), _line(comparison, change)) for change in comparison.changes]
     lines += [(finding.position, str(finding)) for finding in comparison.findings]
     return "".join(f"{line}\n" for _, line in sorted(lines)) + f"{summary(comparison)}\n"
@@ -29,10 +29,10 @@ def _line(comparison: Comparison, change: CatalogChange) -> str:
 
 
 def _explained(comparison: Comparison, change: CatalogChange) -> str:
-    """What changed, whom it breaks, and the way out or why it is accepted."""
+    """What changed, whom it breaks, and a hint or why it is accepted."""
     reason = comparison.accepted.reason(change)
     end = change.hint if reason is None else f"accepted for {comparison.new_version}: {reason}"
-    return "; ".join(filter(None, (change.message, change.whom, end)))
+    return "; ".join(filter(None, (change.message, change.impact, end)))
 
 
 def _place(change: CatalogChange) -> Position:
@@ -40,7 +40,7 @@ def _place(change: CatalogChange) -> Position:
 
 
 def summary(comparison: Comparison) -> str:
-    """How many changes break somebody, and whether the version is enough."""
+    """The number of changes and breaks, and whether the version is high enough."""
     return f"{_counts(comparison)}; {_versions(comparison)}"
 
 
@@ -49,15 +49,14 @@ def _counts(comparison: Comparison) -> str:
     if not total:
         return "no changes"
     accepted = sum(comparison.accepted.reason(change) is not None for change in comparison.breaks)
-    breaking = f"{breaks} {'breaks' if breaks == 1 else 'break'} ({accepted} accepted)"
-    rest = total - breaks
-    return f"{counted(total, 'change')}: {breaking}, {rest} {'does' if rest == 1 else 'do'} not"
+    breaking = f"{counted(breaks, 'break')} ({accepted} accepted)"
+    return f"{counted(total, 'change')}: {breaking}, {total - breaks} safe"
 
 
 def _versions(comparison: Comparison) -> str:
     step = f"{comparison.old_version} -> {comparison.new_version}"
     if any(finding.code in ("BR901", "BR902") for finding in comparison.findings):
-        return f"{step}, and {comparison.needed_version} is needed"
+        return f"{step}, and {comparison.needed_version} is required"
     return f"{step} is enough" if comparison.changes else step
 
 
@@ -65,18 +64,18 @@ def _versions(comparison: Comparison) -> str:
 
 
 def as_json(comparison: Comparison) -> str:
-    """One object; docs/changes.md says what it holds."""
-    form = {
+    """One object; docs/changes.md describes it."""
+    facts = {
         "old_version": comparison.old_version,
         "new_version": comparison.new_version,
         "needed_version": comparison.needed_version,
-        "changes": [_change_form(comparison, change) for change in comparison.changes],
-        "findings": [_finding_form(finding) for finding in comparison.findings],
+        "changes": [_change_facts(comparison, change) for change in comparison.changes],
+        "findings": [_finding_facts(finding) for finding in comparison.findings],
     }
-    return json.dumps(form, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
 
 
-def _change_form(comparison: Comparison, change: CatalogChange) -> dict[str, Any]:
+def _change_facts(comparison: Comparison, change: CatalogChange) -> dict[str, Any]:
     rule = change.rule
     return {
         "code": rule.code,
@@ -95,7 +94,7 @@ def _change_form(comparison: Comparison, change: CatalogChange) -> dict[str, Any
     }
 
 
-def _finding_form(finding: Finding) -> dict[str, Any]:
+def _finding_facts(finding: Finding) -> dict[str, Any]:
     return {
         **finding.position._asdict(),
         "severity": finding.severity,
@@ -109,7 +108,7 @@ def _finding_form(finding: Finding) -> dict[str, Any]:
 
 
 def as_github(comparison: Comparison) -> str:
-    """Workflow commands: an error for each break, a notice for an accepted one; safe changes are counted."""
+    """Workflow commands: an error for each break, a notice for an accepted one. Counts safe changes."""
     lines = []
     for change in comparison.breaks:
         level = "error" if comparison.accepted.reason(change) is None else "notice"
@@ -127,7 +126,7 @@ _SECTIONS = ("Breaking", "Added", "Deprecated", "Changed")
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """Release notes: a section for each kind of change, a line for each change."""
+    """Release notes: a section for each kind of change, with a line for each change."""
     parts = [f"# {markdown_cell(comparison.title)} {comparison.new_version}\n"]
     for section in _SECTIONS:
         lines = [
@@ -147,18 +146,18 @@ def _in_order(comparison: Comparison) -> list[CatalogChange]:
 def _note(comparison: Comparison, change: CatalogChange) -> str:
     reason = comparison.accepted.reason(change)
     what = change.message[len(change.key) + 2 :]
-    parts = [_marked(what), change.whom if change.rule.effect == "break" else ""]
+    parts = [_marked(what), change.impact if change.rule.effect == "break" else ""]
     if change.rule.effect == "break":
         parts.append(_marked(change.hint) if reason is None else f"accepted: {markdown_cell(reason)}")
     return f"- `{change.key}`: {'; '.join(filter(None, parts))}\n"
 
 
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`|\b[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+\b')
-"""Text in quotes, which is the catalog's; code; and keys, which stand outside of both."""
+"""Quoted text, which comes from the catalog; code; and keys outside of both."""
 
 
 def _marked(text: str) -> str:
-    """A message of ours as Markdown: keys as code, and nothing of the catalog's text as markup."""
+    """A message as Markdown: keys as code, text of the catalog escaped."""
     made, at = [], 0
     for piece in _PIECE.finditer(text):
         made += [_plain(text[at : piece.start()]), _mark(piece.group())]
@@ -173,7 +172,7 @@ def _mark(piece: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """`markdown_cell`, which is for whole texts, for a part of one: the spaces around it stay."""
+    """`markdown_cell` for a part of a text: the spaces around it stay."""
     inner = text.strip()
     if not inner:
         return text

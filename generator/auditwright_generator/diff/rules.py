@@ -1,7 +1,7 @@
-"""The table of change rules: each kind of change, whether it breaks somebody and whom, and the way around.
+"""The table of change rules: for each kind of change whether it is a break, whom it affects, and a hint.
 
-`compare.py` and `fields.py` say where a row applies. Codes are stable: a retired one is never given to
-another row. A break of what programs rely on needs a major version; one of shown text alone a minor one.
+`compare.py` and `fields.py` apply them. Codes are stable: the code of a removed rule is never used again. A
+break of programs requires a major version, a break of shown text alone a minor one.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ Section = Literal["Breaking", "Added", "Deprecated", "Changed"]
 
 AUDIENCES: dict[Audience, str] = {
     "emitters": "code that calls the generated emitters",
-    "readers": "code that reads stored entries, and the schemas and models they are read with",
+    "readers": "code that reads stored entries with schemas or models",
     "database": "queries of the table and of the events' views",
-    "exports": "files that were exported, and saved filters",
-    "links": "links into the docs: a page a category, an anchor an event",
-    "privacy": "the people and the secrets that values tell of",
+    "exports": "exported files and saved filters",
+    "links": "links into the docs: pages of categories and anchors of events",
+    "privacy": "people and secrets that values reveal",
 }
 ALL: tuple[Audience, ...] = ("emitters", "readers", "database", "exports", "links")
 
@@ -34,16 +34,16 @@ class ChangeRule:
     effect: Effect
     bump: Bump
     audiences: tuple[Audience, ...]
-    """Whom a break breaks; who sees a safe change."""
+    """Whom a break affects, or who sees a safe change."""
     why: str
     hint: str
-    """What to do, or to do instead; `{old}` and `{new}` stand for what was and what is."""
+    """What to do. `{old}` and `{new}` are replaced by the old and new value."""
     heading: Section = "Changed"
-    """Where release notes list it unless it breaks."""
+    """The section of the release notes, unless it is a break."""
 
     @property
     def section(self) -> Section:
-        """The part of the release notes that has it."""
+        """The section of the release notes."""
         return "Breaking" if self.effect == "break" else self.heading
 
 
@@ -61,7 +61,7 @@ def _safe(
     bump: Bump,
     seen_by: tuple[Audience, ...],
     why: str,
-    hint: str = "nobody has to act",
+    hint: str = "no action needed",
     heading: Section = "Changed",
 ) -> ChangeRule:
     return ChangeRule(code, name, "safe", bump, seen_by, why, hint, heading)
@@ -71,179 +71,181 @@ def _safe(
 # --- events ---------------------------------------------------------------------------------------------
 
 EVENT_ADDED = _safe("BR101", "event-added", "minor", (),
-    "it adds an emitter, a schema, a view and an anchor, and takes nothing away", heading="Added")
+    "it adds an emitter, a schema, a view and an anchor", heading="Added")
 EVENT_REMOVED = _breaks("BR102", "event-removed", ALL,
-    "its emitter, schema, view and anchor are gone, and stored entries show a bare key",
-    "keep it, with `deprecated: {{since: ..., note: ...}}`")
+    "emitter, schema, view and anchor are removed, and stored entries show only the key",
+    "keep it with `deprecated: {{since: ..., note: ...}}`")
 EVENT_RENAMED = _breaks("BR103", "event-renamed", ("emitters", "readers", "database", "links"),
-    "emitter, schema, view and anchor have the new name only; filters and the new view find older entries "
-    "by the alias",
-    "to break nobody, keep `{old}` with `deprecated: {{since: ..., use: {new}}}` beside the new event")
+    "emitter, schema, view and anchor have the new name; filters and the new view find older entries by the "
+    "alias",
+    "to avoid the break, keep `{old}` with `deprecated: {{since: ..., use: {new}}}` next to the new event")
 EVENT_RENAMED_WITHOUT_ALIAS = _breaks("BR104", "event-renamed-without-alias", ALL,
-    "to filters, views and pages older entries are of an event that nobody knows",
-    "write `aliases: [{old}]` at `{new}` if it is the same event; if not, keep `{old}` and deprecate it")
+    "filters, views and pages treat older entries as an unknown event",
+    "write `aliases: [{old}]` at `{new}` if it is the same event; otherwise keep `{old}` and deprecate it")
 EVENT_MOVED = _breaks("BR105", "event-moved", ALL,
-    "the key says the category: emitter, schema, view and page are others, and filters by the former "
-    "category no longer find it",
-    "to break nobody, keep `{old}` with `deprecated: {{since: ..., use: {new}}}` beside the new event")
+    "the key contains the category: emitter, schema, view and page move, and filters by the former category "
+    "no longer find it",
+    "to avoid the break, keep `{old}` with `deprecated: {{since: ..., use: {new}}}` next to the new event")
 EVENT_TITLE_CHANGED = _shown("BR106", "event-title-changed", ("exports",),
-    "the CSV export names events by their titles, those of older entries too",
-    "keep the title, or accept the change and tell readers of CSV files to go by Event Key (`--full`)")
+    "the CSV export shows the titles of events, also for older entries",
+    "keep the title, or accept the break and tell readers of CSV files to use Event Key (`--full`)")
 EVENT_DESCRIPTION_CHANGED = _safe("BR107", "event-description-changed", "patch", (),
-    "docs and schemas explain the event in other words")
+    "only docs and schemas show the description")
 MESSAGE_CHANGED = _safe("BR108", "message-changed", "minor", ("exports",),
-    "entries from now on are described in other words; stored ones keep theirs",
-    "who reads descriptions by program goes by the metadata instead")
-EXAMPLE_CHANGED = _safe("BR109", "example-changed", "patch", (), "docs show another call")
+    "new entries have the new wording; stored entries keep theirs",
+    "programs that read descriptions should read the metadata instead")
+EXAMPLE_CHANGED = _safe("BR109", "example-changed", "patch", (), "only docs show the example")
 ALIAS_ADDED = _safe("BR110", "alias-added", "minor", ("readers", "exports"),
-    "entries stored under the alias count as the event's own: in filters, views and schemas")
+    "filters, views and schemas include entries stored under the alias")
 ALIAS_DROPPED = _breaks("BR111", "alias-dropped", ("readers", "database", "exports"),
-    "filters, views, schemas and pages no longer know entries stored under it",
+    "filters, views, schemas and pages no longer find entries stored under the alias",
     "keep `{old}` in `aliases`: entries under it may be stored for years")
 EVENT_DEPRECATED = _safe("BR112", "event-deprecated", "minor", ("emitters",),
-    "its emitter still records; calls of it are reported by type checkers and at run time",
-    "callers move on before it goes", "Deprecated")
+    "its emitter still records; type checkers and the runtime warn about calls",
+    "callers should migrate before it is removed", "Deprecated")
 EVENT_UNDEPRECATED = _safe("BR113", "event-undeprecated", "minor", ("emitters",),
-    "its emitter is one to call again")
+    "calls of its emitter no longer cause warnings")
 EVENT_LIFECYCLE_CHANGED = _safe("BR114", "event-lifecycle-changed", "patch", (),
-    "docs and warnings tell its history in other words")
+    "only docs and warnings show its history")
 
 # --- categories, levels, the catalog --------------------------------------------------------------------
 
 CATEGORY_ADDED = _safe("BR121", "category-added", "minor", (),
-    "it adds emitters, a page and a choice in filters", heading="Added")
+    "it adds emitters, a page and a filter value", heading="Added")
 CATEGORY_REMOVED = _breaks("BR122", "category-removed", ALL,
-    "saved filters by it are refused, its page and its module of emitters are gone",
-    "keep it, and deprecate its events one by one")
+    "saved filters by it are refused, and its page and module of emitters are removed",
+    "keep it and deprecate its events one by one")
 CATEGORY_RENAMED = _breaks("BR123", "category-renamed", ALL,
     "a category has no aliases: saved filters by it are refused, and all its events have new keys",
-    "keep the key `{old}`, and change only the title")
+    "keep the key `{old}` and change only the title")
 CATEGORY_TITLE_CHANGED = _shown("BR124", "category-title-changed", ("exports",),
-    "the CSV export names categories by their titles, those of older entries too",
-    "keep the title, or accept the change and tell readers of CSV files to go by Category Key (`--full`)")
+    "the CSV export shows the titles of categories, also for older entries",
+    "keep the title, or accept the break and tell readers of CSV files to use Category Key (`--full`)")
 CATEGORY_DESCRIPTION_CHANGED = _safe("BR125", "category-description-changed", "patch", (),
-    "docs explain the category in other words")
-LEVEL_ADDED = _safe("BR131", "level-added", "minor", (), "it adds to what can be recorded", heading="Added")
+    "only docs show the description")
+LEVEL_ADDED = _safe("BR131", "level-added", "minor", (), "it adds a scope of events", heading="Added")
 LEVEL_REMOVED = _breaks("BR132", "level-removed", ALL,
-    "all that it held is gone, and every key below it", "keep it, and deprecate its events one by one")
-LEVEL_TITLE_CHANGED = _safe("BR133", "level-title-changed", "patch", (), "only docs and pages show it")
+    "all its categories and events are removed", "keep it and deprecate its events one by one")
+LEVEL_TITLE_CHANGED = _safe("BR133", "level-title-changed", "patch", (), "only docs and pages show the title")
 LEVEL_DESCRIPTION_CHANGED = _safe("BR134", "level-description-changed", "patch", (),
-    "docs explain the level in other words")
+    "only docs show the description")
 PACKAGE_RENAMED = _breaks("BR141", "package-renamed", ("emitters", "readers"),
-    "services import the package by its name, and the `$id` of every schema has it",
-    "keep `package: {old}`, or ship the new package beside the old one for a while")
-CATALOG_WORDS_CHANGED = _safe("BR142", "catalog-words-changed", "patch", (), "only docs show them")
+    "services import the package by name, and the `$id` of every schema contains it",
+    "keep `package: {old}`, or ship both packages for a while")
+CATALOG_TEXT_CHANGED = _safe("BR142", "catalog-text-changed", "patch", (), "only docs show these texts")
 ORDER_CHANGED = _safe("BR143", "order-changed", "patch", (), "pages and docs list in catalog order")
-SHARING_CHANGED = _safe("BR144", "sharing-changed", "patch", (),
-    "the fields of the events are as they were; docs tell otherwise where they come from")
+DECLARATION_CHANGED = _safe("BR144", "declaration-changed", "patch", (),
+    "the events have the same fields; only docs show where they are declared")
 
 # --- fields ---------------------------------------------------------------------------------------------
 
 FIELD_ADDED = _safe("BR201", "field-added", "minor", ("readers",),
-    "callers may leave it out, and older entries are without it", heading="Added")
+    "callers may omit it, and older entries do not have it", heading="Added")
 FIELD_ADDED_REQUIRED = _breaks("BR202", "field-added-required", ("emitters", "readers"),
-    "calls without it are refused, and so are older entries when they are imported or validated",
-    "add it with `required: false`, or keep the break for the next major version")
+    "calls without it are refused, and so are older entries on import or validation",
+    "add it with `required: false`, or wait for the next major version")
 FIELD_REMOVED = _breaks("BR203", "field-removed", ("emitters", "readers", "database"),
-    "calls that give it are refused, and schemas, models and views no longer have it",
+    "calls that pass it are refused, and schemas, models and views no longer have it",
     "keep it, and deprecate it in fields.yaml if no event needs it")
 FIELD_RENAMED = _breaks("BR204", "field-renamed", ("emitters", "readers", "database"),
-    "a field has no aliases: calls, schemas and views know the new name, and older entries hold the old one",
+    "a field has no aliases: calls, schemas and views have the new name, older entries the old one",
     "keep `{old}` with `deprecated: {{since: ..., use: {new}}}`, and add `{new}` with `required: false`")
-ENTRY_FIELD_ADDED = _safe("BR205", "entry-field-added", "patch", (), "the entry fills it: nobody gives it",
+ENTRY_FIELD_ADDED = _safe("BR205", "entry-field-added", "patch", (), "it is filled from the entry",
     heading="Added")
 ENTRY_FIELD_REMOVED = _safe("BR206", "entry-field-removed", "patch", (),
-    "the entry itself still has it; only docs no longer list it")
-FIELD_TITLE_CHANGED = _safe("BR207", "field-title-changed", "patch", (), "pages, docs and schemas show it")
+    "the entry still has it; only docs no longer list it")
+FIELD_TITLE_CHANGED = _safe("BR207", "field-title-changed", "patch", (),
+    "only pages, docs and schemas show the title")
 COLUMN_TITLE_CHANGED = _shown("BR208", "column-title-changed", ("exports",),
     "it is a heading of the full CSV export",
-    "keep the title, or accept the change and tell readers of `--full` files")
+    "keep the title, or accept the break and tell readers of `--full` files")
 FIELD_DESCRIPTION_CHANGED = _safe("BR209", "field-description-changed", "patch", (),
-    "docs and schemas explain the field in other words")
+    "only docs and schemas show the description")
 FIELD_DEPRECATED = _safe("BR210", "field-deprecated", "minor", ("emitters",),
-    "it can still be given; docs and schemas say not to", "callers move on before it goes", "Deprecated")
-FIELD_UNDEPRECATED = _safe("BR211", "field-undeprecated", "minor", ("emitters",), "it is one to give again")
+    "callers can still pass it; docs and schemas mark it as deprecated",
+    "callers should migrate before it is removed", "Deprecated")
+FIELD_UNDEPRECATED = _safe("BR211", "field-undeprecated", "minor", ("emitters",),
+    "docs and schemas no longer mark it as deprecated")
 FIELD_LIFECYCLE_CHANGED = _safe("BR212", "field-lifecycle-changed", "patch", (),
-    "docs tell its history in other words")
+    "only docs show its history")
 FIELD_ORDER_CHANGED = _safe("BR213", "field-order-changed", "patch", ("database",),
-    "docs list them in that order, and so do the columns of the event's view",
-    "queries name their columns instead of selecting all")
+    "docs and the columns of the event's view have this order",
+    "queries should name their columns instead of selecting all")
 TYPE_CHANGED = _breaks("BR221", "type-changed", ("emitters", "readers", "database"),
-    "callers give, stored entries hold and readers expect values of the former type",
-    "add a field of the new type under another name, and deprecate this one")
+    "callers, stored entries and readers use values of the former type",
+    "add a field of the new type with another name, and deprecate this one")
 TYPE_WIDENED = _breaks("BR222", "type-widened", ("readers", "database"),
-    "callers' values still fit; readers and the view's column meet values they cannot hold",
-    "add a field of the new type under another name, and deprecate this one")
+    "callers' values still fit, but readers and the view's column get values that they cannot hold",
+    "add a field of the new type with another name, and deprecate this one")
 LIST_CHANGED = _breaks("BR223", "list-changed", ("emitters", "readers", "database"),
-    "one value and a list of values are different JSON, Python and SQL",
-    "add a field of the new type under another name, and deprecate this one")
+    "a single value and a list differ in JSON, Python and SQL",
+    "add a field of the new type with another name, and deprecate this one")
 BECAME_REQUIRED = _breaks("BR224", "became-required", ("emitters", "readers"),
-    "calls without it are refused, and so are older entries when they are imported or validated",
-    "leave it `required: false`, or keep the break for the next major version")
+    "calls without it are refused, and so are older entries on import or validation",
+    "keep `required: false`, or wait for the next major version")
 BECAME_OPTIONAL = _breaks("BR225", "became-optional", ("readers",),
-    "readers that counted on it meet entries without it",
-    "leave it required, or tell readers first and accept the break")
+    "readers that rely on it get entries without it",
+    "keep it required, or tell readers first and accept the break")
 CONDITION_ADDED = _breaks("BR226", "condition-added", ("emitters", "readers"),
-    "calls are refused that were right: without it where the condition holds, with it where it does not",
-    "leave the condition out and say it in the description, or keep the break for the next major version")
+    "valid calls are refused: without it if the condition holds, with it if the condition does not hold",
+    "describe the condition in the description only, or wait for the next major version")
 CONDITION_CHANGED = _breaks("BR227", "condition-changed", ("emitters", "readers"),
-    "calls that were right by the former condition are refused",
-    "keep the condition, or keep the break for the next major version")
+    "calls that were valid under the former condition are refused",
+    "keep the condition, or wait for the next major version")
 CONDITION_REMOVED = _breaks("BR228", "condition-removed", ("readers",),
-    "the other fields no longer tell whether it is there",
+    "other fields no longer determine whether it is present",
     "keep the condition, or tell readers first and accept the break")
 ENTRY_CHANGED = _breaks("BR229", "entry-changed", ("emitters", "readers", "database"),
-    "it moves between what callers give, in the metadata, and what the entry fills itself",
+    "the value moves between the metadata that callers pass and the entry itself",
     "add another field, and deprecate this one")
 CONSTRAINT_NARROWED = _breaks("BR231", "constraint-narrowed", ("emitters", "readers"),
-    "calls are refused that were right, and older entries no longer fit their schema",
-    "keep it as wide as it was, or add a field with the narrower range and deprecate this one")
+    "valid calls are refused, and older entries no longer fit their schema",
+    "keep the former limit, or add a field with the narrower range and deprecate this one")
 CONSTRAINT_WIDENED = _safe("BR232", "constraint-widened", "minor", ("readers",),
-    "the type is the same, so readers can hold the values, which they have not seen before",
-    "readers that validate take the new schema first")
+    "the type is the same, so readers can hold the new values",
+    "readers that validate should update their schema first")
 PATTERN_CHANGED = _breaks("BR233", "pattern-changed", ("emitters", "readers"),
-    "nobody can tell whether values that fitted the former pattern fit this one",
+    "values that match the former pattern may not match the new one",
     "keep the pattern, or add a field with the new one and deprecate this one")
 CONSTRAINT_RESTATED = _safe("BR234", "constraint-restated", "patch", (),
-    "it was so before it was said")
+    "the effective limit is the same")
 ENUM_VALUE_ADDED = _safe("BR241", "enum-value-added", "minor", ("readers",),
-    "calls stay right; readers meet a value they have not seen",
-    "readers with a branch for each value add one, or a default", "Added")
+    "existing calls stay valid; readers get a new value",
+    "readers with a branch per value should add one, or a default", "Added")
 ENUM_VALUE_REMOVED = _breaks("BR242", "enum-value-removed", ("emitters", "readers"),
-    "calls that give it are refused, and older entries that hold it no longer fit their schema",
-    "keep it, and say in the field's description that it is no longer given")
+    "calls that pass it are refused, and older entries with it no longer fit their schema",
+    "keep it, and say in the field's description that it is no longer used")
 ENUM_VALUE_RENAMED = _breaks("BR243", "enum-value-renamed", ("emitters", "readers"),
-    "calls that give the former value are refused, and older entries still hold it",
-    "keep the value `{old}`, and change only its title")
+    "calls that pass the former value are refused, and older entries still have it",
+    "keep the value `{old}` and change only its title")
 ENUM_TITLE_CHANGED = _safe("BR244", "enum-title-changed", "minor", ("exports",),
-    "entries from now on are described with the new title; stored descriptions keep the former",
-    "who reads descriptions by program goes by the metadata instead")
+    "descriptions of new entries show the new title; stored descriptions keep the former",
+    "programs that read descriptions should read the metadata instead")
 UNIT_CHANGED = _breaks("BR251", "unit-changed", ("emitters", "readers"),
-    "the same number means something else, and nothing tells older entries from newer ones",
-    "add a field in the new unit under another name, and deprecate this one")
-UNIT_STATED = _safe("BR252", "unit-stated", "patch", (), "it was not said before")
+    "the same number has another meaning, and older entries cannot be told from newer ones",
+    "add a field in the new unit with another name, and deprecate this one")
+UNIT_STATED = _safe("BR252", "unit-stated", "patch", (), "the unit was not stated before")
 BECAME_SECRET = _breaks("BR261", "became-secret", ("emitters", "readers", "exports"),
-    "values are stored as fingerprints from now on, for which recording needs a key; older entries still "
-    "hold them in the clear",
-    "set AUDITWRIGHT_SECRET_KEY where it is recorded, erase what is stored if it must not be, and accept "
-    "the break")
+    "new values are stored as fingerprints, for which recording needs a key; older entries still have plain "
+    "values",
+    "set AUDITWRIGHT_SECRET_KEY where it is recorded, erase stored values if necessary, and accept the break")
 NO_LONGER_SECRET = _breaks("BR262", "no-longer-secret", ("privacy", "readers", "exports"),
-    "values are stored, shown and exported in the clear from now on; readers expect fingerprints",
-    "leave it secret, and add another field for what may be seen")
+    "new values are stored, shown and exported as plain text; readers expect fingerprints",
+    "keep it secret, and add another field for what may be shown")
 SENSITIVITY_RAISED = _safe("BR263", "sensitivity-raised", "minor", (),
-    "values are personal from now on: errors no longer show them")
+    "values are now personal: errors no longer show them")
 SENSITIVITY_LOWERED = _breaks("BR264", "sensitivity-lowered", ("privacy",),
-    "values are no longer treated as personal: errors show them",
-    "leave it personal; where it never was, accept the break with that reason")
+    "values are no longer personal: errors show them",
+    "keep it personal; if it never was, accept the break with that reason")
 COLUMN_ADDED = _safe("BR271", "column-added", "minor", ("database", "exports"),
-    "the table and the full CSV export gain a column", "set the database up for the new catalog",
+    "the table and the full CSV export get a column", "run `auditwright database upgrade`",
     heading="Added")
 COLUMN_MOVED = _breaks("BR272", "moved-to-column", ("database", "exports"),
-    "newer entries have the value in the column and no longer in the JSON, older ones still in the JSON",
-    "query the events' views, which look in both, or add a new field with a column")
+    "new entries have the value in the column instead of the JSON, older ones still in the JSON",
+    "query the events' views, which read both, or add a new field with a column")
 COLUMN_REMOVED = _breaks("BR273", "column-removed", ("database", "exports"),
-    "the table's class and the full CSV export no longer have the column",
-    "keep `column: true`, or query the events' views, which look in both places")
+    "the class of the table and the full CSV export no longer have the column",
+    "keep `column: true`, or query the events' views, which read both")
 # fmt: on
 
 CHANGE_RULES = tuple(
@@ -251,23 +253,17 @@ CHANGE_RULES = tuple(
 )
 """All of them, by code."""
 
-# --- what is found beside the changes -------------------------------------------------------------------
+# --- findings about the version and the acceptances -----------------------------------------------------
 # fmt: off
 
 VERSION_TOO_SMALL = Rule("BR901", "version-too-small", "error",
-    "who reads the version must see from it whether an update can break something")
-VERSION_WENT_BACK = Rule("BR902", "version-went-back", "error",
-    "databases keep the views of the newest version, and would ignore this catalog")
+    "the version tells readers whether an update can break something")
+VERSION_DECREASED = Rule("BR902", "version-decreased", "error",
+    "databases keep the views of the highest version and would ignore this catalog")
 STALE_ACCEPTANCE = Rule("BR903", "stale-acceptance", "warning",
-    "what was accepted for one version would hide the breaks of a later one")
+    "an acceptance must not hide breaks of a later version")
 UNUSED_ACCEPTANCE = Rule("BR904", "unused-acceptance", "warning",
-    "an acceptance of nothing is a mistake in its rule or place")
-UNKNOWN_BREAK = Rule("BR905", "unknown-break", "error", "a misspelt code accepts nothing")
-FINDING_RULES = (VERSION_TOO_SMALL, VERSION_WENT_BACK, STALE_ACCEPTANCE, UNUSED_ACCEPTANCE, UNKNOWN_BREAK)
+    "its rule or key is probably wrong")
+UNKNOWN_BREAK = Rule("BR905", "unknown-break", "error", "an unknown code accepts nothing")
+FINDING_RULES = (VERSION_TOO_SMALL, VERSION_DECREASED, STALE_ACCEPTANCE, UNUSED_ACCEPTANCE, UNKNOWN_BREAK)
 # fmt: on
-
-RULES = (
-    tuple(Rule(row.code, row.name, "error", row.why) for row in CHANGE_RULES if row.effect == "break")
-    + FINDING_RULES
-)
-"""What `auditwright diff` can find against a catalog, as all commands list their rules."""

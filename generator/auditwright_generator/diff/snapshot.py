@@ -1,6 +1,6 @@
-"""The catalog to compare with, from what `--against` names: a folder, a file or a commit.
+"""Reads the older catalog that `--against` names: a folder, a file or a git commit.
 
-What exists as a path is that path; everything else is a commit. Nothing is left behind on the disk.
+An existing path wins over a commit. Temporary files are removed.
 """
 
 import tempfile
@@ -17,16 +17,16 @@ from auditwright_generator.source.resolve import resolve_catalog
 from auditwright_generator.source.yaml_nodes import UnreadableCatalog, shown_path
 
 _UNRESOLVABLE = frozenset({"AC101", "AC106", "AC112"})
-"""Mistakes that resolving would pass over: keys, fields and levels that are wrong.
+"""Errors that resolving would ignore: unknown or duplicate keys, fields and levels.
 
-Everything else that today's rules find in a catalog that passed those of its own day can be compared.
+Other errors do not prevent a comparison: an older catalog need not pass today's rules.
 """
 
 
 def read_snapshot(against: str, folder: Path) -> Catalog:
-    """The catalog that `against` names; `folder` is the one to compare. Raises `UnreadableCatalog`."""
+    """The catalog that `against` names; `folder` is that of the newer catalog. Raises `UnreadableCatalog`."""
     if not against:
-        raise UnreadableCatalog('""', "it names nothing", HINT)
+        raise UnreadableCatalog('""', "the name is empty", HINT)
     path = Path(against)
     if not _exists(path):
         return _at_commit(against, folder)
@@ -40,7 +40,7 @@ def read_snapshot(against: str, folder: Path) -> Catalog:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except (OSError, ValueError):  # a name too long for a file, or with a NUL in it
+    except (OSError, ValueError):  # the name is too long for a file, or has a NUL
         return False
 
 
@@ -52,7 +52,7 @@ def _in_folder(path: Path) -> Catalog:
     packages = [each for each in path.glob("*/catalog.json") if (each.parent / "__init__.py").is_file()]
     if len(packages) == 1:
         return _in_json(packages[0])
-    raise UnreadableCatalog(shown_path(path), "the folder holds no catalog.yaml and no catalog.json", HINT)
+    raise UnreadableCatalog(shown_path(path), "the folder has neither catalog.yaml nor catalog.json", HINT)
 
 
 def _in_json(path: Path) -> Catalog:
@@ -62,7 +62,7 @@ def _in_json(path: Path) -> Catalog:
         return read_catalog_json(path.read_bytes())
     except OSError as error:
         reason = (error.strerror or "it cannot be opened").lower()
-        raise UnreadableCatalog(shown_path(path), reason, "make it readable, or name another") from error
+        raise UnreadableCatalog(shown_path(path), reason, "make it readable or name another file") from error
     except InvalidCatalogJson as error:
         raise UnreadableCatalog(
             shown_path(path), str(error), "name the catalog.json of a generated package"
@@ -85,7 +85,7 @@ def _at_commit(ref: str, folder: Path) -> Catalog:
 
 
 def _read_folder(folder: Path, label: str) -> Catalog:
-    """The catalog of a folder, though today's rules may find something in it; `label` names it in errors."""
+    """The catalog of a folder, even if it has findings. `label` is its name in errors."""
     try:
         source, findings = read_source(folder)
     except UnreadableCatalog as error:
@@ -94,7 +94,7 @@ def _read_folder(folder: Path, label: str) -> Catalog:
     if not errors:
         try:
             return resolve_catalog(source)
-        except (KeyError, ValueError):  # examples that do not fit their fields
+        except (KeyError, ValueError):  # an example does not fit its field
             errors = _errors(check_meaning(source))
             if not errors:
                 raise

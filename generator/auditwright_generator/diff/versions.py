@@ -1,8 +1,7 @@
-"""Which version a change of a catalog needs, and whether the catalog has it.
+"""The version that changes require, by Semantic Versioning 2.0.0 (semver.org).
 
-Semantic Versioning 2.0.0 (semver.org): a break needs a major version (item 8), an addition a minor one
-(item 7), anything else a patch (item 6). Before 1.0.0 anything may change (item 4); here a break needs a
-minor version then, and everything else a patch, so that the number still tells the two apart.
+A break requires a major version (item 8), an addition a minor one (item 7), anything else a patch (item 6).
+Before 1.0.0 anything may change (item 4); here a break then requires a minor version, the rest a patch.
 """
 
 from collections.abc import Iterable
@@ -15,12 +14,12 @@ _SIZES: tuple[Bump, ...] = ("patch", "minor", "major")
 
 
 def largest(bumps: Iterable[Bump]) -> Bump | None:
-    """What several changes need together; None for no change."""
+    """The largest of the bumps; None if there are none."""
     return max(bumps, key=_SIZES.index, default=None)
 
 
 def needed_version(old: SemanticVersion, bump: Bump | None) -> SemanticVersion:
-    """The least version that may follow the older one."""
+    """The lowest version that may follow the older one."""
     if bump is None:
         return old
     if old.major == 0:
@@ -38,7 +37,7 @@ def needed_version(old: SemanticVersion, bump: Bump | None) -> SemanticVersion:
 
 
 def _announces(release: SemanticVersion, bump: Bump) -> bool:
-    """Whether the release that pre-releases lead to is a step of that size: 2.0.0 is a major one."""
+    """Whether the release after the pre-releases is such a bump: 2.0.0 is a major one."""
     match bump:
         case "major":
             return release.minor == release.patch == 0
@@ -49,7 +48,7 @@ def _announces(release: SemanticVersion, bump: Bump) -> bool:
 
 
 def fits(old: SemanticVersion, new: SemanticVersion, bump: Bump | None) -> bool:
-    """Whether the newer version is enough: the one needed, a pre-release that leads to it, or a later one."""
+    """Whether the newer version is at least the required one, or a pre-release of it."""
     if bump is None:
         return new >= old
     return new > old and replace(new, pre=()) >= needed_version(old, bump)

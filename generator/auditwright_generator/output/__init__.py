@@ -1,1 +1,1 @@
-"""Text -> disk: write only what changed, keep a manifest, skip what an earlier run made. Renders nothing."""
+"""Text -> disk: writes changed files, keeps a manifest, finds files that can be reused. Renders nothing."""

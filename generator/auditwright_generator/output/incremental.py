@@ -1,9 +1,8 @@
-"""What need not be made again: files of an earlier run that a run from nothing would make alike.
+"""Incremental generation: which files of an earlier run can be reused.
 
-What an earlier run was made from stands in its notes, which stay in the checkout: a fresh clone makes all of
-it. Two things are skipped by them: a category whose resolved input is the same, and the whole run where no
-file of the catalog has changed. Both also need every file on disk to be as the notes say. In any doubt, all
-is made.
+The notes of a run record digests of its input. They are not committed, so a fresh clone generates everything.
+A category is skipped if its resolved input is unchanged, the whole run if no catalog file has changed; both
+need the files on disk to match the notes. In case of doubt everything is generated.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from auditwright_generator.output.manifest import (
     sealed,
 )
 
-# Those that have a say in what is found in a catalog, or in a byte of what is generated.
+# The dependencies that affect findings or generated files.
 _PACKAGES = (
     "jinja2",
     "jsonschema",
@@ -40,23 +39,23 @@ _PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class CategoryInput:
-    """All that the files of one category are made of. What it does not show, they cannot depend on."""
+    """The whole input of one category's files: they cannot depend on anything else."""
 
     catalog: Catalog
-    """Its package, title and folder; not version, description or levels, which others change too."""
+    """Package, title and folder. Version, description and levels are left out: they change more often."""
     level: Level
     """The level, without its categories."""
     category: Category
 
     @property
     def input_digest(self) -> str:
-        """The digest of the category, of all that is in view, and of the generator itself."""
-        # Dataclasses show every attribute, and the values are text, numbers and tuples of them.
+        """The digest of this input and of the generator itself."""
+        # repr() of a dataclass covers every attribute, and all values are texts, numbers and tuples.
         return digest(f"{generator_identity()}\n{self!r}".encode())
 
 
 def category_inputs(catalog: Catalog) -> list[CategoryInput]:
-    """What each category is made of, in catalog order."""
+    """The input of each category, in catalog order."""
     bare = replace(catalog, description="", version="", levels=())
     return [
         CategoryInput(bare, replace(level, categories=()), category)
@@ -67,14 +66,14 @@ def category_inputs(catalog: Catalog) -> list[CategoryInput]:
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """An earlier run whose files are all current."""
+    """An earlier run of which all files are current."""
 
     events: int
     files: int
 
 
 def current_run(inputs: str | None, folder: Path) -> EarlierRun | None:
-    """The run that filled the folder, if another one from these inputs could only make the same again."""
+    """The run that wrote the folder, if another run from these inputs would write the same files."""
     try:
         notes = read_notes(folder)
         if notes.whole is None or inputs is None:
@@ -90,7 +89,7 @@ def current_run(inputs: str | None, folder: Path) -> EarlierRun | None:
 
 
 def reusable_part(item: CategoryInput, earlier: Mapping[str, OutputPart], folder: Path) -> OutputPart | None:
-    """The category's part of the notes, if its input is the same and its files are as written."""
+    """The category's part of the notes, if its input is unchanged and its files are as written."""
     part = earlier.get(item.category.key)
     if part is None or part != sealed(part.name, item.input_digest, part.digests):
         return None
@@ -101,20 +100,17 @@ def reusable_part(item: CategoryInput, earlier: Mapping[str, OutputPart], folder
 
 
 def are_current(folder: Path, digests: Mapping[str, str]) -> bool:
-    """Whether all files have these digests. Raises `OSError` where one cannot be read."""
+    """Whether all files have these digests. Raises `OSError`."""
     top = os.fspath(folder)
     for path, wanted in digests.items():
-        with open(f"{top}/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - a hundred thousand of them
+        with open(f"{top}/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - faster, and there may be 100,000
             if hashlib.sha256(file.read()).hexdigest() != wanted:
                 return False
     return True
 
 
 def catalog_inputs(folder: Path) -> str | None:
-    """The digest of a catalog's files, as they are on disk, and of the generator itself.
-
-    None where a file cannot be read.
-    """
+    """The digest of the catalog's files and of the generator itself; None if a file cannot be read."""
     try:
         return _catalog_inputs(folder)
     except OSError:
@@ -124,7 +120,7 @@ def catalog_inputs(folder: Path) -> str | None:
 def _catalog_inputs(folder: Path) -> str | None:
     made = hashlib.sha256(f"{generator_identity()}\n{folder.resolve().name}\n".encode())
     for path in _yaml_files(folder):
-        if not path.is_file():  # reading a pipe would wait for a writer
+        if not path.is_file():  # reading a pipe would block
             return None
         content = path.read_bytes()
         name = os.fsencode(path.relative_to(folder))
@@ -134,12 +130,12 @@ def _catalog_inputs(folder: Path) -> str | None:
 
 
 def _yaml_files(folder: Path) -> list[Path]:
-    """Every file that loading reads or complains of."""
+    """Every file that `read_source` reads or reports."""
     found: list[Path] = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         if any(Path(parent, name).is_symlink() for name in folders):
-            raise OSError("a link to a folder, which loading refuses")
+            raise OSError("a link to a folder, which read_source refuses")
         found += [
             Path(parent, name)
             for name in names
@@ -150,7 +146,7 @@ def _yaml_files(folder: Path) -> list[Path]:
 
 @functools.cache
 def generator_identity() -> str:
-    """The digest of this package's own files, and of the versions of what it stands on."""
+    """The digest of this package's files and of the versions of its dependencies."""
     top = Path(__file__).parents[1]
     made = hashlib.sha256("{}.{}".format(*sys.version_info).encode())
     for path in sorted(top.rglob("*")):

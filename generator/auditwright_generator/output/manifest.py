@@ -1,8 +1,7 @@
-"""What a run leaves in the folder besides what it generates: the manifest, and its notes for the next run.
+"""The manifest of generated files, and the notes that a run leaves for the next one.
 
-The manifest names every file with its SHA-256, as `sha256sum -c` reads it, and is committed with the files.
-The notes say in parts, each sealed, what the files were made from; they are for this checkout alone. A seal
-is a digest over the input of a part and over the part's own lines, so that neither changes without the other.
+The manifest has the SHA-256 of every file in the format of `sha256sum -c`, and is committed. The notes are
+local to a checkout. They have a seal for each part: a digest of the part's input and of its lines.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pathlib import Path
 
 MANIFEST = "manifest.sha256"
 NOTES = ".auditwright/made-from"
-"""Below the folder; a .gitignore beside it keeps it out of commits."""
+"""Relative to the output folder. A .gitignore next to it keeps it out of commits."""
 
 _PART = re.compile(r"# (\S+) made from ([0-9a-f]{64})")
 _ALL = re.compile(r"# all of it made from ([0-9a-f]{64}), events: ([0-9]{1,9})\n\Z")
@@ -23,18 +22,18 @@ _ALL = re.compile(r"# all of it made from ([0-9a-f]{64}), events: ([0-9]{1,9})\n
 
 @dataclass(frozen=True, slots=True)
 class OutputPart:
-    """Files that are made together: those of one category, or all that are of none."""
+    """Files that are generated together: those of one category, or all files that belong to none."""
 
     name: str = ""
-    """The key of the category."""
+    """The key of the category, or ""."""
     seal: str = ""
     digests: dict[str, str] = field(default_factory=dict)
-    """Of each file, by its path."""
+    """The digest of each file, by path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """The notes of the last run, as a folder has them."""
+    """The notes of the last run."""
 
     text: str = ""
     parts: tuple[OutputPart, ...] = ()
@@ -46,13 +45,13 @@ class Notes:
 
     @property
     def whole(self) -> tuple[int, str, str] | None:
-        """How many events the last run was of, the seal over all of it, and what it is the seal of."""
+        """Of the last run: the number of events, the seal of the whole, and the sealed text."""
         found = _ALL.search(self.text)
         return (int(found[2]), found[1], self.text[: found.start()]) if found else None
 
 
 def seal(inputs: str, text: str) -> str:
-    """The seal over lines that were made from these inputs."""
+    """The seal of lines that were generated from these inputs."""
     return digest(f"{inputs}\n{text}".encode())
 
 
@@ -62,12 +61,12 @@ def sealed(name: str, inputs: str, digests: Mapping[str, str]) -> OutputPart:
 
 
 def lines(digests: Mapping[str, str]) -> str:
-    """The lines that name these files: the text of a manifest."""
+    """The lines of a manifest."""
     return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests))
 
 
 def notes_text(parts: Iterable[OutputPart], events: int, inputs: str | None) -> str:
-    """The text of notes; without `inputs`, what all of it was made from is left open."""
+    """The text of notes. Without `inputs` they do not allow the next run to be skipped."""
     text = "".join(
         (f"# {part.name} made from {part.seal}\n" if part.seal else "") + lines(part.digests)
         for part in sorted(parts, key=lambda part: part.name)
@@ -78,16 +77,16 @@ def notes_text(parts: Iterable[OutputPart], events: int, inputs: str | None) -> 
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
-    """The digests of a folder's manifest; none where there is none. Raises `OSError`.
+    """The digests in a folder's manifest; empty if there is none. Raises `OSError`.
 
-    A line that leads out of the folder is none of ours.
+    Paths that lead out of the folder are ignored.
     """
     named = (line.partition("  ") for line in _read(folder / MANIFEST).splitlines())
     return {path: digest for digest, gap, path in named if gap and _stays_inside(path)}
 
 
 def read_notes(folder: Path) -> Notes:
-    """The notes of a folder, empty where there are none. Raises `OSError` where they cannot be read."""
+    """The notes of a folder; empty if there are none. Raises `OSError`."""
     text = _read(folder / NOTES)
     parts = [OutputPart()]
     for line in text.splitlines():
@@ -112,5 +111,5 @@ def _stays_inside(path: str) -> bool:
 
 
 def digest(data: bytes) -> str:
-    """The SHA-256 of some bytes, as sha256sum prints it."""
+    """The SHA-256 of the data in hexadecimal."""
     return hashlib.sha256(data).hexdigest()

@@ -1,6 +1,6 @@
-"""A unified diff between the files of a folder and what is generated, short enough to be read.
+"""A unified diff between the files of a folder and the generated ones, for people.
 
-For people only: it is cut, and leaves out the manifest, whose digests say nothing to anybody.
+It is truncated, and leaves out the manifest.
 """
 
 import difflib
@@ -16,7 +16,7 @@ FILES = 50
 
 
 def unified_diff(folder: Path, files: Mapping[str, str | None], difference: Difference) -> Iterator[str]:
-    """The lines: of a file as it is in the folder (`a/`), to the file as it would be generated (`b/`)."""
+    """The lines of the diff: `a/` is the file in the folder, `b/` the file as generated."""
     paths = [*difference.missing, *difference.stale, *difference.edited]
     paths = sorted(path for path in paths if path != MANIFEST)
     for path in paths[:FILES]:
@@ -34,7 +34,7 @@ def _diff(folder: Path, path: str, text: str) -> Iterator[str]:
     name = f"a/{path}" if before is not None else "/dev/null"
     lines = difflib.unified_diff(_lines(before or ""), _lines(text), name, f"b/{path}", lineterm="")
     for line in lines:
-        yield from line.split("\n")  # the remark about a missing newline is a line of its own
+        yield from line.split("\n")  # the note about a missing newline is a separate line
     if before is None and not text:
         yield f"--- {name}"
         yield f"+++ b/{path}"
@@ -44,7 +44,7 @@ _NO_NEWLINE = "\n\\ No newline at end of file"
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of a text; the last one says so where nothing ends it."""
+    """The lines of a text, with a note if the last line has no newline."""
     lines = text.split("\n")
     if lines[-1]:
         lines[-1] += _NO_NEWLINE

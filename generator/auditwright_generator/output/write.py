@@ -1,7 +1,6 @@
-"""Files to a folder: only what changed, each at once or not at all, with a manifest of what is ours.
+"""Writes generated files to a folder: only changed files, each atomically, and a manifest of them.
 
-The manifest is how a hand edit is told from a change of the catalog, and how a file that is no longer made is
-known to be ours to remove.
+The manifest tells a hand edit from a change of the catalog, and which files may be removed.
 """
 
 from __future__ import annotations
@@ -16,34 +15,34 @@ from pathlib import Path
 from auditwright_generator.output.manifest import MANIFEST, NOTES, digest, read_manifest
 
 Files = dict[str, str | None]
-"""The text of each file by its path; None for one that is known to be as it should be."""
+"""The text of each file by path; None for a file that is known to be current."""
 
 MARK = b"DO NOT EDIT"
-"""What the head of every generated file says."""
+"""A text at the top of every generated file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What sets a folder apart from what is generated: paths, sorted."""
+    """The differences between a folder and the generated files, as sorted paths."""
 
     missing: tuple[str, ...]
     stale: tuple[str, ...]
-    """As some earlier run wrote them; the catalog has changed since."""
+    """Unchanged since an earlier run; the catalog has changed."""
     edited: tuple[str, ...]
-    """Not as any run wrote them."""
+    """Edited by hand."""
     orphaned: tuple[str, ...]
-    """Written by an earlier run and made no longer."""
+    """Written by an earlier run and no longer generated."""
     foreign: tuple[str, ...] = ()
-    """In the way, and never ours: nothing is written while there are any."""
+    """Never generated, at the path of a generated file. Nothing is written while there are any."""
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.stale or self.edited or self.foreign or self.orphaned)
 
 
 def compare(folder: Path, files: Mapping[str, str | None]) -> Difference:
-    """What writing the files (manifest included) into the folder would change.
+    """What writing the files (including the manifest) to the folder would change.
 
-    Raises `OSError`, for a file in the place of the folder too.
+    Raises `OSError`, also if the folder is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
@@ -74,11 +73,11 @@ def compare(folder: Path, files: Mapping[str, str | None]) -> Difference:
 
 
 def write(folder: Path, files: Mapping[str, str | None], notes: str = "") -> Difference:
-    """Make the folder hold the files; what is as it should be is not touched. Says what was changed.
+    """Writes the files to the folder and returns the differences. Idempotent.
 
-    Files that the last manifest names and this one does not are removed, with folders left empty. The
-    manifest comes last, so that a run that was killed is seen by the next, and after it the notes for that.
-    Where a file stands in the way that was never ours, nothing is written. Raises `OSError`.
+    Removes files that only the last manifest names, and folders left empty. Writes the manifest after the
+    other files, so that the next run notices a killed run, and then the notes. Writes nothing if there are
+    foreign files. Raises `OSError`.
     """
     difference = compare(folder, files)
     if difference.foreign:
@@ -134,7 +133,7 @@ def _remove_empty(top: Path, folder: Path) -> None:
 
 
 def _is_inside(folder: Path, path: str) -> bool:
-    """Whether no link on the way leads out of the folder."""
+    """Whether the path stays inside the folder when links are followed."""
     return (folder / path).parent.resolve().is_relative_to(folder.resolve())
 
 

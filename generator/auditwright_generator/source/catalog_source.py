@@ -1,7 +1,7 @@
-"""The catalog as it is written: levels, categories, events, fields and their uses, over nodes with places.
+"""The catalog as written: levels, categories, events, fields and their uses, over nodes with positions.
 
-Gathers the files of a folder after load and structure; the checks and `resolve.py` read it. It may be
-incomplete: what a finding was given for is broken or absent, and nothing here stumbles over that.
+Reads the files of a folder and checks the structure of each. The checks and `resolve.py` read the result. It
+may be incomplete: what has a finding is invalid or missing.
 """
 
 import os
@@ -15,21 +15,21 @@ from auditwright_generator.model import OwnerKind
 from auditwright_generator.source.structure import FileKind, check_structure
 from auditwright_generator.source.yaml_nodes import INVALID, Node, UnreadableCatalog, read_yaml, shown_path
 
-MISPLACED_FILE = Rule("AC011", "misplaced-file", "error", "a file that nobody reads is a mistake or a wish")
+MISPLACED_FILE = Rule("AC011", "misplaced-file", "error", "a file in the wrong place is not read")
 RULES = (MISPLACED_FILE,)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldUse:
-    """One field named in a metadata list of a level, a category or an event."""
+    """One field in the `metadata` of a level, a category or an event."""
 
     field: str
     node: Node
-    """What the use says of the field; its `key` is where the field is named."""
+    """The keys of the use. Its `key_position` is that of the field's name."""
     declared_in: OwnerKind
 
     def names(self, key: str) -> tuple[str, ...]:
-        """The list of names under a key, such as `only`; empty where there is none."""
+        """The list of names under a key, such as `only`; empty if there is none."""
         listed = self.node.get(key)
         return tuple(str(item.scalar) for item in listed.items) if listed else ()
 
@@ -53,7 +53,7 @@ class LevelSource:
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """One event of a category's file."""
+    """One event of a category file."""
 
     key: str
     name: str
@@ -63,13 +63,13 @@ class EventSource:
 
 @dataclass(frozen=True, slots=True)
 class CategorySource:
-    """One category's file."""
+    """One category file."""
 
     level: str
     name: str
-    """The name of the file, without `.yaml`."""
+    """The file name without `.yaml`."""
     source: str
-    """The path of the file from the folder that holds the catalog."""
+    """The path of the file relative to the parent of the catalog folder."""
     node: Node
     uses: tuple[FieldUse, ...]
     events: tuple[EventSource, ...]
@@ -90,17 +90,17 @@ class CatalogSource:
     levels: tuple[LevelSource, ...]
     categories: tuple[CategorySource, ...]
     fields_known: bool
-    """Whether fields.yaml could be read, so that a field that is not in `fields` does not exist."""
+    """Whether fields.yaml could be read, so that `fields` is complete."""
     levels_known: bool
-    """Likewise for the levels of catalog.yaml."""
+    """Like `fields_known`, for the levels of catalog.yaml."""
     events_known: bool
-    """Likewise for the events of all categories."""
+    """Like `fields_known`, for the events of all categories."""
     findings_at: frozenset[Position] = frozenset()
-    """Where findings were given: what they stand in is not to be judged by."""
+    """Positions of findings. Later checks skip the fields that contain one."""
     _uses: dict[str, dict[str, tuple[FieldUse, ...]]] = field(default_factory=dict, init=False, repr=False)
-    """Of each event met so far; equal ones are one object, so that what is worked out of them is too."""
+    """Cache of `uses_of`. Equal stacks are one object, so that results can be cached by identity."""
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What `resolve.py` has worked out of these files already."""
+    """Cache of `resolve.py`."""
 
     @property
     def events(self) -> Iterator[tuple[CategorySource, EventSource]]:
@@ -113,7 +113,7 @@ class CatalogSource:
         return {event.key for _, event in self.events}
 
     def uses_of(self, category: CategorySource, event: EventSource) -> dict[str, tuple[FieldUse, ...]]:
-        """The uses that an event's fields come from: by field, and outermost first."""
+        """The uses of each field of an event, by field name, outermost first."""
         known = self._uses.get(event.key)
         if known is None:
             known = self._uses[event.key] = self._gather_uses(category, event)
@@ -128,7 +128,7 @@ class CatalogSource:
         return {name: self.memo.setdefault(("uses", *map(id, stack)), stack) for name, stack in uses.items()}
 
     def has_known_fields(self, category: CategorySource, event: EventSource) -> bool:
-        """Whether every place that gives fields to the event could be read."""
+        """Whether the `metadata` of level, category and event could be read."""
         owners = [level.node for level in self.levels if level.name == category.level]
         owners += [category.node, event.node]
         listed = [owner.entries.get("metadata") for owner in owners]
@@ -137,7 +137,7 @@ class CatalogSource:
 
     @property
     def all_uses(self) -> Iterator[tuple[str, FieldUse]]:
-        """Every use once, with whose it is in words."""
+        """Every use once, with its owner in words, such as `level account`."""
         for level in self.levels:
             yield from ((f"level {level.name}", use) for use in level.uses)
         for category in self.categories:
@@ -147,18 +147,18 @@ class CatalogSource:
 
 
 def _is_whole(metadata: Node) -> bool:
-    """Whether it can be told which fields are named."""
+    """Whether all field names in a `metadata` could be read."""
     return metadata.value is not INVALID and not any(item.invalid for item in metadata.items)
 
 
 def _reaches(use: FieldUse, event: str) -> bool:
-    """Whether a category's use is for that event; `only` and `except` may choose."""
+    """Whether a category's use applies to the event, by `only` and `except`."""
     only, exceptions = use.names("only"), use.names("except")
     return event not in exceptions and (not only or event in only)
 
 
 def read_source(folder: Path) -> tuple[CatalogSource, list[Finding]]:
-    """The files of a catalog folder, and what is wrong with each of them by itself."""
+    """Reads the files of a catalog folder; the findings are those of each file alone."""
     paths = _find_files(folder)
     findings: list[Finding] = []
 
@@ -199,11 +199,11 @@ def read_source(folder: Path) -> tuple[CatalogSource, list[Finding]]:
 
 
 def _find_files(folder: Path) -> dict[Path, Path]:
-    """Every YAML file below the folder, sorted; hidden ones belong to editors."""
+    """Every YAML file below the folder, sorted, without hidden files. Raises `UnreadableCatalog`."""
     shown = shown_path(folder)
-    way = "name the folder that holds catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR"
+    hint = "name the folder of catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR"
     if not folder.is_dir():
-        raise UnreadableCatalog(shown, "there is no such folder", way)
+        raise UnreadableCatalog(shown, "there is no such folder", hint)
 
     def refuse(error: OSError) -> None:
         reason = (error.strerror or "it cannot be listed").lower()
@@ -216,26 +216,26 @@ def _find_files(folder: Path) -> dict[Path, Path]:
             if Path(parent, name).is_symlink():
                 linked = shown_path(Path(parent, name))
                 raise UnreadableCatalog(
-                    linked, "it is a link to a folder", "put the folder itself there, or remove the link"
+                    linked, "it is a link to a folder", "replace it by the folder, or remove it"
                 )
         found += [Path(parent, name) for name in names if not name.startswith(".")]
     paths = {path: path for path in sorted(found) if path.suffix.lower() in (".yaml", ".yml")}
     if folder / "catalog.yaml" not in paths:
-        raise UnreadableCatalog(shown, "it holds no catalog.yaml", way)
+        raise UnreadableCatalog(shown, "it has no catalog.yaml", hint)
     return paths
 
 
 def _misplaced(path: Path) -> str | None:
-    """Why the file is not read as a category, if it is not."""
+    """Why the file is not read as a category, or None."""
     if path.suffix != ".yaml":
-        return f"{path.as_posix()} is not read; its name must end in .yaml"
+        return f"{path.as_posix()} is not read; rename it to end in .yaml"
     match len(path.parts):
         case 1:
-            return f"{path} is not read; a category stands in the folder of its level: <level>/{path}"
+            return f"{path} is not read; move it to the folder of its level: <level>/{path}"
         case 2:
             return None
         case _:
-            return f"{path.as_posix()} is not read; a category stands right in the folder of its level"
+            return f"{path.as_posix()} is not read; move it directly into the folder of its level"
 
 
 def _category(path: Path, node: Node) -> CategorySource:
@@ -255,7 +255,7 @@ def _category(path: Path, node: Node) -> CategorySource:
 
 
 def _uses(owner: Node, declared_in: OwnerKind) -> tuple[FieldUse, ...]:
-    """The uses of a `metadata` mapping, or of a list of names, which is short for one."""
+    """The uses of a `metadata`: a mapping, or a list of names as its short form."""
     metadata = owner.get("metadata")
     if metadata is None:
         return ()

@@ -1,7 +1,7 @@
-"""From the catalog as it is written to `model.Catalog`: every event ends with its full list of fields.
+"""`CatalogSource` -> `model.Catalog`: every event gets its complete list of fields.
 
-Stacking uses (`stack_uses`, `resolve_fields`) also serves the checks, so it passes over what is broken;
-`resolve_catalog` is for a catalog without errors. What many events share is worked out once.
+The checks also use `stack_uses` and `resolve_fields`, which therefore skip invalid nodes; `resolve_catalog`
+needs a catalog without errors. Results that many events share are cached.
 """
 
 import sys
@@ -35,7 +35,7 @@ FieldUses = tuple[FieldUse, ...]
 
 
 def resolve_catalog(source: CatalogSource) -> Catalog:
-    """The whole, resolved; the catalog must have no errors."""
+    """The resolved catalog. The source must have no errors."""
     return Catalog(
         package=source.node.string("package"),
         title=source.node.string("title"),
@@ -58,7 +58,7 @@ def _level(source: CatalogSource, level: LevelSource) -> Level:
 
 
 def _position(category: CategorySource) -> tuple[int, str]:
-    """Categories stand by `order`, those without one after them by name."""
+    """Sort key: by `order`, then categories without `order` by name."""
     order = category.node.get("order")
     return (int(order.scalar) if order else sys.maxsize, category.name)
 
@@ -103,7 +103,7 @@ def _event(source: CatalogSource, category: CategorySource, event: EventSource) 
 
 
 def _example_value(field: Field, node: Node) -> Value:
-    """The value as it is stored: 1.0 of an integer field is 1."""
+    """The value as stored: 1.0 of an integer field becomes 1."""
 
     def item(node: Node) -> str | int | float | bool:
         return int(node.scalar) if field.kind == "integer" else node.scalar
@@ -114,7 +114,7 @@ def _example_value(field: Field, node: Node) -> Value:
 def resolve_fields(
     source: CatalogSource, category: CategorySource, event: EventSource
 ) -> dict[str, Field | None]:
-    """The fields of an event by name, in order; None for one whose definition or use has a finding."""
+    """The fields of an event by name, in order; None for a field whose definition or use has a finding."""
     memo = source.memo
     fields: dict[str, Field | None] | None = memo.get(("fields", event.key))
     if fields is None:
@@ -125,7 +125,7 @@ def resolve_fields(
 
 
 def _resolve_field(source: CatalogSource, name: str, uses: FieldUses) -> Field | None:
-    """Worked out once for all events that have it by the same uses."""
+    """The field, cached for all events that have it by the same uses."""
     key = ("field", id(uses))
     if key not in source.memo:
         definition = source.fields.get(name)
@@ -138,7 +138,7 @@ def _resolve_field(source: CatalogSource, name: str, uses: FieldUses) -> Field |
 
 
 def stack_uses(source: CatalogSource, definition: FieldSource, uses: FieldUses) -> tuple[Field, ...]:
-    """The field as it is outside of each use, outermost first, and at last with all of them applied."""
+    """The field before each use, outermost first, and finally with all uses applied."""
     key = ("stack", id(uses))
     if key not in source.memo:
         fields = [define_field(definition, uses)]
@@ -150,7 +150,7 @@ def stack_uses(source: CatalogSource, definition: FieldSource, uses: FieldUses) 
 
 
 def define_field(definition: FieldSource, uses: FieldUses) -> Field:
-    """The field as fields.yaml has it."""
+    """The field as defined in fields.yaml."""
     node = definition.node
     kind = node.string("type")
     many = kind.startswith("list of ")
@@ -179,7 +179,7 @@ def define_field(definition: FieldSource, uses: FieldUses) -> Field:
 
 
 def apply_use(field: Field, use: FieldUse) -> Field:
-    """The field as the use makes it."""
+    """The field with the use applied."""
     node = use.node
     if not node.entries:
         return field
@@ -200,7 +200,7 @@ def apply_use(field: Field, use: FieldUse) -> Field:
 
 
 def conditions(when: Node) -> tuple[Condition, ...]:
-    """The parts of a `when`."""
+    """The conditions of a `when`."""
     return tuple(
         Condition(name, tuple(item.scalar for item in node.items) or (node.scalar,))
         for name, node in when.entries.items()
@@ -213,7 +213,7 @@ def _limits(node: Node) -> dict[str, Any]:
 
 
 def _number(value: str | int | float | bool) -> str | int | float | bool:
-    """2.0 as 2: a limit reads the same however it is written."""
+    """2.0 becomes 2, so that a limit reads the same however it is written."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

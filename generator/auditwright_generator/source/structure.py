@@ -1,7 +1,7 @@
-"""The JSON Schema of the catalog format, and the findings it gives.
+"""The JSON Schema of the catalog format, and findings from its violations.
 
-Decides which keys a file has and of which type their values are; what the values mean together is for the
-checks. jsonschema-rs decides; only when something is wrong is jsonschema imported to explain it.
+It covers the keys of a file and the types of their values; the checks cover how values relate. jsonschema-rs
+validates. Only an invalid file loads jsonschema, whose errors become the findings.
 """
 
 import re
@@ -19,21 +19,19 @@ FileKind = Literal["catalog", "fields", "category"]
 Schema = dict[str, Any]
 KeyPath = tuple[str | int, ...]
 
-UNKNOWN_KEY = Rule("AC003", "unknown-key", "error", "a key that nobody reads is a mistake or a wish")
-MISSING_KEY = Rule("AC004", "missing-key", "error", "an event needs all that schemas, emitters and docs show")
-WRONG_TYPE = Rule("AC005", "wrong-value-type", "error", "a value of another type is not what was meant")
-FORMAT_VERSION = Rule(
-    "AC007", "unsupported-format", "error", "another format means something else by the same keys"
-)
-BAD_VALUE = Rule("AC012", "wrong-value", "error", "a value outside its range cannot be generated")
-NAME_FORMAT = Rule("AC201", "name-format", "error", "names become identifiers in Python, SQL and JSON alike")
+UNKNOWN_KEY = Rule("AC003", "unknown-key", "error", "an unknown key has no effect")
+MISSING_KEY = Rule("AC004", "missing-key", "error", "schemas, emitters and docs need the key")
+WRONG_TYPE = Rule("AC005", "wrong-value-type", "error", "the value has the wrong type")
+FORMAT_VERSION = Rule("AC007", "unsupported-format", "error", "another format may give keys another meaning")
+BAD_VALUE = Rule("AC012", "wrong-value", "error", "nothing can be generated from the value")
+NAME_FORMAT = Rule("AC201", "name-format", "error", "names become identifiers in Python, SQL and JSON")
 RULES = (UNKNOWN_KEY, MISSING_KEY, WRONG_TYPE, FORMAT_VERSION, BAD_VALUE, NAME_FORMAT)
 
 KINDS = ("string", "integer", "number", "boolean", "timestamp", "ip", "url", "email", "enum")
 """The types of a single value."""
 TYPES = (*KINDS, *(f"list of {kind}" for kind in KINDS))
 LIMITS = ("min", "max", "min_length", "max_length", "pattern", "min_items", "max_items")
-"""The keys that constrain values; a field has them, and a use may narrow them."""
+"""The keys that constrain values. A use may narrow them."""
 
 _LINE = r"[^ \t\n]([^\t\n]*[^ \t\n])?"
 _NAME = r"[a-z][a-z0-9]*(_[a-z0-9]+)*"
@@ -61,7 +59,7 @@ def _mapping(properties: Schema, *required: str) -> Schema:
 
 
 def _named(values: Schema, **more: Any) -> Schema:
-    """A mapping whose keys are names that the catalog defines or uses."""
+    """A mapping whose keys are names."""
     return {"type": "object", "propertyNames": _ref("name"), "additionalProperties": values, **more}
 
 
@@ -225,12 +223,12 @@ DEFS: Schema = {
 
 
 def is_name(text: str) -> bool:
-    """Whether the text has the form of a name; where it has not, there is a finding already."""
+    """Whether the text is a valid name."""
     return re.fullmatch(_NAME, text) is not None
 
 
 def schema_of(kind: FileKind) -> Schema:
-    """The JSON Schema (2020-12) of one kind of file, whole: an editor can use it as it is."""
+    """The complete JSON Schema (2020-12) of one kind of file."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_ref(kind), "$defs": DEFS}
 
 
@@ -240,20 +238,20 @@ def _decider(kind: FileKind) -> Callable[[object], bool]:
 
 
 def check_structure(root: Node, kind: FileKind) -> tuple[Node, list[Finding]]:
-    """The file with all that does not fit marked as broken, and one finding for each such thing."""
+    """The file with every violation marked as invalid, and one finding for each."""
     data = _plain(root)
     if root.value is INVALID or _decider(kind)(data):
         return root, []
     explained = _Explainer(root, kind).explain(data)
     if not explained and not root.invalid:
-        # The two libraries differ; better a vague finding than a wrong verdict.
+        # The two libraries disagree: report the file as a whole rather than accept it.
         explained = [((), BAD_VALUE.at(root.position, f"{_thing(kind, ())} does not fit the format"))]
     wrong = {path for path, _ in explained}
     return _without(root, wrong, ()), [finding for _, finding in explained]
 
 
 def _plain(node: Node) -> object:
-    """The node as plain Python data, without what is broken."""
+    """The node as plain Python data, without invalid parts."""
     if isinstance(node.value, dict):
         return {key: _plain(value) for key, value in node.value.items() if value.value is not INVALID}
     if isinstance(node.value, tuple):
@@ -262,7 +260,7 @@ def _plain(node: Node) -> object:
 
 
 def _without(node: Node, wrong: set[KeyPath | None], path: KeyPath) -> Node:
-    """The node with everything at the wrong paths broken."""
+    """The node with everything at the wrong paths marked as invalid."""
     value = node.value
     if path in wrong:
         value = INVALID
@@ -292,14 +290,14 @@ def _pattern_errors(validator: Any, pattern: str, instance: object, schema: Any)
 
 
 class _Explainer:
-    """Turns the errors of jsonschema for one file into findings, one for each mistake."""
+    """Turns the errors of jsonschema for one file into findings, one per mistake."""
 
     def __init__(self, root: Node, kind: FileKind) -> None:
         self.root = root
         self.kind: FileKind = kind
 
     def explain(self, data: Any) -> list[tuple[KeyPath | None, Finding]]:
-        """The findings, each with the path of what is to be passed over (None: nothing is)."""
+        """The findings, each with the path to mark as invalid, or None."""
         from jsonschema import Draft202012Validator, validators
 
         extend: Any = validators.extend  # it has no types
@@ -310,7 +308,7 @@ class _Explainer:
             if self._node(path).value is INVALID:
                 continue
             for wrong, finding in self._explain_one(error, path):
-                # One value can break several keywords; the first says enough.
+                # One value can violate several keywords; the first is enough.
                 found.setdefault((wrong or finding), (wrong, finding))
         return list(found.values())
 
@@ -327,7 +325,7 @@ class _Explainer:
         elif error.validator == "type":
             yield path, self._wrong_type(node, thing, path, error.validator_value)
         elif error.validator == "const":
-            message = f"format {quote(error.instance)} is not known; this version reads format: 1"
+            message = f"format {quote(error.instance)} is unknown; this version reads format: 1"
             yield path, FORMAT_VERSION.at(node.position, message)
         elif error.validator == "enum":
             given = str(error.instance)
@@ -358,7 +356,7 @@ class _Explainer:
         unknown = [key for key in node.entries if key not in schema["properties"]]
         for key in schema["required"]:
             if key in node.entries or any(nearest(other, [key]) for other in unknown):
-                continue  # the finding for the unknown key names the missing one
+                continue  # the finding of the unknown key suggests the missing one
             yield None, MISSING_KEY.at(node.key_position, f"{thing} has no {quote(key)}; add {key}: ...")
 
     def _wrong_type(self, node: Node, thing: str, path: KeyPath, wanted: str | list[str]) -> Finding:
@@ -368,23 +366,21 @@ class _Explainer:
         where = thing if introduced else f"{thing}: {_slot(path)}"
         value = node.value
         if "string" in kinds and isinstance(value, bool | int | float):
-            message = f"{where} must be {words}, and {node.text} is not; put it in quotes: {quote(node.text)}"
+            message = f"{where} must be {words}, not {node.text}; quote it: {quote(node.text)}"
             return IMPLICIT_TYPE.at(node.position, message)
         if value is None and not path:
             keys = join_words(DEFS[self.kind]["required"]) if self.kind != "fields" else "its fields"
             return WRONG_TYPE.at(node.position, f"the file is empty; write {keys}")
         if value is None:
             empty = "{}" if "object" in kinds else "a value"
-            return WRONG_TYPE.at(
-                node.key_position, f"{where} must be {words}, and nothing is there; write {empty}"
-            )
+            return WRONG_TYPE.at(node.key_position, f"{where} must be {words}, but is empty; write {empty}")
         if isinstance(value, dict):
-            got, way = "a mapping", "; text that begins with { needs quotes" if "string" in kinds else ""
+            got, hint = "a mapping", "; quote text that begins with {" if "string" in kinds else ""
         elif isinstance(value, tuple):
-            got, way = "a list", "; text that begins with [ needs quotes" if "string" in kinds else ""
+            got, hint = "a list", "; quote text that begins with [" if "string" in kinds else ""
         else:
-            got, way = quote(value), ""
-        return WRONG_TYPE.at(node.position, f"{where} must be {words}, not {got}{way}")
+            got, hint = quote(value), ""
+        return WRONG_TYPE.at(node.position, f"{where} must be {words}, not {got}{hint}")
 
     def _node(self, path: KeyPath) -> Node:
         node = self.root
@@ -394,14 +390,14 @@ class _Explainer:
 
 
 def _slot(path: KeyPath) -> str:
-    """The last part of a path in words: `"title"`, or `item 2 of "only"`."""
+    """The last part of a path in words, such as `"title"` or `item 2 of "only"`."""
     if path and isinstance(path[-1], int):
         return f"item {path[-1] + 1} of {_slot(path[:-1])}"
     return quote(path[-1]) if path else "the file"
 
 
 def _thing(kind: FileKind, path: KeyPath) -> str:
-    """What a path is about, in words."""
+    """The subject of a path in words, such as `field "board_id"`."""
     match kind, path:
         case _, (*_, "suppress", str(code)) | (*_, "suppress", str(code), "reason" | "until"):
             return f"suppression of {code}"

@@ -1,8 +1,7 @@
-"""YAML text -> nodes that keep their place: the first stage of the pipeline.
+"""YAML text -> nodes with positions, the first stage of the pipeline.
 
-Reads the strict part of YAML that every reader understands alike, from the parser's flat events, so that
-neither depth nor an alias can exhaust anything. Knows nothing of catalogs; whether the content makes
-sense is for `structure.py` and the checks.
+Accepts the subset of YAML that all readers interpret alike. Reads the parser's flat event stream, so that
+neither depth nor aliases can exhaust memory. Knows nothing of catalogs: see `structure.py` and the checks.
 """
 
 import os
@@ -20,24 +19,24 @@ from auditwright_generator.source.scalars import YamlScalar, read_plain
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
 
-SYNTAX = Rule("AC001", "yaml-syntax", "error", "a file that is not YAML in UTF-8 says nothing")
-DUPLICATE_KEY = Rule("AC002", "duplicate-key", "error", "most readers keep one of the two, silently")
-IMPLICIT_TYPE = Rule("AC006", "yaml-implicit-type", "error", "readers of YAML disagree on what it is")
-FEATURE = Rule("AC010", "yaml-feature", "error", "a catalog needs no indirection; readers resolve it unlike")
+SYNTAX = Rule("AC001", "yaml-syntax", "error", "a file must be YAML in UTF-8")
+DUPLICATE_KEY = Rule("AC002", "duplicate-key", "error", "most readers silently keep one of the two")
+IMPLICIT_TYPE = Rule("AC006", "yaml-implicit-type", "error", "YAML readers disagree on its type")
+FEATURE = Rule("AC010", "yaml-feature", "error", "readers resolve aliases and tags differently")
 RULES = (SYNTAX, DUPLICATE_KEY, IMPLICIT_TYPE, FEATURE)
 
 
 class Invalid(Enum):
-    """The value of a node that a finding was given for; later stages pass it over."""
+    """The value of a node that has a finding; later stages skip it."""
 
-    INVALID = "broken"
+    INVALID = "invalid"
 
 
 INVALID = Invalid.INVALID
 
 
 class UnreadableCatalog(ValueError):
-    """The input cannot be read at all, so that there is nothing to check."""
+    """The input cannot be read, so nothing can be checked."""
 
     def __init__(self, path: str, reason: str, hint: str) -> None:
         self.path = path
@@ -48,16 +47,16 @@ class UnreadableCatalog(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value of a file: a scalar, a list or a mapping, where it stands, and where its key stands."""
+    """A value of a file: a scalar, a list or a mapping, with its position and that of its key."""
 
     value: "YamlScalar | tuple[Node, ...] | dict[str, Node] | Invalid"
     position: Position
     key_position: Position
-    """The place of its key; its own place in a list and for a whole file."""
+    """The position of its key; for a list item and a whole file, its own position."""
     text: str = ""
-    """A scalar as it is written in the file, without its quotes."""
+    """A scalar as written in the file, without quotes."""
     invalid: bool = field(init=False, compare=False)
-    """Whether a finding was given for any part of it."""
+    """Whether any part of it has a finding."""
 
     def __post_init__(self) -> None:
         value = self.value
@@ -71,32 +70,32 @@ class Node:
 
     @property
     def entries(self) -> "dict[str, Node]":
-        """The entries of a mapping, broken ones included; nothing for everything else."""
+        """The entries of a mapping, including invalid ones; empty for other nodes."""
         return self.value if isinstance(self.value, dict) else {}
 
     @property
     def items(self) -> "tuple[Node, ...]":
-        """The items of a list; nothing for everything else."""
+        """The items of a list; empty for other nodes."""
         return self.value if isinstance(self.value, tuple) else ()
 
     @property
     def scalar(self) -> str | int | float | bool:
-        """The value of a scalar; "" for everything else."""
+        """The value of a scalar; "" for other nodes."""
         value = self.value
         return value if isinstance(value, str | int | float | bool) else ""
 
     def get(self, name: str) -> "Node | None":
-        """The sound entry of that name."""
+        """The entry of that name; None if it is missing or invalid."""
         node = self.entries.get(name)
         return None if node is None or node.value is INVALID else node
 
     def string(self, name: str) -> str:
-        """The text of an entry; "" where there is none."""
+        """The text of an entry; "" if there is none."""
         node = self.get(name)
         return node.value if node is not None and isinstance(node.value, str) else ""
 
     def spans(self, position: Position) -> bool:
-        """Whether the place is between its key and its last part."""
+        """Whether the position is between its key and its last part."""
         return position.path == self.position.path and self.key_position <= position <= self._last
 
     @property
@@ -105,7 +104,7 @@ class Node:
         return max((part._last for part in parts), default=self.position)
 
     def covers(self, positions: Collection[Position]) -> bool:
-        """Whether any of the places is in it, that of its key included."""
+        """Whether any of the positions is that of the node, of its key or of a part."""
         if not positions:
             return False
         if self.position in positions or self.key_position in positions:
@@ -114,20 +113,20 @@ class Node:
 
 
 def shown_path(path: Path) -> str:
-    """The path as findings print it: relative to the current directory when below it, with slashes."""
+    """The path as shown in findings: with forward slashes, relative if below the current directory."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
     here = Path.cwd()
     return (absolute.relative_to(here) if absolute.is_relative_to(here) else absolute).as_posix()
 
 
 def read_yaml(path: Path) -> tuple[Node, list[Finding]]:
-    """The file as a node, broken when it is not YAML, and what is wrong with it as YAML."""
+    """The root node of a file and the YAML findings; the node is invalid if the file is not YAML."""
     shown = shown_path(path)
     return parse_yaml(_read_bytes(path, shown), shown)
 
 
 def parse_yaml(content: bytes, path: str) -> tuple[Node, list[Finding]]:
-    """Like `read_yaml`, for content that is already read."""
+    """Like `read_yaml`, for content in memory."""
     return _Reader(path).read(content)
 
 
@@ -145,7 +144,7 @@ def _read_bytes(path: Path, shown: str) -> bytes:
     return content
 
 
-# libyaml refuses these or counts lines by them in ways an editor does not.
+# libyaml refuses these, or counts them as line breaks where an editor does not.
 _UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
@@ -156,7 +155,7 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?= |\r?$)", re.MULTILINE)
 
 
 class _StopReading(Exception):
-    """The rest of the file cannot be understood."""
+    """The rest of the file cannot be parsed."""
 
 
 class _Reader:
@@ -186,38 +185,36 @@ class _Reader:
     def _report(self, rule: Rule, position: Position, message: str) -> None:
         self.findings.append(rule.at(position, message))
 
-    def _place(self, event: yaml.Event) -> Position:
+    def _position(self, event: yaml.Event) -> Position:
         mark = event.start_mark
         return Position(self.path, mark.line + 1, mark.column + 1) if mark else Position(self.path, 1, 1)
 
     def _decode(self, content: bytes) -> str:
-        """The text, without a byte order mark; every character of it is one that YAML allows."""
+        """The text without a byte order mark. All its characters are allowed in YAML."""
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             before = content[: error.start].decode("utf-8-sig", "replace")
             found = f"byte {content[error.start]:#04x} is not UTF-8; save the file as UTF-8"
-            self._report(SYNTAX, self._place_after(before), found)
+            self._report(SYNTAX, self._position_after(before), found)
             raise _StopReading from None
         bad = _UNPRINTABLE.search(text)
         if bad:
             point = ord(bad.group())
-            position = self._place_after(text[: bad.start()])
-            self._report(SYNTAX, position, f"character U+{point:04X} cannot stand in YAML; remove it")
+            position = self._position_after(text[: bad.start()])
+            self._report(SYNTAX, position, f"character U+{point:04X} is not allowed in YAML; remove it")
             raise _StopReading
         return text
 
-    def _place_after(self, text: str) -> Position:
+    def _position_after(self, text: str) -> Position:
         lines = re.split("\r\n|\r|\n", text)
         return Position(self.path, len(lines), len(lines[-1]) + 1)
 
     def _syntax_error(self, text: str, error: yaml.MarkedYAMLError) -> None:
         marker = _CONFLICT.search(text)
         if marker:
-            position = self._place_after(text[: marker.start()])
-            self._report(
-                SYNTAX, position, "a conflict marker of git; choose one side, and remove the markers"
-            )
+            position = self._position_after(text[: marker.start()])
+            self._report(SYNTAX, position, "a git conflict marker; keep one side and remove the markers")
             return
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -225,33 +222,31 @@ class _Reader:
         lines = re.split("\r\n|\r|\n", text)
         if error.context == "while scanning a quoted scalar" and error.context_mark:
             line, column = error.context_mark.line, error.context_mark.column
-            problem = "text in quotes that does not end; close the quotes"
+            problem = "quoted text does not end; close the quotes"
         elif line < len(lines) and re.match(" *\t", lines[line]):
-            problem = "a tab stands where spaces should; indent with spaces"
+            problem = "a tab in the indentation; indent with spaces"
         elif "mapping values are not allowed" in problem:
-            problem = "a colon where no key can be; put text that holds a colon in quotes"
+            problem = "a colon where no key is allowed; quote text that contains a colon"
         else:
-            problem += "; check quotes, brackets and indentation from here upwards"
+            problem += "; check quotes, brackets and indentation above this line"
         self._report(SYNTAX, Position(self.path, line + 1, column + 1), problem)
 
     def _documents(self, start: Position) -> Node:
-        """The first document of the file; a second one is a finding."""
+        """The first document of the file. A second document is a finding."""
         root: Node | None = None
         for event in self.events:
             if not isinstance(event, yaml.DocumentStartEvent):
                 continue
             if root is not None:
-                self._report(FEATURE, self._place(event), "a second document; a file of a catalog holds one")
+                self._report(FEATURE, self._position(event), "a second document; a catalog file has one")
                 break
             root = self._node(next(self.events), None, 1)
         return root or Node(None, start, start)
 
     def _node(self, event: yaml.Event, key: Position | None, depth: int) -> Node:
-        position = self._place(event)
+        position = self._position(event)
         if depth > MAX_DEPTH:
-            self._report(
-                SYNTAX, position, f"nested deeper than {MAX_DEPTH} levels; a catalog never needs that"
-            )
+            self._report(SYNTAX, position, f"nested deeper than {MAX_DEPTH} levels; reduce the nesting")
             raise _StopReading
         if isinstance(event, yaml.AliasEvent):
             self._report(FEATURE, position, f"alias *{event.anchor}; write the value out")
@@ -259,13 +254,13 @@ class _Reader:
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
         if anchor is not None:
             self._report(
-                FEATURE, position, f"anchor &{anchor}; remove it, and write the value out where it is used"
+                FEATURE, position, f"anchor &{anchor}; remove it and repeat the value where it is used"
             )
         if tag is not None:
             self._report(
                 FEATURE,
                 position,
-                f"tag {tag.replace('tag:yaml.org,2002:', '!!')}; remove it, and put text in quotes",
+                f"tag {tag.replace('tag:yaml.org,2002:', '!!')}; remove it and quote the text",
             )
         value, text = self._value(event, position, depth)
         return Node(INVALID if tag is not None else value, position, key or position, text)
@@ -288,32 +283,32 @@ class _Reader:
     def _mapping(self, depth: int) -> dict[str, Node]:
         entries: dict[str, Node] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            position = self._place(event)
+            position = self._position(event)
             key = self._key(event, position, depth)
             before = len(self.findings)
             value = self._node(next(self.events), position, depth + 1)
             if key is None:
-                del self.findings[before:]  # the key's finding stands for all below it
+                del self.findings[before:]  # the finding of the key is enough
             elif key in entries:
                 first = entries[key].key_position
                 self._report(
                     DUPLICATE_KEY,
                     position,
-                    f"key {quote(key)} stands at line {first.line} already; remove one",
+                    f"key {quote(key)} is already at line {first.line}; remove one",
                 )
             else:
                 entries[key] = value
         return entries
 
     def _key(self, event: yaml.Event, position: Position, depth: int) -> str | None:
-        """The key as text, even where it wants quotes; None if it cannot be one."""
+        """The key as text, even if it should be quoted; None if it cannot be a key."""
         if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.implicit[0]:
             self._report(FEATURE, position, "merge key <<; write the keys out")
             return None
         node = self._node(event, None, depth + 1)
         if not isinstance(event, yaml.ScalarEvent):
             if node.value is not INVALID:
-                self._report(SYNTAX, position, "a list or mapping as a key; a key is text")
+                self._report(SYNTAX, position, "a list or mapping is used as a key; a key must be text")
             return None
         if node.value is None or isinstance(node.value, bool | int | float):
             self._report(
@@ -331,18 +326,18 @@ class _Reader:
                 SYNTAX, position, f"control character U+{ord(control.group()):04X} in a text; remove it"
             )
             return INVALID
-        if not event.implicit[0]:  # in quotes, or a block
+        if not event.implicit[0]:  # quoted, or a block scalar
             return text
         value, what = read_plain(text)
         if what is None:
             return value
         self._report(
-            IMPLICIT_TYPE, position, f"{text} is {what} to some readers of YAML; {_instead(text, what)}"
+            IMPLICIT_TYPE, position, f"some YAML readers take {text} for {what}; {_instead(text, what)}"
         )
         return INVALID
 
 
 def _instead(text: str, what: str = "") -> str:
-    """What to write instead of a surprise."""
-    quoted = f"write it in quotes if it is text: {quote(text)}"
-    return f"{quoted}; if it is a truth value, write true or false" if what == "a truth value" else quoted
+    """How to write an ambiguous plain scalar."""
+    quoted = f"quote it if it is text: {quote(text)}"
+    return f"{quoted}; write true or false if it is a boolean" if what == "a boolean" else quoted

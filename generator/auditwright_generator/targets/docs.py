@@ -1,7 +1,7 @@
-"""The reference in Markdown that reads well on a forge as it is: an index, schemas, a page for each category.
+"""The reference in Markdown: an index, a page about schemas and a page per category.
 
-A page reads like the reference it stands for: what all events show, with the exceptions in words; the table
-of events; and under it each event whole. Anchors are the events' names and do not change with their titles.
+A page has the shared metadata in sentences, a table of events, and a section per event. Anchors are the names
+of events, which do not change with their titles.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str,
 
 
 def shared_sentences(level: Level, category: Category) -> list[str]:
-    """What the level and the category give to their events, in sentences like the reference's."""
+    """The metadata that level and category give to their events, in sentences."""
     titles = {event.name: event.title for event in category.events}
     own = {shared.field for shared in category.metadata}
     sentences = [
@@ -107,8 +107,8 @@ def _condition(field: Field) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One field in an event's table, each cell as Markdown."""
+class _FieldRow:
+    """One row in the table of an event, each cell as Markdown."""
 
     name: str
     title: str
@@ -117,7 +117,7 @@ class _Row:
     meaning: str
 
 
-def _row(field: Field) -> _Row:
+def _row(field: Field) -> _FieldRow:
     if field.entry:
         required = "filled from the entry"
     elif field.when:
@@ -129,7 +129,7 @@ def _row(field: Field) -> _Row:
         "personal": " *Personal.*",
         "secret": " *Secret: only a keyed fingerprint is stored.*",
     }[field.sensitivity]
-    return _Row(
+    return _FieldRow(
         f"`{field.name}`",
         markdown_cell(field.title),
         _type(field),
@@ -143,7 +143,7 @@ def _since(field: Field) -> str:
 
 
 def _deprecated(field: Field) -> str:
-    """Since when, and what to do instead, where the catalog says so."""
+    """Since when it is deprecated, and what to use instead."""
     if field.deprecated is None:
         return ""
     use = f" Use `{field.deprecated.use}`." if field.deprecated.use else ""
@@ -152,7 +152,7 @@ def _deprecated(field: Field) -> str:
 
 
 def _type(field: Field) -> str:
-    """Type, range and unit: `number, at least 0, at most 2`; an enum lists its values."""
+    """Type, unit and limits, such as `number, at least 0, at most 2`; for an enum its values."""
     bounds = [text.format(value) for name, text in _RANGES if (value := getattr(field, name)) is not None]
     if field.pattern is not None:
         bounds.append(f"matching {_code(field.pattern)}")
@@ -172,14 +172,14 @@ def _type(field: Field) -> str:
 
 
 def _code(text: str) -> str:
-    """Text as code inside a table, where neither a backtick nor a bar can stand in a code span."""
+    """Text as code inside a table, where a code span cannot contain a backtick or a bar."""
     if not {"`", "|", "\n"} & set(text):
         return f"`{text}`"
     return f"<code>{''.join(each if each.isalnum() else f'&#{ord(each)};' for each in text)}</code>"
 
 
 def python_call(event: Event) -> str:
-    """The call of the emitter that records the event's example."""
+    """The emitter call that records the event's example."""
     arguments = "".join(f"    {name}={_python(value)},\n" for name, value in event.example.items())
     return f"audit.{event.key}(\n{arguments})" if arguments else f"audit.{event.key}()"
 

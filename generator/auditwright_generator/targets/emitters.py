@@ -1,4 +1,4 @@
-"""The typed emitters: a class a category, a method an event, and the classes that hold them."""
+"""The typed emitters: a class per category with a method per event, and a class per level."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from auditwright_generator.targets.templating import python_header, render
 
 
 def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
-    """`<package>/<level>/<category>.py`, a method an event."""
+    """`<package>/<level>/<category>.py`, with a method per event."""
     return {f"{catalog.package}/{level.name}/{category.name}.py": _module(category)}
 
 
@@ -111,7 +111,7 @@ def _import_of(level: Level, category: Category) -> str:
 
 
 def _imported_as(level: Level, category: Category) -> str:
-    """The category's class as the level's module calls it: by another name where the level's is the same."""
+    """The name of the category's class in the module of its level, distinct from the level's class."""
     return f"_{category.class_name}" if category.class_name == level.class_name else category.class_name
 
 
@@ -174,7 +174,7 @@ def _method(event: Event) -> _Method:
 
 
 def _ordered(event: Event) -> list[Field]:
-    """The required ones first; each group in catalog order."""
+    """The fields in catalog order, required ones first."""
     return sorted(event.metadata, key=lambda field: not field.always)
 
 
@@ -196,7 +196,7 @@ def _argument(event: Event, field: Field) -> _Argument:
 
 
 def _notes(field: Field) -> str:
-    """What the type does not say: range, unit, condition, sensitivity."""
+    """What the type does not express: range, unit, condition, sensitivity, deprecation."""
     low, high = field.min, field.max
     notes = [
         f"From {low} to {high}." if low is not None and high is not None else "",
@@ -205,13 +205,13 @@ def _notes(field: Field) -> str:
         f"In {field.unit}." if field.unit else "",
         f"Only if {condition(field.when)}, and required then." if field.when else "",
         "Secret: only a keyed fingerprint is stored." if field.sensitivity == "secret" else "",
-        _advice(field),
+        _deprecation_note(field),
     ]
     return "".join(f" {note}" for note in notes if note)
 
 
-def _advice(field: Field) -> str:
-    """That it is deprecated, and what to give instead."""
+def _deprecation_note(field: Field) -> str:
+    """The deprecation of a field, with its replacement."""
     if field.deprecated is None:
         return ""
     use = f"; use {field.deprecated.use}" if field.deprecated.use else ""
@@ -219,7 +219,7 @@ def _advice(field: Field) -> str:
 
 
 def condition(when: tuple[Condition, ...]) -> str:
-    """A condition in words: `model_type is open_source or fine_tuned`."""
+    """A condition in words, such as `model_type is open_source or fine_tuned`."""
     return " and ".join(
         f"{part.field} is {' or '.join(_value(value) for value in part.values)}" for part in when
     )

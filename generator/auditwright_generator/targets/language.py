@@ -1,7 +1,7 @@
-"""JSON Schemas of the catalog language for editors: they complete keys and fields, explain, and underline.
+"""JSON Schemas of the catalog language, for completion, hover texts and validation in editors.
 
-A schema for each kind of file, of the format itself (`structure.py`) with a description for every key, and of
-the fields that this catalog has. It never refuses what `check` accepts: an unknown field is only not offered.
+There is one for each kind of file: the schema of `source/structure.py`, a description of every key, and the
+fields of this catalog. It accepts everything that `check` accepts: unknown fields are not suggested.
 """
 
 from __future__ import annotations
@@ -15,103 +15,103 @@ from auditwright_generator.targets.templating import header
 
 KEYS: dict[str, dict[str, str]] = {
     "catalog": {
-        "format": "The version of this language.",
+        "format": "The version of the catalog language.",
         "package": "The Python package to generate.",
-        "title": "The head of the reference.",
+        "title": "The title of the reference.",
         "description": "What the catalog covers.",
-        "version": "Stored with every entry; raise it when the catalog changes.",
-        "reserved": "What may never come back, with the reason.",
-        "accepted": "The breaks that this version makes on purpose.",
-        "suppress": "The warnings that are meant anywhere.",
-        "levels": "The scopes of events; each is a folder.",
+        "version": "Stored with every entry; increase it with every change of the catalog.",
+        "reserved": "Removed keys and names that must not be used again, with the reason.",
+        "accepted": "The intended breaks of this version.",
+        "suppress": "The rules to switch off for the whole catalog.",
+        "levels": "The scopes of events; each has a folder.",
     },
     "level": {
-        "title": "What people read.",
-        "description": "Which events belong here.",
-        "metadata": "The fields that every event of the level carries.",
-        "suppress": "The warnings that are meant here.",
+        "title": "The title shown to people.",
+        "description": "Which events belong to the level.",
+        "metadata": "The fields of every event of the level.",
+        "suppress": "The warnings to suppress here.",
     },
     "field": {
-        "title": "What people read.",
-        "type": "What a value is.",
+        "title": "The title shown to people.",
+        "type": "The type of a value.",
         "description": "What the value means.",
-        "values": "The values of an enum, which must have some, with what people read.",
-        "min": "The least and the greatest value, both allowed.",
-        "max": "The least and the greatest value, both allowed.",
-        "min_length": "The fewest and the most characters.",
-        "max_length": "The fewest and the most characters.",
-        "pattern": "What the text must match.",
-        "min_items": "The fewest and the most items of a list.",
-        "max_items": "The fewest and the most items of a list.",
-        "unit": "What a number counts, such as seconds.",
+        "values": "The values of an enum with their titles; required for an enum.",
+        "min": "The minimum and maximum value, inclusive.",
+        "max": "The minimum and maximum value, inclusive.",
+        "min_length": "The minimum and maximum number of characters.",
+        "max_length": "The minimum and maximum number of characters.",
+        "pattern": "The pattern that the text must match.",
+        "min_items": "The minimum and maximum number of items in a list.",
+        "max_items": "The minimum and maximum number of items in a list.",
+        "unit": "The unit of a number, such as seconds.",
         "sensitivity": (
-            "personal: errors do not repeat the value; secret: only a keyed fingerprint is kept."
+            "personal: errors do not show the value; secret: only a keyed fingerprint is stored."
         ),
-        "entry": "The entry itself fills the field; nobody passes it.",
-        "column": "The field, one text such as an id, has a column of its own in the table, for queries.",
-        "since": "The version of the catalog that brought the field.",
-        "deprecated": "The field is on its way out.",
-        "suppress": "The warnings that are meant here.",
+        "entry": "The part of the entry that fills the field; callers do not pass it.",
+        "column": "Whether the table has a separate column for the field, a text such as an ID.",
+        "since": "The version of the catalog that added the field.",
+        "deprecated": "The field should no longer be used.",
+        "suppress": "The warnings to suppress here.",
     },
     "category": {
-        "category": "The file's name again, so that a copied file is noticed.",
-        "order": "Where the category stands among those of its level.",
-        "title": "What people read.",
+        "category": "The name of the file, so that a copied file is noticed.",
+        "order": "The position of the category in its level.",
+        "title": "The title shown to people.",
         "description": "What the category covers.",
         "metadata": "The fields that the category gives to its events.",
-        "suppress": "The warnings that are meant in this file.",
-        "events": "What can happen, in the order of the reference.",
+        "suppress": "The warnings to suppress in this file.",
+        "events": "The events, in the order of the reference.",
     },
     "event": {
-        "title": "What people read.",
+        "title": "The title shown to people.",
         "description": "What happened, and when it is recorded.",
         "message": "The description of an entry, with placeholders.",
-        "metadata": "The fields that this event carries besides the shared ones.",
-        "example": "A right call; {} where nothing is required.",
-        "since": "The version of the catalog that brought the event.",
-        "deprecated": "The event is on its way out.",
-        "aliases": "Keys under which older entries are stored.",
-        "suppress": "The warnings that are meant here.",
+        "metadata": "The fields of this event besides the shared ones.",
+        "example": "The metadata of a valid call; {} if no field is required.",
+        "since": "The version of the catalog that added the event.",
+        "deprecated": "The event should no longer be used.",
+        "aliases": "Former keys, under which older entries are stored.",
+        "suppress": "The warnings to suppress here.",
     },
     "use": {
-        "title": "Another title here.",
-        "description": "Another meaning here.",
-        "type": "The same type, said again.",
-        "required": "false: the value may be left out.",
+        "title": "A different title here.",
+        "description": "A different description here.",
+        "type": "The type of the field, repeated.",
+        "required": "false: the value may be omitted.",
         "when": (
-            "Required exactly when every named field has one of its values, and refused otherwise; "
-            "never together with required."
+            "Required if every listed field has one of the listed values, refused otherwise; "
+            "cannot be combined with required."
         ),
         "min": "A narrower range.",
         "max": "A narrower range.",
         "min_length": "A narrower length.",
         "max_length": "A narrower length.",
-        "pattern": "Only where the field has none.",
-        "min_items": "A narrower count.",
-        "max_items": "A narrower count.",
+        "pattern": "Only if the field has none.",
+        "min_items": "A narrower number of items.",
+        "max_items": "A narrower number of items.",
         "values": "The values of an enum that can occur here.",
     },
     "shared_use": {
-        "only": "The events that carry the field.",
-        "except": "The events that do not; never together with only.",
+        "only": "The events that have the field.",
+        "except": "The events that do not have it; cannot be combined with only.",
     },
     "deprecation": {
         "since": "The version of the catalog that deprecated it.",
-        "use": "The field's name, or the event's whole key, that replaces it.",
-        "note": "Why, or what to do.",
+        "use": "The replacement: the name of a field or the full key of an event.",
+        "note": "The reason, or what to do.",
     },
     "suppression": {
-        "reason": "Why it is meant.",
-        "until": 'The last day (UTC) on which it holds, such as "2027-01-31".',
+        "reason": "Why the finding is intended.",
+        "until": 'The last day (UTC) on which it applies, such as "2027-01-31".',
     },
     "accepted_break": {
-        "rule": "The rule that diff names, such as BR203.",
-        "at": "What it is about, as diff names it.",
-        "version": "The version of the catalog that makes the break.",
-        "reason": "Why it is worth it.",
+        "rule": "The rule that diff prints, such as BR203.",
+        "at": "The key that diff prints.",
+        "version": "The version of the catalog that introduces the break.",
+        "reason": "Why the break is accepted.",
     },
 }
-"""What every key means, by the kind of mapping that it stands in. catalog/README.md says the same."""
+"""The description of every key, by kind of mapping. catalog/README.md has the same texts."""
 
 KEYS["shared_use"] = {**KEYS["use"], **KEYS["shared_use"]}
 
@@ -129,7 +129,7 @@ KINDS: dict[str, Schema] = {
     "suppression": DEFS["suppress"]["additionalProperties"],
     "accepted_break": _CATALOG["accepted"]["items"],
 }
-"""The kinds of mapping with keys of the language, and what the format says of each."""
+"""The kinds of mapping that have fixed keys, with their schemas."""
 
 _KNOWN_FIELDS = "known_fields"
 
@@ -146,7 +146,7 @@ def whole(catalog: Catalog) -> dict[str, str]:
 
 
 def known_fields(catalog: Catalog) -> dict[str, Schema]:
-    """What an editor shows of each field of the catalog, by name."""
+    """What an editor shows for each field of the catalog, by name."""
     found: dict[str, Field] = {}
     for event in catalog.events:
         for field in event.fields:
@@ -169,7 +169,7 @@ def editor_schema(kind: FileKind, fields: dict[str, Schema]) -> Schema:
 
 
 def _rewritten(schema: Any, defs: Schema) -> Any:
-    """The schema with all that it refers to in `defs`, and each kind of mapping there too."""
+    """The schema, with everything it refers to and each kind of mapping moved to `defs`."""
     if isinstance(schema, list):
         return [_rewritten(each, defs) for each in schema]
     if not isinstance(schema, dict):
@@ -184,7 +184,7 @@ def _rewritten(schema: Any, defs: Schema) -> Any:
     if name and name not in defs:
         defs[name] = _rewritten(DEFS[name], defs)
     if "then" in made:
-        # Words for a finding, which would stand in the place of what a known field is.
+        # This description is for findings; an editor would show it instead of that of a field.
         made["then"].pop("description", None)
     if "pattern" in made and "description" in made:
         made["patternErrorMessage"] = f"Must be {made['description']}."
@@ -192,7 +192,7 @@ def _rewritten(schema: Any, defs: Schema) -> Any:
 
 
 def _define(kind: str, defs: Schema) -> Schema:
-    """A reference to the kind of mapping, which stands in `defs` with its descriptions from then on."""
+    """A reference to the kind of mapping, which is added to `defs` with its descriptions."""
     if kind not in defs:
         properties = {
             key: {**_offering_fields(key, _rewritten(value, defs)), "description": KEYS[kind][key]}
@@ -203,7 +203,7 @@ def _define(kind: str, defs: Schema) -> Schema:
 
 
 def _offering_fields(key: str, schema: Schema) -> Schema:
-    """The schema of what is mapped from names of fields, with the known ones beside it."""
+    """The schema of a mapping with field names as keys, extended by the known fields."""
     offered = {"allOf": [{"$ref": f"#/$defs/{_KNOWN_FIELDS}"}]}
     if key == "metadata":
         return {**schema, "else": {**schema["else"], **offered}}

@@ -1,6 +1,6 @@
-"""`catalog.json`: the resolved catalog, which the runtime, the page and later comparisons read.
+"""`catalog.json`: the resolved catalog, for the runtime, the Audit Logs page and `auditwright diff`.
 
-One line a field and an example, so that a change of the catalog is a change of a few lines here.
+It has one line per field and per example, so that a change of the catalog changes few lines.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _level(level: Level) -> str:
 
 def _category(category: Category) -> str:
     head = _head(category, ("key", "name", "title", "description"))
-    # Events that have a field by the same uses share one object, which is written out once.
+    # Events share the object of a field with the same uses; it is encoded once.
     shared = {id(field): field for event in category.events for field in event.fields}
     lines = {number: f"         {_json(_field(field))}" for number, field in shared.items()}
     events = ",\n".join(_event(event, lines) for event in category.events)
@@ -71,7 +71,7 @@ def _event(event: Event, lines: dict[int, str]) -> str:
 
 
 def _field(field: Field) -> dict[str, Any]:
-    """A field's facts; what is as it is by default is left out."""
+    """The attributes of a field, without those that have their default."""
     facts: dict[str, Any] = {
         name: getattr(field, name)
         for name in ("name", "title", "description", "kind", "many", "required", "declared_in")

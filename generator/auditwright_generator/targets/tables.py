@@ -1,4 +1,4 @@
-"""SQLModel classes: the table of entries, the reference tables, and for every event a class over its view."""
+"""SQLModel classes: the table of entries, the reference tables, and a class for the view of each event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TEXT = ("str", "Text")
 
 
 def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
-    """`<package>/tables/<level>/<category>.py`, a class an event."""
+    """`<package>/tables/<level>/<category>.py`, with a class per event."""
     return {f"{catalog.package}/tables/{level.name}/{category.name}.py": _module(catalog, category)}
 
 
@@ -85,7 +85,7 @@ def _column(field: Field) -> _Column:
     if field.many:
         item = "str" if field.kind == "timestamp" else kind
         kind, column_type = f"list[{item}]", "Json"
-    # Older entries need not have what today's catalog requires, and a view shows them all.
+    # A view also shows older entries, which may lack fields that are required today.
     return _Column(
         field.name,
         f"{kind} | None",

@@ -1,7 +1,7 @@
-"""Seeds mistakes into the real catalog, one in each event and in many fields, and says what must be found.
+"""Seeds mistakes into the project's catalog, one in each event and in many fields.
 
-Each kind of mistake is a row: how it changes the lines of an event or a field, the code it must be found by,
-and the text that the finding must point at.
+Each kind of mistake is a row: the change of the lines of an event or a field, the expected code, and the text
+at the position of the finding.
 """
 
 import re
@@ -14,7 +14,7 @@ Lines = list[str]
 
 @dataclass(frozen=True)
 class Mistake:
-    """One kind: returns the changed lines, or None where it cannot be made."""
+    """One kind of mistake. `change` returns the changed lines, or None if the mistake is not possible."""
 
     code: str
     culprit: str
@@ -24,7 +24,7 @@ class Mistake:
 
 @dataclass(frozen=True, order=True)
 class Seeded:
-    """A finding that must be there."""
+    """An expected finding."""
 
     path: str
     line: int
@@ -33,7 +33,7 @@ class Seeded:
 
 
 def _replace(pattern: str, new: str) -> Callable[[Lines], Lines | None]:
-    """The first line that matches, written anew."""
+    """Rewrites the first matching line."""
 
     def change(lines: Lines) -> Lines | None:
         for number, line in enumerate(lines):
@@ -46,7 +46,7 @@ def _replace(pattern: str, new: str) -> Callable[[Lines], Lines | None]:
 
 
 def _after_title(new: str) -> Callable[[Lines], Lines | None]:
-    """One more line."""
+    """Adds a line after the title."""
 
     def change(lines: Lines) -> Lines | None:
         number = next(number for number, line in enumerate(lines) if line.lstrip().startswith("title:"))
@@ -99,7 +99,7 @@ IN_FIELDS = (
 
 
 def seed(catalog: Path) -> list[Seeded]:
-    """Change the catalog in the folder; returns what must be found in it, sorted."""
+    """Changes the catalog in the folder; returns the expected findings, sorted."""
     found: list[Seeded] = []
     turn = 0
     for path in sorted(catalog.glob("*/*.yaml")):
@@ -114,7 +114,7 @@ def seed(catalog: Path) -> list[Seeded]:
 
 
 def _blocks(path: Path, beginning: str, after: str = "") -> Iterator[Lines]:
-    """The head of the file, then each thing with the lines that belong to it."""
+    """The head of the file, then the lines of each field or event."""
     block: Lines = []
     begun = not after
     for line in path.read_text("utf-8").splitlines():
@@ -129,7 +129,7 @@ def _blocks(path: Path, beginning: str, after: str = "") -> Iterator[Lines]:
 def _seed_blocks(
     path: Path, head: Lines, blocks: list[Lines], kinds: tuple[Mistake, ...], turn: int
 ) -> tuple[list[Seeded], int]:
-    """Each block with the next kind of mistake that can be made in it."""
+    """Each block with the next possible kind of mistake."""
     found, lines = [], [*head]
     for block in blocks:
         for step in range(len(kinds)):
@@ -153,5 +153,5 @@ def _culprit(before: Lines, after: Lines, culprit: str) -> tuple[int, int]:
     for number, line in enumerate(after):
         if line not in before and culprit in line:
             return number + 1, line.index(culprit) + 1
-    number = max(number for number, line in enumerate(after) if culprit in line)  # a line said twice
+    number = max(number for number, line in enumerate(after) if culprit in line)  # a duplicate line
     return number + 1, after[number].index(culprit) + 1

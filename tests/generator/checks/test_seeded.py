@@ -1,4 +1,4 @@
-"""A hundred mistakes in the real catalog are found in one run, each by its rule and where it is."""
+"""One run finds a hundred seeded mistakes, each with its rule, its position and a hint."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ def mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Seeded]:
     return seed(Path("catalog"))
 
 
-def test_a_hundred_mistakes_are_found_in_one_run_each_by_its_rule_where_it_is(mistakes: list[Seeded]) -> None:
+def test_one_run_finds_a_hundred_mistakes_at_their_positions(mistakes: list[Seeded]) -> None:
     assert len(mistakes) >= 100
     assert len({mistake.code for mistake in mistakes}) >= 20
     findings = read_catalog(Path("catalog")).findings
@@ -27,6 +27,6 @@ def test_a_hundred_mistakes_are_found_in_one_run_each_by_its_rule_where_it_is(mi
     assert found == mistakes
 
 
-def test_every_one_of_them_says_the_way_out(mistakes: list[Seeded]) -> None:
+def test_every_finding_has_a_hint(mistakes: list[Seeded]) -> None:
     for finding in read_catalog(Path("catalog")).findings:
         assert re.search("; |must be", finding.message), str(finding)

@@ -1,4 +1,4 @@
-"""`auditwright generate`: what it writes, what `--check` says, and the exit codes."""
+"""`auditwright generate`: written files, the output of `--check`, exit codes."""
 
 import shutil
 from pathlib import Path
@@ -31,7 +31,7 @@ events:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: with a small catalog in catalog/ and a larger one in devices/."""
+    """The current folder, with a small catalog in catalog/ and a larger one in devices/."""
     (tmp_path / "catalog" / "workspace").mkdir(parents=True)
     (tmp_path / "catalog" / "catalog.yaml").write_text(CATALOG, "utf-8")
     (tmp_path / "catalog" / "fields.yaml").write_text("{}\n", "utf-8")
@@ -42,12 +42,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def files_in(folder: Path) -> list[str]:
-    """All that is generated: the notes for the next run are not."""
+    """The generated files, without the notes for the next run."""
     found = (path for path in folder.rglob("*") if path.is_file() and ".auditwright" not in path.parts)
     return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
-def test_generates_into_the_folder_generated(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_generate_writes_to_the_folder_generated(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli.generate) == 0
     made = files_in(project / "generated")
     printed, problems = capsys.readouterr()
@@ -78,7 +78,9 @@ def test_catalog_and_out_can_be_anywhere(project: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == f"{number} files in else where/out are current\n"
 
 
-def test_removed_event_leaves_nothing_behind(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_generate_removes_the_files_of_a_removed_event(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run(cli.generate, "--catalog", "devices")
     old = files_in(project / "generated")
     shutil.rmtree(project / "devices")
@@ -93,20 +95,20 @@ def test_removed_event_leaves_nothing_behind(project: Path, capsys: pytest.Captu
     assert f" {removed} removed, " in capsys.readouterr().out
 
 
-def test_check_writes_nothing_and_lists_everything(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_lists_differences_and_writes_nothing(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(cli.generate, "--check") == 1
     printed, problems = capsys.readouterr()
     lines = printed.splitlines()
     assert all(line.startswith("generated/") and line.endswith(": missing") for line in lines[:-1])
     assert len(lines) > 15
-    assert lines[-1] == "not current; `auditwright generate` mends it"
+    assert lines[-1] == "not current; run `auditwright generate`"
     assert problems == ""
     assert not (project / "generated").exists()
 
 
-def test_check_tells_the_states_apart_and_the_command_that_mends_them(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_shows_states_and_the_command_to_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--catalog", "devices", "--out", "my out")
     assert run(cli.generate, *options) == 0
     out = project / "my out"
@@ -144,7 +146,7 @@ def test_check_tells_the_states_apart_and_the_command_that_mends_them(
         f"my out/device_events/tables/workspace/members.py: {orphaned}",
         f"my out/device_events/workspace/members.py: {orphaned}",
         f"my out/docs/workspace/members.md: {orphaned}",
-        "not current; `auditwright generate --catalog devices --out 'my out'` mends it",
+        "not current; run `auditwright generate --catalog devices --out 'my out'`",
     ]
     assert problems == ""
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
@@ -152,7 +154,7 @@ def test_check_tells_the_states_apart_and_the_command_that_mends_them(
     assert run(cli.generate, *options, "--check") == 0
 
 
-def test_findings_stop_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_stop_generate(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     board = project / "catalog" / "workspace" / "boards.yaml"
     board.write_text(board.read_text("utf-8").replace("events:", "evnts:"), "utf-8")
     for arguments in ((), ("--check",)):
@@ -166,7 +168,7 @@ def test_findings_stop_it(project: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert not (project / "generated").exists()
 
 
-def test_warnings_do_not_stop_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_do_not_stop_generate(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     catalog = str(CASES / "unused_field" / "catalog")
     assert run(cli.generate, "--catalog", catalog) == 0
     printed, problems = capsys.readouterr()
@@ -181,7 +183,7 @@ def test_unreadable_catalog_is_a_usage_error(project: Path, capsys: pytest.Captu
     assert printed == ""
     assert problems == (
         "auditwright: cannot read nothing: there is no such folder; "
-        "name the folder that holds catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR\n"
+        "name the folder of catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR\n"
     )
 
 
@@ -200,14 +202,14 @@ def test_out_that_is_a_file_is_a_usage_error(
 def test_out_that_cannot_be_written_is_a_usage_error(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # /proc takes no folders from anybody, root included.
+    # Nobody can create folders in /proc, not even root.
     assert run(cli.generate, "--out", "/proc/auditwright") == 2
     printed, problems = capsys.readouterr()
     assert printed == ""
     assert problems == "auditwright: /proc/auditwright: No such file or directory\n"
 
 
-def test_folder_in_the_place_of_a_file_is_a_usage_error(
+def test_folder_at_the_path_of_a_file_is_a_usage_error(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "generated" / "docs" / "index.md").mkdir(parents=True)
@@ -217,7 +219,7 @@ def test_folder_in_the_place_of_a_file_is_a_usage_error(
 
 @pytest.mark.parametrize("check", [(), ("--check",)])
 @pytest.mark.parametrize("name", ["README.md", "docs/index.md"])
-def test_file_of_somebody_else_in_the_way_is_a_usage_error(
+def test_foreign_file_is_a_usage_error(
     name: str, check: tuple[str, ...], project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine = project / "site" / name
@@ -227,7 +229,7 @@ def test_file_of_somebody_else_in_the_way_is_a_usage_error(
     printed, problems = capsys.readouterr()
     assert printed == ""
     assert problems == (
-        f"site/{name}: is in the way, and was never generated\n"
+        f"site/{name}: exists, but is not a generated file\n"
         "auditwright: nothing was written; name another folder with --out\n"
     )
     assert files_in(project / "site") == [name]
@@ -235,12 +237,16 @@ def test_file_of_somebody_else_in_the_way_is_a_usage_error(
 
 
 @pytest.mark.parametrize(
-    ("out", "why"), [("", "names no folder"), ("catalog/made", "is inside the catalog's")]
+    ("out", "why"),
+    [
+        ("", "is empty; name a folder"),
+        ("catalog/made", "is inside the catalog folder; name another folder"),
+    ],
 )
-def test_nothing_is_written_where_it_would_spoil_the_catalog(
+def test_out_inside_the_catalog_is_a_usage_error(
     out: str, why: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(project.rglob("*"))
     assert run(cli.generate, "--out", out) == 2
-    assert capsys.readouterr().err == f"auditwright: --out {out!r} {why}; name another folder\n"
+    assert capsys.readouterr().err == f"auditwright: --out {out!r} {why}\n"
     assert sorted(project.rglob("*")) == before

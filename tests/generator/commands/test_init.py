@@ -156,8 +156,8 @@ def test_a_failed_start_leaves_nothing_behind(existed: bool, here: Path) -> None
     [
         (
             ("--package", "json"),
-            'AC210 reserved-name: package "json" is refused: Python\'s standard library has a module of that '
-            "name; choose another name",
+            'AC210 reserved-name: package "json" is refused: it is a module of Python\'s standard '
+            "library; choose another name",
         ),
         (("--package", "auditwright"), "AC210"),
         (("--package", "Our-Events"), "AC201"),

@@ -219,7 +219,7 @@ def test_a_missing_catalog_is_named(project: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr() == (
         "",
         "auditwright: cannot read nowhere: there is no such folder; "
-        "name the folder that holds catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR\n",
+        "name the folder of catalog.yaml with --catalog or AUDITWRIGHT_CATALOG_DIR\n",
     )
 
 

@@ -1,4 +1,4 @@
-"""The rules explain themselves: each has examples that hold, and `rules` and `explain` show them."""
+"""`auditwright rules` and `auditwright explain`; every rule has correct examples."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def checked(folder: Path, files: dict[str, str]) -> CheckResult:
     return read_catalog(folder)
 
 
-def test_the_small_catalog_of_the_examples_is_clean(tmp_path: Path) -> None:
+def test_the_base_catalog_of_the_examples_has_no_findings(tmp_path: Path) -> None:
     assert checked(tmp_path, BASE).findings == ()
 
 
@@ -29,7 +29,7 @@ def test_every_rule_of_check_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_an_example_is_wrong_by_its_rule_alone_and_right_by_all(code: str, tmp_path: Path) -> None:
+def test_only_the_wrong_example_gives_the_finding(code: str, tmp_path: Path) -> None:
     example: Example = EXAMPLES[code]
     assert example.path not in BASE or (example.instead_of or example.good) in BASE[example.path]
     found = checked(tmp_path / "bad", example.catalog(example.bad)).findings
@@ -39,7 +39,7 @@ def test_an_example_is_wrong_by_its_rule_alone_and_right_by_all(code: str, tmp_p
     assert right == (), [str(finding) for finding in right]
 
 
-def test_codes_and_names_are_given_once_over_all_commands() -> None:
+def test_codes_and_names_are_unique_across_commands() -> None:
     rules = every_rule()
     assert len({rule.code for rule in rules}) == len({rule.name for rule in rules}) == len(rules)
 
@@ -52,14 +52,14 @@ def test_rules_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line[:5] for line in lines[:-1]] == sorted(rule.code for rule in every_rule())
 
 
-def test_rules_are_listed_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rules_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli.rules, "--format", "json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts[0] == {
         "code": "AC001",
         "name": "yaml-syntax",
         "kind": "error",
-        "why": "a file that is not YAML in UTF-8 says nothing",
+        "why": "a file must be YAML in UTF-8",
     }
     assert len(facts) == len(every_rule())
 
@@ -69,29 +69,29 @@ def test_a_rule_is_explained(word: str, capsys: pytest.CaptureFixture[str]) -> N
     assert run(cli.explain, word) == 0
     assert capsys.readouterr().out == (
         "AC302 description-style (warning)\n\n"
-        "Why: descriptions are read one after another, as prose.\n\n"
+        "Why: the reference shows descriptions as prose.\n\n"
         "Wrong, in fields.yaml:\n      description: who was told about it\n\n"
         "Right:\n      description: Who was told about it.\n\n"
-        "If it is meant, say so where it stands:\n    suppress: {AC302: {reason: Why it is meant}}\n"
+        "To suppress it, add to its owner:\n    suppress: {AC302: {reason: Why it is intended}}\n"
     )
 
 
-def test_an_error_is_explained_without_a_way_around_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_offers_no_suppression_for_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli.explain, "AC011") == 0
     assert capsys.readouterr().out == (
         "AC011 misplaced-file (error)\n\n"
-        "Why: a file that nobody reads is a mistake or a wish.\n\n"
+        "Why: a file in the wrong place is not read.\n\n"
         "Wrong, in workspace/old/boards.yaml:\n    category: boards\n\n"
         "Right:\n    # no such file\n"
     )
 
 
-def test_a_kind_of_change_is_explained_with_whom_it_breaks(capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_shows_whom_a_change_breaks(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli.explain, "type-widened") == 0
     lines = capsys.readouterr().out.split("\n\n")
     assert lines[0] == "BR222 type-widened (break)"
     assert lines[2].startswith("Breaks readers: code that reads stored entries")
-    assert lines[3] == "Needs a major version."
+    assert lines[3] == "Requires a major version."
     assert lines[4].startswith("What to do: ")
 
 
@@ -101,8 +101,8 @@ def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None
         assert capsys.readouterr().out.startswith(f"{rule.code} {rule.name} ({rule.kind})\n\nWhy: ")
 
 
-def test_an_unknown_rule_is_no_rule(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_rule_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli.explain, "unknown-feild") == 2
     assert capsys.readouterr().err == (
-        "auditwright: there is no rule 'unknown-feild'; did you mean \"unknown-field\"?\n"
+        "auditwright: unknown rule 'unknown-feild'; did you mean \"unknown-field\"?\n"
     )

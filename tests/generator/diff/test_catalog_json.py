@@ -1,4 +1,4 @@
-"""catalog.json is read back as what was written; anything else is refused in one line, never a traceback."""
+"""catalog.json is read back unchanged; anything else is refused in one line, without a traceback."""
 
 import functools
 import json
@@ -37,7 +37,7 @@ def written(catalog: Catalog) -> bytes:
 
 
 def without_files(catalog: Catalog) -> Catalog:
-    """The catalog without what catalog.json does not hold: the files that things came from."""
+    """The catalog without the names of source files, which catalog.json does not have."""
     levels = [
         replace(
             level,
@@ -54,7 +54,7 @@ def without_files(catalog: Catalog) -> Catalog:
 
 
 @pytest.mark.parametrize("name", CATALOGS)
-def test_what_is_written_is_read_back(name: str) -> None:
+def test_catalog_json_is_read_back(name: str) -> None:
     catalog = resolved(CATALOGS[name])
     assert read_catalog_json(written(catalog)) == without_files(catalog)
     assert compare(catalog, read_catalog_json(written(catalog))) == []
@@ -70,7 +70,7 @@ def form() -> dict[str, Any]:
     return found
 
 
-def test_keys_that_newer_generators_write_are_passed_over() -> None:
+def test_unknown_keys_are_ignored() -> None:
     changed = form()
     for part in parts(changed):
         part["newer"] = {"x": [1]}
@@ -97,7 +97,7 @@ def parts(form: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def at(*path: str | int) -> Callable[[dict[str, Any], Any], None]:
-    """A function that sets what stands at a path."""
+    """A function that sets the value at a path."""
 
     def change(form: Any, value: Any) -> None:
         for step in path[:-1]:
@@ -164,7 +164,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("path", "value", "reason"), REFUSED)
-def test_what_no_generator_writes_is_refused_with_a_reason(
+def test_invalid_values_are_refused_with_a_reason(
     path: tuple[str | int, ...], value: Any, reason: str | None
 ) -> None:
     changed = form()
@@ -185,13 +185,13 @@ def test_what_no_generator_writes_is_refused_with_a_reason(
         (b'{"a": NaN}', "it is not valid JSON (expected value at line 1 column 7)"),
     ],
 )
-def test_what_is_no_catalog_json_is_refused(data: bytes, reason: str) -> None:
+def test_other_files_are_refused(data: bytes, reason: str) -> None:
     with pytest.raises(InvalidCatalogJson) as caught:
         read_catalog_json(data)
     assert str(caught.value) == reason
 
 
-def test_twins_are_refused() -> None:
+def test_duplicate_keys_are_refused() -> None:
     changed = form()
     changed["levels"].append(changed["levels"][0])
     with pytest.raises(InvalidCatalogJson, match=r'^level "shop" appears twice$'):
@@ -207,7 +207,7 @@ _JSON = st.recursive(
 
 @settings(max_examples=300)
 @given(data=st.data())
-def test_no_value_anywhere_gives_a_traceback(data: st.DataObject) -> None:
+def test_no_value_causes_a_traceback(data: st.DataObject) -> None:
     changed = form()
     part = data.draw(st.sampled_from(parts(changed)))
     key = data.draw(st.sampled_from([*part, "when", "values", "min", "pattern", "only", "entry", "unit"]))
@@ -216,9 +216,9 @@ def test_no_value_anywhere_gives_a_traceback(data: st.DataObject) -> None:
 
 
 def lines_of(data: bytes) -> list[str]:
-    """What is said of a catalog.json: why it is refused, or the changes since."""
+    """Why the catalog.json is refused, or the changes since."""
     try:
         old = read_catalog_json(data)
     except InvalidCatalogJson as error:
         return [str(error)]
-    return [f"{each.message} {each.whom} {each.hint}" for each in compare(old, shop())]
+    return [f"{each.message} {each.impact} {each.hint}" for each in compare(old, shop())]

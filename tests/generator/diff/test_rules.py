@@ -1,7 +1,7 @@
-"""Every kind of change: what `auditwright diff` prints of it, in tests/generator/diff/cases.yaml.
+"""The output of `auditwright diff` for every kind of change, with cases in tests/generator/diff/cases.yaml.
 
-After a change of messages, `AUDITWRIGHT_UPDATE_CASES=1 pytest tests/generator/diff/test_rules.py` writes them
-anew. Review the diff.
+After a change of messages update them with
+`AUDITWRIGHT_UPDATE_CASES=1 pytest tests/generator/diff/test_rules.py`, and review the diff.
 """
 
 import os
@@ -59,7 +59,7 @@ def edit(folder: Path, edits: list[dict[str, str]]) -> None:
 
 
 def write_case(case: dict[str, Any], folder: Path) -> tuple[Path, Path]:
-    """The older and the newer catalog of a case, of the versions 1.0.0 and 2.0.0."""
+    """Writes the older and the newer catalog of a case, with versions 1.0.0 and 2.0.0."""
     for name in ("old", "catalog"):
         shutil.copytree(FOLDER / "catalog", folder / name)
         edit(folder / name, case.get("before", []))
@@ -75,7 +75,7 @@ def resolved(folder: Path) -> Catalog:
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_change_is_printed_with_its_place_whom_it_breaks_and_the_way_out(
+def test_every_kind_of_change_is_printed(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = BY_NAME[name]
@@ -101,7 +101,7 @@ def _rewrite(name: str, prints: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in BY_NAME if name not in ONE_WAY])
-def test_a_change_taken_back_is_of_the_reverse_kind(name: str, tmp_path: Path) -> None:
+def test_the_reverse_comparison_has_the_reverse_rule(name: str, tmp_path: Path) -> None:
     old, new = (resolved(folder) for folder in write_case(BY_NAME[name], tmp_path))
     there = {change.rule.code for change in compare(old, new)}
     back = {change.rule.code for change in compare(new, old)}
@@ -116,7 +116,7 @@ def reverses(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_a_catalog_does_not_differ_from_itself(name: str, tmp_path: Path) -> None:
+def test_a_catalog_equals_itself(name: str, tmp_path: Path) -> None:
     for folder in write_case(BY_NAME[name], tmp_path):
         assert compare(resolved(folder), resolved(folder)) == []
 
@@ -132,7 +132,7 @@ def test_codes_and_names_are_unique_and_sorted() -> None:
     assert len({rule.name for rule in CHANGE_RULES}) == len(codes)
 
 
-def test_a_break_names_whom_it_breaks_and_needs_a_major_version_unless_only_shown_text_changed() -> None:
+def test_breaks_have_audiences_and_a_large_enough_bump() -> None:
     breaks = [rule for rule in CHANGE_RULES if rule.effect == "break"]
     assert all(rule.audiences for rule in breaks)
     assert {name for rule in CHANGE_RULES for name in rule.audiences} == set(AUDIENCES)

@@ -1,4 +1,4 @@
-"""What `--against` can name: commits of a real git repository, folders and files; and what it cannot."""
+"""`--against` with commits of a real git repository, folders, files, and invalid names."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: a repository that has the catalog in services/catalog since its second commit."""
+    """The current folder: a repository with the catalog in services/catalog since its second commit."""
     folder = tmp_path / "repository"
     (folder / "services").mkdir(parents=True)
     monkeypatch.chdir(folder)
@@ -61,7 +61,7 @@ def diff(against: str, catalog: str = "services/catalog") -> int:
     return run(cli.diff, "--catalog", catalog, "--against", against)
 
 
-def test_a_commit_is_compared_with_what_is_on_the_disk(
+def test_a_commit_is_compared_with_the_working_tree(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edit(repository / "services/catalog/shop/stock.yaml", "What the shop has.", "What there is.")
@@ -70,15 +70,15 @@ def test_a_commit_is_compared_with_what_is_on_the_disk(
         printed, problems = capsys.readouterr()
         assert problems == ""
         assert printed == (
-            "services/catalog/catalog.yaml:5:10: error BR901 version-too-small: these changes of 1.0.0 need "
-            "a larger version than 1.0.0: needs 1.0.1; write `version: 1.0.1`\n"
+            "services/catalog/catalog.yaml:5:10: error BR901 version-too-small: these changes to 1.0.0 "
+            "require a higher version than 1.0.0; write `version: 1.0.1`\n"
             "services/catalog/shop/stock.yaml:3:1: safe BR125 category-description-changed: shop.stock: the "
-            'description was "What the shop has.", and is "What there is."; nobody has to act\n'
-            "1 change: 0 break (0 accepted), 1 does not; 1.0.0 -> 1.0.0, and 1.0.1 is needed\n"
+            'description was "What the shop has." and is now "What there is."; no action needed\n'
+            "1 change: 0 breaks (0 accepted), 1 safe; 1.0.0 -> 1.0.0, and 1.0.1 is required\n"
         )
 
 
-def test_a_commit_is_read_from_any_folder_and_with_the_environment_of_a_hook(
+def test_a_commit_is_read_from_any_folder_and_in_a_hook(
     repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_DIR", ".git")
@@ -90,7 +90,7 @@ def test_a_commit_is_read_from_any_folder_and_with_the_environment_of_a_hook(
     assert capsys.readouterr().out == 2 * NOTHING
 
 
-def test_a_catalog_at_the_root_of_its_repository_is_found(
+def test_a_catalog_at_the_root_of_the_repository_is_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "events"
@@ -111,7 +111,7 @@ def test_a_path_wins_over_a_commit_of_that_name(repository: Path, capsys: pytest
     printed, problems = capsys.readouterr()
     assert printed == NOTHING
     assert problems == (
-        f"auditwright: cannot read catalog: the folder holds no catalog.yaml and no catalog.json; {NAMED}\n"
+        f"auditwright: cannot read catalog: the folder has neither catalog.yaml nor catalog.json; {NAMED}\n"
     )
 
 
@@ -120,18 +120,18 @@ def test_a_path_wins_over_a_commit_of_that_name(repository: Path, capsys: pytest
     [
         (
             "mian",
-            "cannot read mian: there is no such file or folder, and git knows no commit of that name; "
+            "cannot read mian: there is no such file or folder, and no git commit of that name; "
             f"{NAMED}, and `git fetch` what a shallow clone lacks",
         ),
         (
             "begun",
-            "cannot read begun: there was no catalog in services/catalog/ at that commit; name a commit that "
-            "has it, or the folder or catalog.json to compare with",
+            "cannot read begun: the commit has no catalog in services/catalog/; name another commit, or a "
+            "folder or catalog.json to compare with",
         ),
-        ("--output=x", f"cannot read --output=x: that is no name of a commit; {NAMED}"),
-        ("a\nb", f'cannot read "a\\nb": that is no name of a commit; {NAMED}'),
-        ("a\0b", f'cannot read "a\\u0000b": that is no name of a commit; {NAMED}'),
-        ("", f'cannot read "": it names nothing; {NAMED}'),
+        ("--output=x", f"cannot read --output=x: it is not a valid name of a commit; {NAMED}"),
+        ("a\nb", f'cannot read "a\\nb": it is not a valid name of a commit; {NAMED}'),
+        ("a\0b", f'cannot read "a\\u0000b": it is not a valid name of a commit; {NAMED}'),
+        ("", f'cannot read "": the name is empty; {NAMED}'),
         ("HEAD:services/catalog", None),
         ("x" * 5000, None),
         (
@@ -146,7 +146,7 @@ def test_a_path_wins_over_a_commit_of_that_name(repository: Path, capsys: pytest
         ),
     ],
 )
-def test_what_names_nothing_is_one_line_that_names_what_can_be_named(
+def test_an_unknown_name_is_an_error_on_one_line(
     repository: Path, capsys: pytest.CaptureFixture[str], against: str, said: str | None
 ) -> None:
     assert run(cli.diff, "--catalog", "services/catalog", f"--against={against}") == 2
@@ -156,7 +156,7 @@ def test_what_names_nothing_is_one_line_that_names_what_can_be_named(
     assert said is None or problems == f"auditwright: {said}\n"
 
 
-def test_outside_of_a_repository_only_paths_can_be_named(
+def test_outside_of_a_repository_only_paths_are_accepted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
@@ -164,12 +164,12 @@ def test_outside_of_a_repository_only_paths_can_be_named(
     shutil.copytree(BASE, "catalog")
     assert diff("main", "catalog") == 2
     assert capsys.readouterr().err == (
-        "auditwright: cannot read main: there is no such file or folder, and the catalog is in no git "
+        "auditwright: cannot read main: there is no such file or folder, and the catalog is not in a git "
         "repository; name a catalog's folder, a generated package's folder or a catalog.json\n"
     )
 
 
-def test_a_missing_git_is_said(
+def test_a_missing_git_is_reported(
     repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
@@ -187,12 +187,12 @@ def test_a_symbolic_link_in_a_commit_is_refused(repository: Path, capsys: pytest
     link.unlink()
     assert diff("linked") == 2
     assert capsys.readouterr().err == (
-        "auditwright: cannot read linked: services/catalog/till/more.yaml was a symbolic link at that "
-        "commit; check it out, and name its folder\n"
+        "auditwright: cannot read linked: services/catalog/till/more.yaml is a symbolic link in that "
+        "commit; check the commit out and name its folder\n"
     )
 
 
-def test_a_commit_whose_catalog_cannot_be_resolved_says_where(
+def test_an_unresolvable_commit_is_reported_with_a_position(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stock = repository / "services/catalog/shop/stock.yaml"
@@ -215,9 +215,7 @@ def test_a_commit_whose_catalog_cannot_be_resolved_says_where(
     )
 
 
-def test_a_commit_that_broke_a_rule_of_today_can_still_be_compared(
-    repository: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_commit_may_violate_rules_of_today(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stock = repository / "services/catalog/shop/stock.yaml"
     edit(stock, "counted item {code}", "counted item {cod}")
     commit(repository, "wrong-message")
@@ -226,7 +224,7 @@ def test_a_commit_that_broke_a_rule_of_today_can_still_be_compared(
     assert "BR108 message-changed: shop.stock.item_counted: " in capsys.readouterr().out
 
 
-def test_an_example_that_fits_no_type_is_an_error_and_no_traceback(
+def test_an_invalid_example_is_an_error_without_traceback(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     orders = repository / "services/catalog/shop/orders.yaml"
@@ -237,7 +235,7 @@ def test_an_example_that_fits_no_type_is_an_error_and_no_traceback(
     assert "AC502 invalid-example" in capsys.readouterr().err
 
 
-def test_folders_and_files_of_generated_packages_can_be_named(
+def test_generated_packages_and_files_are_accepted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -252,7 +250,7 @@ def test_folders_and_files_of_generated_packages_can_be_named(
         assert capsys.readouterr() == (NOTHING, "")
 
 
-def test_what_cannot_be_opened_is_said(
+def test_an_unreadable_file_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Which version changes need, and which versions are enough."""
+"""The version that changes require, and whether a version is high enough."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from auditwright_generator.diff.versions import fits, largest, needed_version
 from auditwright_generator.versions import SemanticVersion
 
 
-def test_several_changes_need_what_the_largest_needs() -> None:
+def test_several_changes_require_the_largest_bump() -> None:
     assert largest(["patch", "major", "minor"]) == "major"
     assert largest(["patch", "minor"]) == "minor"
     assert largest([]) is None
@@ -21,11 +21,11 @@ def test_several_changes_need_what_the_largest_needs() -> None:
         ("1.2.3", "patch", "1.2.4"),
         ("1.2.3", None, "1.2.3"),
         ("1.2.3+build.5", "patch", "1.2.4"),
-        # Before 1.0.0 a break needs a minor version, and everything else a patch.
+        # Before 1.0.0 a break requires a minor version, and anything else a patch.
         ("0.2.3", "major", "0.3.0"),
         ("0.2.3", "minor", "0.2.4"),
         ("0.2.3", "patch", "0.2.4"),
-        # A pre-release announces a step already, which may be large enough.
+        # The release after a pre-release may be a large enough bump.
         ("2.0.0-rc.1", "major", "2.0.0"),
         ("1.1.0-rc.1", "minor", "1.1.0"),
         ("1.1.0-rc.1", "major", "2.0.0"),
@@ -34,7 +34,7 @@ def test_several_changes_need_what_the_largest_needs() -> None:
         ("0.3.0-beta.1", "major", "0.3.0"),
     ],
 )
-def test_needed_version(old: str, bump: Bump | None, needed: str) -> None:
+def test_required_version(old: str, bump: Bump | None, needed: str) -> None:
     assert str(needed_version(SemanticVersion.parse(old), bump)) == needed
 
 
@@ -63,5 +63,5 @@ def test_needed_version(old: str, bump: Bump | None, needed: str) -> None:
         ("0.1.0", "1.0.0", "major", True),
     ],
 )
-def test_fits(old: str, new: str, bump: Bump | None, enough: bool) -> None:
+def test_a_version_is_high_enough_or_not(old: str, new: str, bump: Bump | None, enough: bool) -> None:
     assert fits(SemanticVersion.parse(old), SemanticVersion.parse(new), bump) is enough

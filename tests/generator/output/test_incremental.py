@@ -1,4 +1,4 @@
-"""What `generate` skips: whatever happened before, the folder is as a run from nothing makes it."""
+"""What `generate` skips: the result always equals that of a run into an empty folder."""
 
 import contextlib
 import dataclasses
@@ -83,7 +83,7 @@ EVERYTHING = ["shop.orders", "shop.parcels", "desk.tickets"]
 
 
 class World:
-    """A catalog and what is generated from it; counts what a run did not skip."""
+    """A catalog and its generated files. Records what a run read and rendered."""
 
     def __init__(self, top: Path, patch: pytest.MonkeyPatch) -> None:
         self.catalog = top / "catalog"
@@ -122,7 +122,7 @@ class World:
         return run(cli.generate, "--catalog", str(self.catalog), "--out", str(out or self.out), *options)
 
     def assert_as_from_nothing(self) -> None:
-        """The folder is, byte for byte, what a run into an empty one makes, and both kinds of check agree."""
+        """The folder equals the result of a run into an empty one, and `--check` finds it current."""
         shutil.rmtree(self.nothing, ignore_errors=True)
         assert self.generate(out=self.nothing) == 0
         assert contents(self.out) == contents(self.nothing)
@@ -132,7 +132,7 @@ class World:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All that is generated, and what else lies there, without the notes for the next run."""
+    """All files in the folder, without the notes for the next run."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -142,7 +142,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Generated once."""
+    """A world after one run."""
     world = World(tmp_path, monkeypatch)
     assert world.generate() == 0
     assert world.rendered == EVERYTHING
@@ -152,9 +152,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 # --- nothing has changed ----------------------------------------------------------------------------
 
 
-def test_second_run_reads_and_renders_nothing_and_says_the_same(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_second_run_reads_and_renders_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     number = len(contents(world.out))
     assert world.generate() == 0
     assert (world.read, world.rendered) == ([], [])
@@ -170,7 +168,7 @@ def test_second_run_reads_and_renders_nothing_and_says_the_same(
     world.assert_as_from_nothing()
 
 
-def test_copy_elsewhere_skips_too(world: World, tmp_path: Path) -> None:
+def test_copied_folder_is_current(world: World, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     shutil.copytree(world.catalog, clone / "catalog")
     shutil.copytree(world.out, clone / "out")
@@ -196,7 +194,7 @@ def test_warnings_are_printed_by_every_run(world: World, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize(("until", "times"), [("", 0), (', until: "2999-12-31"', 1)])
-def test_what_depends_on_the_day_is_checked_by_every_run(until: str, times: int, world: World) -> None:
+def test_suppressions_with_a_date_are_checked_by_every_run(until: str, times: int, world: World) -> None:
     answer = f"suppress: {{AC110: {{reason: It is for later{until}}}}}"
     spare = f"spare: {{title: Spare, type: string, description: Nobody has it., {answer}}}\n"
     world.write("fields.yaml", FIELDS + spare)
@@ -218,9 +216,7 @@ def test_findings_are_reported_whatever_ran_before(world: World, capsys: pytest.
     assert world.read == []
 
 
-def test_catalog_that_changes_while_it_is_read_is_not_taken_for_known(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_catalog_changed_during_a_run_is_read_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.edit("shop/parcels.yaml", "Parcels", "Boxes")
     read = check.read_catalog
 
@@ -269,7 +265,7 @@ CHANGES: dict[str, tuple[Callable[[World], object], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_change_renders_what_it_reaches_and_no_more(name: str, world: World) -> None:
+def test_change_renders_only_affected_categories(name: str, world: World) -> None:
     change, reached = CHANGES[name]
     change(world)
     assert world.generate() == 0
@@ -279,7 +275,7 @@ def test_change_renders_what_it_reaches_and_no_more(name: str, world: World) -> 
     assert world.read == []
 
 
-def test_folder_of_another_name_renders_everything(world: World) -> None:
+def test_renamed_catalog_folder_renders_everything(world: World) -> None:
     moved = world.catalog.with_name("reference")
     world.catalog.rename(moved)
     world.catalog = moved
@@ -288,7 +284,7 @@ def test_folder_of_another_name_renders_everything(world: World) -> None:
     world.assert_as_from_nothing()
 
 
-def test_other_out_is_made_from_nothing(world: World, tmp_path: Path) -> None:
+def test_other_output_folder_renders_everything(world: World, tmp_path: Path) -> None:
     before = contents(world.out)
     world.edit("shop/orders.yaml", "Order placed", "Bought")
     assert world.generate(out=tmp_path / "other") == 0
@@ -298,7 +294,7 @@ def test_other_out_is_made_from_nothing(world: World, tmp_path: Path) -> None:
     assert contents(world.out) == contents(tmp_path / "other")
 
 
-def test_two_catalogs_into_one_folder_replace_each_other(world: World, tmp_path: Path) -> None:
+def test_two_catalogs_in_one_folder_replace_each_other(world: World, tmp_path: Path) -> None:
     first, second = world.catalog, tmp_path / "second" / "catalog"
     shutil.copytree(first, second)
     (second / "shop/parcels.yaml").unlink()
@@ -324,7 +320,7 @@ def test_other_generator_renders_everything(world: World, monkeypatch: pytest.Mo
     assert world.read == []
 
 
-def test_identity_is_of_every_source_file_and_template(
+def test_identity_covers_every_source_file_and_template(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = Path(incremental.__file__).parents[1]
@@ -349,7 +345,7 @@ PAGE = "docs/shop/parcels.md"
 
 
 def edit_notes(part: str, old: str = "", new: str = "", name: str = NOTES) -> Callable[[World], object]:
-    """Replaces `old` in the one line that has `part`; without `old`, the line goes."""
+    """Replaces `old` in the one line that has `part`; without `old`, removes the line."""
 
     def edit(world: World) -> None:
         path = world.out / name
@@ -362,7 +358,7 @@ def edit_notes(part: str, old: str = "", new: str = "", name: str = NOTES) -> Ca
 
 
 def swap_text_and_digest(world: World) -> None:
-    """A hand edit, with manifest and notes edited to fit."""
+    """A manual edit, with matching edits of manifest and notes."""
     page = world.out / PAGE
     old = digest(page.read_bytes())
     page.write_text(page.read_text("utf-8") + "By hand.\n", "utf-8")
@@ -404,7 +400,7 @@ DAMAGE: dict[str, tuple[Callable[[World], object], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_damage_is_mended_by_rendering_what_it_reaches(name: str, world: World) -> None:
+def test_damaged_files_are_rendered_again(name: str, world: World) -> None:
     damage, reached = DAMAGE[name]
     before = contents(world.out)
     damage(world)
@@ -416,7 +412,7 @@ def test_damage_is_mended_by_rendering_what_it_reaches(name: str, world: World) 
 
 
 @pytest.mark.parametrize("name", [MANIFEST, NOTES])
-def test_what_a_run_leaves_is_made_whole_wherever_it_is_cut(name: str, world: World) -> None:
+def test_interrupted_run_is_completed_by_the_next(name: str, world: World) -> None:
     whole = (world.out / name).read_bytes()
     for end in range(0, len(whole), 97):
         (world.out / name).write_bytes(whole[:end])
@@ -425,9 +421,7 @@ def test_what_a_run_leaves_is_made_whole_wherever_it_is_cut(name: str, world: Wo
     world.assert_as_from_nothing()
 
 
-def test_folder_in_the_place_of_a_file_is_an_error_as_ever(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_folder_at_the_path_of_a_file_is_an_error(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     (world.out / PAGE).unlink()
     (world.out / PAGE).mkdir()
     capsys.readouterr()
@@ -436,7 +430,7 @@ def test_folder_in_the_place_of_a_file_is_an_error_as_ever(
         assert capsys.readouterr().err == f"auditwright: {world.out / PAGE}: Is a directory\n"
 
 
-def test_orphan_that_was_edited_and_file_of_somebody_else_are_as_ever(world: World) -> None:
+def test_edited_orphans_and_foreign_files_are_reported(world: World) -> None:
     (world.out / "mine.md").write_text("mine\n", "utf-8")
     delete_a_category(world)
     (world.out / "docs/desk/tickets.md").write_text("by hand\n", "utf-8")
@@ -445,9 +439,7 @@ def test_orphan_that_was_edited_and_file_of_somebody_else_are_as_ever(world: Wor
     assert (world.out / "mine.md").read_text("utf-8") == "mine\n"
 
 
-def test_killed_run_is_mended_even_if_the_change_is_taken_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_run_is_repaired_after_a_revert(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(BaseException):
         pass
 
@@ -472,8 +464,8 @@ def test_killed_run_is_mended_even_if_the_change_is_taken_back(
         assert world.generate() == 0
 
 
-def test_notes_that_are_mixed_by_line_are_not_believed(world: World) -> None:
-    """Each line from the one run or the other, as if somebody had merged them."""
+def test_notes_with_mixed_lines_are_ignored(world: World) -> None:
+    """Each line is from one of two runs, like after a merge."""
 
     def generated(name: str, old: str, new: str) -> list[str]:
         world.edit(name, old, new)
@@ -499,7 +491,7 @@ def test_notes_that_are_mixed_by_line_are_not_believed(world: World) -> None:
     [each for each in vars(model).values() if dataclasses.is_dataclass(each)] + [incremental.CategoryInput],
     ids=lambda part: part.__name__,
 )
-def test_input_of_a_category_is_all_of_it(part: type[Any]) -> None:
+def test_input_of_a_category_covers_every_attribute(part: type[Any]) -> None:
     assert all(field.repr for field in dataclasses.fields(part))
     assert part.__repr__.__qualname__ == f"{part.__name__}.__repr__"
 
@@ -515,7 +507,7 @@ def test_sha256sum_reads_the_manifest(world: World) -> None:
     assert len(done.stdout.splitlines()) == len(contents(world.out)) - 1
 
 
-def test_notes_are_kept_out_of_commits(world: World) -> None:
+def test_notes_are_ignored_by_git(world: World) -> None:
     assert (world.out / NOTES).with_name(".gitignore").read_text("utf-8") == "*\n"
 
 
@@ -523,7 +515,7 @@ def test_notes_are_kept_out_of_commits(world: World) -> None:
 
 
 class Changes(RuleBasedStateMachine):
-    """Random changes of the catalog and of the folder, each followed by a run or not."""
+    """Random changes of the catalog and of the output folder, with runs in between."""
 
     @initialize()
     def begin(self) -> None:
@@ -533,7 +525,7 @@ class Changes(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(sorted(CHANGES)))
     def change(self, name: str) -> None:
-        with contextlib.suppress(AssertionError, FileNotFoundError):  # it was changed already
+        with contextlib.suppress(AssertionError, FileNotFoundError):  # already changed
             CHANGES[name][0](self.world)
 
     @rule(name=st.sampled_from(sorted(FILES)))
@@ -546,7 +538,7 @@ class Changes(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(sorted(DAMAGE)))
     def damage(self, name: str) -> None:
-        with contextlib.suppress(ValueError, FileNotFoundError, FileExistsError):  # nothing is there
+        with contextlib.suppress(ValueError, FileNotFoundError, FileExistsError):  # the folder is missing
             DAMAGE[name][0](self.world)
 
     @rule(identity=st.sampled_from(["a", "b"]))
@@ -567,7 +559,7 @@ class Changes(RuleBasedStateMachine):
             shutil.rmtree(self.world.nothing, ignore_errors=True)
             assert self.world.generate(out=self.world.nothing) == 0
             fresh = contents(self.world.nothing)
-            # A manifest that was lost leaves files that nobody knows.
+            # Without the manifest, orphaned files are unknown.
             assert {name: made.get(name) for name in fresh} == fresh
             assert self.world.generate("--check") == 0
 

@@ -1,4 +1,4 @@
-"""`auditwright generate --check --diff`: what differs, as a unified diff that can be read."""
+"""`auditwright generate --check --diff`: the differences as a readable unified diff."""
 
 import shutil
 from pathlib import Path
@@ -16,12 +16,12 @@ description: Teams of the account.
 events:
   team_joined: {title: Team joined, description: Someone is in now., message: "{actor} joined.", example: {}}
 """
-MENDED = "not current; `auditwright generate` mends it"
+MENDED = "not current; run `auditwright generate`"
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
-    """The current folder, with a catalog and what is generated from it."""
+    """The current folder, with a catalog and its generated files."""
     monkeypatch.chdir(tmp_path)
     run(cli.init)
     (tmp_path / "catalog" / "account" / "teams.yaml").write_text(TEAMS, "utf-8")
@@ -37,14 +37,12 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def check(code: int, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What `generate --check --diff` prints, after seeing to its exit code."""
+    """The output of `generate --check --diff`; asserts the exit code."""
     assert run(cli.generate, "--check", "--diff") == code
     return printed(capsys)
 
 
-def test_a_hand_edit_is_shown_from_what_it_is_to_what_it_should_be(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_manual_edit_is_shown_as_a_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     index = project / "generated" / "docs" / "index.md"
     first, second, third, fourth, *rest = index.read_text("utf-8").splitlines()
     index.write_text("\n".join([first, second, "# By hand", fourth, *rest, "More."]), "utf-8")
@@ -69,7 +67,7 @@ def test_a_hand_edit_is_shown_from_what_it_is_to_what_it_should_be(
     assert index.read_bytes() == before
 
 
-def test_a_change_of_the_catalog_is_shown_in_every_file_it_reaches(
+def test_a_catalog_change_is_shown_in_every_affected_file(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     teams = project / "catalog" / "account" / "teams.yaml"
@@ -84,7 +82,7 @@ def test_a_change_of_the_catalog_is_shown_in_every_file_it_reaches(
     assert lines[-1] == MENDED
 
 
-def test_a_missing_file_is_shown_as_new_and_cut_where_it_is_long(
+def test_a_missing_file_is_shown_as_new_and_truncated(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "generated" / "audit_events" / "py.typed").unlink()
@@ -111,7 +109,7 @@ def test_a_missing_file_is_shown_as_new_and_cut_where_it_is_long(
     assert len(lines) == 2 + 60 + 4
 
 
-def test_of_many_files_the_first_are_shown(
+def test_only_the_first_files_are_shown(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unified_diff, "FILES", 3)
@@ -123,22 +121,22 @@ def test_of_many_files_the_first_are_shown(
     assert lines[-2:] == ["… 2 more files", MENDED]
 
 
-def test_what_is_current_has_no_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_current_files_have_no_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = [path for path in (project / "generated").rglob("*") if path.is_file()]
     number = sum(".auditwright" not in path.parts for path in made)
     assert check(0, capsys) == [f"{number} files in generated are current"]
 
 
-def test_orphans_are_named_and_not_shown(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_orphans_are_listed_without_a_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "catalog" / "account" / "teams.yaml").unlink()
     lines = check(1, capsys)
     assert "generated/docs/account/teams.md: orphaned: no longer generated" in lines
     assert [line for line in lines if "a/docs/account/teams.md" in line] == []
 
 
-def test_diff_without_check_is_wrong_usage(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_without_check_is_a_usage_error(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli.generate, "--diff") == 2
     assert capsys.readouterr() == (
         "",
-        "auditwright: --diff shows what --check finds; give both: --check --diff\n",
+        "auditwright: --diff needs --check; pass both: --check --diff\n",
     )

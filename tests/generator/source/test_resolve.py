@@ -1,4 +1,4 @@
-"""`resolve.py`: every event ends with its full list of fields."""
+"""`resolve.py`: every event gets its complete list of fields."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ def field(event: Event, name: str) -> Field:
     return next(field for field in event.fields if field.name == name)
 
 
-def test_catalog_has_its_own_facts(catalog: Catalog) -> None:
+def test_catalog_has_its_attributes(catalog: Catalog) -> None:
     assert replace(catalog, levels=()) == Catalog(
         package="device_events",
         title="Device events",
@@ -40,7 +40,7 @@ def test_catalog_has_its_own_facts(catalog: Catalog) -> None:
     assert [column.name for column in catalog.columns] == ["device_id"]
 
 
-def test_categories_stand_by_order_then_name(catalog: Catalog) -> None:
+def test_categories_are_sorted_by_order_then_name(catalog: Catalog) -> None:
     assert [category.key for category in catalog.categories] == [
         "workspace.members",
         "workspace.settings",
@@ -48,7 +48,7 @@ def test_categories_stand_by_order_then_name(catalog: Catalog) -> None:
     ]
 
 
-def test_category_keeps_what_it_shares(catalog: Catalog) -> None:
+def test_category_keeps_its_shared_fields(catalog: Catalog) -> None:
     lifecycle = catalog.levels[1].categories[0]
     assert lifecycle.description == "Devices from their first start to their last."
     assert lifecycle.source == "catalog/device/lifecycle.yaml"
@@ -60,7 +60,7 @@ def test_category_keeps_what_it_shares(catalog: Catalog) -> None:
     )
 
 
-def test_fields_stand_by_level_category_event(seen: Event) -> None:
+def test_fields_are_ordered_by_level_category_event(seen: Event) -> None:
     assert [(field.name, field.declared_in) for field in seen.fields][:7] == [
         ("user_id", "level"),
         ("device_id", "level"),
@@ -90,7 +90,7 @@ def test_condition_is_kept_as_data(seen: Event) -> None:
     assert field(seen, "address").requirement == "when"
 
 
-def test_exception_does_not_get_the_field(catalog: Catalog) -> None:
+def test_excepted_event_does_not_have_the_field(catalog: Catalog) -> None:
     renamed = list(catalog.events)[-1]
     assert [field.name for field in renamed.fields] == ["user_id", "device_id", "serial", "old_name"]
     assert renamed.deprecated == Deprecated("2.0.0", "device.lifecycle.device_seen")
@@ -98,7 +98,7 @@ def test_exception_does_not_get_the_field(catalog: Catalog) -> None:
     assert field(renamed, "old_name").deprecated == Deprecated("2.0.0", "serial", "Names are no longer kept.")
 
 
-def test_example_holds_values_as_they_are_stored(seen: Event) -> None:
+def test_example_has_values_as_stored(seen: Event) -> None:
     assert repr(seen.example["attempts"]) == "3"
     assert seen.example["tags"] == ["lab", "no"]
     assert seen.example["ports"] == [80, 443]

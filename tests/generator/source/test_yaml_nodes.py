@@ -1,4 +1,4 @@
-"""`load.py`: values keep their places, and no input gives a traceback."""
+"""`yaml_nodes.py`: values have positions, and no input causes a traceback."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ def parse(text: str) -> Node:
     return node
 
 
-def test_values_and_keys_keep_their_places() -> None:
+def test_values_and_keys_have_positions() -> None:
     root = parse("a: 1\nb:\n  - x\n  - {c: 'y'}\n")
     b = root.entries["b"]
     c = b.items[1].entries["c"]
@@ -56,20 +56,22 @@ def test_values_and_keys_keep_their_places() -> None:
         ("|\n  two\n  lines\n", "two\nlines\n"),
     ],
 )
-def test_scalars_are_what_every_reader_takes_them_for(text: str, value: object) -> None:
+def test_plain_scalars_have_the_type_all_readers_give(text: str, value: object) -> None:
     assert parse(f"a: {text}").entries["a"].value == value
 
 
 @pytest.mark.parametrize(
     "text", ["No", "off", "Y", "0777", "0x1F", "1:30", "2026-1-2", "1_0", "1e3", ".nan", "01"]
 )
-def test_surprises_are_findings(text: str) -> None:
+def test_ambiguous_scalars_are_findings(text: str) -> None:
     node, [finding] = parse_yaml(f"a: {text}\n".encode(), "file.yaml")
     assert node.entries["a"].value is INVALID
-    assert str(finding).startswith(f"file.yaml:1:4: error AC006 yaml-implicit-type: {text} is a")
+    assert str(finding).startswith(
+        f"file.yaml:1:4: error AC006 yaml-implicit-type: some YAML readers take {text} for "
+    )
 
 
-def test_marks_and_line_ends_of_windows_change_nothing() -> None:
+def test_byte_order_mark_and_crlf_change_nothing() -> None:
     root = parse("\ufeffa: 1\r\nb: x\r\n")
     assert root.entries["b"].value == "x"
     assert root.entries["b"].key_position.line == 2
@@ -80,7 +82,7 @@ def test_comment_is_an_empty_file() -> None:
     assert parse("# nothing\n").value is None
 
 
-def test_bomb_of_aliases_is_not_expanded() -> None:
+def test_nested_aliases_are_not_expanded() -> None:
     lines = ["a0: &a0 [x]"] + [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60)]
     node, findings = parse_yaml("\n".join(lines).encode(), "file.yaml")
     assert len(findings) == 60 + 2 * 59
@@ -91,10 +93,10 @@ def test_bomb_of_aliases_is_not_expanded() -> None:
 def test_depth_is_bounded(text: str) -> None:
     node, [finding] = parse_yaml(text.encode(), "file.yaml")
     assert node.value is INVALID
-    assert finding.message == "nested deeper than 32 levels; a catalog never needs that"
+    assert finding.message == "nested deeper than 32 levels; reduce the nesting"
 
 
-def test_too_large_a_file_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_file_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("big.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
     with pytest.raises(UnreadableCatalog) as caught:
@@ -137,7 +139,7 @@ yaml_text = st.text(
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200) | yaml_text.map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_any_bytes_are_a_node_or_findings(content: bytes) -> None:
+def test_random_bytes_give_a_node_or_findings(content: bytes) -> None:
     node, findings = parse_yaml(content, "file.yaml")
     assert findings or node.value is not INVALID
     kinds: tuple[FileKind, ...] = ("catalog", "fields", "category")
@@ -161,7 +163,7 @@ anything = st.recursive(
 
 @settings(max_examples=400, deadline=None)
 @given(file=st.sampled_from(FILES), data=st.data())
-def test_any_change_of_a_catalog_is_clean_or_findings(
+def test_random_changes_give_a_catalog_or_findings(
     file: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("changed")

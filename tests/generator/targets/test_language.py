@@ -1,4 +1,4 @@
-"""The JSON Schemas of the catalog language: complete, no stricter than `check`, and of use in an editor."""
+"""The JSON Schemas of the catalog language: complete, not stricter than `check`, and useful in an editor."""
 
 import json
 import os
@@ -40,7 +40,7 @@ FILES = [(folder, kind, path) for folder in FOLDERS for kind, path in catalog_fi
 
 
 def schemas(folder: Path) -> dict[str, Any]:
-    """The schema of each kind of file, of the catalog in a folder."""
+    """The schema of each kind of file for the catalog in a folder."""
     catalog = read_catalog(folder).catalog
     assert catalog is not None
     return {Path(name).stem: json.loads(text) for name, text in whole(catalog).items()}
@@ -50,7 +50,7 @@ def schemas(folder: Path) -> dict[str, Any]:
 
 
 def mappings(schema: Any) -> Iterator[dict[str, Any]]:
-    """Every mapping with keys of the language, anywhere in a schema."""
+    """Every mapping with fixed keys, anywhere in a schema."""
     if isinstance(schema, list):
         for each in schema:
             yield from mappings(each)
@@ -61,7 +61,7 @@ def mappings(schema: Any) -> Iterator[dict[str, Any]]:
             yield from mappings(each)
 
 
-def test_every_key_of_the_language_is_described_and_nothing_else() -> None:
+def test_every_key_of_the_language_has_a_description() -> None:
     assert KEYS.keys() == KINDS.keys()
     for kind, schema in KINDS.items():
         assert sorted(KEYS[kind]) == sorted(schema["properties"])
@@ -69,7 +69,7 @@ def test_every_key_of_the_language_is_described_and_nothing_else() -> None:
         assert mapping in KINDS.values(), f"a kind of mapping without a name: {list(mapping['properties'])}"
 
 
-def test_every_key_of_the_language_is_in_the_schemas_with_its_description() -> None:
+def test_the_schemas_have_every_key_with_its_description() -> None:
     made = {kind: editor_schema(kind, {}) for kind in get_args(FileKind)}
     found: dict[str, dict[str, str]] = {}
     for schema in made.values():
@@ -114,7 +114,7 @@ def test_descriptions_are_those_of_the_language_page(kind: str) -> None:
 
 
 def as_sentence(cell: str) -> str:
-    """A cell of the page as plain text, as an editor shows it."""
+    """A table cell as plain text, as an editor shows it."""
     text = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", cell)
     head = text if text.startswith("`") else text[:1].upper() + text[1:]
     return head.replace("`", "") + "."
@@ -124,12 +124,12 @@ def as_sentence(cell: str) -> str:
 
 
 @pytest.mark.parametrize(("folder", "kind", "path"), FILES, ids=lambda value: getattr(value, "name", value))
-def test_every_file_of_our_catalogs_fits(folder: Path, kind: FileKind, path: Path) -> None:
+def test_every_file_of_our_catalogs_is_valid(folder: Path, kind: FileKind, path: Path) -> None:
     content = yaml.safe_load(path.read_text("utf-8"))
     jsonschema_rs.validator_for(schemas(folder)[kind]).validate(content)
 
 
-def test_fields_that_are_new_and_files_of_others_fit_too() -> None:
+def test_unknown_fields_and_other_catalogs_are_valid() -> None:
     ours = schemas(ROOT / "catalog")
     for _, kind, path in FILES:
         content = yaml.safe_load(path.read_text("utf-8"))
@@ -190,7 +190,7 @@ MISTAKES: list[tuple[FileKind, tuple[str, ...], Any]] = [
 
 
 def with_mistake(kind: FileKind, path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """The smallest file of a kind, with another value at one place."""
+    """The smallest file of a kind, with another value at one path."""
     content = deepcopy(SOUND[kind])
     position = content
     for key in path[:-1]:
@@ -200,14 +200,12 @@ def with_mistake(kind: FileKind, path: tuple[str, ...], value: Any) -> dict[str,
 
 
 @pytest.mark.parametrize("kind", SOUND)
-def test_the_smallest_file_fits(kind: FileKind) -> None:
+def test_the_smallest_file_is_valid(kind: FileKind) -> None:
     assert jsonschema_rs.validator_for(schemas(ROOT / "catalog")[kind]).is_valid(SOUND[kind])
 
 
 @pytest.mark.parametrize(("kind", "path", "value"), MISTAKES)
-def test_mistakes_are_refused_as_the_format_refuses_them(
-    kind: FileKind, path: tuple[str, ...], value: Any
-) -> None:
+def test_editor_schema_refuses_the_same_mistakes(kind: FileKind, path: tuple[str, ...], value: Any) -> None:
     content = with_mistake(kind, path, value)
     assert not jsonschema_rs.validator_for(schema_of(kind)).is_valid(content)
     assert not jsonschema_rs.validator_for(schemas(ROOT / "catalog")[kind]).is_valid(content)
@@ -231,7 +229,7 @@ def test_ajv_and_re2_accept_the_files_that_jsonschema_rs_accepts(folder: Path) -
             re2_search(pattern, "")
 
 
-def test_the_fields_of_the_catalog_are_offered_with_what_they_mean() -> None:
+def test_known_fields_are_suggested_with_descriptions() -> None:
     catalog = read_catalog(ROOT / "catalog").catalog
     assert catalog is not None
     fields = known_fields(catalog)
@@ -246,7 +244,7 @@ def test_the_fields_of_the_catalog_are_offered_with_what_they_mean() -> None:
     assert kitchen["states"]["description"] == "list of enum: How it may run."
 
 
-def test_schemas_say_that_they_are_generated_and_by_which_dialect() -> None:
+def test_schemas_have_a_header_and_a_dialect() -> None:
     for schema in schemas(KITCHEN_SINK).values():
         assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
         assert schema["$comment"] == (
@@ -259,7 +257,7 @@ def test_schemas_say_that_they_are_generated_and_by_which_dialect() -> None:
 
 
 @pytest.mark.parametrize("folder", OWN, ids=lambda folder: folder.relative_to(ROOT).as_posix())
-def test_every_file_of_our_catalogs_names_its_schema(folder: Path) -> None:
+def test_every_catalog_file_refers_to_its_schema(folder: Path) -> None:
     for kind, path in catalog_files(folder):
         first = path.read_text("utf-8").partition("\n")[0]
         match = MODELINE.fullmatch(first)
@@ -269,7 +267,7 @@ def test_every_file_of_our_catalogs_names_its_schema(folder: Path) -> None:
         assert schema.is_file()
 
 
-def test_a_new_catalog_names_the_schemas_that_generate_makes(
+def test_a_new_catalog_refers_to_the_generated_schemas(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -290,14 +288,14 @@ SETTINGS = {"validate": True, "hover": True, "completion": True, "schemaStore": 
 
 
 class Editor:
-    """As much of an editor as it takes to talk with a language server over its standard input and output."""
+    """A minimal language client, over the standard input and output of a language server."""
 
     def __init__(self, folder: Path, server: str) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
             [server, "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder
         )
-        # A server that falls silent is an error, and no endless wait.
+        # A server that does not answer is an error, not an endless wait.
         self.limit = threading.Timer(60, self.process.kill)
         self.limit.start()
         self.requests = 0
@@ -353,7 +351,7 @@ class Editor:
         return message
 
     def answer(self, message: dict[str, Any]) -> None:
-        """Say what the server asks for, and keep what it has found."""
+        """Answers requests of the server and keeps its diagnostics."""
         if message.get("method") == "textDocument/publishDiagnostics":
             self.diagnostics[message["params"]["uri"]] = message["params"]["diagnostics"]
         elif "id" in message and "method" in message:
@@ -362,7 +360,7 @@ class Editor:
             self.send(id=message["id"], result=settings or None)
 
     def open(self, path: Path, text: str) -> "Document":
-        """Open a file with a text that need not be saved."""
+        """Opens a file with the text, without saving it."""
         uri = path.as_uri()
         document = {"uri": uri, "languageId": "yaml", "version": 1, "text": text}
         self.notify("textDocument/didOpen", textDocument=document)
@@ -370,7 +368,7 @@ class Editor:
 
 
 class Document:
-    """A file that is open in the editor."""
+    """An open file."""
 
     def __init__(self, editor: Editor, uri: str, text: str) -> None:
         self.editor = editor
@@ -378,21 +376,21 @@ class Document:
         self.lines = text.splitlines()
 
     def problems(self) -> list[tuple[int, str]]:
-        """Each underlined line, from 1, with what is said of it."""
+        """Each underlined line, counted from 1, with its message."""
         while self.uri not in self.editor.diagnostics:
             self.editor.answer(self.editor.receive())
         found = self.editor.diagnostics[self.uri]
         return sorted((each["range"]["start"]["line"] + 1, each["message"]) for each in found)
 
     def hover(self, word: str) -> str:
-        """What is shown over the first line that begins with a word."""
+        """The hover text of the first line that begins with a word."""
         line = next(number for number, text in enumerate(self.lines) if text.strip().startswith(word))
         position = {"line": line, "character": self.lines[line].index(word) + 1}
         shown = self.editor.request("textDocument/hover", textDocument={"uri": self.uri}, position=position)
         return "" if shown is None else str(shown["contents"]["value"])
 
     def complete(self, line: int, column: int) -> dict[str, str]:
-        """What is offered at a place, from 1 and from 0, with what is said of it."""
+        """The completions at a line (from 1) and column (from 0), with their descriptions."""
         position = {"line": line - 1, "character": column}
         offered = self.editor.request(
             "textDocument/completion", textDocument={"uri": self.uri}, position=position
@@ -403,7 +401,7 @@ class Document:
 
 @pytest.fixture(scope="module")
 def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
-    """An editor on a copy of this project's catalog and schemas."""
+    """An editor with a copy of this project's catalog and schemas."""
     if SERVER is None:
         pytest.skip(
             f"yaml-language-server is not on PATH, and AUDITWRIGHT_YAML_LANGUAGE_SERVER names none: {INSTALL}"
@@ -433,14 +431,14 @@ def test_an_editor_underlines_nothing_in_our_catalog(editor: Editor, path: Path)
     assert editor.open(copy, copy.read_text("utf-8")).problems() == []
 
 
-def test_an_editor_offers_the_keys_that_an_event_lacks(editor: Editor) -> None:
+def test_an_editor_suggests_missing_keys_of_an_event(editor: Editor) -> None:
     text = "events:\n  test_run:\n    title: Test run\n    \n    example: {}\n"
     offered = open_category(editor, "keys", text).complete(8, 4)
     left = {key: text for key, text in KEYS["event"].items() if key not in ("title", "example")}
     assert {key: text for key, text in offered.items() if key in KEYS["event"]} == left
 
 
-def test_an_editor_offers_the_fields_of_the_catalog(editor: Editor) -> None:
+def test_an_editor_suggests_the_fields_of_the_catalog(editor: Editor) -> None:
     text = "events:\n  test_run:\n    title: Test run\n    metadata:\n      model_id: {}\n      \n"
     offered = open_category(editor, "fields", text).complete(10, 6)
     assert offered["model_name"].startswith("string: ")
@@ -479,7 +477,7 @@ def test_an_editor_underlines_mistakes_and_no_new_field(editor: Editor) -> None:
     ]
 
 
-def test_an_editor_says_what_a_name_must_be(editor: Editor) -> None:
+def test_an_editor_explains_the_format_of_names(editor: Editor) -> None:
     document = editor.open(
         editor.folder / "catalog" / "other.yaml",
         "# yaml-language-server: $schema=../generated/language/catalog.json\n"
