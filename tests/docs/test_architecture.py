@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import dev
+import pytest
 from tests.support.pages import blocks, names_in, prose, rows, section
 from tests.support.paths import DOCS, ROOT
 
@@ -20,6 +21,19 @@ def test_the_tables_list_every_package() -> None:
     for title, package in (("The runtime", "auditwright"), ("The generator", "auditwright_generator")):
         listed = [names_in(row[0])[0] for row in rows(section(PAGE, title))]
         assert sorted(listed) == sorted(packages(IMPORT_ROOTS[package]))
+
+
+@pytest.mark.parametrize(
+    ("title", "package"),
+    [("Layers of the runtime", "auditwright"), ("Layers of the generator", "auditwright_generator")],
+)
+def test_the_layers_are_those_of_the_import_contracts(title: str, package: str) -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (layers,) = [each["layers"] for each in contracts if each.get("containers") == [package]]
+    listed = [names_in(row[0]) for row in rows(section(PAGE, title))]
+    assert listed == [layer.split(" | ") for layer in layers]
 
 
 def exists(name: str) -> bool:
