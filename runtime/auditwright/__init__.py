@@ -1,10 +1,10 @@
-"""Auditwright: an audit log that is declared once.
+"""Auditwright: an audit log whose events are declared once.
 
-What a service needs: open an `AuditLog`, say who acts with an `Actor`, record through the generated
-emitters, read with a `Filter`; in web applications, `AuditMiddleware` and `set_actor`. The generator is
-another package, `auditwright_generator`.
+The public names: open an `AuditLog`, set the `Actor`, record through the generated emitters, read with a
+`Filter`; in web applications use `AuditMiddleware` and `set_actor`. The generator is another package,
+`auditwright_generator`.
 
-Each name is imported on first use (PEP 562), so that the commands of the generator do not load pydantic.
+Each name is imported on first use (PEP 562), so that the generator's commands do not load pydantic.
 """
 
 from importlib import import_module
@@ -82,7 +82,7 @@ _MODULES = {
 }
 """The module of each public name."""
 
-# Type checkers see the imports above alone, so that they refuse a misspelt name.
+# Hidden from type checkers, so that they reject a misspelt name.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:

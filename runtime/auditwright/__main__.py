@@ -1,4 +1,4 @@
-"""`python -m auditwright` is the same as `auditwright`."""
+"""Runs the command line as `python -m auditwright`."""
 
 from auditwright.cli import main
 

@@ -1,4 +1,7 @@
-"""`AccountLog`: reading the entries of one account, as pages, counts, users and files."""
+"""`AccountLog`: reads the entries of one account as pages, counts, users and exported files.
+
+It turns filters and selections into scopes for the storage. Writing files is in `transfer/`.
+"""
 
 from __future__ import annotations
 
@@ -36,15 +39,15 @@ if TYPE_CHECKING:
     from auditwright.storage.base import Storage
 
 MAX_COUNTED = 100_000
-"""Up to which `count_up_to` counts at most."""
+"""The highest limit of `count_up_to`."""
 MAX_PROCESSES = 8
-"""That make one export."""
+"""The most processes for one export."""
 SLICES = 50
-"""Parts in which a count tells its progress."""
+"""The number of progress reports of one count."""
 
 
 class AccountLog:
-    """The entries of one account: get, page, search and export them. Made by `AuditLog.account`."""
+    """The entries of one account: get, page, search and export them. Returned by `AuditLog.account`."""
 
     def __init__(self, storage: Storage, catalog: Catalog, account_id: str) -> None:
         self._storage = storage
@@ -52,9 +55,9 @@ class AccountLog:
         self.account_id = account_id
 
     def get(self, entry_id: uuid.UUID | str) -> Entry | None:
-        """One entry by its id, None where the account has none; `.typed` is its event's model.
+        """One entry by its id, or None; `.typed` is its metadata as a model.
 
-        Raises `ValidationError` for what is no UUID.
+        Raises `ValidationError` for an id that is not a UUID.
         """
         try:
             packed = entry_id.bytes if isinstance(entry_id, uuid.UUID) else uuid.UUID(entry_id).bytes
@@ -72,14 +75,17 @@ class AccountLog:
         before: str | None = None,
         **selection: Unpack[Selection],
     ) -> Page:
-        """A page of the entries that fit, newest first.
+        """A page of the selected entries, newest first.
 
-        `limit` is 1 to 1,000; `after` is the `next` of a page, for the older one, and `before` the `previous`
-        of one, for the newer one, both with the same selection; `since` (included) and `until` (not included)
-        are times with a zone; `search` is a text of 3 to 200 characters that the description contains, a
-        letter in any case; "" is none. A page is found in a few milliseconds, however large the log is and
-        wherever the page; where that takes looking at entries one by one, it may end early, see
-        `Page.scanned_to`. Raises `FilterError`.
+        - `limit` is 1 to 1,000.
+        - `after` is the `next` cursor of a page and gives the older page; `before` is its `previous` cursor
+          and gives the newer page. Both are valid for the same selection only.
+        - `since` (inclusive) and `until` (exclusive) are times with a zone.
+        - `search` is a text of 3 to 200 characters that the description contains, ignoring case; "" is no
+          search.
+
+        A page takes a few milliseconds, whatever the size of the log. A page that needs a scan may end
+        early, see `Page.scanned_to`. Raises `FilterError`.
         """
         _check_number("limit", limit)
         where = Filter() if where is None else where
@@ -94,7 +100,7 @@ class AccountLog:
         where: Filter | None = None,
         **selection: Unpack[Selection],
     ) -> Iterator[Entry]:
-        """Every entry that fits, newest first, read as it is asked for, as of the start. As `entries`."""
+        """All selected entries of one snapshot, newest first, read lazily. Parameters as for `entries`."""
         for row in self._storage.rows(self._scope(where, **selection)):
             yield Entry(self._catalog, row)
 
@@ -105,10 +111,10 @@ class AccountLog:
         progress: Callable[[int, float], None] | None = None,
         **selection: Unpack[Selection],
     ) -> int:
-        """How many entries fit, all of them counted. As `entries`.
+        """The exact number of selected entries; not bounded in time. Parameters as for `entries`.
 
-        `progress` is told now and then how many were counted, and in which share of the time that the log
-        spans, 0 to 1. `count_up_to` is for a number at once.
+        `progress` is called from time to time with the number counted so far and the fraction of the log's
+        time span that is done, 0 to 1. `count_up_to` is fast.
         """
         scope = self._scope(where, **selection)
         slices = [scope] if progress is None else self._slices(scope)
@@ -121,7 +127,7 @@ class AccountLog:
         return counted
 
     def _slices(self, scope: Scope) -> list[Scope]:
-        """The scope in equal parts of the time that its entries span."""
+        """The scope split into `SLICES` equal time spans."""
         ends = [self._storage.page(scope.indexed, newest, 1).rows for newest in (False, True)]
         if not ends[0]:
             return [scope]
@@ -136,29 +142,29 @@ class AccountLog:
         where: Filter | None = None,
         **selection: Unpack[Selection],
     ) -> Count:
-        """How many entries fit, counted no further than `limit`, 1 to 100,000, which is quick.
+        """The number of selected entries, counted up to `limit`, 1 to 100,000. Fast.
 
-        As text it is `312` or `10,000+`. A search, or one that leaves users out, may end before `limit` is
-        reached: `Count.whole` says whether these are all. Raises `FilterError`.
+        As text it is `312` or `10,000+`. A scan (a search, or a filter that excludes users) may end before
+        the limit; `Count.whole` says whether all entries were counted. Raises `FilterError`.
         """
         if type(limit) is not int or not 1 <= limit <= MAX_COUNTED:
             raise FilterError(f"entries are counted up to 1 to {MAX_COUNTED:,}, not {limit!r}")
         return self._storage.count_up_to(limit, self._scope(where, None, True, **selection))
 
     def has_entries(self) -> bool:
-        """Whether there are any."""
+        """Whether the account has any entries."""
         return bool(self._storage.page(Scope(self.account_id, (Branch(),)), True, 1).rows)
 
     def events(self) -> list[str]:
-        """The keys of all events that there are entries of, also those that the catalog no longer has."""
+        """The keys of all recorded events, including those that the catalog no longer has."""
         return sorted(self._storage.recorded_events(self.account_id))
 
     def users(self, text: str = "", limit: int = 20) -> list[Actor]:
-        """Users and apps with entries whose id or name contains the text, a letter in any case, by id.
+        """Users and apps with entries whose id or name contains the text, ignoring case; ordered by id.
 
-        A user of several names is found by each of the first 100, and comes with the last of these that was
-        new: after A, B and A again, with B. `limit` is 1 to 1,000, and the text has at most 256 characters.
-        Raises `FilterError`.
+        A user with several names is found by each of the first 100. The returned name is the one that was
+        added last: after A, B and A again it is B. `limit` is 1 to 1,000; the text has at most 256
+        characters. Raises `FilterError`.
         """
         _check_number("limit", limit)
         if not isinstance(text, str) or len(text) > MAX_ID:
@@ -178,16 +184,19 @@ class AccountLog:
         begin: Callable[[], object] | None = None,
         **selection: Unpack[Selection],
     ) -> int:
-        """Write the entries that fit as CSV, newest first; returns how many.
+        """Write the selected entries as CSV, newest first; returns how many.
 
-        `target` is a path, which appears only when the file is whole and is compressed where its name ends
-        in .gz or .zst, or a binary stream. The columns are those of the Audit Logs page; `full` adds keys,
-        ids and the metadata. Cells that a spreadsheet would run as a formula begin with '. `after` and
-        `limit` narrow it as in `entries`; there is no limit by default. With `processes` from 2 to 8, so many
-        make an export of a large SQLite log, which takes less time; each but this one is a Python that
-        `sys.executable` starts. `begin` is called when it is settled what the file will hold and before any
-        of it is written: what it records is not in the file, and what it raises stops the export. Raises
-        `FilterError`, `ExportError`, `StorageError`.
+        - `target` is a binary stream or a path. The file appears at the path only when it is complete. It is
+          compressed if the name ends in .gz or .zst.
+        - `full` adds keys, ids and the metadata to the columns of the Audit Logs page.
+        - `after` and `limit` are as in `entries`; by default there is no limit.
+        - `processes`, 1 to 8, is how many processes read a large SQLite log. The others run
+          `sys.executable`.
+        - `begin` is called after the snapshot is taken and before anything is written: an entry that it
+          records is not in the file, and an exception that it raises stops the export.
+
+        Cells that a spreadsheet would run as a formula are prefixed with '. Raises `FilterError`,
+        `ExportError`, `StorageError`.
         """
         from auditwright.transfer.export import csv_chunks
         from auditwright.transfer.export_file import write_export
@@ -209,7 +218,7 @@ class AccountLog:
         begin: Callable[[], object] | None = None,
         **selection: Unpack[Selection],
     ) -> int:
-        """Write the entries that fit as JSON Lines, without loss, oldest first; otherwise as `export_csv`."""
+        """Write the selected entries as JSON Lines, lossless, oldest first; otherwise as `export_csv`."""
         from auditwright.transfer.export import jsonl_chunks
         from auditwright.transfer.export_file import write_export
 
@@ -227,10 +236,10 @@ class AccountLog:
         begin: Callable[[], object] | None = None,
         **selection: Unpack[Selection],
     ) -> int:
-        """Write the entries that fit as Parquet, newest first; otherwise as `export_csv`.
+        """Write the selected entries as Parquet, newest first; otherwise as `export_csv`.
 
-        Beside the entry's own columns there is a typed one for each field of the events that are selected.
-        It needs the extra `analytics`.
+        Besides the entry's columns there is a typed column for each field of the selected events. Needs the
+        extra `analytics`.
         """
         from auditwright.transfer.export_file import write_export
 
@@ -256,12 +265,12 @@ class AccountLog:
         begin: Callable[[], object] | None = None,
         **selection: Unpack[Selection],
     ) -> Generator[bytes, None, None]:
-        """The file of `export_csv` or `export_jsonl` in pieces, with the entries as of this call.
+        """The file of `export_csv` or `export_jsonl` in pieces, from a snapshot taken by this call.
 
-        The first piece is read before this returns, so that what cannot begin raises here; what fails later
-        raises from the iterator, and the file is not to be used. Until it is exhausted or closed it holds a
-        read transaction: close it to stop early. Threads may take turns at it. JSON Lines are always full.
-        `begin` is called within this call, as `export_csv` does.
+        The first piece is read before this returns, so that errors at the start are raised here. Later
+        errors are raised by the iterator; the file is then incomplete. The iterator holds a read transaction
+        until it is exhausted or closed. Threads may take turns to read from it. JSON Lines are always full.
+        `begin` is called during this call, as in `export_csv`.
         """
         from auditwright.transfer.export import csv_chunks, data_of, jsonl_chunks, primed
 
@@ -277,7 +286,7 @@ class AccountLog:
         where: Filter | None,
         after: str | None = None,
         quick: bool = False,
-        /,  # so that no caller's misspelt selection is taken for one of these
+        /,  # positional, so that a misspelt keyword of a selection cannot set them
         *,
         since: datetime | None = None,
         until: datetime | None = None,

@@ -1,4 +1,7 @@
-"""Who acts, and what identifies an actor or an account."""
+"""The actor, and the validation of ids and IP addresses.
+
+Used by the context and the envelope of entries; it does not know the catalog.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ ActorType = Literal["user", "app", "system"]
 def identifier(path: str, value: object, limit: int = MAX_ID) -> str:
     """An id of 1 to `limit` characters; raises `ValidationError` for anything else.
 
-    A NUL or a lone surrogate is refused: cleaned, two ids would become one.
+    NUL and lone surrogates are refused, because sanitizing could make two ids equal.
     """
     if not isinstance(value, str) or not 1 <= len(value) <= limit:
         got = type(value).__name__ if not isinstance(value, str) else f"{len(value)} characters"
@@ -27,9 +30,9 @@ def identifier(path: str, value: object, limit: int = MAX_ID) -> str:
 
 
 def ip_address(value: object) -> str | None:
-    """The address in its one normal form: RFC 5952 for IPv6, an IPv4-mapped one as IPv4; None stays None.
+    """The address in normal form: RFC 5952 for IPv6, IPv4-mapped addresses as IPv4; None for None.
 
-    Raises `ValidationError` for what is no address, a name or a port among it.
+    Raises `ValidationError` for anything else, such as a host name or an address with a port.
     """
     if value is None:
         return None
@@ -52,18 +55,18 @@ def ip_address(value: object) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it. Make one with `Actor.user`, `Actor.app` or `Actor.system`.
+    """Who acts. Create one with `Actor.user`, `Actor.app` or `Actor.system`.
 
-    The name is kept as of the time of recording; one over 4 KiB is cut, and a NUL or a lone surrogate in
-    either becomes U+FFFD, which the entry's `alterations` say. Raises `ValidationError` for an id that is no
-    string of 1 to 256 characters, or a type that does not exist.
+    The name is stored as of the time of recording. A name over 4 KiB is truncated; NUL and lone surrogates
+    become U+FFFD. The entry's `alterations` record both. Raises `ValidationError` for an unknown type, or an
+    id that is not a string of 1 to 256 characters.
     """
 
     type: ActorType
     id: str | None = None
     name: str | None = None
     alterations: Alterations = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What was cleaned or cut, by path."""
+    """What was sanitized or truncated, by path."""
 
     def __post_init__(self) -> None:
         if self.type not in ("user", "app", "system"):
@@ -83,20 +86,20 @@ class Actor:
 
     @classmethod
     def user(cls, id: str, name: str | None = None) -> Actor:  # noqa: A002 - the word for it everywhere
-        """A person, by id, with the name as of now."""
+        """A person, with the current name."""
         return cls("user", id, name)
 
     @classmethod
     def app(cls, id: str, name: str | None = None) -> Actor:  # noqa: A002
-        """A program that acts in its own right, such as an API client."""
+        """A program that acts on its own behalf, such as an API client."""
         return cls("app", id, name)
 
     @classmethod
     def system(cls, name: str | None = None) -> Actor:
-        """The system itself, where nobody asked for it."""
+        """The system itself, acting without a request of a user or an app."""
         return cls("system", None, name)
 
     @property
     def label(self) -> str:
-        """What people read: the name, else the id, else "System"."""
+        """The text to show: the name, else the id, else "System"."""
         return self.name or self.id or "System"

@@ -1,7 +1,7 @@
-"""Which address a web request came from, behind proxies that are known by their addresses and nobody else.
+"""The client address of a web request behind trusted proxies.
 
-A client writes what it likes into X-Forwarded-For; only what our own proxies appended can be believed. So the
-list is walked from its right end, over trusted addresses, to the first one that is not.
+A client can send any X-Forwarded-For; only what trusted proxies appended is reliable. The list is therefore
+read from the right, past trusted addresses, to the first untrusted one. `AuditMiddleware` uses it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from auditwright.errors import ValidationError
 Network = IPv4Network | IPv6Network
 
 UNIX = "unix"
-"""Who connects through a Unix socket; such a peer has no address."""
+"""The name for a peer that connects through a Unix socket and has no address."""
 
 
 class TrustedProxies:
-    """Our own proxies: addresses, CIDRs and "unix", as in `["10.0.0.0/8", "2001:db8::1"]`; by default none.
+    """The trusted proxies: addresses, CIDRs and "unix", as in `["10.0.0.0/8", "2001:db8::1"]`.
 
-    Raises `ValueError` for anything else. `*` and what amounts to it are refused: who trusts every address
-    believes whatever a client writes.
+    Raises `ValueError` for anything else. `*` and equivalent networks are refused: every client would be
+    trusted.
     """
 
     def __init__(self, proxies: Iterable[str] = ()) -> None:
@@ -34,17 +34,20 @@ class TrustedProxies:
         self._networks = [_network(text) for text in every if text != UNIX]
         four = [network for network in self._networks if isinstance(network, IPv4Network)]
         six = [network for network in self._networks if isinstance(network, IPv6Network)]
-        merged: list[Network] = [*collapse_addresses(four), *collapse_addresses(six)]  # halves make a whole
+        merged: list[Network] = [
+            *collapse_addresses(four),
+            *collapse_addresses(six),
+        ]  # halves merge
         for network in merged:
             if network.prefixlen == 0:
                 raise _everybody(network)
 
     def client_address(self, peer: str | None, forwarded: Sequence[str]) -> str | None:
-        """The client's address in its normal form; None where it cannot be known.
+        """The client's address in normal form; None if it is unknown.
 
-        `peer` is who connected, None through a Unix socket; `forwarded` the values of X-Forwarded-For, one
-        for each line of the header, in order. Where the list ends, or a trusted proxy appended no address
-        ("unknown", an obfuscated identifier, nothing), it is that proxy's own: more cannot be believed.
+        `peer` is the address of the connection, None for a Unix socket. `forwarded` has the values of
+        X-Forwarded-For, one for each header line, in order. If the list ends, or a trusted proxy appended no
+        address ("unknown", an obfuscated identifier, nothing), it is the address of that proxy.
         """
         address = _address(peer)
         if not (self._unix if peer is None else self._trusts(address)):
@@ -69,10 +72,10 @@ def _network(text: str) -> Network:
     if text == "*":
         raise _everybody(text)
     try:
-        network = ip_network(str(text))  # a number would be taken for an address
+        network = ip_network(str(text))  # str, because a number is a valid address for ip_network
     except ValueError as error:
         raise ValueError(f'a trusted proxy is an address, a CIDR or "{UNIX}": {error}') from None
-    # Addresses come without the mapping (`actor.ip_address`), so networks must too.
+    # `actor.ip_address` returns IPv4-mapped addresses as IPv4, so networks are converted as well.
     if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network[0].ipv4_mapped:
         return IPv4Network((str(network[0].ipv4_mapped), network.prefixlen - 96))
     return network
@@ -83,7 +86,7 @@ def _everybody(what: object) -> ValueError:
 
 
 def _without_port(text: str) -> str:
-    """`203.0.113.7:4711` and `[2001:db8::7]:4711` without their ports, which some proxies append."""
+    """The address without a port, which some proxies append: `203.0.113.7:4711`, `[2001:db8::7]:4711`."""
     if text.startswith("["):
         text, bracket, rest = text[1:].partition("]")
         return text if bracket and (not rest or _is_port(rest)) else ""
@@ -96,7 +99,7 @@ def _is_port(text: str) -> bool:
 
 
 def _address(text: str | None) -> str | None:
-    """The normal form without a zone (`fe80::7%eth0`), which names an interface of one machine only."""
+    """The normal form without a zone (`fe80::7%eth0`), which is local to one machine."""
     try:
         return ip_address(text and text.partition("%")[0])
     except ValidationError:

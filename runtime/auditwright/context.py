@@ -1,7 +1,7 @@
-"""Who acts, for which account and from where: carried beside the call, so that emitters need not be told.
+"""The context of a call: actor, account and address, so that emitters need not be passed them.
 
-`AuditLog.acting` and `AuditMiddleware` set it, `set_actor` fills it in, emitters read it. It lives in a
-ContextVar: threads of a pool and asyncio tasks each see the context they were started in.
+`AuditLog.acting` and `AuditMiddleware` set it, `set_actor` changes it, `recording/` reads it. It is kept in a
+ContextVar; each thread or asyncio task sees the context in which it was started.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from auditwright.errors import AuditwrightError, Problem, ValidationError
 
 @dataclass(slots=True)
 class Context:
-    """What surrounds a call. Mutable: a block or a request may fill in who acts once that is known."""
+    """The context of a call. Mutable: the actor of a request or a block may become known later."""
 
     actor: Actor | None = None
     account_id: str | None = None
     ip_address: str | None = None
     origin: str | None = None
-    """The address of the web request that this is the context of, whoever acts in it."""
+    """The client address of the web request, for any actor; None outside of a request."""
 
     def address_of(self, actor: Actor | None) -> str | None:
-        """The address, where it is the actor's: nobody else has acted from it, the system least of all."""
+        """The context's address if it belongs to this actor; the system and other actors have none."""
         if actor is None or actor == self.actor:
             return self.ip_address
         return self.ip_address if self.actor is None and actor.type != "system" else None
 
 
 class NoContext(AuditwrightError, RuntimeError):
-    """There is no context to set the actor of: neither `acting` nor `AuditMiddleware` is around the call."""
+    """`set_actor` was called outside of `acting` and `AuditMiddleware`."""
 
 
 _EMPTY = Context()
@@ -41,13 +41,13 @@ _current: ContextVar[Context] = ContextVar("auditwright_context", default=_EMPTY
 
 
 def current() -> Context:
-    """The context of this call; an empty one, never to be changed, outside of any."""
+    """The context of this call; outside of any, an empty one that must not be changed."""
     return _current.get()
 
 
 @contextmanager
 def enter(context: Context) -> Iterator[Context]:
-    """Put exactly this context around what is inside; nothing is taken from the one around it."""
+    """Set this context inside the `with` block; nothing is inherited from the outer one."""
     token = _current.set(context)
     try:
         yield context
@@ -56,12 +56,12 @@ def enter(context: Context) -> Iterator[Context]:
 
 
 def set_actor(actor: Actor | None, account_id: str | None = None) -> None:
-    """Fill in who acts, from now on, in the request or the `acting` block that is around the call.
+    """Set the actor of the current request or `acting` block, from now on.
 
-    It may be called in any thread or task of it. In a request whoever acts has the request's address, but for
-    the system, which has none; in a block another actor than the block's has none. None means that nobody
-    is known to act; an account that is left out stays as it is. Raises `NoContext` outside of both, and
-    `ValidationError` for what is no actor or account.
+    It may be called in any thread or task of the request or block. In a request every actor except the
+    system has the request's address. In a block an actor other than the block's has no address. None means
+    that the actor is unknown. Without `account_id` the account is not changed. Raises `NoContext` outside of
+    both, and `ValidationError` for an invalid actor or account.
     """
     _check_actor(actor)
     account = identifier("account_id", account_id) if account_id is not None else None
@@ -84,9 +84,9 @@ def set_actor(actor: Actor | None, account_id: str | None = None) -> None:
 def acting(
     actor: Actor | None = None, *, account_id: str | None = None, ip_address: str | None = None
 ) -> Iterator[Context]:
-    """Set the context for what is recorded inside; what is left out is taken from the context around it.
+    """Set the context inside the `with` block; omitted values are inherited from the outer context.
 
-    Another actor does not inherit the outer actor's address: that one was not theirs.
+    Another actor does not inherit the address of the outer actor.
     """
     _check_actor(actor)
     outer = _current.get()

@@ -1,7 +1,7 @@
-"""What generated emitters stand on: one class that passes a call on, and the options they all take.
+"""The base class of generated emitters, their common options, and the conversion of times.
 
-`Emitters[S, R]` is generic in the session a caller may pass and in what recording returns, so that the
-same generated class serves synchronous and asynchronous code.
+Generated code imports this module. `Emitters[S, R]` is generic in the session type and the return type, so
+that one generated class serves synchronous and asynchronous code. Validation is in `recording/`.
 """
 
 from __future__ import annotations
@@ -30,32 +30,30 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Options(TypedDict, Generic[S], total=False):
-    """What every emitter takes besides its event's fields; what is left out comes from `log.acting` and
-    the log.
-    """
+    """The options of every emitter besides its event's fields; defaults come from the context and the log."""
 
     id: uuid.UUID | str
-    """The entry's id, a UUIDv7: for a retry, `error.entry.id`."""
+    """The entry's id, a UUIDv7; for a retry pass `error.entry.id`."""
     session: S | None
-    """Record in this session's transaction: committed with it, gone with its rollback."""
+    """Record in the transaction of this session; a rollback removes the entry."""
     actor: Actor
-    """Who did it."""
+    """Who acted."""
     ip_address: str
-    """From where; IPv4 or IPv6."""
+    """The address of the actor, IPv4 or IPv6."""
     occurred_at: datetime
     """When it happened, with a time zone; at most 5 minutes ahead."""
     account_id: str
     """The tenant, 1 to 256 characters."""
     details: str
-    """Up to 2,000 characters that are appended to the description."""
+    """Text of up to 2,000 characters, appended to the description."""
 
 
 Record = Callable[[str, dict[str, Any], Any], R_co]
-"""What passes an emitter's call on to the log: the event's key, its values, the options."""
+"""Records an event: takes its key, its values and the options."""
 
 
 class Emitters(Generic[S, R_co]):
-    """The base of the generated classes that hold a category's emitters."""
+    """The base of the generated classes with the emitters of a category."""
 
     __slots__ = ("_record",)
 
@@ -64,7 +62,7 @@ class Emitters(Generic[S, R_co]):
 
 
 def timestamp(path: str, value: object) -> object:
-    """The JSON form of a time, or of a list of times: UTC with Z and microseconds; all else is left as it is.
+    """The JSON form of a time or a list of times, in UTC with microseconds; other values are returned as is.
 
     Raises `ValidationError` for a datetime without a time zone.
     """

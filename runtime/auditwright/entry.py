@@ -1,7 +1,7 @@
-"""The entry: one recorded occurrence of an event, as the row that is stored.
+"""The entry: one recorded event, as the row that is stored.
 
-`columns` is the one place that says what a row holds and in which order; ids and times are made here too.
-How a call becomes an entry is `recording/recorder.py`; how a row reaches a table is `storage/`.
+This module alone defines the columns of a row and their order. `recording/recorder.py` builds rows,
+`storage/` stores them.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ LEADING: tuple[tuple[str, ColumnKind, bool], ...] = (
     ("ip_address", "text", False),
     ("description", "text", True),
 )
-"""Name, kind and whether it is never null, of the columns before those that a catalog adds."""
+"""Name, kind and NOT NULL of the columns before those that a catalog adds."""
 TRAILING: tuple[tuple[str, ColumnKind, bool], ...] = (
     ("catalog_version", "text", True),
     ("digest", "digest", True),
     ("alterations", "json", False),
     ("metadata", "json", True),
 )
-"""And of those after them."""
+"""The same for the columns after them."""
 
 ACCOUNT_ID, ID, OCCURRED_AT, RECORDED_AT, LEVEL, CATEGORY = range(6)
 EVENT, ACTOR_TYPE, ACTOR_ID, ACTOR_NAME, IP_ADDRESS, DESCRIPTION = range(6, len(LEADING))
@@ -56,14 +56,8 @@ CATALOG_VERSION, DIGEST, ALTERATIONS, METADATA = range(-len(TRAILING), 0)
 
 
 def columns(catalog: Catalog) -> tuple[tuple[str, ColumnKind, bool], ...]:
-    """Name, kind and whether it is never null, of each column of the table, in order.
-
-    A catalog adds the fields that have a column of their own.
-    """
+    """Name, kind and NOT NULL of each column, in order; a catalog adds its fields with a column."""
     return (*LEADING, *((name, "text", False) for name in catalog.columns), *TRAILING)
-
-
-# --- ids and times -------------------------------------------------------------------------------
 
 
 def digest(
@@ -75,10 +69,10 @@ def digest(
     alterations: str | None,
     metadata: bytes,
 ) -> bytes:
-    """SHA-256 over what makes two entries of one id the same: all that is stored of what was said.
+    """SHA-256 of the content: two entries with the same id and digest are equal.
 
-    `metadata` is JSON with sorted keys. The description is part of it for the details it ends with, the
-    alterations for what was cut: they hold the SHA-256 of what it was.
+    `metadata` is JSON with sorted keys. The description is included because it may end with details, and the
+    alterations because they have the SHA-256 of values that were truncated.
     """
     head = orjson.dumps(
         (event, occurred_at, actor.type, actor.id, actor.name, ip_address, description, alterations)
@@ -86,11 +80,8 @@ def digest(
     return hashlib.sha256(head + metadata).digest()
 
 
-# --- the entry -----------------------------------------------------------------------------------
-
-
 class Entry:
-    """One entry, read-only. Equal to another when every stored value is equal."""
+    """One entry, read-only. Two entries are equal if all stored values are equal."""
 
     __slots__ = ("_catalog", "row")
 
@@ -108,7 +99,7 @@ class Entry:
 
     @property
     def id(self) -> uuid.UUID:
-        """The UUIDv7; the key for exactly-once, and the order of entries."""
+        """The UUIDv7. It makes recording idempotent and orders the entries."""
         return uuid.UUID(bytes=self.row[ID])
 
     @property
@@ -123,65 +114,65 @@ class Entry:
 
     @property
     def level(self) -> str:
-        """The level's key as of then."""
+        """The level's key at the time of recording."""
         return self.row[LEVEL]  # type: ignore[no-any-return]
 
     @property
     def category(self) -> str:
-        """The category's key as of then."""
+        """The category's key at the time of recording."""
         return self.row[CATEGORY]  # type: ignore[no-any-return]
 
     @property
     def event(self) -> str:
-        """The event's key as of then."""
+        """The event's key at the time of recording."""
         return self.row[EVENT]  # type: ignore[no-any-return]
 
     @property
     def event_title(self) -> str:
-        """The event's title in the present catalog; its key where the catalog no longer has it."""
+        """The event's title in the current catalog, or its key if the catalog no longer has it."""
         return self._catalog.titles(self.event, self.category)[0]
 
     @property
     def category_title(self) -> str:
-        """The title of the event's category in the present catalog; its key where the catalog has neither."""
+        """The title of the event's category in the current catalog, or the category's key."""
         return self._catalog.titles(self.event, self.category)[1]
 
     @property
     def actor(self) -> Actor:
-        """Who did it, with the name as of then."""
+        """Who acted, with the name at the time of recording."""
         return Actor(*self.row[ACTOR_TYPE : ACTOR_NAME + 1])
 
     @property
     def ip_address(self) -> str | None:
-        """From where, in normal form."""
+        """The address of the actor, in normal form."""
         return self.row[IP_ADDRESS]  # type: ignore[no-any-return]
 
     @property
     def description(self) -> str:
-        """What was done, as rendered when it was recorded."""
+        """The text that describes the event, rendered when it was recorded."""
         return self.row[DESCRIPTION]  # type: ignore[no-any-return]
 
     @property
     def catalog_version(self) -> str:
-        """The version of the catalog that was in force."""
+        """The version of the catalog at the time of recording."""
         return self.row[CATALOG_VERSION]  # type: ignore[no-any-return]
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 over the content; see `digest` in this module."""
+        """SHA-256 of the content; see `digest` in this module."""
         return self.row[DIGEST]  # type: ignore[no-any-return]
 
     @property
     def alterations(self) -> dict[str, Any]:
-        """What was cleaned or cut before storing, by path; normally empty."""
+        """The values that were sanitized or truncated before storing, by path; usually empty."""
         found: dict[str, Any] = orjson.loads(self.row[ALTERATIONS]) if self.row[ALTERATIONS] else {}
         return found
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The metadata in catalog order, the fields with a column of their own among it.
+        """The metadata in catalog order, including the fields with a column of their own.
 
-        What is stored under names that the present catalog does not have stands at its end.
+        Fields that the current catalog does not have come last.
         """
         stored: dict[str, Any] = orjson.loads(self.row[METADATA])
         for name, value in zip(self._catalog.columns, self.row[len(LEADING) :], strict=False):
@@ -193,13 +184,12 @@ class Entry:
 
     @property
     def typed(self) -> EventModel:
-        """The metadata as the generated model of its event, or of the event that its key is an alias of.
+        """The metadata as the generated model of its event; an alias gives the model of its event.
 
-        It is not validated again: what was stored under another catalog, cut, or a secret's fingerprint
-        need not fit today's constraints. A field that the entry does not have is None, be it required today;
-        a value is as it was stored, though today's catalog would refuse it; what is stored under names that
-        today's event does not have is in `metadata` alone. Raises `LookupError` for an event the catalog
-        does not have.
+        It is not validated again: values from another catalog version, truncated values and fingerprints
+        may violate the current constraints. A missing field is None, even if it is required now. Fields that
+        the current event does not have are only in `metadata`. Raises `LookupError` if the catalog does not
+        have the event.
         """
         event = self._catalog.event(self.event)
         if event is None:
@@ -209,7 +199,7 @@ class Entry:
         return model.model_construct(**{name: values.get(name) for name in model.model_fields})
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON form, with the parts that only the log writes; what is not there is left out."""
+        """The JSON form, including the parts that only the log writes; empty parts are left out."""
         actor = {"type": self.row[ACTOR_TYPE], "id": self.row[ACTOR_ID], "name": self.row[ACTOR_NAME]}
         form = {
             "id": str(self.id),

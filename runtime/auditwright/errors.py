@@ -1,6 +1,7 @@
-"""What can go wrong, each with the data a program needs to act on it besides the text people read.
+"""The exceptions of the package, with their data as attributes besides the text.
 
-One base class, `AuditwrightError`. Errors become text and an exit code in `cli.py` only.
+All are subclasses of `AuditwrightError`. Those of databases are in `storage/errors.py`. `cli.py` turns errors
+into text and an exit code.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean "model_name"?` for the nearest known name, or nothing where none is near."""
+    """`; did you mean "model_name"?` for the nearest known name; empty if none is near."""
     near = get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""
 
@@ -28,27 +29,27 @@ class AuditwrightError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that the catalog does not allow."""
+    """One violation of the catalog."""
 
     path: str
-    """Where: `metadata.temperature`, `metadata.stop_sequence[2]`, `actor`."""
+    """The location: `metadata.temperature`, `metadata.stop_sequence[2]`, `actor`."""
     expected: str
-    """What was wanted there, in words."""
+    """The expected value, in words."""
     got: str
-    """What came, in words: the value, or only its type where the field is personal or secret."""
+    """The value, or only its type if the field is personal or secret."""
 
     def __str__(self) -> str:
         return f"{self.path}: expected {self.expected}, got {self.got}"
 
 
 MAX_PROBLEMS = 50
-"""Problems that one error names: a hostile entry must not flood the logs."""
+"""The most problems of one error, so that a hostile entry cannot flood the logs."""
 
 
 class ValidationError(AuditwrightError, ValueError):
-    """What the catalog does not allow was refused; nothing was stored.
+    """The catalog does not allow a value; nothing was stored.
 
-    `event` is the event's key (or what was given for one), `problems` every problem found, 50 at most.
+    `event` is the event's key as given, `problems` has all problems, at most 50.
     """
 
     def __init__(self, event: str, problems: tuple[Problem, ...]) -> None:
@@ -65,16 +66,16 @@ class ValidationError(AuditwrightError, ValueError):
 
 
 class SecretKeyMissing(AuditwrightError):
-    """An event with a secret field needs a key for its fingerprint, and none is configured."""
+    """An event with a secret field was recorded and no key for its fingerprint is configured."""
 
 
 class FilterError(AuditwrightError, ValueError):
-    """A filter set, a time range or a cursor that cannot be understood; the text names the choices."""
+    """A filter, a time range, a limit or a cursor is invalid; the text names the choices."""
 
 
 class CatalogError(AuditwrightError):
-    """The generated catalog package to work with is unknown, missing or unreadable."""
+    """The generated catalog package is unknown, missing or unreadable."""
 
 
 class ExportError(AuditwrightError):
-    """An export did not finish; what was written of it is not to be used."""
+    """An export failed; its output is incomplete."""

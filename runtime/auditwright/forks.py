@@ -1,6 +1,7 @@
-"""What a forked child makes anew: locks that a thread of its parent may have held, queues, connections.
+"""Fork hooks: objects reset their locks, queues and connections in a forked child.
 
-A child has only the thread that forked; whatever the others held or waited for is nobody's there.
+A child has only the thread that forked, so locks of other threads would never be released there. Group commit
+and database connections register here.
 """
 
 from __future__ import annotations
@@ -11,40 +12,40 @@ from weakref import WeakSet
 
 
 class ForkAware(ABC):
-    """Something that a child must not use as its parent left it; `register` has these called."""
+    """An object whose state must be reset in a forked child; see `register`."""
 
-    def before_fork(self) -> None:  # noqa: B027 - not everything has something to do here
-        """In the parent: come to a state in which a child can begin anew."""
+    def before_fork(self) -> None:  # noqa: B027 - optional
+        """Called in the parent before a fork."""
 
     def after_fork_in_parent(self) -> None:  # noqa: B027
-        """Go on in the parent."""
+        """Called in the parent after a fork."""
 
     @abstractmethod
     def after_fork_in_child(self) -> None:
-        """Begin anew in the child, before anything else runs there."""
+        """Reset the state; called in the child before anything else runs there."""
 
 
-_forked: WeakSet[ForkAware] = WeakSet()
+_registered: WeakSet[ForkAware] = WeakSet()
 
 
-def register(thing: ForkAware) -> None:
-    """Have the methods of `thing` called whenever the process forks, for as long as `thing` lives."""
-    _forked.add(thing)
+def register(fork_aware: ForkAware) -> None:
+    """Call the methods of the object whenever the process forks, as long as the object lives."""
+    _registered.add(fork_aware)
 
 
 def _before() -> None:
-    for thing in list(_forked):
-        thing.before_fork()
+    for each in list(_registered):
+        each.before_fork()
 
 
 def _in_parent() -> None:
-    for thing in list(_forked):
-        thing.after_fork_in_parent()
+    for each in list(_registered):
+        each.after_fork_in_parent()
 
 
 def _in_child() -> None:
-    for thing in list(_forked):
-        thing.after_fork_in_child()
+    for each in list(_registered):
+        each.after_fork_in_child()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,4 +1,7 @@
-"""Ids and times: UUIDv7, microseconds since 1970, the process's clock."""
+"""UUIDv7 ids, times in microseconds since 1970, and the monotonic clock of the process.
+
+Recording makes ids here; reading and retention derive id bounds of times. No I/O.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 from uuid_utils import uuid4
 
-
-def least_id(microseconds: int) -> bytes:
-    """The least id of a time."""
-    return id_head(microseconds) + bytes(8)
-
-
+LAST = 253_402_300_799_999_999
+"""The last microsecond of the calendar; an id can hold later times."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -32,12 +29,12 @@ def from_microseconds(microseconds: int) -> datetime:
 
 
 def format_time(microseconds: int) -> str:
-    """RFC 3339 with microseconds and Z, the form of the JSON."""
+    """A time as in the JSON form: RFC 3339 with microseconds and Z."""
     return from_microseconds(microseconds).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class _Clock:
-    """The process's clock for `occurred_at`: rises by at least a microsecond from call to call."""
+    """The clock for `occurred_at`: strictly increasing, by at least a microsecond per call."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -56,16 +53,12 @@ clock = _Clock()
 
 
 if hasattr(os, "register_at_fork"):
-    # A child must not wait for a lock that a thread of its parent held when it forked.
+    # Another thread of the parent may have held the lock during the fork.
     os.register_at_fork(after_in_child=lambda: setattr(clock, "_lock", threading.Lock()))
 
 
-LAST = 253_402_300_799_999_999
-"""The last microsecond of the calendar: an id has room for later ones."""
-
-
 def id_head(microseconds: int) -> bytes:
-    """The first half of an id: 48 bits of milliseconds, the version, and the microsecond times four.
+    """The first 8 bytes of an id: 48 bits of milliseconds, the version, and the microsecond times four.
 
     RFC 9562, sections 5.7 and 6.2 (method 3).
     """
@@ -74,14 +67,19 @@ def id_head(microseconds: int) -> bytes:
 
 
 def make_id(microseconds: int) -> bytes:
-    """A UUIDv7 (RFC 9562) of a time: ordering by id is ordering by time. The last 62 bits are random."""
+    """A UUIDv7 (RFC 9562) of a time: ids sort by time. The last 62 bits are random."""
     return id_head(microseconds) + uuid4().bytes[8:]
 
 
-def id_time(entry_id: bytes) -> int | None:
-    """The microseconds since 1970 that an id states; None when it is no UUIDv7.
+def least_id(microseconds: int) -> bytes:
+    """The lowest id of a time."""
+    return id_head(microseconds) + bytes(8)
 
-    Ids of other makers may hold 1,000 to 1,023 in the microsecond's place; that reads as 999.
+
+def id_time(entry_id: bytes) -> int | None:
+    """The time of an id in microseconds since 1970; None if it is not a UUIDv7.
+
+    Other implementations may store 1,000 to 1,023 in the bits of the microsecond; that is read as 999.
     """
     head = int.from_bytes(entry_id[:8], "big")
     if head >> 12 & 0xF != 7 or entry_id[8] >> 6 != 2:

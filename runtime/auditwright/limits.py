@@ -1,7 +1,7 @@
-"""What keeps an entry storable whatever comes: characters that no database takes, and sizes.
+"""Limits of stored values: sanitizing characters that databases reject, and truncating long values.
 
-NUL and lone surrogates become U+FFFD; a string over 4 KiB and an entry over 32 KiB are cut. Nothing is
-cut silently: the entry's `alterations` say where, how long it was and the SHA-256 of what it was.
+NUL and lone surrogates become U+FFFD. Strings over 4 KiB and entries over 32 KiB are truncated. Each change
+is noted in the entry's `alterations`: the path, the length and the SHA-256 of the original.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 import orjson
 
 MAX_ID = 256
-"""Characters in an account id or an actor id."""
+"""The most characters of an account id or an actor id."""
 MAX_DETAILS = 2000
-"""Characters in `details=`."""
+"""The most characters of `details=`."""
 MAX_STRING = 4096
-"""Bytes of UTF-8 in one stored string."""
+"""The most bytes of UTF-8 of a stored string."""
 MAX_ENTRY = 32 * 1024
-"""Bytes of JSON in one entry's metadata."""
+"""The most bytes of JSON of an entry's metadata."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _MARK = "…"
@@ -29,12 +29,12 @@ Alterations = dict[str, dict[str, Any]]
 
 
 def sanitize(text: str) -> str:
-    """The text with each NUL and lone surrogate as U+FFFD: PostgreSQL stores neither."""
+    """The text with U+FFFD for each NUL and lone surrogate; PostgreSQL stores neither."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def truncate(text: str, limit: int = MAX_STRING) -> str:
-    """The text, cut to `limit` bytes of UTF-8 with an ellipsis at its end where it is longer."""
+    """The text, truncated to `limit` bytes of UTF-8 including an ellipsis if it is longer."""
     data = text.encode()
     if len(data) <= limit:
         return text
@@ -42,7 +42,7 @@ def truncate(text: str, limit: int = MAX_STRING) -> str:
 
 
 def sanitize_text(path: str, text: str, alterations: Alterations) -> str:
-    """The text, cleaned where it has to be and noted then."""
+    """The sanitized text; a change is noted in `alterations`."""
     cleaned = sanitize(text)
     if cleaned != text:
         _note(alterations, path, "cleaned", len(text), text.encode("utf-8", "surrogatepass"))
@@ -50,24 +50,24 @@ def sanitize_text(path: str, text: str, alterations: Alterations) -> str:
 
 
 def sanitize_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
-    """The values with every string cleaned; what changed is noted in `alterations`."""
+    """The values with every string sanitized; changes are noted in `alterations`."""
 
-    def cleaned(path: str, value: Any) -> Any:
+    def sanitized(path: str, value: Any) -> Any:
         if isinstance(value, str):
             return sanitize_text(path, value, alterations)
         if isinstance(value, list):
-            # One note for the list, however many of its items: the notes are stored too.
+            # One note for the whole list, because the notes are stored too.
             items = [sanitize(item) if isinstance(item, str) else item for item in value]
             if items != value:
                 _note(alterations, path, "cleaned", len(value), json.dumps(value, default=str).encode())
             return items
         return value
 
-    return {name: cleaned(f"metadata.{name}", value) for name, value in values.items()}
+    return {name: sanitized(f"metadata.{name}", value) for name, value in values.items()}
 
 
 def truncate_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
-    """The values with strings over 4 KiB cut, and then the largest ones until the whole fits 32 KiB."""
+    """The values, with strings truncated to 4 KiB, and then the largest values until all fit into 32 KiB."""
     result = {
         name: _cut(f"metadata.{name}", value, MAX_STRING, alterations) for name, value in values.items()
     }
@@ -82,13 +82,13 @@ def truncate_values(values: dict[str, Any], alterations: Alterations) -> dict[st
 
 
 def truncate_text(path: str, text: str, alterations: Alterations) -> str:
-    """The text, cut where it is over 4 KiB and noted then."""
+    """The text, truncated to 4 KiB; a change is noted in `alterations`."""
     cut: str = _cut(path, text, MAX_STRING, alterations)
     return cut
 
 
 def _cut(path: str, value: Any, limit: int, alterations: Alterations, original: Any = None) -> Any:
-    """The value cut; `original` is what a list was before any of its items was cut."""
+    """The truncated value; `original` is the list before any of its items was truncated."""
     if isinstance(value, str):
         cut = truncate(value, limit)
         if cut is not value:
@@ -105,7 +105,7 @@ def _cut(path: str, value: Any, limit: int, alterations: Alterations, original: 
                 items[0] = _cut(f"{path}[0]", items[0], limit, alterations)
             if keep < len(items):
                 _note(alterations, path, "cut", len(items), orjson.dumps(original or items))
-                for index in range(keep, len(items)):  # what is not there needs no note
+                for index in range(keep, len(items)):  # the items that were dropped need no note
                     alterations.pop(f"{path}[{index}]", None)
         return items[:keep]
     return value

@@ -1,4 +1,7 @@
-"""`AuditLog`: the log that services open, record into and read from; reading is `account_log.py`."""
+"""`AuditLog`: opens a log, records entries, and gives access to the entries of one account.
+
+It connects the recorder, the group commit and the storage. Reading is in `account_log.py`.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,13 @@ if TYPE_CHECKING:
     from auditwright.transfer.jsonl_import import Imported
 
 BATCH = 10_000
-"""Entries in one transaction of `record_many`: a tenth of a second's writing, and half the cost of 1,000."""
+"""Entries in one transaction of `record_many`: 0.1 seconds of writing, at half the cost of 1,000."""
 
 
 class AuditLog:
-    """One audit log: a catalog, a database, and what a deployment configures. Safe to use from many threads.
+    """An audit log: a catalog, a database and the deployment's configuration. Thread-safe.
 
-    Made by `AuditLog.open`; close it, or use it as a context manager.
+    Create it with `AuditLog.open`. Close it, or use it as a context manager.
     """
 
     def __init__(
@@ -57,17 +60,18 @@ class AuditLog:
         create: bool = True,
         read_url: str | None = None,
     ) -> Self:
-        """Open the log in a database and, in SQLite, make there what is missing.
+        """Open the log in a database. In SQLite, missing tables are created.
 
-        `url` is `sqlite:///audit.db` for a file here, `sqlite:////srv/audit.db` for one anywhere, or
-        `postgresql://user:password@host/database`, where `auditwright database create` has made the tables;
-        `read_url` is the same one as another role, as which entries are then read.
-        `account_id` is the tenant of entries recorded with no other one, 1 to 256 characters. `catalog` is
-        the generated package's CATALOG; without it AUDITWRIGHT_CATALOG names the package, or the one that is
-        installed is taken. `secret_key` makes the fingerprints of secret fields; without it
-        AUDITWRIGHT_SECRET_KEY is read. `create=False` refuses a file that is not there yet.
+        - `url` is `sqlite:///audit.db` for a relative path, `sqlite:////srv/audit.db` for an absolute one, or
+          `postgresql://user:password@host/database`, with tables made by `auditwright database create`.
+        - `read_url` is the URL of the same PostgreSQL database with the role that reads.
+        - `account_id` is the default tenant of recorded entries, 1 to 256 characters.
+        - `catalog` is the CATALOG of the generated package. By default it is the package that
+          AUDITWRIGHT_CATALOG names, or the only one installed.
+        - `secret_key` is the key for fingerprints of secret fields, by default from AUDITWRIGHT_SECRET_KEY.
+        - `create=False` raises an error if the SQLite file does not exist.
 
-        Raises `CatalogError`, `SchemaMismatch` for tables of our names that do not fit, `StorageError`.
+        Raises `CatalogError`, `StorageError`, and `SchemaMismatch` if existing tables do not fit.
         """
         if account_id is not None:
             identifier("account_id", account_id)
@@ -76,7 +80,7 @@ class AuditLog:
         return cls(open_storage(url, catalog, create, read_url), catalog, account_id, key)
 
     def close(self) -> None:
-        """Let go of the database; closing twice is fine."""
+        """Close the database. Idempotent."""
         self._storage.close()
 
     def __enter__(self) -> Self:
@@ -88,13 +92,13 @@ class AuditLog:
     def acting(
         self, actor: Actor | None = None, *, account_id: str | None = None, ip_address: str | None = None
     ) -> AbstractContextManager[Context]:
-        """Say who acts, for which account and from where, for what is recorded inside the `with` block."""
+        """Set the actor, account and address of the entries that are recorded inside the `with` block."""
         return context.acting(actor, account_id=account_id, ip_address=ip_address)
 
     # --- recording -----------------------------------------------------------------------------
 
     def record_event(self, key: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> Entry:
-        """Record an event by its key: what emitters call. See `record`."""
+        """Record an event by its key; emitters call this. See `record`."""
         if "session" in options:
             options = dict(options)
             session = options.pop("session")
@@ -121,9 +125,9 @@ class AuditLog:
     def record(self, event: EventModel, **options: Unpack[Options[Session]]) -> Entry:
         """Record an event given as its generated metadata model; returns the entry once it is durable.
 
-        With `session=` the entry joins that transaction and is as durable as it. Recording again with the
-        same `id` and content gives the entry that is stored. Raises `ValidationError` for what the catalog
-        does not allow, `SecretKeyMissing`, and with the finished entry as `error.entry` `IdConflict` and
+        With `session=` the entry joins that transaction and becomes durable with its commit. Idempotent for
+        the same `id` and content: the stored entry is returned. Raises `ValidationError` for what the catalog
+        does not allow, `SecretKeyMissing`, and with the entry as `error.entry` `IdConflict` and
         `StorageError`.
         """
         return self.record_event(_key(event), event.__dict__, options)
@@ -131,66 +135,69 @@ class AuditLog:
     def record_json(self, payload: bytes | str) -> Entry:
         """Record an entry in its JSON form, checked against its event's JSON Schema; otherwise as `record`.
 
-        `{"event", "metadata"}` are required; `id, account_id, occurred_at, actor, ip_address` are taken from
-        the context and the log where they are left out.
+        `event` and `metadata` are required. `id`, `account_id`, `occurred_at`, `actor` and `ip_address`
+        default to the values of the context and the log.
         """
         from auditwright.recording.json_form import parse
 
         return self.record_form(parse(payload))
 
     def record_form(self, form: Mapping[str, Any], **options: Unpack[Options[Session]]) -> Entry:
-        """`record_json` of an object that is parsed already; options go before what it says."""
+        """`record_json` for a parsed object; options override its values."""
         session = options.pop("session", None)
         return self._store(self._entry_of_json(form, options), session)
 
     def record_forms(self, forms: Sequence[object]) -> list[Entry | AuditwrightError]:
-        """Record many entries in their JSON form, each whatever becomes of the others.
+        """Record many entries in their JSON form; an invalid one does not affect the others.
 
-        For each, in order: the entry that is stored, or the error that refused it, with the entry as
-        `error.entry` where it was made. All that are good are stored in one transaction. Raises
-        `StorageError` where that failed: then none is stored.
+        Returns, for each form in order, the stored entry or the error, with the entry as `error.entry` if it
+        was built. All valid entries are stored in one transaction. Raises `StorageError` if that fails; then
+        none is stored.
         """
-        made = [self._entry_or_error(form) for form in forms]
-        entries = [each for each in made if isinstance(each, Entry)]
+        results = [self._entry_or_error(form) for form in forms]
+        entries = [each for each in results if isinstance(each, Entry)]
         if not entries:
-            return made
+            return results
         try:
             stored = iter(self._storage.insert_each([entry.row for entry in entries]))
         except NotStored as error:
-            self._say_of_all(error, [entry.row for entry in entries], "entries from this one on")
+            self._note_outcome(error, [entry.row for entry in entries], "entries from this one on")
             raise
-        return [self._outcome(each, next(stored)) if isinstance(each, Entry) else each for each in made]
+        return [self._outcome(each, next(stored)) if isinstance(each, Entry) else each for each in results]
 
     def record_many(self, events: Iterable[EventModel | Mapping[str, Any]]) -> int:
-        """Record many events: metadata models, or JSON forms as mappings; returns how many were stored.
+        """Record many events, given as metadata models or JSON forms; returns how many are new.
 
-        They are stored in transactions of 10,000, in order. The first one that is refused stops it with its
-        error, which has a note with its number; all before it are stored, none after it. Events that have ids
-        and are there already are not counted.
+        They are stored in order, in transactions of 10,000. The first refused event raises its error, with a
+        note that says its number; all events before it are stored, none after it. Events with an id that are
+        stored already are not counted.
         """
-        stored = done = 0
+        stored = number = 0
         batch: list[Row] = []
         try:
             for event in events:
                 batch.append(self._row_of(event))
-                done += 1
+                number += 1
                 if len(batch) == BATCH:
                     full, batch = batch, []
-                    stored += self._store_batch(full, done)
+                    stored += self._store_batch(full, number)
         except Exception as error:
-            # Refused before it was an entry, or whoever gives the events failed: those before it count.
+            # The event is invalid, or the iterable raised: store the events before it.
             if getattr(error, "entry", None) is None:
-                self._store_batch(batch, done)
-                error.add_note(f"event {done} (counted from 0) was refused; the {done} before it are stored")
+                self._store_batch(batch, number)
+                error.add_note(
+                    f"event {number} (counted from 0) was refused; the {number} before it are stored"
+                )
             raise
-        return stored + self._store_batch(batch, done)
+        return stored + self._store_batch(batch, number)
 
     def import_jsonl(
         self, lines: Iterable[bytes], report: Callable[[int, AuditwrightError], None]
     ) -> Imported:
-        """Store the entries of JSON Lines, such as `export_jsonl` writes; what another log wrote is kept.
+        """Import JSON Lines as written by `export_jsonl`; values that the other log set are kept.
 
-        `report` is told the number (from 1) and the error of each bad line; the good ones are stored.
+        `report` is called with the number (from 1) and the error of each invalid line. Valid lines are
+        stored.
         """
         from auditwright.transfer.jsonl_import import import_lines
 
@@ -198,7 +205,7 @@ class AuditLog:
 
     @cached_property
     def _schemas(self) -> Schemas:
-        from auditwright.recording.json_form import Schemas  # emitters do without it
+        from auditwright.recording.json_form import Schemas  # not needed by emitters
 
         return Schemas(self.catalog)
 
@@ -216,7 +223,7 @@ class AuditLog:
             return error
 
     def _outcome(self, entry: Entry, stored: Row | IdConflict) -> Entry | AuditwrightError:
-        """The entry of the stored row, or the conflict with the entry that met it."""
+        """The entry of the stored row, or the conflict with its entry attached."""
         if isinstance(stored, IdConflict):
             stored.entry = entry
             return stored
@@ -241,21 +248,21 @@ class AuditLog:
         return self._entry_of_json(event).row
 
     def _store_batch(self, batch: list[Row], end: int) -> int:
-        """Store the rows of the events before number `end`."""
+        """Store the rows of the events up to number `end`, exclusive; returns how many are new."""
         if not batch:
             return 0
         try:
             return self._storage.insert(batch)
         except IdConflict:
-            # One of them is at fault, and the database does not say which: one by one, up to that one.
+            # The database does not say which row conflicts: store them one by one up to that row.
             numbers = range(end - len(batch), end)
             return sum(self._store_row(row, number) for row, number in zip(batch, numbers, strict=True))
         except NotStored as error:
-            self._say_of_all(error, batch, "events from this entry on")
+            self._note_outcome(error, batch, "events from this entry on")
             raise
 
-    def _say_of_all(self, error: NotStored, rows: Sequence[Row], what: str) -> None:
-        """Say of rows that were to be stored in one transaction what became of them."""
+    def _note_outcome(self, error: NotStored, rows: Sequence[Row], what: str) -> None:
+        """Add to the error of a transaction whether its rows are stored."""
         entries = tuple(Entry(self.catalog, row) for row in rows)
         error.entry = entries[0]
         if getattr(error, "outcome_unknown", False):
@@ -278,20 +285,18 @@ class AuditLog:
     # --- reading -------------------------------------------------------------------------------
 
     def account(self, account_id: str) -> AccountLog:
-        """The entries of one account; reading is always inside one."""
-        from auditwright.account_log import AccountLog  # recording does without it
+        """The entries of one account. Entries are always read by account."""
+        from auditwright.account_log import AccountLog  # not needed for recording
 
         return AccountLog(self._storage, self.catalog, identifier("account_id", account_id))
 
     def accounts(self, limit: int = 100) -> list[str]:
-        """The first accounts that have entries, in the order of their ids: for operators, never for
-        tenants.
-        """
+        """The first accounts with entries, ordered by id. For operators: never show it to a tenant."""
         return self._storage.accounts(limit)
 
 
 def _keep(error: BaseException, entry: Entry) -> None:
-    """Whatever ends a call that has made its entry has it: with its id, recording it again is safe."""
+    """Attach the entry to an exception of any class: recording it again with its id is safe."""
     vars(error)["entry"] = entry
 
 

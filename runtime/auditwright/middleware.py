@@ -1,9 +1,8 @@
-"""`AuditMiddleware`: who acts and from where, for whatever is recorded inside a web request.
+"""`AuditMiddleware`: the audit context of each web request. Pure ASGI, standard library only.
 
-Pure ASGI, with nothing but the standard library. It puts one mutable context into the ContextVar for each
-request. Endpoints, threads of a pool, background tasks and other middleware see copies of the ContextVar, but
-the same context in it, so that `set_actor` counts wherever it is called; a value set in the ContextVar itself
-would be lost behind BaseHTTPMiddleware and in thread pools.
+For each request it sets one mutable context in the ContextVar. Endpoints, thread pools, background tasks and
+other middleware see copies of the ContextVar that hold the same context, so that `set_actor` works in all of
+them. A value set in the ContextVar itself would be lost behind BaseHTTPMiddleware and in thread pools.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MARK = "auditwright.context"
-"""The key of the ASGI scope under which a request's context stands while the request is handled."""
+"""The key of the request's context in the ASGI scope."""
 
 
 class AuditMiddleware:
-    """An ASGI application that gives each HTTP request and websocket of `app` a context of its own.
+    """ASGI middleware that gives each HTTP request and websocket of `app` its own context.
 
-    The context has the client's address, and no actor until `set_actor` names one; what is around the server
-    does not count. `account_id` is the tenant unless `set_actor` names another. `trusted_proxies` are
-    addresses and CIDRs of your own proxies, none by default, and "unix" for who connects through a Unix
-    socket: from them X-Forwarded-For is believed, from nobody else. `Forwarded` (RFC 7239) and X-Real-IP are
-    not read. Install it outside of what authenticates; inside another one it does nothing.
+    The context has the client's address, and no actor until `set_actor` is called; it inherits nothing from
+    outside of the server. `account_id` is the default tenant; `set_actor` may override it. `trusted_proxies`
+    are the addresses and CIDRs of your own proxies, and "unix" for connections through a Unix socket.
+    X-Forwarded-For is trusted from these only. `Forwarded` (RFC 7239) and X-Real-IP are not read. Install it
+    outside of the authentication middleware; a nested one does nothing.
 
-    Raises `ValueError` for proxies or an account that cannot be.
+    Raises `ValueError` for invalid proxies or an invalid account.
     """
 
     def __init__(
@@ -45,13 +44,13 @@ class AuditMiddleware:
         self._account_id = identifier("account_id", account_id) if account_id is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection, as ASGI 3 has it."""
+        """Handle one connection (ASGI 3)."""
         if scope["type"] not in ("http", "websocket") or MARK in scope:
             await self.app(scope, receive, send)
             return
         address = self._client_address(scope)
         with enter(Context(None, self._account_id, address, origin=address)) as context:
-            # Into the scope itself, not a copy: middleware outside reads there what routing has found.
+            # The scope is changed, not copied: outer middleware reads from it what routing adds.
             scope[MARK] = context
             try:
                 await self.app(scope, receive, send)

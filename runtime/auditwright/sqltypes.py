@@ -1,8 +1,7 @@
-"""The column types of the generated SQLModel classes: how a stored value becomes a Python one.
+"""The column types of the generated SQLModel classes: they convert stored values to Python values.
 
-Only the generated tables import this module; recording and reading entries need no SQLAlchemy.
-SQLite tables are STRICT, which takes few type names and none of SQLModel's defaults, so these say their own;
-PostgreSQL has a type of its own for each.
+Only the generated tables import this module; recording and reading do not use SQLAlchemy. STRICT tables of
+SQLite accept few type names and none of SQLModel's defaults, therefore the types are defined here.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ def _is_postgresql(dialect: Dialect) -> bool:
 
 
 class EntryId(TypeDecorator[uuid.UUID]):
-    """A UUID; on SQLite its 16 bytes, so that the order of the bytes is the order of time."""
+    """A UUID; on SQLite its 16 bytes, which sort by time."""
 
     impl = LargeBinary
     cache_ok = True
@@ -71,12 +70,12 @@ class Timestamp(TypeDecorator[datetime]):
         """The UTC datetime of what is stored."""
         if value is None:
             return None
-        # Of PostgreSQL it comes in the time zone of the session.
+        # PostgreSQL returns it in the time zone of the session.
         return value.astimezone(UTC) if _is_postgresql(dialect) else from_microseconds(value)
 
 
 class TimestampText(TypeDecorator[datetime]):
-    """A UTC time inside the metadata, kept as RFC 3339 text."""
+    """A UTC time in the metadata, stored as RFC 3339 text."""
 
     impl = Text
     cache_ok = True
@@ -101,7 +100,7 @@ class Address(TypeDecorator[str]):
         return dialect.type_descriptor(postgresql.INET() if _is_postgresql(dialect) else Text())
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        """The text of what is stored; some drivers of PostgreSQL give an object of `ipaddress`."""
+        """The address as text; some PostgreSQL drivers return an object of `ipaddress`."""
         return None if value is None else str(value)
 
 

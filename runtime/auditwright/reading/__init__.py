@@ -1,1 +1,4 @@
-"""From a filter to pages of entries."""
+"""The read path: filters become scopes, rows become pages.
+
+The storage runs the queries. `account_log.py` is the public interface.
+"""

@@ -1,12 +1,12 @@
-"""Filter sets: category, event or user, is or is not a value; all conditions or any of them, never mixed.
+"""Filters: conditions on category, event or user, with the operators is and is_not; match all or any.
 
     Filter.parse(["category:is:account.models", "user:is_not:u-17"], match="any")
 
-The catalog is closed, so a set comes down to a finite set of events and a condition on the user for each of
-them: `branches` says it as what indexes give in order. Anything unknown is an error that names the choices.
+The set of events is finite, so a filter reduces to events with a condition on the user. `branches` returns
+them as index branches. Unknown names are errors that list the choices. It contains no SQL.
 
-Keys of older catalogs go on working: an alias means its event, and what an account has entries of is known
-whether the present catalog has it or not.
+Keys of older catalogs remain valid: an alias stands for its event, and events that the catalog no longer has
+are known from the account's entries.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def _choice(what: str, value: object, choices: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One row of a filter: a field, an operator, a value.
+    """One condition of a filter: a field, an operator, a value.
 
-    A category or an event is named by its key, a user (or app) by id. Raises `FilterError`.
+    The value is the key of a category or event, or the id of a user or app. Raises `FilterError`.
     """
 
     field: FilterField
@@ -60,11 +60,11 @@ class Condition:
             raise FilterError(
                 f"the value of {self.field} {self.operator} is a string of 1 to {MAX_ID} characters"
             )
-        object.__setattr__(self, "value", sanitize(self.value))  # as the ids that it is compared with
+        object.__setattr__(self, "value", sanitize(self.value))  # stored ids are sanitized too
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """A condition from `category:is:account.models`; the value may hold colons."""
+        """A condition from `category:is:account.models`; the value may contain colons."""
         field, first, rest = text.partition(":")
         operator, second, value = rest.partition(":")
         if not first or not second:
@@ -80,9 +80,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter set: its conditions hold all together (`all`), or at least one of them (`any`).
+    """A filter: all of its conditions must be true (`all`), or at least one (`any`).
 
-    No condition is no filter. Raises `FilterError`.
+    Without conditions it selects everything. Raises `FilterError`.
     """
 
     match: Match = "all"
@@ -95,7 +95,7 @@ class Filter:
 
     @classmethod
     def parse(cls, conditions: Iterable[str], match: str = "all") -> Filter:
-        """A filter from the short form of its conditions."""
+        """A filter from conditions in the form of `Condition.parse`."""
         return cls(match, tuple(Condition.parse(text) for text in conditions))  # type: ignore[arg-type]
 
     @classmethod
@@ -122,7 +122,7 @@ class Filter:
 
     @classmethod
     def from_query(cls, query: str) -> Filter:
-        """A filter from a URL's query, `match=any&where=user:is:u-17&where=...`; other names are refused."""
+        """A filter from a URL query, `match=any&where=user:is:u-17&where=...`; other names are refused."""
         try:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_CONDITIONS + 10)
         except ValueError:
@@ -144,16 +144,16 @@ class Filter:
         }
 
     def to_query(self) -> str:
-        """The form in a URL's query; the same set always gives the same text."""
+        """The form in a URL query; equal filters give equal texts."""
         pairs = [("match", self.match)] if self.match != "all" else []
         return urlencode([*pairs, *(("where", str(condition)) for condition in self.conditions)])
 
     def identity(self) -> bytes:
-        """8 bytes that tell this set from others, for cursors."""
+        """An 8-byte hash of the filter, for cursors."""
         return hashlib.sha256(orjson.dumps(self.to_json())).digest()[:8]
 
     def branches(self, catalog: Catalog, stored: Iterable[str]) -> tuple[Branch, ...]:
-        """The set as disjoint branches; `stored` names the events that the account has entries of.
+        """The filter as disjoint branches; `stored` has the keys of the account's events.
 
         Raises `FilterError` for a category or an event that neither the catalog nor the account has.
         """
@@ -171,11 +171,11 @@ class Filter:
         for key in stored:
             hits = [(key in events) == (condition.operator == "is") for events, condition in named]
             if self.match == "all":
-                belongs = users if all(hits) else _NOBODY
+                matching = users if all(hits) else _NOBODY
             else:
-                belongs = _EVERYBODY if any(hits) else users
-            branches += belongs.branches(key)
-        return _joined(branches, len(stored))
+                matching = _EVERYBODY if any(hits) else users
+            branches += matching.branches(key)
+        return _simplified(branches, len(stored))
 
 
 def _only(form: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
@@ -186,7 +186,7 @@ def _only(form: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
 
 
 def _named(condition: Condition, catalog: Catalog, keys: Mapping[str, str | None]) -> frozenset[str]:
-    """All keys that a condition on category or event names: aliases belong to their event."""
+    """All keys that match the value of a condition on category or event, including aliases."""
     if condition.field == "category":
         return _members(condition.value, catalog, keys)
     if condition.value not in keys:
@@ -198,32 +198,32 @@ def _named(condition: Condition, catalog: Catalog, keys: Mapping[str, str | None
 
 
 def _members(category: str, catalog: Catalog, keys: Iterable[str]) -> frozenset[str]:
-    """All keys of a category's events, with what the account has of events that the catalog lacks.
+    """All keys of a category's events, including the account's events that the catalog does not have.
 
-    A category that the catalog no longer has is the events that were in it, wherever they are now.
+    A category that the catalog no longer has stands for its former events, in whatever category they are now.
     """
-    lacking = {key for key in keys if key not in catalog.current and _category_of(key) == category}
+    removed = {key for key in keys if key not in catalog.current and _category_of(key) == category}
     known = {each.key: each.events for each in catalog.every_category}
     events = known.get(category)
     if events is None:
         moved = {now: None for key, now in catalog.current.items() if _category_of(key) == category}
         events = tuple(catalog.every_event[key] for key in moved)
-    if category not in known and not events and not lacking:
+    if category not in known and not events and not removed:
         raise FilterError(
             f'"{truncate(category, 80)}" is no category{did_you_mean(category, known)} '
             f"(there are {', '.join(known)})"
         )
-    return frozenset(key for event in events for key in (event.key, *event.aliases)) | lacking
+    return frozenset(key for event in events for key in (event.key, *event.aliases)) | removed
 
 
 def _category_of(key: str) -> str:
-    """The category in an event's key: `account.models` of `account.models.model_added`."""
+    """The category of an event's key: `account.models` for `account.models.model_added`."""
     return key.rpartition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class _Users:
-    """A set of users: these ones, or (`others`) everybody but these, entries without a user among them."""
+    """A set of users: `ids`, or with `others` the complement, which includes entries without a user."""
 
     ids: frozenset[str]
     others: bool
@@ -252,7 +252,7 @@ _EVERYBODY = _Users(frozenset(), True)
 
 
 def _users(match: Match, conditions: Iterable[Condition]) -> _Users:
-    """What the conditions on users come down to: all of them intersected, or any of them united."""
+    """The users that the conditions select: their intersection for all, their union for any."""
     result = _EVERYBODY if match == "all" else _NOBODY
     for condition in conditions:
         one = _Users(frozenset((condition.value,)), condition.operator == "is_not")
@@ -260,10 +260,10 @@ def _users(match: Match, conditions: Iterable[Condition]) -> _Users:
     return result
 
 
-def _joined(branches: list[Branch], events: int) -> tuple[Branch, ...]:
-    """One branch over all events where every event's branch is the same but for the event."""
+def _simplified(branches: list[Branch], events: int) -> tuple[Branch, ...]:
+    """One branch for all events if the branches differ in their event only."""
     if len(branches) == events and branches:
-        rest = {(branch.user, branch.not_users) for branch in branches}
-        if len(rest) == 1 and branches[0].user is None:
+        users = {(branch.user, branch.not_users) for branch in branches}
+        if len(users) == 1 and branches[0].user is None:
             return (Branch(None, None, branches[0].not_users),)
     return tuple(branches)

@@ -1,7 +1,7 @@
-"""Keyset pages, newest first: a cursor is a place between entries, never a number of rows.
+"""Keyset pagination, newest first: a cursor is the id of an entry, not an offset.
 
-What was there when a page was read is on exactly one of the pages before and after it, whatever is recorded
-meanwhile; what is recorded later stands at its time.
+Entries recorded while somebody pages neither repeat nor hide existing entries; each appears at its time. The
+storage reads the rows.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from auditwright.storage.query import Found, Scope
 
 MAX_PAGE = 1000
-"""Entries on one page."""
+"""The most entries on one page."""
 MIN_SEARCH = 3
 MAX_SEARCH = 200
-"""Characters to search for. Fewer would find nearly everything."""
+"""The length of a search in characters. A shorter text would match nearly everything."""
 
 
 class Selection(TypedDict, total=False):
@@ -51,28 +51,28 @@ class FilteredSelection(Selection):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some entries, newest first, and the cursors of the pages around them."""
+    """A page of entries, newest first, and the cursors of its neighbours."""
 
     entries: tuple[Entry, ...]
     next: str | None
-    """For `after`: the older page. None where there is none."""
+    """The cursor of the older page, for `after`; None on the last page."""
     previous: str | None = None
-    """For `before`: the newer page. None on the first one, and where nothing newer was there."""
+    """The cursor of the newer page, for `before`; None if there was none."""
     scanned_to: datetime | None = None
-    """How far the work of one page went, where it ended before the page was full: all entries up to this time
-    were looked at, and `next` goes on from there (`previous`, if the page was read by `before`). It ends so
-    only where entries have to be looked at one by one: in a search, and where users are left out who recorded
-    nearly everything.
+    """The time of the last scanned entry, if the scan budget ended the page before it was full.
+
+    `next` continues the scan, or `previous` if the page was read with `before`. Only a search, or a filter
+    that excludes users who recorded nearly everything, needs a scan.
     """
 
 
 def make_cursor(entry_id: bytes, selection: bytes) -> str:
-    """The opaque cursor at an entry of a selection (see `selection_digest`)."""
+    """The opaque cursor of an entry in a selection; `selection` is its `selection_digest`."""
     return base64.urlsafe_b64encode(entry_id + selection).decode().rstrip("=")
 
 
 def read_cursor(cursor: str, selection: bytes) -> bytes:
-    """The entry's id of a cursor; raises `FilterError` where it is none, or of another selection."""
+    """The entry id of a cursor; raises `FilterError` if it is invalid or of another selection."""
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError, TypeError):
@@ -104,7 +104,7 @@ def selection_digest(
 
 
 def search_text(search: str | None) -> str | None:
-    """The text to search for, cleaned as descriptions are; None for no search. Raises `FilterError`."""
+    """The search text, sanitized like descriptions; None for no search. Raises `FilterError`."""
     if search is None or search == "":
         return None
     if not isinstance(search, str) or not MIN_SEARCH <= len(search) <= MAX_SEARCH:
@@ -114,7 +114,7 @@ def search_text(search: str | None) -> str | None:
 
 
 def id_bound(moment: datetime | None, name: str) -> bytes | None:
-    """The least id of a time; raises `FilterError` for a time without a zone."""
+    """The lowest id of a time; raises `FilterError` for a time without a zone."""
     if moment is None:
         return None
     if moment.tzinfo is None:
@@ -124,14 +124,14 @@ def id_bound(moment: datetime | None, name: str) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page is to begin: below an id, above one, or with the newest entry."""
+    """Where a page begins: after an id, before an id, or at the newest entry."""
 
     after: bytes | None = None
     before: bytes | None = None
 
     @classmethod
     def read(cls, after: str | None, before: str | None, selection: bytes) -> Cursor:
-        """The place of cursors. Raises `FilterError`, also where both are given."""
+        """The start of a page from its cursors; raises `FilterError` if one is invalid or both are given."""
         if after is not None and before is not None:
             raise FilterError("a page is after a cursor or before one, not both")
         return cls(
@@ -141,16 +141,16 @@ class Cursor:
 
     @property
     def newest_first(self) -> bool:
-        """In which direction entries are to be read."""
+        """The direction in which the rows are read."""
         return self.before is None
 
     def page(self, found: Found, limit: int, catalog: Catalog, selection: bytes) -> Page:
-        """The page out of what was found from here on, up to one row more than the limit."""
+        """The page from the rows found; one row more than the limit shows that there is another page."""
         rows = found.rows[:limit]
         edge = rows[-1][ID] if len(found.rows) > limit else found.scanned_to
         if not self.newest_first:
             rows.reverse()
-        # What stands at the place itself is on the page that it was taken from.
+        # The entry of the cursor itself belongs to the page that the cursor came from.
         back = None
         if self.before is not None:
             back = rows[-1][ID] if rows else _moved(self.before, 1)
@@ -165,7 +165,7 @@ class Cursor:
         )
 
     def narrowed(self, scope: Scope) -> Scope:
-        """The scope from here on."""
+        """The scope restricted to the entries beyond the cursor."""
         if self.after is not None:
             return replace(scope, high=self.after if scope.high is None else min(scope.high, self.after))
         if self.before is not None:
@@ -175,11 +175,11 @@ class Cursor:
 
 
 def _moved(entry_id: bytes, by: int) -> bytes:
-    """The id next to one."""
+    """The id plus an offset, within the range of ids."""
     return min(max(int.from_bytes(entry_id) + by, 0), 2**128 - 1).to_bytes(16)
 
 
 def _time_of(entry_id: bytes) -> datetime:
-    """The time of an id; to the millisecond where another maker of ids put something else behind that."""
+    """The time of an id; to the millisecond if it is a UUIDv7 of another implementation."""
     micros = id_time(entry_id)
     return from_microseconds(min(int.from_bytes(entry_id[:6]) * 1000, LAST) if micros is None else micros)

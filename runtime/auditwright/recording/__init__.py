@@ -1,1 +1,4 @@
-"""From a call to a stored entry."""
+"""The write path: from an emitter's call to a row that is stored.
+
+The recorder builds the row, group commit stores it. It does not know the database engines.
+"""

@@ -1,4 +1,7 @@
-"""An entry's description: the event's message with the values put into words."""
+"""Renders an entry's description from the event's message and its values.
+
+The recorder calls it after validation. It does not validate or truncate.
+"""
 
 from __future__ import annotations
 
@@ -15,39 +18,40 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}|(\{\{)|(\}\})")
 
 @dataclass(frozen=True, slots=True)
 class MessageTemplate:
-    """A message made ready to be rendered many times."""
+    """The message of an event, prepared for rendering."""
 
     template: str
     """The catalog's text with %(name)s for each placeholder."""
-    worded: dict[str, Field]
-    """The placeholders whose values are put into words: all but plain text."""
+    formatted: dict[str, Field]
+    """The placeholders whose values need formatting: all except plain text."""
 
     @classmethod
     def of(cls, event: Event) -> MessageTemplate:
-        """The message of an event."""
+        """The prepared message of an event."""
         fields = {field.name: field for field in event.metadata}
         names = [match[1] for match in _PLACEHOLDER.finditer(event.message) if match[1]]
         plain = event.message.replace("%", "%%")
         template = _PLACEHOLDER.sub(lambda match: f"%({match[1]})s" if match[1] else match[0][0], plain)
         return cls(
-            template, {name: fields[name] for name in names if name in fields and _worded(fields[name])}
+            template,
+            {name: fields[name] for name in names if name in fields and _needs_format(fields[name])},
         )
 
     def render(self, data: dict[str, Any], actor: Actor, address: str | None) -> str:
         """The description of one entry."""
         values = {"actor": actor.label, "ip_address": address or "an unknown address", **data}
-        for name, field in self.worded.items():
-            values[name] = _in_words(values[name], field)
+        for name, field in self.formatted.items():
+            values[name] = _format(values[name], field)
         return self.template % values
 
 
-def _worded(field: Field) -> bool:
+def _needs_format(field: Field) -> bool:
     return field.many or bool(field.values) or field.kind in ("integer", "number", "boolean")
 
 
-def _in_words(value: Any, field: Field) -> str:
+def _format(value: Any, field: Field) -> str:
     if isinstance(value, list):
-        return ", ".join(_in_words(item, field) for item in value)
+        return ", ".join(_format(item, field) for item in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return field.values.get(value, str(value))

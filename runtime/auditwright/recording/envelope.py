@@ -1,4 +1,7 @@
-"""The envelope of an entry: account, id, time, actor and address, from the options and the context around."""
+"""The envelope of an entry: account, id, time, actor, address and details.
+
+The recorder builds it from the emitter's options and the context. The metadata is not part of it.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,11 @@ if TYPE_CHECKING:
 
 OPTIONS = tuple(Options.__annotations__)
 MAX_AHEAD = 5 * 60 * 1_000_000
-"""Microseconds that `occurred_at` may be ahead of this machine's clock."""
+"""How far `occurred_at` may be ahead of the local clock, in microseconds."""
 
 
 class Envelope(NamedTuple):
-    """What an entry has besides its metadata; account and actor may still be missing."""
+    """The values of an entry besides its metadata; account and actor may be missing."""
 
     account_id: str | None
     entry_id: bytes | None
@@ -36,9 +39,9 @@ class Envelope(NamedTuple):
 
 
 def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None, imported: bool) -> Envelope:
-    """The envelope that options say, completed from the context; `account_id` is the log's own.
+    """The envelope from the options, with defaults from the context; `account_id` is the log's default.
 
-    An imported entry with an actor has its own address, or none. Raises `ValidationError`.
+    An imported entry with an actor does not take its address from the context. Raises `ValidationError`.
     """
     context = current()
     for name in options:
@@ -66,14 +69,14 @@ def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None
 
 
 def missing(account_id: str | None, actor: Actor | None) -> tuple[Problem, ...]:
-    """The problems of an entry without an account or an actor, with the ways to give them."""
+    """The problems of an entry without an account or an actor, with hints."""
     problems = []
     if account_id is None:
-        way = "an account: open the log with account_id=, use log.acting(account_id=...) or pass account_id="
-        problems.append(Problem("account_id", way, "none"))
+        hint = "an account: open the log with account_id=, use log.acting(account_id=...) or pass account_id="
+        problems.append(Problem("account_id", hint, "none"))
     if actor is None:
-        way = 'an actor: use log.acting(Actor.user(...)), pass actor=, or give "actor" in the JSON form'
-        problems.append(Problem("actor", way, "none"))
+        hint = 'an actor: use log.acting(Actor.user(...)), pass actor=, or give "actor" in the JSON form'
+        problems.append(Problem("actor", hint, "none"))
     return tuple(problems)
 
 
@@ -82,7 +85,7 @@ def _wrong(event: Event, path: str, expected: str, got: str) -> ValidationError:
 
 
 def _id_and_time(event: Event, given_id: Any, moment: Any) -> tuple[bytes | None, int]:
-    """The id, where one is given, and the time in microseconds; a given id must agree with the time."""
+    """The id, if given, and the time in microseconds. The time of a given id must be `occurred_at`."""
     entry_id: bytes | None = None
     stated: int | None = None
     if given_id is not None:

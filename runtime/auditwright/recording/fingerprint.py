@@ -1,8 +1,8 @@
-"""Keyed fingerprints: all that is ever kept of a secret.
+"""Keyed fingerprints, which are stored instead of secrets.
 
-`hmac-sha256:<key id>:<64 hex digits>`, HMAC-SHA256 (RFC 2104) of the UTF-8 value under a key of the
-deployment. Equal secrets have equal fingerprints, so "was it this token?" can be answered; the secret cannot
-be had back.
+`hmac-sha256:<key id>:<64 hex digits>` is the HMAC-SHA256 (RFC 2104) of the UTF-8 value with a key of the
+deployment. Equal secrets have equal fingerprints, so that a known token can be found. The secret cannot be
+recovered.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FINGERPRINT = re.compile(r"hmac-sha256:[A-Za-z0-9_-]{1,32}:[0-9a-f]{64}\Z")
 
 @dataclass(frozen=True, slots=True)
 class SecretKey:
-    """A key for fingerprints: an id that is stored beside them, and at least 32 bytes that are not.
+    """A key for fingerprints: at least 32 secret bytes, and an id that is part of the fingerprint.
 
     Raises `ValueError` for a shorter key, or an id that is not 1 to 32 letters, digits, - or _.
     """
@@ -42,7 +42,7 @@ class SecretKey:
 
     @classmethod
     def parse(cls, text: str) -> SecretKey:
-        """A key from `<key id>:<base64>`; raises `ValueError`, never naming the key itself."""
+        """A key from `<key id>:<base64>`; raises `ValueError`, whose text does not contain the key."""
         key_id, colon, encoded = text.strip().partition(":")
         wanted = "a secret key is written <key id>:<base64 of at least 32 bytes>"
         if not colon:
@@ -58,17 +58,17 @@ class SecretKey:
         return cls(key_id, os.urandom(32))
 
     def text(self) -> str:
-        """The key itself, as `parse` reads it: for a secret store, never for a log."""
+        """The key in the form that `parse` reads. Keep it in a secret store and never log it."""
         return f"{self.id}:{base64.b64encode(self.key).decode()}"
 
     def fingerprint(self, secret: str) -> str:
-        """The fingerprint of a secret, a lone surrogate in it included."""
+        """The fingerprint of a secret; lone surrogates are allowed."""
         digest = hmac.digest(self.key, secret.encode("utf-8", "surrogatepass"), "sha256")
         return f"hmac-sha256:{self.id}:{digest.hex()}"
 
 
 def configured_key() -> SecretKey | None:
-    """The key of AUDITWRIGHT_SECRET_KEY, None when it is not set; raises `SecretKeyMissing` for a bad one."""
+    """The key of AUDITWRIGHT_SECRET_KEY, None if not set; raises `SecretKeyMissing` for an invalid one."""
     text = os.environ.get(VARIABLE)
     if not text:
         return None

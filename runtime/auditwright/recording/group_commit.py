@@ -1,8 +1,8 @@
-"""Group commit: callers that record at the same time share a transaction, and each returns after its commit.
+"""Group commit: concurrent callers share a transaction; each returns after it is committed.
 
-There is no thread of its own. The first caller leads: it commits its row, and with it whatever rows wait.
-Those who come meanwhile wait, and one of them leads the next commit. Where only coroutines wait, a thread is
-started to lead for them; it ends when nothing has waited for a moment. What becomes of a row is `storage/`'s.
+There is no background thread. The first caller becomes the leader and commits its row together with all
+waiting rows. Callers that arrive meanwhile wait, and one of them leads the next commit. If only coroutines
+wait, a thread is started to lead for them; it ends after a short idle time. Storing rows is in `storage/`.
 """
 
 from __future__ import annotations
@@ -25,24 +25,22 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 1_000
 BATCH_BYTES = 4 * 1024 * 1024
-"""The most that one commit takes of what waits: some 20 ms of writing, which the next in line wait for."""
+"""The most rows and bytes of one commit: about 20 ms of writing, for which the next callers wait."""
 MAX_WAITING = 100_000
-"""Rows that may wait. A caller gives one and comes back when it is stored, so that only a program that starts
-so many at once meets this.
+"""The most waiting rows. Each caller waits for its row, so that only a program with as many concurrent
+callers reaches it.
 """
 WAIT_SECONDS = 30.0
-"""How long a caller waits before it is told so. The database's own limits are shorter."""
+"""The timeout of a waiting caller. The timeouts of the database are shorter."""
 LINGER_SECONDS = 0.005
-"""The most that a leader waits for the callers of the last commit to come again; half a commit where that is
-less.
-"""
+"""The longest time that a leader waits for the callers of the last commit; at most half a commit."""
 PARK_SECONDS = 0.1
-"""How long a thread that has led for coroutines waits for the next ones: starting one each time would make an
-await a third slower on a quick disk.
+"""The idle time after which a thread that leads for coroutines ends. Starting a thread for each commit would
+make an await a third slower on a fast disk.
 """
-GLANCE_SECONDS = 0.1
-"""How often a waiting caller looks whether anybody leads. It is woken when its turn comes; where who should
-wake it cannot, such as a thread that a debugger or a signal handler holds, it goes on by itself.
+POLL_SECONDS = 0.1
+"""How often a waiting caller checks whether there is a leader. Usually it is woken. If the thread that should
+wake it is stopped, for example by a debugger or a signal handler, it leads itself.
 """
 
 Outcome = Row | AuditwrightError
@@ -50,7 +48,9 @@ InsertEach = Callable[[Sequence[Row]], Sequence[Row | IdConflict]]
 
 
 class _Ticket:
-    """One row that waits, and what became of it. Whoever takes the claim decides: to write it, or to go."""
+    """A waiting row and its outcome. Whoever acquires `claim` decides: the leader to write it, or its caller
+    to withdraw it.
+    """
 
     __slots__ = ("claim", "left", "outcome", "row", "since", "size", "thread", "wake")
 
@@ -64,15 +64,15 @@ class _Ticket:
         self.wake.acquire()
         self.outcome: Outcome | None = None
         self.left = False
-        """Whether its caller has gone."""
+        """Whether its caller no longer waits."""
 
-    def call(self) -> None:
-        """Wake the caller; it looks for itself what there is to do."""
+    def notify(self) -> None:
+        """Wake the caller, which checks by itself whether it is done or should lead."""
         _release(self.wake)
 
 
 class _AsyncTicket(_Ticket):
-    """One row that a coroutine waits for."""
+    """A row that a coroutine waits for."""
 
     __slots__ = ("future", "loop")
 
@@ -82,7 +82,7 @@ class _AsyncTicket(_Ticket):
         self.future: asyncio.Future[Row] = loop.create_future()
 
     def settle(self) -> None:
-        """Give the outcome to the coroutine; in its own loop."""
+        """Set the outcome of the future; called in its event loop."""
         if self.future.done():
             return
         if isinstance(self.outcome, AuditwrightError):
@@ -92,13 +92,13 @@ class _AsyncTicket(_Ticket):
 
 
 class _Turn:
-    """The turn to lead of a thread that has no row of its own."""
+    """The leadership of a thread that has no row of its own."""
 
     thread = 0
 
 
 class _Parked:
-    """A thread that has led for coroutines, and waits a moment for the next ones."""
+    """An idle thread that led for coroutines and waits for the next turn."""
 
     def __init__(self) -> None:
         self.turn = _Turn()
@@ -107,10 +107,10 @@ class _Parked:
 
 
 class GroupCommit(ForkAware):
-    """Stores rows for many threads and event loops of this process, several in one commit.
+    """Stores the rows of many threads and event loops of this process in shared commits.
 
-    `insert_each` is the storage's. There are no locks but those that are tried and never waited for, so that
-    neither a signal handler nor a fork finds one held.
+    `insert_each` is `Storage.insert_each`. Shared locks are only tried and never waited for, so that neither
+    a signal handler nor a fork can deadlock.
     """
 
     def __init__(self, insert_each: InsertEach, wait_seconds: float = WAIT_SECONDS) -> None:
@@ -120,13 +120,13 @@ class GroupCommit(ForkAware):
         register(self)
 
     def after_fork_in_child(self) -> None:
-        """Begin anew: what waits in a parent is the parent's to store."""
+        """Start with an empty queue: the parent stores the rows that wait there."""
         self._queue: deque[_Ticket] = deque()
-        # A dictionary and not a lock: `setdefault` takes the lead and says whose it is in one step, so that
-        # an exception that a signal raises cannot come between the two.
+        # A dictionary instead of a lock: `setdefault` takes the lead and names the leader atomically, so
+        # that an exception from a signal handler cannot occur in between.
         self._lead: dict[str, _Ticket | _Turn] = {}
         self._parked: deque[_Parked] = deque()
-        self._together = 1
+        self._concurrent = 1
         self._commit_seconds = 0.0
         self._gathered = _thread.allocate_lock()
         self._gathered.acquire()
@@ -137,7 +137,7 @@ class GroupCommit(ForkAware):
     def store(self, row: Row) -> Row:
         """Store a row durably; returns the row that is stored under its id. Raises `AuditwrightError`.
 
-        Whatever else ends the wait, such as KeyboardInterrupt, leaves the row stored once or not at all.
+        If another exception such as KeyboardInterrupt ends the wait, the row is stored once or not at all.
         """
         ticket = _Ticket(row)
         try:
@@ -147,7 +147,7 @@ class GroupCommit(ForkAware):
                     self._lead_until(ticket)
                     if ticket.outcome is None:
                         self._check_wait(ticket)
-                elif not ticket.wake.acquire(timeout=GLANCE_SECONDS):
+                elif not ticket.wake.acquire(timeout=POLL_SECONDS):
                     self._check_wait(ticket)
         except BaseException:
             self._leave(ticket)
@@ -157,10 +157,12 @@ class GroupCommit(ForkAware):
         return ticket.outcome
 
     async def store_async(self, row: Row) -> Row:
-        """`store` without blocking the event loop. Cancelled while it waits, the row is not stored; cancelled
-        while it is being written, it is stored once all the same, unless the database fails.
+        """`store` without blocking the event loop.
+
+        If it is cancelled while the row waits, the row is not stored. If it is cancelled while the row is
+        being written, the row is stored once, unless the database fails.
         """
-        from asyncio import get_running_loop  # loaded already where this runs, and never where it does not
+        from asyncio import get_running_loop  # not loaded by synchronous programs
 
         ticket = _AsyncTicket(row, get_running_loop())
         timer = ticket.loop.call_later(self._wait_seconds, self._expire, ticket)
@@ -188,7 +190,7 @@ class GroupCommit(ForkAware):
             _release(self._gathered)
 
     def _check_wait(self, ticket: _Ticket) -> None:
-        """Refuse to wait where that cannot end, or has taken too long."""
+        """Raise an error if the wait cannot end or has timed out."""
         leader = self._lead.get("by")
         if leader is not None and leader.thread == ticket.thread:
             raise StorageError(
@@ -196,25 +198,25 @@ class GroupCommit(ForkAware):
                 "interrupted it to record another one, which is not stored; record it when that has returned"
             )
         if time.monotonic() - ticket.since >= self._wait_seconds:
-            raise self._waited(ticket)
+            raise self._timed_out(ticket)
 
-    def _waited(self, ticket: _Ticket) -> StorageError:
+    def _timed_out(self, ticket: _Ticket) -> StorageError:
         ticket.left = True
         if ticket.claim.acquire(blocking=False):
-            became = "is not stored; record it again"
+            outcome = "is not stored; record it again"
         else:
-            became = "is being written, and the database has not answered; record it again"
+            outcome = "is being written, and the database has not answered; record it again"
         return StorageError(
-            f"the entry has waited {self._wait_seconds:g} seconds and {became} with id=error.entry.id, which "
-            "stores it once"
+            f"the entry has waited {self._wait_seconds:g} seconds and {outcome} with id=error.entry.id, "
+            "which stores it once"
         )
 
     def _expire(self, ticket: _AsyncTicket) -> None:
         if ticket.outcome is None and not ticket.future.done():
-            ticket.future.set_exception(self._waited(ticket))
+            ticket.future.set_exception(self._timed_out(ticket))
 
     def _leave(self, ticket: _Ticket) -> None:
-        """Take a row out whose caller goes, unless it is being written; see that somebody leads."""
+        """Withdraw the row of a caller that stops waiting, unless it is being written; pass on the lead."""
         ticket.left = True
         ticket.claim.acquire(blocking=False)
         with suppress(ValueError):
@@ -224,7 +226,7 @@ class GroupCommit(ForkAware):
     # --- leading -------------------------------------------------------------------------------
 
     def _lead_until(self, ticket: _Ticket) -> None:
-        """Commit what waits, until this row is among it."""
+        """Commit waiting rows until this one is stored."""
         try:
             while ticket.outcome is None and self._queue:
                 self._commit_next()
@@ -232,7 +234,7 @@ class GroupCommit(ForkAware):
             self._end_turn(ticket)
 
     def _lead_all(self, turn: _Turn) -> None:
-        """Commit until nothing waits."""
+        """Commit until no row waits."""
         turn.thread = _thread.get_ident()
         try:
             while self._queue:
@@ -241,27 +243,27 @@ class GroupCommit(ForkAware):
             self._end_turn(turn)
 
     def _lead_for_coroutines(self, turn: _Turn) -> None:
-        """Take this turn, and those that come before the thread has waited in vain."""
+        """Lead for this turn and the next ones, until no turn comes for `PARK_SECONDS`."""
         while True:
             self._lead_all(turn)
-            place = _Parked()
-            self._parked.append(place)
-            if not place.wake.acquire(timeout=PARK_SECONDS):
+            parked = _Parked()
+            self._parked.append(parked)
+            if not parked.wake.acquire(timeout=PARK_SECONDS):
                 try:
-                    self._parked.remove(place)
-                except ValueError:  # it was taken in this moment, and the turn comes
-                    place.wake.acquire()
+                    self._parked.remove(parked)
+                except ValueError:  # just now another thread took it to give it a turn
+                    parked.wake.acquire()
                 else:
                     return
-            turn = place.turn
+            turn = parked.turn
 
     def _lead_elsewhere(self) -> None:
-        """Have another thread lead, unless somebody does."""
+        """Make another thread the leader, unless there is one."""
         turn = _Turn()
         try:
             if self._lead.setdefault("by", turn) is turn:
                 self._give_turn(turn)
-        except RuntimeError:  # the interpreter is about to exit and starts no more threads
+        except RuntimeError:  # the interpreter is shutting down and starts no threads
             self._lead_all(turn)
         except BaseException:
             self._end_turn(turn)
@@ -269,15 +271,17 @@ class GroupCommit(ForkAware):
 
     def _give_turn(self, turn: _Turn) -> None:
         try:
-            place = self._parked.pop()
+            parked = self._parked.pop()
         except IndexError:
             _thread.start_new_thread(self._lead_for_coroutines, (turn,))
         else:
-            place.turn = turn
-            place.wake.release()
+            parked.turn = turn
+            parked.wake.release()
 
     def _end_turn(self, turn: _Ticket | _Turn) -> None:
-        """Have the next in line lead. Who joins the line then tries to lead, so that one of both does."""
+        """Pass the lead to the first in the queue. A caller that is enqueued now tries to lead as well, so
+        that there is always a leader.
+        """
         if self._lead.get("by") is turn:
             del self._lead["by"]
         try:
@@ -287,19 +291,19 @@ class GroupCommit(ForkAware):
         if isinstance(head, _AsyncTicket):
             self._lead_elsewhere()
         else:
-            head.call()
+            head.notify()
 
     def _gather(self) -> None:
-        """Wait a moment for as many as recorded together at the last commit: a lone caller never waits."""
-        if len(self._queue) < self._together:
-            self._wanted = self._together
+        """Wait briefly until as many rows wait as in the last commit; a lone caller never waits."""
+        if len(self._queue) < self._concurrent:
+            self._wanted = self._concurrent
             linger = min(self._commit_seconds / 2, LINGER_SECONDS)
-            if len(self._queue) < self._together:
+            if len(self._queue) < self._concurrent:
                 self._gathered.acquire(timeout=linger)
             self._wanted = 0
 
     def _commit_next(self) -> None:
-        """Store what is next in line, and say to each caller what became of it."""
+        """Store the next rows of the queue and give each caller its outcome."""
         self._gather()
         batch: list[_Ticket] = []
         try:
@@ -307,24 +311,24 @@ class GroupCommit(ForkAware):
             started = time.perf_counter()
             outcomes = self._insert([ticket.row for ticket in batch])
             self._commit_seconds += (time.perf_counter() - started - self._commit_seconds) / 4
-            self._together = min(len(batch) + len(self._queue), BATCH_ROWS)
+            self._concurrent = min(len(batch) + len(self._queue), BATCH_ROWS)
             for ticket, outcome in zip(batch, outcomes, strict=True):
                 ticket.outcome = outcome
-            self._tell(batch)
-        except BaseException:  # a signal's: this thread goes, and others are to have what they wait for
-            self._give_back([ticket for ticket in batch if ticket.outcome is None])
-            self._tell([ticket for ticket in batch if ticket.outcome is not None])
+            self._notify(batch)
+        except BaseException:  # from a signal handler: this thread leaves, the others still need an outcome
+            self._requeue([ticket for ticket in batch if ticket.outcome is None])
+            self._notify([ticket for ticket in batch if ticket.outcome is not None])
             raise
 
     def _take(self, batch: list[_Ticket]) -> None:
-        """Add to the batch what one commit takes."""
+        """Move the rows of one commit from the queue to the batch."""
         size = 0
         while self._queue and len(batch) < BATCH_ROWS and size < BATCH_BYTES:
             try:
                 ticket = self._queue[0]
-            except IndexError:  # its caller has left
+            except IndexError:  # its caller has withdrawn it
                 return
-            batch.append(ticket)  # before it leaves the line: an interrupt between the two must not lose it
+            batch.append(ticket)  # before it leaves the queue, so that an interrupt cannot lose it
             with suppress(ValueError):
                 self._queue.remove(ticket)
             if ticket.claim.acquire(blocking=False):
@@ -332,42 +336,42 @@ class GroupCommit(ForkAware):
             else:
                 batch.pop()
 
-    def _give_back(self, batch: list[_Ticket]) -> None:
-        """Put rows back in line: where they were stored already, storing them again stores nothing."""
+    def _requeue(self, batch: list[_Ticket]) -> None:
+        """Put rows back into the queue. Storing is idempotent, so they may be stored already."""
         for ticket in reversed(batch):
             if not ticket.left:
                 _release(ticket.claim)
                 if ticket not in self._queue:
                     self._queue.appendleft(ticket)
 
-    def _tell(self, batch: list[_Ticket]) -> None:
+    def _notify(self, batch: list[_Ticket]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[_AsyncTicket]] = {}
         for ticket in batch:
             if isinstance(ticket, _AsyncTicket):
                 by_loop.setdefault(ticket.loop, []).append(ticket)
             else:
-                ticket.call()
+                ticket.notify()
         for loop, tickets in by_loop.items():
-            with suppress(RuntimeError):  # the loop is closed, and nobody waits there any more
+            with suppress(RuntimeError):  # the loop is closed, so nobody waits
                 loop.call_soon_threadsafe(_settle, tickets)
 
     def _insert(self, rows: list[Row]) -> list[Outcome]:
-        """What becomes of each row; where the fault may be one row's, the others are stored without it."""
+        """The outcome of each row. If one row may be at fault, halves are stored until it is isolated."""
         if not rows:
             return []
         try:
             return list(self._insert_each(rows))
         except Exception as error:
-            if not isinstance(error, (AuditwrightError, *_OF_A_ROW)) and _may_be_interrupted():
+            if not isinstance(error, (AuditwrightError, *_ROW_ERRORS)) and _may_be_interrupted():
                 raise
-            if len(rows) == 1 or not _may_be_of_one_row(error):
+            if len(rows) == 1 or not _may_be_row_error(error):
                 return [_error_of(error) for _ in rows]
             middle = len(rows) // 2
             return self._insert(rows[:middle]) + self._insert(rows[middle:])
 
 
 def _release(lock: _thread.LockType) -> None:
-    with suppress(RuntimeError):  # it is released already, which is as good
+    with suppress(RuntimeError):  # it is released already
         lock.release()
 
 
@@ -376,18 +380,19 @@ def _settle(tickets: list[_AsyncTicket]) -> None:
         ticket.settle()
 
 
-_OF_A_ROW = (TypeError, ValueError, OverflowError)
-"""What packing a row may raise."""
+_ROW_ERRORS = (TypeError, ValueError, OverflowError)
+"""What converting a row for the database may raise."""
 
 
 def _may_be_interrupted() -> bool:
-    """Whether an exception may be a signal handler's, such as a time limit's: they run in the main thread."""
+    """Whether an exception may come from a signal handler; these run in the main thread."""
     return threading.current_thread() is threading.main_thread()
 
 
-def _may_be_of_one_row(error: Exception) -> bool:
-    """Whether the fault may lie in one of the rows: what no storage foresaw, or what the driver (DB-API 2.0)
-    calls an error of the data. Where the database itself fails, every row would fail again.
+def _may_be_row_error(error: Exception) -> bool:
+    """Whether one row may be at fault: an unexpected exception, or a DB-API 2.0 error about the data.
+
+    If the database itself fails, every row would fail again.
     """
     if not isinstance(error, AuditwrightError):
         return True
@@ -396,7 +401,7 @@ def _may_be_of_one_row(error: Exception) -> bool:
 
 
 def _error_of(error: Exception) -> AuditwrightError:
-    """The error for one caller: each gets its own, which will hold its own entry."""
+    """A copy of the error for one caller, to which its entry will be attached."""
     if isinstance(error, AuditwrightError):
         own = type(error)(*error.args)
         own.__cause__ = error.__cause__

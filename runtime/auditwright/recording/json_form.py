@@ -1,8 +1,7 @@
-"""Entries in their JSON form: read, checked against the event's JSON Schema, turned into a call.
+"""Entries in their JSON form: parses them, validates them with JSON Schema, converts them to options.
 
-jsonschema-rs decides, and says where the faults are; the words are the catalog's (`problem_text.py`). The
-jsonschema library is not used here: it searches patterns with a backtracking engine, which a hostile value
-can stall.
+jsonschema-rs validates and locates faults; `problem_text.py` words them. The jsonschema library is not used:
+its backtracking regular expressions allow denial of service. The recorder builds the entry.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ Form = dict[str, Any]
 
 WRITABLE = ("id", "account_id", "event", "occurred_at", "actor", "ip_address", "metadata")
 READ_ONLY = ("recorded_at", "level", "category", "description", "catalog_version", "alterations")
-"""Parts of the JSON form that the log writes: refused from services, kept by an import."""
+"""Parts of the JSON form that only the log writes: refused from services, kept by an import."""
 
 _NAME = re.compile("[a-z][a-z0-9_]{0,62}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
@@ -62,7 +61,7 @@ def parse(payload: bytes | str) -> Form:
 
 
 def with_surrogates(payload: bytes | str) -> Any:
-    """JSON whose strings hold lone surrogates, which orjson refuses and other languages write; else None."""
+    """The value of JSON with lone surrogates, which orjson refuses; None if there are none."""
     try:
         text = payload if isinstance(payload, str) else bytes(payload).decode()
         return json.loads(text, parse_constant=_no_constant) if _SURROGATE.search(text) else None
@@ -82,7 +81,7 @@ def as_form(form: object) -> Form:
 
 
 class Schemas:
-    """Holds entries in their JSON form to the JSON Schemas of a catalog."""
+    """Validates entries in their JSON form with the JSON Schemas of a catalog."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -90,12 +89,11 @@ class Schemas:
     def check(
         self, form: Form, altered: frozenset[str] = frozenset(), recorded_under: str | None = None
     ) -> Event:
-        """The event of a JSON form that its schema allows; raises `ValidationError` with every problem.
+        """The event of a valid JSON form; raises `ValidationError` with every problem.
 
-        `altered` names the fields of a stored entry that were cleaned or cut: their values are held to the
-        fields' types only. All else is held to the schema, and what is missing is missing. Metadata
-        that was `recorded_under` another version of the catalog was held to that one then: it need only be
-        what a log can have stored.
+        `altered` names the fields of a stored entry that were sanitized or truncated: of their values only
+        the types are checked. `recorded_under` is the catalog version of a stored entry: with another version
+        the metadata need only be storable, because it was validated when it was recorded.
         """
         key = form.get("event")
         event = self._catalog.event(key) if isinstance(key, str) else None
@@ -128,15 +126,15 @@ class Schemas:
         return event
 
     def fits(self, event: Event, form: Form) -> bool:
-        """Whether the event's schema allows a JSON form."""
+        """Whether a JSON form is valid for the event's schema."""
         validator = self._catalog.validator(event)
         try:
             return bool(validator.is_valid(form))
-        except ValueError:  # something in it is beyond JSON, or a lone surrogate
+        except ValueError:  # a value that JSON cannot represent, or a lone surrogate
             return bool(validator.is_valid(_plain(form)))
 
     def _unknown(self, key: str, recorded_under: str | None) -> ValidationError:
-        """The error of an event that the catalog does not have: not yet, no longer, or misspelt."""
+        """The error for an event that the catalog does not have."""
         shown = truncate(sanitize(key), 200)
         if recorded_under is None:
             nearest = did_you_mean(key, self._catalog.current)
@@ -154,14 +152,13 @@ HINT = (
     "put the event back into the catalog with deprecated:, or its key among the aliases: of the event that "
     "took its place"
 )
-"""What to do about stored entries of an event that the catalog does not have."""
+"""The hint for stored entries of an event that the catalog does not have."""
 
 
 def _unstorable(values: Form, texts: set[str]) -> tuple[Problem, ...]:
-    """The problems of metadata that no log can have stored, whatever its catalog was.
+    """The problems of metadata that no log with any catalog can have stored.
 
-    `texts` names what can be stored today as text alone: what has a column of its own, and secrets, of
-    which a fingerprint is made.
+    `texts` names the fields that are stored as text: fields with a column of their own and secrets.
     """
     problems = []
     for name, value in values.items():
@@ -188,7 +185,7 @@ def _is_storable(value: Any) -> bool:
 
 
 def _field_of(problem: Problem) -> str:
-    """The field that a problem in the metadata is about: `stop_sequence` of `metadata.stop_sequence[2]`."""
+    """The field of a problem in the metadata: `stop_sequence` for `metadata.stop_sequence[2]`."""
     return problem.path.removeprefix("metadata.").partition("[")[0]
 
 
@@ -197,7 +194,7 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, f
 
 
 def _type_problems(event: Event, values: Form) -> Iterator[Problem]:
-    """The problems of metadata that is held to its fields' names and types, and to nothing else."""
+    """The problems of metadata in the names and types of its fields only."""
     fields = {field.name: field for field in event.metadata}
     for name, value in values.items():
         field = fields.get(name)
@@ -212,9 +209,7 @@ def _type_problems(event: Event, values: Form) -> Iterator[Problem]:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """The value as JSON can hold it: strings cleaned, and whatever it cannot hold as what no schema
-    allows.
-    """
+    """The value as JSON: strings are sanitized; other values become one that no schema allows."""
     if isinstance(value, dict) and depth < 8:
         return {sanitize(str(name)): _plain(item, depth + 1) for name, item in value.items()}
     if isinstance(value, list) and depth < 8:
@@ -227,7 +222,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
 
 
 def problems_of(event: Event, form: Form, faults: Iterable[Any]) -> Iterator[Problem]:
-    """The faults that jsonschema-rs names, in the words of the catalog."""
+    """The problems for the faults that jsonschema-rs found."""
     for error in faults:
         path = list(error.instance_path)
         if path[:1] == ["metadata"] and isinstance(form["metadata"], dict):
@@ -264,7 +259,7 @@ def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Prob
         value = form
         for step in path:
             value = value[step]
-        # What a person's name or address was is nobody's business in an error text.
+        # Names and addresses are personal data and must not be in an error text.
         text = (
             repr(sanitize(value)) if name in ("id", "occurred_at") and isinstance(value, str) else got(value)
         )
@@ -285,7 +280,7 @@ def options_of(form: Form) -> dict[str, Any]:
 
 
 def microseconds_of(text: object, path: str) -> int:
-    """The microseconds since 1970 of a time in the JSON form; raises `ValidationError` naming the path."""
+    """A time in the JSON form as microseconds since 1970; raises `ValidationError` with the path."""
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) and text.endswith("Z") else None
     except ValueError:

@@ -1,7 +1,7 @@
-"""The words of validation errors: what a field expects, and what came instead.
+"""The texts of validation errors: what a field expects and what it got.
 
-Both ways of validating, pydantic models and JSON Schema, say only where a fault is; the words come from
-the catalog's own definition of the field, so that they are the same whichever found it.
+Pydantic and JSON Schema only locate faults. The texts come from the field's definition in the catalog, so
+that they are the same for both. It does not validate.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MISSING = "nothing"
 MAX_INTEGER = 2**53 - 1
-"""Integers are bounded by what every JSON reader holds exactly (RFC 8259, section 6)."""
+"""The largest integer that every JSON reader represents exactly (RFC 8259, section 6)."""
 _NAMES = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "a list"}
 _NOUNS = {
     "string": ("a string", "strings"),
@@ -35,7 +35,7 @@ _NOUNS = {
 
 
 def expected(field: Field, item: bool = False) -> str:
-    """What a field wants: `an integer of at least 1`, `a list of 1 or more strings`."""
+    """What a field expects: `an integer of at least 1`, `a list of 1 or more strings`."""
     one, several = _NOUNS.get(field.kind, ("", ""))
     if field.kind == "enum":
         one = several = "one of " + ", ".join(field.values)
@@ -62,27 +62,27 @@ def _span(low: int | None, high: int | None, what: str, lead: str = "of ") -> st
 
 
 def got(value: Any, field: Field | None = None) -> str:
-    """What came: the value, cut to a line; only its type where the field is personal or secret."""
+    """The value, truncated to a line; only its type if the field is personal or secret."""
     if value is None:
         return "null"
     kind = _NAMES.get(type(value)) or ("an object" if isinstance(value, dict) else type(value).__name__)
     if field is None or field.sensitivity != "public" or isinstance(value, (dict, list)):
         return kind
     if isinstance(value, str):
-        if field.kind == "url" and "@" in value:  # what stands before it may be a password
+        if field.kind == "url" and "@" in value:  # the text before it may be a password
             return f"{kind} with an @ in it"
         return f"{truncate(sanitize(value), 100)!r}" + (
             f" ({len(value)} characters)" if len(value) > 20 else ""
         )
     if isinstance(value, int) and value.bit_length() > 256:
-        return kind  # Python does not print an integer of any length
+        return kind  # Python refuses to print very long integers
     return truncate(f"{value!r}", 100) if isinstance(value, (bool, int, float)) else kind
 
 
 def unknown(event: Event, name: str, options: Iterable[str] = ()) -> Problem:
-    """The problem of a field that the event does not have, with the nearest one that it has.
+    """The problem for a field that the event does not have, with the nearest known name.
 
-    `options` are other names that could have been meant.
+    `options` are other known names.
     """
     fields = [field.name for field in event.metadata]
     by_entry = next((field for field in event.fields if field.name == name and field.entry), None)
@@ -94,7 +94,7 @@ def unknown(event: Event, name: str, options: Iterable[str] = ()) -> Problem:
 
 
 def conditional(field: Field, path: str, value: Any) -> Problem:
-    """The problem of a field that is there, or missing, against its condition."""
+    """The problem for a field whose presence contradicts its condition."""
     when = " and ".join(
         f"{other} is {' or '.join(_literal(value) for value in values)}"
         for other, values in field.when.items()
@@ -109,7 +109,7 @@ def _literal(value: Any) -> str:
 
 
 def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]) -> Problem:
-    """The problem at a place in the metadata, `("stop_sequence", 2)`, in the words of its field."""
+    """The problem at a location in the metadata, such as `("stop_sequence", 2)`."""
     name, *index = location
     field = next((field for field in event.metadata if field.name == name), None)
     if field is None:
@@ -132,17 +132,17 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
 
 
 def condition_holds(field: Field, values: Mapping[str, Any]) -> bool:
-    """Whether the condition of a field holds for these values."""
+    """Whether the condition of a field is true for these values."""
     return all(values.get(other) in choices for other, choices in field.when.items())
 
 
 def model_faults(event: Event, error: ModelError, values: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """The problems that a pydantic error names, each place once."""
+    """The problems for a pydantic error, without duplicates."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     given = {name: value for name, value in values.items() if value is not None}
     return distinct(fault(event, detail["loc"] or ("",), given) for detail in details[:MAX_PROBLEMS])
 
 
 def distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The problems without repetition, in order."""
+    """The problems without duplicates, in order."""
     return tuple(dict.fromkeys(problems))

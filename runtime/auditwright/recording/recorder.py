@@ -1,8 +1,8 @@
-"""From a call to a row: validate, complete from the context, describe, and lay out.
+"""Builds the row of an entry: fingerprint secrets, validate, sanitize, truncate, describe.
 
-    values -> secrets fingerprinted -> metadata model -> cleaned and cut where needed -> row
+    values -> fingerprints -> metadata model -> sanitized and truncated values -> row
 
-No ORM object, no I/O. What every event needs once is prepared in a `_EventPlan` when it is first recorded.
+It does no I/O and knows no database. An `_EventPlan` caches what recording an event needs.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _EventPlan:
-    """What recording one event needs, looked up once."""
+    """The cached data for recording one event."""
 
     event: Event
     validate: Callable[[Any], EventModel]
-    always_whole: bool
-    """Whether every field is always there, so that nothing is to be left out of the data."""
+    all_required: bool
+    """Whether every field is always present, so that no None needs to be removed."""
     secrets: tuple[str, ...]
     times: tuple[str, ...]
-    """The fields that hold times."""
+    """The timestamp fields."""
     columns: tuple[str, ...]
     """The fields with a column of their own."""
     message: MessageTemplate
@@ -57,7 +57,7 @@ class _EventPlan:
 
 @dataclass(frozen=True, slots=True)
 class ImportedParts:
-    """What another log wrote of an entry, for an import to keep; None is written anew."""
+    """The parts of an entry that an import keeps as the other log wrote them; None is set anew."""
 
     event: str
     level: str | None = None
@@ -67,14 +67,14 @@ class ImportedParts:
     recorded_at: int | None = None
     alterations: str | None = None
     """JSON."""
-    as_they_are: bool = False
-    """Whether the values are kept although they need not fit the present event: they were altered once, or
-    recorded under another catalog. The import has checked them.
+    skip_validation: bool = False
+    """Whether the values are stored without validation: they were altered or recorded under another catalog,
+    and the import has checked them.
     """
 
 
 class Recorder:
-    """Makes entries for one catalog; knows no database. Safe to use from many threads."""
+    """Builds entries for one catalog. Thread-safe."""
 
     def __init__(self, catalog: Catalog, account_id: str | None, secret_key: SecretKey | None) -> None:
         self.catalog = catalog
@@ -84,7 +84,7 @@ class Recorder:
         self._no_columns = (None,) * len(catalog.columns)
 
     def entry(self, key: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> Entry:
-        """The finished entry of an event; see `row`."""
+        """The entry of an event; see `row`."""
         return Entry(self.catalog, self.row(key, values, options))
 
     def row(
@@ -92,17 +92,17 @@ class Recorder:
         key: str,
         values: Mapping[str, Any],
         options: Mapping[str, Any],
-        kept: ImportedParts | None = None,
+        imported: ImportedParts | None = None,
     ) -> Row:
-        """The row of a finished entry; None among the values means "not given".
+        """The row of an entry; None among the values means "not given".
 
-        `kept` is given by an import: its parts go into the row as they are, and so do fingerprints.
-        Raises `ValidationError` with every problem, or `SecretKeyMissing`.
+        `imported` has the parts that an import keeps unchanged; fingerprints are kept as well. Raises
+        `ValidationError` with every problem, or `SecretKeyMissing`.
         """
         plan = self._plans.get(key) or self._plan(key)
         event = plan.event
         if options:
-            envelope = envelope_of(event, options, self.account_id, kept is not None)
+            envelope = envelope_of(event, options, self.account_id, imported is not None)
             account_id, entry_id, occurred_at, actor, address, details = envelope
         else:
             context = current()
@@ -112,9 +112,9 @@ class Recorder:
             raise ValidationError(event.key, missing(account_id, actor))
 
         alterations: Alterations = {}
-        data, body = self._data(plan, values, kept, alterations)
-        if kept is not None and kept.description is not None:
-            description = kept.description
+        data, body = self._data(plan, values, imported, alterations)
+        if imported is not None and imported.description is not None:
+            description = imported.description
         else:
             description = plan.message.render(data, actor, address)
             if details or len(description) > MAX_STRING // 4:  # a character has at most 4 bytes
@@ -124,10 +124,10 @@ class Recorder:
         altered = orjson.dumps(alterations).decode() if alterations else None
         level, category, version, recorded_at = event.level, event.category, self.catalog.version, None
         key = event.key
-        if kept is not None:
-            key, altered = kept.event, kept.alterations or altered
-            level, category = kept.level or level, kept.category or category
-            version, recorded_at = kept.catalog_version or version, kept.recorded_at
+        if imported is not None:
+            key, altered = imported.event, imported.alterations or altered
+            level, category = imported.level or level, imported.category or category
+            version, recorded_at = imported.catalog_version or version, imported.recorded_at
         content = digest(key, occurred_at, actor, address, description, altered, body)
         in_columns = self._no_columns
         if plan.columns:
@@ -157,13 +157,13 @@ class Recorder:
         self,
         plan: _EventPlan,
         values: Mapping[str, Any],
-        kept: ImportedParts | None,
+        imported: ImportedParts | None,
         alterations: Alterations,
     ) -> tuple[dict[str, Any], bytes]:
-        """The validated values as they are stored, and their JSON with sorted keys."""
+        """The values to store, validated, and their JSON with sorted keys."""
         if plan.secrets:
-            values = self._without_secrets(plan, values, kept is not None)
-        if kept is not None and kept.as_they_are:
+            values = self._without_secrets(plan, values, imported is not None)
+        if imported is not None and imported.skip_validation:
             data = dict(values)
             return data, orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         try:
@@ -176,7 +176,7 @@ class Recorder:
                     data[name] = _with_microseconds(data[name])
         try:
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
-        except TypeError:  # a lone surrogate in a string without limits: pydantic did not look
+        except TypeError:  # a lone surrogate in an unconstrained string, which pydantic accepts
             body = b"\\u0000"
         if b"\\u0000" in body:
             data = _given(plan, plan.validate(sanitize_values(data, alterations)))
@@ -208,7 +208,7 @@ class Recorder:
         return plan
 
     def _without_secrets(self, plan: _EventPlan, values: Mapping[str, Any], imported: bool) -> dict[str, Any]:
-        """The values with each secret as its fingerprint, before anything else sees them."""
+        """The values with a fingerprint for each secret; nothing else ever sees the secrets."""
         safe = dict(values)
         for name in plan.secrets:
             secret = safe.get(name)
@@ -225,27 +225,27 @@ class Recorder:
     def _cleaned(
         self, plan: _EventPlan, values: Mapping[str, Any], error: ModelError, alterations: Alterations
     ) -> dict[str, Any]:
-        """The validated data where only unstorable characters stood in its way; raises every problem else."""
+        """The validated data if sanitizing makes it valid; otherwise raises every problem."""
         cleaned = sanitize_values(dict(values), alterations)
         try:
             if alterations:
                 return _given(plan, plan.validate(cleaned))
-        except ModelError as still:
-            error = still
-        from auditwright.recording.problem_text import model_faults  # only errors need it
+        except ModelError as second_error:
+            error = second_error
+        from auditwright.recording.problem_text import model_faults  # needed for errors only
 
         raise ValidationError(plan.event.key, model_faults(plan.event, error, cleaned)) from None
 
 
 def _given(plan: _EventPlan, model: EventModel) -> dict[str, Any]:
-    """The validated values that are there. The model is ours alone, so its own dict will do."""
-    if plan.always_whole:
+    """The validated values without None. The model is not shared, so its dict may be used and changed."""
+    if plan.all_required:
         return vars(model)
     return {name: value for name, value in model.__dict__.items() if value is not None}
 
 
 def _with_microseconds(value: Any) -> Any:
-    """A time, or a list of times, in the one spelling that sorts as time does: with microseconds."""
+    """A time, or a list of times, with microseconds, so that times sort as text."""
     if isinstance(value, list):
         return [_with_microseconds(item) for item in value]
     return f"{value[:19]}.{value[20:-1]:0<6}Z"

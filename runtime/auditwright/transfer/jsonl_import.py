@@ -106,7 +106,7 @@ def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
     )
     event = schemas.check(form, altered_fields(imported.alterations), imported.catalog_version)
     if imported.alterations or (imported.catalog_version and not schemas.fits(event, form)):
-        imported = replace(imported, as_they_are=True)
+        imported = replace(imported, skip_validation=True)
     return recorder.row(event.key, form["metadata"], options_of(form), imported)
 
 
