@@ -289,9 +289,9 @@ def test_check_reports_differences_of_tables(
         "partitions are missing for the next 3 months",
         upgrade,
         "PUBLIC has the right to UPDATE on audit_entry",
-        "`auditwright database roles` makes roles without it: REVOKE it from any other",
+        "`auditwright database roles` revokes it from PUBLIC and its own roles; REVOKE it from other roles",
         "PUBLIC has the right to INSERT on audit_user",
-        "`auditwright database roles` makes roles without it: REVOKE it from any other",
+        "`auditwright database roles` revokes it from PUBLIC and its own roles; REVOKE it from other roles",
         "",
     ]
     assert lines[-1].startswith("Tables: ")

@@ -35,7 +35,7 @@ BY_HAND = (
     "it was changed by hand; `auditwright database create --dry-run` on an empty database shows how it is "
     "made"
 )
-RIGHTS = "`auditwright database roles` makes roles without it: REVOKE it from any other"
+RIGHTS = "`auditwright database roles` revokes it from PUBLIC and its own roles; REVOKE it from other roles"
 
 
 def differences(
@@ -113,7 +113,7 @@ _LAYOUT = r"""
             CASE WHEN relispartition THEN 'PARTITION' ELSE oid::regclass::text END AS stands_for
         FROM pg_class WHERE oid IN (SELECT relid FROM pg_partition_tree('audit_entry'))
             OR relkind = 'r' AND NOT relispartition AND relname LIKE 'audit\_%'
-            AND relnamespace = quote_ident(current_schema())::regnamespace)
+            AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'audit_entry'::regclass))
     SELECT 'column' AS kind, stands_for, attname::text AS name, format_type(atttypid, atttypmod)
             || coalesce(' COLLATE ' || quote_ident(nullif(collname, 'default')), '')
             || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END, own_name, true
@@ -266,7 +266,7 @@ def _owners(connection: Connection[Any]) -> Iterator[Difference]:
     for other in sorted(others):
         names = sorted(name for name, each in owners.items() if each == other)
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        text = f"{', '.join(names[:5])}{more}: the owner is {other}, and that of audit_entry is {owner}"
+        text = f"{', '.join(names[:5])}{more}: the owner is {other}, and should be {owner}, as of audit_entry"
         yield Difference(text, "run `auditwright database roles`")
 
 

@@ -39,7 +39,7 @@ class _Partition:
     name: str
     low: uuid.UUID | None
     high: uuid.UUID
-    old: tuple[ExpiredEntries, ...] = ()
+    expired: tuple[ExpiredEntries, ...] = ()
     """Its expired entries."""
 
     def ends_by(self, bound: uuid.UUID) -> bool:
@@ -61,8 +61,8 @@ class _Plan:
 
     @property
     def deleted(self) -> tuple[ExpiredEntries, ...]:
-        dropped = (old for each in (*self.merged, *self.emptied) for old in each.old)
-        return sum_by_account([*dropped, *(old for _, olds in self.thinned for old in olds)])
+        dropped = (item for each in (*self.merged, *self.emptied) for item in each.expired)
+        return sum_by_account([*dropped, *(item for _, expired in self.thinned for item in expired)])
 
 
 class PostgreSQLRetentionStore:
@@ -118,7 +118,7 @@ class PostgreSQLRetentionStore:
             if not dry_run:
                 users = self._users(plan, bound)
                 self._thin(plan, bound, account_id)
-                self._store(record(limit, old) for old in plan.deleted)
+                self._store(record(limit, item) for item in plan.deleted)
                 self._drop(plan)
                 self._forget(users, bound)
         dropped = tuple(each.name for each in (*plan.merged, *plan.emptied))
@@ -146,12 +146,12 @@ class PostgreSQLRetentionStore:
                 f"FROM {quoted(each.name)} WHERE id < %s GROUP BY account_id",
                 (bound,),
             )
-            old = tuple(
+            expired = tuple(
                 ExpiredEntries(account, count, _time(low), _time(high)) for account, count, low, high in rows
             )
-            counted += sum(each.entries for each in old)
+            counted += sum(each.entries for each in expired)
             progress(counted)
-            yield _Partition(each.name, each.low, each.high, old)
+            yield _Partition(each.name, each.low, each.high, expired)
 
     def _held(self) -> set[str]:
         found = self._execute("SELECT account_id FROM audit_hold WHERE until IS NULL OR until > now()")
@@ -164,13 +164,13 @@ class PostgreSQLRetentionStore:
         self._execute(
             "INSERT INTO audit_retention VALUES (pg_current_xact_id(), %s, %s)", (bound, account_id)
         )
-        for partition, olds in plan.thinned:
+        for partition, expired in plan.thinned:
             statement = f"DELETE FROM {quoted(partition.name)} WHERE account_id = ANY (%s) AND id < %s"
             found = self._connection.execute(
                 statement.encode(),
-                ([old.account_id for old in olds], bound),
+                ([item.account_id for item in expired], bound),
             )
-            if found.rowcount != sum(old.entries for old in olds):
+            if found.rowcount != sum(item.entries for item in expired):
                 raise StorageError(
                     f"{self.name}: other rows matched than were counted; nothing was deleted: try again"
                 )
@@ -178,7 +178,7 @@ class PostgreSQLRetentionStore:
 
     def _users(self, plan: _Plan, bound: uuid.UUID) -> list[_User]:
         """The users whose entries are all deleted."""
-        accounts = [old.account_id for old in plan.deleted]
+        accounts = [item.account_id for item in plan.deleted]
         return self._execute(f"SELECT * FROM ({_USERS}) AS gone WHERE {_NONE_LEFT}", (accounts, bound, bound))
 
     def _forget(self, users: list[_User], bound: uuid.UUID) -> None:
@@ -262,32 +262,34 @@ class PostgreSQLRetentionStore:
 
 def _plan(partitions: list[_Partition], bound: uuid.UUID, held: set[str], account_id: str | None) -> _Plan:
     def stays(each: _Partition) -> bool:
-        some_stay = account_id is not None or any(old.account_id in held for old in each.old)
+        some_stay = account_id is not None or any(item.account_id in held for item in each.expired)
         return some_stay or not each.ends_by(bound)
 
     merged = tuple(takewhile(lambda each: not stays(each), partitions))
     rest = partitions[len(merged) :]
-    if len(merged) == 1 and not merged[0].old:
+    if len(merged) == 1 and not merged[0].expired:
         merged = ()  # the same partition would be made again
     wanted = (
         held
         if account_id is None
         else held
-        | {old.account_id for each in partitions for old in each.old if old.account_id != account_id}
+        | {item.account_id for each in partitions for item in each.expired if item.account_id != account_id}
     )
     thinned = tuple(
-        (each, tuple(old for old in each.old if old.account_id not in wanted)) for each in rest if stays(each)
+        (each, tuple(item for item in each.expired if item.account_id not in wanted))
+        for each in rest
+        if stays(each)
     )
     kept = (
-        old
+        item
         for each in partitions
-        for old in each.old
-        if old.account_id in held and account_id in (None, old.account_id)
+        for item in each.expired
+        if item.account_id in held and account_id in (None, item.account_id)
     )
     return _Plan(
         merged,
-        tuple(each for each in rest if not stays(each) and each.old),
-        tuple((each, olds) for each, olds in thinned if olds),
+        tuple(each for each in rest if not stays(each) and each.expired),
+        tuple((each, expired) for each, expired in thinned if expired),
         sum_by_account(kept),
     )
 
