@@ -96,8 +96,8 @@ class EventModel(BaseModel):
             holds = all(data[other] in values for other, values in condition.items())
             if holds != (data[name] is not None):
                 kind = "when_missing" if holds else "when_not_allowed"
-                wording = PydanticCustomError(kind, "required or refused by its condition")
-                details.append(InitErrorDetails(type=wording, loc=(name,), input=None))
+                fault = PydanticCustomError(kind, "required or refused by its condition")
+                details.append(InitErrorDetails(type=fault, loc=(name,), input=None))
         if details:
             raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
 

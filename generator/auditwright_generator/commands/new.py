@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     from auditwright_generator.source.yaml_nodes import UnreadableCatalog
 
     try:
-        place, notes = _add(options)
+        position, notes = _add(options)
     except (UnreadableCatalog, NoExample) as error:
         print(f"auditwright: {error}", file=sys.stderr)
         return UNREADABLE
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     is_default = options.catalog == (os.environ.get("AUDITWRIGHT_CATALOG_DIR") or "catalog")
     where = "" if is_default else f" --catalog {shlex.quote(options.catalog)}"
     following = {"category": f"new event {options.key}.NAME", "field": f"new event ... --field {options.key}"}
-    print(f"{place}: added {options.thing} {options.key}")
+    print(f"{position}: added {options.thing} {options.key}")
     print(f"next: `auditwright {following.get(options.thing, 'generate')}{where}`")
     return CLEAN
 

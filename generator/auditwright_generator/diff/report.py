@@ -16,13 +16,13 @@ from auditwright_generator.targets.templating import markdown_cell
 
 def as_text(comparison: Comparison) -> str:
     """A line for each change and finding, sorted by position, and a summary."""
-    lines = [(_place(change), _line(comparison, change)) for change in comparison.changes]
+    lines = [(_position(change), _line(comparison, change)) for change in comparison.changes]
     lines += [(finding.position, str(finding)) for finding in comparison.findings]
     return "".join(f"{line}\n" for _, line in sorted(lines)) + f"{summary(comparison)}\n"
 
 
 def _line(comparison: Comparison, change: CatalogChange) -> str:
-    position, rule = _place(change), change.rule
+    position, rule = _position(change), change.rule
     effect = "accepted" if comparison.accepted.reason(change) is not None else rule.effect
     head = f"{position.path}:{position.line}:{position.column}: {effect} {rule.code} {rule.name}"
     return f"{head}: {_explained(comparison, change)}"
@@ -35,7 +35,7 @@ def _explained(comparison: Comparison, change: CatalogChange) -> str:
     return "; ".join(filter(None, (change.message, change.impact, end)))
 
 
-def _place(change: CatalogChange) -> Position:
+def _position(change: CatalogChange) -> Position:
     return change.position or Position("", 1, 1)
 
 
@@ -90,7 +90,7 @@ def _change_facts(comparison: Comparison, change: CatalogChange) -> dict[str, An
         "old": change.old,
         "new": change.new,
         "events": list(change.events),
-        **_place(change)._asdict(),
+        **_position(change)._asdict(),
     }
 
 
@@ -113,7 +113,7 @@ def as_github(comparison: Comparison) -> str:
     for change in comparison.breaks:
         level = "error" if comparison.accepted.reason(change) is None else "notice"
         title = f"{change.rule.code} {change.rule.name}"
-        lines.append(github_command(level, _place(change), title, _explained(comparison, change)))
+        lines.append(github_command(level, _position(change), title, _explained(comparison, change)))
     for finding in comparison.findings:
         title = f"{finding.code} {finding.name}"
         lines.append(github_command(finding.severity, finding, title, finding.message))

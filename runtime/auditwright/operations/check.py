@@ -186,8 +186,8 @@ def _tallies(stored: Iterable[Stored]) -> dict[str, _Tally]:
 
 
 def _unknown(inspection: Inspection, catalog: Catalog, key: str, tally: _Tally) -> UnknownEvent:
-    first, _ = inspection.place(tally.first.account_id, tally.first.first)
-    last, version = inspection.place(tally.last.account_id, tally.last.last)
+    first, _ = inspection.time_and_version(tally.first.account_id, tally.first.first)
+    last, version = inspection.time_and_version(tally.last.account_id, tally.last.last)
     return UnknownEvent(
         event=key,
         entries=tally.entries,

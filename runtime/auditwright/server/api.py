@@ -21,7 +21,15 @@ from auditwright.limits import truncate
 from auditwright.recording.json_form import as_form, with_surrogates
 from auditwright.server import downloads
 from auditwright.server.access import Principal, RequireExport, RequireRecord, RequireUser, account_of
-from auditwright.server.openapi import ACCOUNT, MAX_ENTRIES, PLACE, SELECTION, answers, listing, reference
+from auditwright.server.openapi import (
+    ACCOUNT,
+    MAX_ENTRIES,
+    PAGING,
+    SELECTION,
+    answers,
+    object_schema,
+    reference,
+)
 from auditwright.server.page import COUNTED, entry_of
 from auditwright.server.problems import Problem, problem_of
 from auditwright.server.view import View, query_of, read_query
@@ -39,7 +47,7 @@ def _json(content: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status, media_type="application/json")
 
 
-_PAGE = listing(
+_PAGE = object_schema(
     entries={"type": "array", "items": reference("Entry")},
     next={"type": ["string", "null"], "description": "The cursor of the next page; null on the last one."},
     previous={
@@ -62,7 +70,7 @@ _PAGE["properties"]["at"] = {
 
 @router.get(
     "/entries",
-    openapi_extra={"parameters": [*SELECTION, *PLACE]},
+    openapi_extra={"parameters": [*SELECTION, *PAGING]},
     responses=answers(_PAGE, 400, 404, 503),
 )
 def list_entries(request: Request, principal: RequireUser) -> Response:
@@ -94,7 +102,7 @@ _EXACT = {
     "/count",
     openapi_extra={"parameters": [*SELECTION, _EXACT]},
     responses=answers(
-        listing(
+        object_schema(
             entries={"type": "integer", "minimum": 0},
             whole={
                 "type": "boolean",
@@ -160,7 +168,7 @@ def export(request: Request, principal: RequireExport) -> Response:
 @router.get(
     "/events",
     responses=answers(
-        listing(version={"type": "string"}, categories={"type": "array", "items": {"type": "object"}})
+        object_schema(version={"type": "string"}, categories={"type": "array", "items": {"type": "object"}})
     ),
 )
 def list_events(request: Request, principal: RequireUser) -> Response:
@@ -184,7 +192,9 @@ def show_schema(request: Request, key: str, principal: RequireUser) -> Response:
 @router.get(
     "/users",
     openapi_extra={"parameters": [ACCOUNT]},
-    responses=answers(listing(users={"type": "array", "items": reference("Actor")}), 400, 404, 422, 503),
+    responses=answers(
+        object_schema(users={"type": "array", "items": reference("Actor")}), 400, 404, 422, 503
+    ),
 )
 def list_users(
     request: Request, principal: RequireUser, text: Annotated[str, Query(max_length=256)] = ""
@@ -221,7 +231,7 @@ def list_users(
             "description": "A result for each of several, in their order",
             "content": {
                 "application/json": {
-                    "schema": listing(results={"type": "array", "items": reference("Result")})
+                    "schema": object_schema(results={"type": "array", "items": reference("Result")})
                 }
             },
         },

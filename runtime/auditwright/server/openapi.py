@@ -116,7 +116,7 @@ def reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def listing(**properties: dict[str, Any]) -> dict[str, Any]:
+def object_schema(**properties: dict[str, Any]) -> dict[str, Any]:
     """The schema of an object that has all of these."""
     return {"type": "object", "required": list(properties), "properties": properties}
 
@@ -153,7 +153,7 @@ SELECTION = [
         {"type": "string", "minLength": MIN_SEARCH, "maxLength": MAX_SEARCH},
     ),
 ]
-PLACE = [
+PAGING = [
     _parameter(
         "limit",
         f"Entries on a page, {LIMIT} by default.",

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from auditwright.limits import MAX_ID
 from auditwright.reading.filters import FIELDS, MAX_CONDITIONS, OPERATORS
 from auditwright.reading.pages import MAX_SEARCH, MIN_SEARCH
-from auditwright.server import phrases as wording
+from auditwright.server import phrases
 from auditwright.server import view as views
 from auditwright.server.headers import BASE
 from auditwright.text import printable
@@ -40,7 +40,7 @@ def _environment() -> Environment:
     environment.globals.update(
         fields=FIELDS,
         operators=OPERATORS,
-        wording=wording,
+        phrases=phrases,
         periods=views.PERIODS,
         most_conditions=MAX_CONDITIONS,
         least_search=MIN_SEARCH,
@@ -115,12 +115,12 @@ def _categories(catalog: Catalog, recorded: frozenset[str]) -> Markup:
 
 @functools.lru_cache(64)
 def _events(catalog: Catalog, recorded: frozenset[str]) -> Markup:
-    titles = wording.category_titles(catalog)
+    titles = phrases.category_titles(catalog)
     known: list[tuple[str, list[Choice]]] = [
         (
             titles[each.key],
             [
-                (event.key, wording.choice_title(event), _is_recorded(event, recorded))
+                (event.key, phrases.choice_title(event), _is_recorded(event, recorded))
                 for event in each.events
             ],
         )

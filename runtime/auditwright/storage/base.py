@@ -104,7 +104,7 @@ class Inspection(Protocol):
         """The recorded events of all accounts, or of one."""
         ...
 
-    def place(self, account_id: str, entry_id: bytes) -> tuple[int, str]:
+    def time_and_version(self, account_id: str, entry_id: bytes) -> tuple[int, str]:
         """`occurred_at` in microseconds since 1970 and the catalog version of an entry."""
         ...
 

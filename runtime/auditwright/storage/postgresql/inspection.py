@@ -96,7 +96,7 @@ class PostgreSQLInspection:
         ):
             yield Stored(account, event, entries, _id(first), _id(last))
 
-    def place(self, account_id: str, entry_id: bytes) -> tuple[int, str]:
+    def time_and_version(self, account_id: str, entry_id: bytes) -> tuple[int, str]:
         """See `Inspection.place`."""
         found = self._rows(
             "SELECT (extract(epoch FROM occurred_at) * 1000000)::bigint, catalog_version FROM audit_entry "

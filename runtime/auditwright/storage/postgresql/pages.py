@@ -86,10 +86,10 @@ class Pages:
         Few ids of each branch are read at first. Only branches that have all of theirs on the page are read
         again, up to the limit.
         """
-        few = min(queries.OF_EACH, limit)
-        found = _run(connection, *queries.first_ids(self._table.name, scope, newest_first, limit, few))
+        of_each = min(queries.OF_EACH, limit)
+        found = _run(connection, *queries.first_ids(self._table.name, scope, newest_first, limit, of_each))
         counts = Counter((event, user) for _, event, user in found)
-        more = {branch for branch, count in counts.items() if count == few < limit}
+        more = {branch for branch, count in counts.items() if count == of_each < limit}
         ids = [each for each, *branch in found if tuple(branch) not in more]
         if more:
             scope = replace(scope, branches=tuple(Branch(*branch) for branch in more))

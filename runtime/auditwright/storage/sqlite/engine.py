@@ -227,8 +227,8 @@ class SQLiteStorage:
                 ids = found.ids[:limit]
                 scanned_to = found.scanned_to if len(ids) < limit else None
             else:
-                few, rest = self._few(connection, scope)
-                ids = [*few, *self._first(connection, rest, newest_first, limit)]
+                sparse, rest = self._sparse_users(connection, scope)
+                ids = [*sparse, *self._first(connection, rest, newest_first, limit)]
                 ids = sorted(ids, reverse=newest_first)[:limit]
             if not ids:
                 return Found([], scanned_to)
@@ -240,24 +240,24 @@ class SQLiteStorage:
             )
             return Found(rows_of.fetchall(), scanned_to)
 
-    def _few(self, connection: sqlite3.Connection, scope: Scope) -> tuple[list[bytes], Scope]:
+    def _sparse_users(self, connection: sqlite3.Connection, scope: Scope) -> tuple[list[bytes], Scope]:
         """What belongs to the scope of users who have few entries, in no order, and the scope without it."""
         events: dict[str, set[str | None]] = {}
         for branch in scope.branches:
             if branch.user is not None:
                 events.setdefault(branch.user, set()).add(branch.event)
         ids: list[bytes] = []
-        few = set()
+        sparse = set()
         low, high = scope.low or bytes(16), scope.high
         for user, of_user in events.items():
             values = (scope.account_id, user, queries.FEW_ENTRIES + 1)
             found = connection.execute(queries.SPARSE_USERS, values).fetchall()
             if len(found) <= queries.FEW_ENTRIES:
-                few.add(user)
+                sparse.add(user)
                 ids += [each for event, each in found if event in of_user]
         return (
             [each for each in ids if low <= each and (high is None or each < high)],
-            replace(scope, branches=tuple(each for each in scope.branches if each.user not in few)),
+            replace(scope, branches=tuple(each for each in scope.branches if each.user not in sparse)),
         )
 
     def _first(

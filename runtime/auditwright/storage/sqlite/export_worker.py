@@ -28,7 +28,7 @@ FRAME = struct.Struct(">iI")
 """What a process writes before each text: how many lines it holds, and its size."""
 END_OF_RANGE, FAILED = 0, -1
 """What stands in place of a number of lines."""
-BLOCK, MOST_BLOCKS = 1 << 16, 128
+BLOCK, MAX_BLOCKS = 1 << 16, 128
 """Up to 8 MiB are made ahead of what is read."""
 
 MAX_LINES, MAX_BYTES = 250, 2_000_000
@@ -233,7 +233,7 @@ def connect(path: str) -> sqlite3.Connection:
 def main(path: str) -> None:
     """Do what stdin says, and end with it: a process whose parent is gone is of no use."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    blocks: Queue[bytes] = Queue(MOST_BLOCKS)
+    blocks: Queue[bytes] = Queue(MAX_BLOCKS)
     writer = threading.Thread(target=_write, args=(blocks,), daemon=True)
     writer.start()
     try:

@@ -114,7 +114,7 @@ class SQLiteInspection:
             ):
                 yield Stored(*row)
 
-    def place(self, account_id: str, entry_id: bytes) -> tuple[int, str]:
+    def time_and_version(self, account_id: str, entry_id: bytes) -> tuple[int, str]:
         """See `Inspection.place`."""
         with self._errors():
             found: tuple[int, str] | None = self._connection.execute(

@@ -104,7 +104,7 @@ def tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
         ),
         "audit_retention": (*_text("account_id"), ("before", "BLOB", True, 0)),
         "audit_user": (
-            *((name, "TEXT", True, place) for place, name in enumerate(_USER_KEY, 1)),
+            *((name, "TEXT", True, position) for position, name in enumerate(_USER_KEY, 1)),
             ("first_id", "BLOB", True, 0),
         ),
     }
@@ -129,14 +129,14 @@ def set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
 
 def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
     """Refuse tables and indexes of our names that are not as ours are, before anything is changed."""
-    advice = "use another file, or rename it"
+    hint = "use another file, or rename it"
     kinds = dict(connection.execute("SELECT name, type FROM sqlite_schema").fetchall())
     wanted_kinds = dict.fromkeys(tables(catalog), "table") | dict.fromkeys(INDEXES, "index")
     wanted_kinds |= {view_name(event): "view" for event in catalog.every_event.values()}
     for each, kind in wanted_kinds.items():
         if kinds.get(each, kind) != kind:
             should, is_ = (f"{'an' if it == 'index' else 'a'} {it}" for it in (kind, kinds[each]))
-            raise SchemaMismatch(f"{name}: {each} should be {should} and is {is_}; {advice}")
+            raise SchemaMismatch(f"{name}: {each} should be {should} and is {is_}; {hint}")
     strict = {table: bool(is_strict) for _, table, *_, is_strict in connection.execute("PRAGMA table_list")}
     for table, wanted in tables(catalog).items():
         if table in kinds:
@@ -144,7 +144,7 @@ def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> No
             if difference is None and not strict[table]:
                 difference = "it is not STRICT"
             if difference is not None:
-                raise SchemaMismatch(f"{name}: the table {table} does not fit: {difference}; {advice}")
+                raise SchemaMismatch(f"{name}: the table {table} does not fit: {difference}; {hint}")
     # An index that is unique or partial is not ours.
     listed = connection.execute("PRAGMA index_list(audit_entry)")
     is_other = {index: unique or partial for _, index, unique, _, partial in listed}
@@ -269,7 +269,7 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
     knows_users = "audit_user" in found and found.get(_USERS) == triggers()[_USERS]
     for table, wanted in tables(catalog).items():
         definitions = [f"{name} {kind}{' NOT NULL' * never_null}" for name, kind, never_null, _ in wanted]
-        key = [name for place, name in sorted((column[3], column[0]) for column in wanted) if place]
+        key = [name for position, name in sorted((column[3], column[0]) for column in wanted) if position]
         options = "STRICT, WITHOUT ROWID" if table == "audit_user" else "STRICT"
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS {table} "
