@@ -38,7 +38,7 @@ def look_at(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page look at so many entries one by one."""
     for name in ("SCAN_BUDGET", "SCATTERED_SCAN_BUDGET"):
         monkeypatch.setattr(looking, name, entries)
-    monkeypatch.setattr(postgresql_looking, "ROUND", 0)
+    monkeypatch.setattr(postgresql_looking, "ROUND_COST", 0)
 
 
 def record(log: AuditLog, days_ago: float, details: str = "") -> str:
