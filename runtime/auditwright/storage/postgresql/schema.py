@@ -123,7 +123,10 @@ def read_state(connection: Connection[Any]) -> State:
     if not columns:
         return State(others=frozenset(_relations(connection)))
     rows = {
-        table: {row[0]: row for row in connection.execute(f"SELECT {', '.join(names)} FROM {table}".encode())}
+        table: {
+            key: (key, *rest)
+            for key, *rest in connection.execute(f"SELECT {', '.join(names)} FROM {table}".encode())
+        }
         for table, names in REFERENCE_TABLES.items()
         if columns_of(connection, table)
     }

@@ -43,7 +43,7 @@ from tests.support.world import (
 )  # fmt: skip
 
 from auditwright import AccountLog, Actor, AuditLog, Filter, IdConflict, SchemaMismatch, StorageError
-from auditwright.entry import Row, columns
+from auditwright.entry import DIGEST, ID, RECORDED_AT, Row, columns
 from auditwright.ids import LAST, from_microseconds, make_id
 from auditwright.storage.base import Count
 from auditwright.storage.postgresql.queries import regular_expression
@@ -136,7 +136,7 @@ def test_a_negative_zero_loses_its_sign(log: AuditLog, acme: AccountLog) -> None
 def test_any_metadata_round_trips(log: AuditLog, values: dict[str, Any]) -> None:
     row = row_with(log, metadata=metadata_of(values))
     log._storage.insert([row])
-    assert log._storage.row("acme", row[1]) == row
+    assert log._storage.row("acme", row[ID]) == row
 
 
 @pytest.mark.usefixtures("way")
@@ -257,7 +257,7 @@ def some(log: AuditLog, count: int) -> list[Row]:
 
 def other(row: Row) -> Row:
     """Another entry with the same id."""
-    return (*row[:-3], bytes(32), *row[-2:])
+    return (*row[:DIGEST], bytes(32), *row[DIGEST + 1 :])
 
 
 @pytest.mark.parametrize("size", [1, 5, 9, 10, 60, 1500])
@@ -285,7 +285,11 @@ def test_a_batch_with_a_conflict_stores_nothing(log: AuditLog, acme: AccountLog,
 def test_each_row_of_a_batch_has_its_own_outcome(log: AuditLog, acme: AccountLog, size: int) -> None:
     known, rows = some(log, 1), some(log, size)
     log._storage.insert(known)
-    again = (*known[0][:3], known[0][3] + 5, *known[0][4:])  # recorded again, later
+    again = (
+        *known[0][:RECORDED_AT],
+        known[0][RECORDED_AT] + 5,
+        *known[0][RECORDED_AT + 1 :],
+    )  # recorded again, later
     given = [again, *rows, other(known[0]), rows[0], other(rows[1])]
     outcomes = log._storage.insert_each(given)
     assert outcomes[: size + 1] == [*known, *rows]
@@ -832,7 +836,7 @@ def test_a_page_probes_the_index_of_each_branch(log: AuditLog, acme: AccountLog)
     storage: Any = log._storage
     statement, values = queries.select_rows(storage.table.name, "id", scope, True, 50)
     with storage.connections.reading("acme") as connection:
-        plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {statement}", values))
+        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {statement}", values))
     assert "Seq Scan" not in plan
 
 
@@ -853,7 +857,7 @@ def test_a_filter_on_users_reads_only_matching_index_entries(
     statement, values = queries.select_rows(storage.table.name, "description", scope, True, None)
     with storage.connections.reading("acme") as connection, psycopg.ClientCursor(connection) as cursor:
         cursor.execute(f"EXPLAIN ANALYZE {statement}".encode(), values)
-        plan = "\n".join(row[0] for row in cursor)
+        plan = "\n".join(line for (line,) in cursor)
     assert "Index Cond" in plan
     assert "Rows Removed by Filter" not in plan
     assert "Join" not in plan
