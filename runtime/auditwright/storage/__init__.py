@@ -1,6 +1,6 @@
-"""The database engines. What differs between them stands here, and nothing else.
+"""The database engines. Only code that differs between engines, or that they share, is in this package.
 
-`open_storage` picks one by URL; `base.Storage` says what each does.
+`open_storage` selects the engine by URL and imports it; `base.Storage` is the protocol.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def open_storage(url: str, catalog: Catalog, create: bool = True, read_url: str | None = None) -> Storage:
-    """The storage behind a URL such as `sqlite:///audit.db` or `postgresql://user@host/db`.
+    """The storage for a URL such as `sqlite:///audit.db` or `postgresql://user@host/db`.
 
-    With `read_url`, PostgreSQL is read as another role. Raises `StorageError` for any other kind.
+    `read_url` is for PostgreSQL: the URL with the role that reads. Raises `StorageError` for other URLs.
     """
     if is_postgresql(url):
         if read_url is not None and not is_postgresql(read_url):
@@ -36,13 +36,13 @@ def open_storage(url: str, catalog: Catalog, create: bool = True, read_url: str 
 
 
 def is_postgresql(url: str) -> bool:
-    """Whether a URL is one of PostgreSQL's."""
+    """Whether a URL is for PostgreSQL."""
     return url.startswith(("postgresql://", "postgres://"))
 
 
 @contextmanager
 def _postgres_extra() -> Iterator[None]:
-    """Say how to install what importing psycopg may lack: itself, or PostgreSQL's library."""
+    """Raise an error with the install command if psycopg or the PostgreSQL library is missing."""
     try:
         yield
     except ImportError as error:
@@ -54,7 +54,7 @@ def _postgres_extra() -> Iterator[None]:
 
 
 def open_inspection(url: str, catalog: Catalog) -> Inspection:
-    """The database behind a URL, to be looked at and never changed; raises `StorageError`."""
+    """A read-only inspection of the database of a URL; raises `StorageError`."""
     if is_postgresql(url):
         with _postgres_extra():
             from auditwright.storage.postgresql.inspection import PostgreSQLInspection
@@ -66,11 +66,11 @@ def open_inspection(url: str, catalog: Catalog) -> Inspection:
 
 
 def sqlite_location(url: str) -> str:
-    """What a URL of SQLite names; raises `StorageError` for any other kind."""
+    """The path in a SQLite URL; raises `StorageError` for other URLs."""
     scheme, separator, path = url.partition("://")
     if scheme == "sqlite" and separator:
         return path
-    shown = url.rpartition("@")[2].partition("?")[0]  # a password may stand before the one or after the other
+    shown = url.rpartition("@")[2].partition("?")[0]  # without parts that may have a password
     raise StorageError(
         f"{shown}: no such kind of database; write sqlite:///audit.db for a file here, "
         "sqlite:////var/lib/audit.db for one anywhere, or postgresql://user@host/database"

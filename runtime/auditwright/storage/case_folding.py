@@ -1,6 +1,6 @@
-"""Which characters a search takes for the same, on every engine.
+"""Case folding for searches: which characters are equal, the same on every engine.
 
-How each engine is asked is in `sqlite/queries.py` and `postgresql/queries.py`.
+The SQL is in `sqlite/queries.py` and `postgresql/queries.py`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from functools import cache
 
 @cache
 def same_characters() -> dict[str, str]:
-    """All that a character stands for, of those that do not stand for themselves alone: `Éé` for `é`.
+    """All characters equal to a character, for those that have others: `Éé` for `é`.
 
-    The Kelvin sign and the long s are no k and no s, as they are none to SQLite's LIKE; and SQLite reads the
-    last two characters of the first plane as U+FFFD.
+    As in SQLite's LIKE, the Kelvin sign is not a k and the long s is not an s. SQLite reads U+FFFE and U+FFFF
+    as U+FFFD.
     """
     cases = defaultdict(list)
     for each in map(chr, range(0x20000)):  # only the first two planes have letters with cases

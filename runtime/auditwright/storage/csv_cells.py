@@ -1,4 +1,7 @@
-"""What is the same for every engine in a line of CSV: quotes, the guard against formulas, the titles."""
+"""The parts of a CSV line that both engines share: quoting, the guard against formulas, titles.
+
+The SQL of a whole line is in each engine's `export_sql.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +13,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
 
-# A spreadsheet runs a cell that begins with one of these; a ' before it marks it as text, and a cell that
-# begins with ' gets a second one, so that the mark can be taken off again (OWASP, "CSV Injection").
+# A spreadsheet runs a cell that begins with one of these as a formula; a ' prefix marks it as text. A cell
+# that begins with ' gets a second one, so that the prefix can be removed again (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "'")
-"""What a cell of a CSV begins with that gets a ' before it."""
+"""The beginnings of cells that get a ' prefix."""
 FORMULA_SQL = ", ".join("'" + start.replace("'", "''") + "'" for start in FORMULA)
-"""What a guarded cell begins with, as a list in SQL."""
+"""The same as a list in SQL."""
 
 
 def csv_line(cells: Sequence[str]) -> str:
-    """The cells by RFC 4180, without the end of the line."""
+    """The cells as a line (RFC 4180), without the line end."""
     line = io.StringIO()
     csv.writer(line).writerow(cells)
     return line.getvalue().removesuffix("\r\n")
 
 
 def guarded(text: str) -> str:
-    """The text with a ' before it where a spreadsheet would run it."""
+    """The text, with a ' prefix if a spreadsheet would run it."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def event_titles(catalog: Catalog) -> Iterator[tuple[str, str, str, str, str]]:
-    """Every key that an entry of the catalog may be stored under; the keys of level and category, and the
-    guarded titles of event and category.
-    """
+    """For each key and alias: the keys of level and category, the guarded titles of event and category."""
     for event in catalog.every_event.values():
         for key in (event.key, *event.aliases):
             yield key, event.level, event.category, guarded(event.title), guarded(event.category_title)
 
 
 def category_titles(catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """Every category's key with its guarded title."""
+    """Each category's key with its guarded title."""
     for category in catalog.every_category:
         yield category.key, guarded(category.title)

@@ -1,4 +1,7 @@
-"""What the layouts of both engines share: indexes, reference rows, names of views."""
+"""The database layout that both engines share: indexes, reference rows, names of views.
+
+Tables, triggers and views are in each engine's `schema.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ INDEXES = {
     "audit_entry_event": ("account_id", "event", "id"),
     "audit_entry_user": ("account_id", "actor_id", "event", "id"),
 }
+"""The columns of each index on audit_entry, besides the primary key."""
 
 
 def view_name(event: Event) -> str:
@@ -20,7 +24,7 @@ def view_name(event: Event) -> str:
 
 
 def reference_rows(catalog: Catalog) -> dict[str, list[tuple[str, ...]]]:
-    """The rows that describe the catalog, by table. An alias has a row as its event has."""
+    """The rows that describe the catalog, by table. An alias has a row like its event."""
     return {
         "audit_category": [
             (each.key, each.level, each.title, each.description) for each in catalog.every_category

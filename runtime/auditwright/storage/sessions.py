@@ -1,4 +1,7 @@
-"""What `session=` may be: the transactions of callers, by whichever driver, and whose engine they are on."""
+"""Validates `session=`: the caller's transaction, of SQLAlchemy or of a driver, on the log's engine.
+
+Storing in the transaction is in each engine.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _DRIVERS = {"sqlite3": "sqlite", "psycopg": "postgresql"}
-"""The engine of each driver whose own connections are taken."""
+"""The engine of each driver whose connections are accepted."""
 
 
 def sqlalchemy_connection(session: Any, engine: str, title: str, driver: str) -> Connection:
-    """The SQLAlchemy connection in which a session works.
+    """The SQLAlchemy connection of a session.
 
-    `engine` and `title` are the log's (`sqlite`, `SQLite`), `driver` is what it takes besides SQLAlchemy's.
-    Raises `StorageError` for what is no session, or one of another engine, and SQLAlchemy's own errors.
+    `engine` and `title` name the log's engine (`sqlite`, `SQLite`), `driver` names the driver that it accepts
+    besides SQLAlchemy. Raises `StorageError` for anything else or another engine, and SQLAlchemy's errors.
     """
     other = _DRIVERS.get(type(session).__module__.partition(".")[0])
     if other is not None and other != engine and type(session).__name__ == "Connection":

@@ -1,7 +1,6 @@
-"""The lock of a database's one writing connection, which refuses the thread that holds it already.
+"""The lock of a database's writing connection. It raises an error instead of a deadlock.
 
-A signal handler or a finalizer runs in the middle of what its thread was doing: waiting for a lock that the
-same thread holds would never end.
+A signal handler or a finalizer may run while its thread holds the lock; waiting for it would never end.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from auditwright.storage.errors import StorageError
 
 
 class WriteLock:
-    """A lock for `with lock.held():`; a second time in one thread it raises `StorageError`."""
+    """A lock for `with lock.held():`; raises `StorageError` if the thread holds it already."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -28,7 +27,7 @@ class WriteLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold it for a block."""
+        """Hold the lock for the `with` block."""
         if self.is_mine:
             raise StorageError(
                 f"{self._name}: this thread is at work in the log already, and a signal handler or a "
@@ -42,9 +41,9 @@ class WriteLock:
                 self._holder = 0
 
     def acquire(self, timeout: float) -> bool:
-        """Hold it until `release`; False where it was not to be had in that many seconds."""
+        """Hold the lock until `release`; False after the timeout in seconds."""
         return self._lock.acquire(timeout=timeout)
 
     def release(self) -> None:
-        """Let go of what `acquire` got."""
+        """Release the lock after `acquire`."""
         self._lock.release()

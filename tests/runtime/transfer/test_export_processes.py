@@ -36,7 +36,7 @@ EXPORTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several, "LEAST", 100)
+    monkeypatch.setattr(several, "MIN_ENTRIES", 100)
     monkeypatch.setattr(several, "RANGE", 70)
     monkeypatch.setattr("auditwright.transfer.export.CHUNK", 30)
 
@@ -127,7 +127,7 @@ def test_several_processes_apply_the_selection(
 
 
 def test_small_log_or_limit_starts_no_process(log: AuditLog, acme: AccountLog, started: list[int]) -> None:
-    log.record_many(form(KEY_CREATED, {}) for _ in range(several.LEAST))
+    log.record_many(form(KEY_CREATED, {}) for _ in range(several.MIN_ENTRIES))
     file_of(acme, "csv", processes=2)
     assert not started
     log.record_many([form(KEY_CREATED, {})])
@@ -226,7 +226,7 @@ from audit_events import CATALOG
 from auditwright import AuditLog
 from auditwright.storage.sqlite import export_pool as several
 
-several.LEAST, several.RANGE = 100, 70
+several.MIN_ENTRIES, several.RANGE = 100, 70
 popen = subprocess.Popen
 class Handing(popen):
     def __init__(self, *arguments, **options):
@@ -328,13 +328,13 @@ def test_workers_read_one_snapshot(
 ) -> None:
     monkeypatch.setattr(several, "ATTEMPTS", 10_000)
     agreed = []
-    agree = several._agree
+    agree = several._share_snapshot
 
     def noted(*arguments: Any) -> bool:
         agreed.append(agree(*arguments))
         return agreed[-1]
 
-    monkeypatch.setattr(several, "_agree", noted)
+    monkeypatch.setattr(several, "_share_snapshot", noted)
     log.record_many(form(KEY_CREATED, {}) for _ in range(200))
     last = 0
     with recording(log, tmp_path / "audit.db"):

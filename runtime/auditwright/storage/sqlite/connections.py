@@ -1,4 +1,7 @@
-"""The connections to a SQLite file: one that writes, some that read, closed around a fork."""
+"""The connections to a SQLite file: one writer, a pool of readers; both are closed before a fork.
+
+It opens files and translates SQLite's errors. Statements on entries are in `engine.py`.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +21,28 @@ from auditwright.storage.sqlite.schema import CONFLICT
 from auditwright.storage.write_lock import WriteLock
 
 MINIMUM = (3, 37, 0)
-"""The first SQLite with STRICT tables."""
+"""The first SQLite version with STRICT tables."""
 BUSY_SECONDS = 1.0
-"""How long a write waits for another one. In its own process there is none, unless the caller holds it."""
+"""How long a write waits for another process, or for a transaction of the caller."""
 _NOT_UTF8 = "Could not decode to UTF-8"
-"""In what Python says of such a text, of which it then quotes all."""
+"""Part of Python's error for text that is not UTF-8. That error quotes the whole text."""
 NAP_SECONDS = (0.0002, 0.002)
+"""The range of the random sleeps of a waiting writer."""
 FORK_SECONDS = 2.0
-"""How long a fork waits for a commit; only a signal handler that interrupts the commit would wait longer."""
+"""How long a fork waits for a commit; only in a signal handler that interrupts a commit it waits in vain."""
 WRITER_PRAGMAS = (
     "synchronous=FULL",
     "recursive_triggers=ON",
     "cache_size=-16000",
-    # Pages that are changed again soon are written once: half the cost of a bulk load, for 40 MB of WAL.
+    # Rarer checkpoints write a page once that changes often: half the cost of a bulk load, for 40 MB of WAL.
     "wal_autocheckpoint=10000",
 )
 MAX_IDLE = 16
-"""Connections for reading that are kept for the next reader."""
+"""The most idle reading connections."""
 
 
 class Connections(ForkAware):
-    """The connections to one file. Safe to use from many threads, and after a fork."""
+    """The connections to one file. Thread-safe, and usable after a fork."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,30 +60,29 @@ class Connections(ForkAware):
         self._readers: list[sqlite3.Connection] = []
 
     def before_fork(self) -> None:
-        """Wait for the commit that is being written, and let go of the file; both sides open it again.
+        """Wait for a running commit and close the connections; parent and child open them again.
 
-        A child that inherits a connection shares what SQLite keeps of the file's locks, and holds none of
-        them: it would write into a log that the next one to close the file removes, and what was forked amid
-        SQLite's work would find its mutexes held for ever.
+        A child must not use an inherited connection: it does not hold the file locks of its parent, so that
+        another process may remove the write-ahead log under it, and SQLite's mutexes may be locked for ever.
         """
         self._held = self.lock.acquire(timeout=FORK_SECONDS)
         if self._held:
-            self._let_go()
+            self._close_idle()
 
     def after_fork_in_parent(self) -> None:
-        """Go on writing."""
+        """Allow writing again."""
         if self._held:
             self._held = False
             self.lock.release()
 
     def after_fork_in_child(self) -> None:
-        """Begin anew, and look whether there are connections nevertheless: another thread's, or not ours."""
+        """Reset the state, and check whether the file is still open, by another thread or other code."""
         _ABANDONED.extend([self._writer, *self._readers])
         self._reset()
         self._inherited = _is_open(self.file)
 
-    def _let_go(self) -> None:
-        """Close what is open and not being read from."""
+    def _close_idle(self) -> None:
+        """Close the writer and the idle readers."""
         connections = [self._writer] if self._writer is not None else []
         self._writer = None
         while self._readers:
@@ -88,7 +91,7 @@ class Connections(ForkAware):
             connection.close()
 
     def check_usable(self) -> None:
-        """Raise `StorageError` where the log is closed, or the file was open in the parent of a fork."""
+        """Raise `StorageError` if the log is closed, or the file was open during the fork of this process."""
         self._check_open()
         if self._inherited:
             raise StorageError(
@@ -98,7 +101,7 @@ class Connections(ForkAware):
             )
 
     def _connect(self, mode: str, *pragmas: str) -> sqlite3.Connection:
-        """A connection; only with the mode `rwc` is a file made that is not there."""
+        """A new connection; the mode `rwc` creates a missing file."""
         self.check_usable()
         connection = sqlite3.connect(
             f"file:{quote(str(self.path))}?mode={mode}",
@@ -118,7 +121,7 @@ class Connections(ForkAware):
     def _write_connection(self) -> sqlite3.Connection:
         self._check_open()
         if self._writer is None:
-            # Once the file is set up, `_begin` is what waits for others.
+            # After setup, `_begin` waits for other writers, not SQLite.
             pragmas = (*WRITER_PRAGMAS, "busy_timeout=0") if self.file else WRITER_PRAGMAS
             self._writer = self._connect("rw" if self.file else "rwc", *pragmas)
             self.file = self.file or _identity(self.path)
@@ -126,13 +129,13 @@ class Connections(ForkAware):
         return self._writer
 
     def _check_place(self) -> None:
-        """Refuse a file that is no longer there: SQLite would go on with what nobody can find any more."""
+        """Refuse a removed or replaced file: SQLite would continue to write to a file without a name."""
         if _identity(self.path) != self.file:
             raise StorageError(f"{self.path}: the file was removed or replaced while the log was open")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection inside a read transaction, so that all its statements see one moment."""
+        """A connection in a read transaction; all its statements see one snapshot."""
         with self.errors("read"):
             if not self._closed:
                 self._check_place()
@@ -154,14 +157,14 @@ class Connections(ForkAware):
 
     @contextmanager
     def errors(self, doing: str) -> Iterator[None]:
-        """Raise SQLite's errors as ours; `doing` is a verb, such as "write"."""
+        """Translate SQLite's errors; `doing` is a verb for the text, such as "write"."""
         try:
             yield
         except sqlite3.Error as error:
             raise self.error(doing, error) from (None if _NOT_UTF8 in str(error) else error)
 
     def error(self, doing: str, error: sqlite3.Error) -> StorageError | IdConflict:
-        """The error of ours for one of SQLite's."""
+        """The translation of an SQLite error."""
         if CONFLICT in str(error):
             return IdConflict("an entry with this id and other content is stored already; it stays as it is")
         name = getattr(error, "sqlite_errorname", "")
@@ -179,7 +182,7 @@ class Connections(ForkAware):
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """The connection that writes, inside a transaction that is durable when the block ends."""
+        """The writing connection in a transaction that is durable when the `with` block ends."""
         with self.lock.held(), self.errors("write"):
             connection = self._write_connection()
             _begin(connection)
@@ -191,11 +194,11 @@ class Connections(ForkAware):
                     connection.execute("ROLLBACK")
                 raise
             finally:
-                if self._closed:  # by a signal handler, which could not wait for this
-                    self._let_go()
+                if self._closed:  # by a signal handler, which could not wait for the lock
+                    self._close_idle()
 
     def check_file(self, databases: Sequence[Sequence[Any]]) -> None:
-        """Refuse a connection to another file than the log's; `databases` is PRAGMA database_list."""
+        """Refuse a connection to another file; `databases` is the result of PRAGMA database_list."""
         files = [file for _, name, file in databases if name == "main"]
         if not files or _identity(Path(files[0])) != self.file:
             raise StorageError(
@@ -204,7 +207,7 @@ class Connections(ForkAware):
             )
 
     def open(self, create: bool, set_up: Callable[[sqlite3.Connection], None]) -> None:
-        """Open the file, and have `set_up` make what is missing in it. Raises `StorageError`."""
+        """Open the file; `set_up` creates missing tables. Raises `StorageError`."""
         if not create and not self.path.exists():
             raise StorageError(f"{self.path}: there is no such database; record something, or check its name")
         if not self.path.parent.is_dir():
@@ -216,15 +219,15 @@ class Connections(ForkAware):
             connection.execute("PRAGMA busy_timeout=0")
 
     def close(self) -> None:
-        """Close them all; one that is being read from is closed by its reader."""
+        """Close all connections; a connection in use is closed by its reader."""
         self._closed = True
         if not self.lock.is_mine:
             with self.lock.held():
-                self._let_go()
+                self._close_idle()
 
 
 def path_of(location: str) -> Path:
-    """The file of a URL's part after the colon and the slashes; raises `StorageError`."""
+    """The path of the file; `location` is the URL after `sqlite://`. Raises `StorageError`."""
     if sqlite3.sqlite_version_info < MINIMUM:
         raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed")
     # sqlite:///audit.db is a relative path, sqlite:////srv/audit.db an absolute one.
@@ -242,10 +245,7 @@ _ABANDONED: list[sqlite3.Connection | None] = []
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log, also where other processes are creating the same file.
-
-    SQLite does not wait here for those who are switching too, whatever its timeout.
-    """
+    """Switch to the write-ahead log. Retries, because SQLite ignores its busy timeout here."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -259,10 +259,10 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin(connection: sqlite3.Connection) -> None:
-    """Begin to write; waits for other processes by naps of a random length, up to `BUSY_SECONDS`.
+    """Begin to write; waits for other processes with random sleeps, up to `BUSY_SECONDS`.
 
-    SQLite's own way of waiting, naps that grow, lets whoever has just come go before: of four processes that
-    write without pause it starves one or two for seconds. With these naps each gets its share.
+    SQLite's own busy handler sleeps longer after each attempt, which favours newcomers: of four processes
+    that write without pause, one or two starve for seconds. Random sleeps are fair.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
@@ -277,7 +277,7 @@ def _begin(connection: sqlite3.Connection) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file a path names: device and inode; None where it names none."""
+    """Device and inode of the file at a path; None if there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -286,10 +286,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _is_open(file: tuple[int, int] | None) -> bool:
-    """Whether this process has a file open, by its device and inode; unknown is taken for no."""
+    """Whether this process has the file with this device and inode open; False if that is unknown."""
     with suppress(OSError):
         for each in Path("/dev/fd").iterdir():
-            with suppress(OSError):  # the one that listed them is closed again
+            with suppress(OSError):  # the descriptor of the listing itself is closed
                 found = os.fstat(int(each.name))
                 if (found.st_dev, found.st_ino) == file:
                     return True

@@ -1,6 +1,7 @@
-"""SQLite: one embedded file, durable on COMMIT (WAL, synchronous=FULL), with one writer per process.
+"""The SQLite engine: one file, durable on COMMIT (WAL, synchronous=FULL), one writer per process.
 
-Writing and reading are here; connections are in `connections.py`, tables, triggers and views in `schema.py`.
+It writes and reads rows. Connections are in `connections.py`, tables, triggers and views in `schema.py`, the
+SQL of reads in `queries.py`.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog
 
 ROWS_AT_ONCE = 250
-"""Rows that are looked up by one statement once several indexes have given their ids."""
+"""Rows that one statement reads by id after several index scans were merged."""
 MANY_BRANCHES = 100
-"""Branches from which on it is worth looking which users have few entries."""
+"""The number of branches from which searching for sparse users pays off."""
 
 
 class SQLiteStorage:
-    """One SQLite file; see `Storage`. Safe to use from many threads, and after a fork."""
+    """One SQLite file; see `Storage`. Thread-safe, and usable after a fork."""
 
     def __init__(self, location: str, catalog: Catalog, create: bool = True) -> None:
         self.path = path_of(location)
@@ -69,7 +70,7 @@ class SQLiteStorage:
     def _insert_one(self, connection: sqlite3.Connection, row: Row) -> Row | IdConflict:
         try:
             new = connection.execute(self._insert, row).rowcount
-        except sqlite3.Error as error:  # a conflict undoes its statement and leaves the transaction
+        except sqlite3.Error as error:  # a conflict rolls back its statement, not the transaction
             conflict = self.connections.error("write", error)
             if isinstance(conflict, IdConflict):
                 return conflict
@@ -102,10 +103,10 @@ class SQLiteStorage:
             raise StorageError(f"{self.path}: cannot join the caller's transaction: {error}") from error
 
     def _check_transaction(self, connection: Connection) -> None:
-        """Refuse a transaction of another file, and one in which a rollback would not take the entry back."""
+        """Refuse a transaction of another file, and one whose rollback would not remove the entry."""
         if connection.info.get("auditwright_file") != self.connections.file:
             self.connections.check_file(connection.exec_driver_sql("PRAGMA database_list").fetchall())
-            # SQLAlchemy keeps it with the connection.
+            # SQLAlchemy keeps this dictionary with the connection.
             connection.info["auditwright_file"] = self.connections.file
         if connection.in_nested_transaction():
             driver = connection.connection.driver_connection
@@ -133,29 +134,29 @@ class SQLiteStorage:
         return found
 
     def _metadata(self, connection: sqlite3.Connection) -> str:
-        """SQL for the metadata, columns of other catalogs among it: one may be added while this is open."""
+        """SQL for the metadata with the columns of other catalogs, which may be added while this is open."""
         version: int = connection.execute("PRAGMA schema_version").fetchone()[0]
         if version not in self._metadata_of:
             self._metadata_of[version] = whole_metadata(other_columns(connection, self._catalog))
         return self._metadata_of[version]
 
     def possible_events(self, account_id: str, quick: bool) -> list[str]:
-        """See `Storage.possible_events`; it is quick in any case."""
+        """See `Storage.possible_events`; always quick."""
         recorded, known = self.recorded_events(account_id), self._catalog.current
         return recorded if len(known) > SMALL_CATALOG else list(dict.fromkeys([*recorded, *known]))
 
     def recorded_events(self, account_id: str) -> list[str]:
-        """See `Storage.recorded_events`: hops from key to key in the index, whatever the number of rows."""
+        """See `Storage.recorded_events`."""
         with self.connections.reading() as connection:
             found = connection.execute(
                 """
-                WITH RECURSIVE hop(event) AS (
+                WITH RECURSIVE found(event) AS (
                     SELECT min(event) FROM audit_entry WHERE account_id = :account
                     UNION ALL
                     SELECT (SELECT min(event) FROM audit_entry
-                            WHERE account_id = :account AND event > hop.event)
-                    FROM hop WHERE hop.event IS NOT NULL)
-                SELECT event FROM hop WHERE event IS NOT NULL""",
+                            WHERE account_id = :account AND event > found.event)
+                    FROM found WHERE found.event IS NOT NULL)
+                SELECT event FROM found WHERE event IS NOT NULL""",
                 {"account": account_id},
             )
             return [key for (key,) in found]
@@ -163,24 +164,14 @@ class SQLiteStorage:
     def accounts(self, limit: int) -> list[str]:
         """See `Storage.accounts`."""
         with self.connections.reading() as connection:
-            found = connection.execute(
-                """
-                WITH RECURSIVE hop(account) AS (
-                    SELECT min(account_id) FROM audit_entry
-                    UNION ALL
-                    SELECT (SELECT min(account_id) FROM audit_entry WHERE account_id > hop.account)
-                    FROM hop WHERE hop.account IS NOT NULL)
-                SELECT account FROM hop WHERE account IS NOT NULL LIMIT ?""",
-                (limit,),
-            )
-            return [key for (key,) in found]
+            return [account for (account,) in connection.execute(f"{queries.ACCOUNTS} LIMIT ?", (limit,))]
 
     def users(self, account_id: str, text: str, limit: int) -> list[Row]:
         """See `Storage.users`."""
         by_id, pattern = contains("actor_id", text)
         by_name, _ = contains("actor_name", text)
         with self.connections.reading() as connection:
-            # Beside max() the columns are those of the row that has it.
+            # With max(), SQLite takes the other columns from the row of the maximum.
             found = connection.execute(
                 f"""
                 SELECT actor_type, actor_id, nullif(actor_name, ''), max(iif(actor_name = '', '', first_id))
@@ -202,18 +193,18 @@ class SQLiteStorage:
 
     def count_up_to(self, limit: int, scope: Scope) -> Count:
         """See `Storage.count_up_to`."""
-        look, order = limit + 1, ""
+        budget, order = limit + 1, ""
         if scope.needs_scan:  # the newest entries, as for a page
-            look, order = queries.scan_budget_of_branch(scope), queries.in_order(newest_first=True)
-        counted, whole = 0, True
+            budget, order = queries.scan_budget_of_branch(scope), queries.in_order(newest_first=True)
+        counted, complete = 0, True
         with self.connections.reading() as connection:
             for statement, values in queries.statements(scope, "id", fits="fits"):
-                found, looked = connection.execute(
-                    f"SELECT total(fits), count(*) FROM ({statement}{order} LIMIT {look})", values
+                found, scanned = connection.execute(
+                    f"SELECT total(fits), count(*) FROM ({statement}{order} LIMIT {budget})", values
                 ).fetchone()
                 counted += int(found)
-                whole = whole and looked < look
-        return Count(min(counted, limit), whole and counted <= limit)
+                complete = complete and scanned < budget
+        return Count(min(counted, limit), complete and counted <= limit)
 
     def page(self, scope: Scope, newest_first: bool, limit: int) -> Found:
         """See `Storage.page`."""
@@ -241,7 +232,7 @@ class SQLiteStorage:
             return Found(rows_of.fetchall(), scanned_to)
 
     def _sparse_users(self, connection: sqlite3.Connection, scope: Scope) -> tuple[list[bytes], Scope]:
-        """What belongs to the scope of users who have few entries, in no order, and the scope without it."""
+        """The ids of users with few entries, unordered, and the scope without these users."""
         events: dict[str, set[str | None]] = {}
         for branch in scope.branches:
             if branch.user is not None:
@@ -263,7 +254,7 @@ class SQLiteStorage:
     def _first(
         self, connection: sqlite3.Connection, scope: Scope, newest_first: bool, limit: int
     ) -> Iterator[bytes]:
-        """The first ids of a scope, merged of as many statements as its branches need."""
+        """The first ids of a scope, merged from all statements that its branches need."""
         cursors = [
             connection.execute(f"{statement}{queries.in_order(newest_first)} LIMIT {limit}", values)
             for statement, values in queries.statements(scope, "id")
@@ -274,19 +265,19 @@ class SQLiteStorage:
     def _parts(
         self, connection: sqlite3.Connection, scope: Scope, newest_first: bool, limit: int
     ) -> Iterator[Part]:
-        """The ids that fit, so many of each statement at most, among the first that may be looked at."""
-        look, order = queries.scan_budget_of_branch(scope), queries.in_order(newest_first)
-        tried = queries.statements(scope, "id", fits="fits")
-        whole = queries.statements(scope.indexed, "id")
-        for (statement, values), (indexed, bounds) in zip(tried, whole, strict=True):
+        """The matching ids of each statement within its scan budget, at most `limit` of each."""
+        budget, order = queries.scan_budget_of_branch(scope), queries.in_order(newest_first)
+        scans = queries.statements(scope, "id", fits="fits")
+        candidates = queries.statements(scope.indexed, "id")
+        for (statement, values), (indexed, bounds) in zip(scans, candidates, strict=True):
             found = connection.execute(
-                f"SELECT id FROM ({statement}{order} LIMIT {look}) WHERE fits LIMIT {limit}", values
+                f"SELECT id FROM ({statement}{order} LIMIT {budget}) WHERE fits LIMIT {limit}", values
             )
             ids = [each for (each,) in found]
             if len(ids) == limit:
                 yield Part(ids, ids[-1])
                 continue
-            last = connection.execute(f"{indexed}{order} LIMIT 1 OFFSET {look - 1}", bounds).fetchone()
+            last = connection.execute(f"{indexed}{order} LIMIT 1 OFFSET {budget - 1}", bounds).fetchone()
             yield Part(ids, last and last[0])
 
     def rows(self, scope: Scope, newest_first: bool = True, limit: int | None = None) -> Rows:

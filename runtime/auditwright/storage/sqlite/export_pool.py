@@ -1,6 +1,6 @@
-"""Exports of a SQLite file: by this process alone, or by several that take ranges in turn, as of one moment.
+"""Exports a SQLite file from one snapshot, in this process or in several that take turns with ranges.
 
-What each process does is in `export_worker.py`. If another process cannot be started, this one does it all.
+The work of each process is in `export_worker.py`. If no other process can be started, this one does it all.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from auditwright.storage.query import Scope
     from auditwright.storage.sqlite.connections import Connections
 
-LEAST = 100_000
-"""Entries from which on other processes are worth starting: about 0.2 seconds of work."""
+MIN_ENTRIES = 100_000
+"""The number of entries from which other processes are started: about 0.2 seconds of work."""
 RANGE = 10_000
-"""Entries that a process makes in turn."""
+"""Entries in the range of one turn."""
 START_SECONDS = 5.0
-"""How long a process may take until it reads the file."""
+"""The timeout for a process to open the file."""
 ATTEMPTS = 20
-"""How often to begin anew where entries are recorded just then; each takes half a millisecond."""
+"""How often to retry taking the same snapshot while entries are recorded; each takes half a millisecond."""
 
 
 class Source:
-    """What an export reads: the connections, the catalog, and what gives the SQL for the metadata."""
+    """The source of an export: connections, catalog, and the function that returns the metadata's SQL."""
 
     def __init__(
         self, connections: Connections, catalog: Catalog, metadata: Callable[[sqlite3.Connection], str]
@@ -56,9 +56,9 @@ class Source:
         limit: int | None,
         processes: int,
     ) -> Pieces:
-        """The lines of a scope in pieces, each made by SQLite as one text.
+        """The lines of a scope in pieces, each built by SQLite as one text.
 
-        `line_of` takes the SQL for the metadata and gives the SQL for a line.
+        `line_of` takes the SQL of the metadata and returns the SQL of a line.
         """
         if limit is not None or not scope.branches or len(scope.branches) > queries.MAX_BRANCHES:
             processes = 1
@@ -79,17 +79,17 @@ class Source:
     def _others(
         self, connection: sqlite3.Connection, scope: Scope, count: int
     ) -> AbstractContextManager[Sequence[Process]]:
-        """Other processes to take a share of a scope; none for a small one."""
+        """Other processes for a share of the scope; none for a small scope."""
         if count:
             ((statement, values),) = queries.statements(scope.indexed, "1")
-            far = connection.execute(f"{statement} LIMIT 1 OFFSET {LEAST}", values)
-            if far.fetchone():
+            more = connection.execute(f"{statement} LIMIT 1 OFFSET {MIN_ENTRIES}", values)
+            if more.fetchone():
                 return others(self._connections.path, self._connections.file, count, connection)
         return nullcontext(())
 
 
 class Process:
-    """Another process that reads the file; `close` ends it, whatever it is at."""
+    """Another process that reads the file; `close` kills it."""
 
     def __init__(self, path: Path, file: tuple[int, int] | None) -> None:
         self._path, self._file = path, file
@@ -101,8 +101,8 @@ class Process:
         )
 
     def begin(self) -> None:
-        """Have it begin a read transaction, and the one before ended; raises `StorageError`."""
-        self._tell(worker.BEGIN)
+        """Start a new read transaction in it; raises `StorageError`."""
+        self._send(worker.BEGIN)
         with selectors.DefaultSelector() as selector:
             selector.register(self._out, selectors.EVENT_READ)
             if not selector.select(START_SECONDS):
@@ -112,8 +112,8 @@ class Process:
             raise StorageError(f"{self._path}: the file was removed or replaced while the log was open")
 
     def start(self, work: Work) -> None:
-        """Have it make its share, as of what it has begun with."""
-        self._tell(work.to_json())
+        """Start its share of the work, from the snapshot of `begin`."""
+        self._send(work.to_json())
 
     def range(self) -> Iterator[tuple[int, bytes]]:
         """The pieces of its next range; raises `StorageError`."""
@@ -123,15 +123,15 @@ class Process:
             lines, text = self._frame()
 
     def close(self) -> None:
-        """End it, and wait until it has ended."""
+        """Kill the process and wait for its end."""
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                with suppress(OSError):  # what it was told and has not read
+                with suppress(OSError):  # flushing what it has not read
                     pipe.close()
         self._process.wait()
 
-    def _tell(self, line: bytes) -> None:
+    def _send(self, line: bytes) -> None:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line)
@@ -167,19 +167,23 @@ class Process:
 def others(
     path: Path, file: tuple[int, int] | None, count: int, connection: sqlite3.Connection
 ) -> Iterator[Sequence[Process]]:
-    """So many other processes, which see what the connection's read transaction sees; none where that fails.
+    """Other processes with the same snapshot as the connection; empty if that fails.
 
-    The transaction is begun anew for it. They are ended with this.
+    The connection's read transaction is restarted. The processes end with the `with` block.
     """
     started: list[Process] = []
     try:
-        yield started if _start(path, file, count, started) and _agree(path, connection, started) else ()
+        yield (
+            started
+            if _start(path, file, count, started) and _share_snapshot(path, connection, started)
+            else ()
+        )
     finally:
         _end(started)
 
 
 def _start(path: Path, file: tuple[int, int] | None, count: int, started: list[Process]) -> bool:
-    if not sys.executable or getattr(sys, "frozen", False):  # a program, and not Python
+    if not sys.executable or getattr(sys, "frozen", False):  # not a Python interpreter
         return False
     try:
         started.extend(Process(path, file) for _ in range(count))
@@ -188,8 +192,8 @@ def _start(path: Path, file: tuple[int, int] | None, count: int, started: list[P
     return True
 
 
-def _agree(path: Path, connection: sqlite3.Connection, processes: list[Process]) -> bool:
-    """Have all begin when nobody writes; a third connection sees whether that was so."""
+def _share_snapshot(path: Path, connection: sqlite3.Connection, processes: list[Process]) -> bool:
+    """Begin all transactions on one snapshot; an observing connection detects writes in between."""
     observer = worker.connect(str(path))
     try:
         for _ in range(ATTEMPTS):
@@ -216,10 +220,10 @@ def _end(processes: list[Process]) -> None:
 
 
 def lines(connection: sqlite3.Connection, work: Work, processes: Sequence[Process]) -> Pieces:
-    """The lines in order, made by the connection and by the other processes in turn."""
+    """The lines in order, built by this connection and the other processes in turn."""
     work = replace(work, shares=1 + len(processes))
     for number, process in enumerate(processes, 1):
         process.start(replace(work, share=number))
     for number, bounds in enumerate(worker.ranges(connection, work)):
-        of = number % work.shares
-        yield from processes[of - 1].range() if of else worker.pieces(connection, work, bounds)
+        share = number % work.shares
+        yield from processes[share - 1].range() if share else worker.pieces(connection, work, bounds)

@@ -1,6 +1,7 @@
-"""The SQL that SQLite makes whole pieces of a file with: Python sees a thousand lines as one text.
+"""The SQL with which SQLite builds the lines of a CSV or JSON Lines file, many lines as one text.
 
-Lines are put together where the row is read: a subquery that hands on its columns costs half as much again.
+A line is built in the query that reads the row: passing columns through a subquery costs 50 % more. Running
+the SQL is in `export_worker.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _DAY = 86_400_000_000
 
 
 def work_of(scope: Scope, line: str, newest_first: bool, size: int, entries: int, titles: Titles) -> Work:
-    """How to make the lines of a scope, `line` being the SQL for one."""
+    """The work for the lines of a scope; `line` is the SQL of one line."""
     low, high = scope.low or EVERY_ID[LOW], scope.high or EVERY_ID[HIGH]
     open_ends = replace(scope, low=b"low", high=b"high")
     ends = {b"low": LOW, b"high": HIGH}
@@ -35,7 +36,7 @@ def work_of(scope: Scope, line: str, newest_first: bool, size: int, entries: int
     if len(scope.branches) == 1:
         (found,) = queries.statements(open_ends, f"id, {line} AS line")
         made, values, ids = f"{found[0]}{order} LIMIT ?", bounded(found), []
-    else:  # handing on whole rows from branch to branch would cost more than the lines
+    else:  # merging ids costs less than merging whole rows
         made, values = queries.by_row_ids(f"id, {line} AS line", "?3"), []
         ids = [(f"{found[0]}{order}", bounded(found)) for found in queries.statements(open_ends, "id, rowid")]
     candidates = next(queries.statements(open_ends.indexed, "id"))
@@ -52,7 +53,7 @@ def work_of(scope: Scope, line: str, newest_first: bool, size: int, entries: int
 
 
 def titles_of(catalog: Catalog) -> Titles:
-    """What `keep_titles` keeps of a catalog."""
+    """The titles of a catalog, for `keep_titles`."""
     return {
         "csv_event": [
             (key, csv_line(titles), f'"event":"{key}","level":"{level}","category":"{of}"', level, of)
@@ -70,7 +71,7 @@ _TITLES = "coalesce((SELECT cells FROM temp.csv_event WHERE key = event), {} || 
 
 
 def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
-    """SQL for a line; `metadata` is that for the metadata."""
+    """SQL for a CSV line; `metadata` is the SQL for the metadata."""
     cells = [_Cell("description"), _Cell(_NAME), _Cell("ip_address", quoted=False, optional=True)]
     if full:
         cells += [
@@ -83,7 +84,7 @@ def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
     form = "%s %02d:%02d:%02d.%03d"
     printed = f"printf('{form}', {', '.join(time)})"
     line = " || ',' || ".join([printed, titles, *(each.safe for each in cells)])
-    # Quicker, but what printf is given ends where a NUL stands, which other hands than ours may have stored.
+    # printf is faster but cuts its arguments at a NUL, which other programs may have stored.
     forms, values = zip(*(each.printed for each in cells), strict=True)
     quick = f"printf('{','.join([form, '%s', *forms])}', {', '.join([*time, titles, *values])})"
     texts = ["event", "category", *(each.text for each in cells if each.stored)]
@@ -92,37 +93,37 @@ def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
 
 
 class _Cell(NamedTuple):
-    """A cell of a line after its time and its titles: SQL, and what may stand in it."""
+    """A cell after the time and the titles: its SQL and what it may contain."""
 
     sql: str
     quoted: bool = True
     optional: bool = False
-    """Whether it may be NULL, which makes an empty cell."""
+    """Whether it may be NULL, which becomes an empty cell."""
     stored: bool = True
-    """Whether it may hold what others have stored."""
+    """Whether it is text that other programs may have stored."""
 
     @property
     def text(self) -> str:
-        """SQL for it that is not NULL."""
+        """SQL for the value, never NULL."""
         return f"coalesce({self.sql}, '')" if self.optional else self.sql
 
     @property
     def safe(self) -> str:
-        """SQL for the cell, whatever stands in it."""
+        """SQL for the cell, correct for every value."""
         if not self.quoted:
             return self.text
         return f"iif({self.sql} IS NULL, '', {_cell(self.sql)})" if self.optional else _cell(self.sql)
 
     @property
     def printed(self) -> tuple[str, str]:
-        """What makes the cell in printf: its form, and the SQL for what that takes."""
+        """The cell in printf: its format, and the SQL of its arguments."""
         if self.quoted and not self.optional:
             return '"%s%w"', f"{_guard(self.sql)}, {self.sql}"
         return "%s", self.safe
 
 
 def _time(column: str) -> list[str]:
-    """SQL for date, hour, minute and second of a column."""
+    """SQL for the date, hour, minute and second of a column."""
     date = f"strftime('%Y-%m-%d', {column} / 1000000, 'unixepoch')"
     return [
         f"CASE {column} / {_DAY} WHEN ?1 THEN ?2 ELSE {date} END",
@@ -133,7 +134,7 @@ def _time(column: str) -> list[str]:
 
 
 _UUID = ((1, 4), (5, 2), (7, 2), (9, 2), (11, 6))
-"""Where its parts begin, and how many bytes they have."""
+"""Start and size in bytes of the parts of a UUID."""
 
 
 def id_text(column: str) -> str:
@@ -143,7 +144,7 @@ def id_text(column: str) -> str:
 
 
 def _guard(expression: str) -> str:
-    """SQL for the ' before what a spreadsheet would run; a first letter tells most texts apart at once."""
+    """SQL for the ' prefix of a formula; comparing with letters first is fast for most texts."""
     return (
         f"CASE WHEN {expression} >= 'A' AND {expression} < '\uff00' THEN '' "
         f"WHEN substr({expression}, 1, 1) IN ({FORMULA_SQL}) THEN '''' ELSE '' END"
@@ -151,7 +152,7 @@ def _guard(expression: str) -> str:
 
 
 def _cell(expression: str) -> str:
-    """SQL for a text cell: quoted (RFC 4180), and not to be run as a formula."""
+    """SQL for a text cell: quoted (RFC 4180) and guarded against formulas."""
     return f"'\"' || {_guard(expression)} || replace({expression}, '\"', '\"\"') || '\"'"
 
 
@@ -159,7 +160,7 @@ def _cell(expression: str) -> str:
 
 
 def line_of_json(catalog: Catalog, metadata: str) -> str:
-    """SQL for a line in the JSON form of an entry (`Entry.to_json`); `metadata` is that for the metadata."""
+    """SQL for an entry in its JSON form (`Entry.to_json`); `metadata` is the SQL for the metadata."""
     time = '"%sT%02d:%02d:%02d.%06dZ"'
     version = catalog.version
     before = [
@@ -191,7 +192,7 @@ _KEYS = """coalesce(
 
 
 def _one_of(column: str, values: Sequence[str]) -> str:
-    """SQL for a text in JSON that is mostly one of a few."""
+    """SQL for a JSON string that usually is one of these values."""
     known = " ".join(
         f"""WHEN '{value}' THEN '"{value}"'""" for value in values if not set(value) & set("'\\\"")
     )
@@ -207,9 +208,9 @@ _ALTERATIONS = "iif(json_valid(alterations), json(alterations), json_quote(alter
 
 
 def _json_metadata(catalog: Catalog, metadata: str) -> str:
-    """SQL for the metadata, the fields with a column of their own among it.
+    """SQL for the metadata on one line, including the fields with a column of their own.
 
-    What others have stored may be laid out in lines, or no JSON object: that becomes a text in an object.
+    Metadata of other programs may have several lines. If it is not a JSON object, it becomes a string in one.
     """
     plain = (
         f"CASE WHEN {metadata} GLOB '{{*' AND NOT instr({metadata}, char(10)) AND json_valid({metadata}) "
@@ -219,6 +220,6 @@ def _json_metadata(catalog: Catalog, metadata: str) -> str:
     if not catalog.columns:
         return plain
     values = ", ".join(f"'{name}', {name}" for name in catalog.columns)
-    # A NULL in the patch takes the field away, which is not there then.
+    # A NULL in the patch removes the field, which is absent then.
     whole = f"json_patch({plain}, json_object({values}))"
     return f"iif(coalesce({', '.join([*catalog.columns, 'NULL'])}) IS NULL, {plain}, {whole})"

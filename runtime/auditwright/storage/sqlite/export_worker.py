@@ -1,7 +1,7 @@
-"""Lines of an export, made by SQLite in pieces: all of them, or the share of one process among several.
+"""Builds the lines of an export in pieces: all of them, or the share of one process.
 
-Run as a program, it is such a process, and does what `export_pool.py` tells it. It imports nothing of
-the package, so that it starts at once.
+Run as a program, it is a worker process that `export_pool.py` controls. It imports nothing from the package,
+so that it starts fast.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from urllib.parse import quote
 from uuid import UUID
 
 BEGIN = b"begin\n"
-"""What a process is told to begin a read transaction; it answers with the file that it reads."""
+"""The request to begin a read transaction; the answer identifies the file."""
 FRAME = struct.Struct(">iI")
-"""What a process writes before each text: how many lines it holds, and its size."""
+"""The header of each text that a worker writes: its number of lines and its size."""
 END_OF_RANGE, FAILED = 0, -1
-"""What stands in place of a number of lines."""
+"""Special values of the number of lines."""
 BLOCK, MAX_BLOCKS = 1 << 16, 128
-"""Up to 8 MiB are made ahead of what is read."""
+"""A worker is at most 8 MiB ahead of its reader."""
 
 MAX_LINES, MAX_BYTES = 250, 2_000_000
-"""How much SQLite makes at a time, fewer lines after long ones; a piece is one such text or several."""
+"""The limits of one text built by SQLite, fewer lines if they are long; a piece has one text or several."""
 
 LAST_DAY = 2_932_896
-"""The last one of the calendar, counted from 1970; an id has room for later ones."""
+"""The last day of the calendar, counted from 1970; an id can hold later ones."""
 
 Titles = dict[str, list[Sequence[str]]]
-"""The rows of the tables with titles, by table."""
+"""The rows of the temporary tables with titles, by table."""
 Bounded = tuple[str, list[str | int]]
-"""SQL with its values, among which LOW and HIGH stand for two ids: the least one, and the least one above."""
+"""SQL with its values, in which LOW and HIGH stand for the bounds of a range."""
 LOW, HIGH = 0, 1
 Range = tuple[bytes, bytes]
-"""The least id that belongs, and the least one above that does not."""
+"""A range of ids: the lowest, inclusive, and the upper bound, exclusive."""
 EVERY_ID: Range = (b"", b"\xff" * 17)
 
 _TABLES = {
@@ -54,19 +54,19 @@ _TABLES = {
 
 @dataclass(frozen=True)
 class Work:
-    """Which lines to make, and how."""
+    """The lines to build, and the SQL for them."""
 
     titles: Titles
     piece: Bounded
-    """SQL for a text as bytes, its number of lines, and its last id; takes a day and its date before its
-    values, and after them the most lines or, where there are statements for ids, the row ids as JSON.
+    """SQL for a text as bytes, its number of lines and its last id. Its parameters are a day, the date of the
+    day, the values, and the limit of lines, or with `ids` the row ids as JSON.
     """
     ids: list[Bounded]
-    """SQL for ids and row ids in order, to be merged; none where one index gives all lines in order."""
+    """SQL for ids and row ids in order, to be merged; empty if one index returns all lines in order."""
     edge: Bounded
-    """SQL for an id; takes how many come before it after its values."""
+    """SQL for an id; its last parameter is the offset of the id."""
     bounds: tuple[str, str]
-    """The range of all its entries, in hexadecimal."""
+    """The range of all entries, in hexadecimal."""
     newest_first: bool
     size: int
     """Lines in a piece."""
@@ -74,28 +74,28 @@ class Work:
     """Entries in a range."""
     shares: int = 1
     share: int = 0
-    """Which of the shares: the first range belongs to share 0, the next one to share 1."""
+    """The number of this share: the first range belongs to share 0, the next one to share 1."""
 
     @property
     def whole(self) -> Range:
-        """The range of all its entries."""
+        """The range of all entries."""
         low, high = self.bounds
         return bytes.fromhex(low), bytes.fromhex(high)
 
     def to_json(self) -> bytes:
-        """As it goes to another process: one line."""
+        """The work as one line, for another process."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
 def keep_titles(connection: sqlite3.Connection, titles: Titles) -> None:
-    """Have the titles of events and categories at hand in a connection that reads."""
+    """Create temporary tables with the titles of events and categories in a reading connection."""
     if connection.execute("SELECT 1 FROM temp.sqlite_schema").fetchone():
         return
-    connection.execute("PRAGMA query_only=OFF")  # which holds for tables of the connection's own too
+    connection.execute("PRAGMA query_only=OFF")  # it applies to temporary tables too
     for table, texts in _TABLES.items():
         connection.execute(f"CREATE TEMP TABLE {table} ({texts}) WITHOUT ROWID")
-        places = ", ".join("?" * (texts.count(",") + 1))
-        connection.executemany(f"INSERT INTO temp.{table} VALUES ({places})", titles[table])
+        placeholders = ", ".join("?" * (texts.count(",") + 1))
+        connection.executemany(f"INSERT INTO temp.{table} VALUES ({placeholders})", titles[table])
     connection.execute("PRAGMA query_only=ON")
 
 
@@ -104,7 +104,7 @@ def pieces(
 ) -> Iterator[tuple[int, bytes]]:
     """The lines of a range in pieces, each with its number of lines.
 
-    Raises `sqlite3.DataError` for an entry with text that is no UTF-8.
+    Raises `sqlite3.DataError` for an entry with text that is not UTF-8.
     """
     held: list[bytes] = []
     count = size = 0
@@ -122,7 +122,7 @@ def pieces(
 def _in_order(
     connection: sqlite3.Connection, work: Work, bounds: Range, limit: int | None
 ) -> Iterator[tuple[int, bytes]]:
-    """The pieces of what one index gives in order: each goes on where the last one ended."""
+    """Texts in the order of one index; each continues after the last id of the one before."""
     statement, values = work.piece
     size = min(work.size, MAX_LINES)
     last = bounds[HIGH] if work.newest_first else bounds[LOW]
@@ -149,7 +149,7 @@ def _in_order(
 def _merged(
     connection: sqlite3.Connection, work: Work, bounds: Range, limit: int | None
 ) -> Iterator[tuple[int, bytes]]:
-    """The pieces of what several indexes give: their ids are merged, and a piece looks up its rows."""
+    """Texts from several indexes: their ids are merged, and each text reads its rows by row id."""
     statement, _ = work.piece
     cursors = [connection.execute(ids, _bound(values, bounds)) for ids, values in work.ids]
     found = islice(heapq.merge(*cursors, reverse=work.newest_first), limit)
@@ -192,7 +192,7 @@ def _unreadable(entry_id: bytes) -> sqlite3.DataError:
 
 
 def ranges(connection: sqlite3.Connection, work: Work) -> Iterator[Range]:
-    """All entries that are to be looked at, in ranges of the same number, in order."""
+    """Ranges with the same number of entries, in order, that cover all entries."""
     statement, values = work.edge
     rest = work.whole
     while found := connection.execute(statement, [*_bound(values, rest), work.entries - 1]).fetchone():
@@ -202,7 +202,7 @@ def ranges(connection: sqlite3.Connection, work: Work) -> Iterator[Range]:
 
 
 def _split(work: Work, bounds: Range, last: bytes) -> tuple[Range, Range]:
-    """What there is of a range up to an id, and what is left of it."""
+    """The part of a range up to an id, and the rest."""
     low, high = bounds
     if work.newest_first:
         return (last, high), (low, last)
@@ -215,24 +215,24 @@ def _bound(values: Sequence[str | int], bounds: Range) -> list[str | bytes]:
 
 
 def date_at(entry_id: bytes) -> tuple[int, str]:
-    """A day since 1970 and its date: those of an entry near by spare SQLite the calendar."""
+    """The day of an id since 1970, and its date, so that SQLite need not compute dates of nearby entries."""
     day = min(int.from_bytes(entry_id[:6], "big") // 86_400_000, LAST_DAY)
     return day, datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
 
 
-# --- a process of its own ---------------------------------------------------------------------------
+# --- worker process ---------------------------------------------------------------------------------
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """A connection that reads a file that is there."""
+    """A read-only connection to an existing file."""
     connection = sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, isolation_level=None, timeout=1)
     connection.execute("PRAGMA query_only=ON")
     return connection
 
 
 def main(path: str) -> None:
-    """Do what stdin says, and end with it: a process whose parent is gone is of no use."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    """Run the requests from stdin until it ends, so that a worker does not outlive its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     blocks: Queue[bytes] = Queue(MAX_BLOCKS)
     writer = threading.Thread(target=_write, args=(blocks,), daemon=True)
     writer.start()
@@ -247,17 +247,17 @@ def main(path: str) -> None:
 
 def _work(path: str, blocks: Queue[bytes]) -> None:
     connection = connect(path)
-    while (told := sys.stdin.buffer.readline()) == BEGIN:
+    while (request := sys.stdin.buffer.readline()) == BEGIN:
         if connection.in_transaction:
             connection.execute("COMMIT")
         connection.execute("BEGIN")
-        connection.execute("PRAGMA schema_version").fetchone()  # it begins with what is first read
+        connection.execute("PRAGMA schema_version").fetchone()  # the first read takes the snapshot
         file = os.stat(path)  # noqa: PTH116 - importing pathlib takes as long as all the rest
         _put(blocks, END_OF_RANGE, f"{file.st_dev} {file.st_ino}".encode())
-    if not told:
+    if not request:
         return
     threading.Thread(target=_end_with_stdin, daemon=True).start()
-    work = Work(**json.loads(told))
+    work = Work(**json.loads(request))
     keep_titles(connection, work.titles)
     for number, bounds in enumerate(ranges(connection, work)):
         if number % work.shares == work.share:
@@ -291,4 +291,4 @@ def _end_with_stdin() -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1])
-    os._exit(0)  # without waiting for the thread that waits for stdin
+    os._exit(0)  # a thread is blocked in reading stdin

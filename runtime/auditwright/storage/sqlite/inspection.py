@@ -1,4 +1,7 @@
-"""A SQLite file that is only looked at, also while a service writes to it; see `Inspection`."""
+"""Inspects a SQLite file, also while a service writes to it; see `Inspection`.
+
+`auditwright database check` uses it. It never changes the file.
+"""
 
 from __future__ import annotations
 
@@ -87,13 +90,13 @@ class SQLiteInspection:
             newest = "audit_catalog" not in present or is_newest(self._connection, self._catalog)
         wanted = views(self._catalog, self._others)
         return Views(
-            tuple(sorted(name for name in wanted if name not in present)),
+            tuple(sorted(wanted.keys() - present.keys())),
             tuple(sorted(name for name in wanted if present.get(name, wanted[name]) != wanted[name])),
             not newest,
         )
 
     def differences(self) -> tuple[Difference, ...]:
-        """See `Inspection.differences`; tables that differ are refused when the file is opened."""
+        """See `Inspection.differences`; opening a file with tables that do not fit fails."""
         with self._errors():
             present = dict(self._connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
         found = [f"the table {name} is missing" for name in tables(self._catalog) if name not in present]
@@ -144,10 +147,10 @@ class SQLiteInspection:
 
 
 def _mode(path: Path) -> str:
-    """How to open the file so that it is left as it is, and nothing is left beside it.
+    """The mode in which opening leaves the file unchanged and no other file behind.
 
-    SQLite needs its write-ahead log for reading too. One that is there is read as it is. Where there is
-    none, SQLite makes it, and only a connection that may write (which ours never does) removes it again.
+    SQLite needs the write-ahead log for reading. An existing one can be read in mode `ro`. A missing one is
+    created, and only a connection in mode `rw` removes it again.
     """
     return "ro" if path.with_name(f"{path.name}-wal").exists() else "rw"
 

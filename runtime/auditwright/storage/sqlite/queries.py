@@ -1,4 +1,7 @@
-"""The SQL that reads a scope from SQLite: each branch by its index, in the order of ids, merged lazily."""
+"""The SQL that reads from SQLite: each branch of a scope by its index, in id order, combined by UNION ALL.
+
+`engine.py` and `export_sql.py` run it. Nothing is executed here.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def contains(column: str, text: str) -> tuple[str, str]:
-    """SQL that holds where the column contains the text, a letter in any case, and its parameter."""
+    """SQL that is true if the column contains the text, ignoring case, and its parameter."""
     if text.isascii():
         literal = re.sub(r"([%_\\])", r"\\\1", text)
         return f"{column} LIKE ? ESCAPE '\\'", f"%{literal}%"
@@ -25,31 +28,39 @@ def contains(column: str, text: str) -> tuple[str, str]:
 
 @cache
 def _classes() -> dict[str, str]:
-    """What stands in a pattern for characters that do not stand for themselves: `[Éé]` for `é`."""
+    """The GLOB pattern for each character that is special or has several cases: `[Éé]` for `é`."""
     classes = {each: f"[{same}]" for each, same in same_characters().items()}
     return classes | {each: f"[{each}]" for each in "*?["}
 
 
 MAX_BRANCHES = 400
-"""Branches in one statement; SQLite's limit is 500 (SQLITE_MAX_COMPOUND_SELECT)."""
+"""The most branches in one statement; SQLite's limit is 500 (SQLITE_MAX_COMPOUND_SELECT)."""
 Query = tuple[str, list[Any]]
 """SQL with its values."""
 
 
 FEW_ENTRIES = 300
-"""Entries up to which all of a user's are read at once."""
+"""The most entries of a sparse user, whose entries are all read at once."""
 SPARSE_USERS = (
     "SELECT event, id FROM audit_entry INDEXED BY audit_entry_user "
     "WHERE account_id = ? AND actor_id = ? LIMIT ?"
 )
-"""Event and id of so many of a user's entries, in no order."""
+"""Event and id of the entries of a user, unordered, up to a limit."""
+ACCOUNTS = """
+    WITH RECURSIVE found(account) AS (
+        SELECT min(account_id) FROM audit_entry
+        UNION ALL
+        SELECT (SELECT min(account_id) FROM audit_entry WHERE account_id > found.account)
+        FROM found WHERE found.account IS NOT NULL)
+    SELECT account FROM found WHERE account IS NOT NULL"""
+"""All accounts in order, by a loose index scan of the primary key."""
 
 
 def statements(scope: Scope, select: str, fits: str = "") -> Iterator[Query]:
-    """What selects all that belongs to the scope, in as many statements as its branches need.
+    """Statements that select the entries of a scope, as many as its branches need.
 
-    With `fits` nothing is left out that an index gives: a last column of that name says whether it belongs.
-    An ORDER BY the id may follow, and a LIMIT.
+    With `fits` they select everything that the indexes return, with a last column of that name that says
+    whether the entry matches. The caller may append ORDER BY and LIMIT.
     """
     searched, pattern = contains("description", scope.search) if scope.search else ("", None)
     for start in range(0, len(scope.branches), MAX_BRANCHES):
@@ -62,19 +73,19 @@ def statements(scope: Scope, select: str, fits: str = "") -> Iterator[Query]:
                     where += bounded
                     bound.append(edge)
             conditions = ["actor_id IS NOT ?"] * len(branch.not_users) + [searched] * bool(searched)
-            tried = [*branch.not_users, *filter(None, [pattern])]
+            compared = [*branch.not_users, *filter(None, [pattern])]
             if fits:
                 columns = f"{select}, {' AND '.join(conditions) or '1'} AS {fits}"
-                values += [*tried, *bound]
+                values += [*compared, *bound]
             else:
                 columns, where = select, "".join([where, *(f" AND {each}" for each in conditions)])
-                values += [*bound, *tried]
+                values += [*bound, *compared]
             parts.append(f"SELECT {columns} FROM audit_entry INDEXED BY {index} WHERE account_id = ?{where}")
         yield " UNION ALL ".join(parts), values
 
 
 def by_row_ids(select: str, row_ids: str) -> str:
-    """What selects the entries of row ids in their order; `row_ids` is SQL for a list of them in JSON."""
+    """SQL that selects entries by row id, in the given order; `row_ids` is SQL for a JSON list."""
     return (
         f"SELECT {select} FROM (SELECT value AS row_id FROM json_each({row_ids})) "
         "CROSS JOIN audit_entry ON audit_entry.rowid = row_id"
@@ -82,7 +93,7 @@ def by_row_ids(select: str, row_ids: str) -> str:
 
 
 def _branch(branch: Branch) -> tuple[str, str, list[Any]]:
-    """The index, the conditions after the account's, and their values."""
+    """The index of a branch, the conditions besides the account, and their values."""
     if branch.user is not None:
         return "audit_entry_user", " AND actor_id = ? AND event = ?", [branch.user, branch.event or ""]
     if branch.event is not None:
@@ -91,10 +102,10 @@ def _branch(branch: Branch) -> tuple[str, str, list[Any]]:
 
 
 def scan_budget_of_branch(scope: Scope) -> int:
-    """How many entries each statement of a scope may look at for one page."""
+    """How many entries each statement of a scope may scan for one page."""
     return max(1, scan_budget(scope) // max(1, -(-len(scope.branches) // MAX_BRANCHES)))
 
 
 def in_order(newest_first: bool, column: int = 1) -> str:
-    """The ORDER BY of a column with ids."""
+    """The ORDER BY for a column with ids."""
     return f" ORDER BY {column} {'DESC' if newest_first else 'ASC'}"

@@ -1,4 +1,7 @@
-"""Retention and holds in a SQLite file: rows deleted in batches, each with the entry that tells of it."""
+"""Retention and holds in a SQLite file: deletes rows in batches; each batch records a system event.
+
+`operations/retention.py` calls it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from auditwright.storage.errors import StorageError
 from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, sum_by_account
 from auditwright.storage.sqlite.connections import path_of
 from auditwright.storage.sqlite.engine import SQLiteStorage
+from auditwright.storage.sqlite.queries import ACCOUNTS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,16 +27,16 @@ if TYPE_CHECKING:
     from auditwright.storage.retention import RecordPrune
 
 BATCH = 20_000
-"""Rows in one transaction: about half a second, in which nobody else writes."""
+"""Rows in one transaction: about half a second, during which no other process can write."""
 BUSY_SECONDS = 10.0
-"""How long a batch waits for a service that writes."""
+"""How long a batch waits for another writer."""
 
 
 class SQLiteRetentionStore:
     """See `RetentionStore`."""
 
     def __init__(self, location: str, catalog: Catalog) -> None:
-        SQLiteStorage(location, catalog, create=False).close()  # makes the tables of a file from before them
+        SQLiteStorage(location, catalog, create=False).close()  # adds tables that an older file lacks
         path = path_of(location)
         self.name = str(path)
         names = [name for name, _, _ in columns(catalog)]
@@ -75,22 +79,12 @@ class SQLiteRetentionStore:
                         progress(sum(each.entries for each in deleted))
         return PruneResult(self.name, before, sum_by_account(deleted), tuple(held))
 
-    def _accounts(self) -> Iterator[str]:
-        """Every account, found by hops over the primary key."""
-        last: str | None = None
-        while True:
-            after = "" if last is None else " WHERE account_id > ?"
-            found = self._connection.execute(
-                f"SELECT account_id FROM audit_entry{after} ORDER BY account_id LIMIT 1",
-                () if last is None else (last,),
-            ).fetchone()
-            if found is None:
-                return
-            last = found[0]
-            yield found[0]
+    def _accounts(self) -> list[str]:
+        """All accounts; read at once, because deleting changes the index."""
+        return [account for (account,) in self._connection.execute(ACCOUNTS).fetchall()]
 
     def _old(self, account_id: str, bound: bytes, limit: int = -1) -> ExpiredEntries | None:
-        """The oldest of the entries before a bound, at most so many."""
+        """The number and time span of the oldest entries below an id bound, at most `limit`; None if none."""
         entries, first, last = self._connection.execute(
             "SELECT count(*), min(occurred_at), max(occurred_at) FROM (SELECT occurred_at FROM audit_entry "
             "WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?)",
@@ -187,7 +181,7 @@ class SQLiteRetentionStore:
             raise StorageError(f"{self.name}: cannot delete: {error} ({name})") from error
 
 
-# A user stays with every name while an entry is left; that is looked up once, as no row takes part in it.
+# A user keeps every name until its last entry is deleted. No row is involved, so SQLite checks that once.
 _FORGET = """
     DELETE FROM audit_user WHERE account_id = ?1 AND actor_id = ?2 AND NOT EXISTS
         (SELECT 1 FROM audit_entry INDEXED BY audit_entry_user WHERE account_id = ?1 AND actor_id = ?2)"""

@@ -1,6 +1,7 @@
-"""The layout of a SQLite database: STRICT tables, their indexes, triggers, and a view for each event.
+"""The layout of a SQLite database: STRICT tables, indexes, triggers, and a view for each event.
 
-The generated SQLModel classes map onto it; a test holds the two together.
+It checks and creates them; rows are written by `engine.py`. A test compares the generated SQLModel classes
+with this layout.
 """
 
 from __future__ import annotations
@@ -14,19 +15,20 @@ from auditwright.entry import columns
 from auditwright.storage.base import MAX_NAMES, columns_in
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import INDEXES, reference_rows, view_name
+from auditwright.storage.sqlite.queries import ACCOUNTS
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
 
 CONFLICT = "auditwright: another entry has this id"
-"""What the database says of a row whose id is there with other content."""
+"""The database's error for a row whose id is stored with other content."""
 
 _TYPES = {"text": "TEXT", "id": "BLOB", "timestamp": "INTEGER", "digest": "BLOB", "json": "TEXT"}
 
 
 _TRIGGERS = {
-    # Equal content under one id is a retry and is passed over; other content is refused. A row id that was
-    # given, rather than made by SQLite (-1 until then), would let INSERT OR REPLACE overwrite a row by it.
+    # Equal content with a stored id is a retry and is skipped; other content is refused. An explicit row id
+    # would let INSERT OR REPLACE overwrite a row; without one, NEW.rowid is -1 in this trigger.
     "audit_entry_once": f"""
         BEFORE INSERT ON audit_entry
         WHEN NEW.rowid <> -1 OR EXISTS
@@ -40,7 +42,7 @@ _TRIGGERS = {
                 ELSE RAISE(ABORT, '{CONFLICT}')
             END;
         END""",
-    # -1 given by hand looks like none before the insert; a row there could be overwritten by it.
+    # An explicit row id of -1 is seen only after the insert.
     "audit_entry_no_row_id": """
         AFTER INSERT ON audit_entry
         WHEN NEW.rowid < 0
@@ -48,7 +50,7 @@ _TRIGGERS = {
     "audit_entry_no_update": """
         BEFORE UPDATE ON audit_entry
         BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
-    # Retention says in its transaction which account's entries it deletes, and up to which id.
+    # Retention permits deletes in its transaction: the account, and the id below which it deletes.
     "audit_entry_no_delete": """
         BEFORE DELETE ON audit_entry
         WHEN NOT EXISTS (SELECT 1 FROM audit_retention AS permit
@@ -78,16 +80,16 @@ _KEY = ("account_id", "id")
 _USER_KEY = ("account_id", "actor_id", "actor_type", "actor_name")
 
 Column = tuple[str, str, bool, int]
-"""Name, type, whether it is never null, and its place in the primary key, from 1; 0 is outside of it."""
+"""Name, type, NOT NULL, and position in the primary key, from 1; 0 if it is not part of it."""
 
 
 def _text(*names: str) -> tuple[Column, ...]:
-    """Text columns, never null, the first of them the primary key."""
+    """Text columns, NOT NULL; the first is the primary key."""
     return tuple((name, "TEXT", True, int(number == 0)) for number, name in enumerate(names))
 
 
 def tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
-    """Every table with its columns."""
+    """The columns of each table."""
     entry = tuple(
         (name, _TYPES[kind], never_null, _KEY.index(name) + 1 if name in _KEY else 0)
         for name, kind, never_null in columns(catalog)
@@ -111,9 +113,9 @@ def tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
 
 
 def set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
-    """Make what is missing for a catalog, in one transaction; a database that has it all is only read.
+    """Create what is missing for a catalog, in one transaction. Idempotent; a complete database is only read.
 
-    `name` is the database's, for errors. Raises `SchemaMismatch` for anything of our names that is not ours.
+    `name` is the name of the database for errors. Raises `SchemaMismatch` if existing tables do not fit.
     """
     check_fit(connection, catalog, name)
     if _is_set_up(connection, catalog):
@@ -128,7 +130,7 @@ def set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
 
 
 def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
-    """Refuse tables and indexes of our names that are not as ours are, before anything is changed."""
+    """Raise `SchemaMismatch` for tables, indexes and views with our names that differ from ours."""
     hint = "use another file, or rename it"
     kinds = dict(connection.execute("SELECT name, type FROM sqlite_schema").fetchall())
     wanted_kinds = dict.fromkeys(tables(catalog), "table") | dict.fromkeys(INDEXES, "index")
@@ -160,7 +162,7 @@ def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> No
 def _difference(
     connection: sqlite3.Connection, catalog: Catalog, table: str, wanted: tuple[Column, ...]
 ) -> str | None:
-    """The first thing that sets a table apart; columns that the catalog has gained will be added."""
+    """The first difference of a table, or None; new columns of the catalog are no difference."""
     found = {
         column: (column, kind, bool(never_null), key)
         for _, column, kind, never_null, _, key in connection.execute(f"PRAGMA table_info({table})")
@@ -189,7 +191,7 @@ def _columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
 
 
 def other_columns(connection: sqlite3.Connection, catalog: Catalog) -> tuple[str, ...]:
-    """The columns that other catalogs gave to their fields and this one does not: values are in them."""
+    """The columns of fields that have a column in other catalogs only; they may contain values."""
     ours = {column[0] for column in tables(catalog)["audit_entry"]}
     found = [name for name in _columns_of(connection, "audit_entry") if name not in ours]
     if not found:
@@ -200,41 +202,41 @@ def other_columns(connection: sqlite3.Connection, catalog: Catalog) -> tuple[str
 
 
 def whole_metadata(others: tuple[str, ...]) -> str:
-    """SQL for the metadata, with what stands in the columns of other catalogs put back into it."""
+    """SQL for the metadata, merged with the values in the columns of other catalogs."""
     if not others:
         return "metadata"
-    nothing = " AND ".join(f"{_quoted(name)} IS NULL" for name in others)
+    all_null = " AND ".join(f"{_quoted(name)} IS NULL" for name in others)
     values = ", ".join(f"'{name}', {_column_or_json(name)}" for name in others)
-    # A NULL in the patch takes the field away, which is not there then.
+    # A NULL in the patch removes the field, which is absent then.
     return (
-        f"iif({nothing} OR NOT json_valid(metadata), metadata, json_patch(metadata, json_object({values})))"
+        f"iif({all_null} OR NOT json_valid(metadata), metadata, json_patch(metadata, json_object({values})))"
     )
 
 
 def _column_or_json(name: str) -> str:
-    """SQL for a field that has a column of its own under some catalogs and none under others."""
+    """SQL for a field that has a column of its own in some catalogs only."""
     return f"coalesce({_quoted(name)}, {_json_value(name)})"
 
 
 def triggers() -> dict[str, str]:
-    """The statement that makes each trigger."""
+    """The CREATE statement of each trigger."""
     return {name: f"CREATE TRIGGER {name} {body}" for name, body in _TRIGGERS.items()}
 
 
 def _programs(catalog: Catalog, others: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-    """Triggers and views: the kind and the statement that makes it. Those that differ are made anew."""
+    """Kind and CREATE statement of each trigger and view; those that differ are created again."""
     found = {name: ("TRIGGER", statement) for name, statement in triggers().items()}
     return found | {name: ("VIEW", statement) for name, statement in views(catalog, others).items()}
 
 
 def views(catalog: Catalog, others: tuple[str, ...]) -> dict[str, str]:
-    """The statement that makes each event's view; `others` are the columns of `other_columns`."""
+    """The CREATE statement of each event's view; `others` is the result of `other_columns`."""
     events = catalog.every_event.values()
     return {view_name(event): _view(catalog, event, others) for event in events}
 
 
 def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
-    """Whether nothing is missing for this catalog."""
+    """Whether the database has everything that this catalog needs."""
     present = dict(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
     if not {*tables(catalog), *INDEXES} <= present.keys():
         return False
@@ -259,14 +261,37 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
 
 
 def is_newest(connection: sqlite3.Connection, catalog: Catalog) -> bool:
-    """Whether no newer catalog has been here: its views and reference rows stay then."""
+    """Whether no newer catalog was used with the database; its views and reference rows would be kept."""
     versions = [version for (version,) in connection.execute("SELECT version FROM audit_catalog")]
     return all(release(version) <= release(catalog.version) for version in versions)
 
 
 def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
+    """Create what is missing; what exists and is current is not changed."""
     found = dict(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
     knows_users = "audit_user" in found and found.get(_USERS) == triggers()[_USERS]
+    _create_tables(connection, catalog)
+    newest = is_newest(connection, catalog)
+    if not knows_users:
+        _find_users(connection)
+    for name, (kind, statement) in _programs(catalog, other_columns(connection, catalog)).items():
+        if newest or kind == "TRIGGER" or name not in found:
+            connection.execute(f"DROP {kind} IF EXISTS {_quoted(name)}")
+            connection.execute(statement)
+    # Reference rows of a newer catalog are kept; rows that only this catalog has are added for its entries.
+    insert = f"INSERT OR {'REPLACE' if newest else 'IGNORE'} INTO"
+    for table, rows in reference_rows(catalog).items():
+        names = tuple(column[0] for column in tables(catalog)[table])
+        connection.executemany(
+            f"{insert} {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows
+        )
+    connection.execute(
+        "INSERT OR REPLACE INTO audit_catalog VALUES (?, ?)", (catalog.version, catalog.json.decode())
+    )
+
+
+def _create_tables(connection: sqlite3.Connection, catalog: Catalog) -> None:
+    """Create missing tables, columns and indexes."""
     for table, wanted in tables(catalog).items():
         definitions = [f"{name} {kind}{' NOT NULL' * never_null}" for name, kind, never_null, _ in wanted]
         key = [name for position, name in sorted((column[3], column[0]) for column in wanted) if position]
@@ -281,40 +306,16 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
             connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {name} TEXT")
     for index, names in INDEXES.items():
         connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry ({', '.join(names)})")
-    newest = is_newest(connection, catalog)
-    if not knows_users:
-        _find_users(connection)
-    for name, (kind, statement) in _programs(catalog, other_columns(connection, catalog)).items():
-        if newest or kind == "TRIGGER" or name not in found:
-            connection.execute(f"DROP {kind} IF EXISTS {_quoted(name)}")
-            connection.execute(statement)
-    # What a newer catalog says stays; what only this one knows is added, for its entries are to be joined.
-    insert = f"INSERT OR {'REPLACE' if newest else 'IGNORE'} INTO"
-    for table, rows in reference_rows(catalog).items():
-        names = tuple(column[0] for column in tables(catalog)[table])
-        connection.executemany(
-            f"{insert} {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows
-        )
-    connection.execute(
-        "INSERT OR REPLACE INTO audit_catalog VALUES (?, ?)", (catalog.version, catalog.json.decode())
-    )
 
 
 def _find_users(connection: sqlite3.Connection) -> None:
-    """Add the users of entries that were recorded without the trigger, each with the newest name.
+    """Add the users of entries that were recorded before the trigger existed, each with the newest name.
 
-    It hops from account to account, and from user to user and event to event of each, whatever the number of
-    entries. An app and a user of one id are both found where they are among the newest of any event.
+    Loose index scans over accounts, users and events make the time independent of the number of entries. An
+    app and a user with the same id are both found if each has the newest entry of some event.
     """
-    accounts = connection.execute("""
-        WITH RECURSIVE hop(account) AS (
-            SELECT min(account_id) FROM audit_entry
-            UNION ALL
-            SELECT (SELECT min(account_id) FROM audit_entry WHERE account_id > hop.account)
-            FROM hop WHERE hop.account IS NOT NULL)
-        SELECT account FROM hop WHERE account IS NOT NULL""").fetchall()
-    for (account,) in accounts:
-        # Beside max() the columns are those of the row that has it: any name goes before none.
+    for (account,) in connection.execute(ACCOUNTS).fetchall():
+        # With max(), SQLite takes the other columns from the row of the maximum: a name precedes no name.
         users = connection.execute(
             """
             WITH RECURSIVE newest(actor, event, type, name, id) AS (
@@ -350,7 +351,7 @@ def _view(catalog: Catalog, event: Event, others: tuple[str, ...]) -> str:
         for name, _, _ in columns(catalog)
         if name not in ("digest", "alterations", "metadata", *catalog.columns)
     ]
-    # By name: a field of Auditwright's own that is called like a column of the service's is stored in it.
+    # By name: a field of a system event that has the name of a service's column is stored in that column.
     in_columns = {*catalog.columns, *others}
     fields = [
         f"{_column_or_json(name) if name in in_columns else _json_value(name)} AS {_quoted(name)}"

@@ -1,4 +1,7 @@
-"""Making an audit log in a SQLite file."""
+"""Creates an audit log in a SQLite file and reports what was created.
+
+`operations/setup.py` calls it. The layout is in `schema.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def set_up(location: str, catalog: Catalog, create: bool) -> SetupResult:
-    """Make what is missing; `location` is what the URL names."""
+    """Create what is missing; `location` is the URL after `sqlite://`. Idempotent."""
     path = path_of(location)
     before = _sqlite_objects(str(path)) if path.exists() else set()
     SQLiteStorage(location, catalog, create).close()
