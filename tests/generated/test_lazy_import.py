@@ -98,7 +98,7 @@ def test_no_other_category_is_there() -> None:
         Account(print).role  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_first_use_by_many_threads_at_once_gives_all_of_them_what_works() -> None:
+def test_concurrent_first_use_works_in_all_threads() -> None:
     made: list[tuple[object, ...]] = []
     audit: Account[Any, Any] = Account(lambda *call: made.append(call))
     together = Barrier(16)

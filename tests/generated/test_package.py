@@ -392,7 +392,7 @@ def test_create_all_makes_no_views_into_tables() -> None:
     } == set(TABLES)
 
 
-def test_log_opens_what_create_all_made_and_completes_it(tmp_path: Path) -> None:
+def test_log_completes_tables_made_by_create_all(tmp_path: Path) -> None:
     path = tmp_path / "sqlmodel.db"
     make_with_sqlmodel(path)
     with AuditLog.open(f"sqlite:///{path}", account_id="acme", catalog=CATALOG, secret_key=KEY) as log:
@@ -432,7 +432,7 @@ def test_every_generated_file_says_that_it_is_generated() -> None:
                 assert "`auditwright generate` makes it." in head, file
 
 
-def test_generated_files_hold_no_path_and_no_time_of_this_machine() -> None:
+def test_generated_files_have_no_local_path_or_time() -> None:
     for file in sorted((ROOT / "generated").rglob("*")):
         if file.is_file() and file.suffix != ".pyc":
             text = file.read_text("utf-8")

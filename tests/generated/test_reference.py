@@ -38,7 +38,7 @@ def in_catalog(catalog: Catalog) -> list[tuple[str, str, str]]:
     ]
 
 
-def test_numbers_are_those_of_the_reference(catalog: Catalog) -> None:
+def test_numbers_equal_the_reference(catalog: Catalog) -> None:
     assert len(catalog.levels) == len(reference.LEVELS) == 2
     assert [len(level.categories) for level in catalog.levels] == [15, 3]
     assert len(list(catalog.categories)) == 18
@@ -64,7 +64,7 @@ def test_every_event_shows_exactly_the_labels_of_the_reference(catalog: Catalog)
     assert shown == {key: sorted(labels) for key, labels in reference.EVENTS.items()}
 
 
-def test_events_without_metadata_in_the_reference_have_none_of_their_own(catalog: Catalog) -> None:
+def test_events_without_metadata_in_the_reference_have_none(catalog: Catalog) -> None:
     bare = {key for key, labels in reference.EVENTS.items() if labels == reference.LEVELS[key[0]]}
     levels = {"user_id", "ip_address", "tool_id"}
     ours = {
@@ -199,7 +199,7 @@ def test_categories_share_metadata_as_the_reference_says_it(catalog: Catalog) ->
     assert shared == SHARED
 
 
-def test_nothing_that_a_category_or_a_level_shares_is_copied_into_its_events(catalog: Catalog) -> None:
+def test_shared_definitions_are_not_copied_into_events(catalog: Catalog) -> None:
     checked = 0
     for level in catalog.levels:
         for each in level.categories:
@@ -215,7 +215,7 @@ def test_nothing_that_a_category_or_a_level_shares_is_copied_into_its_events(cat
     assert checked > 200
 
 
-def test_user_id_ip_address_and_user_name_are_filled_from_the_entry(catalog: Catalog) -> None:
+def test_user_id_ip_and_user_name_come_from_the_entry(catalog: Catalog) -> None:
     filled = {each.title: each.entry for one in catalog.events for each in one.fields if each.entry}
     assert filled == {"User ID": "actor_id", "IP Address": "ip_address", "User Name": "actor_name"}
 
@@ -327,7 +327,7 @@ OPTIONAL = {
 }  # fmt: skip
 
 
-def test_configuration_is_optional_and_names_of_things_are_required(catalog: Catalog) -> None:
+def test_configuration_is_optional_and_names_are_required(catalog: Catalog) -> None:
     of_the_thing = [one for one in catalog.events if one.key != "account.tools.tool_deleted"]
     fields = [each for one in of_the_thing for each in one.fields]
     assert {each.title for each in fields if not each.required} == OPTIONAL
@@ -350,7 +350,7 @@ def test_deployment_is_complete_without_its_configuration(catalog: Catalog) -> N
     ]
 
 
-def test_labels_differ_where_the_reference_writes_them_differently(catalog: Catalog) -> None:
+def test_labels_differ_as_in_the_reference(catalog: Catalog) -> None:
     assert field(catalog, "account.models.model_added", "model_name").title == "Model Name"
     assert field(catalog, "account.tools.tool_deleted", "model_name").title == "Model Name"
     assert field(catalog, "account.prompts.generated_prompt", "model_name").title == "Model name"

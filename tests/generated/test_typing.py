@@ -60,7 +60,7 @@ def by_pyright(folder: Path, *paths: str) -> dict[str, dict[int, str]]:
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_right_uses_are_accepted_and_exactly_the_wrong_ones_refused(checker: str, tmp_path: Path) -> None:
+def test_type_checker_refuses_exactly_the_wrong_uses(checker: str, tmp_path: Path) -> None:
     found = by_mypy(RIGHT, WRONG) if checker == "mypy" else by_pyright(tmp_path, RIGHT, WRONG)
     assert found.get(RIGHT, {}) == {}
     assert set(found) == {WRONG}

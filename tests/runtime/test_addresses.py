@@ -16,7 +16,7 @@ CLIENT, LIE = "203.0.113.7", "198.51.100.66"
 
 
 @pytest.mark.parametrize("forwarded", [[], [LIE], [f"{LIE}, 10.0.0.1"], ["unknown"], [""]])
-def test_who_is_no_trusted_proxy_is_the_client_whatever_the_header_says(forwarded: list[str]) -> None:
+def test_untrusted_peer_is_the_client_despite_the_header(forwarded: list[str]) -> None:
     for proxies in ([], OURS, ["unix"]):
         assert TrustedProxies(proxies).client_address(CLIENT, forwarded) == CLIENT
 
@@ -39,9 +39,7 @@ def test_who_is_no_trusted_proxy_is_the_client_whatever_the_header_says(forwarde
         ([f"::ffff:{CLIENT}:4711"], CLIENT),
     ],
 )
-def test_behind_trusted_proxies_it_is_the_first_address_from_the_right_that_is_not_theirs(
-    forwarded: list[str], address: str
-) -> None:
+def test_client_is_the_rightmost_untrusted_address(forwarded: list[str], address: str) -> None:
     assert TrustedProxies(OURS).client_address("10.0.0.1", forwarded) == address
 
 
@@ -50,7 +48,7 @@ def test_a_trusted_proxy_may_be_the_client_itself(forwarded: list[str]) -> None:
     assert TrustedProxies(OURS).client_address("10.0.0.1", forwarded) == "10.0.0.1"
 
 
-def test_a_machine_of_the_trusted_network_is_a_client_like_others() -> None:
+def test_host_in_a_trusted_network_can_be_the_client() -> None:
     assert TrustedProxies(OURS).client_address("10.0.0.1", ["10.0.0.9, 10.0.0.2"]) == "10.0.0.9"
 
 
@@ -76,13 +74,13 @@ HIDDEN += [
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
-def test_beyond_a_proxy_that_hides_its_client_nothing_is_believed(hidden: str) -> None:
+def test_nothing_is_trusted_beyond_a_proxy_hiding_its_client(hidden: str) -> None:
     proxies = TrustedProxies(OURS)
     assert proxies.client_address("10.0.0.1", [f"{LIE}, {hidden}"]) == "10.0.0.1"
     assert proxies.client_address("10.0.0.1", [LIE, hidden, "10.0.0.2"]) == "10.0.0.2"
 
 
-def test_what_clients_write_is_not_looked_at_once_theirs_is_known() -> None:
+def test_header_is_not_read_beyond_the_client_address() -> None:
     for junk in HIDDEN:
         assert TrustedProxies(OURS).client_address("10.0.0.1", [junk, f"{junk},{CLIENT}"]) == CLIENT
 
@@ -96,7 +94,7 @@ def test_a_peer_on_a_unix_socket_is_trusted_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("peer", ["testclient", "unix", "", "localhost", "unknown", "é", "203.0.113.7:80"])
-def test_a_peer_that_is_no_address_is_nobody_and_not_trusted(peer: str) -> None:
+def test_peer_without_an_address_is_not_trusted(peer: str) -> None:
     assert TrustedProxies(["unix", *OURS]).client_address(peer, [CLIENT]) is None
 
 
@@ -127,7 +125,7 @@ def test_an_address_is_trusted_in_each_of_its_spellings(proxy: str, peer: str) -
         (["::ffff:0:0/96"], "0.0.0.0/0"),
     ],
 )
-def test_not_everybody_is_trusted(proxies: list[str], whole: str) -> None:
+def test_trusting_every_address_is_refused(proxies: list[str], whole: str) -> None:
     with pytest.raises(ValueError, match="whoever") as caught:
         TrustedProxies(proxies)
     assert str(caught.value) == (
@@ -145,7 +143,7 @@ def test_not_everybody_is_trusted(proxies: list[str], whole: str) -> None:
         (1, "'1' does not appear to be an IPv4 or IPv6 network"),
     ],
 )
-def test_what_is_no_proxy_is_refused(proxy: str, fault: str) -> None:
+def test_invalid_proxy_is_refused(proxy: str, fault: str) -> None:
     with pytest.raises(ValueError, match="proxy") as caught:
         TrustedProxies(["10.0.0.0/8", proxy])
     assert str(caught.value) == f'a trusted proxy is an address, a CIDR or "unix": {fault}'
@@ -246,6 +244,6 @@ def test_no_client_chooses_its_address(client: str, lines: list[str], through: l
 
 
 @given(st.none() | st.text(max_size=8) | st.ip_addresses().map(str) | _trusted.map(str), written)
-def test_whatever_comes_it_is_an_address_or_none(peer: str | None, lines: list[str]) -> None:
+def test_result_is_always_an_address_or_none(peer: str | None, lines: list[str]) -> None:
     found = TrustedProxies([*OURS, "unix"]).client_address(peer, lines)
     assert ip_address(found) == found

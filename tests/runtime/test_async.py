@@ -39,9 +39,7 @@ def test_many_at_once_are_all_stored_once(log: AuditLog, database: Database) -> 
     }
 
 
-def test_what_is_refused_is_raised_where_it_is_awaited(
-    log: AuditLog, audit: AuditEvents, database: Database
-) -> None:
+def test_refusal_is_raised_at_the_await(log: AuditLog, audit: AuditEvents, database: Database) -> None:
     asynchronous = AsyncAuditEvents(log)
     stored = audit.account.app_api_key.app_api_key_created(actor=ADA)
 
@@ -116,7 +114,7 @@ async def _in_session(log: AuditLog, database: Database, commit: bool) -> Entry:
     return entry
 
 
-def test_an_entry_in_an_async_session_is_kept_with_its_commit_and_gone_with_its_rollback(
+def test_entry_in_an_async_session_follows_commit_and_rollback(
     log: AuditLog, acme: AccountLog, database: Database
 ) -> None:
     kept = asyncio.run(_in_session(log, database, commit=True))

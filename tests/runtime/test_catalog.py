@@ -24,12 +24,12 @@ def install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
     monkeypatch.setattr(metadata, "entry_points", entry_points)
 
 
-def test_the_one_that_is_installed_is_taken() -> None:
+def test_the_only_installed_catalog_is_used() -> None:
     assert find_catalog().package == "audit_events"
     assert repr(find_catalog()) == "<Catalog audit_events 1.0.1: 78 events>"
 
 
-def test_the_one_of_the_environment_goes_before_the_installed_one(
+def test_environment_variable_precedes_the_installed_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -57,7 +57,7 @@ def test_several_installed_ones_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_
     assert find_catalog("audit_events").package == "audit_events"
 
 
-def test_none_installed_is_an_error_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_installed_catalog_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
     with pytest.raises(CatalogError) as caught:
         find_catalog()
@@ -78,13 +78,13 @@ def test_none_installed_is_an_error_with_the_way_out(monkeypatch: pytest.MonkeyP
         ("audit events", '"audit events" is not the name of a package'),
     ],
 )
-def test_what_is_no_catalog_package_is_refused(package: str, message: str) -> None:
+def test_invalid_catalog_package_is_refused(package: str, message: str) -> None:
     with pytest.raises(CatalogError) as caught:
         find_catalog(package)
     assert str(caught.value) == message
 
 
-def test_a_package_whose_catalog_cannot_be_read_says_to_generate_it_again(
+def test_unreadable_catalog_json_says_to_generate_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "torn_events").mkdir()
@@ -117,7 +117,7 @@ def test_an_event_is_found_by_its_key_and_its_aliases(
     )
 
 
-def test_a_level_of_auditwrights_own_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_level_of_the_system_events_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`auditwright check` refuses it too; this is for packages that were generated before it did."""
     monkeypatch.syspath_prepend(str(tmp_path))
 

@@ -25,13 +25,13 @@ NO_ACTOR = (
 )
 
 
-def test_what_is_set_around_a_call_is_recorded(log: AuditLog, audit: AuditEvents) -> None:
+def test_context_of_a_call_is_recorded(log: AuditLog, audit: AuditEvents) -> None:
     with log.acting(ADA, account_id="other", ip_address="203.0.113.7"):
         entry = audit.account.app_api_key.app_api_key_created()
     assert (entry.actor, entry.account_id, entry.ip_address) == (ADA, "other", "203.0.113.7")
 
 
-def test_what_is_passed_goes_before_what_is_around(log: AuditLog, audit: AuditEvents) -> None:
+def test_options_override_the_context(log: AuditLog, audit: AuditEvents) -> None:
     with log.acting(ADA, account_id="other", ip_address="203.0.113.7"):
         entry = audit.account.app_api_key.app_api_key_created(
             actor=GRACE, account_id="third", ip_address="203.0.113.8"
@@ -39,7 +39,7 @@ def test_what_is_passed_goes_before_what_is_around(log: AuditLog, audit: AuditEv
     assert (entry.actor, entry.account_id, entry.ip_address) == (GRACE, "third", "203.0.113.8")
 
 
-def test_what_is_left_out_is_taken_from_further_out(log: AuditLog, audit: AuditEvents) -> None:
+def test_omitted_values_are_inherited_from_the_outer_context(log: AuditLog, audit: AuditEvents) -> None:
     create = audit.account.app_api_key.app_api_key_created
     with log.acting(ADA, ip_address="203.0.113.7"):
         with log.acting(account_id="inner"):
@@ -69,9 +69,7 @@ def test_an_address_that_is_set_before_the_actor_is_the_actors(log: AuditLog, au
         assert audit.account.app_api_key.app_api_key_created().ip_address == "203.0.113.7"
 
 
-def test_an_address_without_an_actor_is_of_whoever_acts_but_the_system(
-    log: AuditLog, audit: AuditEvents
-) -> None:
+def test_address_without_an_actor_applies_to_all_but_the_system(log: AuditLog, audit: AuditEvents) -> None:
     create = audit.account.app_api_key.app_api_key_created
     with log.acting(ip_address="203.0.113.7"):
         assert create(actor=ADA).ip_address == "203.0.113.7"
@@ -83,7 +81,7 @@ def test_an_address_without_an_actor_is_of_whoever_acts_but_the_system(
             assert create().ip_address is None
 
 
-def test_an_address_that_is_set_for_the_system_is_the_systems(log: AuditLog, audit: AuditEvents) -> None:
+def test_explicit_address_applies_to_the_system(log: AuditLog, audit: AuditEvents) -> None:
     create = audit.account.app_api_key.app_api_key_created
     with log.acting(Actor.system(), ip_address="203.0.113.7"):
         assert create().ip_address == "203.0.113.7"
@@ -109,7 +107,7 @@ def test_without_an_actor_nothing_is_recorded(log: AuditLog, audit: AuditEvents,
     assert database.rows() == []
 
 
-def test_everything_that_is_missing_is_said(tmp_path: Path) -> None:
+def test_all_missing_values_are_reported(tmp_path: Path) -> None:
     with AuditLog.open(f"sqlite:///{tmp_path}/a.db") as log:
         with pytest.raises(ValidationError) as caught:
             AuditEvents(log).account.app_api_key.app_api_key_created()
@@ -135,7 +133,7 @@ def test_only_an_actor_acts(log: AuditLog, wrong: Any) -> None:
         ({"ip_address": ""}, "ip_address: expected an IPv4 or IPv6 address, got other text"),
     ],
 )
-def test_what_cannot_be_recorded_cannot_be_set(log: AuditLog, options: Any, message: str) -> None:
+def test_invalid_values_cannot_be_set_in_the_context(log: AuditLog, options: Any, message: str) -> None:
     with pytest.raises(ValidationError) as caught, log.acting(ADA, **options):
         pass
     assert str(caught.value) == message
@@ -163,7 +161,7 @@ def test_a_thread_does_not_see_the_context_of_another(log: AuditLog, audit: Audi
 # --- filled in from wherever it is known --------------------------------------------------------------
 
 
-def test_an_actor_that_is_set_acts_to_the_end_of_the_block(log: AuditLog, audit: AuditEvents) -> None:
+def test_set_actor_lasts_to_the_end_of_the_block(log: AuditLog, audit: AuditEvents) -> None:
     create = audit.account.app_api_key.app_api_key_created
     with log.acting(account_id="other", ip_address="203.0.113.7"):
         set_actor(ADA)
@@ -185,7 +183,7 @@ def test_an_actor_that_is_set_in_a_block_acts_in_that_one_only(log: AuditLog) ->
         assert (outer.actor, outer.account_id) == (ADA, "acme")
 
 
-def test_another_actor_that_is_set_has_not_the_address_of_the_block(log: AuditLog) -> None:
+def test_another_actor_does_not_get_the_blocks_address(log: AuditLog) -> None:
     for actor in (GRACE, Actor.system()):
         with log.acting(ADA, ip_address="203.0.113.7") as block:
             set_actor(ADA)
@@ -213,7 +211,7 @@ def test_outside_of_any_context_no_actor_can_be_set() -> None:
     assert current() == Context()
 
 
-def test_what_cannot_act_cannot_be_set(log: AuditLog) -> None:
+def test_invalid_actor_cannot_be_set(log: AuditLog) -> None:
     with log.acting(ADA, account_id="acme", ip_address="203.0.113.7") as block:
         with pytest.raises(ValidationError) as caught:
             set_actor("u-17")  # type: ignore[arg-type]
@@ -224,7 +222,7 @@ def test_what_cannot_act_cannot_be_set(log: AuditLog) -> None:
         assert block == Context(ADA, "acme", "203.0.113.7")
 
 
-def test_a_context_that_is_entered_takes_nothing_from_the_one_around(log: AuditLog) -> None:
+def test_entered_context_inherits_nothing(log: AuditLog) -> None:
     context = Context(ip_address="203.0.113.8")
     with log.acting(ADA, account_id="other", ip_address="203.0.113.7"):
         with enter(context) as entered:
@@ -252,7 +250,7 @@ def test_a_context_that_is_entered_takes_nothing_from_the_one_around(log: AuditL
         ),
     ],
 )
-def test_an_impossible_actor_is_refused(make: Any, message: str) -> None:
+def test_invalid_actor_is_refused(make: Any, message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         make()
     assert str(caught.value) == message

@@ -81,7 +81,7 @@ def test_the_order_of_recording_is_the_order_of_ids(log: AuditLog, acme: Account
     assert list(acme.all()) == made[::-1]
 
 
-def test_the_clock_works_in_a_child_that_was_forked_while_it_was_held() -> None:
+def test_clock_works_in_a_child_forked_while_it_was_locked() -> None:
     with clock._lock:
         child = os.fork()
         if child == 0:
@@ -99,9 +99,7 @@ def test_an_entry_is_typed_as_its_model(audit: AuditEvents, acme: AccountLog) ->
     assert (found.typed.top_k, found.typed.temperature) == (5, None)
 
 
-def test_the_typed_metadata_has_the_fields_with_a_column_of_their_own(
-    log: AuditLog, acme: AccountLog
-) -> None:
+def test_typed_metadata_has_the_fields_with_a_column(log: AuditLog, acme: AccountLog) -> None:
     entry = record(log, "tool.tool_management.tool_deployed", {"tool_id": "t-4", "tool_version": "v1"})
     assert entry.metadata == {"tool_id": "t-4", "tool_version": "v1"}
     assert entry.typed.model_dump(exclude_none=True) == entry.metadata

@@ -38,7 +38,7 @@ def sha256(text: str) -> str:
 
 
 @pytest.mark.parametrize("bad", UNSTORABLE)
-def test_unstorable_characters_in_metadata_are_replaced_and_marked(log: AuditLog, bad: str) -> None:
+def test_unstorable_metadata_is_replaced_and_noted(log: AuditLog, bad: str) -> None:
     text = f"a{bad}b"
     for entry in (
         record(log, DEPLOYED, MODEL | {"model_name": text, "stop_sequence": ["ok", text]}),
@@ -58,9 +58,7 @@ def test_unstorable_characters_in_metadata_are_replaced_and_marked(log: AuditLog
 
 @pytest.mark.parametrize("bad", UNSTORABLE)
 @pytest.mark.parametrize("name", ["model_name", "stop_sequence"])
-def test_an_unstorable_character_is_replaced_in_whichever_field_it_is(
-    log: AuditLog, name: str, bad: str
-) -> None:
+def test_unstorable_character_is_replaced_in_every_field(log: AuditLog, name: str, bad: str) -> None:
     value: Any = [bad] if name == "stop_sequence" else bad
     kept: Any = ["�"] if name == "stop_sequence" else "�"
     for entry in (
@@ -94,7 +92,7 @@ def test_an_account_with_an_unstorable_character_is_refused(log: AuditLog, bad: 
     assert str(refused(log, KEY_CREATED, account_id=f"acme{bad}")) == f"{KEY_CREATED}: {said}"
 
 
-def test_unstorable_characters_in_a_column_of_its_own_are_replaced(log: AuditLog) -> None:
+def test_unstorable_characters_in_a_column_are_replaced(log: AuditLog) -> None:
     entry = record(log, "tool.guardrails.input_scanner_added", {"tool_id": "t\0"})
     assert entry.metadata == {"tool_id": "t�"}
     assert list(entry.alterations) == ["metadata.tool_id"]
@@ -154,7 +152,7 @@ def test_a_list_that_is_cut_keeps_an_item(log: AuditLog) -> None:
     assert entry.metadata["removed_user_ids"]
 
 
-def test_the_digest_of_a_cut_list_is_of_what_came(log: AuditLog) -> None:
+def test_alteration_digest_is_of_the_original_list(log: AuditLog) -> None:
     ids = ["y" * 5000, *("x" * 4000 for _ in range(20))]
     entry = record(log, DELETED, {"removed_user_ids": ids})
     joined = "[" + ",".join(f'"{each}"' for each in ids) + "]"
@@ -165,7 +163,7 @@ def test_the_digest_of_a_cut_list_is_of_what_came(log: AuditLog) -> None:
     }
 
 
-def test_alterations_of_items_that_were_cut_off_are_not_kept(log: AuditLog) -> None:
+def test_alterations_of_dropped_items_are_not_kept(log: AuditLog) -> None:
     entry = record(log, DELETED, {"removed_user_ids": ["\0" * 10 for _ in range(20_000)]})
     assert len(entry.row[-2]) <= 32 * 1024
 
@@ -252,9 +250,7 @@ def test_short_text_fits_and_is_whole_or_marked(text: str, most: int) -> None:
     assert cut == sanitize(text) or (cut.endswith("…") and len(cut.encode()) <= max(most, 3))
 
 
-def test_the_catalog_in_the_way_of_a_long_message_does_not_matter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_message_is_truncated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def edit(content: dict[str, Any]) -> None:
         event_of(content, KEY_CREATED)["message"] = "é" * 3000
 
@@ -282,7 +278,7 @@ FLOODS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.sqlite_only  # it is refused before any engine sees it
 @pytest.mark.parametrize("values", FLOODS.values(), ids=FLOODS.keys())
-def test_an_error_is_short_whatever_came(log: AuditLog, values: dict[str, Any]) -> None:
+def test_error_is_short_for_every_value(log: AuditLog, values: dict[str, Any]) -> None:
     errors = [refused(log, DEPLOYED, values)]
     with pytest.raises(ValidationError) as caught:
         log.record_form(form(DEPLOYED, values))

@@ -162,20 +162,20 @@ def test_reading_needs_an_account(log: AuditLog, account: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["x", 5, None, b"x" * 16])
-def test_what_is_no_id_is_refused(log: AuditLog, wrong: Any) -> None:
+def test_invalid_id_is_refused(log: AuditLog, wrong: Any) -> None:
     with pytest.raises(ValidationError) as caught:
         log.account("acme").get(wrong)
     assert str(caught.value) == f"entry: id: expected a UUID, got {wrong!r}"
 
 
-def test_an_impossible_account_is_refused_and_nothing_is_made(path: Path) -> None:
+def test_invalid_account_is_refused_and_no_file_is_created(path: Path) -> None:
     with pytest.raises(ValidationError) as caught:
         AuditLog.open(f"sqlite:///{path}", account_id="")
     assert str(caught.value) == "account_id: expected a string of 1 to 256 characters, got 0 characters"
     assert not path.exists()
 
 
-def test_an_iterator_that_is_left_early_lets_go(log: AuditLog, database: Database) -> None:
+def test_closing_an_iterator_releases_its_connection(log: AuditLog, database: Database) -> None:
     for _ in range(3):
         record(log, KEY_CREATED)
     entries = log.account("acme").all()

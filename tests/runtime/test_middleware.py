@@ -150,9 +150,7 @@ def test_neither_forwarded_nor_x_real_ip_is_read(audit: AuditEvents, database: D
     assert database.rows(WHO) == [("acme", "u-17", PROXY)]
 
 
-def test_the_account_is_the_middlewares_unless_the_actor_comes_with_one(
-    audit: AuditEvents, database: Database
-) -> None:
+def test_account_of_set_actor_overrides_the_middlewares(audit: AuditEvents, database: Database) -> None:
     def sign_in(x_account: Annotated[str | None, Header()] = None) -> None:
         set_actor(ADA, x_account)
 
@@ -168,7 +166,7 @@ def test_without_an_actor_nothing_is_recorded(audit: AuditEvents, database: Data
     assert database.rows() == []
 
 
-def test_whoever_acts_in_a_request_has_its_address_but_the_system(
+def test_actors_in_a_request_have_its_address_except_the_system(
     audit: AuditEvents, log: AuditLog, database: Database
 ) -> None:
     create = audit.account.app_api_key.app_api_key_created
@@ -219,7 +217,7 @@ def test_a_websocket_has_one_actor_until_another_one_is_set(log: AuditLog, datab
         ({"account_id": ""}, "account_id: expected a string of 1 to 256 characters, got 0 characters"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: str) -> None:
+def test_invalid_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=r"expected|prox") as caught:
         AuditMiddleware(Starlette(), **settings)
     assert str(caught.value) == message
@@ -228,7 +226,7 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: 
 # --- what ends, and what does not mix ----------------------------------------------------------------
 
 
-def test_what_is_around_the_application_does_not_count(
+def test_context_outside_of_the_application_is_ignored(
     audit: AuditEvents, log: AuditLog, database: Database
 ) -> None:
     with log.acting(ADA, account_id="globex", ip_address=LIE):
@@ -238,7 +236,7 @@ def test_what_is_around_the_application_does_not_count(
     assert database.rows(WHO) == [("acme", "u-18", CLIENT)]
 
 
-def test_nothing_is_left_behind_even_by_an_error() -> None:
+def test_context_is_removed_after_an_error() -> None:
     async def fail(scope: Scope, *_: Any) -> None:
         assert current() is scope[MARK]
         set_actor(ADA)
@@ -323,7 +321,7 @@ def test_a_task_that_outlives_its_request_keeps_its_actor(log: AuditLog, databas
     assert sorted(database.rows(WHO)) == [("acme", "u-17", CLIENT), ("acme", "u-18", CLIENT)]
 
 
-def test_where_the_context_does_not_reach_nothing_is_recorded(
+def test_nothing_is_recorded_outside_of_the_context(
     audit: AuditEvents, log: AuditLog, database: Database
 ) -> None:
     def acting_in_a_thread() -> Iterator[None]:
@@ -351,7 +349,7 @@ def test_where_the_context_does_not_reach_nothing_is_recorded(
 # --- one around another ------------------------------------------------------------------------------
 
 
-def test_inside_another_one_the_outer_settings_count(audit: AuditEvents, database: Database) -> None:
+def test_nested_middleware_uses_the_outer_settings(audit: AuditEvents, database: Database) -> None:
     inner = service(audit, account_id="inner", trusted_proxies=[CLIENT])
     outer = Starlette(
         routes=[Mount("/mounted", inner)],
@@ -392,9 +390,7 @@ def test_one_after_another_each_has_its_own_context() -> None:
     assert seen == ["acme", "globex"]
 
 
-def test_handlers_of_unexpected_errors_are_inside_when_the_whole_application_is(
-    audit: AuditEvents, database: Database, path: Path
-) -> None:
+def test_error_handlers_run_inside_the_context(audit: AuditEvents, database: Database, path: Path) -> None:
     def fail(_: Request) -> Response:
         set_actor(ADA)
         raise ZeroDivisionError
@@ -420,7 +416,7 @@ def test_handlers_of_unexpected_errors_are_inside_when_the_whole_application_is(
 
 
 @pytest.mark.parametrize(("proxy_headers", "address"), [(False, "127.0.0.1"), (True, LIE)])
-def test_a_real_server_gives_the_address_of_the_connection_unless_it_reads_the_header_itself(
+def test_real_server_passes_the_address_of_the_connection(
     audit: AuditEvents, database: Database, proxy_headers: bool, address: str
 ) -> None:
     listening = socket.create_server(("127.0.0.1", 0))
@@ -431,7 +427,7 @@ def test_a_real_server_gives_the_address_of_the_connection_unless_it_reads_the_h
 
 
 @pytest.mark.parametrize(("proxies", "address"), [([], None), ([PROXY], None), (["unix", PROXY], CLIENT)])
-def test_on_a_unix_socket_the_proxy_is_trusted_by_a_word(
+def test_unix_socket_is_trusted_by_the_word_unix(
     audit: AuditEvents,
     database: Database,
     proxies: list[str],
@@ -557,7 +553,7 @@ def busy_service(log: AuditLog) -> FastAPI:
     return app
 
 
-def test_ten_thousand_interleaved_requests_are_each_recorded_as_their_own(
+def test_interleaved_requests_keep_their_own_context(
     quick_log: AuditLog, database: Database, path: Path
 ) -> None:
     app = busy_service(quick_log)

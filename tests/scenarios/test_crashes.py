@@ -111,7 +111,7 @@ def test_what_was_acknowledged_survives_a_signal(database: Database, number: sig
 
 @pytest.mark.parametrize("end", ["sys.exit(0)", "os._exit(0)", "pass"])
 @pytest.mark.usefixtures("log")
-def test_what_was_acknowledged_survives_an_exit_amid_daemon_threads(database: Database, end: str) -> None:
+def test_acknowledged_entries_survive_an_exit_amid_daemons(database: Database, end: str) -> None:
     script = f"""{OPEN}
 atexit.register(record, "exit")
 start(8, daemon=True)
@@ -127,7 +127,7 @@ for _ in range(20):
 
 
 @pytest.mark.usefixtures("log")
-def test_threads_that_are_no_daemons_record_to_their_end_and_handlers_of_exit_may_record(
+def test_other_threads_and_exit_handlers_record_at_exit(
     database: Database,
 ) -> None:
     script = f"""{OPEN}
@@ -151,7 +151,7 @@ for number in range(8):
 
 
 @pytest.mark.usefixtures("log")
-def test_a_program_that_is_interrupted_while_awaits_are_pending_ends(database: Database) -> None:
+def test_interrupted_program_with_pending_awaits_ends(database: Database) -> None:
     script = f"""{OPEN}
 async def calls():
     async def one(number):
@@ -178,7 +178,7 @@ log.close()
 
 
 @pytest.mark.usefixtures("log")
-def test_children_that_are_forked_amid_threads_record_beside_their_parent(database: Database) -> None:
+def test_children_forked_amid_threads_record_beside_the_parent(database: Database) -> None:
     script = f"""{OPEN}
 record("main")  # Python itself does not take a fork amid an import well
 stop = threading.Event()
@@ -261,7 +261,7 @@ def forked(database: Database, before: str, after: str) -> str:
     return run_python(OPEN + FORKED.replace("BEFORE", before).replace("AFTER", after), database.url)
 
 
-def test_a_child_goes_on_when_its_parent_has_closed_the_log(log: AuditLog, database: Database) -> None:
+def test_child_records_after_its_parent_closed_the_log(log: AuditLog, database: Database) -> None:
     log.close()
     said = forked(database, "log.account('acme').count()", "")
     assert acknowledged(said) == stored(database)
@@ -278,7 +278,7 @@ def test_a_child_goes_on_when_its_parent_has_closed_the_log(log: AuditLog, datab
         ),
     ],
 )
-def test_a_child_that_was_forked_with_the_file_open_refuses_to_write_what_would_be_lost(
+def test_child_forked_with_the_file_open_refuses_to_write(
     log: AuditLog, path: Path, database: Database, before: str, after: str
 ) -> None:
     log.close()
@@ -324,7 +324,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.sqlite_only
-def test_processes_that_write_to_one_file_without_pause_get_equal_shares(database: Database) -> None:
+def test_processes_writing_without_pause_get_equal_shares(database: Database) -> None:
     script = f"""{OPEN}
 import time
 print("ready", flush=True)

@@ -19,9 +19,7 @@ from auditwright.operations.retention import prune
 from auditwright.recording.group_commit import GroupCommit
 
 
-def test_recording_amid_a_write_of_the_same_thread_is_refused_at_once(
-    log: AuditLog, acme: AccountLog
-) -> None:
+def test_recording_during_a_write_of_the_same_thread_is_refused(log: AuditLog, acme: AccountLog) -> None:
     with write_lock(log), pytest.raises(StorageError) as caught:
         record(log, KEY_CREATED)
     assert "this thread is at work in the log already, and a signal handler" in str(caught.value)
@@ -30,7 +28,7 @@ def test_recording_amid_a_write_of_the_same_thread_is_refused_at_once(
     assert [entry.id for entry in acme.all()] == [caught.value.entry.id]
 
 
-def test_closing_amid_a_write_of_the_same_thread_waits_for_nothing(log: AuditLog) -> None:
+def test_close_during_a_write_of_the_thread_does_not_wait(log: AuditLog) -> None:
     with write_lock(log):
         log.close()
     with pytest.raises(StorageError, match="the log is closed"):
@@ -41,7 +39,7 @@ class TimeIsUp(Exception):
     """What a signal handler raises that limits the time of a task."""
 
 
-def test_what_a_signal_handler_raises_amid_a_commit_is_no_fault_of_a_row() -> None:
+def test_exception_of_a_signal_handler_blames_no_row() -> None:
     raised: list[int] = []
 
     def insert_each(rows: Sequence[Row]) -> Sequence[Row]:
@@ -58,7 +56,7 @@ def test_what_a_signal_handler_raises_amid_a_commit_is_no_fault_of_a_row() -> No
     assert raised == [1]
 
 
-def test_an_entry_joins_no_transaction_once_the_log_is_closed(tmp_path: Path) -> None:
+def test_closed_log_joins_no_transaction(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
     log = AuditLog.open(f"sqlite:///{path}", account_id="acme")
     log.close()
@@ -68,7 +66,7 @@ def test_an_entry_joins_no_transaction_once_the_log_is_closed(tmp_path: Path) ->
     connection.close()
 
 
-def test_what_is_still_to_come_cannot_be_deleted(database: Database, log: AuditLog, acme: AccountLog) -> None:
+def test_future_entries_cannot_be_deleted(database: Database, log: AuditLog, acme: AccountLog) -> None:
     record(log, KEY_CREATED)
     with pytest.raises(StorageError, match="is still to come; what is older than that is everything"):
         prune(database.url, CATALOG, datetime.now(UTC) + timedelta(days=40), ADA)
@@ -78,14 +76,14 @@ def test_what_is_still_to_come_cannot_be_deleted(database: Database, log: AuditL
 @pytest.mark.parametrize(
     "url", ["postgresql+psycopg://db/audit?user=u&password=hunter2", "mysql://u:hunter2@db/audit?x=hunter2"]
 )
-def test_an_unknown_kind_of_database_is_named_without_its_password(url: str) -> None:
+def test_unknown_url_is_shown_without_its_password(url: str) -> None:
     with pytest.raises(StorageError) as caught:
         AuditLog.open(url)
     assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.postgresql_only
-def test_a_reading_role_that_could_rewrite_the_log_is_warned_of_too(
+def test_reading_role_that_could_rewrite_the_log_is_warned(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
@@ -97,7 +95,7 @@ def test_a_reading_role_that_could_rewrite_the_log_is_warned_of_too(
 
 
 @pytest.mark.postgresql_only
-def test_partitions_are_made_for_those_who_record_in_their_own_transactions_only(
+def test_partitions_are_made_outside_of_callers_transactions(
     database: Database, log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import psycopg
@@ -112,7 +110,7 @@ def test_partitions_are_made_for_those_who_record_in_their_own_transactions_only
 
 
 @pytest.mark.postgresql_only
-def test_who_looks_after_the_database_sees_what_is_there_once_it_has_the_lock(database: Database) -> None:
+def test_operator_sees_the_state_after_taking_the_lock(database: Database) -> None:
     from auditwright.storage.postgresql.owner_connection import connect
 
     name = database.rows("SELECT current_database()")[0][0]

@@ -357,7 +357,7 @@ def test_generated_package_is_formatted_and_linted(kitchen_sink: Path) -> None:
     assert_linted(kitchen_sink, "kitchen_sink_events")
 
 
-def test_what_does_not_fit_on_a_line_is_formatted_too(tmp_path: Path) -> None:
+def test_long_lines_are_formatted(tmp_path: Path) -> None:
     long = "_".join(["word"] * 8)
     values = {f"{long}_{number}": f"Value {number}" for number in range(4)}
     enum = {"type": "enum", "values": values, "description": "One of many."}
@@ -587,7 +587,7 @@ def test_hostile_texts_stay_in_their_docstrings(hostile: Path) -> None:
         assert isinstance(method.body[1], ast.Return)
 
 
-def test_hostile_texts_leave_the_tables_of_the_docs_intact(hostile: Path) -> None:
+def test_hostile_texts_keep_markdown_tables_intact(hostile: Path) -> None:
     pages = sorted((hostile / "docs").rglob("*.md"))
     assert len(pages) == 3
     tables = 0
@@ -678,7 +678,7 @@ def imported(files: dict[str, str], folder: Path, package: str) -> Any:
         sys.path.remove(str(folder))
 
 
-def test_classes_that_generated_modules_import_are_refused_as_names(kitchen_sink: Path) -> None:
+def test_imported_class_names_are_refused_as_names(kitchen_sink: Path) -> None:
     """An event, category or level that becomes a class of such a name would hide it."""
     found = set()
     for path in (kitchen_sink / "kitchen_sink_events").rglob("*.py"):
@@ -920,7 +920,7 @@ def test_entry_that_was_cut_comes_back_equal_from_its_export(
         ("x.end", "metadata: expected an object, got a string"),
     ],
 )
-def test_altered_metadata_of_another_type_is_refused_from_an_import(
+def test_import_refuses_altered_metadata_of_another_type(
     metadata: object, message: str, limited_log: AuditLog
 ) -> None:
     limited_log.record_form({"event": "scope.keys.label_given", "metadata": {"label": LIMITED["label"][2]}})
@@ -936,7 +936,7 @@ def test_list_that_was_cut_holds_items_of_its_type_only(limited_log: AuditLog) -
     assert done == Imported(0, 0, 1)
 
 
-def test_entries_recorded_under_a_former_key_are_known_to_an_import(tmp_path: Path) -> None:
+def test_import_accepts_entries_under_a_former_key(tmp_path: Path) -> None:
     field = {"name": {"title": "Name", "type": "string", "description": "Its name."}}
     event = event_of("key_made", {"name": {}}, {"name": "k"})
     first = small_catalog(tmp_path, "first_key_events", field, {"key_made": event})
@@ -961,7 +961,7 @@ def test_entries_recorded_under_a_former_key_are_known_to_an_import(tmp_path: Pa
         assert [entry.row for entry in empty.account("acme").all()] == wanted
 
 
-def test_pattern_with_nested_repetition_refuses_a_hostile_value_at_once(tmp_path: Path) -> None:
+def test_nested_repetition_refuses_a_hostile_value_fast(tmp_path: Path) -> None:
     field = {"title": "Words", "type": "string", "pattern": "^([a-z]+ ?)+$", "description": "Words."}
     event = event_of("words_said", {"words": {}}, {"words": "one two"})
     catalog = small_catalog(tmp_path, "word_events", {"words": field}, {"words_said": event})

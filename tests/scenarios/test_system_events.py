@@ -51,7 +51,7 @@ def entry(log: AuditLog) -> Entry:
 # --- beside the service's catalog ------------------------------------------------------------------
 
 
-def test_own_events_are_counted_apart() -> None:
+def test_system_events_are_not_in_the_services_events() -> None:
     assert (len(CATALOG.events), len(CATALOG.categories)) == (78, 18)
     assert EXPORTED not in CATALOG.events
     assert list(CATALOG.every_event) == [*CATALOG.events, *EVENTS]
@@ -60,7 +60,7 @@ def test_own_events_are_counted_apart() -> None:
     assert CATALOG.every_event[EXPORTED].package == SYSTEM_PACKAGE == "auditwright_events"
 
 
-def test_own_event_is_found_like_any_other() -> None:
+def test_system_event_is_found_by_key() -> None:
     event = CATALOG.event(EXPORTED)
     assert event is CATALOG.every_event[EXPORTED]
     assert event is not None
@@ -72,7 +72,7 @@ def test_own_event_is_found_like_any_other() -> None:
     )
 
 
-def test_own_catalog_is_joined_with_nothing() -> None:
+def test_system_catalog_includes_no_other() -> None:
     own = find_catalog(SYSTEM_PACKAGE)
     assert own.package == SYSTEM_PACKAGE
     assert own.every_event == own.events
@@ -80,7 +80,7 @@ def test_own_catalog_is_joined_with_nothing() -> None:
     assert list(own.events) == EVENTS
 
 
-def test_own_events_suit_every_log() -> None:
+def test_system_events_work_in_every_log() -> None:
     """As `runtime/catalog/catalog.yaml` says."""
     own = find_catalog(SYSTEM_PACKAGE)
     assert own.columns == ()
@@ -89,7 +89,7 @@ def test_own_events_suit_every_log() -> None:
         assert {field.sensitivity for field in event.metadata} <= {"public", "personal"}
 
 
-def test_every_catalog_has_them(kitchen_sink: Path, path: Path) -> None:
+def test_every_catalog_has_the_system_events(kitchen_sink: Path, path: Path) -> None:
     catalog: Catalog = importlib.import_module("kitchen_sink_events").CATALOG
     assert len(catalog.events) == 8
     with AuditLog.open(f"sqlite:///{path}", account_id="acme", catalog=catalog) as log:
@@ -119,7 +119,7 @@ print(*[name for name in sys.modules if name.startswith(("auditwright_events.tab
 # --- recorded --------------------------------------------------------------------------------------
 
 
-def test_own_event_is_recorded_with_the_version_of_the_services_catalog(entry: Entry) -> None:
+def test_system_event_has_the_version_of_the_services_catalog(entry: Entry) -> None:
     assert (entry.level, entry.category, entry.event) == ("audit", "audit.log", EXPORTED)
     assert (entry.category_title, entry.event_title) == ("Audit log", "Audit log exported")
     assert entry.description == "Ada Lovelace exported the audit log as CSV."
@@ -128,7 +128,7 @@ def test_own_event_is_recorded_with_the_version_of_the_services_catalog(entry: E
     assert vars(entry.typed) == GIVEN
 
 
-def test_own_event_is_recorded_from_json_from_a_model_and_by_an_emitter(log: AuditLog) -> None:
+def test_system_event_is_recorded_by_json_model_and_emitter(log: AuditLog) -> None:
     form = {"event": EXPORTED, "metadata": {"format": "jsonl"}}
     event = CATALOG.every_event[EXPORTED]
     made = [
@@ -141,12 +141,12 @@ def test_own_event_is_recorded_from_json_from_a_model_and_by_an_emitter(log: Aud
     assert list(log.account("acme").all()) == made[::-1]
 
 
-def test_what_the_own_catalog_does_not_allow_is_refused(log: AuditLog) -> None:
+def test_invalid_system_event_is_refused(log: AuditLog) -> None:
     error = refused(log, EXPORTED, {"format": "pdf", "selection": ""})
     assert {problem.path for problem in error.problems} == {"metadata.format", "metadata.selection"}
 
 
-def test_a_selection_that_is_too_long_is_cut_and_never_refused(log: AuditLog) -> None:
+def test_long_selection_is_truncated_and_not_refused(log: AuditLog) -> None:
     entry = record(log, EXPORTED, {"format": "csv", "selection": "where=user%3Ais%3A" + "x" * 60_000})
     assert list(entry.alterations) == ["metadata.selection"]
     assert len(entry.metadata["selection"]) < 5_000
@@ -166,7 +166,7 @@ def test_a_selection_that_is_too_long_is_cut_and_never_refused(log: AuditLog) ->
         ("user:is:u-17", [EXPORTED, LOGIN]),
     ],
 )
-def test_own_entry_is_listed_and_filtered(
+def test_system_entry_is_listed_and_filtered(
     log: AuditLog, entry: Entry, condition: str, events: list[str]
 ) -> None:
     page = log.account("acme").entries(Filter.parse([condition]))
@@ -174,7 +174,7 @@ def test_own_entry_is_listed_and_filtered(
     assert log.account("acme").get(entry.id) == entry
 
 
-def test_own_entry_is_exported_with_its_titles(log: AuditLog, entry: Entry) -> None:
+def test_system_entry_is_exported_with_its_titles(log: AuditLog, entry: Entry) -> None:
     table = io.BytesIO()
     assert log.account("acme").export_csv(table, full=True) == 2
     own, _ = csv.DictReader(io.StringIO(table.getvalue().decode(), newline=""))
@@ -183,7 +183,7 @@ def test_own_entry_is_exported_with_its_titles(log: AuditLog, entry: Entry) -> N
     assert json.loads(own["Metadata"]) == GIVEN
 
 
-def test_own_entry_is_the_same_after_export_and_import(log: AuditLog, entry: Entry, tmp_path: Path) -> None:
+def test_system_entry_is_equal_after_export_and_import(log: AuditLog, entry: Entry, tmp_path: Path) -> None:
     lines = io.BytesIO()
     assert log.account("acme").export_jsonl(lines) == 2
     errors: list[Exception] = []
@@ -208,7 +208,7 @@ def test_view_gives_typed_columns(entry: Entry, path: Path) -> None:
     engine.dispose()
 
 
-def test_reference_rows_join_and_the_stored_catalog_is_the_services_alone(entry: Entry, path: Path) -> None:
+def test_reference_rows_join_and_catalog_is_the_services(entry: Entry, path: Path) -> None:
     joined = rows(
         path,
         "SELECT audit_category.level, audit_category.title, audit_event.title FROM audit_entry "
@@ -219,7 +219,7 @@ def test_reference_rows_join_and_the_stored_catalog_is_the_services_alone(entry:
     assert rows(path, "SELECT version, json FROM audit_catalog") == [("1.0.1", CATALOG.json.decode())]
 
 
-def test_a_file_from_before_there_were_own_events_gets_them(log: AuditLog, path: Path) -> None:
+def test_older_file_gets_the_system_events(log: AuditLog, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("DROP VIEW audit_log_exported")
         connection.execute("DELETE FROM audit_event WHERE level = 'audit'")
@@ -230,7 +230,7 @@ def test_a_file_from_before_there_were_own_events_gets_them(log: AuditLog, path:
     assert rows(path, "SELECT key FROM audit_category WHERE level = 'audit'") == [("audit.log",)]
 
 
-def test_own_field_called_like_a_column_of_the_service_is_stored_and_read(
+def test_system_event_field_named_like_a_column_is_stored(
     tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def edit(content: dict[str, Any]) -> None:

@@ -111,7 +111,7 @@ def test_every_entry_is_read_as_it_was_recorded(both: Both, acme: AccountLog) ->
         assert stored(found) == stored(entry)
 
 
-def test_titles_are_todays_and_keys_those_of_then(acme: AccountLog) -> None:
+def test_titles_are_current_and_keys_are_as_recorded(acme: AccountLog) -> None:
     assert [
         (each.event, each.event_title, each.category_title, each.catalog_version) for each in acme.all()
     ] == [
@@ -153,7 +153,7 @@ FOUND = [
 
 
 @pytest.mark.parametrize(("conditions", "keys"), FOUND, ids=lambda each: " ".join(each) if each else "none")
-def test_a_filter_by_an_old_or_a_new_key_finds_old_and_new_entries(
+def test_filter_by_old_or_new_key_finds_all_entries(
     both: Both, acme: AccountLog, conditions: tuple[str, ...], keys: tuple[str, ...]
 ) -> None:
     match = "any" if conditions[0] == "any" else "all"
@@ -168,9 +168,7 @@ def test_a_filter_by_an_old_or_a_new_key_finds_old_and_new_entries(
     assert page.next is None
 
 
-def test_what_neither_the_catalog_nor_the_account_has_is_refused_with_the_choices(
-    v2: AuditLog, acme: AccountLog
-) -> None:
+def test_unknown_filter_value_is_refused_with_the_choices(v2: AuditLog, acme: AccountLog) -> None:
     for wrong, said in (
         (
             f"event:is:{LOST}",
@@ -189,7 +187,7 @@ def test_what_neither_the_catalog_nor_the_account_has_is_refused_with_the_choice
     assert acme.count(Filter.parse([f"event:is:{LOST}"])) == 1
 
 
-def test_a_search_finds_what_was_said_then(both: Both, acme: AccountLog) -> None:
+def test_search_finds_descriptions_as_recorded(both: Both, acme: AccountLog) -> None:
     found = acme.entries(search="PLACED order o-1").entries
     assert [stored(entry) for entry in found] == [stored(both.old[0])]
     assert acme.count(Filter.parse([f"event:is:{CREATED}"]), search="order o-") == 2
@@ -202,7 +200,7 @@ def test_the_users_of_both_are_found(both: Both, acme: AccountLog) -> None:
 # --- typed -------------------------------------------------------------------------------------------
 
 
-def test_an_old_entry_has_the_type_of_today_without_being_held_to_it(both: Both, acme: AccountLog) -> None:
+def test_old_entry_is_typed_without_validation(both: Both, acme: AccountLog) -> None:
     placed, paid, _, returned, lost = (acme.get(entry.id) for entry in both.old)
     assert placed is not None
     assert paid is not None
@@ -272,7 +270,7 @@ def full_csv(log: AuditLog, *conditions: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(file.getvalue().decode(), newline="")))
 
 
-def test_the_full_csv_has_the_keys_of_then_and_the_columns_of_today(v2: AuditLog) -> None:
+def test_full_csv_has_old_keys_and_current_columns(v2: AuditLog) -> None:
     new, old = full_csv(v2, f"event:is:{PLACED}")
     assert [(each["Event Name"], each["Event Key"], each["Category Key"]) for each in (new, old)] == [
         ("Order created", CREATED, "store.orders"),
@@ -312,9 +310,7 @@ HINT = (
 )
 
 
-def test_what_was_exported_is_imported_equal_but_for_events_that_are_gone(
-    both: Both, v2: AuditLog, tmp_path: Path
-) -> None:
+def test_import_equals_export_except_for_removed_events(both: Both, v2: AuditLog, tmp_path: Path) -> None:
     lines = exported(v2)
     other, problems = imported(lines, tmp_path / "other.db", v2.catalog)
     with other:
@@ -373,7 +369,7 @@ def logs(
 
 @given(recorded_lists)
 @settings(max_examples=50)
-def test_whatever_version_1_recorded_comes_through_an_export_equal(
+def test_export_keeps_all_entries_of_version_1(
     logs: tuple[AuditLog, AuditLog, AuditLog], events: list[tuple[str, dict[str, Any]]]
 ) -> None:
     old, new, other = logs
@@ -390,7 +386,7 @@ def test_whatever_version_1_recorded_comes_through_an_export_equal(
     assert all(entry.typed.event_key() in (CREATED, PAID) for entry in other.account(account).all())
 
 
-def test_version_1_imports_what_it_knows_of_version_2(both: Both, v2: AuditLog, v1: AuditLog) -> None:
+def test_version_1_imports_known_entries_of_version_2(both: Both, v2: AuditLog, v1: AuditLog) -> None:
     other, problems = imported(exported(v2), both.path.with_name("other.db"), v1.catalog)
     with other:
         assert [(number, text.partition(":")[0]) for number, text in problems] == [
@@ -449,7 +445,7 @@ def test_version_1_imports_what_it_knows_of_version_2(both: Both, v2: AuditLog, 
     ],
     ids=lambda each: each.partition(":")[0] if isinstance(each, str) else "",
 )
-def test_what_no_log_can_have_stored_is_refused_whatever_version_it_names(
+def test_unstorable_metadata_is_refused_for_every_version(
     both: Both, v2: AuditLog, tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
     form = json.loads(exported(v2)[0]) | changes
@@ -459,9 +455,7 @@ def test_what_no_log_can_have_stored_is_refused_whatever_version_it_names(
         assert other.account("acme").count() == 0
 
 
-def test_lines_of_the_present_version_or_of_none_are_held_to_the_catalog(
-    v2: AuditLog, tmp_path: Path
-) -> None:
+def test_lines_of_the_current_or_no_version_are_validated(v2: AuditLog, tmp_path: Path) -> None:
     form = json.loads(exported(v2)[0])
     lines = [json.dumps(form | {"catalog_version": "2.0.0"}).encode()]
     del form["catalog_version"]
@@ -476,7 +470,7 @@ def test_lines_of_the_present_version_or_of_none_are_held_to_the_catalog(
         assert [sorted(text.splitlines()) for _, text in problems] == [sorted(wanted.splitlines())] * 2
 
 
-def test_a_secret_of_another_version_is_never_stored_as_it_is(v2: AuditLog, tmp_path: Path) -> None:
+def test_secret_of_another_version_is_never_stored_plain(v2: AuditLog, tmp_path: Path) -> None:
     form = json.loads(exported(v2)[1])
     lines = []
     for token in ("plain", 4711):
@@ -573,7 +567,7 @@ def test_version_1_keeps_its_views_beside_those_of_version_2(both: Both, shops: 
     ]
 
 
-def test_version_1_makes_what_only_it_knows_in_a_database_of_version_2(tmp_path: Path, shops: Shops) -> None:
+def test_version_1_adds_its_views_to_a_database_of_version_2(tmp_path: Path, shops: Shops) -> None:
     path = tmp_path / "audit.db"
     schema = "SELECT name, sql FROM sqlite_schema ORDER BY name"
     events = "SELECT * FROM audit_event ORDER BY key"
@@ -600,7 +594,7 @@ def test_version_1_makes_what_only_it_knows_in_a_database_of_version_2(tmp_path:
     ]
 
 
-def test_entries_under_an_alias_are_joined_with_the_titles_of_today(both: Both, v2: AuditLog) -> None:
+def test_entries_under_an_alias_join_current_titles(both: Both, v2: AuditLog) -> None:
     join = (
         "SELECT audit_event.key, audit_event.title, audit_category.title FROM audit_entry "
         "JOIN audit_event ON audit_event.key = audit_entry.event "
@@ -621,7 +615,7 @@ def test_entries_under_an_alias_are_joined_with_the_titles_of_today(both: Both, 
 # --- columns that only one version has ---------------------------------------------------------------
 
 
-def test_version_1_reads_a_field_from_a_column_that_only_version_2_has(both: Both, v1: AuditLog) -> None:
+def test_version_1_reads_a_field_from_a_column_of_version_2(both: Both, v1: AuditLog) -> None:
     acme = v1.account("acme")
     assert [stored(entry) for entry in acme.all()] == [stored(entry) for entry in reversed(both.all)]
     created = acme.get(both.new[0].id)
@@ -635,7 +629,7 @@ def test_version_1_reads_a_field_from_a_column_that_only_version_2_has(both: Bot
     assert [json.loads(each["Metadata"]) for each in new] == [{"order_id": "o-2", "region": "south"}]
 
 
-def test_a_column_that_is_added_while_version_1_is_open_is_read_too(tmp_path: Path, shops: Shops) -> None:
+def test_column_added_while_version_1_is_open_is_read(tmp_path: Path, shops: Shops) -> None:
     path = tmp_path / "audit.db"
     with open_shop(path, shops.v1) as old:
         before = record_example(old, PAID, START)
@@ -647,7 +641,7 @@ def test_a_column_that_is_added_while_version_1_is_open_is_read_too(tmp_path: Pa
         assert record_example(old, PAID, START, id=before.id) == before
 
 
-def test_metadata_that_is_no_json_is_no_trouble_to_the_columns_of_others(both: Both, v1: AuditLog) -> None:
+def test_invalid_json_metadata_works_with_other_columns(both: Both, v1: AuditLog) -> None:
     change(
         both.path,
         "INSERT INTO audit_entry SELECT account_id, x'00000000000070008000000000000000', occurred_at, "
@@ -690,9 +684,7 @@ def test_a_field_that_gains_a_column_is_whole_in_its_view(
 # --- version 1 goes on beside version 2 ----------------------------------------------------------------
 
 
-def test_version_1_keeps_recording_and_reads_what_it_does_not_know_by_its_key(
-    both: Both, v1: AuditLog
-) -> None:
+def test_version_1_records_and_shows_unknown_events_by_key(both: Both, v1: AuditLog) -> None:
     acme = v1.account("acme")
     mine = record_example(v1, PLACED, LATER + timedelta(hours=1))
     assert acme.get(mine.id) == mine
@@ -726,7 +718,7 @@ def test_version_1_keeps_recording_and_reads_what_it_does_not_know_by_its_key(
         _ = shipped.typed
 
 
-def test_a_category_that_is_gone_is_its_events_wherever_they_are_now(
+def test_removed_category_stands_for_its_former_events(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = "account.removed.model_gone"
@@ -769,9 +761,7 @@ def test_the_page_shows_old_entries_under_the_titles_of_today(client: Client, bo
     assert f'<option value="{LOST}" selected>{LOST}</option>' in page
 
 
-def test_the_page_offers_what_only_entries_of_the_other_version_have(
-    v1: AuditLog, portal: BlockingPortal
-) -> None:
+def test_page_offers_events_of_the_other_version(v1: AuditLog, portal: BlockingPortal) -> None:
     client = Client(create_app(v1, authorize), portal)
     page = client.get("/?where=category:is:store.returns").text
     assert page.count('<td role="cell" class="event">') == 1
@@ -802,7 +792,7 @@ def test_the_page_shows_entries_under_keys_that_no_catalog_has(
         (4, LOST, "Orders", "not in the catalog"),
     ],
 )
-def test_the_page_of_an_entry_says_what_became_of_its_event(
+def test_entry_page_shows_the_lifecycle_of_its_event(
     client: Client, both: Both, number: int, title: str, category: str, said: str
 ) -> None:
     entry = both.old[number]
@@ -901,13 +891,13 @@ def test_schemas_say_what_is_deprecated(shops: Shops) -> None:
     assert shops.v2.schema(shops.v2.events[CREATED])["properties"]["event"] == {"enum": [CREATED, PLACED]}
 
 
-def test_docs_say_what_is_deprecated_and_what_an_event_was_called(shops: Shops) -> None:
+def test_docs_show_deprecations_and_former_keys(shops: Shops) -> None:
     page = (shops.folders[1] / "docs" / "store" / "orders.md").read_text()
     assert f"**Deprecated since 2.0.0.** Use `{SHIPPED}`. Shipped orders are archived." in page
     assert "*Deprecated since 2.0.0.*" in page
     assert PLACED in page
 
 
-def test_a_deprecated_event_is_recorded_by_its_json_form_without_a_warning(v2: AuditLog) -> None:
+def test_json_form_of_a_deprecated_event_does_not_warn(v2: AuditLog) -> None:
     form = {"event": ARCHIVED, "metadata": {"order_id": "o-9"}, "actor": {"type": "system"}}
     assert v2.record_form(form).event == ARCHIVED

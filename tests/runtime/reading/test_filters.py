@@ -159,13 +159,13 @@ MANY = ["user:is:u"] * 21
         ),
     ],
 )
-def test_what_is_no_filter_is_refused_with_the_choices(make: Callable[[], Filter], message: str) -> None:
+def test_invalid_filter_is_refused_with_the_choices(make: Callable[[], Filter], message: str) -> None:
     with pytest.raises(FilterError) as caught:
         make()
     assert str(caught.value) == message
 
 
-def test_what_is_no_json_is_no_filter() -> None:
+def test_invalid_json_is_not_a_filter() -> None:
     with pytest.raises(FilterError, match=r"^a filter is a JSON object; this is no JSON: "):
         Filter.from_json('{"conditions":')
 
@@ -188,9 +188,7 @@ def test_an_unknown_event_is_refused_with_the_nearest(acme: AccountLog) -> None:
     )
 
 
-def test_an_event_that_only_another_account_has_is_unknown(
-    log: AuditLog, acme: AccountLog, database: Database
-) -> None:
+def test_event_of_another_account_is_unknown(log: AuditLog, acme: AccountLog, database: Database) -> None:
     insert_row(database, log.catalog, event="account.gone.thing_done", account_id="other")
     where = Filter.parse(["event:is:account.gone.thing_done"])
     with pytest.raises(FilterError):
@@ -216,7 +214,7 @@ def test_times_need_a_zone(acme: AccountLog) -> None:
 # --- what is found -------------------------------------------------------------------------------
 
 
-def test_a_user_that_was_cleaned_is_found_by_what_was_given(log: AuditLog, acme: AccountLog) -> None:
+def test_sanitized_user_is_found_by_the_given_id(log: AuditLog, acme: AccountLog) -> None:
     for bad in ("u\0", "u\ud800"):
         entry = record(log, KEY_CREATED, actor=Actor.user(bad))
         assert entry in acme.entries(Filter("all", (Condition("user", "is", bad),))).entries
@@ -244,7 +242,7 @@ def test_a_range_of_time_has_its_start_and_not_its_end(log: AuditLog, acme: Acco
     assert acme.count(since=datetime.min.replace(tzinfo=UTC), until=datetime.max.replace(tzinfo=UTC)) == 4
 
 
-def test_a_filter_may_need_more_branches_than_one_statement_holds(log: AuditLog, acme: AccountLog) -> None:
+def test_filter_may_need_more_branches_than_a_statement_has(log: AuditLog, acme: AccountLog) -> None:
     users = [f"u-{number}" for number in range(21)]
     keys = list(log.catalog.events)[:30]
     events = [
@@ -475,7 +473,7 @@ def limits(entries: int) -> Iterator[None]:
         yield
 
 
-def test_what_is_near_and_what_is_far_are_on_pages_in_their_order(world: World) -> None:
+def test_recent_and_old_entries_are_paged_in_order(world: World) -> None:
     account = f"a-{next(counter)}"
     day = 86_400_000_000
     days = [0, 1, 300, 366, 367, 368, 732, 733, 800, -5000, -366, -367, -1]
@@ -494,7 +492,7 @@ def test_what_is_near_and_what_is_far_are_on_pages_in_their_order(world: World) 
 
 
 @pytest.mark.parametrize("wrong", [{}, "x", "", [], 5, False])
-def test_what_is_no_filter_selects_nothing(log: AuditLog, wrong: Any) -> None:
+def test_invalid_filter_selects_nothing(log: AuditLog, wrong: Any) -> None:
     record(log, KEY_CREATED)
     acme = log.account("acme")
     calls: list[Callable[[], object]] = [

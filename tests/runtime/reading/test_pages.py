@@ -50,14 +50,14 @@ def test_a_page_may_hold_1000_entries(log: AuditLog, acme: AccountLog) -> None:
     assert len(acme.entries(limit=1000, after=page.next).entries) == 1
 
 
-def test_entries_that_come_in_between_are_not_on_later_pages(log: AuditLog, acme: AccountLog) -> None:
+def test_entries_added_meanwhile_are_not_on_later_pages(log: AuditLog, acme: AccountLog) -> None:
     entries = some(log, 4)
     page = acme.entries(limit=2)
     some(log, 3)
     assert list(acme.entries(limit=2, after=page.next).entries) == entries[2:]
 
 
-def test_an_entry_of_an_earlier_time_that_comes_in_between_is_found(log: AuditLog, acme: AccountLog) -> None:
+def test_entry_of_an_earlier_time_added_meanwhile_is_found(log: AuditLog, acme: AccountLog) -> None:
     entries = some(log, 4)
     page = acme.entries(limit=2)
     late = record(log, KEY_CREATED, occurred_at=LONG_AGO)
@@ -133,7 +133,7 @@ def test_an_export_goes_on_after_a_cursor(log: AuditLog, acme: AccountLog, tmp_p
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "!", "é", "AAAA", 5, b"AAAA", "A" * 33])
-def test_what_is_no_cursor_is_refused(acme: AccountLog, cursor: Any) -> None:
+def test_invalid_cursor_is_refused(acme: AccountLog, cursor: Any) -> None:
     with pytest.raises(FilterError) as caught:
         acme.entries(after=cursor)
     assert str(caught.value) == NO_CURSOR

@@ -71,9 +71,7 @@ def chosen(filled: Database) -> list[Shape]:
     ]
 
 
-def test_the_first_pages_of_every_shape_are_what_a_reading_of_all_entries_finds(
-    log: AuditLog, chosen: list[Shape]
-) -> None:
+def test_first_pages_of_every_shape_equal_a_full_read(log: AuditLog, chosen: list[Shape]) -> None:
     wrong = {shape.name: each for shape in chosen for each in _differences(log, shape)}
     assert wrong == {}
 
@@ -216,19 +214,17 @@ def most(filled: Database) -> int:
     return MOST_INSTRUCTIONS if filled.engine == "sqlite" else MOST_BUFFERS
 
 
-def test_no_page_of_any_shape_is_a_full_scan_or_a_sort_of_the_log(
-    cost_of: CostOf, chosen: list[Shape]
-) -> None:
+def test_no_page_needs_a_full_scan_or_a_sort(cost_of: CostOf, chosen: list[Shape]) -> None:
     wrong = {shape.name: plan for shape in chosen if (plan := cost_of(shape, LARGE, False).plan)}
     assert wrong == {}
 
 
-def test_a_page_is_little_work(cost_of: CostOf, chosen: list[Shape], most: int) -> None:
+def test_page_reads_few_index_entries(cost_of: CostOf, chosen: list[Shape], most: int) -> None:
     work = {shape.name: cost_of(shape, LARGE, False).work for shape in chosen if shape.bounded}
     assert {name: each for name, each in work.items() if each > most} == {}
 
 
-def test_a_page_for_which_entries_have_to_be_looked_at_is_no_endless_work(
+def test_page_that_needs_a_scan_ends_at_the_scan_budget(
     cost_of: CostOf, chosen: list[Shape], filled: Database
 ) -> None:
     work = {shape.name: cost_of(shape, LARGE, False).work for shape in chosen if not shape.bounded}
@@ -236,7 +232,7 @@ def test_a_page_for_which_entries_have_to_be_looked_at_is_no_endless_work(
     assert {name: each for name, each in work.items() if each > most} == {}
 
 
-def test_a_page_is_no_more_work_in_a_log_that_is_four_times_as_large(
+def test_page_costs_the_same_in_a_log_four_times_as_large(
     cost_of: CostOf, chosen: list[Shape], most: int
 ) -> None:
     grown = {}

@@ -29,20 +29,20 @@ def test_events_are_those_that_the_account_has_entries_of(log: AuditLog) -> None
     assert log.account("initech").events() == []
 
 
-def test_an_event_is_there_from_its_first_entry_on(log: AuditLog) -> None:
+def test_event_is_listed_after_its_first_entry(log: AuditLog) -> None:
     account = log.account("acme")
     assert account.events() == []
     record_example(log, ASYNC)
     assert account.events() == [ASYNC]
 
 
-def test_events_that_the_catalog_no_longer_has_are_among_them(database: Database, log: AuditLog) -> None:
+def test_events_include_those_removed_from_the_catalog(database: Database, log: AuditLog) -> None:
     record_example(log, ASYNC)
     insert_row(database, CATALOG, event=OF_YESTERDAY)
     assert log.account("acme").events() == [OF_YESTERDAY, ASYNC]
 
 
-def test_a_former_key_is_told_as_it_is_stored(
+def test_former_key_is_shown_as_stored(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))

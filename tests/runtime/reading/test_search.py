@@ -70,9 +70,7 @@ def test_only_the_description_is_searched(log: AuditLog, acme: AccountLog, datab
     assert acme.count(search="needle") == 0
 
 
-def test_a_search_narrows_beside_filter_and_range_wherever_entries_are_read(
-    log: AuditLog, acme: AccountLog
-) -> None:
+def test_search_combines_with_filter_and_range_in_every_read(log: AuditLog, acme: AccountLog) -> None:
     def model(name: str, minute: int, user: str = "u-1") -> Entry:
         moment = LONG_AGO + timedelta(minutes=minute)
         metadata = MODEL | {"model_name": name, "deployment_name": "prod-eu"}

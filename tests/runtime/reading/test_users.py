@@ -54,12 +54,12 @@ def test_users_and_apps_are_found_by_a_part_of_their_id_or_name(
 
 
 @pytest.mark.usefixtures("people")
-def test_they_come_with_type_and_name_and_no_more_than_asked_for(acme: AccountLog) -> None:
+def test_users_have_type_and_name_and_are_limited(acme: AccountLog) -> None:
     assert acme.users(limit=2) == [Actor.app("app-ci", "Pipeline 100%"), Actor.user("u-1", "Ada Lovelace")]
     assert acme.users("u-3") == [Actor.user("u-3")]
 
 
-def test_a_user_of_several_names_is_there_once_and_found_by_each(log: AuditLog, acme: AccountLog) -> None:
+def test_user_with_several_names_is_listed_once(log: AuditLog, acme: AccountLog) -> None:
     for name in ("Ada Byron", "Ada King", None, "Ada Byron", ""):
         record(log, KEY_CREATED, actor=Actor.user("u-17", name))
     for text in ("", "king", "byron", "u-17"):
@@ -98,7 +98,7 @@ FIRST = [f"Run {number:03}" for number in range(MAX_NAMES)]
 
 
 @pytest.mark.parametrize("known", [0, 1, 99, 100, 120])
-def test_of_names_without_end_the_first_hundred_are_kept(
+def test_first_hundred_names_of_a_user_are_kept(
     log: AuditLog, acme: AccountLog, database: Database, known: int
 ) -> None:
     if known:
@@ -113,7 +113,7 @@ def test_of_names_without_end_the_first_hundred_are_kept(
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-def test_of_one_batch_the_names_that_are_stored_first_are_kept(
+def test_first_stored_names_of_a_batch_are_kept(
     log: AuditLog, acme: AccountLog, database: Database, backwards: bool
 ) -> None:
     """Though the ids rise with the time that the entries give."""
@@ -172,7 +172,7 @@ def test_an_entry_that_is_rolled_back_leaves_no_user(
     assert acme.users() == [Actor.user("u-5")]
 
 
-def test_an_entry_that_was_there_adds_no_name(log: AuditLog, acme: AccountLog) -> None:
+def test_stored_entry_adds_no_name(log: AuditLog, acme: AccountLog) -> None:
     entry = record(log, KEY_CREATED, actor=Actor.user("u-5", "Ada"))
     with pytest.raises(IdConflict):
         record(log, KEY_CREATED, actor=Actor.user("u-6", "Eve"), id=entry.id)
@@ -180,7 +180,7 @@ def test_an_entry_that_was_there_adds_no_name(log: AuditLog, acme: AccountLog) -
 
 
 @pytest.mark.postgresql_only
-def test_who_records_a_new_user_holds_up_nobody(log: AuditLog, acme: AccountLog, database: Database) -> None:
+def test_recording_a_new_user_blocks_nobody(log: AuditLog, acme: AccountLog, database: Database) -> None:
     engine = create_engine(database.sqlalchemy_url)
     with Session(engine) as session:
         record(log, KEY_CREATED, actor=Actor.user("u-5", "Ada"), session=session)
@@ -192,9 +192,7 @@ def test_who_records_a_new_user_holds_up_nobody(log: AuditLog, acme: AccountLog,
 
 
 @pytest.mark.postgresql_only
-def test_a_database_from_before_the_table_names_the_way_out(
-    log: AuditLog, acme: AccountLog, database: Database
-) -> None:
+def test_older_database_error_has_a_hint(log: AuditLog, acme: AccountLog, database: Database) -> None:
     database.change("DROP TRIGGER audit_entry_users ON audit_entry", "DROP TABLE audit_user")
     record(log, KEY_CREATED)
     with pytest.raises(StorageError) as caught:

@@ -51,7 +51,7 @@ def test_no_export_shows_a_secret(log: AuditLog, acme: AccountLog, key: SecretKe
         assert key.fingerprint(TOKEN).encode() in export.getvalue()
 
 
-def test_a_secret_without_a_key_is_refused_with_the_way_out(database: Database) -> None:
+def test_secret_without_a_key_is_refused_with_a_hint(database: Database) -> None:
     with open_log(database) as log:
         for call in (
             lambda: record(log, ASYNC, VALUES | {"access_token": TOKEN}),
@@ -139,13 +139,13 @@ def test_a_model_does_not_show_its_secret() -> None:
     assert "access_token=None" in repr(ApiAsyncEnabled(**VALUES))
 
 
-def test_a_model_does_not_show_its_secret_when_it_cannot_be_made() -> None:
+def test_validation_error_does_not_show_the_secret() -> None:
     with pytest.raises(ValueError, match="tool_id") as caught:
         ApiAsyncEnabled(tool_id="", version_id="v-1", timeout=False, access_token=TOKEN)
     assert TOKEN not in said(caught.value)
 
 
-def test_the_same_secret_has_the_same_fingerprint_under_one_key_only(key: SecretKey) -> None:
+def test_equal_secrets_match_under_the_same_key_only(key: SecretKey) -> None:
     assert key.fingerprint(TOKEN) == SecretKey("k1", bytes(range(32))).fingerprint(TOKEN)
     assert key.fingerprint(TOKEN) != SecretKey("k1", bytes(32)).fingerprint(TOKEN)
     assert SecretKey("k2", bytes(range(32))).fingerprint(TOKEN).split(":")[::2] == [
@@ -161,7 +161,7 @@ def test_a_fingerprint_is_hmac_sha256() -> None:
     assert SecretKey("k", b"\xaa" * 131).fingerprint(text) == f"hmac-sha256:k:{digest}"
 
 
-def test_what_looks_like_a_fingerprint_is_fingerprinted_again(log: AuditLog, key: SecretKey) -> None:
+def test_value_like_a_fingerprint_is_fingerprinted_again(log: AuditLog, key: SecretKey) -> None:
     lookalike = key.fingerprint(TOKEN)
     for entry in (
         record(log, ASYNC, VALUES | {"access_token": lookalike}),
@@ -170,7 +170,7 @@ def test_what_looks_like_a_fingerprint_is_fingerprinted_again(log: AuditLog, key
         assert entry.metadata["access_token"] == key.fingerprint(lookalike)
 
 
-def test_an_import_keeps_a_fingerprint_and_makes_one_of_a_plain_secret(
+def test_import_keeps_fingerprints_and_hashes_plain_secrets(
     log: AuditLog, acme: AccountLog, key: SecretKey, database: Database
 ) -> None:
     lines = [

@@ -107,9 +107,7 @@ def error_of(future: "Future[Entry]") -> BaseException:
 # --- threads -------------------------------------------------------------------------------------
 
 
-def test_callers_who_wait_share_the_next_commit_and_return_after_it(
-    log: AuditLog, acme: AccountLog, gate: Gate
-) -> None:
+def test_waiting_callers_share_the_next_commit(log: AuditLog, acme: AccountLog, gate: Gate) -> None:
     first = gate.first(log)
     others = [gate.call(record, log, KEY_CREATED) for _ in range(31)]
     assert not any(call.done() for call in [first, *others])
@@ -190,7 +188,7 @@ def test_a_row_that_the_database_cannot_hold_fails_alone(
     assert {call.result(PATIENCE).id for call in calls} == {entry.id for entry in acme.all()}
 
 
-def test_where_the_database_fails_each_caller_gets_its_own_error(
+def test_database_failure_gives_each_caller_its_own_error(
     log: AuditLog, acme: AccountLog, gate: Gate
 ) -> None:
     calls = [gate.first(log), *(gate.call(record, log, KEY_CREATED) for _ in range(5))]
@@ -207,7 +205,7 @@ def test_where_the_database_fails_each_caller_gets_its_own_error(
     assert acme.count() == 6
 
 
-def test_a_log_that_is_closed_says_so_to_all_who_wait(log: AuditLog, gate: Gate, database: Database) -> None:
+def test_closing_the_log_raises_in_all_waiting_callers(log: AuditLog, gate: Gate, database: Database) -> None:
     calls = [gate.first(log), *(gate.call(record, log, KEY_CREATED) for _ in range(5))]
     log.close()
     gate.open()
@@ -216,7 +214,7 @@ def test_a_log_that_is_closed_says_so_to_all_who_wait(log: AuditLog, gate: Gate,
     assert database.rows() == []
 
 
-def test_who_waits_too_long_is_told_and_nothing_is_stored(log: AuditLog, acme: AccountLog) -> None:
+def test_timeout_while_waiting_stores_nothing(log: AuditLog, acme: AccountLog) -> None:
     gate = Gate(log, wait_seconds=0.2)
     first = gate.first(log)
     error = error_of(gate.call(record, log, KEY_CREATED))
@@ -233,9 +231,7 @@ def test_who_waits_too_long_is_told_and_nothing_is_stored(log: AuditLog, acme: A
     gate.pool.shutdown()
 
 
-def test_who_waits_too_long_for_a_commit_is_told_that_it_is_not_known(
-    log: AuditLog, acme: AccountLog
-) -> None:
+def test_timeout_during_a_commit_says_the_outcome_is_unknown(log: AuditLog, acme: AccountLog) -> None:
     gate = Gate(log, wait_seconds=0.2)
     first = gate.first(log)
     calls = [gate.call(record, log, KEY_CREATED) for _ in range(2)]
@@ -256,7 +252,7 @@ def test_who_waits_too_long_for_a_commit_is_told_that_it_is_not_known(
     gate.pool.shutdown()
 
 
-def test_more_than_may_wait_are_refused_with_their_entry(
+def test_more_than_max_waiting_are_refused_with_their_entry(
     log: AuditLog, acme: AccountLog, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "MAX_WAITING", 2)
@@ -301,7 +297,7 @@ def entry_of(error: BaseException) -> Entry:
     return entry
 
 
-def test_a_caller_who_is_interrupted_while_it_waits_is_not_stored(
+def test_interrupted_waiting_caller_is_not_stored(
     log: AuditLog, acme: AccountLog, gate: Gate, interrupt: Callable[[], None]
 ) -> None:
     first = gate.first(log)
@@ -321,7 +317,7 @@ def test_a_caller_who_is_interrupted_while_it_waits_is_not_stored(
     assert record(log, KEY_CREATED, id=entry_of(caught.value).id).id == entry_of(caught.value).id
 
 
-def test_a_leader_who_is_interrupted_leaves_nobody_waiting(
+def test_interrupted_leader_leaves_nobody_waiting(
     log: AuditLog, acme: AccountLog, gate: Gate, interrupt: Callable[[], None]
 ) -> None:
     others: list[Future[Entry]] = []
@@ -391,7 +387,7 @@ def test_interrupts_at_any_moment_store_once_or_not_at_all(log: AuditLog, acme: 
     assert acme.count() == len(tried) + len(beside_it)
 
 
-def test_a_signal_handler_that_records_in_a_thread_that_stores_is_refused(
+def test_signal_handler_that_records_during_a_store_is_refused(
     log: AuditLog, acme: AccountLog, gate: Gate
 ) -> None:
     errors: list[StorageError] = []
@@ -501,9 +497,7 @@ def test_the_event_loop_goes_on_while_an_entry_is_committed(log: AuditLog, gate:
     assert asyncio.run(calls()).actor == ADA
 
 
-def test_an_await_that_is_cancelled_while_it_waits_is_not_stored(
-    log: AuditLog, acme: AccountLog, gate: Gate
-) -> None:
+def test_await_cancelled_while_waiting_is_not_stored(log: AuditLog, acme: AccountLog, gate: Gate) -> None:
     async def calls() -> None:
         first = gate.first(log)
         kept, cancelled = await waiting(gate, emitter(log)(actor=ADA), emitter(log)(actor=ADA))
@@ -516,9 +510,7 @@ def test_an_await_that_is_cancelled_while_it_waits_is_not_stored(
     asyncio.run(calls())
 
 
-def test_an_await_that_is_cancelled_while_it_is_written_is_stored_once_and_says_which(
-    log: AuditLog, acme: AccountLog, gate: Gate
-) -> None:
+def test_await_cancelled_during_the_write_is_stored_once(log: AuditLog, acme: AccountLog, gate: Gate) -> None:
     found: list[Entry] = []
 
     async def caller() -> Entry:
@@ -577,7 +569,7 @@ def test_cancelling_at_any_moment_stores_once_or_not_at_all(log: AuditLog, acme:
     assert acme.count() == len(returned) + len(unknown)
 
 
-def test_an_await_that_waits_too_long_is_told(log: AuditLog, acme: AccountLog) -> None:
+def test_await_times_out(log: AuditLog, acme: AccountLog) -> None:
     gate = Gate(log, wait_seconds=0.1)
 
     async def calls() -> tuple[BaseException, BaseException]:
@@ -639,7 +631,7 @@ def test_awaits_that_a_loop_leaves_pending_are_not_stored(
     assert acme.get(entry.id) == entry
 
 
-def test_a_loop_that_is_closed_during_a_commit_harms_nobody(
+def test_loop_closed_during_a_commit_affects_no_other_caller(
     log: AuditLog, acme: AccountLog, gate: Gate
 ) -> None:
     loop = asyncio.new_event_loop()

@@ -42,7 +42,7 @@ def test_a_payload_is_a_json_object(log: AuditLog, payload: str, got: str) -> No
 
 
 @pytest.mark.parametrize("payload", ["", "NaN", "{'a': 1}", b"\xff", "{} {}"])
-def test_what_is_no_json_is_said_to_be_none(log: AuditLog, payload: str) -> None:
+def test_invalid_json_is_reported(log: AuditLog, payload: str) -> None:
     # What follows is orjson's.
     assert said(log, payload).startswith("entry: expected a JSON object, got no JSON: ")
 
@@ -67,7 +67,7 @@ def test_surrogates_written_as_escapes_are_replaced_and_marked(log: AuditLog, as
     assert log.account("acme").get(entry.id) == entry
 
 
-def test_raw_surrogates_in_a_text_payload_are_replaced_and_marked(log: AuditLog) -> None:
+def test_raw_surrogates_in_text_are_replaced_and_noted(log: AuditLog) -> None:
     payload = json.dumps(
         form(DEPLOYED, MODEL | {"model_name": "a\ud800b"}, actor=UNSTORABLE), ensure_ascii=False
     )
@@ -78,7 +78,7 @@ def test_raw_surrogates_in_a_text_payload_are_replaced_and_marked(log: AuditLog)
 
 
 @pytest.mark.parametrize("payload", ['{"a": "\ud800"', '{"a": "\\ud800", "b": NaN}', '"\\ud800" 5'])
-def test_surrogates_make_no_json_of_what_is_none(log: AuditLog, payload: str) -> None:
+def test_surrogates_do_not_make_invalid_json_valid(log: AuditLog, payload: str) -> None:
     assert said(log, payload).startswith("entry: expected a JSON object, got no JSON: ")
 
 

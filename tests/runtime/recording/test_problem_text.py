@@ -38,7 +38,7 @@ def field(kind: str = "string", **facts: Any) -> Field:
         (field("enum", many=True, values={"a": "A"}, max_items=3), "a list of one of a, 0 to 3 items"),
     ],
 )
-def test_what_a_field_wants(made: Field, words: str) -> None:
+def test_expected_describes_the_field(made: Field, words: str) -> None:
     assert expected(made) == words
 
 
@@ -60,7 +60,7 @@ def test_what_a_field_wants(made: Field, words: str) -> None:
         (2**300, "an integer"),
     ],
 )
-def test_what_came(value: Any, words: str) -> None:
+def test_got_describes_the_value(value: Any, words: str) -> None:
     assert got(value, field()) == words
 
 
@@ -69,7 +69,7 @@ def test_what_came(value: Any, words: str) -> None:
     ("value", "words"),
     [("x", "a string"), (5, "an integer"), (1.5, "a number"), (True, "a boolean"), ([], "a list")],
 )
-def test_of_a_sensitive_field_only_the_type_is_said(sensitivity: str, value: Any, words: str) -> None:
+def test_error_names_only_the_type_of_a_sensitive_value(sensitivity: str, value: Any, words: str) -> None:
     assert got(value, field(sensitivity=sensitivity)) == words
 
 

@@ -46,7 +46,7 @@ def test_each_is_stored_in_order(log: AuditLog, acme: AccountLog) -> None:
     assert list(acme.all()) == done[::-1]
 
 
-def test_a_bad_one_holds_up_no_other(log: AuditLog, acme: AccountLog) -> None:
+def test_invalid_form_affects_no_other(log: AuditLog, acme: AccountLog) -> None:
     done = log.record_forms(
         [
             form(KEY_CREATED, {}),
@@ -74,12 +74,12 @@ def test_a_bad_one_holds_up_no_other(log: AuditLog, acme: AccountLog) -> None:
     assert list(acme.all()) == [done[6], done[0]]
 
 
-def test_only_bad_ones_store_nothing(log: AuditLog, acme: AccountLog) -> None:
+def test_only_invalid_forms_store_nothing(log: AuditLog, acme: AccountLog) -> None:
     assert [type(each) for each in log.record_forms([5, {}])] == [ValidationError] * 2
     assert not acme.has_entries()
 
 
-def test_a_missing_key_of_secrets_is_the_error_of_its_entry_only(database: Database) -> None:
+def test_missing_secret_key_affects_its_entry_only(database: Database) -> None:
     with open_log(database) as log:
         example = log.catalog.events[ASYNC].example
         done = log.record_forms([form(ASYNC, example), form(KEY_CREATED, {})])
@@ -100,7 +100,7 @@ def test_entries_of_several_accounts_are_each_in_theirs(log: AuditLog) -> None:
     assert list(log.account("b").all()) == [done[2], done[0]]
 
 
-def test_one_that_is_stored_already_gives_the_stored_entry(log: AuditLog, acme: AccountLog) -> None:
+def test_stored_id_returns_the_stored_entry(log: AuditLog, acme: AccountLog) -> None:
     first = record(log, KEY_CREATED, occurred_at=LONG_AGO)
     again = {
         "id": str(first.id), "occurred_at": WHEN, "event": KEY_CREATED, "metadata": {},
@@ -153,7 +153,7 @@ def test_all_are_durable_in_one_transaction(log: AuditLog, database: Database, p
     assert len(database.rows()) == 20
 
 
-def test_what_fails_for_all_is_raised_and_stores_none(log: AuditLog, database: Database, path: Path) -> None:
+def test_storage_failure_is_raised_and_stores_nothing(log: AuditLog, database: Database, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="another transaction is writing") as caught:
@@ -166,7 +166,7 @@ def test_what_fails_for_all_is_raised_and_stores_none(log: AuditLog, database: D
     assert len(log.record_forms([form(KEY_CREATED, {})])) == 1
 
 
-def test_what_fails_amid_the_batch_undoes_all_of_it(log: AuditLog, database: Database, path: Path) -> None:
+def test_failure_during_a_batch_rolls_back_all_of_it(log: AuditLog, database: Database, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute(
             "CREATE TRIGGER full AFTER INSERT ON audit_entry WHEN NEW.event = "
@@ -200,7 +200,7 @@ def told(done: Entry | AuditwrightError, named: set[str]) -> object:
 
 @given(st.lists(st.sampled_from(POOL), max_size=12), st.lists(st.sampled_from(POOL), max_size=3))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_batch_comes_to_what_its_entries_come_to_one_by_one(
+def test_batch_equals_its_entries_recorded_one_by_one(
     log: AuditLog, batch: list[Any], before: list[Any]
 ) -> None:
     one, many = (f"{kind}-{next(accounts)}" for kind in ("one", "many"))
@@ -241,7 +241,7 @@ anything: st.SearchStrategy[Any] = st.recursive(
     )
 )
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_comes_is_answered(log: AuditLog, given: list[Any]) -> None:
+def test_every_payload_gets_an_entry_or_an_error(log: AuditLog, given: list[Any]) -> None:
     good = form(KEY_CREATED, {})
     done = log.record_forms([good, *given, good])
     assert len(done) == len(given) + 2

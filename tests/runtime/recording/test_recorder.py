@@ -132,7 +132,7 @@ def test_record_many_refuses_what_is_no_event(log: AuditLog, acme: AccountLog) -
     assert acme.count() == 1
 
 
-def test_record_many_keeps_what_came_before_its_supply_failed(log: AuditLog, acme: AccountLog) -> None:
+def test_record_many_stores_events_before_its_iterable_failed(log: AuditLog, acme: AccountLog) -> None:
     def supply() -> Iterator[dict[str, Any]]:
         for number in range(5):
             yield form(ADDED, MODEL | {"deployment_name": f"d{number}"})
@@ -213,7 +213,7 @@ def test_a_time_without_zone_or_before_1970_is_refused(log: AuditLog, moment: An
     assert str(refused(log, KEY_CREATED, occurred_at=moment)) == f"{KEY_CREATED}: occurred_at: {problem}"
 
 
-def test_a_time_may_be_almost_five_minutes_ahead_and_no_more(log: AuditLog) -> None:
+def test_time_may_be_up_to_five_minutes_ahead(log: AuditLog) -> None:
     assert record(log, KEY_CREATED, occurred_at=datetime.now(UTC) + minutes(4.9))
     assert (
         str(refused(log, KEY_CREATED, occurred_at=datetime.now(UTC) + minutes(7.5)))
@@ -221,7 +221,7 @@ def test_a_time_may_be_almost_five_minutes_ahead_and_no_more(log: AuditLog) -> N
     )
 
 
-def test_a_given_id_says_the_time(log: AuditLog) -> None:
+def test_given_id_sets_the_time(log: AuditLog) -> None:
     given = uuid.UUID(bytes=make_id(to_microseconds(LONG_AGO)))
     entry = record(log, KEY_CREATED, id=given)
     assert entry.id == given
@@ -229,7 +229,7 @@ def test_a_given_id_says_the_time(log: AuditLog) -> None:
     assert record(log, KEY_CREATED, id=str(given), occurred_at=LONG_AGO) == entry
 
 
-def test_an_id_of_another_maker_is_taken_as_it_is(log: AuditLog) -> None:
+def test_id_of_another_implementation_is_accepted(log: AuditLog) -> None:
     # RFC 9562, appendix A.6, with random bits where ours has the microsecond.
     given = uuid.UUID("017F22E2-79B0-7FFF-98C4-DC0C0C07398F")
     entry = record(log, KEY_CREATED, id=given)
@@ -246,7 +246,7 @@ def test_an_id_that_states_another_time_is_refused(log: AuditLog) -> None:
     )
 
 
-def test_an_id_from_beyond_the_calendar_is_refused(log: AuditLog) -> None:
+def test_id_after_the_year_9999_is_refused(log: AuditLog) -> None:
     beyond = "ffffffff-ffff-7fff-bfff-ffffffffffff"
     error = refused(log, KEY_CREATED, id=beyond, occurred_at=LONG_AGO)
     assert [problem.path for problem in error.problems] == ["id"]
@@ -269,7 +269,7 @@ def test_an_id_that_is_no_uuid_of_version_7_is_refused(log: AuditLog, given: Any
     )
 
 
-def test_a_retry_with_the_same_content_gives_the_stored_entry(log: AuditLog, database: Database) -> None:
+def test_retry_with_equal_content_returns_the_stored_entry(log: AuditLog, database: Database) -> None:
     first = record(log, ADDED, MODEL | {"deployment_name": "eu"})
     again = record(log, ADDED, MODEL | {"deployment_name": "eu"}, id=first.id)
     assert again == first
@@ -318,9 +318,7 @@ def test_the_same_id_with_other_details_is_a_conflict(log: AuditLog, database: D
     ],
     ids=["text", "list", "name"],
 )
-def test_texts_that_are_cut_to_the_same_are_not_the_same(
-    log: AuditLog, database: Database, make: Any
-) -> None:
+def test_texts_with_equal_truncation_are_not_equal(log: AuditLog, database: Database, make: Any) -> None:
     removed = "account.users_management.user_deleted"
     values, actor = make("one")
     first = record(log, removed, values, actor=actor)
@@ -368,7 +366,7 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(log: AuditLog) -> No
 
 
 @pytest.mark.parametrize("actor", ["u-17", "", 0, {"id": "u-17"}])
-def test_an_actor_is_an_actor(log: AuditLog, actor: Any) -> None:
+def test_actor_option_takes_an_actor_only(log: AuditLog, actor: Any) -> None:
     got = type(actor).__name__
     assert (
         str(refused(log, KEY_CREATED, actor=actor)) == f"{KEY_CREATED}: actor: expected an Actor, got {got}"
@@ -426,7 +424,7 @@ def test_a_whole_number_with_a_point_is_an_integer(log: AuditLog) -> None:
         ("training_method", "", "''"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_whichever_way_it_comes(
+def test_invalid_value_is_refused_on_every_way_in(
     log: AuditLog, database: Database, name: str, value: Any, got: str
 ) -> None:
     wanted = {
@@ -445,7 +443,7 @@ def test_a_value_that_does_not_fit_is_refused_whichever_way_it_comes(
 
 
 @pytest.mark.parametrize("value", [object(), datetime.now(UTC), ("END",), {1: 2}, {"END"}])
-def test_what_json_does_not_know_is_refused(log: AuditLog, database: Database, value: Any) -> None:
+def test_non_json_values_are_refused(log: AuditLog, database: Database, value: Any) -> None:
     assert refused(log, DEPLOYED, MODEL | {"stop_sequence": value})
     with pytest.raises(ValidationError):
         log.record_form(form(DEPLOYED, MODEL | {"stop_sequence": value}))
@@ -517,7 +515,7 @@ def test_an_unknown_event_is_refused_with_the_nearest_key(log: AuditLog) -> None
 # --- conditions ----------------------------------------------------------------------------------
 
 
-def test_a_conditional_field_is_required_when_its_condition_holds(log: AuditLog) -> None:
+def test_conditional_field_is_required_if_its_condition_is_true(log: AuditLog) -> None:
     said = (
         f"{ADDED}: metadata.deployment_name: expected a string of 1 to 300 characters, because model_type "
         "is open_source or fine_tuned, got nothing"
@@ -552,7 +550,7 @@ def test_a_condition_on_a_boolean_takes_only_a_boolean(log: AuditLog) -> None:
 # --- models that went round their validation -------------------------------------------------------
 
 
-def test_a_model_that_was_changed_behind_its_back_is_refused(log: AuditLog, database: Database) -> None:
+def test_model_changed_after_validation_is_refused(log: AuditLog, database: Database) -> None:
     model = ModelFineTuning(model_id="m", model_name="M", model_type="open_source")
     with pytest.raises(ValidationError):
         log.record(model.model_copy(update={"epochs": -1}), actor=ADA)
@@ -607,7 +605,7 @@ def test_braces_and_percent_signs_in_values_are_text(log: AuditLog) -> None:
     )
 
 
-def test_a_template_may_hold_braces_percent_signs_titles_and_booleans(
+def test_message_may_have_braces_percents_titles_booleans(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def edit(content: dict[str, Any]) -> None:
@@ -654,7 +652,7 @@ anything: st.SearchStrategy[Any] = st.recursive(
 
 @given(value=anything, name=st.sampled_from(["model_id", "temperature", "epochs", "stop_sequence", "top_p"]))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_value_is_stored_or_refused_the_same_by_both_ways(log: AuditLog, value: Any, name: str) -> None:
+def test_both_ways_of_recording_treat_any_value_alike(log: AuditLog, value: Any, name: str) -> None:
     def outcome(call: Any) -> Any:
         try:
             return call().metadata

@@ -54,7 +54,7 @@ def say(capsys: pytest.CaptureFixture[str], what: str, rolled_back: int, kept: i
         print(f"\n{what}: {rolled_back:,} rollbacks and {kept:,} commits left {found:,} entries")
 
 
-def test_ten_thousand_rollbacks_leave_nothing_and_ten_thousand_commits_leave_as_many(
+def test_rollbacks_leave_nothing_and_commits_leave_all(
     log: AuditLog, acme: AccountLog, engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with sqlmodel.Session(engine) as session:
@@ -132,7 +132,7 @@ def recording_beside(log: AuditLog) -> Iterator[list[object]]:
             thread.join()
 
 
-def test_transactions_and_group_commits_of_one_database_do_not_mix(
+def test_transactions_and_group_commits_do_not_mix(
     log: AuditLog, acme: AccountLog, engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = set()

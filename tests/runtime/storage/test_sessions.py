@@ -92,7 +92,7 @@ def begins(engine: Engine) -> Engine:
 
 
 @pytest.mark.sqlite_only
-def test_an_entry_in_a_savepoint_that_might_outlive_its_transaction_is_refused(
+def test_savepoint_that_may_outlive_its_transaction_is_refused(
     log: AuditLog, acme: AccountLog, engine: Engine
 ) -> None:
     with Session(engine) as session, session.begin_nested(), pytest.raises(StorageError) as caught:
@@ -101,9 +101,7 @@ def test_an_entry_in_a_savepoint_that_might_outlive_its_transaction_is_refused(
     assert acme.count() == 0
 
 
-def test_an_entry_in_a_savepoint_is_gone_with_its_transaction(
-    log: AuditLog, acme: AccountLog, begins: Engine
-) -> None:
+def test_rollback_removes_an_entry_in_a_savepoint(log: AuditLog, acme: AccountLog, begins: Engine) -> None:
     with Session(begins) as session:
         with session.begin_nested():
             record(log, KEY_CREATED, session=session)
@@ -159,7 +157,7 @@ def test_a_conflict_in_a_session_leaves_the_transaction_usable(
 
 
 @pytest.mark.parametrize("wrong", ["session", 5, object()])
-def test_what_is_no_session_is_refused(log: AuditLog, database: Database, wrong: Any) -> None:
+def test_invalid_session_is_refused(log: AuditLog, database: Database, wrong: Any) -> None:
     with pytest.raises(StorageError) as caught:
         record(log, KEY_CREATED, session=wrong)
     assert str(caught.value) == (
@@ -196,7 +194,7 @@ def test_a_transaction_on_another_file_is_refused(
     assert str(caught.value) == said
 
 
-def test_a_connection_that_one_log_took_is_no_transaction_of_another(
+def test_connection_of_another_log_is_refused(
     log: AuditLog, acme: AccountLog, engine: Engine, other_database: Database
 ) -> None:
     with (
@@ -222,7 +220,7 @@ def test_no_session_is_a_transaction_of_its_own(log: AuditLog, acme: AccountLog)
 
 
 @pytest.mark.sqlite_only
-def test_an_entry_beside_an_open_transaction_says_to_pass_the_session(
+def test_open_transaction_error_says_to_pass_the_session(
     log: AuditLog, database: Database, engine: Engine
 ) -> None:
     with Session(engine) as session:

@@ -84,9 +84,7 @@ def test_no_statement_rewrites_an_entry(log: AuditLog, path: Path, statement: st
 
 @pytest.mark.parametrize("recursive", ["ON", "OFF"])
 @pytest.mark.parametrize("row", [-1, 0])
-def test_a_row_at_a_row_id_of_ones_own_cannot_be_put_there_and_replaced(
-    log: AuditLog, path: Path, row: int, recursive: str
-) -> None:
+def test_explicit_row_ids_are_refused(log: AuditLog, path: Path, row: int, recursive: str) -> None:
     record(log, KEY_CREATED)
     plant = f"INSERT INTO audit_entry (rowid, {COPY}) SELECT {row}, {NEW_ID} FROM audit_entry LIMIT 1"
     replace = plant.replace("INSERT", "INSERT OR REPLACE")
@@ -101,7 +99,7 @@ def test_a_row_at_a_row_id_of_ones_own_cannot_be_put_there_and_replaced(
             seen = now
 
 
-def test_the_same_row_again_is_passed_over(log: AuditLog, path: Path) -> None:
+def test_storing_a_row_again_is_idempotent(log: AuditLog, path: Path) -> None:
     record(log, KEY_CREATED)
     before = rows(path)
     for verb in ("INSERT", "INSERT OR REPLACE", "INSERT OR IGNORE", "REPLACE"):
@@ -109,7 +107,7 @@ def test_the_same_row_again_is_passed_over(log: AuditLog, path: Path) -> None:
     assert rows(path) == before
 
 
-def test_entries_go_on_being_stored_after_an_attack(log: AuditLog, acme: AccountLog, path: Path) -> None:
+def test_recording_works_after_an_attack(log: AuditLog, acme: AccountLog, path: Path) -> None:
     record(log, KEY_CREATED)
     with pytest.raises(sqlite3.Error):
         change(path, "DELETE FROM audit_entry")
@@ -142,7 +140,7 @@ def test_opening_again_writes_nothing(log: AuditLog, path: Path) -> None:
     assert rows(path, "SELECT * FROM sqlite_schema") == schema
 
 
-def test_the_users_of_a_file_from_before_are_found(log: AuditLog, acme: AccountLog, path: Path) -> None:
+def test_users_of_an_older_file_are_found(log: AuditLog, acme: AccountLog, path: Path) -> None:
     change(path, "DROP TRIGGER audit_entry_users", "DROP TABLE audit_user")
     for account_id, actor in (
         ("acme", Actor.user("u-1", "Ada")),
@@ -170,7 +168,7 @@ def test_the_users_of_a_file_from_before_are_found(log: AuditLog, acme: AccountL
         assert again.account("third").users() == []
 
 
-def test_what_was_removed_is_made_again(log: AuditLog, path: Path) -> None:
+def test_removed_objects_are_created_again(log: AuditLog, path: Path) -> None:
     change(
         path, "DROP INDEX audit_entry_user", "DROP TRIGGER audit_entry_no_update", "DROP TABLE audit_event"
     )
@@ -198,9 +196,7 @@ def test_what_was_removed_is_made_again(log: AuditLog, path: Path) -> None:
         ),
     ],
 )
-def test_a_table_that_does_not_fit_is_refused_and_nothing_is_made(
-    path: Path, definition: str, difference: str
-) -> None:
+def test_table_that_does_not_fit_is_refused(path: Path, definition: str, difference: str) -> None:
     change(path, f"CREATE TABLE audit_entry ({definition})")
     before = rows(path, "SELECT * FROM sqlite_schema")
     with pytest.raises(SchemaMismatch) as caught:
@@ -261,7 +257,7 @@ def test_opening_repairs_what_was_damaged(log: AuditLog, path: Path, damage: lis
     ],
     ids=["a column more", "not strict", "key reversed"],
 )
-def test_a_table_almost_like_ours_is_refused_and_nothing_is_made(
+def test_table_almost_like_ours_is_refused(
     log: AuditLog, path: Path, tmp_path: Path, old: str, new: str, difference: str
 ) -> None:
     ((ours,),) = rows(path, "SELECT sql FROM sqlite_schema WHERE name = 'audit_entry'")
@@ -277,7 +273,7 @@ def test_a_table_almost_like_ours_is_refused_and_nothing_is_made(
     assert rows(other, "SELECT * FROM sqlite_schema") == before
 
 
-def test_a_table_of_somebody_else_with_a_name_of_ours_is_refused(path: Path) -> None:
+def test_foreign_table_with_our_name_is_refused(path: Path) -> None:
     change(path, "CREATE TABLE audit_event (id INTEGER PRIMARY KEY, what TEXT)")
     before = rows(path, "SELECT * FROM sqlite_schema")
     with pytest.raises(SchemaMismatch) as caught:
@@ -289,7 +285,7 @@ def test_a_table_of_somebody_else_with_a_name_of_ours_is_refused(path: Path) -> 
     assert rows(path, "SELECT * FROM sqlite_schema") == before
 
 
-def test_a_column_of_somebody_else_that_may_be_null_is_no_trouble(log: AuditLog, path: Path) -> None:
+def test_foreign_nullable_column_is_accepted(log: AuditLog, path: Path) -> None:
     log.close()
     change(path, "ALTER TABLE audit_entry ADD COLUMN note TEXT")
     with AuditLog.open(f"sqlite:///{path}", account_id="acme") as again:
@@ -328,9 +324,7 @@ def test_another_index_of_our_name_is_refused(log: AuditLog, path: Path, other: 
         ("CREATE TABLE audit_entry_user (x)", "audit_entry_user should be an index and is a table"),
     ],
 )
-def test_something_else_of_our_name_is_refused_and_nothing_is_made(
-    path: Path, statement: str, said: str
-) -> None:
+def test_other_object_with_our_name_is_refused(path: Path, statement: str, said: str) -> None:
     change(path, statement)
     before = rows(path, "SELECT * FROM sqlite_schema")
     with pytest.raises(SchemaMismatch) as caught:
@@ -346,7 +340,7 @@ def test_other_tables_in_the_file_are_left_alone(path: Path) -> None:
     assert rows(path, "SELECT * FROM orders") == [(1,)]
 
 
-def test_an_older_service_leaves_a_newer_catalogs_views_and_records_on(
+def test_older_service_keeps_views_of_a_newer_catalog(
     tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def newer(content: dict[str, Any]) -> None:
@@ -430,7 +424,7 @@ with AuditLog.open(f"sqlite:///{sys.argv[1]}", account_id="acme") as log:
 
 
 @pytest.mark.parametrize("name", ["a b.db", "it's.db", 'qu"ote.db', "what?.db", "c#.db", "100%20.db", "ü.db"])
-def test_a_path_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
+def test_path_is_used_literally(tmp_path: Path, name: str) -> None:
     with AuditLog.open(f"sqlite:///{tmp_path}/{name}", account_id="acme") as log:
         record(log, KEY_CREATED)
     assert len(rows(tmp_path / name)) == 1
@@ -446,7 +440,7 @@ def test_a_relative_path_is_relative(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
-def test_memory_is_no_place_for_a_log(url: str) -> None:
+def test_in_memory_database_is_refused(url: str) -> None:
     with pytest.raises(StorageError) as caught:
         AuditLog.open(url)
     assert (
@@ -480,7 +474,7 @@ def test_a_path_with_a_nul_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_file_is_not_made_where_it_must_be_there(path: Path) -> None:
+def test_create_false_does_not_create_a_missing_file(path: Path) -> None:
     with pytest.raises(StorageError) as caught:
         AuditLog.open(f"sqlite:///{path}", create=False)
     assert str(caught.value) == f"{path}: there is no such database; record something, or check its name"
@@ -493,7 +487,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path}/none/audit.db: the folder {tmp_path}/none does not exist"
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:
+def test_file_that_is_not_a_database_is_refused_unchanged(path: Path) -> None:
     path.write_text("hello, world\n" * 100)
     with pytest.raises(StorageError) as caught:
         AuditLog.open(f"sqlite:///{path}")
@@ -518,7 +512,7 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_what_may_not_be_written_is_refused_with_the_reason(open_folder: Path, there: bool) -> None:
+def test_unwritable_file_is_refused_with_the_reason(open_folder: Path, there: bool) -> None:
     path = open_folder / "audit.db"
     if there:
         AuditLog.open(f"sqlite:///{path}", account_id="acme").close()
@@ -594,7 +588,7 @@ with AuditLog.open(f"sqlite:///{sys.argv[1]}", account_id="acme") as log:
 # --- when it cannot be written -------------------------------------------------------------------
 
 
-def test_a_file_that_another_transaction_writes_to_is_said_to_be_locked(log: AuditLog, path: Path) -> None:
+def test_locked_file_is_reported(log: AuditLog, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError) as caught:
@@ -620,7 +614,7 @@ def test_reading_goes_on_while_another_transaction_writes(
         assert acme.count() == 1
 
 
-def test_a_full_disk_stores_all_or_nothing_and_the_log_works_again(path: Path) -> None:
+def test_full_disk_stores_all_or_nothing_and_recovers(path: Path) -> None:
     # A limit on the size of files does what a full disk does.
     script = """
 import resource, sys
@@ -668,7 +662,7 @@ def test_a_file_that_was_removed_is_not_written_into(log: AuditLog, path: Path) 
 
 @pytest.mark.parametrize("read_before", [True, False])
 @pytest.mark.parametrize("replaced", [True, False])
-def test_a_file_that_was_removed_is_not_read_or_made_again(
+def test_removed_file_is_not_read_or_created_again(
     log: AuditLog, acme: AccountLog, path: Path, read_before: bool, replaced: bool
 ) -> None:
     entry = record(log, KEY_CREATED)
