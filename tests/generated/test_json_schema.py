@@ -1,4 +1,4 @@
-"""The published JSON Schemas: self-contained, and the same to ajv, jsonschema, jsonschema-rs and RE2."""
+"""The published JSON Schemas: self-contained, with equal verdicts in ajv, jsonschema, jsonschema-rs, RE2."""
 
 import importlib
 import re
@@ -56,7 +56,7 @@ def metadata_forms(event: Event) -> list[Form]:
 
 
 def entry_forms(event: Event) -> Iterator[Form]:
-    """A whole entry, and each mutation of what stands around the metadata."""
+    """An entry, and each mutation of its envelope."""
     whole = {**ENTRY, "event": event.key, "metadata": event.example}
     yield whole
     yield {**whole, "recorded_at": ENTRY["occurred_at"]}
@@ -168,7 +168,7 @@ def test_programs_of_the_page_print_what_they_say() -> None:
 
 
 def test_jsonschema_alone_accepts_a_final_newline() -> None:
-    """Guards the tests above: without the class of the page, jsonschema gives another verdict."""
+    """Guards the tests above: without the validator class of the guide, jsonschema gives another verdict."""
     from jsonschema import Draft202012Validator
 
     event, schema = events_of("audit_events")[0]

@@ -1,4 +1,4 @@
-"""Every artifact for each of the 78 events: there, right, and the same after recording, export and import."""
+"""All artifacts of each of the 78 events, and entries that are recorded, exported and imported."""
 
 import ast
 import csv
@@ -48,7 +48,7 @@ def emit(log: AuditLog, event: Event) -> Entry:
 
 
 def kept(event: Event) -> dict[str, Any]:
-    """The example as it is stored: a secret as its fingerprint."""
+    """The example as stored: secrets are fingerprints."""
     secrets = {field.name for field in event.metadata if field.sensitivity == "secret"}
     return {
         name: KEY.fingerprint(value) if name in secrets else value for name, value in event.example.items()
@@ -97,7 +97,7 @@ def test_schema_is_valid_and_takes_the_example(event: Event) -> None:
     schema = CATALOG.schema(event)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     Draft202012Validator.check_schema(schema)
-    # The metaschema does not look into patterns, nor do formats decide anything.
+    # The metaschema checks neither patterns nor formats.
     validator = Draft202012Validator(schema)
     form = {"event": event.key, "metadata": event.example}
     assert schema["examples"] == [form]
@@ -347,7 +347,7 @@ TABLES = ("audit_entry", "audit_category", "audit_event", "audit_catalog")
 
 
 def layout(path: Path) -> dict[str, Any]:
-    """What SQLite says of our tables: columns with types and keys, STRICT, indexes with their columns."""
+    """The tables in SQLite: columns with types and keys, STRICT, indexes with their columns."""
     connection = sqlite3.connect(path)
     found: dict[str, Any] = {}
     for table in TABLES:

@@ -48,7 +48,7 @@ ANY_TYPE: tuple[Any, ...] = (
     {"a": 1},
     None,
 )
-"""A value of each JSON type, to stand where another one is wanted."""
+"""A value of each JSON type, to be used where another type is expected."""
 
 WHOLE: tuple[Any, ...] = (
     1.0, -1.0, 1.5, True, False, "1", 2**53 - 1, 2**53, -(2**53) + 1, -(2**53), float(2**53), 1e300, 0, -0.0,
@@ -95,11 +95,11 @@ OF_KIND: dict[str, tuple[Any, ...]] = {
         "ädä@exämple.com", "ada+log@example.com", "ada@example.com ", "ada\t@example.com", "",
     ),
 }  # fmt: skip
-"""Values around the edges of each kind, right and wrong ones."""
+"""Valid and invalid values at the limits of each kind."""
 
 
 def mutated(event: Event) -> Iterator[Values]:
-    """The example, and everything one step away from it."""
+    """The example and all its mutations with a single change."""
     for example in [event.example, *whole_examples(event)]:
         yield example
         yield {**example, "no_such_field": "x"}
@@ -114,7 +114,7 @@ def mutated(event: Event) -> Iterator[Values]:
 
 
 def whole_examples(event: Event) -> Iterator[Values]:
-    """For each value that conditions ask for, the example with every field that may then be there."""
+    """For each value of a condition, the example with every field that is then allowed."""
     asked = {other: choices(event, other) for field in event.metadata for other in field.when}
     for other, values in asked.items():
         for value in values:
@@ -128,7 +128,7 @@ def choices(event: Event, name: str) -> list[Any]:
 
 
 def with_everything(event: Event, values: Values) -> Values:
-    """Each field that may be there: those whose condition does not hold are left out."""
+    """Each allowed field; fields with a false condition are left out."""
     made: Values = {}
     for field in event.metadata:
         if not field.when:
@@ -144,11 +144,11 @@ RIGHT: dict[str, Any] = {
     "url": "https://example.com", "email": "ada@example.com",
 }  # fmt: skip
 MATCHING = ("AB-0001", "v1", "catalog.yaml", "left", "$12", "alpha", "text")
-"""Texts, one of which each pattern of the catalogs under test takes."""
+"""Texts of which each pattern in the catalogs under test matches one."""
 
 
 def right_value(field: Field) -> Any:
-    """A value that the field takes."""
+    """A valid value of the field."""
     item = right_item(field)
     return [item] * max(field.min_items or 0, 1) if field.many else item
 
@@ -167,7 +167,7 @@ def right_item(field: Field) -> Any:
 
 
 def replacements(field: Field, present: Any) -> Iterator[Any]:
-    """What stands in for a field's value: wrong types, bounds and their neighbours, its kind's edges."""
+    """Replacements of a field's value: wrong types, bounds and their neighbours, limits of its kind."""
     yield from ANY_TYPE
     if not field.many:
         yield from (*OF_KIND[field.kind], *at_bounds(field))
@@ -211,7 +211,7 @@ def at_bounds(field: Field) -> Iterator[Any]:
 
 
 class Nowhere:
-    """A storage that keeps nothing, so that only the verdict costs time."""
+    """A storage that stores nothing, so that only validation takes time."""
 
     def insert(self, rows: list[Row]) -> int:
         return len(rows)
@@ -224,7 +224,7 @@ class Nowhere:
 
 
 class Judges:
-    """Everything that says yes or no to an event's metadata, for one catalog."""
+    """All validators of an event's metadata, for one catalog."""
 
     def __init__(self, package: str) -> None:
         module = importlib.import_module(package)
@@ -287,7 +287,7 @@ IN_PYTHON = ("model", "emitter")
 
 
 def disagreements(judges: Judges, event: Event, counts: list[int]) -> list[str]:
-    """Every mutation of an event that not all judges see alike."""
+    """Every mutation of an event on which the validators disagree."""
     found = []
     verdict_of = judges.of(event)
     seen: set[str] = set()
@@ -301,7 +301,7 @@ def disagreements(judges: Judges, event: Event, counts: list[int]) -> list[str]:
         assert json.dumps(values) == json.dumps(before), "a judge changed what it was given"
         nulls = [name for name, value in values.items() if value is None]
         if nulls:
-            # null is refused in JSON; None in Python is what leaving the field out is.
+            # null is refused in JSON; None in Python means that the field is omitted.
             without = {name: value for name, value in values.items() if value is not None}
             in_json, in_python = False, verdict_of["jsonschema"](without)
         else:
@@ -347,7 +347,7 @@ def test_artifacts_of_a_catalog_with_everything_agree(
 
 @pytest.mark.parametrize("package", ["audit_events", "auditwright_events", "kitchen_sink_events"])
 def test_mutations_reach_both_sides_of_every_field(kitchen_sink: Path, package: str) -> None:
-    """Guards the test above: each field of each event has values that are taken and values that are not."""
+    """Guards the test above: each field of each event has valid and invalid values."""
     catalog = importlib.import_module(package).CATALOG
     for event in catalog.events.values():
         schema = catalog.schema(event)

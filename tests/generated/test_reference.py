@@ -1,4 +1,4 @@
-"""The catalog against the event reference, whose facts `tests/support/reference.py` holds on its own."""
+"""The catalog against the facts of the event reference in `tests/support/reference.py`."""
 
 import pytest
 import yaml
@@ -188,7 +188,7 @@ SHARED = {
     },
     "tool.guardrails": {},
 }
-"""What each category shares, in the reference's own terms: label -> (`only`, `except`)."""
+"""The shared fields of each category, in the terms of the reference: label -> (`only`, `except`)."""
 
 
 def test_categories_share_metadata_as_the_reference_says_it(catalog: Catalog) -> None:
@@ -225,7 +225,7 @@ def test_tool_id_is_the_one_column_of_its_own(catalog: Catalog) -> None:
     with_tool = {
         one.key.split(".")[0] for one in catalog.events if "tool_id" in {f.name for f in one.metadata}
     }
-    assert with_tool == {"account", "tool"}  # the account-level category Tools shows it too
+    assert with_tool == {"account", "tool"}  # also in the account-level category Tools
 
 
 def test_conditions_are_data(catalog: Catalog) -> None:
@@ -281,7 +281,7 @@ def test_lists_are_lists(catalog: Catalog) -> None:
 
 
 NUMBERS = {
-    # label: type, unit, least, most
+    # label: type, unit, minimum, maximum
     "No. of epochs": ("integer", None, 1, None),
     "Batch size": ("integer", None, 1, None),
     "Learning rate": ("number", None, 0, None),
@@ -332,7 +332,7 @@ def test_configuration_is_optional_and_names_are_required(catalog: Catalog) -> N
     fields = [each for one in of_the_thing for each in one.fields]
     assert {each.title for each in fields if not each.required} == OPTIONAL
     assert not {each.title for each in fields if each.required} & OPTIONAL
-    # A tool need not have had a model.
+    # A tool may have had no model.
     deleted = event(catalog, "account.tools.tool_deleted")
     assert [each.title for each in deleted.fields if not each.required] == [
         "Model ID",

@@ -15,7 +15,7 @@ WRONG = "tests/generated/typing/wrong_uses.py"
 
 
 def marked_lines() -> dict[int, str]:
-    """The lines of the wrong uses that are to be flagged, with what is wrong."""
+    """The lines that the type checkers must flag, with the reason."""
     lines = (ROOT / WRONG).read_text("utf-8").splitlines()
     marked = {number: re.search(r"# error: (.+)$", line) for number, line in enumerate(lines, 1)}
     return {number: match[1] for number, match in marked.items() if match}

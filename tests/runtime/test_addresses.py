@@ -1,4 +1,4 @@
-"""Which address a request came from: proxies that are trusted, lists that lie, and what cannot be read."""
+"""The client address of a request: trusted proxies, forged headers, unreadable values."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -162,14 +162,14 @@ def test_one_string_is_no_list_of_proxies() -> None:
 
 @dataclass(frozen=True)
 class Hop:
-    """A proxy of ours that a request passes: its address, and what it makes of the header."""
+    """A trusted proxy on the way: its address, and what it does with the header."""
 
     address: str
     does: str
     write: Callable[[str], str] = str
 
     def forward(self, peer: str, lines: Sequence[str]) -> list[str]:
-        """The lines as it passes them on, given who connected to it."""
+        """The header lines that it forwards, given its peer."""
         match self.does, [*lines]:
             case "removes", _:
                 return []
@@ -183,7 +183,7 @@ class Hop:
                 return [*before, self.write(peer)]
 
     def known(self, peer: str, known: str) -> str:
-        """Who can be known behind it, given who connected and who could be known there."""
+        """The address that is known behind it, given its peer and the address known before."""
         return {"removes": self.address, "hides": self.address, "overwrites": peer}.get(self.does, known)
 
 
@@ -227,12 +227,11 @@ written = st.lists(st.lists(_part, max_size=4).map(", ".join), max_size=3)
     CLIENT, [f"{LIE}, 10.0.0.9"], [Hop("10.0.0.1", "hides", lambda _: ""), Hop("10.0.0.2", "appends")], True
 )
 def test_no_client_chooses_its_address(client: str, lines: list[str], through: list[Hop], unix: bool) -> None:
-    """Whoever is no proxy of ours is recorded with the address that it connected from, whatever it wrote.
+    """The client address never depends on what the client sent.
 
-    The request passes any number of our proxies, each of which appends who connected to it, writes it over
-    the list, hides it or removes the list. The address is the client's, or, where a proxy kept it back, the
-    last one that is known; it never depends on what the client wrote. Not so with a proxy that passes the
-    list on and adds nothing: such a one must not be named.
+    The request passes any number of trusted proxies. Each appends its peer to the header, replaces the list,
+    hides the peer or removes the list. The result is the client's address, or the last known one if a proxy
+    hides it. A proxy that forwards the list and appends nothing must not be trusted.
     """
     peer = known = client
     for hop in through:

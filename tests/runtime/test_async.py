@@ -1,4 +1,4 @@
-"""Recording from asyncio: the same emitters, awaited."""
+"""Recording from asyncio with awaited emitters."""
 
 import asyncio
 import threading
@@ -68,7 +68,7 @@ def test_the_event_loop_goes_on_while_an_entry_is_stored(log: AuditLog) -> None:
     async def calls() -> Entry:
         with write_lock(log):
             task = asyncio.create_task(audit.account.app_api_key.app_api_key_created(actor=ADA))
-            await asyncio.sleep(0)  # the task runs up to where it waits for its thread
+            await asyncio.sleep(0)  # the task runs until it waits for its thread
             asyncio.get_running_loop().call_soon(seen.set)
             await seen.wait()
             assert not task.done()

@@ -1,4 +1,4 @@
-"""Which catalog a runtime works with, and what it knows of it."""
+"""Finding the catalog package, and lookups in the catalog."""
 
 from collections.abc import Iterator
 from importlib import metadata
@@ -13,7 +13,7 @@ from auditwright.catalog import find_catalog
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
-    """Let so many catalog packages be installed."""
+    """Pretend that these catalog packages are installed."""
     points = [
         metadata.EntryPoint(package, f"{package}:CATALOG", "auditwright.catalogs") for package in packages
     ]
@@ -118,7 +118,7 @@ def test_an_event_is_found_by_its_key_and_its_aliases(
 
 
 def test_level_of_the_system_events_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`auditwright check` refuses it too; this is for packages that were generated before it did."""
+    """`auditwright check` refuses it too; packages may have been generated before it did."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def edit(content: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Who acts, for which account and from where: what is set, inherited, and refused."""
+"""The context: actor, account and address are set, inherited and refused."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Entries: ids that order like time, the clock, and what an entry shows of itself."""
+"""Entries: ids that sort by time, the clock, equality and repr."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""What no database takes, and sizes: cleaned or cut, marked and stored; or refused by a declared limit."""
+"""Limits: values are sanitized or truncated and noted, or refused by a limit of the catalog."""
 
 import hashlib
 import json
@@ -222,7 +222,7 @@ def test_any_text_is_stored_or_refused_by_a_declared_limit(
     assert len(kept) == len(ids) or entry.alterations["metadata.added_user_ids"]["length"] == len(ids)
     for index, (got, stored) in enumerate(zip(ids, kept, strict=False)):
         cleaned = sanitize(got)
-        # The last way to make an entry fit is to cut the one item that is left.
+        # As a last resort the only item that is left is truncated.
         assert stored == truncate(cleaned) or (
             len(kept) == 1 and cleaned.startswith(stored.removesuffix("…"))
         )
@@ -236,7 +236,7 @@ def test_any_text_is_stored_or_refused_by_a_declared_limit(
 def test_any_url_is_stored_or_refused_by_its_pattern(log: AuditLog, rest: str) -> None:
     values = {"tool_id": "t", "tool_version": "1", "url": "https://example.com/" + rest}
     entry = stored_or_refused(log, TOOL_DEPLOYED, values)
-    if re.search("[\x01-\x20\x7f]", rest):  # NUL becomes a character that the pattern allows
+    if re.search("[\x01-\x20\x7f]", rest):  # NUL becomes a character that matches the pattern
         assert entry == {"metadata.url"}
         return
     assert isinstance(entry, Entry)
@@ -276,7 +276,7 @@ FLOODS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.sqlite_only  # it is refused before any engine sees it
+@pytest.mark.sqlite_only  # refused before it reaches an engine
 @pytest.mark.parametrize("values", FLOODS.values(), ids=FLOODS.keys())
 def test_error_is_short_for_every_value(log: AuditLog, values: dict[str, Any]) -> None:
     errors = [refused(log, DEPLOYED, values)]

@@ -1,4 +1,4 @@
-"""The log as a whole: opened, shared by threads and processes, closed; and how little it loads."""
+"""The log: opening, threads, processes, closing, and how little it loads."""
 
 import io
 import threading
@@ -119,7 +119,7 @@ def test_a_closed_log_records_and_reads_nothing(log: AuditLog, acme: AccountLog,
 
 @pytest.mark.parametrize("to_the_end", [True, False])
 def test_an_iterator_that_outlives_its_log_leaves_no_connection(path: Path, to_the_end: bool) -> None:
-    # In a process of its own, in which a connection that nobody closed is an error.
+    # In a new process, where an unclosed connection is an error.
     script = """
 import gc, os, sys
 from auditwright import Actor, AuditLog

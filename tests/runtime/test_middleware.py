@@ -1,7 +1,6 @@
-"""Who acts and from where inside web requests: Starlette and FastAPI, in memory and behind a real server.
+"""The middleware: actor and address of web requests in Starlette and FastAPI, and behind a real server.
 
-What the 10,000 requests at the end record is committed with `synchronous=OFF`, which spares that many waits
-for the disk; the rows are real ones all the same.
+The requests at the end are committed with `synchronous=OFF`, so that they do not wait for the disk.
 """
 
 import asyncio
@@ -41,7 +40,7 @@ Headers = Iterable[tuple[str, str]]
 
 
 def through(app: App, peer: str = CLIENT) -> httpx.AsyncClient:
-    """A client that connects from `peer`; errors of the application are responses with the status 500."""
+    """A client at `peer`; exceptions of the application become responses with status 500."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(peer, 4711))
     return httpx.AsyncClient(transport=transport, base_url="http://service")
 
@@ -59,7 +58,7 @@ def get(app: App, path: str = "/", peer: str = CLIENT, headers: Headers = ()) ->
 async def connect(
     app: App, kind: str, path: str, events: Iterable[Message], headers: Headers = (), peer: str = CLIENT
 ) -> list[Message]:
-    """What the application sends over a connection on which these events come; its errors are let go."""
+    """The messages that the application sends in response to these events; its exceptions are ignored."""
     received: asyncio.Queue[Message] = asyncio.Queue()
     for event in events:
         received.put_nowait(event)
@@ -83,7 +82,7 @@ def talk(*texts: str) -> list[Message]:
 
 @contextmanager
 def served(app: App, listening: socket.socket, proxy_headers: bool = False) -> Iterator[None]:
-    """The application behind a real server, which has ended when the block has."""
+    """The application behind a real server, which stops with the block."""
     server = uvicorn.Server(
         uvicorn.Config(app, proxy_headers=proxy_headers, ws="none", log_config=None, log_level="critical")
     )
@@ -98,7 +97,7 @@ def served(app: App, listening: socket.socket, proxy_headers: bool = False) -> I
 
 
 def authentication(sign_in: Callable[[Request], None]) -> Middleware:
-    """What most services have: a BaseHTTPMiddleware, behind which a ContextVar could not be set."""
+    """A BaseHTTPMiddleware, as in most services; a ContextVar that is set behind it is lost."""
 
     async def dispatch(request: Request, call_next: RequestResponseEndpoint) -> Response:
         sign_in(request)
@@ -458,7 +457,7 @@ ENTRIES = {
     "/behind/": ["behind"],
     "/talking": ["hello", "bye"],
 }
-"""What each endpoint of the busy service records for one request."""
+"""The entries that each endpoint of the busy service records for a request."""
 REQUESTS, AT_ONCE = 10_000, 100
 
 
@@ -470,7 +469,7 @@ def quick_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AuditLog]
 
 
 def visitor(number: int) -> tuple[Actor, str, str]:
-    """The user of that number, one of 97 accounts, and an address that no other user has."""
+    """The user with this number, one of 97 accounts, and an address that is unique to the user."""
     high, low = divmod(number, 256)
     return Actor.user(f"u-{number}", f"User {number}"), f"a-{number % 97}", f"198.18.{high}.{low}"
 

@@ -1,6 +1,6 @@
 """Processes that fork, are killed, interrupted or exit while they record: nothing acknowledged is lost.
 
-Each runs in a process of its own: a script here, or `tests/support/crashes.py`.
+Each test runs its own process: a script here, or `tests/support/crashes.py`.
 `python -m tests.benchmarks crashes` runs the latter for longer.
 """
 
@@ -80,7 +80,7 @@ def start(count, **options):
 
 
 def acknowledged(said: str) -> Counter[tuple[str, str]]:
-    """What a script has acknowledged: ids with who recorded them."""
+    """The ids that a script acknowledged, by recorder."""
     return Counter((line.split()[0], line.split()[1]) for line in said.splitlines() if " " in line)
 
 
@@ -257,7 +257,7 @@ assert os.waitpid(child, 0)[1] == 0
 
 
 def forked(database: Database, before: str, after: str) -> str:
-    """What a program says in which a child records on when its parent has closed the log."""
+    """The output of a program in which a child records after its parent closed the log."""
     return run_python(OPEN + FORKED.replace("BEFORE", before).replace("AFTER", after), database.url)
 
 

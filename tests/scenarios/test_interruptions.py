@@ -1,4 +1,4 @@
-"""What runs in the middle of a write, as signal handlers do, and what breaks in the middle of one."""
+"""Signal handlers and failures in the middle of a write."""
 
 import logging
 import sqlite3
@@ -36,7 +36,7 @@ def test_close_during_a_write_of_the_thread_does_not_wait(log: AuditLog) -> None
 
 
 class TimeIsUp(Exception):
-    """What a signal handler raises that limits the time of a task."""
+    """Raised by a signal handler that limits the time of a task."""
 
 
 def test_exception_of_a_signal_handler_blames_no_row() -> None:

@@ -1,4 +1,4 @@
-"""The generator knows no catalog: others, friendly and hostile, give code that works and docs that read."""
+"""Other catalogs, including hostile ones, generate working code and readable docs."""
 
 import ast
 import importlib
@@ -332,7 +332,7 @@ def test_generated_package_passes_mypy_strict(kitchen_sink: Path, tmp_path: Path
 
 
 def assert_formatted(folder: Path) -> None:
-    """ruff would not change a byte of the Python files, with the settings of this project."""
+    """`ruff format` with the project's settings changes no Python file."""
     command = [sys.executable, "-m", "ruff", "format", "--diff", "--no-cache"]
     done = subprocess.run(
         [*command, "--config", str(ROOT / "pyproject.toml"), str(folder)], capture_output=True, text=True
@@ -462,13 +462,13 @@ HOSTILE = [
 
 
 def write_yaml(path: Path, content: dict[str, Any]) -> None:
-    """As JSON, which is YAML, and quotes whatever needs it."""
+    """As JSON, which is valid YAML with all quotes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
 
 
 def hostile_catalog(folder: Path) -> None:
-    """A catalog in which every text that people see is one of `HOSTILE`."""
+    """A catalog in which every visible text is one of `HOSTILE`."""
 
     def text(index: int) -> str:
         return HOSTILE[index % len(HOSTILE)]
@@ -518,7 +518,7 @@ def hostile_catalog(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of what is generated from it; its package can be imported."""
+    """The folder of the generated code, with an importable package."""
     folder = tmp_path_factory.mktemp("hostile")
     hostile_catalog(folder / "catalog")
     assert run(cli.generate, "--catalog", str(folder / "catalog"), "--out", str(folder / "out")) == 0
@@ -663,7 +663,7 @@ def event_of(name: str, metadata: dict[str, Any], example: dict[str, Any]) -> di
 
 
 def imported(files: dict[str, str], folder: Path, package: str) -> Any:
-    """The package of the files, imported with all its modules, as a Python of its own would."""
+    """The generated package, imported with all its modules as in a new process."""
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")
@@ -679,7 +679,7 @@ def imported(files: dict[str, str], folder: Path, package: str) -> Any:
 
 
 def test_imported_class_names_are_refused_as_names(kitchen_sink: Path) -> None:
-    """An event, category or level that becomes a class of such a name would hide it."""
+    """A class of an event, category or level with such a name would hide the imported class."""
     found = set()
     for path in (kitchen_sink / "kitchen_sink_events").rglob("*.py"):
         for node in ast.parse(path.read_text("utf-8")).body:
@@ -709,7 +709,7 @@ def test_category_may_be_named_like_its_level(tmp_path: Path) -> None:
         assert package.AuditEvents(log).tool.tool.tool().event == "tool.tool.tool"
 
 
-# Words that the generated modules use in some way, or that Python's own modules are called by.
+# Names that generated modules use, and names of modules of the standard library.
 NAMES = [
     *(
         "alpha",
@@ -854,13 +854,13 @@ def exported(log: AuditLog) -> list[bytes]:
 
 
 def import_into(log: AuditLog, lines: list[bytes]) -> tuple[Imported, list[str]]:
-    """Import the lines; what was said of the bad ones."""
+    """Import the lines; returns the errors of the invalid ones."""
     said: list[str] = []
     return log.import_jsonl(lines, lambda number, error: said.append(f"{number}: {error}")), said
 
 
 LIMITED: dict[str, tuple[dict[str, Any], Any, Any]] = {
-    # The rest of its definition, its example, and a value that is cut so that it fits this no longer
+    # The rest of the definition, an example, and a value that does not fit after truncation
     "label": ({"type": "string", "pattern": "^x+[.]end$"}, "x.end", "x" * 5000 + ".end"),
     "mail": ({"type": "email"}, "ada@example.com", "a" * 5000 + "@example.com"),
     "parts": ({"type": "list of string", "min_items": 2}, ["a", "b"], ["p" * 5000] * 20),
@@ -871,7 +871,7 @@ LIMITED: dict[str, tuple[dict[str, Any], Any, Any]] = {
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """A catalog with an event for each kind of value that is altered by a cut."""
+    """A catalog with an event for each kind of value that truncation alters."""
     fields = {
         name: {"title": name, "description": "A value.", "sensitivity": "public", **definition}
         for name, (definition, _, _) in LIMITED.items()
@@ -970,7 +970,7 @@ def test_nested_repetition_refuses_a_hostile_value_fast(tmp_path: Path) -> None:
         AuditLog.open(f"sqlite:///{tmp_path}/a.db", account_id="acme", catalog=catalog) as log,
         log.acting(Actor.system()),
     ):
-        # A backtracking engine would search for hours.
+        # A backtracking engine would take hours.
         with pytest.raises(ValidationError) as said_by_json:
             log.record_json(json.dumps({"event": "scope.keys.words_said", "metadata": hostile}))
         with pytest.raises(ValidationError) as said_by_emitter:

@@ -1,4 +1,4 @@
-"""What other programs make of an export: the cells that were written, whatever they hold; times as times.
+"""Exports read by other programs give the cells that were written, and times as times.
 
 CSV by Python, pandas, DuckDB, polars and LibreOffice; Parquet by pyarrow, DuckDB, pandas and polars.
 """
@@ -87,11 +87,11 @@ HOSTILE = [
     '"' * 1000,
     "\r\n" * 1000,
 ]
-"""What a cell may hold."""
+"""Texts of cells."""
 
 
 def taken_off(cell: str) -> str:
-    """The text of a cell: the ' that guards it taken off, as the guide says."""
+    """The text of a cell without the ' guard, removed as in the guide."""
     return cell[1:] if cell.startswith("'") else cell
 
 
@@ -99,7 +99,7 @@ def taken_off(cell: str) -> str:
 def hostile(log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path) -> Path:
     """A full CSV with each hostile text as the description, the name and the id of a user, oldest last.
 
-    Beside it, in plain.csv, the columns of the page alone.
+    plain.csv has the columns of the page only.
     """
     insert(database, log, HOSTILE)
     target = tmp_path / "out.csv"
@@ -223,13 +223,13 @@ NAMESPACES = {
     "text": "urn:oasis:names:tc:opendocument:xmlns:text:1.0",
 }
 DETECTED = "CSV:44,34,76,1,,0,false,true,false,false"
-"""Commas, quotes, UTF-8, from the first line, and what is like a number or a time is one."""
+"""LibreOffice's CSV options: commas, quotes, UTF-8, from line 1, detect numbers and times."""
 AS_TEXT = f"CSV:44,34,76,1,{'/'.join(f'{column}/2' for column in range(2, 16))},0,false,true,false,false"
-"""Likewise, but all columns except the first are text."""
+"""The same, with all columns except the first as text."""
 
 
 def by_libreoffice(path: Path, how: str) -> list[list[ElementTree.Element]]:
-    """The cells of each row of the document that LibreOffice makes of a CSV."""
+    """The cells of each row after LibreOffice converted the CSV."""
     assert LIBREOFFICE
     subprocess.run(
         [
@@ -261,7 +261,7 @@ def _text(element: ElementTree.Element) -> str:
 
 
 def kept(text: str) -> str:
-    """What LibreOffice keeps of a text: one kind of line end, and no control characters of ASCII."""
+    """A text as LibreOffice keeps it: one kind of line end, no ASCII control characters."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(each for each in lines if each in "\n\t" or ord(each) >= 32)
 
@@ -272,7 +272,7 @@ def kept(text: str) -> str:
 def test_spreadsheet_runs_no_cell(
     log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path, how: str
 ) -> None:
-    texts = [text for text in HOSTILE if len(text) < 30_000]  # which is about what one cell holds there
+    texts = [text for text in HOSTILE if len(text) < 30_000]  # about the limit of a cell there
     insert(database, log, texts)
     target = tmp_path / "out.csv"
     acme.export_csv(target, full=True)

@@ -1,4 +1,4 @@
-"""What Auditwright itself does has events of its own: in every log beside the service's, counted apart."""
+"""The system events: in every log beside the service's events, and not part of the service's catalog."""
 
 import csv
 import importlib
@@ -43,7 +43,7 @@ def log(path: Path) -> Iterator[AuditLog]:
 
 @pytest.fixture
 def entry(log: AuditLog) -> Entry:
-    """An export, after something that the service recorded."""
+    """An export event after an event of the service."""
     record(log, LOGIN, {"email_id": "ada@example.com"})
     return log.record_event(EXPORTED, GIVEN, {})
 
@@ -73,18 +73,18 @@ def test_system_event_is_found_by_key() -> None:
 
 
 def test_system_catalog_includes_no_other() -> None:
-    own = find_catalog(SYSTEM_PACKAGE)
-    assert own.package == SYSTEM_PACKAGE
-    assert own.every_event == own.events
-    assert own.every_category == own.categories
-    assert list(own.events) == EVENTS
+    system = find_catalog(SYSTEM_PACKAGE)
+    assert system.package == SYSTEM_PACKAGE
+    assert system.every_event == system.events
+    assert system.every_category == system.categories
+    assert list(system.events) == EVENTS
 
 
 def test_system_events_work_in_every_log() -> None:
-    """As `runtime/catalog/catalog.yaml` says."""
-    own = find_catalog(SYSTEM_PACKAGE)
-    assert own.columns == ()
-    for key, event in own.events.items():
+    """The rules that `runtime/catalog/catalog.yaml` states."""
+    system = find_catalog(SYSTEM_PACKAGE)
+    assert system.columns == ()
+    for key, event in system.events.items():
         assert re.fullmatch(r"audit\.[a-z]+\.[a-z]+", key)
         assert {field.sensitivity for field in event.metadata} <= {"public", "personal"}
 
@@ -177,10 +177,10 @@ def test_system_entry_is_listed_and_filtered(
 def test_system_entry_is_exported_with_its_titles(log: AuditLog, entry: Entry) -> None:
     table = io.BytesIO()
     assert log.account("acme").export_csv(table, full=True) == 2
-    own, _ = csv.DictReader(io.StringIO(table.getvalue().decode(), newline=""))
-    assert (own["Event Name"], own["Category"]) == ("Audit log exported", "Audit log")
-    assert (own["Event Key"], own["Level"], own["Tool ID"]) == (EXPORTED, "audit", "")
-    assert json.loads(own["Metadata"]) == GIVEN
+    system, _ = csv.DictReader(io.StringIO(table.getvalue().decode(), newline=""))
+    assert (system["Event Name"], system["Category"]) == ("Audit log exported", "Audit log")
+    assert (system["Event Key"], system["Level"], system["Tool ID"]) == (EXPORTED, "audit", "")
+    assert json.loads(system["Metadata"]) == GIVEN
 
 
 def test_system_entry_is_equal_after_export_and_import(log: AuditLog, entry: Entry, tmp_path: Path) -> None:

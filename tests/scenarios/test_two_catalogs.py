@@ -1,4 +1,4 @@
-"""Two versions of a catalog on one database: either reads, filters, exports and types what both record.
+"""Two versions of a catalog on one database: each reads, filters, exports and types the entries of both.
 
 Version 2 renames an event, moves one to another category, deprecates one and a field, adds events and fields
 (one of them required), narrows a bound, adds a value; and against advice it removes an event and a field.
@@ -53,7 +53,7 @@ LATER = START + timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Both:
-    """A database that both versions have recorded into, and what is in it, oldest first."""
+    """A database with entries of both versions, and these entries, oldest first."""
 
     path: Path
     old: list[Entry]
@@ -96,7 +96,7 @@ def acme(v2: AuditLog) -> AccountLog:
 
 
 def stored(entry: Entry) -> tuple[Any, ...]:
-    """All that is stored of an entry: the metadata as values, wherever the catalog keeps them."""
+    """All stored values of an entry; metadata as values, in columns or not."""
     return *entry.row[:12], entry.catalog_version, entry.digest, entry.alterations, entry.metadata
 
 
@@ -211,7 +211,7 @@ def test_old_entry_is_typed_without_validation(both: Both, acme: AccountLog) -> 
     assert type(typed) is orders.OrderCreated
     assert typed.model_dump() == {
         "order_id": "o-1",
-        "amount": 700,  # at most 500 today
+        "amount": 700,  # at most 500 in version 2
         "note": "By the door",
         "buyer": "ada@example.com",
         "region": None,
@@ -509,7 +509,7 @@ print(json.dumps(found, default=str))
 
 
 def views(shops: Shops, number: int, path: Path, *names: str) -> dict[str, list[dict[str, Any]]]:
-    """What each view class of version 1 or 2 gives, read by a process that imports only that version."""
+    """The rows of each view class of a version, read by a process that imports only that version."""
     search = os.pathsep.join([str(shops.folders[number - 1]), *sys.path])
     made = run_python(
         VIEWS, f"shop_v{number}_events", str(path), *names, env={**os.environ, "PYTHONPATH": search}
@@ -698,7 +698,7 @@ def test_version_1_records_and_shows_unknown_events_by_key(both: Both, v1: Audit
     ]
     for condition, keys in (
         (f"event:is:{SHIPPED}", [SHIPPED]),
-        (f"event:is:{CREATED}", [CREATED]),  # another one, as far as version 1 knows
+        (f"event:is:{CREATED}", [CREATED]),  # another event for version 1
         (f"event:is:{PLACED}", [PLACED, PLACED]),
         ("category:is:store.returns", [RETURNED_2]),
         (

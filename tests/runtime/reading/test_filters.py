@@ -1,4 +1,4 @@
-"""Filter sets: read, written, refused; and what they find, compared with a brute-force reading."""
+"""Filters: parsed, formatted, refused; their results compared with a brute-force read."""
 
 import io
 import itertools
@@ -27,7 +27,7 @@ from tests.support.world import (
 from auditwright import AccountLog, Actor, AuditLog, Catalog, Condition, Entry, Filter, FilterError
 from auditwright.entry import columns
 from auditwright.ids import make_id, to_microseconds
-from auditwright.storage import scan as looking
+from auditwright.storage import scan
 from auditwright.storage.postgresql import queries as postgresql_queries
 from auditwright.storage.sqlite import engine as sqlite
 from auditwright.storage.sqlite import queries as sqlite_queries
@@ -274,7 +274,7 @@ def test_filter_may_need_more_branches_than_a_statement_has(log: AuditLog, acme:
     )
 
 
-# Brute force: a log in which each example writes an account of its own, by the hand of other catalogs.
+# Brute force: each example writes to its own account, with entries of other catalogs.
 
 ALIAS = "account.models.model_registered"
 GONE = "account.gone.thing_done"
@@ -330,7 +330,7 @@ def write(world: World, account: str, events: Sequence[Happened]) -> None:
             "occurred_at": start + micros,
             "recorded_at": start,
             "level": key.partition(".")[0],
-            # As of then: a filter goes by the present catalog.
+            # As recorded; a filter uses the current catalog.
             "category": "account.once",
             "event": key,
             "actor_type": "user" if user else "system",
@@ -350,7 +350,7 @@ def holds(catalog: Catalog, entry: Entry, condition: Condition) -> bool:
         "user": entry.actor.id == condition.value,
         "event": entry.event == condition.value
         or (event is not None and event.key == catalog.current.get(condition.value)),
-        # What the catalog no longer has belongs to the category that its key names.
+        # A removed event belongs to the category in its key.
         "category": (event.category if event else entry.event.rpartition(".")[0]) == condition.value,
     }[condition.field]
     return equal == (condition.operator == "is")
@@ -382,7 +382,7 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
     search: str | None,
     seed: int,
 ) -> None:
-    # Ids are random, and with them how many pages there are: what is drawn must not depend on that.
+    # Random ids change the number of pages; drawing must not depend on it.
     dice = random.Random(seed)
     events, where, low, high = made
     number = next(counter)
@@ -420,7 +420,7 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
         most = dice.randint(1, 10)
         counted = log.count_up_to(most, where, **narrowed)
         assert counted.entries <= min(most, len(wanted))
-        if not counted.whole:  # it ended at its limit, or at what it may look at
+        if not counted.whole:  # ended at the limit or the scan budget
             looked_for = search is not None or any(
                 (each.field, each.operator) == ("user", "is_not") for each in where.conditions
             )
@@ -437,7 +437,7 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
             if page.next is None:
                 break
             if dice.random() < 0.5:
-                # Newer than what was read so far: on no older page.
+                # Newer than the entries read so far: on no older page.
                 write(world, account, [(DEPLOYED, "u-2", 8, TEXTS[0])])
             most = dice.randint(1, 6)
             page = log.entries(where, limit=most, after=page.next, **narrowed)
@@ -447,7 +447,7 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
         back = list(page.entries)
         while page.previous is not None:
             if dice.random() < 0.5:
-                # At its time: on the newer pages still to come, or on none of them.
+                # At its own time: on one of the newer pages to come, or on none.
                 write(world, account, [(DEPLOYED, "u-2", 0, TEXTS[1])])
             most = dice.randint(1, 6)
             page = log.entries(where, limit=most, before=page.previous, **narrowed)
@@ -461,10 +461,10 @@ def test_pages_hold_exactly_what_a_brute_force_reading_finds(
 
 @contextmanager
 def limits(entries: int) -> Iterator[None]:
-    """Let what is read at once, looked at for a page, or merged by one statement, be so little."""
+    """Lower the scan budget, the batch sizes and the branches of a statement."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(looking, "SCAN_BUDGET", entries)
-        patch.setattr(looking, "SCATTERED_SCAN_BUDGET", entries)
+        patch.setattr(scan, "SCAN_BUDGET", entries)
+        patch.setattr(scan, "SCATTERED_SCAN_BUDGET", entries)
         patch.setattr(sqlite_queries, "MAX_BRANCHES", min(entries, 400))
         patch.setattr(sqlite, "MANY_BRANCHES", entries)
         patch.setattr(sqlite_queries, "FEW_ENTRIES", entries)

@@ -1,4 +1,4 @@
-"""Pages: cursors that are bound to what they page through."""
+"""Pages, and cursors that are bound to their selection."""
 
 import base64
 from datetime import timedelta
@@ -18,7 +18,7 @@ OTHER = "the cursor belongs to another account, filter, time range or search; st
 
 
 def some(log: AuditLog, count: int) -> list[Entry]:
-    """So many entries, the newest first."""
+    """A number of entries, newest first."""
     return [record(log, KEY_CREATED) for _ in range(count)][::-1]
 
 

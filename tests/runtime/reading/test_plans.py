@@ -1,4 +1,4 @@
-"""Pages of every shape of `tests/benchmarks/shapes.py`: what they find, and that no log is too large for it.
+"""Pages of every shape of `tests/benchmarks/shapes.py`: entries, and work that does not grow with the log.
 
 Plans and counted work are asserted, not times. The log is the small one of `tests/benchmarks/large.py`.
 """
@@ -32,16 +32,16 @@ LIMIT = 50
 PAGES = 3
 
 MOST_INSTRUCTIONS = 40_000
-"""What SQLite may do for a page; it takes less than 2 ms."""
+"""The instructions that SQLite may execute for a page: less than 2 ms."""
 MOST_ROWS = 200 * LIMIT
-"""Rows that PostgreSQL may read or sort for a page: so many from each of the catalog's events, and some."""
+"""The rows that PostgreSQL may read or sort for a page: some for each event of the catalog."""
 MOST_BUFFERS = 16_000
-"""Buffers that PostgreSQL may look into for a page: some for each event in each partition that has it."""
+"""The buffers that PostgreSQL may access for a page: some for each event in each of its partitions."""
 MOST_LOOKED_AT = 50_000
-"""Entries that a page may look at where each has to be looked at."""
+"""The entries that a page may scan."""
 INSTRUCTIONS_A_LOOK = 60
 GROWTH = 1.5
-"""How much more the same page may be of work in a log that is four times as large."""
+"""The factor by which a page may cost more in a log four times as large."""
 
 Read = Callable[[Shape, str], Page]
 
@@ -63,8 +63,8 @@ def log(filled: Database) -> Iterator[AuditLog]:
 
 @pytest.fixture(scope="module")
 def chosen(filled: Database) -> list[Shape]:
-    """All shapes; of the pairs some for PostgreSQL, where explaining what was run takes its time."""
-    # The pairs of a kind are 9 or 3, so that every eighth is another one in each kind.
+    """All shapes; for PostgreSQL a part of the pairs, because EXPLAIN is slow."""
+    # A kind has 9 or 3 pairs, so that every eighth selects another pair of each kind.
     every = enumerate(shapes())
     return [
         each for number, each in every if not each.is_pair or filled.engine == "sqlite" or number % 8 == 0
@@ -77,7 +77,7 @@ def test_first_pages_of_every_shape_equal_a_full_read(log: AuditLog, chosen: lis
 
 
 def _differences(log: AuditLog, shape: Shape) -> Iterator[str]:
-    """How the first pages of a shape differ from the reading in Python."""
+    """The differences of the first pages of a shape from a read in Python."""
     wanted = _wanted(shape, (PAGES + 1) * LIMIT)
     pages = [_read(log, shape, LARGE)]
     while pages[-1].next is not None and sum(len(page.entries) for page in pages) < PAGES * LIMIT:
@@ -117,7 +117,7 @@ def _read(
 
 
 def _wanted(shape: Shape, most: int) -> list[bytes]:
-    """The ids of the newest entries that fit."""
+    """The ids of the newest matching entries."""
     conditions = [_holding(each) for each in shape.where.conditions]
     every = (1 << len(_entries())) - 1
     fitting = every if shape.where.match == "all" or shape.where == NO_FILTER else 0
@@ -134,7 +134,7 @@ def _wanted(shape: Shape, most: int) -> list[bytes]:
 
 @cache
 def _entries() -> list[Row]:
-    """All entries, the oldest first, as they were recorded."""
+    """All entries, oldest first, as recorded."""
     return sorted((row for batch in rows(LARGE, ACCOUNTS[LARGE]) for row in batch), key=lambda row: row[1])
 
 
@@ -143,14 +143,14 @@ _PLACES = {name: place for place, (name, _, _) in enumerate(columns(CATALOG))}
 
 @cache
 def _holding(condition: Condition) -> int:
-    """A bit for each entry, the newest one's lowest: whether the condition holds for it."""
+    """A bit for each entry, the newest one lowest: whether the condition is true."""
     place = _PLACES["actor_id" if condition.field == "user" else condition.field]
     wanted = condition.operator == "is"
     return _bits(lambda row: (row[place] == condition.value) == wanted)
 
 
 def _narrowed(shape: Shape) -> int:
-    """A bit for each entry: whether it is of the time and has the text."""
+    """A bit for each entry: whether it is in the time range and contains the text."""
     return _narrowed_by(
         None if shape.since is None else to_microseconds(shape.since),
         None if shape.until is None else to_microseconds(shape.until),
@@ -179,17 +179,17 @@ def _bits(holds: Callable[[Row], bool]) -> int:
 
 @dataclass
 class Cost:
-    """What the statements of one page came to."""
+    """The cost of the statements of one page."""
 
     work: int
-    """Instructions of SQLite's machine, or buffers that PostgreSQL looked into."""
+    """SQLite VM instructions, or buffers accessed by PostgreSQL."""
     plan: list[str] = field(default_factory=list)
-    """What is wrong with the plans."""
+    """The faults of the query plans."""
 
 
 Measure = Callable[[Callable[[], Page]], Cost]
 CostOf = Callable[[Shape, str, bool], Cost]
-"""What a shape's newest page of an account costs, or the one after it."""
+"""The cost of the newest page of a shape in an account, or of the page after it."""
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,7 @@ def cost_of(filled: Database, log: AuditLog) -> Iterator[CostOf]:
             after = _read(log, shape, account).next if second else None
             return measure(partial(_read, watched, shape, account, after=after))
 
-        # The first statements of a connection also read what the database knows about its tables.
+        # The first statements of a connection also read the schema.
         for shape, account in product(representatives(), ACCOUNTS):
             measure(partial(_read, watched, shape, account))
         yield cost_of
@@ -210,7 +210,7 @@ def cost_of(filled: Database, log: AuditLog) -> Iterator[CostOf]:
 
 @pytest.fixture(scope="module")
 def most(filled: Database) -> int:
-    """The work that a page may be."""
+    """The work that a page may cost."""
     return MOST_INSTRUCTIONS if filled.engine == "sqlite" else MOST_BUFFERS
 
 
@@ -261,11 +261,11 @@ def _is_bounded(shape: Shape) -> bool:
 # --- SQLite ----------------------------------------------------------------------------------------
 
 STEP = 100
-"""Instructions between two looks at how far a statement is."""
+"""VM instructions between two calls of the progress handler."""
 
 
 class _Watched(sqlite3.Connection):
-    """A connection that notes what it runs, and how many instructions that takes."""
+    """A connection that records its statements and their VM instructions."""
 
     noted: list[tuple[_Watched, str]] = []  # noqa: RUF012
     steps = 0
@@ -310,7 +310,7 @@ _WRONG = "SCAN audit_entry|USE TEMP B-TREE FOR ORDER BY"
 
 
 class _Noting(psycopg.Cursor[tuple[Any, ...]]):
-    """A cursor that notes what it runs."""
+    """A cursor that records its statements."""
 
     noted: list[tuple[Any, Any]] = []  # noqa: RUF012
 
@@ -348,7 +348,7 @@ def _postgresql(database: Database) -> Iterator[Measure]:
 
 
 def _explained(connection: Any, statement: bytes, values: Sequence[Any]) -> dict[str, Any]:
-    """What a statement does, planned as it was for the page: once for all values."""
+    """The generic plan of a statement, as used for the page."""
     numbers = count(1)
     prepared = re.sub(rb"%s", lambda _: b"$%d" % next(numbers), statement)
     connection.execute(b"PREPARE page AS " + prepared)
@@ -362,14 +362,14 @@ def _explained(connection: Any, statement: bytes, values: Sequence[Any]) -> dict
 
 
 def _add(cost: Cost, plan: dict[str, Any]) -> None:
-    """Add what a statement has cost, and what is wrong with its plan."""
+    """Add the cost of a statement and the faults of its plan."""
     cost.work += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
     read = 0
     for node in _nodes(plan):
         kind, table = node["Node Type"], node.get("Relation Name", "")
         if table.startswith("audit_entry"):
             read += round(_rows(node))
-            if kind == "Seq Scan" and _rows(node):  # an empty month has nothing to scan
+            if kind == "Seq Scan" and _rows(node):  # an empty month is not scanned
                 cost.plan.append(f"{kind} of {table}")
         if kind.endswith("Sort") and (sorted_ := sum(map(_rows, node["Plans"]))) > MOST_ROWS:
             cost.plan.append(f"{kind} of {sorted_:,.0f} rows")
@@ -384,6 +384,6 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _rows(node: dict[str, Any]) -> float:
-    """Rows that a node has looked at in all its runs."""
+    """The rows that a plan node has read in all its loops."""
     removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
     return float((node["Actual Rows"] + removed) * node["Actual Loops"])

@@ -1,4 +1,4 @@
-"""The events that an account has entries of, as the choices of a filter."""
+"""The recorded events of an account, which are the choices of a filter."""
 
 from pathlib import Path
 from typing import Any

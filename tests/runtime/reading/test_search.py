@@ -1,4 +1,4 @@
-"""Searching in descriptions: any case, every character for itself, beside filter and time range."""
+"""Search in descriptions: ignores case, has no wildcards, combines with filter and time range."""
 
 import io
 import itertools
@@ -14,7 +14,7 @@ from tests.support.world import ADDED, KEY_CREATED, LONG_AGO, MODEL, any_text, r
 
 from auditwright import AccountLog, Actor, AuditLog, Entry, Filter, FilterError
 from auditwright.limits import sanitize
-from auditwright.storage.sqlite import queries as sqlite_search
+from auditwright.storage.sqlite import queries as sqlite_queries
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from auditwright.storage.sqlite import queries as sqlite_search
         ("100%_*?[é]^\\", "%_*?[É]^\\"),
         ("a\nb\tc", "A\nB\tC"),
         ("NUL \0 stays", "nul \0 stays"),
-        ("half \ud83d é", "HALF \ud800 É"),  # each is stored and searched as U+FFFD
+        ("half \ud83d é", "HALF \ud800 É"),  # stored and searched as U+FFFD
         ("日本語の監査", "本語の"),
         ("😀😀😀", "😀😀😀"),
     ],
@@ -146,7 +146,7 @@ def test_the_bounds_of_a_search_belong_to_it(log: AuditLog, acme: AccountLog, se
     assert acme.entries(search=search).entries == (entry,)
 
 
-# Brute force: a search compares character with character, each in all its cases.
+# Brute force: compare character by character in all cases.
 
 TROUBLE = "éÉяЯσςΣßẞıİkKsSſ\u212a%_*?[]\\^-\ufffd\ufffe\uffff"
 texts = any_text(12, often=TROUBLE)
@@ -165,7 +165,7 @@ def found_in(text: str, description: str) -> bool:
 
 @st.composite
 def searches(draw: st.DrawFn) -> tuple[list[str], str]:
-    """Descriptions, and often a part of one of them in other cases."""
+    """Descriptions, and often a part of one in other case."""
     descriptions = [sanitize(each) for each in draw(st.lists(texts, min_size=1, max_size=6))]
     if draw(st.booleans()):
         return descriptions, draw(texts.filter(lambda text: len(text) >= 3))
@@ -203,7 +203,7 @@ def write(database: Database, log: AuditLog, account: str, descriptions: Sequenc
 
 
 def test_every_letter_with_cases_is_known() -> None:
-    classes = sqlite_search._classes()
+    classes = sqlite_queries._classes()
     unknown = [
         each
         for each in map(chr, range(0x110000))

@@ -1,4 +1,4 @@
-"""Finding the users and apps of an account, and whether it has entries at all."""
+"""Users and apps of an account, and whether it has entries."""
 
 from datetime import timedelta
 from typing import Any
@@ -85,7 +85,7 @@ def named(actor_id: str, name: str) -> dict[str, Any]:
 
 
 def runs(actor_id: str, first: int, last: int) -> list[dict[str, Any]]:
-    """Entries of an app that has another name each time."""
+    """Entries of an app with a new name each time."""
     return [named(actor_id, f"Run {number:03}") for number in range(first, last)]
 
 
@@ -116,7 +116,7 @@ def test_first_hundred_names_of_a_user_are_kept(
 def test_first_stored_names_of_a_batch_are_kept(
     log: AuditLog, acme: AccountLog, database: Database, backwards: bool
 ) -> None:
-    """Though the ids rise with the time that the entries give."""
+    """Although the ids sort by the time of the entries."""
     batch = runs("job", 0, 150)
     for number, each in enumerate(batch):
         moment = LONG_AGO + timedelta(seconds=-number if backwards else number)

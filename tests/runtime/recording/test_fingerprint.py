@@ -1,4 +1,4 @@
-"""Secrets and personal values: what is kept of them, and that nothing else ever shows them."""
+"""Secrets and personal values: what is stored, and that nothing else shows them."""
 
 import io
 import json
@@ -20,7 +20,7 @@ LOGIN = "account.login_logout.login"
 
 
 def said(error: BaseException) -> str:
-    """All that an error and the errors behind it can show."""
+    """All texts that an error and its causes can show."""
     texts = []
     seen: BaseException | None = error
     while seen is not None:

@@ -1,4 +1,4 @@
-"""Group commit: callers share commits, each gets its own outcome, and none is left waiting or half stored."""
+"""Group commit: callers share commits, each gets its outcome, none waits forever or is stored in part."""
 
 import asyncio
 import signal
@@ -22,14 +22,14 @@ from audit_events import AsyncAuditEvents
 from auditwright import AccountLog, AuditLog, Entry, IdConflict, StorageError
 from auditwright.entry import Row
 from auditwright.ids import clock, from_microseconds, make_id
-from auditwright.recording import group_commit as writer
+from auditwright.recording import group_commit
 
 PATIENCE = 30
-"""Seconds after which a test gives up what a working writer does at once."""
+"""The timeout in seconds for what a working group commit does at once."""
 
 
 class Line(deque[Any]):
-    """A queue that says when somebody joins it."""
+    """A queue that signals when a ticket is added."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,16 +41,16 @@ class Line(deque[Any]):
 
 
 class Gate:
-    """The log's storage, where each commit waits until the test lets it begin."""
+    """The log's storage; each commit waits until the test lets it begin."""
 
     def __init__(self, log: AuditLog, wait_seconds: float = PATIENCE) -> None:
         self._insert_each = log._storage.insert_each
         self.commits: list[int] = []
-        """How many rows each commit had, as they began."""
+        """The number of rows of each commit, in order."""
         self.error: Exception | None = None
-        """What the next commits fail with."""
+        """The errors of the next commits."""
         self._begun, self._open = threading.Semaphore(0), threading.Semaphore(0)
-        self._group_commit = writer.GroupCommit(self._commit, wait_seconds)
+        self._group_commit = group_commit.GroupCommit(self._commit, wait_seconds)
         self.line = Line()
         self._group_commit._queue = self.line
         self.pool = ThreadPoolExecutor(50)
@@ -69,22 +69,22 @@ class Gate:
         assert self._begun.acquire(timeout=PATIENCE)
 
     def joined(self, count: int) -> None:
-        """Wait until so many more callers have joined the line."""
+        """Wait until this many more callers are in the queue."""
         for _ in range(count):
             assert self.line.joined.acquire(timeout=PATIENCE)
 
     def open(self) -> None:
-        """Let every commit begin, from now on."""
+        """Let all commits begin from now on."""
         self._open.release(1_000)
 
     def call(self, call: Callable[..., Entry], *arguments: Any, **options: Any) -> "Future[Entry]":
-        """Make a call in a thread of its own, and wait until it has joined the line."""
+        """Make a call in a new thread, and wait until it is in the queue."""
         future = self.pool.submit(call, *arguments, **options)
         self.joined(1)
         return future
 
     def first(self, log: AuditLog) -> "Future[Entry]":
-        """A caller whose commit has begun, so that whoever comes now waits for the next one."""
+        """A caller whose commit has begun, so that later callers wait for the next one."""
         future = self.call(record, log, KEY_CREATED)
         self.primed()
         return future
@@ -130,7 +130,7 @@ def test_a_caller_returns_before_the_next_commit(log: AuditLog, acme: AccountLog
 
 
 def test_a_commit_is_bounded_in_rows(log: AuditLog, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "BATCH_ROWS", 10)
+    monkeypatch.setattr(group_commit, "BATCH_ROWS", 10)
     calls = [gate.first(log), *(gate.call(record, log, KEY_CREATED) for _ in range(25))]
     gate.open()
     assert len({call.result(PATIENCE).id for call in calls}) == 26
@@ -138,7 +138,7 @@ def test_a_commit_is_bounded_in_rows(log: AuditLog, gate: Gate, monkeypatch: pyt
 
 
 def test_a_commit_is_bounded_in_bytes(log: AuditLog, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "BATCH_BYTES", 2_500)
+    monkeypatch.setattr(group_commit, "BATCH_BYTES", 2_500)
     calls = [gate.first(log)]
     calls += [gate.call(record, log, KEY_CREATED, details="x" * 1_000) for _ in range(6)]
     gate.open()
@@ -171,7 +171,7 @@ def test_a_row_that_the_database_cannot_hold_fails_alone(
 ) -> None:
     def spoiled(key: str, values: Any, options: Any) -> Entry:
         row = list(made(key, values, options).row)
-        row[2] = 2**70  # a time that fits no column
+        row[2] = 2**70  # a time outside of the column's range
         return Entry(log.catalog, tuple(row))
 
     calls = [gate.first(log), *(gate.call(record, log, KEY_CREATED) for _ in range(5))]
@@ -237,7 +237,7 @@ def test_timeout_during_a_commit_says_the_outcome_is_unknown(log: AuditLog, acme
     calls = [gate.call(record, log, KEY_CREATED) for _ in range(2)]
     gate._open.release()
     gate.primed()
-    (told,), (leads,) = wait(calls, return_when=FIRST_COMPLETED)  # the other one leads
+    (told,), (leads,) = wait(calls, return_when=FIRST_COMPLETED)  # the other caller leads
     error = error_of(told)
     assert str(error) == (
         "the entry has waited 0.2 seconds and is being written, and the database has not answered; record it "
@@ -255,7 +255,7 @@ def test_timeout_during_a_commit_says_the_outcome_is_unknown(log: AuditLog, acme
 def test_more_than_max_waiting_are_refused_with_their_entry(
     log: AuditLog, acme: AccountLog, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "MAX_WAITING", 2)
+    monkeypatch.setattr(group_commit, "MAX_WAITING", 2)
     calls = [gate.first(log), *(gate.call(record, log, KEY_CREATED) for _ in range(2))]
     with pytest.raises(StorageError) as caught:
         record(log, KEY_CREATED)
@@ -274,7 +274,7 @@ def test_more_than_max_waiting_are_refused_with_their_entry(
 
 
 class Interrupted(BaseException):
-    """What the test's signal handler raises, as Ctrl-C raises KeyboardInterrupt."""
+    """Raised by the test's signal handler, as KeyboardInterrupt by Ctrl-C."""
 
 
 @pytest.fixture
@@ -348,7 +348,7 @@ def test_interrupts_at_any_moment_store_once_or_not_at_all(log: AuditLog, acme: 
     tried: list[tuple[UUID, datetime]] = []
 
     def handler(number: int, frame: FrameType | None) -> None:
-        if armed[0]:  # once in each call, and never in what is the test's own
+        if armed[0]:  # once in each call, never in the code of the test
             armed[0] = False
             raise Interrupted
 
@@ -406,7 +406,7 @@ def test_signal_handler_that_records_during_a_store_is_refused(
         gate.primed()
         main = threading.main_thread().ident
         assert main is not None
-        # A signal just before the thread begins to wait does not wake it.
+        # A signal just before the wait does not wake the thread.
         signal.pthread_kill(main, signal.SIGUSR1)
         while not handled.wait(0.1):
             signal.pthread_kill(main, signal.SIGUSR1)
@@ -459,7 +459,7 @@ def emitter(log: AuditLog) -> Callable[..., Coroutine[Any, Any, Entry]]:
 
 
 async def waiting(gate: Gate, *coroutines: Coroutine[Any, Any, Entry]) -> "list[asyncio.Task[Entry]]":
-    """Tasks that wait in the line."""
+    """Tasks that wait in the queue."""
     tasks = [asyncio.create_task(each) for each in coroutines]
     for _ in tasks:
         assert await asyncio.to_thread(gate.line.joined.acquire, timeout=PATIENCE)
@@ -482,7 +482,7 @@ def test_thousands_of_awaits_share_commits_and_need_no_threads(
     before = len(list(Path("/proc/self/task").iterdir()))
     entries = asyncio.run(everything())
     assert {entry.id for entry in acme.all()} == {entry.id for entry in entries}
-    assert threads[0] <= before + 2  # the one that leads, and the one in which the test waits
+    assert threads[0] <= before + 2  # the leader, and the thread of the test
     assert len(gate.commits) <= 4
 
 
@@ -551,7 +551,7 @@ def test_cancelling_at_any_moment_stores_once_or_not_at_all(log: AuditLog, acme:
             tasks = [asyncio.create_task(caller(unknown)) for _ in range(10)]
             for _ in range(number % 5):
                 await asyncio.sleep(0)
-            time.sleep(number % 7 * 0.0002)  # the loop comes back in the midst of a commit
+            time.sleep(number % 7 * 0.0002)  # the loop continues during a commit
             for task in tasks[number % 3 :: 2]:
                 task.cancel()
             for task in tasks:
@@ -560,7 +560,7 @@ def test_cancelling_at_any_moment_stores_once_or_not_at_all(log: AuditLog, acme:
         return returned, unknown
 
     returned, unknown = asyncio.run(calls())
-    record(log, KEY_CREATED, account_id="other")  # behind whatever is still being written
+    record(log, KEY_CREATED, account_id="other")  # after everything that is still being written
     stored = [entry.id for entry in acme.all()]
     assert len(stored) == len(set(stored))
     assert {entry.id for entry in returned} <= set(stored) <= {entry.id for entry in [*returned, *unknown]}

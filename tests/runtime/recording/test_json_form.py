@@ -1,4 +1,4 @@
-"""The JSON form: what its envelope allows, and how faults in it are said."""
+"""The JSON form: its envelope, and the errors of invalid forms."""
 
 import json
 from typing import Any
@@ -43,7 +43,7 @@ def test_a_payload_is_a_json_object(log: AuditLog, payload: str, got: str) -> No
 
 @pytest.mark.parametrize("payload", ["", "NaN", "{'a': 1}", b"\xff", "{} {}"])
 def test_invalid_json_is_reported(log: AuditLog, payload: str) -> None:
-    # What follows is orjson's.
+    # The rest is the text of orjson.
     assert said(log, payload).startswith("entry: expected a JSON object, got no JSON: ")
 
 

@@ -1,4 +1,4 @@
-"""The words of errors: what fields of every shape want, and what came."""
+"""The texts of errors: what each kind of field expects, and what it got."""
 
 from typing import Any
 

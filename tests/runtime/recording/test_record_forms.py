@@ -1,4 +1,4 @@
-"""Many entries in their JSON form at once: each stored or refused by itself, in one transaction."""
+"""`record_forms`: many JSON forms in one transaction, each stored or refused on its own."""
 
 import itertools
 import sqlite3
@@ -177,7 +177,7 @@ def test_failure_during_a_batch_rolls_back_all_of_it(log: AuditLog, database: Da
     assert database.rows() == []
 
 
-# As if each had been recorded by itself.
+# As if each had been recorded separately.
 
 IDS = [an_id() for _ in range(3)]
 POOL: list[Any] = [

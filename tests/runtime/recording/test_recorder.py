@@ -1,4 +1,4 @@
-"""From a call to a row: emitters, models and JSON forms, and what each of them refuses."""
+"""Recording by emitters, models and JSON forms, and what each refuses."""
 
 import json
 import uuid
@@ -90,7 +90,7 @@ def test_every_way_of_recording_gives_the_same_row(
     log.record_form(said)
     log.record_form(form(DEPLOYED, values), **options)
     assert log.record_many([said]) == 1
-    # All but the id and the time of recording.
+    # All columns except the id and the time of recording.
     assert len({repr(row[:1] + row[2:3] + row[4:]) for row in database.rows()}) == 1
     assert len(database.rows()) == 7
 
@@ -230,7 +230,7 @@ def test_given_id_sets_the_time(log: AuditLog) -> None:
 
 
 def test_id_of_another_implementation_is_accepted(log: AuditLog) -> None:
-    # RFC 9562, appendix A.6, with random bits where ours has the microsecond.
+    # RFC 9562, appendix A.6, with random bits instead of our microsecond.
     given = uuid.UUID("017F22E2-79B0-7FFF-98C4-DC0C0C07398F")
     entry = record(log, KEY_CREATED, id=given)
     assert entry.id == given
@@ -660,5 +660,5 @@ def test_both_ways_of_recording_treat_any_value_alike(log: AuditLog, value: Any,
             return {problem.path for problem in error.problems} or "no problem at all"
 
     emitted = outcome(lambda: record(log, DEPLOYED, MODEL | {name: value}))
-    if value is not None:  # which is "not given" in Python, and refused in JSON
+    if value is not None:  # means "not given" in Python and is refused in JSON
         assert outcome(lambda: log.record_form(form(DEPLOYED, MODEL | {name: value}))) == emitted

@@ -19,7 +19,7 @@ from tests.support.browser import (
     violations,
 )
 
-from auditwright.storage import scan as looking
+from auditwright.storage import scan
 
 from playwright.sync_api import Page, Route, expect  # isort: skip
 
@@ -31,7 +31,7 @@ RARE = "search=no+such+text+anywhere"
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page look at 20 entries one by one."""
     for name in ("SCAN_BUDGET", "SCATTERED_SCAN_BUDGET"):
-        monkeypatch.setattr(looking, name, 20)
+        monkeypatch.setattr(scan, name, 20)
 
 
 def click(page: Page, name: str, url: str) -> None:

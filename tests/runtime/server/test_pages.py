@@ -19,8 +19,8 @@ from tests.support.world import LONG_AGO, event_of, make_catalog
 from auditwright import AuditLog
 from auditwright.server import create_app
 from auditwright.server import page as pages
-from auditwright.storage import scan as looking
-from auditwright.storage.postgresql import scan as postgresql_looking
+from auditwright.storage import scan
+from auditwright.storage.postgresql import scan as postgresql_scan
 
 FIXTURES = (visit,)
 LOGIN = "account.login_logout.login"
@@ -37,8 +37,8 @@ def log(database: Database) -> Iterator[AuditLog]:
 def look_at(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page look at so many entries one by one."""
     for name in ("SCAN_BUDGET", "SCATTERED_SCAN_BUDGET"):
-        monkeypatch.setattr(looking, name, entries)
-    monkeypatch.setattr(postgresql_looking, "ROUND_COST", 0)
+        monkeypatch.setattr(scan, name, entries)
+    monkeypatch.setattr(postgresql_scan, "ROUND_COST", 0)
 
 
 def record(log: AuditLog, days_ago: float, details: str = "") -> str:

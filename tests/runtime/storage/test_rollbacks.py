@@ -38,7 +38,7 @@ def engine(log: AuditLog, database: Database) -> Iterator[Engine]:
 
 
 def leave_begin_to_sqlalchemy(engine: Engine) -> None:
-    """As SQLAlchemy's page on SQLite says; a transaction that will write begins as one that writes."""
+    """As in SQLAlchemy's documentation of SQLite; writing transactions use BEGIN IMMEDIATE."""
 
     @event.listens_for(engine, "connect")
     def connected(connection: sqlite3.Connection, _: object) -> None:
@@ -113,7 +113,7 @@ def test_commits_and_rollbacks_in_turns_of_an_async_session(
 
 @contextmanager
 def recording_beside(log: AuditLog) -> Iterator[list[object]]:
-    """Three threads that record into the log, sharing commits; their ids."""
+    """Three threads that record into the log in shared commits; their ids."""
     stop = threading.Event()
     ids: list[object] = []
 

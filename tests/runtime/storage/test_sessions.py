@@ -1,4 +1,4 @@
-"""Recording in the caller's own transaction: kept with its commit, gone with its rollback."""
+"""Recording in the caller's transaction: a commit keeps the entry, a rollback removes it."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ DRIVERS = {"sqlite": "sqlite3", "postgresql": "psycopg"}
 
 @pytest.fixture
 def engine(log: AuditLog, database: Database) -> Iterator[Engine]:
-    """The service's own engine on the database of the log, which holds a table of the service."""
+    """The service's engine on the database of the log, which has a table of the service."""
     database.change("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
     engine = create_engine(database.sqlalchemy_url)
     yield engine
@@ -77,7 +77,7 @@ def test_an_entry_joins_a_sqlite3_connection(log: AuditLog, database: Database, 
 
 @pytest.fixture
 def begins(engine: Engine) -> Engine:
-    """The engine, on SQLite as SQLAlchemy's page on that sets it up for savepoints."""
+    """The engine; on SQLite set up for savepoints as in SQLAlchemy's documentation."""
 
     def leave_it_to_us(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None

@@ -21,7 +21,7 @@ from tests.support.world import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form
 
 from auditwright import AccountLog, AuditLog, Filter, FilterError, StorageError
 from auditwright.ids import format_time, to_microseconds
-from auditwright.storage.sqlite import export_pool as several
+from auditwright.storage.sqlite import export_pool
 from auditwright.storage.sqlite.export_worker import Work
 
 pytestmark = pytest.mark.sqlite_only
@@ -36,8 +36,8 @@ EXPORTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several, "MIN_ENTRIES", 100)
-    monkeypatch.setattr(several, "RANGE", 70)
+    monkeypatch.setattr(export_pool, "MIN_ENTRIES", 100)
+    monkeypatch.setattr(export_pool, "RANGE", 70)
     monkeypatch.setattr("auditwright.transfer.export.CHUNK", 30)
 
 
@@ -127,7 +127,7 @@ def test_several_processes_apply_the_selection(
 
 
 def test_small_log_or_limit_starts_no_process(log: AuditLog, acme: AccountLog, started: list[int]) -> None:
-    log.record_many(form(KEY_CREATED, {}) for _ in range(several.MIN_ENTRIES))
+    log.record_many(form(KEY_CREATED, {}) for _ in range(export_pool.MIN_ENTRIES))
     file_of(acme, "csv", processes=2)
     assert not started
     log.record_many([form(KEY_CREATED, {})])
@@ -163,7 +163,7 @@ def test_silent_worker_times_out(
     program.write_text("#!/bin/sh\nexec sleep 1000\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    monkeypatch.setattr(several, "START_SECONDS", 0.1)
+    monkeypatch.setattr(export_pool, "START_SECONDS", 0.1)
     assert file_of(many, "csv", processes=2) == wanted
     assert all(map(is_gone, started))
     assert started
@@ -191,12 +191,12 @@ def test_killed_worker_fails_the_export(many: AccountLog, started: list[int], tm
 def test_error_in_a_worker_fails_the_export(
     many: AccountLog, started: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    start = several.Process.start
+    start = export_pool.Process.start
 
-    def start_broken(process: several.Process, work: Work) -> None:
+    def start_broken(process: export_pool.Process, work: Work) -> None:
         start(process, replace(work, piece=("SELECT broken", [])))
 
-    monkeypatch.setattr(several.Process, "start", start_broken)
+    monkeypatch.setattr(export_pool.Process, "start", start_broken)
     with pytest.raises(StorageError) as raised:
         many.export_jsonl(tmp_path / "a.jsonl", processes=2)
     assert str(raised.value) == (
@@ -224,9 +224,9 @@ def test_worker_ends_with_its_parent(many: AccountLog, tmp_path: Path) -> None:
 import io, os, signal, subprocess
 from audit_events import CATALOG
 from auditwright import AuditLog
-from auditwright.storage.sqlite import export_pool as several
+from auditwright.storage.sqlite import export_pool
 
-several.MIN_ENTRIES, several.RANGE = 100, 70
+export_pool.MIN_ENTRIES, export_pool.RANGE = 100, 70
 popen = subprocess.Popen
 class Handing(popen):
     def __init__(self, *arguments, **options):
@@ -326,15 +326,15 @@ def test_workers_read_one_snapshot(
     monkeypatch: pytest.MonkeyPatch,
     recording: Callable[[AuditLog, Path], Any],
 ) -> None:
-    monkeypatch.setattr(several, "ATTEMPTS", 10_000)
+    monkeypatch.setattr(export_pool, "ATTEMPTS", 10_000)
     agreed = []
-    agree = several._share_snapshot
+    agree = export_pool._share_snapshot
 
     def noted(*arguments: Any) -> bool:
         agreed.append(agree(*arguments))
         return agreed[-1]
 
-    monkeypatch.setattr(several, "_share_snapshot", noted)
+    monkeypatch.setattr(export_pool, "_share_snapshot", noted)
     log.record_many(form(KEY_CREATED, {}) for _ in range(200))
     last = 0
     with recording(log, tmp_path / "audit.db"):

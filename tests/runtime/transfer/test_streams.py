@@ -22,7 +22,7 @@ from auditwright import AccountLog, Actor, AuditLog, Filter, FilterError, Storag
 from auditwright.entry import Entry
 from auditwright.ids import format_time, to_microseconds
 from auditwright.storage.postgresql import export_sql as storage_export
-from auditwright.storage.sqlite import export_worker as sqlite_share
+from auditwright.storage.sqlite import export_worker
 from auditwright.storage.sqlite.connections import Connections
 from auditwright.transfer.export import csv_header
 
@@ -349,8 +349,8 @@ def test_a_piece_has_fewer_lines_after_long_ones(
     for _ in range(20):
         record(log, KEY_CREATED, details="x" * 1000)
     wanted = file_of(acme, form)
-    monkeypatch.setattr(sqlite_share, "MAX_LINES", 4)
-    monkeypatch.setattr(sqlite_share, "MAX_BYTES", 3000)
+    monkeypatch.setattr(export_worker, "MAX_LINES", 4)
+    monkeypatch.setattr(export_worker, "MAX_BYTES", 3000)
     pieces = list(acme.stream(form, where))
     assert b"".join(pieces) == wanted
     assert [piece.count(b"x" * 1000) for piece in pieces] == [4, *[2] * 8]
@@ -367,8 +367,8 @@ def test_no_piece_of_large_entries_is_large(
         insert_row(database, log.catalog, metadata=large)
     sizes = [len(piece) for piece in acme.stream(form, where, full=True)]
     assert sum(sizes) > 300 * 36_000
-    assert max(sizes) <= sqlite_share.MAX_LINES * 37_000
-    assert max(sizes[1:]) <= sqlite_share.MAX_BYTES
+    assert max(sizes) <= export_worker.MAX_LINES * 37_000
+    assert max(sizes[1:]) <= export_worker.MAX_BYTES
 
 
 @pytest.mark.sqlite_only

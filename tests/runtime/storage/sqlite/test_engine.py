@@ -1,4 +1,4 @@
-"""The SQLite file: append-only and exactly once against plain SQL, created once, durable, and its errors."""
+"""The SQLite engine: append-only and idempotent also for plain SQL, creation, durability, errors."""
 
 import io
 import signal
@@ -376,7 +376,7 @@ def test_a_newer_catalog_replaces_titles_and_keeps_entries(
         assert found is not None
         assert found.event_title == "A newer title"
     assert rows(path, f"SELECT title FROM audit_event WHERE key = '{KEY_CREATED}'") == [("A newer title",)]
-    record(log, KEY_CREATED)  # the older service, still running
+    record(log, KEY_CREATED)  # the older service is still running
     assert len(rows(path)) == 2
 
 
@@ -503,7 +503,7 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that another user can reach, unlike pytest's own."""
+    """A folder that another user can access, unlike pytest's."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -615,7 +615,7 @@ def test_reading_goes_on_while_another_transaction_writes(
 
 
 def test_full_disk_stores_all_or_nothing_and_recovers(path: Path) -> None:
-    # A limit on the size of files does what a full disk does.
+    # A limit on the file size acts like a full disk.
     script = """
 import resource, sys
 from auditwright import Actor, AuditLog, StorageError
@@ -666,7 +666,7 @@ def test_removed_file_is_not_read_or_created_again(
     log: AuditLog, acme: AccountLog, path: Path, read_before: bool, replaced: bool
 ) -> None:
     entry = record(log, KEY_CREATED)
-    if read_before:  # so that a connection to the file is at hand
+    if read_before:  # so that there is an open connection
         assert acme.count() == 1
     path.unlink()
     if replaced:
