@@ -1,8 +1,8 @@
-"""The Audit Logs page and its JSON API, as an application that `auditwright serve` runs or a service mounts.
+"""The Audit Logs page and its JSON API: an ASGI application to run (`auditwright serve`) or to mount.
 
     app.mount("/audit", create_app(log, authorize))
 
-The extra `server` brings what this needs.
+Needs the extra `server`.
 """
 
 from auditwright.server.access import Principal

@@ -1,4 +1,4 @@
-"""Who may see, export and record what: asked of the service at every request, never assumed."""
+"""Access control: the service's `authorize` decides at every request who may read, export and record."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from starlette.concurrency import run_in_threadpool
 
 from auditwright.actor import Actor, identifier
 from auditwright.errors import ValidationError
-from auditwright.server.problems import Problem
+from auditwright.server.problems import HttpProblem
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """What `authorize` says of the one behind a request.
+    """The user or program behind a request, as returned by `authorize`.
 
-    `actor` is recorded as who exported, and as who did what is recorded without an actor. `accounts` are the
-    ids of all accounts that it may read, 1 to 256 characters each; the first one is shown where the request
-    names none. Exporting and recording are granted apart, and nobody may do either by default.
+    `actor` is recorded as the actor of exports, and of entries that are recorded without one. `accounts` are
+    the ids of all accounts that it may read, 1 to 256 characters each; the first one is the default.
+    Exporting and recording are granted separately, and denied by default.
 
-    Raises `ValidationError` for an id that cannot be, `TypeError` for what is no actor, no tuple of accounts,
-    or neither True nor False.
+    Raises `ValidationError` for an invalid id, `TypeError` for a wrong type.
     """
 
     actor: Actor
@@ -46,63 +45,63 @@ class Principal:
 
 
 Authorize = Callable[[Request], "Principal | Awaitable[Principal | None] | None"]
-"""Says who is behind a request; None is nobody. A plain function runs in a thread, so it may block."""
+"""Returns the principal of a request, or None. A plain function runs in a thread, so it may block."""
 
 
-async def _principal_of(request: Request) -> Principal:
+async def _require_user(request: Request) -> Principal:
     authorize: Authorize = request.app.state.authorize
     try:
         if inspect.iscoroutinefunction(authorize):
             principal = await authorize(request)
         else:
-            found: Any = await run_in_threadpool(cast("Callable[[Request], Any]", authorize), request)
-            principal = await found if inspect.isawaitable(found) else found
-    except ValidationError as error:  # of an actor or an account, and no fault of the request
-        raise TypeError(f"authorize made what cannot be: {error}") from error
+            returned: Any = await run_in_threadpool(cast("Callable[[Request], Any]", authorize), request)
+            principal = await returned if inspect.isawaitable(returned) else returned
+    except ValidationError as error:  # an invalid actor or account is no error of the request
+        raise TypeError(f"authorize returned an invalid principal: {error}") from error
     if principal is None:
-        raise Problem(401, "not-signed-in", "Sign in to see the audit log.")
+        raise HttpProblem(401, "not-signed-in", "Sign in to see the audit log.")
     if not isinstance(principal, Principal):
-        raise TypeError(f"authorize gives a Principal or None, not {type(principal).__name__}")
+        raise TypeError(f"authorize returns a Principal or None, not {type(principal).__name__}")
     if not principal.accounts:
-        raise Problem(403, "no-account", "You may see the audit log of no account.")
+        raise HttpProblem(403, "no-account", "You have access to no account's audit log.")
     return principal
 
 
-async def _exporter(principal: RequireUser, request: Request) -> Principal:
+async def _require_export(principal: RequireUser, request: Request) -> Principal:
     check_same_origin(request)
     if not principal.may_export:
-        raise Problem(403, "not-allowed", "You may not export this audit log.")
+        raise HttpProblem(403, "not-allowed", "You may not export this audit log.")
     return principal
 
 
-async def _recorder(principal: RequireUser, request: Request) -> Principal:
+async def _require_record(principal: RequireUser, request: Request) -> Principal:
     check_same_origin(request)
     if not principal.may_record:
-        raise Problem(403, "not-allowed", "You may not record into this audit log.")
+        raise HttpProblem(403, "not-allowed", "You may not record into this audit log.")
     return principal
 
 
-RequireUser = Annotated[Principal, Depends(_principal_of)]
-"""Whoever is signed in: 401 for nobody, 403 for one without an account."""
-RequireExport = Annotated[Principal, Depends(_exporter)]
-"""Who may export, from this site."""
-RequireRecord = Annotated[Principal, Depends(_recorder)]
-"""Who may record, from this site."""
+RequireUser = Annotated[Principal, Depends(_require_user)]
+"""The principal: 401 without one, 403 without an account."""
+RequireExport = Annotated[Principal, Depends(_require_export)]
+"""A principal who may export; the request must come from this site."""
+RequireRecord = Annotated[Principal, Depends(_require_record)]
+"""A principal who may record; the request must come from this site."""
 
 
 def account_of(principal: Principal, named: str | None) -> str:
-    """The account a request is about; one that is not the principal's is as unknown as one of nobody."""
+    """The account of a request. 404 for an account without access, whether it exists or not."""
     if named is None:
         return principal.accounts[0]
     if named not in principal.accounts:
-        raise Problem(404, "no-such-account", "You may see no account of that id.")
+        raise HttpProblem(404, "no-such-account", "You have access to no account with this id.")
     return named
 
 
 def check_same_origin(request: Request) -> None:
-    """Refuse what a page of another site makes a browser send; programs send neither header.
+    """Refuse cross-site requests of browsers. Programs send neither header and are allowed.
 
-    By Fetch Metadata (W3C) where the browser says it, else by Origin (RFC 6454).
+    Uses Fetch Metadata (W3C) where the browser sends it, else Origin (RFC 6454).
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
@@ -110,4 +109,4 @@ def check_same_origin(request: Request) -> None:
     else:
         allowed = origin is None or origin.partition("://")[2] == request.headers.get("host", "") != ""
     if not allowed:
-        raise Problem(403, "other-site", "This request came from another site and was refused.")
+        raise HttpProblem(403, "other-site", "This request came from another site and was refused.")

@@ -1,4 +1,4 @@
-"""The JSON API under the page, for programs; `openapi.py` has what its document says of it."""
+"""The JSON API. `openapi.py` completes its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from auditwright.server.openapi import (
     MAX_ENTRIES,
     PAGING,
     SELECTION,
-    answers,
     object_schema,
     reference,
+    responses_of,
 )
-from auditwright.server.page import COUNTED, entry_of
-from auditwright.server.problems import Problem, problem_of
+from auditwright.server.page import COUNT_LIMIT, entry_of
+from auditwright.server.problems import HttpProblem, problem_of
 from auditwright.server.view import View, query_of, read_query
 
 if TYPE_CHECKING:
@@ -49,36 +49,36 @@ def _json(content: Any, status: int = 200) -> Response:
 
 _PAGE = object_schema(
     entries={"type": "array", "items": reference("Entry")},
-    next={"type": ["string", "null"], "description": "The cursor of the next page; null on the last one."},
+    next={"type": ["string", "null"], "description": "The cursor of the older page; null if there is none."},
     previous={
         "type": ["string", "null"],
-        "description": "The cursor of the page before; null where nothing newer was there.",
+        "description": "The cursor of the newer page; null if there is none.",
     },
     scanned_to={
         "type": ["string", "null"],
         "format": "date-time",
-        "description": "Where entries have to be looked at one by one, as in a search, a request ends after "
-        "some milliseconds of work: entries up to this time were looked at, `entries` has what fits, maybe "
-        "nothing, and `next` goes on (`previous`, if the page was read by `before`). Else null.",
+        "description": "Where entries must be scanned, as in a search, a request ends after some "
+        "milliseconds of work: entries up to this time were scanned, `entries` has the matches so far, maybe "
+        "none, and `next` continues (`previous`, if the page was read by `before`). Else null.",
     },
 )
 _PAGE["properties"]["at"] = {
     "type": "string",
-    "description": "For 24h, 7d and 30d: the moment that they count from. Send it with `after` and `before`.",
+    "description": "For 24h, 7d and 30d: the end of the period. Send it with `after` and `before`.",
 }
 
 
 @router.get(
     "/entries",
     openapi_extra={"parameters": [*SELECTION, *PAGING]},
-    responses=answers(_PAGE, 400, 404, 503),
+    responses=responses_of(_PAGE, 400, 404, 503),
 )
 def list_entries(request: Request, principal: RequireUser) -> Response:
     """A page of entries, newest first."""
     now = datetime.now(UTC)
     view = View.parse(query_of(request))
     account = _log(request).account(account_of(principal, view.account))
-    page = account.entries(**view.narrowing(now), limit=view.limit, after=view.after, before=view.before)
+    page = account.entries(**view.selection(now), limit=view.limit, after=view.after, before=view.before)
     answer = {
         "entries": [entry.to_json() for entry in page.entries],
         "next": page.next,
@@ -93,7 +93,7 @@ def list_entries(request: Request, principal: RequireUser) -> Response:
 _EXACT = {
     "name": "exact",
     "in": "query",
-    "description": f"Count all, however long it takes; else up to {COUNTED:,}, which is quick.",
+    "description": f"Count all entries, however long it takes; else counting stops at {COUNT_LIMIT:,}.",
     "schema": {"type": "boolean", "default": False},
 }
 
@@ -101,12 +101,12 @@ _EXACT = {
 @router.get(
     "/count",
     openapi_extra={"parameters": [*SELECTION, _EXACT]},
-    responses=answers(
+    responses=responses_of(
         object_schema(
             entries={"type": "integer", "minimum": 0},
             whole={
                 "type": "boolean",
-                "description": "Whether these are all; else there are more, or not all were looked at.",
+                "description": "Whether all entries were counted; else there may be more.",
             },
         ),
         400,
@@ -114,23 +114,23 @@ _EXACT = {
         503,
     ),
 )
-def count(request: Request, principal: RequireUser) -> Response:
-    """How many entries fit."""
+def count_entries(request: Request, principal: RequireUser) -> Response:
+    """The number of matching entries."""
     found, view, account_id = _selected(request, principal, "exact")
     exact = found.get("exact", [""])[0] or "false"
     if exact not in ("true", "false"):
-        raise FilterError(f"exact is true or false, not {truncate(repr(exact), 80)}")
-    account, narrowing = _log(request).account(account_id), view.narrowing(datetime.now(UTC))
+        raise FilterError(f"exact: expected true or false, got {truncate(repr(exact), 80)}")
+    account, selection = _log(request).account(account_id), view.selection(datetime.now(UTC))
     if exact == "true":
-        return _json({"entries": account.count(**narrowing), "whole": True})
-    counted = account.count_up_to(COUNTED, **narrowing)
-    return _json({"entries": counted.entries, "whole": counted.whole})
+        return _json({"entries": account.count(**selection), "whole": True})
+    count = account.count_up_to(COUNT_LIMIT, **selection)
+    return _json({"entries": count.entries, "whole": count.whole})
 
 
 @router.get(
     "/entries/{entry_id}",
     openapi_extra={"parameters": [ACCOUNT]},
-    responses=answers(reference("Entry"), 400, 404, 503),
+    responses=responses_of(reference("Entry"), 400, 404, 503),
 )
 def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Response:
     """One entry by its id."""
@@ -146,60 +146,60 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
             {
                 "name": "format",
                 "in": "query",
-                "description": "CSV for people, or JSON Lines without loss; csv by default.",
+                "description": "CSV for spreadsheets, or JSON Lines without loss; csv by default.",
                 "schema": {"enum": list(downloads.MEDIA)},
             },
         ]
     },
     responses={
-        **answers({}, 400, 404, 503),
+        **responses_of({}, 400, 404, 503),
         200: {"description": "The file", "content": {"text/csv": {}, "application/jsonl": {}}},
     },
 )
 def export(request: Request, principal: RequireExport) -> Response:
-    """The entries that fit, as a file. A connection that breaks off is an export that failed."""
+    """The matching entries as a file. If the connection breaks, the export has failed."""
     found, view, account = _selected(request, principal, "format")
     form = found.get("format", ["csv"])[0]
     if form not in downloads.MEDIA:
-        raise FilterError(f"format is csv or jsonl, not {truncate(repr(form), 80)}")
-    return downloads.export(_log(request), principal, account, view, cast("downloads.Format", form))
+        raise FilterError(f"format: expected csv or jsonl, got {truncate(repr(form), 80)}")
+    return downloads.export(_log(request), principal, account, view, cast("downloads.DownloadFormat", form))
 
 
 @router.get(
     "/events",
-    responses=answers(
+    responses=responses_of(
         object_schema(version={"type": "string"}, categories={"type": "array", "items": {"type": "object"}})
     ),
 )
 def list_events(request: Request, principal: RequireUser) -> Response:
-    """The catalog: every category with its events, their fields and their examples."""
+    """The catalog: all categories with their events, fields and examples."""
     catalog = _log(request).catalog
     return _json(
         {"version": catalog.version, "categories": [asdict(each) for each in catalog.every_category]}
     )
 
 
-@router.get("/events/{key}/schema", responses=answers({"type": "object"}, 404))
+@router.get("/events/{key}/schema", responses=responses_of({"type": "object"}, 404))
 def show_schema(request: Request, key: str, principal: RequireUser) -> Response:
-    """The JSON Schema of an event's entry in its JSON form."""
+    """The JSON Schema of an event's entries."""
     catalog: Catalog = _log(request).catalog
     event = catalog.event(key)
     if event is None:
-        raise Problem(404, "no-such-event", catalog.unknown_event(truncate(key, 200)))
+        raise HttpProblem(404, "no-such-event", catalog.unknown_event(truncate(key, 200)))
     return _json(catalog.schema(event))
 
 
 @router.get(
     "/users",
     openapi_extra={"parameters": [ACCOUNT]},
-    responses=answers(
+    responses=responses_of(
         object_schema(users={"type": "array", "items": reference("Actor")}), 400, 404, 422, 503
     ),
 )
 def list_users(
     request: Request, principal: RequireUser, text: Annotated[str, Query(max_length=256)] = ""
 ) -> Response:
-    """Users and apps of the account whose id or name has the text in it, 20 at most."""
+    """Users and apps of the account whose id or name contains the text, 20 at most."""
     account = account_of(principal, _named_account(request, "text"))
     found = _log(request).account(account).users(text, limit=20)
     return _json(
@@ -226,9 +226,9 @@ def list_users(
         }
     },
     responses={
-        **answers(reference("Entry"), 400, 404, 409, 413, 415, 422, 503, status=201),
+        **responses_of(reference("Entry"), 400, 404, 409, 413, 415, 422, 503, status=201),
         200: {
-            "description": "A result for each of several, in their order",
+            "description": "A result for each entry of an array, in order",
             "content": {
                 "application/json": {
                     "schema": object_schema(results={"type": "array", "items": reference("Result")})
@@ -238,14 +238,13 @@ def list_users(
     },
 )
 async def record(request: Request, principal: RequireRecord) -> Response:
-    """Record an entry in its JSON form, or several in an array, each checked by its event's JSON Schema.
+    """Record an entry, or an array of entries, each validated by its event's JSON Schema.
 
-    An entry without an account is of your first one, and one without an actor is your own doing. Sending one
-    again with the same id and content stores it once. The good ones among several are stored although others
-    are refused.
+    The defaults of account and actor are your first account and yourself. Recording is idempotent for an
+    entry with an id. Of an array, valid entries are stored even if others are refused.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Problem(415, "not-json", "Send the entry as application/json.")
+        raise HttpProblem(415, "not-json", "Send the entry as application/json.")
     body = await request.body()
     return await run_in_threadpool(_record, _log(request), principal, body)
 
@@ -254,28 +253,28 @@ def _record(log: AuditLog, principal: Principal, body: bytes) -> Response:
     try:
         forms = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        forms = with_surrogates(body)  # which other languages write
+        forms = with_surrogates(body)  # other languages write them
         if forms is None:
-            raise Problem(400, "not-json", f"This is no JSON: {error}.") from None
+            raise HttpProblem(400, "not-json", f"Invalid JSON: {error}.") from None
     if not isinstance(forms, list):
         form = as_form(forms)
         account = account_of(principal, _text(form.get("account_id")))
         with acting(principal.actor, account_id=account):
             return _json(log.record_form(form).to_json(), 201)
     if len(forms) > MAX_ENTRIES:
-        raise Problem(413, "too-large", f"One request records at most {MAX_ENTRIES:,} entries.")
+        raise HttpProblem(413, "too-large", f"One request records at most {MAX_ENTRIES:,} entries.")
     return _json({"results": _record_each(log, principal, forms)})
 
 
 def _record_each(log: AuditLog, principal: Principal, forms: list[Any]) -> list[dict[str, Any]]:
-    """A result for each: those of accounts that are not the principal's never reach the log."""
-    results: list[Entry | AuditwrightError | Problem | None] = [None] * len(forms)
+    """A result for each entry. Entries of accounts without access never reach the log."""
+    results: list[Entry | AuditwrightError | HttpProblem | None] = [None] * len(forms)
     allowed = []
     for number, form in enumerate(forms):
         try:
             account_of(principal, _text(form.get("account_id")) if isinstance(form, dict) else None)
             allowed.append(number)
-        except Problem as problem:
+        except HttpProblem as problem:
             results[number] = problem
     with acting(principal.actor, account_id=principal.accounts[0]):
         stored = log.record_forms([forms[number] for number in allowed])
@@ -284,7 +283,7 @@ def _record_each(log: AuditLog, principal: Principal, forms: list[Any]) -> list[
     return [_result(result) for result in results if result is not None]
 
 
-def _result(result: Entry | AuditwrightError | Problem) -> dict[str, Any]:
+def _result(result: Entry | AuditwrightError | HttpProblem) -> dict[str, Any]:
     if isinstance(result, Entry):
         return {"status": 201, "entry": result.to_json()}
     problem = problem_of(result) if isinstance(result, AuditwrightError) else result
@@ -298,7 +297,7 @@ def _log(request: Request) -> AuditLog:
 
 
 def _selected(request: Request, principal: Principal, *others: str) -> tuple[dict[str, list[str]], View, str]:
-    """The other names in a query of a selection; its view and its account."""
+    """Parse a query with a selection and other names: their values, the view and the account."""
     names = (*(each["name"] for each in SELECTION), *others)
     found = read_query(query_of(request), names, several=("where",))
     rest = {name: found.pop(name) for name in others if name in found}
@@ -307,11 +306,11 @@ def _selected(request: Request, principal: Principal, *others: str) -> tuple[dic
 
 
 def _named_account(request: Request, *others: str) -> str | None:
-    """The account that the query names; another name in the query is refused."""
+    """The account in the query; names other than `others` are refused."""
     found = read_query(query_of(request), ("account", *others))
     return found.get("account", [None])[0] or None
 
 
 def _text(value: object) -> str | None:
-    """An account's id as it came; what is no text is left to the schema to refuse."""
+    """The value if it is a string; the schema refuses other types."""
     return value if isinstance(value, str) else None

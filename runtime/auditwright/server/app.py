@@ -1,4 +1,4 @@
-"""The application: its routes, and errors as answers."""
+"""The application: routes, middleware, and errors as responses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from auditwright.middleware import AuditMiddleware
 from auditwright.server import api, page
 from auditwright.server.headers import HEADERS, SecurityHeadersMiddleware
 from auditwright.server.openapi import DESCRIPTION, describe
-from auditwright.server.problems import Problem, problem_of
+from auditwright.server.problems import HttpProblem, problem_of
 from auditwright.server.render import base_of, error_page
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("auditwright.server")
 
 KINDS = {401: "not-signed-in", 403: "not-allowed", 404: "not-found", 405: "wrong-method"}
-"""The kinds of the problems that the framework raises."""
+"""The kinds of problems for the framework's own errors."""
 
 
 def create_app(
@@ -41,20 +41,19 @@ def create_app(
     trusted_proxies: Iterable[str] = (),
     allowed_hosts: Iterable[str] | None = None,
 ) -> FastAPI:
-    """The Audit Logs page and its JSON API over a log, as an application to run or to mount.
+    """The Audit Logs page and its JSON API over a log, as an ASGI application to run or to mount.
 
-    `authorize(request)` says who is behind a request: a `Principal`, an awaitable of one, or None for nobody.
-    There is no default, and it is asked at every request; it may raise Starlette's `HTTPException`, such as a
-    redirect to a page to sign in. `trusted_proxies` are the addresses or CIDRs of proxies whose
-    X-Forwarded-For is believed; where an `AuditMiddleware` is around the application already, that one's
-    count. `allowed_hosts` are the host names it answers to, all by default. The log stays the caller's to
-    close.
+    `authorize(request)` returns the `Principal` of a request, an awaitable of one, or None. It is called at
+    every request. It may raise Starlette's `HTTPException`, for example a redirect to sign in.
+    `trusted_proxies` are the addresses or CIDRs of proxies whose X-Forwarded-For is trusted; an
+    `AuditMiddleware` around the application takes precedence. `allowed_hosts` are the accepted host names,
+    all by default. The caller closes the log.
 
-    Raises `TypeError` where `authorize` is not callable, `ValueError` for proxies or hosts that cannot be.
+    Raises `TypeError` where `authorize` is not callable, `ValueError` for invalid proxies or hosts.
     """
     if not callable(authorize):
-        raise TypeError("create_app needs authorize: a callable that says who is behind a request")
-    # Middleware is made when the first request comes; what cannot be is to be known now.
+        raise TypeError("create_app needs authorize: a callable that returns the principal of a request")
+    # Middleware is created at the first request; invalid settings must fail now.
     proxies = trusted_proxies if isinstance(trusted_proxies, str) else list(trusted_proxies)
     TrustedProxies(proxies)
     hosts = _hosts(allowed_hosts) if allowed_hosts is not None else None
@@ -74,16 +73,9 @@ def create_app(
     static = importlib.resources.files("auditwright.server") / "static"
     app.mount("/static", StaticFiles(directory=str(static)), "static")
     describe(app, log.catalog)
-    handlers: dict[type[Exception], Any] = {
-        Problem: _on_problem,
-        AuditwrightError: _on_error,
-        HTTPException: _on_http_error,
-        RequestValidationError: _on_bad_request,
-        Exception: _on_failure,
-    }
-    for kind, handler in handlers.items():
+    for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    # The last one is the outermost.
+    # The middleware added last is the outermost.
     if hosts is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
     app.add_middleware(AuditMiddleware, trusted_proxies=proxies)
@@ -95,19 +87,19 @@ def _hosts(names: Iterable[str]) -> list[str]:
     hosts = [names] if isinstance(names, str) else list(names)
     for host in hosts:
         if isinstance(names, str) or (host != "*" and "*" in host.removeprefix("*.")):
-            raise ValueError(f"allowed hosts are a list of names such as *.example.com, not {names!r}")
+            raise ValueError(f"allowed_hosts: expected a list of names such as *.example.com, got {names!r}")
     return hosts
 
 
-async def _on_problem(request: Request, problem: Problem) -> Response:
+async def _on_problem(request: Request, problem: HttpProblem) -> Response:
     path = request.scope["path"].removeprefix(base_of(request))
     if not path.startswith("/api/"):
-        answer: Response = error_page(request, problem)
+        response: Response = error_page(request, problem)
     else:
-        form = problem.to_json()
-        answer = JSONResponse(form, problem.status, media_type="application/problem+json")
-    answer.headers.update(problem.headers)
-    return answer
+        content = problem.to_json()
+        response = JSONResponse(content, problem.status, media_type="application/problem+json")
+    response.headers.update(problem.headers)
+    return response
 
 
 async def _on_error(request: Request, error: AuditwrightError) -> Response:
@@ -118,9 +110,9 @@ async def _on_error(request: Request, error: AuditwrightError) -> Response:
 
 
 async def _on_http_error(request: Request, error: HTTPException) -> Response:
-    if 300 <= error.status_code < 400:  # `authorize` sends people to sign in
+    if 300 <= error.status_code < 400:  # `authorize` redirects to sign in
         return Response(status_code=error.status_code, headers=error.headers)
-    problem = Problem(error.status_code, KINDS.get(error.status_code, "failed"), str(error.detail))
+    problem = HttpProblem(error.status_code, KINDS.get(error.status_code, "failed"), str(error.detail))
     problem.headers.update(error.headers or {})
     return await _on_problem(request, problem)
 
@@ -135,12 +127,23 @@ async def _on_bad_request(request: Request, error: RequestValidationError) -> Re
         for each in error.errors()
     ]
     detail = "; ".join(f"{each['path']}: {each['expected']}" for each in faults)
-    return await _on_problem(request, Problem(422, "invalid-request", detail, faults))
+    return await _on_problem(request, HttpProblem(422, "invalid-request", detail, faults))
 
 
 async def _on_failure(request: Request, _: Exception) -> Response:
-    """An error of ours: its traceback goes to the operator's log, and nothing of it to the reader."""
-    answer = await _on_problem(request, Problem(500, "failed", "Something went wrong here. It was logged."))
-    answer.headers.update({name.decode(): value.decode() for name, value in HEADERS.items()})
-    answer.headers["cache-control"] = "no-store"
-    return answer
+    """An unexpected error: the traceback goes to the operator's log, and no detail to the client."""
+    problem = HttpProblem(500, "failed", "Something went wrong here. It was logged.")
+    response = await _on_problem(request, problem)
+    # This handler runs outside of SecurityHeadersMiddleware.
+    response.headers.update({name.decode(): value.decode() for name, value in HEADERS.items()})
+    response.headers["cache-control"] = "no-store"
+    return response
+
+
+_HANDLERS: dict[type[Exception], Any] = {
+    HttpProblem: _on_problem,
+    AuditwrightError: _on_error,
+    HTTPException: _on_http_error,
+    RequestValidationError: _on_bad_request,
+    Exception: _on_failure,
+}

@@ -1,4 +1,4 @@
-"""What is shown of one entry: every field of its event under its label, and what the log wrote of it."""
+"""The details of one entry: every field of its event with its label and value."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event, Field
     from auditwright.entry import Entry
 
-CLIPPED, CLIPPED_NAME = 300, 80
-"""Bytes of a description and of a name in the table; the entry's own page has them whole."""
+MAX_DESCRIPTION, MAX_NAME = 300, 80
+"""Bytes of a description and of a name in the table; the entry's own page shows all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One field of an entry as it is shown; without values it was not given."""
+    """One field of an entry as text; no values where it was not given."""
 
     label: str
     values: tuple[str, ...]
     note: str = ""
-    """What is to be known of it: that it is a fingerprint, or when it is given at all."""
+    """A remark: that the value is a fingerprint, or when the field is given."""
     altered: bool = False
-    """Whether it was cleaned or cut before it was stored."""
+    """Whether it was sanitized or truncated before it was stored."""
     code: bool = False
-    """Whether it is for machines rather than to be read."""
+    """Whether to show it as code."""
 
 
 def details_of(entry: Entry, catalog: Catalog) -> Iterator[Detail]:
-    """The metadata in catalog order, then what is stored under names that the catalog does not have."""
+    """The metadata in catalog order, then stored fields that the catalog does not have."""
     stored = entry.metadata
     event = catalog.event(entry.event)
     altered = {path.partition("[")[0] for path in entry.alterations}
@@ -52,7 +52,7 @@ def details_of(entry: Entry, catalog: Catalog) -> Iterator[Detail]:
 def _note(field: Field, event: Event | None, given: bool) -> str:
     notes = []
     if field.sensitivity == "secret" and given:
-        notes.append("secret: its fingerprint is kept, never the value")
+        notes.append("secret: only its fingerprint is stored")
     if field.when:
         notes.append(f"only where {_condition(field, event)}")
     return "; ".join(notes)
@@ -70,7 +70,7 @@ def _condition(field: Field, event: Event | None) -> str:
 
 
 def _texts(value: Any, field: Field | None) -> tuple[str, ...]:
-    """A value in words: titles of enums, yes and no, numbers with their unit; a list is several."""
+    """A value as texts: titles of enums, yes or no, numbers with their unit; one text per list item."""
     if value is None:
         return ()
     if isinstance(value, list):

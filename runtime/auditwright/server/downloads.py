@@ -1,4 +1,4 @@
-"""Exports as downloads: recorded before their first byte, broken off where they fail midway."""
+"""Exports as downloads: recorded before the first byte; a failure midway breaks the connection."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from auditwright.server.access import Principal
     from auditwright.server.view import View
 
-Format = Literal["csv", "jsonl"]
+DownloadFormat = Literal["csv", "jsonl"]
 # RFC 4180 and RFC 7111 for CSV; JSON Lines has no registered type.
 MEDIA = {"csv": "text/csv; charset=utf-8; header=present", "jsonl": "application/jsonl"}
 
 
 def export(
-    log: AuditLog, principal: Principal, account_id: str, view: View, form: Format
+    log: AuditLog, principal: Principal, account_id: str, view: View, form: DownloadFormat
 ) -> StreamingResponse:
     """The entries of a view as a download.
 
-    Its content is as of now, without the entry that records it. What fails before the first byte is an error
-    like any other; what fails later ends the connection, so that the download fails too.
+    The content is a snapshot without the entry that records the export. A failure before the first byte is an
+    error response; a later one breaks the connection, so that the download fails too.
     """
     now = datetime.now(UTC)
     pieces = log.account(account_id).stream(
         form,
-        **view.narrowing(now),
-        begin=lambda: record_export(log, account_id, principal.actor, form, view.selection),
+        **view.selection(now),
+        begin=lambda: record_export(log, account_id, principal.actor, form, view.selection_query),
     )
     name = f"audit-log-{now:%Y%m%dT%H%M%SZ}.{form}"
     return Download(
@@ -45,7 +45,7 @@ def export(
 
 
 class Download(StreamingResponse):
-    """Pieces as an answer; the database is let go of when it ends, however it ends."""
+    """A streaming response that closes its source, and so the database cursor, however it ends."""
 
     def __init__(self, pieces: Generator[bytes, None, None], **options: Any) -> None:
         super().__init__(pieces, **options)
@@ -55,5 +55,5 @@ class Download(StreamingResponse):
         """The ASGI application (ASGI 3.0)."""
         try:
             await super().__call__(scope, receive, send)
-        finally:  # nothing else closes what is left of them once the reader has gone
+        finally:  # Starlette does not close the iterator when the client disconnects
             self._pieces.close()

@@ -1,18 +1,20 @@
-"""What every answer carries, and how large a request may be."""
+"""Middleware: security headers on every response, and a limit on request bodies."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING
 
-from auditwright.server.problems import Problem
+from auditwright.server.problems import HttpProblem
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BASE = "auditwright.base"
-"""The key of the ASGI scope for the path that the application is at: routing changes `root_path`."""
+"""The key of the ASGI scope for the application's mount path; routing changes `root_path`."""
 MAX_BODY = 8 * 1024 * 1024
 """Bytes in a request's body."""
 
-# Content Security Policy Level 3 (W3C): only our own files, no inline script or style, in no frame.
+# Content Security Policy Level 3 (W3C): only own files, no inline script or style, no framing.
 HEADERS = {
     b"content-security-policy": (
         b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -24,18 +26,16 @@ HEADERS = {
     b"cross-origin-opener-policy": b"same-origin",
     b"cross-origin-resource-policy": b"same-origin",
 }
-"""The headers of every answer, besides Cache-Control."""
-
-Message = MutableMapping[str, Any]
+"""The headers of every response, besides Cache-Control."""
 
 
 class SecurityHeadersMiddleware:
-    """ASGI middleware: security headers on every answer, and a bound on what a request may send."""
+    """ASGI middleware that adds the security headers and limits request bodies."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application (ASGI 3.0)."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -44,25 +44,25 @@ class SecurityHeadersMiddleware:
         caching = _caching(scope)
         received = 0
 
-        async def bounded() -> Message:
+        async def receive_limited() -> Message:
             nonlocal received
-            message: Message = await receive()
+            message = await receive()
             received += len(message.get("body", b""))
             if received > MAX_BODY:
-                raise Problem(413, "too-large", f"The body of a request has at most {MAX_BODY:,} bytes.")
+                raise HttpProblem(413, "too-large", f"A request body has at most {MAX_BODY:,} bytes.")
             return message
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 ours = {**HEADERS, b"cache-control": caching}
                 theirs = [(name, value) for name, value in message["headers"] if name.lower() not in ours]
                 message["headers"] = [*theirs, *ours.items()]
             await send(message)
 
-        await self.app(scope, bounded, guarded)
+        await self.app(scope, receive_limited, send_with_headers)
 
 
-def _caching(scope: Message) -> bytes:
-    """Entries are kept nowhere; the page's own files may be, and are asked for again when they change."""
+def _caching(scope: Scope) -> bytes:
+    """Entries must not be cached; static files are revalidated."""
     path = str(scope["path"]).removeprefix(scope[BASE])
     return b"no-cache" if path.startswith("/static/") else b"no-store"

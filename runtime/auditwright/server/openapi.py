@@ -1,7 +1,4 @@
-"""What the OpenAPI document says beyond the routes: parameters, schemas, and examples from the catalog.
-
-The examples are the catalog's own, so that they can be sent as they are.
-"""
+"""The OpenAPI document beyond the routes: parameters, schemas, and examples from the catalog."""
 
 from __future__ import annotations
 
@@ -20,12 +17,12 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Entries of the audit log: list, read, export and record them.
 
-Reading is always inside one account, newest first; a page has the cursors of the ones around it. The query
-of a list is the same as that of the page for people. Errors are problem details (RFC 9457); where several
-parts of a request are at fault, `errors` names each with its path.
+Reading is limited to one account, newest first; a page has the cursors of its neighbours. The query of a list
+is the same as that of the Audit Logs page. Errors are problem details (RFC 9457); `errors` names each invalid
+part of a request with its path.
 """
 MAX_ENTRIES = 1000
-"""Entries in one request to record."""
+"""Entries in one recording request."""
 
 _TEXT = {"type": "string"}
 _TIME = {"type": "string", "format": "date-time"}
@@ -83,7 +80,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "NewEntry": {
         "type": "object",
-        "description": "An entry to record. /api/events/{key}/schema has the JSON Schema that decides.",
+        "description": "An entry to record. /api/events/{key}/schema has the JSON Schema of each event.",
         "required": ["event", "metadata"],
         "properties": {
             "event": _TEXT,
@@ -98,7 +95,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "Result": {
         "type": "object",
-        "description": "What became of one of several entries: it was stored (201), or why not.",
+        "description": "The result of one entry of an array: stored (201), or the problem.",
         "required": ["status"],
         "properties": {
             "status": {"type": "integer"},
@@ -117,12 +114,14 @@ def reference(name: str) -> dict[str, str]:
 
 
 def object_schema(**properties: dict[str, Any]) -> dict[str, Any]:
-    """The schema of an object that has all of these."""
+    """The schema of an object with these required properties."""
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def answers(schema: dict[str, Any], *problems: int, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """The answers of an operation: JSON of a schema, and the problems it may end with."""
+def responses_of(
+    schema: dict[str, Any], *problems: int, status: int = 200
+) -> dict[int | str, dict[str, Any]]:
+    """The responses of an operation: JSON of a schema, and its possible problems."""
     content = {"application/problem+json": {"schema": reference("Problem")}}
     return {
         status: {"description": "Done", "content": {"application/json": {"schema": schema}}},
@@ -134,22 +133,22 @@ def _parameter(name: str, description: str, schema: dict[str, Any], **more: Any)
     return {"name": name, "in": "query", "description": description, "schema": schema, **more}
 
 
-ACCOUNT = _parameter("account", "The account; the first one that you may see by default.", {"type": "string"})
+ACCOUNT = _parameter("account", "The account; your first one by default.", {"type": "string"})
 SELECTION = [
     ACCOUNT,
-    _parameter("match", "Whether all conditions hold, or any of them.", {"enum": list(MATCHES)}),
+    _parameter("match", "Whether all conditions must hold, or any of them.", {"enum": list(MATCHES)}),
     _parameter(
         "where",
-        "A condition, field:operator:value; fields are category, event and user, operators is and is_not.",
+        "A condition, field:operator:value; fields: category, event and user; operators: is and is_not.",
         {"type": "array", "maxItems": MAX_CONDITIONS, "items": {"type": "string"}},
     ),
-    _parameter("period", "The range of time.", {"enum": list(PERIODS)}),
+    _parameter("period", "The time range.", {"enum": list(PERIODS)}),
     _parameter("from", "The first day or minute of a custom range.", _TEXT, example="2026-01-31"),
     _parameter("to", "Its last day or minute, included.", _TEXT, example="2026-01-31T09:30"),
     _parameter("zone", "The time zone of a custom range (IANA).", _TEXT, example="Europe/Berlin"),
     _parameter(
         "search",
-        "A part of the description.",
+        "Text in the description, in any case.",
         {"type": "string", "minLength": MIN_SEARCH, "maxLength": MAX_SEARCH},
     ),
 ]
@@ -159,27 +158,25 @@ PAGING = [
         f"Entries on a page, {LIMIT} by default.",
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
     ),
-    _parameter("after", "The `next` of a page, for the older one, with the same selection.", _TEXT),
+    _parameter("after", "The `next` of a page, to read the older one, with the same selection.", _TEXT),
     _parameter(
         "before",
-        "The `previous` of a page, for the newer one, still newest first; not beside `after`.",
+        "The `previous` of a page, to read the newer one, still newest first; not with `after`.",
         _TEXT,
     ),
-    _parameter(
-        "at", "The moment that 24h, 7d and 30d count from: the same for all pages, the first one too.", _TIME
-    ),
+    _parameter("at", "The end of 24h, 7d and 30d; the same for all pages of a list.", _TIME),
 ]
 
 
 def describe(app: FastAPI, catalog: Catalog) -> None:
-    """Complete the application's document with the schemas, and with examples from the catalog."""
+    """Add the schemas, and examples from the catalog, to the application's document."""
     generate = app.openapi
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = generate()
             made.setdefault("components", {})["schemas"] = SCHEMAS
-            _forget_framework_errors(made)
+            _remove_framework_errors(made)
             post = made["paths"]["/api/entries"]["post"]
             post["requestBody"]["content"]["application/json"]["examples"] = _examples(catalog)
         assert app.openapi_schema is not None
@@ -188,8 +185,8 @@ def describe(app: FastAPI, catalog: Catalog) -> None:
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _forget_framework_errors(made: dict[str, Any]) -> None:
-    """Take out the answers that FastAPI adds for arguments: the application gives problems in their place."""
+def _remove_framework_errors(made: dict[str, Any]) -> None:
+    """Remove the 422 responses that FastAPI adds; the application returns problems instead."""
     for operations in made["paths"].values():
         for operation in operations.values():
             found = operation["responses"].get("422", {}).get("content", {})
@@ -198,13 +195,13 @@ def _forget_framework_errors(made: dict[str, Any]) -> None:
 
 
 def _examples(catalog: Catalog) -> dict[str, Any]:
-    """One entry of each level, and all of them at once; what needs a key of the deployment is left out."""
+    """One entry of each level, and all of them as an array; without secret fields, which need a key."""
     levels: dict[str, Event] = {}
     for event in catalog.events.values():
         if event.metadata and not any(field.sensitivity == "secret" for field in event.metadata):
             levels.setdefault(event.level, event)
     entries = {level: _entry(event) for level, event in levels.items()}
-    several = {"summary": "Several at once", "value": list(entries.values())}
+    several = {"summary": "Several entries", "value": list(entries.values())}
     return {level: {"summary": levels[level].title, "value": entry} for level, entry in entries.items()} | {
         "several": several
     }

@@ -1,4 +1,4 @@
-"""The Audit Logs page: server-rendered, whole without JavaScript, its state in the URL."""
+"""The routes of the Audit Logs page: server-rendered, complete without JavaScript, its state in the URL."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from auditwright.limits import MAX_ID, truncate
 from auditwright.reading.filters import FIELDS, MATCHES, MAX_CONDITIONS, Condition, Filter
 from auditwright.server import downloads
 from auditwright.server.access import RequireExport, RequireUser, account_of
-from auditwright.server.details import CLIPPED, CLIPPED_NAME, details_of
+from auditwright.server.details import MAX_DESCRIPTION, MAX_NAME, details_of
 from auditwright.server.phrases import chips, sentence
-from auditwright.server.problems import Problem
+from auditwright.server.problems import HttpProblem
 from auditwright.server.render import base_of, render
 from auditwright.server.view import LIMIT, View, query_of
 
@@ -34,26 +34,26 @@ if TYPE_CHECKING:
 
 router = APIRouter(include_in_schema=False)
 USERS = 100
-"""Users that are offered where no JavaScript asks for more."""
-COUNTED = 10_000
-"""Up to which entries are counted where nobody asks for all of them."""
+"""Users in the suggestions without JavaScript."""
+COUNT_LIMIT = 10_000
+"""Where counting stops unless an exact count is requested."""
 
 
 @router.get("/")
 def list_entries(request: Request, principal: RequireUser) -> Response:
-    """The table, newest first, as the URL says; `edit` opens the filter with so many rows."""
+    """The list, newest first, as the URL describes; `edit` in it opens the filter with that many rows."""
     now = datetime.now(UTC)
-    query, edit = _without_edit(query_of(request))
+    query, edit = _split_edit(query_of(request))
     view = View.parse(query)
     log: AuditLog = request.app.state.log
     account = log.account(account_of(principal, view.account))
-    page = account.entries(**view.narrowing(now), limit=view.limit, after=view.after, before=view.before)
+    page = account.entries(**view.selection(now), limit=view.limit, after=view.after, before=view.before)
     if view.before and not page.previous:
-        return _redirect(request, view.first_page().query())  # whole, and with what is newest by now
-    names = _names(account, page)
+        return _redirect(request, view.first_page().query())  # the first page, complete and with new entries
+    name_of = _name_lookup(account, page)
     recorded = frozenset(account.events())
     links = _links(page, view, now)
-    more = bool(links.older and view.is_first and not links.looked)
+    more = bool(links.older and view.is_first and not links.scan)
     rows: list[Condition | None] = [*view.where.conditions]
     return render(
         request,
@@ -62,25 +62,27 @@ def list_entries(request: Request, principal: RequireUser) -> Response:
         principal=principal,
         account=account.account_id,
         catalog=log.catalog,
-        rows=[_row(entry, view) for entry in page.entries],
+        rows=[_table_row(entry, view) for entry in page.entries],
         query=view.query(),
         first=page.entries[0] if page.entries else None,
         links=links,
-        count=str(account.count_up_to(COUNTED, **view.narrowing(now))) if more and _counts(view) else None,
-        count_query=view.first_page(limit=LIMIT).query() if more and not _counts(view) else None,
+        count=str(account.count_up_to(COUNT_LIMIT, **view.selection(now)))
+        if more and not _is_scan(view)
+        else None,
+        count_query=view.first_page(limit=LIMIT).query() if more and _is_scan(view) else None,
         recorded=recorded,
-        sentence=sentence(view, log.catalog, names),
-        chips=list(chips(view, log.catalog, names)),
+        sentence=sentence(view, log.catalog, name_of),
+        chips=list(chips(view, log.catalog, name_of)),
         form=rows + [None] * max(1 if len(rows) < MAX_CONDITIONS else 0, edit - len(rows)),
         edit=edit,
         users=account.users(limit=USERS),
-        name_of=names,
+        name_of=name_of,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """An entry in the table."""
+class TableRow:
+    """An entry in the table, as text."""
 
     id: str
     moment: datetime
@@ -93,54 +95,54 @@ class Row:
     ip_address: str
 
 
-def _row(entry: Entry, view: View) -> Row:
+def _table_row(entry: Entry, view: View) -> TableRow:
     actor = entry.actor
-    return Row(
+    return TableRow(
         str(entry.id),
         entry.occurred_at,
         view.local(entry.occurred_at),
         entry.event_title,
         entry.category_title,
-        truncate(actor.label, CLIPPED_NAME),
+        truncate(actor.label, MAX_NAME),
         actor.type,
-        truncate(entry.description, CLIPPED),
+        truncate(entry.description, MAX_DESCRIPTION),
         entry.ip_address or "",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The queries of the pages around one; and where work ended before it was full, how far it went."""
+    """The queries of the neighbouring pages, and the partial scan where the page is not complete."""
 
     older: str | None
     newer: str | None
-    looked: PartialScan | None
+    scan: PartialScan | None
 
 
 @dataclass(frozen=True, slots=True)
 class PartialScan:
-    """How far was looked, and the query that goes on from there."""
+    """How far entries were scanned, and the query that continues from there."""
 
-    to: datetime
+    scanned_to: datetime
     time: str
-    further: str
+    next: str
     newer: bool
-    """Whether it goes on with newer entries."""
+    """Whether it continues with newer entries."""
 
 
 def _links(page: Page, view: View, now: datetime) -> Links:
     older = view.next_page(page.next, now).query() if page.next else None
     newer = view.previous_page(page.previous, now).query() if page.previous else None
-    further = newer if view.before else older
-    if page.scanned_to is None or further is None:
+    following = newer if view.before else older
+    if page.scanned_to is None or following is None:
         return Links(older, newer, None)
-    looked = PartialScan(page.scanned_to, view.local(page.scanned_to), further, newer=bool(view.before))
-    return Links(older if looked.newer else None, None if looked.newer else newer, looked)
+    scan = PartialScan(page.scanned_to, view.local(page.scanned_to), following, newer=bool(view.before))
+    return Links(older if scan.newer else None, None if scan.newer else newer, scan)
 
 
-def _counts(view: View) -> bool:
-    """Whether the entries of a view are counted at once: others are looked at one by one, and take longer."""
-    return not view.search and not any(
+def _is_scan(view: View) -> bool:
+    """Whether the entries of a view must be scanned: then JavaScript requests the count later."""
+    return bool(view.search) or any(
         (each.field, each.operator) == ("user", "is_not") for each in view.where.conditions
     )
 
@@ -149,8 +151,8 @@ def _redirect(request: Request, query: str) -> RedirectResponse:
     return RedirectResponse(f"{base_of(request)}/{'?' if query else ''}{query}", 303)
 
 
-def _names(account: AccountLog, page: Page) -> Callable[[str], str | None]:
-    """The name of a user by id: that of the newest entry."""
+def _name_lookup(account: AccountLog, page: Page) -> Callable[[str], str | None]:
+    """A function that returns the name of a user by id, from the newest entry."""
     known = {entry.actor.id: entry.actor.name for entry in reversed(page.entries)}
 
     def name_of(user: str) -> str | None:
@@ -164,31 +166,46 @@ def _names(account: AccountLog, page: Page) -> Callable[[str], str | None]:
 
 # --- the filter's form --------------------------------------------------------------------------
 
-_ROW = re.compile(r"(field|operator|category|event|user)\.(0|[1-9][0-9]{0,2})")
-_FILTER_NAMES = re.compile(rf"view|account|period|from|to|zone|search|limit|match|do|{_ROW.pattern}")
+_ROW_FIELD = re.compile(r"(field|operator|category|event|user)\.(0|[1-9][0-9]{0,2})")
+_FILTER_NAMES = re.compile(rf"view|account|period|from|to|zone|search|limit|match|do|{_ROW_FIELD.pattern}")
 
 
-def _without_edit(query: str) -> tuple[str, int]:
-    """The query of the view, and how many rows of the filter are to be open; 0 is a closed filter."""
-    kept, edit = [], 0
+def _split_edit(query: str) -> tuple[str, int]:
+    """The query of the view, and the number of open rows of the filter; 0 means that it is closed."""
+    parts, edit = [], 0
     for part in query.split("&"):
         if re.fullmatch("edit=[0-9]{1,2}", part):
             edit = min(int(part.removeprefix("edit=")), MAX_CONDITIONS)
         elif part:
-            kept.append(part)
-    return "&".join(kept), edit
+            parts.append(part)
+    return "&".join(parts), edit
 
 
 @router.get("/filter")
 def apply_filter(request: Request, principal: RequireUser) -> Response:
-    """What a form of the page says, as the URL of the view that it describes.
+    """Redirect from a form of the page to the URL of the view that it describes.
 
-    A form has the query of the view that it changes in `view`, and what it changes beside it.
+    The field `view` has the query of the current view; the other fields change it.
     """
     log: AuditLog = request.app.state.log
     form = _form(query_of(request), _FILTER_NAMES)
-    before = View.parse(form.get("view", ""))
-    account = log.account(account_of(principal, form.get("account") or before.account))
+    current = View.parse(form.get("view", ""))
+    account = log.account(account_of(principal, form.get("account") or current.account))
+    view = _changed_view(current, form)
+    edit = 0
+    if "match" in form:
+        conditions = _conditions(form, account)
+        where = Filter(form["match"], conditions)  # type: ignore[arg-type]  # checked by Filter
+        edit = len(conditions) + 1 if form.get("do") == "add" else 0
+        view = view.first_page(where=where if edit or len(conditions) > 1 else Filter("all", conditions))
+    query = View.parse(view.query()).query()  # validated like any link
+    if edit:
+        query = "&".join(filter(None, [query, f"edit={min(edit, MAX_CONDITIONS)}"]))
+    return _redirect(request, query)
+
+
+def _changed_view(current: View, form: dict[str, str]) -> View:
+    """The view with the changes of a form, except its conditions."""
     changes = {
         name: form[field].strip()
         for field, name in (
@@ -197,28 +214,16 @@ def apply_filter(request: Request, principal: RequireUser) -> Response:
         )
         if field in form
     }  # fmt: skip
-    edit = 0
-    view = before.first_page(**changes)
+    view = current.first_page(**changes)
     if view.period != "custom" and (changes.get("since") or changes.get("until")):
-        raise FilterError("from and to are for period=custom")
-    if "match" not in form and any(map(_ROW.fullmatch, form)):
-        raise FilterError(f"match says which conditions are to hold: {' or '.join(MATCHES)}")
-    if "account" in form:
-        view = View(account=form["account"], zone=view.zone)
-    if "match" in form:
-        conditions = _conditions(form, account)
-        where = Filter(form["match"], conditions)  # type: ignore[arg-type]  # which it checks
-        edit = len(conditions) + 1 if form.get("do") == "add" else 0
-        view = view.first_page(where=where if edit or len(conditions) > 1 else Filter("all", conditions))
-    # Read again as from any link, so that nothing is shown that a link could not say.
-    query = View.parse(view.query()).query()
-    if edit:
-        query = "&".join(filter(None, [query, f"edit={min(edit, MAX_CONDITIONS)}"]))
-    return _redirect(request, query)
+        raise FilterError("from and to need period=custom")
+    if "match" not in form and any(map(_ROW_FIELD.fullmatch, form)):
+        raise FilterError(f"match: expected {' or '.join(MATCHES)}, got nothing")
+    return View(account=form["account"], zone=view.zone) if "account" in form else view
 
 
 def _form(text: str, names: re.Pattern[str]) -> dict[str, str]:
-    """The fields of a form; raises `FilterError` for one that is not of `names`, or is there twice."""
+    """Parse a form; raises `FilterError` for an unknown or repeated field."""
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=10 * MAX_CONDITIONS)
     except ValueError:
@@ -228,28 +233,29 @@ def _form(text: str, names: re.Pattern[str]) -> dict[str, str]:
         if not names.fullmatch(name):
             raise FilterError(f"the form has no field {truncate(repr(name), 80)}")
     if len(form) < len(pairs):
-        raise FilterError("each field of the form is given once")
+        raise FilterError("a field of the form is given twice")
     return form
 
 
 def _conditions(form: dict[str, str], account: AccountLog) -> tuple[Condition, ...]:
-    """The conditions of the form's rows; a row without a value is none."""
+    """The conditions of the form's rows; rows without a value are skipped."""
     rows: dict[int, dict[str, str]] = {}
     for name, value in form.items():
-        if (found := _ROW.fullmatch(name)) is not None:
-            rows.setdefault(int(found[2]), {})[found[1]] = value
+        if (match := _ROW_FIELD.fullmatch(name)) is not None:
+            field, number = match.group(1, 2)
+            rows.setdefault(int(number), {})[field] = value
     conditions = []
-    for number, row in sorted(rows.items()):
+    for row_number, row in sorted(rows.items()):
         field = row.get("field", "")
         value = row.get(field, "")
         value = _user(value, account) if field == "user" else value.strip()
-        if (value or field not in FIELDS) and form.get("do") != f"remove-{number}":
+        if (value or field not in FIELDS) and form.get("do") != f"remove-{row_number}":
             conditions.append(Condition(field, row.get("operator", ""), value))  # type: ignore[arg-type]
     return tuple(dict.fromkeys(conditions))
 
 
 def _user(text: str, account: AccountLog) -> str:
-    """The id of a user that somebody typed: an id as it is, or the name of exactly one user."""
+    """The user id for a typed text: an id, or the name of exactly one user."""
     if not text or len(text) > MAX_ID or account.entries(Filter.parse([f"user:is:{text}"]), limit=1).entries:
         return text
     text = text.strip()
@@ -263,7 +269,7 @@ def _user(text: str, account: AccountLog) -> str:
 
 @router.get("/entries/{entry_id}")
 def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Response:
-    """One entry whole; the query is that of the list it was reached from."""
+    """One entry in full; the query is that of the list."""
     view = View.parse(query_of(request))
     log: AuditLog = request.app.state.log
     account = account_of(principal, view.account)
@@ -294,28 +300,28 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
 
 
 def _only(field: str, value: str | None) -> str:
-    """The condition that a field is a stored value; empty for what a filter cannot say."""
+    """The condition that a field equals a value; empty where no filter can express it."""
     return f"{field}:is:{value}" if value and len(value) <= MAX_ID else ""
 
 
 def entry_of(log: AuditLog, account: str, entry_id: str) -> Entry:
-    """An entry of an account; raises `Problem` for none."""
+    """An entry of an account. Raises a 404 problem."""
     try:
         found = log.account(account).get(uuid.UUID(entry_id))
     except ValueError:
         found = None
     if found is None:
-        raise Problem(404, "no-such-entry", "This account has no entry of that id.")
+        raise HttpProblem(404, "no-such-entry", "This account has no entry with this id.")
     return found
 
 
 @router.post("/export")
 async def export(request: Request, principal: RequireExport) -> Response:
-    """A CSV of all entries of the account, or of those that the view shows."""
+    """A CSV of all entries of the account, or of the filtered ones."""
     form = _form((await request.body()).decode(errors="replace"), re.compile("view|what"))
     view = View.parse(form.get("view", "")).first_page()
     if form.get("what", "all") not in ("all", "filtered"):
-        raise FilterError("what is exported is all, or filtered")
+        raise FilterError("what: expected all or filtered")
     if form.get("what") != "filtered":
         view = View(account=view.account)
     account = account_of(principal, view.account)

@@ -1,4 +1,4 @@
-"""A view in words: the sentence above the table, a chip for each of its parts, titles for keys."""
+"""A view as text: the sentence above the table, chips for its parts, and titles for keys."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ PERIOD_TITLES = {
     "all": "All time",
 }
 
-Names = Callable[[str], str | None]
-"""Gives the name of a user by id, where one is known."""
+NameOf = Callable[[str], str | None]
+"""Returns the name of a user by id, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One active part of a view in words, and the query of the view without it."""
+    """One active part of a view as text, and the query of the view without it."""
 
     text: str
     without: str
 
 
-def sentence(view: View, catalog: Catalog, name_of: Names) -> str:
+def sentence(view: View, catalog: Catalog, name_of: NameOf) -> str:
     """The whole view: `Category is equal to Models and User is not equal to Ada, in the last 7 days.`"""
     joint = " and " if view.where.match == "all" else " or "
     conditions = joint.join(condition_text(each, catalog, name_of) for each in view.where.conditions)
@@ -48,7 +48,7 @@ def sentence(view: View, catalog: Catalog, name_of: Names) -> str:
     return f"{', '.join(parts) if conditions else ' '.join(parts)}."
 
 
-def chips(view: View, catalog: Catalog, name_of: Names) -> Iterator[Chip]:
+def chips(view: View, catalog: Catalog, name_of: NameOf) -> Iterator[Chip]:
     """Each condition, the search and the range."""
     conditions = view.where.conditions
     for number, condition in enumerate(conditions):
@@ -63,14 +63,14 @@ def chips(view: View, catalog: Catalog, name_of: Names) -> Iterator[Chip]:
         yield Chip(text[:1].upper() + text[1:], view.first_page(period="all").query())
 
 
-def condition_text(condition: Condition, catalog: Catalog, name_of: Names) -> str:
-    """A condition with titles for keys; an event is named with its category, as titles repeat."""
+def condition_text(condition: Condition, catalog: Catalog, name_of: NameOf) -> str:
+    """A condition with titles for keys; an event has its category added, as titles are not unique."""
     operator = OPERATOR_TITLES[condition.operator].lower()
     return f"{FIELD_TITLES[condition.field]} {operator} {value_title(condition, catalog, name_of)}"
 
 
-def value_title(condition: Condition, catalog: Catalog, name_of: Names) -> str:
-    """What people read for the value of a condition."""
+def value_title(condition: Condition, catalog: Catalog, name_of: NameOf) -> str:
+    """The title of a condition's value."""
     if condition.field == "category":
         titles = category_titles(catalog)
         return titles.get(condition.value, condition.value)
@@ -82,12 +82,12 @@ def value_title(condition: Condition, catalog: Catalog, name_of: Names) -> str:
 
 
 def choice_title(event: Event) -> str:
-    """An event among others to choose from: the deprecated ones are marked."""
+    """The title of an event in a list of choices; deprecated ones are marked."""
     return f"{event.title} (deprecated)" if event.deprecated else event.title
 
 
 def category_titles(catalog: Catalog) -> dict[str, str]:
-    """The title of each category by its key; with the level where another one has the same title."""
+    """The title of each category by key; with the level added to titles that are not unique."""
     titles = [category.title for category in catalog.every_category]
     return {
         each.key: f"{each.title}, {each.level}" if titles.count(each.title) > 1 else each.title

@@ -1,4 +1,4 @@
-"""Errors on the web: problem details (RFC 9457) for programs; the page shows the same to people."""
+"""Errors of the API as problem details (RFC 9457). The page shows the same as text."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ TITLES = {
     "unavailable": "Not available",
     "failed": "Failed",
 }
-"""The kinds of problems, each with its title."""
+"""The title of each kind of problem."""
 
 
-class Problem(Exception):
-    """An error with its HTTP status, its kind, and a sentence on this occurrence."""
+class HttpProblem(Exception):
+    """An error with its HTTP status, kind and detail."""
 
     def __init__(
         self, status: int, kind: str, detail: str, errors: list[dict[str, str]] | None = None
@@ -55,13 +55,15 @@ class Problem(Exception):
         return form | ({"errors": self.errors} if self.errors else {})
 
 
-def problem_of(error: AuditwrightError) -> Problem:
-    """The problem that an error of the runtime is to whoever asked."""
+def problem_of(error: AuditwrightError) -> HttpProblem:
+    """The problem for an error of the runtime."""
     if isinstance(error, ValidationError):
-        return Problem(422, "invalid-entry", str(error), [asdict(each) for each in error.problems])
+        return HttpProblem(422, "invalid-entry", str(error), [asdict(each) for each in error.problems])
     if isinstance(error, FilterError):
-        return Problem(400, "invalid-filter", str(error))
+        return HttpProblem(400, "invalid-filter", str(error))
     if isinstance(error, IdConflict):
-        return Problem(409, "id-conflict", str(error))
-    # What is wrong inside, with its paths and settings, is for the operator's log.
-    return Problem(503, "unavailable", "The audit log cannot do this now. Try again, or ask its operator.")
+        return HttpProblem(409, "id-conflict", str(error))
+    # Internal details, such as paths and settings, are only for the operator's log.
+    return HttpProblem(
+        503, "unavailable", "The audit log cannot do this now. Try again, or ask its operator."
+    )

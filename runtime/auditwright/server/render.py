@@ -1,4 +1,4 @@
-"""Pages from templates: Jinja2 with everything escaped, and stored text shown as text."""
+"""Render templates: Jinja2 with autoescape; control characters of stored text are shown as escapes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
     from auditwright.catalog import Catalog, Event
-    from auditwright.server.problems import Problem
+    from auditwright.server.problems import HttpProblem
 
 
 @functools.cache
@@ -35,16 +35,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Controls, and marks that turn the direction of text around them, are shown as their escapes.
     environment.filters["visible"] = printable
     environment.globals.update(
         fields=FIELDS,
         operators=OPERATORS,
         phrases=phrases,
         periods=views.PERIODS,
-        most_conditions=MAX_CONDITIONS,
-        least_search=MIN_SEARCH,
-        most_search=MAX_SEARCH,
+        max_conditions=MAX_CONDITIONS,
+        min_search=MIN_SEARCH,
+        max_search=MAX_SEARCH,
         zone_options=zone_options,
         category_options=category_options,
         event_options=event_options,
@@ -53,37 +52,38 @@ def _environment() -> Environment:
 
 
 def base_of(request: Request) -> str:
-    """The path that the application is mounted at, without a slash at its end."""
+    """The application's mount path, without a trailing slash."""
     base: str = request.scope[BASE]
     return base
 
 
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page from its template."""
+    """Render a page."""
     text = _environment().get_template(template).render(base=base_of(request), **values)
     return HTMLResponse(text, status)
 
 
-def error_page(request: Request, problem: Problem) -> HTMLResponse:
-    """A problem for people, with a way back."""
+def error_page(request: Request, problem: HttpProblem) -> HTMLResponse:
+    """Render the error page of a problem."""
     return render(request, "error.html", problem.status, problem=problem)
 
 
-# --- the choices of long lists, made once ---------------------------------------------------------
+# --- options of long selects, cached --------------------------------------------------------------
 
 
 Choice = tuple[str, str, bool]
-"""The value and the title of an option, and whether it leads to any entry."""
+"""Value and title of an option, and whether there are entries for it."""
 
 _OPTION = Markup('<option value="{}">{}</option>')
-_OPTION_WITHOUT = Markup('<option value="{0}" data-title="{1}">{1} – no entries</option>')
+_OPTION_WITHOUT_ENTRIES = Markup('<option value="{0}" data-title="{1}">{1} – no entries</option>')
 
 
 def _options(pairs: list[tuple[str, list[Choice]]]) -> Markup:
     groups = []
     for group, choices in pairs:
         options = [
-            (_OPTION if found else _OPTION_WITHOUT).format(key, title) for key, title, found in choices
+            (_OPTION if found else _OPTION_WITHOUT_ENTRIES).format(key, title)
+            for key, title, found in choices
         ]
         groups.append(Markup('<optgroup label="{}">{}</optgroup>').format(group, Markup("").join(options)))
     return Markup("\n").join(groups)
@@ -108,9 +108,9 @@ def _categories(catalog: Catalog, recorded: frozenset[str]) -> Markup:
     for each in catalog.every_category:
         found = any(_is_recorded(event, recorded) for event in each.events)
         levels.setdefault(f"Level: {each.level}", []).append((each.key, each.title, found))
-    gone = {key.rpartition(".")[0] for key in recorded.difference(catalog.current)}
-    gone -= {each.key for each in catalog.every_category}
-    return _options([*levels.items(), *_gone(gone)])
+    removed = {key.rpartition(".")[0] for key in recorded.difference(catalog.current)}
+    removed -= {each.key for each in catalog.every_category}
+    return _options([*levels.items(), *_removed(removed)])
 
 
 @functools.lru_cache(64)
@@ -126,39 +126,39 @@ def _events(catalog: Catalog, recorded: frozenset[str]) -> Markup:
         )
         for each in catalog.every_category
     ]
-    return _options([*known, *_gone(recorded.difference(catalog.current))])
+    return _options([*known, *_removed(recorded.difference(catalog.current))])
 
 
 def _is_recorded(event: Event, recorded: frozenset[str]) -> bool:
     return not recorded.isdisjoint((event.key, *event.aliases))
 
 
-def _gone(keys: Iterable[str]) -> list[tuple[str, list[Choice]]]:
-    """The group of what there are entries of although the catalog has it no longer."""
+def _removed(keys: Iterable[str]) -> list[tuple[str, list[Choice]]]:
+    """The group of recorded keys that the catalog no longer has."""
     choices = [(key, printable(key), True) for key in sorted(keys) if key and len(key) <= MAX_ID]
     return [("No longer in the catalog", choices)] if choices else []
 
 
 def zone_options(chosen: str) -> Markup:
-    """The options of the zone's select."""
+    """The options of the time zone select."""
     if chosen != "UTC" and Markup('value="{}"').format(chosen) not in _zones():
         return Markup('<option value="{0}" selected>{0}</option>').format(chosen) + _zones()
     return _chosen(_zones(), chosen)
 
 
 def category_options(catalog: Catalog, recorded: frozenset[str], chosen: str | None) -> Markup:
-    """The categories, by level; those without any of the recorded events are marked."""
+    """The categories by level; those without entries are marked."""
     return _with_chosen(_categories(catalog, recorded), chosen)
 
 
 def event_options(catalog: Catalog, recorded: frozenset[str], chosen: str | None) -> Markup:
-    """The events, by category, as titles repeat; an alias is its event. Marked as the categories."""
+    """The events by category; those without entries are marked. An alias selects its event."""
     chosen = catalog.current.get(chosen, chosen) if chosen else None
     return _with_chosen(_events(catalog, recorded), chosen)
 
 
 def _with_chosen(options: Markup, chosen: str | None) -> Markup:
-    """The options with the chosen one, which may be a key that only older entries have."""
+    """The options with the chosen one selected; it is added if it is not among them."""
     if chosen and Markup('value="{}"').format(chosen) not in options:
         return Markup('<option value="{0}" selected>{0}</option>').format(chosen) + options
     return _chosen(options, chosen)

@@ -1,7 +1,7 @@
-"""What is shown, as the URL says: filter set, time range, zone, search and place among the pages.
+"""The state of the page: filter, time range, zone, search and cursor.
 
-All of the page's state is in the URL and nowhere else, so that a view can be shared, bookmarked and gone back
-to. A `View` is read from a query and writes the queries of all links; `phrases.py` says it in words.
+All state is in the URL, so that a view can be shared and bookmarked. A `View` is parsed from a query and
+makes the queries of all links; `phrases.py` describes it in words.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from auditwright.errors import FilterError, did_you_mean
 from auditwright.limits import sanitize, truncate
 from auditwright.reading.filters import MAX_CONDITIONS, Filter
-from auditwright.reading.pages import MAX_PAGE
+from auditwright.reading.pages import MAX_PAGE, FilteredSelection
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -26,31 +26,22 @@ Period = Literal["24h", "7d", "30d", "custom", "all"]
 PERIODS: tuple[str, ...] = get_args(Period)
 _LENGTHS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 LIMIT = 50
-"""Entries on a page where the query does not say."""
+"""The default number of entries on a page."""
 
 NAMES = (
     "account", "match", "where", "period", "from", "to", "zone", "search", "limit", "at", "after", "before",
 )  # fmt: skip
-"""The names that a query may have; `where` may come several times."""
-
-
-class Narrowing(TypedDict):
-    """The arguments that a view is for the functions of `AccountLog`."""
-
-    where: Filter
-    since: datetime | None
-    until: datetime | None
-    search: str | None
+"""The names allowed in a query; `where` may be repeated."""
 
 
 def query_of(request: Request) -> str:
-    """The query of a request as it came; `request.url` fails where that is no UTF-8, and cuts it at a #."""
+    """The raw query of a request; `request.url` fails for invalid UTF-8, and cuts it at a #."""
     query: bytes = request.scope["query_string"]
     return query.decode(errors="replace")
 
 
 def read_query(query: str, names: tuple[str, ...], several: tuple[str, ...] = ()) -> dict[str, list[str]]:
-    """The values of a query's names; raises `FilterError` for another name, or one given twice."""
+    """Parse a query; raises `FilterError` for an unknown or repeated name."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_CONDITIONS + 40)
     except ValueError:
@@ -59,9 +50,10 @@ def read_query(query: str, names: tuple[str, ...], several: tuple[str, ...] = ()
     for name, value in pairs:
         if name not in names:
             nearest = did_you_mean(name, names)
-            raise FilterError(f"a query has {', '.join(names)}, not {truncate(repr(name), 80)}{nearest}")
+            got = truncate(repr(name), 80)
+            raise FilterError(f"query: expected one of {', '.join(names)}, got {got}{nearest}")
         if name in found and name not in several:
-            raise FilterError(f"{name} is given once, not twice")
+            raise FilterError(f"{name} is given twice")
         found.setdefault(name, []).append(value)
     return found
 
@@ -71,12 +63,12 @@ _NO_FILTER = Filter()
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view of the log. Every part is optional; without any it is all entries of the first account."""
+    """A view of the log. Every part is optional; the default is all entries of the first account."""
 
     where: Filter = _NO_FILTER
     period: str = "all"
     since: str = ""
-    """The first day or minute of a custom range in the zone: `2026-01-31` or `2026-01-31T09:30`."""
+    """The first day or minute of a custom range, in the zone: `2026-01-31` or `2026-01-31T09:30`."""
     until: str = ""
     """Its last day or minute, included."""
     zone: str = "UTC"
@@ -84,13 +76,13 @@ class View:
     account: str | None = None
     limit: int = LIMIT
     at: str = ""
-    """The moment that a relative period counts from, so that all of its pages are of the same range."""
+    """The end of a relative period, so that all of its pages have the same range."""
     after: str | None = None
     before: str | None = None
 
     @classmethod
     def parse(cls, query: str) -> View:
-        """The view of a URL's query; raises `FilterError` for anything unknown, double or out of bounds."""
+        """Parse the query of a URL; raises `FilterError` for unknown, repeated or invalid values."""
         found = read_query(query, NAMES, several=("where",))
 
         def one(name: str, default: str = "") -> str:
@@ -110,16 +102,16 @@ class View:
             before=one("before") or None,
         )
         if view.after and view.before:
-            raise FilterError("a page is after a cursor or before one, not both")
+            raise FilterError("after and before exclude each other")
         view.bounds(datetime.now(UTC))
         if view.period != "custom" and (view.since or view.until):
-            raise FilterError("from and to are for period=custom")
+            raise FilterError("from and to need period=custom")
         if view.period not in _LENGTHS and view.at:
-            raise FilterError(f"at is for a period of {', '.join(_LENGTHS)}")
+            raise FilterError(f"at needs a period of {', '.join(_LENGTHS)}")
         return view
 
     def query(self, **changes: Any) -> str:
-        """The query of this view with changes; what is by default is left out."""
+        """The query of this view with changes; defaults are left out."""
         view = replace(self, **changes)
         custom, relative = view.period == "custom", view.period in _LENGTHS
         pairs = [
@@ -139,45 +131,47 @@ class View:
         return urlencode([(name, value) for name, value in pairs if value], safe=":")
 
     @property
-    def selection(self) -> str:
-        """The query of what is selected alone, without account, zone and place: what an export names."""
+    def selection_query(self) -> str:
+        """The query of the selection alone, without account, zone and cursor: what an export records."""
         zone = self.zone if self.period == "custom" else "UTC"
         return self.query(account=None, zone=zone, limit=LIMIT, at="", after=None, before=None)
 
     def first_page(self, **changes: Any) -> View:
-        """The first page of this view with changes: those of another selection have other pages."""
+        """The first page of this view with changes. Cursors are valid for one selection only."""
         return replace(self, **{"after": None, "before": None, "at": "", **changes})
 
     def next_page(self, cursor: str, now: datetime) -> View:
-        """The page after, of the range as it was at `now` unless this page's is fixed already."""
-        return replace(self, after=cursor, before=None, at=self._counted_from(now))
+        """The older page, with the range as of `now` unless it is fixed already."""
+        return replace(self, after=cursor, before=None, at=self._reference_time(now))
 
     def previous_page(self, cursor: str, now: datetime) -> View:
-        """The page before, of the range as `next_page` has it."""
-        return replace(self, after=None, before=cursor, at=self._counted_from(now))
+        """The newer page, with the range like `next_page`."""
+        return replace(self, after=None, before=cursor, at=self._reference_time(now))
 
-    def _counted_from(self, now: datetime) -> str:
+    def _reference_time(self, now: datetime) -> str:
         return self.at or now.astimezone(UTC).isoformat(timespec="seconds")
 
     @property
     def is_first(self) -> bool:
-        """Whether it begins with the newest entry."""
+        """Whether this is the first page."""
         return not (self.after or self.before)
 
     @property
     def relative(self) -> bool:
-        """Whether the range counts from now."""
+        """Whether the period ends now."""
         return self.period in _LENGTHS
 
     @property
-    def narrowed(self) -> bool:
-        """Whether the view leaves anything out."""
+    def is_narrowed(self) -> bool:
+        """Whether the view leaves any entries out."""
         return bool(self.where.conditions or self.period != "all" or self.search)
 
     def bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
-        """The range's first moment, and the first one after it. Raises `FilterError`."""
+        """The start and the end of the range; the end is not included. Raises `FilterError`."""
         if self.period not in PERIODS:
-            raise FilterError(f"period is one of {', '.join(PERIODS)}, not {truncate(repr(self.period), 80)}")
+            raise FilterError(
+                f"period: expected one of {', '.join(PERIODS)}, got {truncate(repr(self.period), 80)}"
+            )
         zone, at = _zone(self.zone), _moment(self.at)
         if self.period in _LENGTHS:
             return (at or now.replace(microsecond=0)) - _LENGTHS[self.period], None
@@ -188,8 +182,8 @@ class View:
             raise FilterError(f"the range ends before it begins: from {self.since} to {self.until}")
         return since, until
 
-    def narrowing(self, now: datetime) -> Narrowing:
-        """What the functions of `AccountLog` take."""
+    def selection(self, now: datetime) -> FilteredSelection:
+        """The arguments for the functions of `AccountLog`."""
         since, until = self.bounds(now)
         return {"where": self.where, "since": since, "until": until, "search": self.search or None}
 
@@ -198,13 +192,13 @@ class View:
         return f"{moment.astimezone(_zone(self.zone)):%Y-%m-%d %H:%M:%S}"
 
     def offset(self, moment: datetime) -> str:
-        """The zone's distance from UTC at a time: `UTC+02:00`."""
+        """The zone's offset from UTC at a time: `UTC+02:00`."""
         text = moment.astimezone(_zone(self.zone)).strftime("%z")
         return "UTC" if text == "+0000" else f"UTC{text[:3]}:{text[3:5]}"
 
 
 def zones() -> Iterator[tuple[str, list[str]]]:
-    """The time zones to choose from, by region (IANA Time Zone Database)."""
+    """The selectable time zones by region (IANA Time Zone Database)."""
     regions: dict[str, list[str]] = {}
     for name in sorted(available_timezones()):
         region, slash, _ = name.partition("/")
@@ -215,7 +209,7 @@ def zones() -> Iterator[tuple[str, list[str]]]:
 
 def _limit(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= MAX_PAGE:
-        raise FilterError(f"limit is 1 to {MAX_PAGE}, not {truncate(repr(text), 80)}")
+        raise FilterError(f"limit: expected 1 to {MAX_PAGE}, got {truncate(repr(text), 80)}")
     return int(text)
 
 
@@ -225,7 +219,7 @@ def _zone(name: str) -> ZoneInfo:
     except (KeyError, ValueError, OSError):
         nearest = did_you_mean(name, available_timezones()) if len(name) < 50 else ""
         raise FilterError(
-            f"zone is a time zone such as Europe/Berlin, not {truncate(repr(name), 80)}{nearest}"
+            f"zone: expected a time zone such as Europe/Berlin, got {truncate(repr(name), 80)}{nearest}"
         ) from None
 
 
@@ -237,7 +231,9 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         moment = datetime.min
     if moment.tzinfo is None or not 1971 <= moment.year < 9999:
-        raise FilterError(f"at is a time such as 2026-01-31T09:30:00+00:00, not {truncate(repr(text), 80)}")
+        raise FilterError(
+            f"at: expected a time such as 2026-01-31T09:30:00+00:00, got {truncate(repr(text), 80)}"
+        )
     return moment
 
 
@@ -246,7 +242,7 @@ _DAY_OR_MINUTE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2})?")
 
 
 def _local(text: str, name: str, zone: ZoneInfo) -> datetime | None:
-    """The first moment of a day or a minute; where it is called `to`, the first one after it."""
+    """The start of a day or minute; for `to` its end."""
     if not text:
         return None
     try:
@@ -254,11 +250,11 @@ def _local(text: str, name: str, zone: ZoneInfo) -> datetime | None:
     except ValueError:
         moment = datetime.min
     if not 1970 <= moment.year < 9999:
-        wanted = f"a day such as {_DAY} or a minute such as {_MINUTE}"
-        raise FilterError(f"{name} is {wanted}, not {truncate(repr(text), 80)}")
+        expected = f"a day such as {_DAY} or a minute such as {_MINUTE}"
+        raise FilterError(f"{name}: expected {expected}, got {truncate(repr(text), 80)}")
     by_day = len(text) == len(_DAY)
     if name == "to" and by_day:
         moment += timedelta(days=1)  # local days have 23 to 25 hours
-    # A minute that the clock shows twice begins with the first one, and ends with the second one.
+    # A repeated minute (end of daylight saving time) starts with the first fold and ends with the second.
     first, second = (moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     return first if name == "from" or by_day else max(first, second) + timedelta(minutes=1)

@@ -54,24 +54,7 @@ def import_lines(
     report: Callable[[int, AuditwrightError], None],
 ) -> Imported:
     """Store every good line; `report` is called with the number (from 1) and the error of each bad one."""
-    stored = known = refused = 0
-    batch: list[tuple[int, Row]] = []
-
-    def store() -> None:
-        nonlocal stored, known, refused
-        try:
-            new = storage.insert([row for _, row in batch])
-            stored, known = stored + new, known + len(batch) - new
-        except IdConflict:
-            for number, row in batch:
-                try:
-                    new = storage.insert([row])
-                    stored, known = stored + new, known + 1 - new
-                except IdConflict as error:
-                    refused += 1
-                    report(number, error)
-        batch.clear()
-
+    batches = _Batches(storage, report)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -80,15 +63,53 @@ def import_lines(
                 raise ValidationError(
                     "entry", (Problem("line", f"at most {MAX_LINE} bytes", "a longer line"),)
                 )
-            batch.append((number, row_of(parse(line), recorder, schemas)))
+            row = row_of(parse(line), recorder, schemas)
         except AuditwrightError as error:
-            refused += 1
-            report(number, error)
-        if len(batch) == BATCH:
-            store()
-    if batch:
-        store()
-    return Imported(stored, known, refused)
+            batches.refuse(number, error)
+        else:
+            batches.add(number, row)
+    batches.store()
+    return Imported(batches.stored, batches.known, batches.refused)
+
+
+class _Batches:
+    """Stores rows in batches and counts the results."""
+
+    def __init__(self, storage: Storage, report: Callable[[int, AuditwrightError], None]) -> None:
+        self.stored = self.known = self.refused = 0
+        self._storage = storage
+        self._report = report
+        self._rows: list[tuple[int, Row]] = []
+
+    def add(self, number: int, row: Row) -> None:
+        """Add a row; stores a full batch."""
+        self._rows.append((number, row))
+        if len(self._rows) == BATCH:
+            self.store()
+
+    def refuse(self, number: int, error: AuditwrightError) -> None:
+        """Count and report a refused line."""
+        self.refused += 1
+        self._report(number, error)
+
+    def store(self) -> None:
+        """Store the batch in one transaction; row by row if it has a conflict."""
+        if not self._rows:
+            return
+        try:
+            self._insert([row for _, row in self._rows])
+        except IdConflict:
+            for number, row in self._rows:
+                try:
+                    self._insert([row])
+                except IdConflict as error:
+                    self.refuse(number, error)
+        self._rows.clear()
+
+    def _insert(self, rows: list[Row]) -> None:
+        new = self._storage.insert(rows)
+        self.stored += new
+        self.known += len(rows) - new
 
 
 def read_lines(stream: BinaryIO) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The JSON API: entries listed, shown and recorded, the catalog, users; and what it says to what is wrong."""
+"""The JSON API: list, show and record entries, the catalog, users, and errors."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ def an_id() -> str:
 
 
 def post(client: Client, body: object, user: str = "service", **headers: str) -> httpx.Response:
-    """Send a body as JSON; bytes and text as they are."""
+    """Send a body as JSON; bytes and text unchanged."""
     content = body if isinstance(body, (bytes, str)) else json.dumps(body)
     return client.post(
         "/api/entries", content=content, user=user, headers={"Content-Type": "application/json", **headers}
@@ -42,18 +42,18 @@ def post(client: Client, body: object, user: str = "service", **headers: str) ->
 
 
 def problem_of(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
-    """The problem details that an answer is, checked as RFC 9457 has them."""
+    """Check that a response has problem details (RFC 9457), and return them."""
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     found: dict[str, Any] = answer.json()
     assert found.keys() - {"errors"} == {"type", "title", "status", "detail"}
     assert found["type"] == f"urn:auditwright:{kind}"
     assert (found["title"], found["status"]) == (TITLES[kind], status)
     assert found["detail"]
-    assert_guarded(answer)
+    assert_security_headers(answer)
     return found
 
 
-def assert_guarded(answer: httpx.Response) -> None:
+def assert_security_headers(answer: httpx.Response) -> None:
     for name, value in HEADERS.items():
         assert answer.headers[name.decode()] == value.decode()
     assert answer.headers["cache-control"] == "no-store"
@@ -63,24 +63,24 @@ def stored(log: AuditLog, account_id: str = "acme") -> list[str]:
     return [str(entry.id) for entry in log.account(account_id).all()]
 
 
-# --- listing ------------------------------------------------------------------------------------
+# --- lists ------------------------------------------------------------------------------------
 
 
-def test_a_list_has_the_newest_first_and_says_that_nothing_follows(client: Client, log: AuditLog) -> None:
+def test_list_is_newest_first(client: Client, log: AuditLog) -> None:
     ids = fill(log, 3)
     answer = client.get("/api/entries")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    assert_guarded(answer)
+    assert_security_headers(answer)
     assert [entry["id"] for entry in answer.json()["entries"]] == ids[::-1]
     assert answer.json()["next"] is None
 
 
-def test_an_empty_log_lists_nothing(client: Client) -> None:
+def test_list_of_an_empty_log_is_empty(client: Client) -> None:
     nothing: dict[str, Any] = {"entries": [], "next": None, "previous": None, "scanned_to": None}
     assert client.get("/api/entries").json() == nothing
 
 
-def test_pages_follow_one_another_without_loss_or_repetition(client: Client, log: AuditLog) -> None:
+def test_pages_have_every_entry_once(client: Client, log: AuditLog) -> None:
     ids, seen, query = fill(log, 7), list[str](), "limit=3"
     for expected in (3, 3, 1):
         page = client.get(f"/api/entries?{query}").json()
@@ -92,7 +92,7 @@ def test_pages_follow_one_another_without_loss_or_repetition(client: Client, log
 
 
 @pytest.mark.parametrize("period", ["24h", "7d", "30d"])
-def test_pages_of_a_relative_period_follow_one_another(client: Client, log: AuditLog, period: str) -> None:
+def test_pages_of_a_relative_period_have_one_range(client: Client, log: AuditLog, period: str) -> None:
     ids = fill(log, 4)
     at = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds").replace("+", "%2B")
     query = f"limit=3&period={period}&at={at}"
@@ -101,14 +101,14 @@ def test_pages_of_a_relative_period_follow_one_another(client: Client, log: Audi
     assert [entry["id"] for entry in page["entries"] + rest["entries"]] == ids[::-1]
 
 
-def test_a_list_is_of_the_first_account_or_of_the_one_that_is_named(client: Client, log: AuditLog) -> None:
+def test_default_account_is_the_first_one(client: Client, log: AuditLog) -> None:
     acme, globex = fill(log, 1), fill(log, 1, "globex")
     for query, ids in (("", acme), ("?account=acme", acme), ("?account=globex", globex)):
         found = client.get(f"/api/entries{query}", user="owner").json()["entries"]
         assert [entry["id"] for entry in found] == ids
 
 
-def test_conditions_narrow_a_list(client: Client, log: AuditLog) -> None:
+def test_conditions_filter_a_list(client: Client, log: AuditLog) -> None:
     fill(log, 2)
     (grace,) = fill(log, 1, actor=GRACE)
     found = client.get("/api/entries?where=user:is:u-18&where=event:is:account.login_logout.login")
@@ -118,20 +118,20 @@ def test_conditions_narrow_a_list(client: Client, log: AuditLog) -> None:
 @pytest.mark.parametrize(
     ("query", "named"),
     [
-        ("limit=0", "limit is 1 to 1000, not '0'"),
-        ("limit=1001", "limit is 1 to 1000"),
-        ("limit=-1", "limit is 1 to 1000"),
-        ("limit=%C2%B2", "limit is 1 to 1000"),
-        ("limit=" + "9" * 5000, "limit is 1 to 1000"),
+        ("limit=0", "limit: expected 1 to 1000, got '0'"),
+        ("limit=1001", "limit: expected 1 to 1000"),
+        ("limit=-1", "limit: expected 1 to 1000"),
+        ("limit=%C2%B2", "limit: expected 1 to 1000"),
+        ("limit=" + "9" * 5000, "limit: expected 1 to 1000"),
         ("limt=5", 'did you mean "limit"?'),
-        ("limit=5&limit=6", "limit is given once"),
+        ("limit=5&limit=6", "limit is given twice"),
         ("period=week", "24h, 7d, 30d, custom, all"),
-        ("period=custom&from=yesterday", "from is a day such as 2026-01-31"),
-        ("period=custom&from=2026-02-30", "from is a day such as 2026-01-31"),
+        ("period=custom&from=yesterday", "from: expected a day such as 2026-01-31"),
+        ("period=custom&from=2026-02-30", "from: expected a day such as 2026-01-31"),
         ("period=custom&from=2026-02-02&to=2026-02-01", "the range ends before it begins"),
         ("zone=Europe/Berln", 'did you mean "Europe/Berlin"?'),
-        ("zone=..%2F..%2Fetc%2Fpasswd", "zone is a time zone such as Europe/Berlin"),
-        ("zone=%00", "zone is a time zone such as Europe/Berlin"),
+        ("zone=..%2F..%2Fetc%2Fpasswd", "zone: expected a time zone such as Europe/Berlin"),
+        ("zone=%00", "zone: expected a time zone such as Europe/Berlin"),
         ("match=some", "any"),
         ("where=user", "field:operator:value"),
         ("where=colour:is:red", "category, event, user"),
@@ -142,21 +142,19 @@ def test_conditions_narrow_a_list(client: Client, log: AuditLog) -> None:
         ("search=" + "a" * 201, "3 to 200 characters"),
         ("after=nonsense", "start again from the first page"),
         ("after=%C3%A9", "start again from the first page"),
-        ("period=24h&at=now", "at is a time such as 2026-01-31T09:30:00+00:00"),
-        ("period=24h&at=2026-01-31T09:30:00", "at is a time such as"),
-        ("period=24h&at=0001-01-01T00:00:00Z", "at is a time such as"),
+        ("period=24h&at=now", "at: expected a time such as 2026-01-31T09:30:00+00:00"),
+        ("period=24h&at=2026-01-31T09:30:00", "at: expected a time such as"),
+        ("period=24h&at=0001-01-01T00:00:00Z", "at: expected a time such as"),
     ],
 )
-def test_a_query_that_cannot_be_is_refused_and_the_choices_are_named(
-    client: Client, query: str, named: str
-) -> None:
+def test_invalid_query_is_refused_with_the_choices(client: Client, query: str, named: str) -> None:
     found = problem_of(client.get(f"/api/entries?{query}"), 400, "invalid-filter")
     assert named in found["detail"]
     assert len(found["detail"]) < 500
     problem_of(client.get(f"/api/export?{query}"), 400, "invalid-filter")
 
 
-def test_a_cursor_of_another_selection_is_refused(client: Client, log: AuditLog) -> None:
+def test_cursor_of_another_selection_is_refused(client: Client, log: AuditLog) -> None:
     fill(log, 3)
     cursor = client.get("/api/entries?limit=1").json()["next"]
     found = problem_of(client.get(f"/api/entries?search=ada&after={cursor}"), 400, "invalid-filter")
@@ -166,7 +164,7 @@ def test_a_cursor_of_another_selection_is_refused(client: Client, log: AuditLog)
 # --- one entry ----------------------------------------------------------------------------------
 
 
-def test_an_entry_is_shown_by_its_id_as_a_list_shows_it(client: Client, log: AuditLog) -> None:
+def test_entry_equals_its_form_in_a_list(client: Client, log: AuditLog) -> None:
     (number,) = fill(log, 1)
     answer = client.get(f"/api/entries/{number}")
     assert answer.status_code == 200
@@ -176,21 +174,21 @@ def test_an_entry_is_shown_by_its_id_as_a_list_shows_it(client: Client, log: Aud
 
 
 @pytest.mark.parametrize("number", ["nonsense", "%00", "%ED%A0%80", "1" * 5000, str(uuid.UUID(int=4))])
-def test_an_id_that_no_entry_has_is_not_found(client: Client, number: str) -> None:
+def test_unknown_id_is_not_found(client: Client, number: str) -> None:
     problem_of(client.get(f"/api/entries/{number}"), 404, "no-such-entry")
 
 
-def test_an_entry_of_another_account_is_as_unknown_as_none(client: Client, log: AuditLog) -> None:
+def test_entry_of_another_account_is_not_found(client: Client, log: AuditLog) -> None:
     (number,) = fill(log, 1, "globex")
     mine = client.get(f"/api/entries/{number}", user="owner")
-    problem_of(mine, 404, "no-such-entry")  # the account is not named
+    problem_of(mine, 404, "no-such-entry")  # the default account
     assert client.get(f"/api/entries/{number}?account=globex", user="owner").status_code == 200
     problem_of(client.get(f"/api/entries/{number}?account=globex"), 404, "no-such-account")
     nobody = client.get(f"/api/entries/{an_id()}", user="owner")
     assert mine.content == nobody.content
 
 
-def test_an_entry_takes_no_query_but_the_account(client: Client, log: AuditLog) -> None:
+def test_entry_accepts_only_the_account_in_its_query(client: Client, log: AuditLog) -> None:
     (number,) = fill(log, 1)
     found = problem_of(client.get(f"/api/entries/{number}?limit=5"), 400, "invalid-filter")
     assert "account" in found["detail"]
@@ -199,87 +197,83 @@ def test_an_entry_takes_no_query_but_the_account(client: Client, log: AuditLog) 
 # --- the catalog and users ------------------------------------------------------------------------
 
 
-def test_the_catalog_has_every_event_with_its_fields(client: Client, log: AuditLog) -> None:
+def test_catalog_lists_every_event_with_its_fields(client: Client, log: AuditLog) -> None:
     found = client.get("/api/events").json()
     events = [event["key"] for category in found["categories"] for event in category["events"]]
     assert set(events) == set(log.catalog.every_event)
     assert found["version"] == log.catalog.version
 
 
-def test_every_event_has_the_schema_that_decides_on_its_entries(client: Client, log: AuditLog) -> None:
+def test_every_event_has_its_schema(client: Client, log: AuditLog) -> None:
     for key, event in log.catalog.every_event.items():
         assert client.get(f"/api/events/{key}/schema").json() == log.catalog.schema(event)
 
 
-def test_an_unknown_event_has_no_schema_and_the_nearest_is_named(client: Client) -> None:
+def test_schema_of_unknown_event_suggests_the_nearest(client: Client) -> None:
     found = problem_of(client.get("/api/events/account.login_logout.logn/schema"), 404, "no-such-event")
     assert "account.login_logout.login" in found["detail"]
     long = problem_of(client.get(f"/api/events/{'x' * 5000}/schema"), 404, "no-such-event")
     assert len(long["detail"]) < 500
 
 
-def test_users_are_found_by_a_part_of_their_name_in_any_case(client: Client, log: AuditLog) -> None:
+def test_users_are_found_by_part_of_a_name(client: Client, log: AuditLog) -> None:
     fill(log, 1)
     fill(log, 1, actor=GRACE)
     assert client.get("/api/users?text=LOVE").json() == {
         "users": [{"type": "user", "id": "u-17", "name": "Ada Lovelace"}]
     }
     assert [user["id"] for user in client.get("/api/users").json()["users"]] == ["u-17", "u-18"]
-    assert client.get("/api/users?text=%25").json() == {"users": []}  # a character, no wildcard
+    assert client.get("/api/users?text=%25").json() == {"users": []}  # a plain character, not a wildcard
     assert client.get("/api/users?account=globex", user="owner").json() == {"users": []}
 
 
-def test_a_text_to_find_users_by_that_is_too_long_is_refused_with_its_path(client: Client) -> None:
+def test_too_long_user_search_is_refused(client: Client) -> None:
     found = problem_of(client.get("/api/users?text=" + "x" * 257), 422, "invalid-request")
     assert [fault["path"] for fault in found["errors"]] == ["query.text"]
     assert "x" * 20 not in json.dumps(found)
 
 
-# --- recording one --------------------------------------------------------------------------------
+# --- record one entry --------------------------------------------------------------------------------
 
 
-def test_an_entry_is_recorded_and_given_back_whole(client: Client, log: AuditLog) -> None:
+def test_recorded_entry_is_returned(client: Client, log: AuditLog) -> None:
     answer = post(
         client, login(actor={"type": "user", "id": "u-1", "name": "Eve"}, ip_address="198.51.100.1")
     )
     assert answer.status_code == 201
-    assert_guarded(answer)
+    assert_security_headers(answer)
     entry = log.account("acme").get(answer.json()["id"])
     assert entry is not None
     assert answer.json() == entry.to_json()
     assert (entry.actor.id, entry.ip_address) == ("u-1", "198.51.100.1")
 
 
-def test_an_entry_without_actor_and_account_is_the_sender_s_own_doing(client: Client) -> None:
+def test_actor_and_account_default_to_the_principal(client: Client) -> None:
     found = post(client, login()).json()
     assert found["actor"] == {"type": "app", "id": "app-ci", "name": "Pipeline"}
     assert found["account_id"] == "acme"
 
 
-def test_an_entry_may_be_of_any_account_of_the_sender(client: Client, log: AuditLog) -> None:
+def test_entry_can_name_any_account_of_the_principal(client: Client, log: AuditLog) -> None:
     found = post(client, login(account_id="globex"), user="owner").json()
     assert stored(log, "globex") == [found["id"]]
     assert stored(log) == []
 
 
 @pytest.mark.parametrize("account", ["globex", "", "x" * 5000, "ac\0me"])
-def test_an_entry_of_an_account_that_is_not_the_sender_s_is_refused(
-    client: Client, log: AuditLog, account: str
-) -> None:
+def test_entry_of_another_account_is_refused(client: Client, log: AuditLog, account: str) -> None:
     problem_of(post(client, login(account_id=account)), 404, "no-such-account")
     assert stored(log) == stored(log, "globex") == []
 
 
 @pytest.mark.parametrize("account", [None, 5, ["acme"], {"acme": 1}, True])
-def test_an_account_that_is_no_text_is_refused_with_its_path(
-    client: Client, log: AuditLog, account: object
-) -> None:
+def test_account_of_wrong_type_is_refused(client: Client, log: AuditLog, account: object) -> None:
     found = problem_of(post(client, login(account_id=account)), 422, "invalid-entry")
     assert [fault["path"] for fault in found["errors"]] == ["account_id"]
     assert stored(log) == []
 
 
-def test_the_same_id_and_content_again_is_stored_once(client: Client, log: AuditLog) -> None:
+def test_recording_an_entry_twice_is_idempotent(client: Client, log: AuditLog) -> None:
     body = login(id=an_id(), occurred_at=format_time(to_microseconds(LONG_AGO)))
     first, again = post(client, body), post(client, body)
     assert (first.status_code, again.status_code) == (201, 201)
@@ -287,9 +281,7 @@ def test_the_same_id_and_content_again_is_stored_once(client: Client, log: Audit
     assert stored(log) == [body["id"]]
 
 
-def test_the_same_id_with_other_content_is_a_conflict_and_changes_nothing(
-    client: Client, log: AuditLog
-) -> None:
+def test_same_id_with_other_content_is_a_conflict(client: Client, log: AuditLog) -> None:
     body = login(id=an_id(), occurred_at=format_time(to_microseconds(LONG_AGO)))
     before = post(client, body).json()
     problem_of(post(client, body | {"metadata": {"email_id": "eve@example.com"}}), 409, "id-conflict")
@@ -297,9 +289,7 @@ def test_the_same_id_with_other_content_is_a_conflict_and_changes_nothing(
     assert len(stored(log)) == 1
 
 
-def test_every_fault_of_an_entry_is_named_with_its_path_and_without_its_value(
-    client: Client, log: AuditLog
-) -> None:
+def test_every_problem_has_its_path_but_no_value(client: Client, log: AuditLog) -> None:
     body = login("not an address: secret-value", colour="red", actor={"type": "robot"})
     found = problem_of(post(client, body), 422, "invalid-entry")
     assert {fault["path"] for fault in found["errors"]} == {
@@ -316,7 +306,7 @@ def test_every_fault_of_an_entry_is_named_with_its_path_and_without_its_value(
 @pytest.mark.parametrize(
     "name", ["recorded_at", "level", "category", "description", "catalog_version", "alterations"]
 )
-def test_what_the_log_writes_is_taken_from_nobody(client: Client, log: AuditLog, name: str) -> None:
+def test_read_only_parts_are_refused(client: Client, log: AuditLog, name: str) -> None:
     found = problem_of(post(client, login(**{name: "x"})), 422, "invalid-entry")
     assert [fault["path"] for fault in found["errors"]] == [name]
     assert stored(log) == []
@@ -358,7 +348,7 @@ DEEP = 100_000
     ],
     ids=lambda body: repr(body[:24]) + str(len(body)),
 )
-def test_what_is_no_json_of_an_entry_is_refused(client: Client, log: AuditLog, body: bytes) -> None:
+def test_invalid_json_is_refused(client: Client, log: AuditLog, body: bytes) -> None:
     answer = post(client, body)
     assert answer.status_code in (400, 422)
     problem_of(answer, answer.status_code, "not-json" if answer.status_code == 400 else "invalid-entry")
@@ -379,9 +369,7 @@ def test_what_is_no_json_of_an_entry_is_refused(client: Client, log: AuditLog, b
     ],
     ids=lambda value: value[:12],
 )
-def test_a_value_that_no_field_takes_is_refused_with_its_path(
-    client: Client, log: AuditLog, value: str
-) -> None:
+def test_invalid_value_is_refused_with_its_path(client: Client, log: AuditLog, value: str) -> None:
     body = f'{{"event": "{LOGIN}", "metadata": {{"email_id": {value}}}}}'
     found = problem_of(post(client, body), 422, "invalid-entry")
     if "errors" in found and "JSON" not in found["detail"]:
@@ -389,10 +377,8 @@ def test_a_value_that_no_field_takes_is_refused_with_its_path(
     assert stored(log) == []
 
 
-def test_numbers_beyond_all_bounds_are_refused_or_stored_but_never_a_failure(
-    client: Client, log: AuditLog
-) -> None:
-    """With a lone surrogate beside them too, for which another parser reads the body."""
+def test_huge_numbers_are_refused_or_stored(client: Client, log: AuditLog) -> None:
+    """Also with a lone surrogate, for which another parser reads the body."""
     numbers = [
         (event, field.name)
         for event in log.catalog.every_event.values()
@@ -415,7 +401,7 @@ def test_numbers_beyond_all_bounds_are_refused_or_stored_but_never_a_failure(
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonp"])
-def test_another_content_type_is_refused(client: Client, log: AuditLog, kind: str) -> None:
+def test_other_content_types_are_refused(client: Client, log: AuditLog, kind: str) -> None:
     answer = client.post(
         "/api/entries", content=json.dumps(login()), user="service", headers={"Content-Type": kind}
     )
@@ -426,16 +412,16 @@ def test_another_content_type_is_refused(client: Client, log: AuditLog, kind: st
 @pytest.mark.parametrize(
     "kind", ["application/json; charset=utf-8", "Application/JSON", "application/json ;x=y"]
 )
-def test_json_is_json_however_it_is_called(client: Client, kind: str) -> None:
+def test_content_type_of_json_can_have_parameters(client: Client, kind: str) -> None:
     body = json.dumps(login())
     answer = client.post("/api/entries", content=body, user="service", headers={"Content-Type": kind})
     assert answer.status_code == 201
 
 
-# --- recording several -----------------------------------------------------------------------------
+# --- record an array -----------------------------------------------------------------------------
 
 
-def test_each_of_several_has_its_result_and_the_good_ones_are_stored(client: Client, log: AuditLog) -> None:
+def test_array_has_a_result_for_each_entry(client: Client, log: AuditLog) -> None:
     taken = an_id()
     answer = post(
         client,
@@ -465,7 +451,7 @@ def test_each_of_several_has_its_result_and_the_good_ones_are_stored(client: Cli
     assert stored(log, "globex") == []
 
 
-def test_the_same_twice_among_several_is_stored_once(client: Client, log: AuditLog) -> None:
+def test_duplicate_in_an_array_is_stored_once(client: Client, log: AuditLog) -> None:
     body = login(id=an_id(), occurred_at=format_time(to_microseconds(LONG_AGO)))
     results = post(client, [body, body]).json()["results"]
     assert [result["status"] for result in results] == [201, 201]
@@ -473,18 +459,18 @@ def test_the_same_twice_among_several_is_stored_once(client: Client, log: AuditL
     assert stored(log) == [body["id"]]
 
 
-def test_nothing_at_once_has_no_results(client: Client) -> None:
+def test_empty_array_has_no_results(client: Client) -> None:
     answer = post(client, b" \n []")
     assert (answer.status_code, answer.json()) == (200, {"results": []})
 
 
-def test_several_may_be_of_several_accounts(client: Client, log: AuditLog) -> None:
+def test_array_can_have_several_accounts(client: Client, log: AuditLog) -> None:
     body = [login(account_id="acme"), login(account_id="globex"), login()]
     assert [each["status"] for each in post(client, body, user="owner").json()["results"]] == [201] * 3
     assert (len(stored(log)), len(stored(log, "globex"))) == (2, 1)
 
 
-def test_a_lone_surrogate_among_several_is_cleaned_as_in_a_single_one(client: Client, log: AuditLog) -> None:
+def test_lone_surrogate_in_an_array_is_sanitized(client: Client, log: AuditLog) -> None:
     odd = login(login_method="x")
     odd["metadata"]["login_method"] = "\ud800"
     assert odd.pop("login_method") == "x"
@@ -495,7 +481,7 @@ def test_a_lone_surrogate_among_several_is_cleaned_as_in_a_single_one(client: Cl
     assert len(stored(log)) == 3
 
 
-def test_a_thousand_are_taken_at_once_and_no_more(client: Client, log: AuditLog) -> None:
+def test_array_has_at_most_a_thousand_entries(client: Client, log: AuditLog) -> None:
     assert {each["status"] for each in post(client, [login()] * 1000).json()["results"]} == {201}
     found = problem_of(post(client, [login()] * 1001), 413, "too-large")
     assert "1,000" in found["detail"]
@@ -503,7 +489,7 @@ def test_a_thousand_are_taken_at_once_and_no_more(client: Client, log: AuditLog)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_over_eight_mebibytes_is_refused(
+def test_body_over_eight_mebibytes_is_refused(
     client: Client, log: AuditLog, portal: BlockingPortal, app: FastAPI, chunked: bool
 ) -> None:
     body = json.dumps([login()]).encode().ljust(MAX_BODY)
@@ -520,14 +506,14 @@ def test_a_body_over_eight_mebibytes_is_refused(
     assert len(stored(log)) == 1
 
 
-# --- who may what -------------------------------------------------------------------------------
+# --- access -------------------------------------------------------------------------------
 
 READS = ["/api/entries", f"/api/entries/{uuid.UUID(int=1)}", "/api/export", "/api/events",
          f"/api/events/{LOGIN}/schema", "/api/users"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", READS)
-def test_nobody_and_who_has_no_account_see_nothing(client: Client, path: str) -> None:
+def test_request_without_principal_or_account_is_refused(client: Client, path: str) -> None:
     problem_of(client.get(path, user="nobody"), 401, "not-signed-in")
     problem_of(client.get(path, user="nowhere"), 403, "no-account")
 
@@ -535,14 +521,14 @@ def test_nobody_and_who_has_no_account_see_nothing(client: Client, path: str) ->
 @pytest.mark.parametrize(
     "path", ["/api/entries", f"/api/entries/{uuid.UUID(int=1)}", "/api/export", "/api/users"]
 )
-def test_an_account_that_one_may_not_see_is_not_found(client: Client, log: AuditLog, path: str) -> None:
+def test_account_without_access_is_not_found(client: Client, log: AuditLog, path: str) -> None:
     fill(log, 1, "globex")
     known = problem_of(client.get(f"{path}?account=globex"), 404, "no-such-account")
     unknown = problem_of(client.get(f"{path}?account=initech"), 404, "no-such-account")
     assert known == unknown
 
 
-def test_recording_is_for_those_who_may(client: Client, log: AuditLog) -> None:
+def test_recording_needs_permission(client: Client, log: AuditLog) -> None:
     for body in (login(), [login()], b"["):
         problem_of(post(client, body, user="auditor"), 403, "not-allowed")
         problem_of(post(client, body, user="nobody"), 401, "not-signed-in")
@@ -550,9 +536,7 @@ def test_recording_is_for_those_who_may(client: Client, log: AuditLog) -> None:
     assert stored(log) == []
 
 
-def test_exporting_is_for_those_who_may_and_a_refused_one_is_not_recorded(
-    client: Client, log: AuditLog
-) -> None:
+def test_refused_export_is_not_recorded(client: Client, log: AuditLog) -> None:
     for user in ("reader", "service"):
         problem_of(client.get("/api/export", user=user), 403, "not-allowed")
         assert client.post("/export", user=user).status_code == 403
@@ -565,12 +549,12 @@ def test_exporting_is_for_those_who_may_and_a_refused_one_is_not_recorded(
      {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site", "Origin": "http://audit.example"}],
     ids=str,
 )  # fmt: skip
-def test_another_site_records_nothing(client: Client, log: AuditLog, header: dict[str, str]) -> None:
+def test_cross_site_recording_is_refused(client: Client, log: AuditLog, header: dict[str, str]) -> None:
     problem_of(post(client, login(), **header), 403, "other-site")
     assert stored(log) == []
 
 
-def test_the_own_site_records(client: Client) -> None:
+def test_same_site_recording_is_allowed(client: Client) -> None:
     for header in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://audit.example"}):
         assert post(client, login(), **header).status_code == 201
 
@@ -578,7 +562,7 @@ def test_the_own_site_records(client: Client) -> None:
 # --- failures -----------------------------------------------------------------------------------
 
 
-def test_an_unknown_path_or_method_is_a_problem_like_any_other(client: Client) -> None:
+def test_unknown_path_or_method_is_a_problem(client: Client) -> None:
     problem_of(client.get("/api/nothing"), 404, "not-found")
     answer = client.request("DELETE", "/api/entries")
     problem_of(answer, 405, "wrong-method")
@@ -588,7 +572,7 @@ def test_an_unknown_path_or_method_is_a_problem_like_any_other(client: Client) -
 @pytest.mark.parametrize(
     "path", ["/api/entries", f"/api/entries/{uuid.UUID(int=1)}", "/api/export", "/api/users"]
 )
-def test_a_storage_that_fails_is_unavailable_and_says_nothing_of_its_inside(
+def test_storage_failure_is_unavailable_without_details(
     client: Client, tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     (tmp_path / "audit.db").unlink()
@@ -597,10 +581,10 @@ def test_a_storage_that_fails_is_unavailable_and_says_nothing_of_its_inside(
     problem_of(answer, 503, "unavailable")
     assert "audit.db" not in answer.text
     assert str(tmp_path) not in answer.text
-    assert "the file was removed" in caplog.text  # the operator is told
+    assert "the file was removed" in caplog.text  # for the operator
 
 
-def test_recording_into_a_storage_that_fails_is_unavailable(client: Client, tmp_path: Path) -> None:
+def test_recording_with_storage_failure_is_unavailable(client: Client, tmp_path: Path) -> None:
     (tmp_path / "audit.db").unlink()
     for body in (login(), [login()]):
         answer = post(client, body)
@@ -608,7 +592,7 @@ def test_recording_into_a_storage_that_fails_is_unavailable(client: Client, tmp_
         assert "audit.db" not in answer.text
 
 
-def test_a_missing_key_is_unavailable_for_what_needs_it_alone(
+def test_missing_secret_key_affects_only_its_events(
     portal: BlockingPortal, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AUDITWRIGHT_SECRET_KEY", raising=False)
@@ -624,12 +608,10 @@ def test_a_missing_key_is_unavailable_for_what_needs_it_alone(
             results = post(client, [needy, login()]).json()["results"]
     assert [result["status"] for result in results] == [503, 201]
     assert "AUDITWRIGHT_SECRET_KEY" not in json.dumps(results)
-    assert "AUDITWRIGHT_SECRET_KEY" in caplog.text  # the operator is told
+    assert "AUDITWRIGHT_SECRET_KEY" in caplog.text  # for the operator
 
 
-def test_an_error_of_ours_is_a_failure_that_says_nothing_of_itself(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unexpected_error_has_no_details(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("the inside of it")
 
@@ -640,7 +622,7 @@ def test_an_error_of_ours_is_a_failure_that_says_nothing_of_itself(
     assert "Traceback" not in answer.text
 
 
-def test_who_decides_on_access_may_answer_in_its_own_words(log: AuditLog, portal: BlockingPortal) -> None:
+def test_authorize_can_raise_any_status(log: AuditLog, portal: BlockingPortal) -> None:
     def teapot(_: Request) -> None:
         raise HTTPException(401, "Bring a token.", {"WWW-Authenticate": "Bearer"})
 
@@ -649,10 +631,10 @@ def test_who_decides_on_access_may_answer_in_its_own_words(log: AuditLog, portal
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_who_decides_on_access_may_send_to_sign_in(log: AuditLog, portal: BlockingPortal) -> None:
+def test_authorize_can_redirect_api_requests(log: AuditLog, portal: BlockingPortal) -> None:
     def redirect(_: Request) -> None:
         raise HTTPException(303, headers={"Location": "/login"})
 
     answer = Client(create_app(log, redirect), portal).get("/api/entries")
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
-    assert_guarded(answer)
+    assert_security_headers(answer)

@@ -1,4 +1,4 @@
-"""What somebody does on the Audit Logs page with a browser, with JavaScript and without."""
+"""The Audit Logs page in a browser, with and without JavaScript."""
 
 import io
 import json
@@ -34,20 +34,20 @@ either = pytest.mark.parametrize("js", [True, False], ids=["js", "no-js"])
 
 
 def ids(page: Page) -> list[str]:
-    """The ids of the entries that the table shows."""
+    """The ids of the entries in the table."""
     hrefs: list[str] = page.locator("a.details").evaluate_all("links => links.map(link => link.pathname)")
     return [href.rpartition("/")[2] for href in hrefs]
 
 
 def wanted(site: Site, *where: str, match: str = "all", limit: int = 50, **options: Any) -> list[str]:
-    """The ids that a page of the account shows."""
+    """The expected ids on a page of the account."""
     found = site.log.account(ACME).entries(Filter.parse(where, match), limit=limit, **options)
     assert found.entries
     return [str(entry.id) for entry in found.entries]
 
 
 def open_menu(page: Page, name: str) -> Locator:
-    """A menu of the bar, opened."""
+    """Open a menu of the bar."""
     page.locator("summary", has_text=name).click()
     return page.locator(f"details#{name.lower()} .panel")
 
@@ -62,7 +62,7 @@ def condition(page: Page, number: int, field: str, value: str, operator: str = "
         box.select_option(label=value)
     else:
         box.fill(value)
-        if box.get_attribute("role"):  # the script's
+        if box.get_attribute("role"):  # a combobox of the script
             row.get_by_role("option", name=value).first.click()
 
 
@@ -92,7 +92,7 @@ def sentence(page: Page) -> Locator:
         ("User", "Grace Hopper", "user:is:u-42", "Entries where User is equal to Grace Hopper (u-42)."),
     ],
 )
-def test_a_condition_is_built_from_titles(
+def test_condition_is_chosen_by_titles(
     visit: Visit, site: Site, js: bool, field: str, value: str, where: str, text: str
 ) -> None:
     page = visit(js=js)
@@ -106,17 +106,17 @@ def test_a_condition_is_built_from_titles(
 
 
 @either
-def test_a_user_who_did_nothing_can_be_asked_for(visit: Visit, js: bool) -> None:
+def test_filter_accepts_a_user_without_entries(visit: Visit, js: bool) -> None:
     page = visit(js=js)
     open_menu(page, "Filter")
     page.get_by_label("Field").select_option(label="User")
     page.get_by_role("combobox", name="User").fill("אבג")
     apply(page)
     expect(sentence(page)).to_have_text("Entries where User is equal to אבג.")
-    expect(page.get_by_role("heading", name="No entry fits")).to_be_visible()
+    expect(page.get_by_role("heading", name="No matching entries")).to_be_visible()
 
 
-def test_a_user_is_found_by_part_of_a_name(visit: Visit, site: Site) -> None:
+def test_user_is_found_by_part_of_a_name(visit: Visit, site: Site) -> None:
     page = visit()
     open_menu(page, "Filter")
     page.get_by_label("Field").select_option(label="User")
@@ -132,7 +132,7 @@ def test_a_user_is_found_by_part_of_a_name(visit: Visit, site: Site) -> None:
 
 
 @either
-def test_conditions_are_joined_by_and_then_by_or(visit: Visit, site: Site, js: bool) -> None:
+def test_conditions_are_joined_by_and_or_or(visit: Visit, site: Site, js: bool) -> None:
     page = visit(js=js)
     open_menu(page, "Filter")
     condition(page, 0, "Category", "Models")
@@ -155,16 +155,18 @@ def test_conditions_are_joined_by_and_then_by_or(visit: Visit, site: Site, js: b
 
 
 @either
-def test_rows_come_and_go(visit: Visit, site: Site, js: bool) -> None:
+def test_rows_are_added_and_removed(visit: Visit, site: Site, js: bool) -> None:
     page = visit("?where=category:is:account.models&where=user:is_not:u-42", js=js)
     open_menu(page, "Filter")
     rows = page.locator("#filter .row")
     expect(rows).to_have_count(3)
     page.get_by_role("button", name="Add condition").click()
-    expect(rows).to_have_count(4 if js else 3)  # without JavaScript a row is added where none is empty
+    expect(rows).to_have_count(
+        4 if js else 3
+    )  # without JavaScript an empty row is added only if there is none
     page.get_by_role("button", name="Remove condition 1").click()
     expect(rows).to_have_count(3 if js else 2)
-    if js:  # nothing is applied until it is asked for
+    if js:  # the filter is applied by its button only
         expect(page).to_have_url(re.compile("models"))
         expect(rows.first.get_by_label("Field")).to_be_focused()
         page.locator("#filter .primary").click()
@@ -173,7 +175,7 @@ def test_rows_come_and_go(visit: Visit, site: Site, js: bool) -> None:
 
 
 @either
-def test_the_filter_is_cleared(visit: Visit, site: Site, js: bool) -> None:
+def test_filter_can_be_cleared(visit: Visit, site: Site, js: bool) -> None:
     page = visit("?where=category:is:account.models&limit=25", js=js)
     open_menu(page, "Filter").get_by_role("link", name="Clear").click()
     page.wait_for_url("**/?limit=25")
@@ -192,7 +194,7 @@ def test_chips_are_removed_one_by_one(visit: Visit, site: Site, js: bool) -> Non
     expect(page.locator(".active")).to_have_count(0)
 
 
-def test_the_picker_offers_groups_and_takes_keys(visit: Visit, site: Site) -> None:
+def test_combobox_has_groups_and_accepts_keys(visit: Visit, site: Site) -> None:
     page = visit()
     open_menu(page, "Filter")
     page.get_by_label("Field").select_option(label="Event")
@@ -219,7 +221,7 @@ def test_escape_closes_the_list_before_the_menu(visit: Visit) -> None:
     page.get_by_label("Field").select_option(label="User")
     box = page.get_by_role("combobox", name="User")
     box.fill("no such person")
-    expect(page.get_by_text("Nothing fits")).to_be_visible()
+    expect(page.get_by_text("No matches")).to_be_visible()
     box.press("Escape")
     expect(page.get_by_role("listbox")).to_have_count(0)
     expect(menu).to_be_visible()
@@ -228,7 +230,7 @@ def test_escape_closes_the_list_before_the_menu(visit: Visit) -> None:
     expect(page.locator("#filter summary")).to_be_focused()
 
 
-def test_a_user_whom_the_filter_names_keeps_the_id(visit: Visit, site: Site) -> None:
+def test_selected_user_keeps_the_id(visit: Visit, site: Site) -> None:
     page = visit("?where=user:is:u-42")
     open_menu(page, "Filter")
     expect(page.get_by_role("combobox", name="User").first).to_have_value("Grace Hopper")
@@ -241,7 +243,7 @@ def test_a_user_whom_the_filter_names_keeps_the_id(visit: Visit, site: Site) -> 
 
 
 @either
-def test_a_period(visit: Visit, js: bool) -> None:
+def test_period_can_be_chosen(visit: Visit, js: bool) -> None:
     page = visit("?limit=200", js=js)
     before = len(ids(page))
     for title, period in (("Last 7 days", "7d"), ("Last 24 hours", "24h")):
@@ -256,7 +258,7 @@ def test_a_period(visit: Visit, js: bool) -> None:
 
 
 @either
-def test_a_custom_range_and_a_zone(visit: Visit, site: Site, js: bool) -> None:
+def test_custom_range_and_zone(visit: Visit, site: Site, js: bool) -> None:
     page = visit("?limit=25", js=js)
     entry = site.log.account(ACME).entries(limit=25).entries[20]
     minute = f"{entry.occurred_at:%Y-%m-%dT%H:%M}"
@@ -283,7 +285,7 @@ def test_a_custom_range_and_a_zone(visit: Visit, site: Site, js: bool) -> None:
     assert ids(page) == wanted(site, limit=25)
 
 
-def test_the_zone_of_the_device_is_offered(visit: Visit) -> None:
+def test_zone_of_the_device_is_suggested(visit: Visit) -> None:
     page = visit(timezone_id="America/Sao_Paulo")
     page.locator("#time summary").click()
     page.get_by_role("button", name="Use America/Sao_Paulo").click()
@@ -294,7 +296,7 @@ def test_the_zone_of_the_device_is_offered(visit: Visit) -> None:
 
 
 @either
-def test_descriptions_are_searched(visit: Visit, site: Site, js: bool) -> None:
+def test_search_in_descriptions(visit: Visit, site: Site, js: bool) -> None:
     page = visit(js=js)
     page.get_by_role("searchbox").fill("  ADDED model ")
     page.get_by_role("searchbox").press("Enter")
@@ -324,7 +326,7 @@ def test_older_and_newest_and_the_back_button(visit: Visit, site: Site, js: bool
 
 
 @either
-def test_the_size_of_a_page(visit: Visit, js: bool) -> None:
+def test_page_size_can_be_changed(visit: Visit, js: bool) -> None:
     page = visit(js=js)
     expect(page.locator("a.details")).to_have_count(50)
     page.get_by_label("Entries on a page").select_option("25")
@@ -335,7 +337,7 @@ def test_the_size_of_a_page(visit: Visit, js: bool) -> None:
     expect(page.locator(".pages")).to_contain_text(re.compile("25 of [0-9]+ entries"))
 
 
-def test_a_link_shows_the_same_rows_to_somebody_else(visit: Visit) -> None:
+def test_shared_link_shows_the_same_rows(visit: Visit) -> None:
     page = visit("?match=any&where=category:is:account.models&where=user:is:u-42&zone=Asia/Tokyo")
     other = visit(page.url.removeprefix(visit.site.url + "/"), who="reader", js=False)
     assert ids(other) == ids(page)
@@ -344,7 +346,7 @@ def test_a_link_shows_the_same_rows_to_somebody_else(visit: Visit) -> None:
 
 
 @either
-def test_the_account_is_switched(visit: Visit, site: Site, js: bool) -> None:
+def test_account_can_be_changed(visit: Visit, site: Site, js: bool) -> None:
     page = visit("?where=user:is:u-42&zone=Asia/Tokyo", js=js)
     page.get_by_label("Account").select_option(GLOBEX)
     if not js:
@@ -357,7 +359,7 @@ def test_the_account_is_switched(visit: Visit, site: Site, js: bool) -> None:
 # --- details ----------------------------------------------------------------------------------------
 
 
-def test_details_open_beside_the_list(visit: Visit) -> None:
+def test_entry_opens_in_the_panel(visit: Visit) -> None:
     page = visit("?limit=25&where=category:is_not:account.models")
     listed, panel = page.url, page.locator("#panel")
     links = page.locator("a.details")
@@ -382,7 +384,7 @@ def test_details_open_beside_the_list(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("way", ["Escape", "Back", "Close"])
-def test_details_give_the_list_and_the_focus_back(visit: Visit, way: str) -> None:
+def test_closing_the_panel_restores_list_and_focus(visit: Visit, way: str) -> None:
     page = visit("?limit=25")
     link = page.locator("a.details").nth(2)
     link.focus()
@@ -419,11 +421,11 @@ def test_text_of_a_row_can_be_selected(visit: Visit) -> None:
     assert len(selected) > 3
     expect(page).to_have_url(visit.site.url + "/?limit=25")
     expect(page.locator("#panel")).to_be_hidden()
-    described.click()  # which lets go of the selection
+    described.click()  # clears the selection
     expect(page.locator("#panel h2")).to_be_visible()
 
 
-def test_details_are_a_page_without_javascript(visit: Visit) -> None:
+def test_entry_is_a_page_without_javascript(visit: Visit) -> None:
     page = visit("?limit=25&where=user:is:u-42", js=False)
     link = page.locator("a.details").first
     title, href = str(link.text_content()), str(link.get_attribute("href"))
@@ -431,11 +433,11 @@ def test_details_are_a_page_without_javascript(visit: Visit) -> None:
     page.wait_for_url("**" + href)
     expect(page.locator("article.entry h2")).to_have_text(title)
     expect(page.get_by_role("button", name="Copy as JSON")).to_be_hidden()
-    page.get_by_role("link", name="All entries that fit the filter").click()
+    page.get_by_role("link", name="All matching entries").click()
     page.wait_for_url("**/?where=user:is:u-42&limit=25")
 
 
-def test_a_click_with_a_modifier_opens_a_tab(visit: Visit) -> None:
+def test_click_with_a_modifier_opens_a_tab(visit: Visit) -> None:
     page = visit()
     with page.context.expect_page() as opened:
         page.locator("a.details").first.click(modifiers=["ControlOrMeta"])
@@ -444,7 +446,7 @@ def test_a_click_with_a_modifier_opens_a_tab(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["panel", "page"])
-def test_an_entry_is_copied_as_json(visit: Visit, site: Site, beside: bool) -> None:
+def test_entry_can_be_copied_as_json(visit: Visit, site: Site, beside: bool) -> None:
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     link = page.locator("a.details").nth(3)
     entry = ids(page)[3]
@@ -461,7 +463,7 @@ def test_an_entry_is_copied_as_json(visit: Visit, site: Site, beside: bool) -> N
 
 
 @either
-def test_the_permanent_link_is_for_everybody(visit: Visit, js: bool) -> None:
+def test_permanent_link_works_for_others(visit: Visit, js: bool) -> None:
     page = visit("?account=acme&where=user:is:u-42&search=mod", js=js)
     page.locator("a.details").first.click()
     link = page.get_by_role("link", name="Permanent link")
@@ -476,7 +478,7 @@ def test_the_permanent_link_is_for_everybody(visit: Visit, js: bool) -> None:
 
 
 @either
-def test_more_of_the_same_is_a_link_away(visit: Visit, site: Site, js: bool) -> None:
+def test_entry_links_to_similar_entries(visit: Visit, site: Site, js: bool) -> None:
     page = visit("?where=user:is:u-42", js=js)
     page.locator("a.details").first.click()
     page.get_by_role("link", name="this user").click()
@@ -525,13 +527,13 @@ def test_all_and_filtered_entries_are_exported(visit: Visit, site: Site, js: boo
     expect(page.locator("a.details").first).to_have_text("Audit log exported")
 
 
-def test_who_may_not_export_is_not_asked_to(visit: Visit) -> None:
+def test_export_menu_is_hidden_without_permission(visit: Visit) -> None:
     page = visit(who="reader")
     expect(page.locator("#filter")).to_be_visible()
     expect(page.locator("#export")).to_have_count(0)
 
 
-def test_an_export_that_fails_midway_is_a_failed_download(
+def test_export_failure_is_a_failed_download(
     visit: Visit, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = site.log._storage
@@ -551,10 +553,10 @@ def test_an_export_that_fails_midway_is_a_failed_download(
     expect(page.locator("table")).to_be_visible()
 
 
-# --- what happens meanwhile -------------------------------------------------------------------------
+# --- new entries and loading -------------------------------------------------------------------------
 
 
-def test_new_entries_are_announced_and_not_put_in(visit: Visit, site: Site) -> None:
+def test_new_entries_are_announced_but_not_inserted(visit: Visit, site: Site) -> None:
     page = visit("?account=globex", clock=True)
     before = ids(page)
     news = page.locator(".news")
@@ -574,7 +576,7 @@ def test_new_entries_are_announced_and_not_put_in(visit: Visit, site: Site) -> N
     expect(news).to_be_empty()
 
 
-def test_new_entries_that_do_not_fit_are_not_announced(visit: Visit, site: Site) -> None:
+def test_new_entries_without_match_are_not_announced(visit: Visit, site: Site) -> None:
     page = visit("?account=globex&where=user:is:u-42", clock=True)
     record(site.log, GLOBEX)
     with page.expect_response("**/api/entries*"):
@@ -584,7 +586,7 @@ def test_new_entries_that_do_not_fit_are_not_announced(visit: Visit, site: Site)
     expect(page.locator(".news")).to_have_text("1 new entry")
 
 
-def test_the_first_entry_of_an_account_is_announced(visit: Visit, site: Site) -> None:
+def test_first_entry_of_an_account_is_announced(visit: Visit, site: Site) -> None:
     page = visit(who="newcomer", clock=True)
     expect(page.get_by_role("heading", name="Nothing recorded yet")).to_be_visible()
     with page.expect_response("**/api/entries*") as answer:
@@ -594,11 +596,11 @@ def test_the_first_entry_of_an_account_is_announced(visit: Visit, site: Site) ->
     assert not site.log.account(EMPTY).has_entries()
 
 
-def test_a_bar_says_that_a_page_is_on_its_way(visit: Visit) -> None:
+def test_progress_bar_is_shown_while_loading(visit: Visit) -> None:
     page = visit()
     bar = page.locator(".progress")
     expect(bar).to_be_hidden()
-    # Playwright asks a page nothing while another one is on its way, so the page says it when it is left.
+    # Playwright cannot query a page during a navigation, so the page reports it when it is left.
     bar.evaluate(
         "bar => addEventListener('pagehide', () => sessionStorage.setItem('bar', bar.checkVisibility()))"
     )
@@ -608,12 +610,12 @@ def test_a_bar_says_that_a_page_is_on_its_way(visit: Visit) -> None:
     expect(bar).to_be_hidden()
 
 
-# --- nothing, and what is wrong ---------------------------------------------------------------------
+# --- empty results and errors ---------------------------------------------------------------------
 
 
-def test_where_no_entry_fits_the_way_back_is_offered(visit: Visit) -> None:
+def test_empty_result_can_be_left_by_a_link(visit: Visit) -> None:
     page = visit("?search=no+such+text")
-    expect(page.get_by_role("heading", name="No entry fits")).to_be_visible()
+    expect(page.get_by_role("heading", name="No matching entries")).to_be_visible()
     page.get_by_role("link", name="Show all entries").click()
     expect(page.locator("a.details")).to_have_count(50)
 
@@ -623,11 +625,11 @@ def test_where_no_entry_fits_the_way_back_is_offered(visit: Visit) -> None:
     [
         ("?where=color:is:red", 400, "color"),
         ("?zone=Europe/Berlinn", 400, "Europe/Berlin"),
-        ("entries/nothing", 404, "This account has no entry of that id."),
-        ("?account=initech", 404, "You may see no account of that id."),
+        ("entries/nothing", 404, "This account has no entry with this id."),
+        ("?account=initech", 404, "You have access to no account with this id."),
     ],
 )
-def test_a_mistake_is_said_on_a_page(visit: Visit, path: str, status: int, text: str) -> None:
+def test_invalid_url_has_an_error_page(visit: Visit, path: str, status: int, text: str) -> None:
     visit.expect(str(status))
     page = visit(path)
     expect(page.get_by_role("alert")).to_contain_text(text)
@@ -635,14 +637,14 @@ def test_a_mistake_is_said_on_a_page(visit: Visit, path: str, status: int, text:
     expect(page.locator("a.details")).to_have_count(50)
 
 
-def test_nobody_sees_nothing(visit: Visit) -> None:
+def test_page_without_principal_shows_no_data(visit: Visit) -> None:
     visit.expect("401")
     page = visit(who="nobody")
     expect(page.get_by_role("alert")).to_contain_text("Sign in to see the audit log.")
     expect(page.get_by_role("link", name="Show all entries")).to_have_count(0)
 
 
-def test_an_entry_that_cannot_be_loaded_is_said(visit: Visit) -> None:
+def test_failure_to_load_an_entry_has_a_message(visit: Visit) -> None:
     visit.expect("ERR_FAILED")
     page = visit()
     page.route("**/entries/*", lambda route: route.abort())
@@ -652,7 +654,7 @@ def test_an_entry_that_cannot_be_loaded_is_said(visit: Visit) -> None:
     expect(page.locator("#panel")).to_be_hidden()
 
 
-def test_an_entry_that_is_left_before_it_is_there_does_not_open(visit: Visit) -> None:
+def test_closed_entry_does_not_open_after_loading(visit: Visit) -> None:
     page = visit("?limit=25")
     asked: list[Route] = []
     page.route("**/entries/*", lambda route: asked.append(route))
@@ -668,7 +670,7 @@ def test_an_entry_that_is_left_before_it_is_there_does_not_open(visit: Visit) ->
     expect(page).to_have_url(visit.site.url + "/?limit=25")
 
 
-def test_whoever_is_signed_out_is_sent_to_the_page_that_says_so(visit: Visit) -> None:
+def test_signed_out_user_sees_the_sign_in_page(visit: Visit) -> None:
     visit.expect("401")
     page = visit(clock=True)
     asked: list[str] = []
@@ -676,7 +678,7 @@ def test_whoever_is_signed_out_is_sent_to_the_page_that_says_so(visit: Visit) ->
     page.context.clear_cookies()
     with page.expect_response("**/api/entries*"):
         page.clock.fast_forward(10_000)
-    for _ in range(3):  # the first answer ends the asking
+    for _ in range(3):  # the first response ends the timer
         page.evaluate("() => fetch('/static/icon.svg')")
         page.clock.fast_forward(10_000)
     assert len(asked) == 1
@@ -686,7 +688,7 @@ def test_whoever_is_signed_out_is_sent_to_the_page_that_says_so(visit: Visit) ->
     expect(page).to_have_title("Sign in")
 
 
-def test_one_menu_is_open_at_a_time_without_javascript(visit: Visit) -> None:
+def test_one_menu_is_open_at_a_time(visit: Visit) -> None:
     page = visit(js=False)
     page.locator("#export summary").click()
     expect(page.locator("#export .panel")).to_be_visible()
@@ -696,7 +698,7 @@ def test_one_menu_is_open_at_a_time_without_javascript(visit: Visit) -> None:
 
 
 @either
-def test_stored_text_is_text(visit: Visit, js: bool) -> None:
+def test_stored_html_is_shown_as_text(visit: Visit, js: bool) -> None:
     page = visit(js=js)
     page.get_by_label("Account").select_option(ODD)
     if not js:

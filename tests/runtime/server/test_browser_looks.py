@@ -1,4 +1,4 @@
-"""How the Audit Logs page looks: at any width, in any script, from the keyboard, to a screen reader."""
+"""Layout and accessibility of the Audit Logs page: widths, scripts, keyboard, screen readers."""
 
 import re
 from collections.abc import Callable
@@ -34,12 +34,12 @@ def set_width(page: Page, width: int) -> None:
 
 
 def choices(page: Page) -> Locator:
-    """What the list of a picker offers."""
+    """The choices of the open combobox."""
     return page.get_by_role("listbox").get_by_role("option")
 
 
 def open_filter(page: Page) -> None:
-    """The filter, with the list of a picker under it."""
+    """Open the filter and the list of a combobox."""
     page.locator("#filter > summary").click()
     page.locator("#filter").get_by_role("combobox", name="Category").last.click()
     expect(page.get_by_role("listbox")).to_be_visible()
@@ -64,27 +64,27 @@ def open_entry(page: Page) -> None:
     page.goto(str(page.locator("a.details").nth(1).get_attribute("href")))
 
 
-def leave_it(page: Page) -> None:
-    """The page as it came."""
+def leave_unchanged(page: Page) -> None:
+    """Leave the page unchanged."""
 
 
 STATES: dict[str, tuple[str, Callable[[Page], None]]] = {
-    "list": (FILTERED, leave_it),
+    "list": (FILTERED, leave_unchanged),
     "filter": (FILTERED, open_filter),
     "time": ("?limit=8", open_time),
     "export": (FILTERED, open_export),
     "panel": ("?limit=8", open_panel),
     "entry": ("?limit=8", open_entry),
-    "hostile list": (HOSTILE_LIST, leave_it),
+    "hostile list": (HOSTILE_LIST, leave_unchanged),
     "hostile panel": (HOSTILE_LIST, open_panel),
-    "empty": ("?search=no+such+text", leave_it),
-    "error": ("?where=color:is:red", leave_it),
+    "empty": ("?search=no+such+text", leave_unchanged),
+    "error": ("?where=color:is:red", leave_unchanged),
 }
 states = pytest.mark.parametrize("state", STATES)
 
 
 def show(visit: Visit, state: str, **options: Any) -> Page:
-    """A page in a state."""
+    """Open a page and bring it into a state."""
     path, act = STATES[state]
     if state == "error":
         visit.expect("400")
@@ -93,11 +93,11 @@ def show(visit: Visit, state: str, **options: Any) -> Page:
     return page
 
 
-# --- for everybody ------------------------------------------------------------------------------------
+# --- accessibility and widths -------------------------------------------------------------------------
 
 
 @states
-def test_axe_finds_nothing(visit: Visit, state: str) -> None:
+def test_axe_reports_no_violation(visit: Visit, state: str) -> None:
     page = show(visit, state)
     found: dict[tuple[int, str], str] = {}
     for width in (1280, 320):
@@ -105,7 +105,7 @@ def test_axe_finds_nothing(visit: Visit, state: str) -> None:
         page.emulate_media(color_scheme="light")
         found[width, "light"] = violations(page)
         page.emulate_media(color_scheme="dark")
-        found[width, "dark"] = violations(page, "color-contrast")  # by the other rules it is the same page
+        found[width, "dark"] = violations(page, "color-contrast")  # other rules do not depend on colours
     assert [each for each in found.items() if each[1]] == []
 
 
@@ -119,7 +119,7 @@ def test_no_page_scrolls_sideways(visit: Visit, state: str) -> None:
     wider = {}
     for width in WIDTHS:
         set_width(page, width)
-        # What is cut off at the left does not scroll.
+        # Content beyond the left edge cannot be scrolled to.
         wide = page.evaluate("document.documentElement.scrollWidth")
         lefts = page.locator(".panel, .listbox, #panel, td, dd, h2").evaluate_all(LEFTS)
         left = min([0, *lefts])
@@ -128,7 +128,7 @@ def test_no_page_scrolls_sideways(visit: Visit, state: str) -> None:
     assert wider == {}
 
 
-def test_the_colours_are_those_of_the_system(visit: Visit) -> None:
+def test_colours_follow_the_system(visit: Visit) -> None:
     page = visit()
     grounds = []
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -143,7 +143,7 @@ def test_the_colours_are_those_of_the_system(visit: Visit) -> None:
     assert grounds[0] != grounds[1]
 
 
-def test_most_rows_are_one_line(visit: Visit) -> None:
+def test_most_rows_have_one_line(visit: Visit) -> None:
     page = visit()
     heights = page.locator("tbody tr").evaluate_all("rows => rows.map((row) => row.offsetHeight)")
     one_line = [height for height in heights if height < 36]
@@ -167,14 +167,14 @@ SPANS = """(element, parts) => {
 
 
 @pytest.mark.parametrize("name", ["דנה כהן", "أحمد علي"])
-def test_a_name_from_right_to_left_turns_only_itself(visit: Visit, name: str) -> None:
+def test_right_to_left_name_affects_only_itself(visit: Visit, name: str) -> None:
     page = visit("?where=user:is:u-61&where=user:is:u-62&match=any")
     row = page.locator("tbody tr", has_text=name).first
     verb = str(row.locator("td.what").text_content()).removeprefix(name).split()[0]
     person, does = row.locator("td.what").evaluate(SPANS, [name, verb])
     assert person["right"] <= does["left"]
     assert person["left"] == row.locator("td.what bdi").evaluate("each => each.getBoundingClientRect().left")
-    # Each letter of the name is left of the one before it.
+    # Each letter of the name is left of the previous one.
     first, last = row.locator("td.who").evaluate(SPANS, [name[0], name[-1]])
     assert first["left"] > last["left"]
     row.locator("a.details").click()
@@ -183,7 +183,7 @@ def test_a_name_from_right_to_left_turns_only_itself(visit: Visit, name: str) ->
     assert person["right"] <= does["left"]
 
 
-def test_marks_that_turn_text_are_shown(visit: Visit) -> None:
+def test_direction_marks_are_shown_as_escapes(visit: Visit) -> None:
     page = visit(HOSTILE_LIST)
     for name in HOSTILE:
         if printable(name) != name:
@@ -201,7 +201,7 @@ def test_marks_that_turn_text_are_shown(visit: Visit) -> None:
     assert not re.search("[\u200e\u200f\u202a-\u202e\u2066-\u2069]", page.locator("body").inner_text())
 
 
-def test_long_descriptions_are_cut_in_the_table_and_whole_in_the_details(visit: Visit) -> None:
+def test_long_descriptions_are_truncated_in_the_table(visit: Visit) -> None:
     page = visit(HOSTILE_LIST)
     row = page.locator("tbody tr", has_text="added model Llama").first
     height, whole = row.locator("td.what bdi").evaluate("each => [each.clientHeight, each.scrollHeight]")
@@ -229,13 +229,13 @@ FOCUSED = """() => {
 
 
 class Keyboard:
-    """Presses Tab, and sees to it that one sees where the focus is."""
+    """Presses Tab and checks that the focus is visible."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     def tab(self, times: int = 1) -> list[str]:
-        """The names of the elements that the focus goes through."""
+        """Press Tab; returns the names of the focused elements."""
         return [self._step() for _ in range(times)]
 
     def _step(self) -> str:
@@ -251,7 +251,7 @@ class Keyboard:
 
 
 @pytest.mark.parametrize("width", [1280, 320])
-def test_a_filter_and_an_export_from_the_keyboard(visit: Visit, width: int) -> None:
+def test_filter_and_export_by_keyboard(visit: Visit, width: int) -> None:
     page = visit(viewport={"width": width, "height": 800})
     keyboard = Keyboard(page)
     bar = ["Skip to the entries", "Audit Logs", "Account", "Search in descriptions"]
@@ -280,7 +280,7 @@ def test_a_filter_and_an_export_from_the_keyboard(visit: Visit, width: int) -> N
     assert keyboard.tab(3) == [remove, "Clear all", "Prompt shared"]
 
 
-def test_the_focus_leaves_a_menu_closed_behind_it(visit: Visit) -> None:
+def test_menu_closes_when_the_focus_leaves(visit: Visit) -> None:
     page = visit()
     page.locator("#export > summary").focus()
     page.keyboard.press("Enter")
@@ -290,7 +290,7 @@ def test_the_focus_leaves_a_menu_closed_behind_it(visit: Visit) -> None:
     expect(page.locator("#export .panel")).to_be_hidden()
 
 
-def test_details_from_the_keyboard(visit: Visit) -> None:
+def test_panel_by_keyboard(visit: Visit) -> None:
     page = visit("?limit=25")
     page.locator("a.details").nth(3).focus()
     page.keyboard.press("Enter")
@@ -301,7 +301,7 @@ def test_details_from_the_keyboard(visit: Visit) -> None:
     keyboard.press("Shift+Tab", "Shift+Tab")
     older = panel.get_by_role("button", name="Older")
     expect(older).to_be_focused()
-    for number in (4, 5, 6):  # the focus stays, to press again
+    for number in (4, 5, 6):  # the focus stays on the button
         keyboard.press("Enter")
         expect(heading).to_have_text(str(page.locator("a.details").nth(number).text_content()))
         expect(older).to_be_focused()
@@ -310,7 +310,7 @@ def test_details_from_the_keyboard(visit: Visit) -> None:
     expect(page.locator("a.details").nth(6)).to_be_focused()
 
 
-def test_the_focus_is_not_under_the_head_of_the_table(visit: Visit) -> None:
+def test_focus_is_not_hidden_by_the_table_header(visit: Visit) -> None:
     page = visit("?limit=50")
     page.locator("a.details").nth(40).focus()
     for _ in range(25):
@@ -319,7 +319,7 @@ def test_the_focus_is_not_under_the_head_of_the_table(visit: Visit) -> None:
     assert focused["above"], focused
 
 
-def test_the_list_of_a_picker_follows_the_pattern(visit: Visit) -> None:
+def test_combobox_follows_the_aria_pattern(visit: Visit) -> None:
     """WAI-ARIA Authoring Practices Guide, Editable Combobox With List Autocomplete."""
     page = visit()
     page.locator("#filter > summary").click()
@@ -347,8 +347,8 @@ def test_the_list_of_a_picker_follows_the_pattern(visit: Visit) -> None:
     expect(said).to_have_text("No choices")
     expect(options).to_be_disabled()
     box.press("Tab")
-    expect(box).to_have_value("")  # what is no choice is not kept
+    expect(box).to_have_value("")  # text that is not a choice is discarded
     box.fill("roles")
     box.press("Tab")
-    expect(box).to_have_value("Roles")  # a title typed whole is chosen
+    expect(box).to_have_value("Roles")  # a complete title is chosen
     assert page.locator("select[name='category.0']").input_value() == "account.roles"

@@ -1,4 +1,4 @@
-"""Newer and older pages, looking further, counts and marked choices, with a browser."""
+"""Newer and older pages, partial scans, counts and marked choices in a browser."""
 
 import re
 from urllib.parse import quote
@@ -28,20 +28,20 @@ RARE = "search=no+such+text+anywhere"
 
 
 @pytest.fixture
-def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a page look at 20 entries one by one."""
+def _small_scan_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limit the entries that one page may scan to 20."""
     for name in ("SCAN_BUDGET", "SCATTERED_SCAN_BUDGET"):
         monkeypatch.setattr(scan, name, 20)
 
 
 def click(page: Page, name: str, url: str) -> None:
-    """Follow a link of the page to an address of this form."""
+    """Follow a link to an address of this pattern."""
     page.get_by_role("navigation", name="Pages").get_by_role("link", name=name, exact=True).click()
     page.wait_for_url(re.compile(url))
 
 
 @either
-def test_there_and_back_again(visit: Visit, site: Site, js: bool) -> None:
+def test_older_and_newer_pages(visit: Visit, site: Site, js: bool) -> None:
     everything = wanted(site, limit=1000)
     page = visit("?limit=25", js=js)
     shown = [ids(page)]
@@ -65,7 +65,7 @@ def test_there_and_back_again(visit: Visit, site: Site, js: bool) -> None:
     assert ids(page) == shown[2]
 
 
-def test_details_of_a_newer_page_open_beside_it_and_lead_along_its_rows(visit: Visit) -> None:
+def test_panel_on_a_newer_page_steps_through_its_rows(visit: Visit) -> None:
     page = visit("?limit=25")
     click(page, "Older", "after=")
     click(page, "Older", "after=")
@@ -84,7 +84,7 @@ def test_details_of_a_newer_page_open_beside_it_and_lead_along_its_rows(visit: V
     expect(panel).to_be_hidden()
 
 
-def test_new_entries_are_announced_on_the_first_page_alone(visit: Visit, site: Site) -> None:
+def test_new_entries_are_announced_on_the_first_page_only(visit: Visit, site: Site) -> None:
     page = visit("?limit=25&account=globex", clock=True)
     click(page, "Older", "after=")
     click(page, "Newer", r"limit=25$")
@@ -93,9 +93,9 @@ def test_new_entries_are_announced_on_the_first_page_alone(visit: Visit, site: S
     expect(page.locator(".news a")).to_have_text("1 new entry")
 
 
-@pytest.mark.usefixtures("_short_looks")
+@pytest.mark.usefixtures("_small_scan_budget")
 @either
-def test_a_search_that_ends_early_says_so_and_goes_on(visit: Visit, site: Site, js: bool) -> None:
+def test_partial_scan_can_be_continued(visit: Visit, site: Site, js: bool) -> None:
     (oldest,) = wanted(site, limit=1000)[-1:]
     entry = site.log.account("acme").get(oldest)
     assert entry is not None
@@ -104,61 +104,61 @@ def test_a_search_that_ends_early_says_so_and_goes_on(visit: Visit, site: Site, 
     page = visit(f"?search={quote(entry.description)}", js=js)
     found = ids(page)
     for _ in range(20):
-        further = page.get_by_role("link", name="Look further back")
-        if not further.count():
+        continue_link = page.get_by_role("link", name="Continue searching older entries")
+        if not continue_link.count():
             break
-        expect(page.locator(".looked p").first).to_contain_text("Looked at entries back to 20")
+        expect(page.locator(".scan p").first).to_contain_text("Searched back to 20")
         before = page.url
-        further.click()
+        continue_link.click()
         page.wait_for_url(lambda url, before=before: url != before)  # type: ignore[misc]
         found += ids(page)
     assert found == matching
     assert oldest in found
 
 
-@pytest.mark.usefixtures("_short_looks")
-def test_looking_goes_on_by_itself_to_the_end(visit: Visit) -> None:
+@pytest.mark.usefixtures("_small_scan_budget")
+def test_scan_continues_to_the_end(visit: Visit) -> None:
     page = visit(f"?{RARE}")
-    expect(page.get_by_role("heading", name="Nothing found so far")).to_be_visible()
-    page.get_by_role("link", name="Look further back").click()
+    expect(page.get_by_role("heading", name="No match so far")).to_be_visible()
+    page.get_by_role("link", name="Continue searching older entries").click()
     expect(page.get_by_role("heading", name="No older entries")).to_be_visible()
     page.get_by_role("link", name="Newest").click()
     page.wait_for_url(re.compile(f"{re.escape(RARE)}$"))
 
 
-@pytest.mark.usefixtures("_short_looks")
-def test_looking_can_be_stopped_and_stays_where_it_has_come_to(visit: Visit) -> None:
+@pytest.mark.usefixtures("_small_scan_budget")
+def test_scan_can_be_stopped(visit: Visit) -> None:
     page = visit(f"?{RARE}&zone=Asia/Tokyo")
     answers: list[str] = []
 
     def answer(route: Route) -> None:
-        looked = f"2026-01-{20 - min(len(answers), 9):02}T03:04:05.000000Z"
+        scanned_to = f"2026-01-{20 - min(len(answers), 9):02}T03:04:05.000000Z"
         answers.append(route.request.url)
-        route.fulfill(json={"entries": [], "next": cursor, "previous": cursor, "scanned_to": looked})
+        route.fulfill(json={"entries": [], "next": cursor, "previous": cursor, "scanned_to": scanned_to})
 
-    there = page.get_by_role("link", name="Look further back").get_attribute("href")
+    there = page.get_by_role("link", name="Continue searching older entries").get_attribute("href")
     cursor = str(there).rpartition("after=")[2]
     page.route("**/api/entries?*", answer)
-    page.get_by_role("link", name="Look further back").click()
-    expect(page.locator(".looked time")).to_have_text("2026-01-11 12:04:05")
-    expect(page.locator(".looked")).to_contain_text("(Asia/Tokyo)")
-    page.get_by_role("link", name="Stop looking").click()
+    page.get_by_role("link", name="Continue searching older entries").click()
+    expect(page.locator(".scan time")).to_have_text("2026-01-11 12:04:05")
+    expect(page.locator(".scan")).to_contain_text("(Asia/Tokyo)")
+    page.get_by_role("link", name="Stop searching").click()
     page.wait_for_url(f"**after={cursor}")
-    expect(page.get_by_role("link", name="Look further back")).to_be_visible()
+    expect(page.get_by_role("link", name="Continue searching older entries")).to_be_visible()
     assert len(answers) >= 10
 
 
-@pytest.mark.usefixtures("_short_looks")
-def test_a_request_that_fails_while_looking_ends_on_the_page_that_says_so(visit: Visit) -> None:
+@pytest.mark.usefixtures("_small_scan_budget")
+def test_failed_scan_request_shows_the_error_page(visit: Visit) -> None:
     page = visit(f"?{RARE}")
     visit.expect("503|ERR_FAILED|Failed to load")
     page.route("**/api/entries?*", lambda route: route.fulfill(status=503))
-    page.get_by_role("link", name="Look further back").click()
+    page.get_by_role("link", name="Continue searching older entries").click()
     page.wait_for_url(re.compile("after="))
-    expect(page.get_by_role("link", name="Look further back")).to_be_visible()
+    expect(page.get_by_role("link", name="Continue searching older entries")).to_be_visible()
 
 
-def test_what_takes_longer_to_count_is_counted_by_the_script(visit: Visit, site: Site) -> None:
+def test_script_counts_a_scan(visit: Visit, site: Site) -> None:
     count = site.log.account("acme").count(search="lovelace")
     page = visit("?search=lovelace&limit=5")
     expect(page.locator(".pages")).to_contain_text(f"5 of {count} entries")
@@ -166,7 +166,7 @@ def test_what_takes_longer_to_count_is_counted_by_the_script(visit: Visit, site:
     expect(page.locator(".pages")).to_contain_text("5 entries")
 
 
-def test_choices_without_entries_are_marked_and_chosen_by_their_titles(visit: Visit, site: Site) -> None:
+def test_marked_choices_are_chosen_by_title(visit: Visit, site: Site) -> None:
     recorded = set(site.log.account(GLOBEX).events())
     event = next(each for each in site.log.catalog.every_event.values() if each.key not in recorded)
     page = visit("?account=globex")
@@ -184,22 +184,22 @@ def test_choices_without_entries_are_marked_and_chosen_by_their_titles(visit: Vi
     expect(box).to_have_value(event.title)
     page.locator("#filter .primary").click()
     page.wait_for_url(f"**where=event:is:{event.key}**")
-    expect(page.get_by_role("heading", name="No entry fits")).to_be_visible()
+    expect(page.get_by_role("heading", name="No matching entries")).to_be_visible()
 
 
-@pytest.mark.usefixtures("_short_looks")
-@pytest.mark.parametrize("state", ["pages", "looked", "nothing so far", "choices"])
-def test_the_new_controls_are_for_everybody(visit: Visit, state: str) -> None:
+@pytest.mark.usefixtures("_small_scan_budget")
+@pytest.mark.parametrize("state", ["pages", "scan", "nothing so far", "choices"])
+def test_scan_controls_have_no_axe_violation(visit: Visit, state: str) -> None:
     page = visit(
-        {"looked": "?search=lovelace&limit=20", "nothing so far": f"?{RARE}"}.get(
+        {"scan": "?search=lovelace&limit=20", "nothing so far": f"?{RARE}"}.get(
             state, "?account=globex&limit=8"
         )
     )
     if state == "pages":
         for name in ("Older", "Older", "Newer"):
             click(page, name, "after=" if name == "Older" else "before=")
-    elif state == "looked":
-        expect(page.locator("section.looked:not(.empty)")).to_be_visible()
+    elif state == "scan":
+        expect(page.locator("section.scan:not(.empty)")).to_be_visible()
     found = {}
     for width in (1280, 320):
         page.set_viewport_size({"width": width, "height": SIZE["height"]})

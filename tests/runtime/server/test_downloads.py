@@ -1,4 +1,4 @@
-"""Exports as downloads: whole or broken, recorded before their first byte, never in anyone's way."""
+"""Exports as downloads: complete or broken, recorded before the first byte."""
 
 import io
 import json
@@ -61,7 +61,7 @@ def load(log: AuditLog, count: int) -> None:
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
-    """The application behind uvicorn on loopback, and its address."""
+    """Serve the application by uvicorn on loopback; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(app, log_config=None, ws="none", lifespan="off", http="h11")
         server = uvicorn.Server(config)
@@ -77,7 +77,7 @@ def serving(app: FastAPI) -> Iterator[str]:
 # --- content --------------------------------------------------------------------------------------
 
 
-def test_an_export_holds_what_export_csv_writes(client: Client, log: AuditLog) -> None:
+def test_export_equals_export_csv(client: Client, log: AuditLog) -> None:
     fill(log, 3)
     expected = csv_of(log)
     answer = client.post("/export")
@@ -90,12 +90,12 @@ def test_an_export_holds_what_export_csv_writes(client: Client, log: AuditLog) -
     assert disposition.endswith('Z.csv"')
 
 
-def test_an_export_of_an_empty_log_is_its_header(client: Client) -> None:
+def test_export_of_an_empty_log_is_its_header(client: Client) -> None:
     assert client.get("/api/export").text == HEADER
     assert client.get("/api/export?format=jsonl&where=user:is:nobody").text == ""
 
 
-def test_the_api_gives_csv_and_json_lines(client: Client, log: AuditLog) -> None:
+def test_api_exports_csv_and_json_lines(client: Client, log: AuditLog) -> None:
     fill(log, 3)
     lines, table = jsonl_of(log), csv_of(log)
     answer = client.get("/api/export?format=jsonl&where=event:is:account.login_logout.login")
@@ -105,9 +105,7 @@ def test_the_api_gives_csv_and_json_lines(client: Client, log: AuditLog) -> None
     assert client.get("/api/export?format=csv&where=user:is:u-17").content == table
 
 
-def test_a_filtered_export_holds_what_the_view_shows_on_all_of_its_pages(
-    client: Client, log: AuditLog
-) -> None:
+def test_filtered_export_has_all_pages_of_the_view(client: Client, log: AuditLog) -> None:
     fill(log, 3)
     fill(log, 2, actor=GRACE)
     expected = csv_of(log, where=Filter.parse(["user:is:u-18"]))
@@ -116,7 +114,7 @@ def test_a_filtered_export_holds_what_the_view_shows_on_all_of_its_pages(
     assert client.post("/export", data={"view": view, "what": "filtered"}).content == expected
 
 
-def test_an_export_of_all_leaves_the_view_s_filter_out(client: Client, log: AuditLog) -> None:
+def test_export_of_all_ignores_the_filter(client: Client, log: AuditLog) -> None:
     fill(log, 2)
     fill(log, 2, actor=GRACE)
     expected = csv_of(log)
@@ -124,7 +122,7 @@ def test_an_export_of_all_leaves_the_view_s_filter_out(client: Client, log: Audi
     assert answer.content == expected
 
 
-def test_an_export_is_of_the_view_s_account(client: Client, log: AuditLog) -> None:
+def test_export_uses_the_account_of_the_view(client: Client, log: AuditLog) -> None:
     fill(log, 2)
     fill(log, 1, "globex")
     for what in ("filtered", "all"):
@@ -134,7 +132,7 @@ def test_an_export_is_of_the_view_s_account(client: Client, log: AuditLog) -> No
     assert (len(exports(log)), len(exports(log, "globex"))) == (0, 2)
 
 
-def test_an_export_of_a_period_and_a_search_is_narrowed_by_them(client: Client, log: AuditLog) -> None:
+def test_export_applies_period_and_search(client: Client, log: AuditLog) -> None:
     fill(log, 12)
     now = datetime.now(UTC)
     expected = csv_of(log, search="U11@", since=now - timedelta(days=1))
@@ -142,11 +140,11 @@ def test_an_export_of_a_period_and_a_search_is_narrowed_by_them(client: Client, 
     assert expected.count(b"\r\n") == 2
 
 
-# --- the record of it -------------------------------------------------------------------------------
+# --- the recorded export -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_an_export_is_recorded_and_is_not_in_its_own_file(client: Client, log: AuditLog, form: str) -> None:
+def test_export_is_recorded_but_not_in_its_own_file(client: Client, log: AuditLog, form: str) -> None:
     fill(log, 1)
     answer = client.get(f"/api/export?format={form}&where=user:is_not:u-18&search=signed")
     (entry,) = exports(log)
@@ -157,21 +155,19 @@ def test_an_export_is_recorded_and_is_not_in_its_own_file(client: Client, log: A
     assert "exported" not in answer.text
 
 
-def test_an_export_of_everything_names_no_selection_and_the_next_one_holds_it(
-    client: Client, log: AuditLog
-) -> None:
+def test_export_of_all_records_no_selection(client: Client, log: AuditLog) -> None:
     assert client.post("/export").text == HEADER
     assert exports(log)[0].metadata == {"format": "csv"}
     assert "exported the audit log as" in client.post("/export").text
 
 
-def test_the_largest_selection_is_recorded(client: Client, log: AuditLog) -> None:
+def test_largest_selection_is_recorded(client: Client, log: AuditLog) -> None:
     query = "match=any&" + "&".join(f"where=user:is:{number:02}{'é' * 200}" for number in range(20))
     assert client.get(f"/api/export?{query}").status_code == 200
     assert exports(log)[0].metadata["selection"].startswith("match=any&where=user:is:00")
 
 
-# --- what is refused ----------------------------------------------------------------------------
+# --- refused exports ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -186,7 +182,7 @@ def test_the_largest_selection_is_recorded(client: Client, log: AuditLog) -> Non
     ],
     ids=str,
 )
-def test_another_site_exports_nothing_and_nothing_is_recorded(
+def test_cross_site_export_is_refused_and_not_recorded(
     client: Client, log: AuditLog, header: dict[str, str]
 ) -> None:
     fill(log, 1)
@@ -196,7 +192,7 @@ def test_another_site_exports_nothing_and_nothing_is_recorded(
     assert exports(log) == []
 
 
-def test_the_own_site_exports(client: Client) -> None:
+def test_same_site_export_is_allowed(client: Client) -> None:
     for header in (
         {"Sec-Fetch-Site": "same-origin"},
         {"Sec-Fetch-Site": "none"},
@@ -216,7 +212,7 @@ def test_the_own_site_exports(client: Client) -> None:
     ],
     ids=str,
 )
-def test_a_form_that_cannot_be_is_refused_and_nothing_is_recorded(
+def test_invalid_form_is_refused_and_not_recorded(
     client: Client, log: AuditLog, form: dict[str, str]
 ) -> None:
     answer = client.post("/export", data=form)
@@ -228,9 +224,7 @@ def test_a_form_that_cannot_be_is_refused_and_nothing_is_recorded(
 @pytest.mark.parametrize(
     "query", ["format=xml", "format=", "format=csv&format=csv", "limit=5", "after=x", "at=x"]
 )
-def test_a_query_that_an_export_has_not_is_refused_and_nothing_is_recorded(
-    client: Client, log: AuditLog, query: str
-) -> None:
+def test_invalid_query_is_refused_and_not_recorded(client: Client, log: AuditLog, query: str) -> None:
     assert client.get(f"/api/export?{query}").status_code == 400
     assert exports(log) == []
 
@@ -239,7 +233,7 @@ def test_a_query_that_an_export_has_not_is_refused_and_nothing_is_recorded(
 
 
 def fail_after(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    """Make reading for a CSV fail after so many rows."""
+    """Make a CSV export fail after a number of rows."""
     original = SQLiteStorage.csv_lines
 
     def failing(self: SQLiteStorage, *arguments: Any) -> Any:
@@ -254,7 +248,7 @@ def fail_after(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     monkeypatch.setattr(SQLiteStorage, "csv_lines", failing)
 
 
-def test_a_failure_before_the_first_byte_is_an_error_answer_and_no_file(
+def test_failure_before_the_first_byte_is_an_error(
     client: Client, log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(log, 10)
@@ -266,9 +260,7 @@ def test_a_failure_before_the_first_byte_is_an_error_answer_and_no_file(
     assert exports(log) == []
 
 
-def test_an_export_that_cannot_be_recorded_does_not_take_place(
-    client: Client, log: AuditLog, tmp_path: Path
-) -> None:
+def test_export_that_cannot_be_recorded_is_refused(client: Client, log: AuditLog, tmp_path: Path) -> None:
     fill(log, 3)
     with closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -279,7 +271,7 @@ def test_an_export_that_cannot_be_recorded_does_not_take_place(
         assert is_free(other)
 
 
-def test_a_failure_midway_breaks_the_transfer(
+def test_failure_midway_breaks_the_connection(
     app: FastAPI, log: AuditLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     load(log, 3500)
@@ -291,19 +283,17 @@ def test_a_failure_midway_breaks_the_transfer(
                 assert answer.status_code == 200
                 with pytest.raises(httpx.RemoteProtocolError):
                     received.writelines(answer.iter_raw())
-            assert received.getvalue().count(b"\r\n") == 2001  # what was there before it was sent
+            assert received.getvalue().count(b"\r\n") == 2001  # the lines that were sent before the failure
     assert len(exports(log)) == 2
 
 
 def is_free(connection: sqlite3.Connection) -> bool:
-    """Whether nobody reads from the database: its log can be emptied."""
+    """Whether no reader holds the database: its WAL can be truncated."""
     busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     return not busy
 
 
-def test_a_client_that_leaves_early_lets_go_of_the_database(
-    app: FastAPI, log: AuditLog, tmp_path: Path
-) -> None:
+def test_disconnect_releases_the_database(app: FastAPI, log: AuditLog, tmp_path: Path) -> None:
     load(log, 200_000)
     with (
         serving(app) as url,
@@ -312,7 +302,7 @@ def test_a_client_that_leaves_early_lets_go_of_the_database(
     ):
         with client.stream("GET", "/api/export?format=jsonl") as answer:
             next(answer.iter_raw(1000))
-            fill(log, 1)  # what the reader's snapshot keeps the log from being emptied of
+            fill(log, 1)  # the snapshot of the reader keeps the WAL
             assert not is_free(other)
         deadline = time.monotonic() + 10
         while not is_free(other):
@@ -323,10 +313,10 @@ def test_a_client_that_leaves_early_lets_go_of_the_database(
 @pytest.mark.parametrize("path", ["/api/export", "/api/export?format=jsonl"])
 @pytest.mark.parametrize("pieces", [1, 3])
 @pytest.mark.parametrize("version", ["2.3", "2.4"])
-def test_the_database_is_let_go_of_before_a_request_ends_however_its_reader_leaves(
+def test_database_is_released_before_the_request_ends(
     app: FastAPI, log: AuditLog, tmp_path: Path, portal: BlockingPortal, path: str, pieces: int, version: str
 ) -> None:
-    """A server says that a reader has left by a message up to ASGI 2.3, and by an OSError since."""
+    """Up to ASGI 2.3 a server reports a disconnect by a message, later by an OSError."""
     load(log, 5500)
     sent = []
 
@@ -362,20 +352,20 @@ def test_the_database_is_let_go_of_before_a_request_ends_however_its_reader_leav
     assert (sent[0]["status"], len(sent)) == (200, pieces + 1)
 
 
-def test_an_export_that_fails_midway_lets_go_of_the_database(
+def test_failure_midway_releases_the_database(
     client: Client, log: AuditLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(log, 2500)
     fail_after(monkeypatch, 1500)
-    client.get("/api/export")  # which cannot tell a broken transfer from a whole one in this process
+    client.get("/api/export")  # in-process, a broken transfer cannot be detected
     with closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None, timeout=0)) as other:
         assert is_free(other)
 
 
-def test_many_entries_stream_in_bounded_pieces(app: FastAPI, log: AuditLog) -> None:
+def test_large_export_is_sent_in_bounded_chunks(app: FastAPI, log: AuditLog) -> None:
     load(log, 30_000)
     sizes = list[int]()
-    for form, lines in (("csv", 30_001), ("jsonl", 30_000 + 1)):  # the export before it, too
+    for form, lines in (("csv", 30_001), ("jsonl", 30_000 + 1)):  # with the recorded first export
         with serving(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
             received = 0
             with client.stream("GET", f"/api/export?format={form}") as answer:
@@ -387,9 +377,7 @@ def test_many_entries_stream_in_bounded_pieces(app: FastAPI, log: AuditLog) -> N
     assert max(sizes) < 1_000_000
 
 
-def test_a_piece_of_the_answer_holds_a_thousand_entries_at_most(
-    app: FastAPI, log: AuditLog, client: Client
-) -> None:
+def test_chunk_has_at_most_a_thousand_entries(app: FastAPI, log: AuditLog, client: Client) -> None:
     load(log, 3500)
     pieces = list[int]()
 
@@ -405,9 +393,7 @@ def test_a_piece_of_the_answer_holds_a_thousand_entries_at_most(
     assert [count for count in pieces if count] == [1001, 1000, 1000, 500]
 
 
-def test_who_exports_is_recorded_though_another_one_is_named_in_the_context(
-    client: Client, log: AuditLog
-) -> None:
+def test_principal_is_recorded_not_the_context_actor(client: Client, log: AuditLog) -> None:
     with log.acting(ADA, account_id="globex"):
         client.get("/api/export", user="auditor")
     assert [entry.actor for entry in exports(log)] == [AUDITOR]

@@ -1,4 +1,4 @@
-"""Whatever comes in, and whatever was stored: shown as text or refused, never run and never a failure."""
+"""Hostile requests and entries are shown as text or refused; they never run or fail."""
 
 import re
 from collections.abc import Callable
@@ -47,7 +47,7 @@ FIELDS = ["view", "match", "do", "field.0", "operator.0", "category.0", "event.0
 
 
 class Dangers(HTMLParser):
-    """What a page has that could run, or lead away."""
+    """The parts of a page that could run or lead away."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Dangers(HTMLParser):
 
 @pytest.fixture
 def hostile(log: AuditLog) -> list[str]:
-    """An entry for each hostile text, as name, id, metadata and description at once; their ids."""
+    """Entries with hostile texts as name, id, metadata and description; their ids."""
     made = []
     for text in HOSTILE:
         with log.acting(Actor.user(text, text), ip_address="203.0.113.7"):
@@ -82,7 +82,7 @@ def hostile(log: AuditLog) -> list[str]:
     return made
 
 
-def test_what_is_stored_is_shown_as_text(client: Client, hostile: list[str]) -> None:
+def test_hostile_entries_are_shown_as_text(client: Client, hostile: list[str]) -> None:
     for path in ("/", "/?search=script", *(f"/entries/{entry}" for entry in hostile)):
         page = client.get(path)
         assert page.status_code == 200
@@ -93,7 +93,7 @@ def test_what_is_stored_is_shown_as_text(client: Client, hostile: list[str]) -> 
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_a_hostile_query_is_shown_as_text_or_refused(client: Client, hostile: list[str], name: str) -> None:
+def test_hostile_query_is_shown_as_text_or_refused(client: Client, hostile: list[str], name: str) -> None:
     assert hostile
     for text in [*HOSTILE, "user:is:" + HOSTILE[0], "\0", "\ud800", "x" * 60_000, ""]:
         for path in ("/", "/filter", "/api/entries", "/api/export", "/api/users", f"/entries/{hostile[0]}"):
@@ -107,7 +107,7 @@ def test_a_hostile_query_is_shown_as_text_or_refused(client: Client, hostile: li
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_hostile_form_leads_to_this_page_or_is_refused(client: Client, name: str) -> None:
+def test_hostile_form_redirects_to_this_page_or_is_refused(client: Client, name: str) -> None:
     row = {"match": "any", "field.0": "user", "operator.0": "is", "user.0": "u-17"}
     for text in [*HOSTILE, "\0", "x" * 60_000]:
         answer = client.get("/filter", params={**row, name: text})
@@ -128,9 +128,7 @@ def test_a_hostile_form_leads_to_this_page_or_is_refused(client: Client, name: s
         ("GET", "/static/%2e%2e/app.py", 404),
     ],
 )  # fmt: skip
-def test_every_answer_carries_the_security_headers(
-    client: Client, method: str, path: str, status: int
-) -> None:
+def test_every_response_has_the_security_headers(client: Client, method: str, path: str, status: int) -> None:
     answer = client.request(method, f"http://audit.example{path}")
     assert answer.status_code == status
     policy = answer.headers["content-security-policy"]
@@ -143,9 +141,7 @@ def test_every_answer_carries_the_security_headers(
     assert answer.headers["cache-control"] == ("no-cache" if "/static/" in path else "no-store")
 
 
-def test_a_failure_of_ours_tells_nothing_and_carries_the_headers(
-    log: AuditLog, portal: BlockingPortal
-) -> None:
+def test_unexpected_error_reveals_nothing(log: AuditLog, portal: BlockingPortal) -> None:
     def broken(_: Request) -> Principal:
         raise RuntimeError("the password is swordfish")
 
@@ -171,7 +167,7 @@ def test_a_failure_of_ours_tells_nothing_and_carries_the_headers(
         ({"origin": "http://["}, False),
     ],
 )
-def test_only_pages_of_this_site_export_and_record(
+def test_only_same_site_requests_export_and_record(
     log: AuditLog, client: Client, headers: dict[str, str], allowed: bool
 ) -> None:
     fill(log, 1)
@@ -185,17 +181,17 @@ def test_only_pages_of_this_site_export_and_record(
     assert log.account("acme").count() == (4 if allowed else 1)
 
 
-def test_only_the_hosts_that_are_allowed_are_answered(log: AuditLog, portal: BlockingPortal) -> None:
+def test_only_allowed_hosts_are_served(log: AuditLog, portal: BlockingPortal) -> None:
     client = Client(create_app(log, authorize, allowed_hosts=["audit.example"]), portal)
     assert client.get("/").status_code == 200
     refused = client.get("/", headers={"host": "evil.example"})
     assert refused.status_code == 400
     assert "content-security-policy" in refused.headers
-    with pytest.raises(ValueError, match="allowed hosts"):
+    with pytest.raises(ValueError, match="allowed_hosts"):
         create_app(log, authorize, allowed_hosts="audit.example")
 
 
-class Asked:
+class AuthorizeObject:
     async def __call__(self, request: Request) -> Principal | None:
         return await authorize(request)
 
@@ -204,14 +200,16 @@ def sync_authorize(_: Request) -> Principal:
     return Principal(AUDITOR, ("acme",))
 
 
-@pytest.mark.parametrize("way", [authorize, sync_authorize, Asked()], ids=["async", "plain", "object"])
-def test_authorize_may_be_of_any_kind(
+@pytest.mark.parametrize(
+    "way", [authorize, sync_authorize, AuthorizeObject()], ids=["async", "plain", "object"]
+)
+def test_authorize_can_be_sync_async_or_an_object(
     log: AuditLog, portal: BlockingPortal, way: Callable[[Request], Any]
 ) -> None:
     assert Client(create_app(log, way), portal).get("/").status_code == 200
 
 
-def test_authorize_may_send_people_to_sign_in(log: AuditLog, portal: BlockingPortal) -> None:
+def test_authorize_can_redirect_to_sign_in(log: AuditLog, portal: BlockingPortal) -> None:
     def sign_in(_: Request) -> Principal | None:
         raise HTTPException(303, headers={"Location": "/login"})
 
@@ -219,7 +217,7 @@ def test_authorize_may_send_people_to_sign_in(log: AuditLog, portal: BlockingPor
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
 
 
-def test_authorize_is_required_and_must_give_a_principal(log: AuditLog, portal: BlockingPortal) -> None:
+def test_authorize_must_return_a_principal(log: AuditLog, portal: BlockingPortal) -> None:
     with pytest.raises(TypeError, match="needs authorize"):
         create_app(log, None)  # type: ignore[arg-type]
     everybody: Any = lambda _: True  # noqa: E731
@@ -232,7 +230,7 @@ def test_authorize_is_required_and_must_give_a_principal(log: AuditLog, portal: 
     ("user", "status", "title"),
     [("nobody", 401, "Not signed in"), ("nowhere", 403, "No account"), ("reader", 403, "Not allowed")],
 )
-def test_who_may_not_is_told_so_on_a_page(client: Client, user: str, status: int, title: str) -> None:
+def test_denied_access_has_an_error_page(client: Client, user: str, status: int, title: str) -> None:
     answer = client.post("/export", data={"what": "all"}, user=user)
     assert answer.status_code == status
     assert f"<h2>{title}</h2>" in answer.text

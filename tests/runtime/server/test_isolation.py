@@ -1,4 +1,4 @@
-"""What another account has makes no difference: whatever is asked, the answer is the same byte for byte.
+"""Responses do not depend on the entries of other accounts: they are equal byte for byte.
 
 Two logs have the same entries of acme, row by row; only one of them has entries of globex too. Whoever may
 see acme alone asks both the same, and could tell them apart only by something of globex.
@@ -33,29 +33,29 @@ EVENTS = {
     "tool.guardrails.input_scanner_added": {"tool_id": "t-4"},
 }
 GONE = "account.gone.thing_done"
-"""An event that no catalog has; only globex has an entry of it."""
+"""An event that no catalog has; only globex has an entry."""
 
 
 @dataclass(frozen=True)
 class World:
-    """The same log twice, each with a client of its own; `beside` gets entries of globex."""
+    """Two equal logs with a client each; `beside` also has entries of globex."""
 
     alone: AuditLog
     beside: AuditLog
     clients: list[Client]
 
     def get(self, url: str) -> list[httpx.Response]:
-        """The answers of both to the same."""
+        """The responses of both to the same request."""
         return [client.get(url) for client in self.clients]
 
     def post(self, url: str, **options: Any) -> list[httpx.Response]:
-        """The answers of both to the same."""
+        """The responses of both to the same request."""
         return [client.post(url, **options) for client in self.clients]
 
 
 @pytest.fixture
 def world(tmp_path: Path, portal: BlockingPortal, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Two logs, at a time that stands still."""
+    """Two logs with a fixed clock."""
 
     class Clock(datetime):
         @classmethod
@@ -111,7 +111,7 @@ NAMES = {
 
 
 def queries(*names: str) -> st.SearchStrategy[str]:
-    """Queries of some of these names, several conditions among them."""
+    """Queries with some of these names and several conditions."""
     some = {name: st.lists(QUERY[name], max_size=3 if name == "where" else 1) for name in names}
     return st.fixed_dictionaries(some).map(lambda found: urlencode(found, doseq=True))
 
@@ -120,7 +120,7 @@ gets = st.sampled_from([*NAMES]).flatmap(lambda path: queries(*NAMES[path]).map(
 
 
 def record(log: AuditLog, others: list[tuple[str, str, int]]) -> list[str]:
-    """Record entries of globex; their ids."""
+    """Record entries of globex; returns their ids."""
     ids = []
     for user, event, seconds in others:
         moment = NOW - timedelta(seconds=seconds)
@@ -131,7 +131,7 @@ def record(log: AuditLog, others: list[tuple[str, str, int]]) -> list[str]:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(others=hidden, asked=st.lists(gets, min_size=1, max_size=4), typed=st.sampled_from(USERS))
-def test_no_answer_tells_whether_another_account_has_entries_and_which(
+def test_responses_do_not_depend_on_other_accounts(
     world: World, others: list[tuple[str, str, int]], asked: list[str], typed: str
 ) -> None:
     ids = [str(world.beside.account("acme").entries(limit=1).entries[0].id), *record(world.beside, others)]
@@ -151,21 +151,21 @@ def test_no_answer_tells_whether_another_account_has_entries_and_which(
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(others=hidden, query=queries(*SELECTION[1:]))
-def test_no_export_has_anything_of_another_account(
+def test_exports_do_not_depend_on_other_accounts(
     world: World, others: list[tuple[str, str, int]], query: str
 ) -> None:
     record(world.beside, others)
     for form in ("csv", "jsonl"):
         answers = world.get(f"/api/export?{query}&format={form}")
         one, other = ([line for line in each.text.split("\n") if "export" not in line] for each in answers)
-        assert one == other  # but for earlier exports, which are as many and have ids of their own
+        assert one == other  # except the ids of earlier exports
         assert len(answers[0].text.split("\n")) == len(answers[1].text.split("\n"))
     answers = world.post("/export", data={"view": query, "what": "filtered"})
     one, other = ([line for line in each.text.split("\n") if "export" not in line] for each in answers)
     assert one == other
 
 
-def test_recording_an_id_that_another_account_has_tells_nothing_of_it(world: World) -> None:
+def test_recording_an_id_of_another_account_reveals_nothing(world: World) -> None:
     (taken,) = record(world.beside, [("u-99", LOGIN, 5)])
     stored = world.beside.account("globex").get(taken)
     body = {"event": LOGIN, "metadata": {"email_id": "ada@example.com"}, "id": taken}

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what is so: its examples work, and the answers to random requests fit it."""
+"""The OpenAPI document: its examples work, and responses to random requests match it."""
 
 import json
 from collections.abc import Iterator
@@ -54,14 +54,14 @@ def resolve(document: dict[str, Any], reference: str) -> Any:
 
 
 def check(document: dict[str, Any], schema: dict[str, Any], value: object) -> None:
-    """Raise where a value does not fit a schema of the document."""
+    """Raise if a value does not match a schema of the document."""
     whole = {**schema, "components": document["components"]}
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
     jsonschema.Draft202012Validator(whole, format_checker=checker).validate(value)
 
 
 def check_answer(document: dict[str, Any], operation: dict[str, Any], answer: httpx.Response) -> None:
-    """Raise where an answer is not one that the document has for the operation."""
+    """Raise if a response is not documented for the operation."""
     content = operation["responses"][str(answer.status_code)]["content"]
     kind = answer.headers["content-type"].partition(";")[0]
     assert kind in content
@@ -72,7 +72,7 @@ def check_answer(document: dict[str, Any], operation: dict[str, Any], answer: ht
 # --- the document itself --------------------------------------------------------------------------
 
 
-def test_the_document_is_openapi_3_1(document: dict[str, Any], log: AuditLog) -> None:
+def test_document_is_openapi_3_1(document: dict[str, Any], log: AuditLog) -> None:
     assert document["openapi"].startswith("3.1.")
     assert document["info"]["title"] == "Audit Logs"
     assert document["info"]["version"] == log.catalog.version
@@ -88,21 +88,21 @@ def test_the_document_is_openapi_3_1(document: dict[str, Any], log: AuditLog) ->
     }
 
 
-def test_every_reference_of_the_document_resolves(document: dict[str, Any]) -> None:
+def test_every_reference_resolves(document: dict[str, Any]) -> None:
     references = {part["$ref"] for part in parts(document) if "$ref" in part}
     assert references == {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     for reference in references:
         assert isinstance(resolve(document, reference), dict)
 
 
-def test_every_schema_of_the_document_is_one(document: dict[str, Any]) -> None:
+def test_every_schema_is_valid(document: dict[str, Any]) -> None:
     for part in [*parts(document["paths"]), *document["components"]["schemas"].values()]:
         for schema in (part.get("schema"), part if "properties" in part else None):
             if schema is not None:
                 jsonschema.Draft202012Validator.check_schema(schema)
 
 
-def test_every_operation_is_described_and_named_once(document: dict[str, Any]) -> None:
+def test_every_operation_has_text_and_a_unique_name(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for *_, operation in operations(document)]
     assert len(set(names)) == len(names)
     for path, _, operation in operations(document):
@@ -118,7 +118,7 @@ def test_every_operation_is_described_and_named_once(document: dict[str, Any]) -
         assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
 
 
-def test_every_operation_says_that_it_needs_somebody_and_how_it_fails(document: dict[str, Any]) -> None:
+def test_every_operation_documents_its_problems(document: dict[str, Any]) -> None:
     for *_, operation in operations(document):
         assert {"401", "403"} <= operation["responses"].keys()
         for status, answer in operation["responses"].items():
@@ -130,7 +130,7 @@ def test_every_operation_says_that_it_needs_somebody_and_how_it_fails(document: 
 # --- its examples -----------------------------------------------------------------------------------
 
 
-def test_the_examples_posted_as_they_are_are_recorded(client: Client, document: dict[str, Any]) -> None:
+def test_examples_can_be_recorded(client: Client, document: dict[str, Any]) -> None:
     operation = document["paths"]["/api/entries"]["post"]
     media = operation["requestBody"]["content"]["application/json"]
     assert {"account", "tool", "several"} <= media["examples"].keys()
@@ -147,7 +147,7 @@ def test_the_examples_posted_as_they_are_are_recorded(client: Client, document: 
             assert answer.json()["metadata"] == value["metadata"]
 
 
-def test_the_examples_need_no_key_of_the_deployment(document: dict[str, Any], log: AuditLog) -> None:
+def test_examples_need_no_secret_key(document: dict[str, Any], log: AuditLog) -> None:
     media = document["paths"]["/api/entries"]["post"]["requestBody"]["content"]["application/json"]
     for value in media["examples"]["several"]["value"]:
         event = log.catalog.events[value["event"]]
@@ -180,7 +180,7 @@ def test_the_examples_need_no_key_of_the_deployment(document: dict[str, Any], lo
         ("/api/users", "/api/users?text=" + "a" * 300, "auditor", 422),
     ],
 )
-def test_an_answer_is_one_of_those_that_the_document_has(
+def test_responses_match_the_document(
     client: Client, log: AuditLog, document: dict[str, Any], path: str, url: str, user: str, status: int
 ) -> None:
     number = fill(log, 3)[0]
@@ -189,9 +189,7 @@ def test_an_answer_is_one_of_those_that_the_document_has(
     check_answer(document, document["paths"][path]["get"], answer)
 
 
-def test_refusals_of_what_is_recorded_are_answers_that_the_document_has(
-    client: Client, document: dict[str, Any]
-) -> None:
+def test_refused_recordings_match_the_document(client: Client, document: dict[str, Any]) -> None:
     operation = document["paths"]["/api/entries"]["post"]
     headers = {"Content-Type": "application/json"}
     for status, body, kind in (
@@ -222,11 +220,11 @@ EXCLUDED = {
     "ensure_resource_availability": "needs a sequence of requests; test_api.py records and then shows",
     "object_level_authorization": "needs two identities in the document; test_api.py has them",
 }
-"""The checks of schemathesis that cannot apply, each with its reason."""
+"""The schemathesis checks that do not apply, with reasons."""
 APPLIED = [name for name in CHECKS.get_all_names() if name not in EXCLUDED]
 
 
-def test_the_checks_that_are_left_out_are_ones_that_there_are() -> None:
+def test_excluded_checks_exist() -> None:
     assert set(CHECKS.get_all_names()) >= EXCLUDED.keys()
     assert {"not_a_server_error", "status_code_conformance", "content_type_conformance"} <= set(APPLIED)
     assert "response_schema_conformance" in APPLIED
@@ -234,31 +232,31 @@ def test_the_checks_that_are_left_out_are_ones_that_there_are() -> None:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    """An application with some entries, of which random requests may make more."""
+    """An application with some entries; random requests may add more."""
     path = tmp_path_factory.mktemp("openapi") / "audit.db"
     with AuditLog.open(f"sqlite:///{path}", account_id="acme", secret_key=SecretKey.generate("k1")) as log:
         fill(log, 30)
         yield create_app(log, authorize)
 
 
-# Starlette's TestClient, through which schemathesis calls an application, asks for httpx2; httpx does too.
+# Starlette's TestClient, which schemathesis uses, recommends httpx2; httpx works too.
 @pytest.mark.filterwarnings("ignore:.*httpx.*:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*httpx.*:UserWarning")
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_answers_to_random_requests_fit_the_document(served: FastAPI, mode: GenerationMode) -> None:
+def test_responses_to_random_requests_match_the_document(served: FastAPI, mode: GenerationMode) -> None:
     schema = schemathesis.openapi.from_asgi(PATH, served)
     tried = 0
     for found in schema.get_all_operations():
         assert isinstance(found, Ok)
         operation = found.ok()
-        # What takes nothing, or any text at all in its path, can be asked nothing wrong.
+        # An operation without parameters, or with any text in its path, has no invalid request.
         if mode is GenerationMode.POSITIVE or operation.path in ("/api/entries", "/api/export", "/api/users"):
             tried += ask(operation, mode)
     assert tried >= 4 * 10
 
 
 def ask(operation: Any, mode: GenerationMode) -> int:
-    """Send random requests of an operation, the same ones at every run; how many they were."""
+    """Send random requests of an operation, the same ones at every run; returns their number."""
     checks = [CHECKS.get_one(name) for name in APPLIED]
     tried = 0
 

@@ -1,4 +1,4 @@
-"""The Audit Logs page as it is without JavaScript: what it shows, where it leads, what its forms do."""
+"""The Audit Logs page without JavaScript: content, links and forms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOGIN, SCANNER = "account.login_logout.login", "tool.guardrails.input_scanner_ad
 ADDED, ASYNC = "account.models.model_added", "tool.tool_management.api_async_enabled"
 
 
-# --- reading a page -------------------------------------------------------------------------------
+# --- parse a page -------------------------------------------------------------------------------
 
 
 @dataclass
@@ -54,12 +54,12 @@ class Element:
 
     @property
     def text(self) -> str:
-        """The text as it reads, with single spaces."""
+        """The text with single spaces."""
         parts = [child if isinstance(child, str) else f" {child.text} " for child in self.children]
         return " ".join("".join(parts).split())
 
     def link(self, text: str) -> str:
-        """Where the only link with this text leads."""
+        """The target of the only link with this text."""
         (found,) = [each for each in self.all("a") if each.text == text]
         return found.attributes["href"]
 
@@ -88,7 +88,7 @@ class _Reader(HTMLParser):
 
 
 def read(answer: httpx.Response, status: int = 200) -> Element:
-    """The page of an answer."""
+    """The page of a response."""
     assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
     reader = _Reader()
     reader.feed(answer.text)
@@ -121,7 +121,7 @@ def ids(page: Element) -> list[str]:
 
 
 def chips(page: Element) -> dict[str, str]:
-    """The chips, each with where it leads."""
+    """The chips with their targets."""
     found = page.all("a", class_="chip")
     return {chip.text.removeprefix("Remove: "): chip.attributes["href"] for chip in found}
 
@@ -137,14 +137,14 @@ def defined(page: Element) -> list[tuple[str, str]]:
 
 
 def form_of(page: Element, name: str) -> Element:
-    """The only form that has a control of a name."""
+    """The only form that has a control of this name."""
     controls = ("input", "select", "button")
     (found,) = [form for form in page.all("form") if any(form.all(tag, name=name) for tag in controls)]
     return found
 
 
 def values_of(form: Element) -> dict[str, str]:
-    """What a browser sends of a form that nobody has touched."""
+    """The fields that a browser sends for an unchanged form."""
     values = {}
     for control in form.all("input"):
         kind = control.attributes.get("type", "text")
@@ -163,7 +163,7 @@ Submit = Callable[..., str]
 
 @pytest.fixture
 def submit(client: Client) -> Submit:
-    """Sends a form with changes, as without JavaScript; where it leads."""
+    """Sends a form with changes; returns the target of the redirect."""
 
     def send(form: Element, changes: dict[str, str], user: str = "auditor") -> str:
         answer = client.get(f"{form.attributes['action']}?{urlencode(values_of(form) | changes)}", user=user)
@@ -176,7 +176,7 @@ def submit(client: Client) -> Submit:
 # --- the table ------------------------------------------------------------------------------------
 
 
-def test_the_table_has_the_columns_of_the_reference_in_their_order(visit: Visit, log: AuditLog) -> None:
+def test_table_has_the_columns_in_order(visit: Visit, log: AuditLog) -> None:
     moment = datetime(2026, 1, 31, 23, 59, 58, 123456, UTC)
     options = {"actor": ADA, "ip_address": "203.0.113.7", "occurred_at": moment}
     log.record_event(LOGIN, {"email_id": "ada@example.com"}, options)
@@ -197,13 +197,13 @@ def test_the_table_has_the_columns_of_the_reference_in_their_order(visit: Visit,
     assert {cell.attributes["scope"] for cell in page.all("th")} == {"col"}
 
 
-def test_the_newest_entry_comes_first(visit: Visit, log: AuditLog) -> None:
+def test_table_is_newest_first(visit: Visit, log: AuditLog) -> None:
     assert ids(visit("/")) == []
     recorded = fill(log, 5)
     assert ids(visit("/")) == recorded[::-1]
 
 
-def test_a_time_is_in_the_view_s_zone_and_states_the_moment(visit: Visit, log: AuditLog) -> None:
+def test_times_are_in_the_zone_of_the_view(visit: Visit, log: AuditLog) -> None:
     options = {"actor": ADA, "occurred_at": LONG_AGO}
     entry = log.record_event(LOGIN, {"email_id": "ada@example.com"}, options)
     for path in ("/", f"/entries/{entry.id}"):
@@ -215,17 +215,15 @@ def test_a_time_is_in_the_view_s_zone_and_states_the_moment(visit: Visit, log: A
     assert [head.one("small").text for head in heads if head.all("small")] == ["UTC+05:45"]
 
 
-def test_apps_and_the_system_are_told_from_users(visit: Visit, log: AuditLog) -> None:
+def test_apps_and_system_have_a_badge(visit: Visit, log: AuditLog) -> None:
     for actor in (ADA, Actor.user("u-3"), Actor.app("app-ci", "Pipeline"), Actor.system()):
         log.record_event(LOGIN, {"email_id": "ada@example.com"}, {"actor": actor})
     rows = table(visit("/"))
     assert [row[2] for row in rows] == ["System system", "Pipeline app", "u-3", "Ada Lovelace"]
-    assert {row[5] for row in rows} == {"–"}  # nobody gave an address
+    assert {row[5] for row in rows} == {"–"}  # no entry has an address
 
 
-def test_a_long_text_is_cut_in_the_table_and_whole_on_the_entry_s_own_page(
-    visit: Visit, log: AuditLog
-) -> None:
+def test_long_text_is_truncated_in_the_table_only(visit: Visit, log: AuditLog) -> None:
     actor = Actor.user("u-1", "é" * 300)
     entry = log.record_event(LOGIN, {"email_id": "a@example.com"}, {"actor": actor, "details": "x" * 2000})
     ((_, _, name, _, description, _),) = table(visit("/"))
@@ -236,7 +234,7 @@ def test_a_long_text_is_cut_in_the_table_and_whole_on_the_entry_s_own_page(
     assert ("User Name", "é" * 300) in defined(shown)
 
 
-def test_the_number_of_entries_is_told_where_it_is_known(visit: Visit, log: AuditLog) -> None:
+def test_number_of_entries_is_shown_where_known(visit: Visit, log: AuditLog) -> None:
     fill(log, 1)
     assert "1 entry in all" in visit("/").one("nav", class_="pages").text
     fill(log, 2)
@@ -248,7 +246,7 @@ def test_the_number_of_entries_is_told_where_it_is_known(visit: Visit, log: Audi
     assert "in all" not in first.one("main").text + second.one("main").text
 
 
-def test_every_page_leads_to_the_next_one_and_back_to_the_first(visit: Visit, log: AuditLog) -> None:
+def test_pages_link_to_the_next_and_the_first(visit: Visit, log: AuditLog) -> None:
     recorded, found = fill(log, 7), list[str]()
     page = visit("/?limit=3&zone=Asia/Tokyo")
     for _ in range(2):
@@ -259,12 +257,12 @@ def test_every_page_leads_to_the_next_one_and_back_to_the_first(visit: Visit, lo
     assert page.all("a", rel="next") == []
 
 
-# --- the filter in words --------------------------------------------------------------------------
+# --- the filter as text --------------------------------------------------------------------------
 
 
 @pytest.fixture
 def people(log: AuditLog) -> None:
-    """Entries of Ada, whose name has changed, of Grace and of a program."""
+    """Entries of Ada, whose name has changed, of Grace and of an app."""
     for actor in (Actor.user("u-17", "Ada Byron"), ADA, GRACE, Actor.app("app-ci", "Pipeline")):
         log.record_event(SCANNER, {"tool_id": "t-4"}, {"actor": actor})
         log.record_event(ADDED, {**MODEL, "deployment_name": "prod-eu"}, {"actor": actor})
@@ -309,7 +307,7 @@ def people(log: AuditLog) -> None:
         ("period=custom", "Entries at any time.", ["At any time (UTC)"]),
     ],
 )
-def test_the_active_filter_is_told_in_a_sentence_and_in_chips(
+def test_active_filter_is_a_sentence_and_chips(
     visit: Visit, query: str, sentence: str, chip_texts: list[str]
 ) -> None:
     active = visit(f"/?{query}").one("section", class_="active")
@@ -318,7 +316,7 @@ def test_the_active_filter_is_told_in_a_sentence_and_in_chips(
 
 
 @pytest.mark.usefixtures("people")
-def test_each_chip_takes_its_own_part_away_and_leaves_the_others(visit: Visit) -> None:
+def test_each_chip_removes_its_own_part(visit: Visit) -> None:
     query = (
         "match=any&where=user:is:u-17&where=user:is:u-18&where=category:is:account.models&period=7d"
         "&zone=Asia%2FTokyo&search=tool&limit=7"
@@ -336,11 +334,14 @@ def test_each_chip_takes_its_own_part_away_and_leaves_the_others(visit: Visit) -
         assert sorted(target.removeprefix("/?").split("&")) == sorted(each for each in parts if each != part)
     assert page.link("Clear all") == "/?zone=Asia%2FTokyo&limit=7"
     two = visit("/?match=any&where=user:is:u-17&where=user:is:u-18")
-    assert list(chips(two).values()) == ["/?where=user:is:u-18", "/?where=user:is:u-17"]  # of one, AND is OR
+    assert list(chips(two).values()) == [
+        "/?where=user:is:u-18",
+        "/?where=user:is:u-17",
+    ]  # AND equals OR for one condition
 
 
 @pytest.mark.usefixtures("people")
-def test_and_and_or_narrow_the_table_as_they_say(visit: Visit) -> None:
+def test_and_and_or_filter_the_table(visit: Visit) -> None:
     conditions = f"where=user:is:u-18&where=event:is:{SCANNER}"
     assert [row[2] for row in table(visit(f"/?{conditions}"))] == ["Grace Hopper"]
     assert len(table(visit(f"/?match=any&{conditions}"))) == 5
@@ -351,7 +352,7 @@ def test_and_and_or_narrow_the_table_as_they_say(visit: Visit) -> None:
 
 
 def row(number: int, name: str, value: str, operator: str = "is") -> dict[str, str]:
-    """What somebody chooses in a row of the filter."""
+    """The form fields of a row of the filter."""
     return {f"field.{number}": name, f"operator.{number}": operator, f"{name}.{number}": value}
 
 
@@ -367,7 +368,7 @@ def open_rows(page: Element) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.usefixtures("people")
-def test_applying_the_filter_leads_to_the_url_of_its_view(visit: Visit, submit: Submit) -> None:
+def test_applying_the_filter_redirects_to_its_url(visit: Visit, submit: Submit) -> None:
     form = form_of(visit("/?limit=7&zone=Asia/Tokyo"), "match")
     where = submit(form, {"match": "any", **row(0, "category", "account.models", "is_not")})
     assert where == "/?where=category:is_not:account.models&zone=Asia%2FTokyo&limit=7"
@@ -377,7 +378,7 @@ def test_applying_the_filter_leads_to_the_url_of_its_view(visit: Visit, submit: 
 
 
 @pytest.mark.usefixtures("people")
-def test_a_form_that_nobody_touched_leads_back_to_the_same_view(visit: Visit, submit: Submit) -> None:
+def test_unchanged_form_redirects_to_the_same_view(visit: Visit, submit: Submit) -> None:
     query = (
         f"/?match=any&where=user:is:u-17&where=event:is:{SCANNER}&where=category:is_not:account.models"
         "&period=custom&from=2024-01-01T00:00&to=2030-01-01T23:59&zone=Asia%2FTokyo&search=tool&limit=25"
@@ -388,7 +389,7 @@ def test_a_form_that_nobody_touched_leads_back_to_the_same_view(visit: Visit, su
 
 
 @pytest.mark.usefixtures("people")
-def test_conditions_are_added_and_removed_without_javascript(visit: Visit, submit: Submit) -> None:
+def test_conditions_change_without_javascript(visit: Visit, submit: Submit) -> None:
     page = visit("/?where=user:is:u-17")
     assert "open" not in page.one("details", id_="filter").attributes
     assert open_rows(page) == [("user", "is", "u-17"), ("category", "is", "")]
@@ -403,7 +404,7 @@ def test_conditions_are_added_and_removed_without_javascript(visit: Visit, submi
     assert submit(form_of(visit(target), "match"), {"do": "remove-0"}) == "/"
 
 
-def test_there_are_at_most_twenty_rows(visit: Visit, submit: Submit, client: Client) -> None:
+def test_filter_has_at_most_twenty_rows(visit: Visit, submit: Submit, client: Client) -> None:
     query = "/?match=any&" + "&".join(f"where=user:is:u{number}" for number in range(20))
     page = visit(f"{query}&edit=99")
     assert len(open_rows(page)) == 20
@@ -422,19 +423,17 @@ def test_there_are_at_most_twenty_rows(visit: Visit, submit: Submit, client: Cli
         (" grace HOPPER ", "u-18"),
         ("Pipeline", "app-ci"),
         ("Ada Lovelace", "u-17"),
-        ("Grace", "Grace"),  # a part of a name is none
+        ("Grace", "Grace"),  # a part of a name is not a name
         ("Nobody", "Nobody"),
         ("a:b&c=d", "a:b&c=d"),
     ],
 )
-def test_a_user_is_typed_by_id_or_by_name(visit: Visit, submit: Submit, typed: str, user: str) -> None:
+def test_user_can_be_typed_by_id_or_name(visit: Visit, submit: Submit, typed: str, user: str) -> None:
     target = submit(form_of(visit("/"), "match"), row(0, "user", typed))
     assert dict(parse_qsl(target.removeprefix("/?"))) == {"where": f"user:is:{user}"}
 
 
-def test_a_name_of_several_users_is_no_one_s_and_an_id_goes_before_a_name(
-    visit: Visit, submit: Submit, log: AuditLog
-) -> None:
+def test_ambiguous_name_selects_no_user(visit: Visit, submit: Submit, log: AuditLog) -> None:
     for actor in (
         Actor.user("u-1", "Ada"),
         Actor.user("u-2", "ada"),
@@ -447,7 +446,7 @@ def test_a_name_of_several_users_is_no_one_s_and_an_id_goes_before_a_name(
     assert submit(form, row(0, "user", "Grace")) == "/?where=user:is:Grace"
 
 
-def test_an_id_with_spaces_around_it_stays_as_it_is(visit: Visit, submit: Submit, log: AuditLog) -> None:
+def test_spaces_around_an_id_are_kept(visit: Visit, submit: Submit, log: AuditLog) -> None:
     fill(log, 1, actor=Actor.user(" u-5 ", "Spaced"))
     target = submit(form_of(visit("/"), "match"), row(0, "user", "Spaced"))
     assert target == "/?where=user:is:+u-5+"
@@ -456,7 +455,7 @@ def test_an_id_with_spaces_around_it_stays_as_it_is(visit: Visit, submit: Submit
     assert submit(form_of(page, "match"), {}) == target
 
 
-def test_a_condition_that_is_there_twice_is_one(visit: Visit, submit: Submit) -> None:
+def test_duplicate_condition_is_removed(visit: Visit, submit: Submit) -> None:
     page = visit("/?where=user:is:a&edit=3")
     target = submit(form_of(page, "match"), row(1, "user", "a") | row(2, "user", "a", "is_not"))
     assert target == "/?where=user:is:a&where=user:is_not:a"
@@ -472,16 +471,16 @@ def test_a_condition_that_is_there_twice_is_one(visit: Visit, submit: Submit) ->
         ("match=all&field.0=colour&operator.0=is", "A condition's field is one of category, event, user"),
         ("match=all&field.0=user&user.0=a", "A condition's operator is one of is, is_not"),
         ("match=all&field.00=user", "The form has no field 'field.00'"),
-        ("field.0=user&operator.0=is&user.0=a", "Match says which conditions are to hold: all or any"),
-        ("from=2026-01-01", "From and to are for period=custom"),
-        ("period=7d&to=2026-01-01", "From and to are for period=custom"),
+        ("field.0=user&operator.0=is&user.0=a", "Match: expected all or any, got nothing"),
+        ("from=2026-01-01", "From and to need period=custom"),
+        ("period=7d&to=2026-01-01", "From and to need period=custom"),
         ("period=custom&from=2026-01-02&to=2026-01-01", "The range ends before it begins"),
-        ("match=all&match=any", "Each field of the form is given once"),
+        ("match=all&match=any", "A field of the form is given twice"),
         ("colour=red", "The form has no field 'colour'"),
-        ("view=wrong", "A query has account, match, where"),
-        ("limit=many", "Limit is 1 to 1000, not 'many'"),
-        ("zone=Mars", "Zone is a time zone such as Europe/Berlin"),
-        ("period=soon", "Period is one of 24h, 7d, 30d, custom, all"),
+        ("view=wrong", "Query: expected one of account, match, where"),
+        ("limit=many", "Limit: expected 1 to 1000, got 'many'"),
+        ("zone=Mars", "Zone: expected a time zone such as Europe/Berlin"),
+        ("period=soon", "Period: expected one of 24h, 7d, 30d, custom, all"),
         (
             "match=all&" + "&".join(f"user.{number}=x" for number in range(200)),
             "A filter has at most 20 conditions",
@@ -489,15 +488,13 @@ def test_a_condition_that_is_there_twice_is_one(visit: Visit, submit: Submit) ->
     ],
     ids=lambda text: text[:40],
 )
-def test_a_form_that_cannot_be_is_refused_and_nothing_of_it_is_ignored(
-    visit: Visit, query: str, message: str
-) -> None:
+def test_invalid_form_is_refused(visit: Visit, query: str, message: str) -> None:
     page = visit(f"/filter?{query}", 400)
     assert page.one("h2").text == "Filter not understood"
     assert page.one("bdi").text.startswith(message)
 
 
-def test_period_zone_search_and_size_of_the_page_are_forms_and_links(
+def test_period_zone_search_and_page_size_change_the_view(
     visit: Visit, submit: Submit, log: AuditLog
 ) -> None:
     fill(log, 3)
@@ -517,17 +514,15 @@ def test_period_zone_search_and_size_of_the_page_are_forms_and_links(
     assert submit(form_of(page, "search"), {"search": "  ada "}) == "/?search=ada&limit=2"
     assert submit(form_of(page, "limit"), {"limit": "50"}) == "/"
     second = visit(page.link("Older"))
-    assert (
-        submit(form_of(second, "search"), {"search": "ada"}) == "/?search=ada&limit=2"
-    )  # from its first page
+    assert submit(form_of(second, "search"), {"search": "ada"}) == "/?search=ada&limit=2"  # the first page
 
 
-def test_a_range_of_days_is_shown_in_the_form_with_its_first_and_last_minute(visit: Visit) -> None:
+def test_range_of_days_is_shown_as_minutes(visit: Visit) -> None:
     values = values_of(form_of(visit("/?period=custom&from=2026-01-01&to=2026-01-31"), "from"))
     assert (values["from"], values["to"]) == ("2026-01-01T00:00", "2026-01-31T23:59")
 
 
-def test_an_event_that_only_old_entries_have_stays_in_the_form(
+def test_removed_event_stays_selected_in_the_form(
     visit: Visit, submit: Submit, log: AuditLog, tmp_path: Path
 ) -> None:
     insert_row(tmp_path / "audit.db", log.catalog, event="account.gone.thing_done", category="account.gone")
@@ -537,9 +532,7 @@ def test_an_event_that_only_old_entries_have_stays_in_the_form(
     assert submit(form_of(page, "match"), {}) == "/?where=event:is:account.gone.thing_done"
 
 
-def test_every_event_and_category_can_be_chosen_with_titles_that_tell_them_apart(
-    visit: Visit, log: AuditLog
-) -> None:
+def test_choices_have_unique_titles(visit: Visit, log: AuditLog) -> None:
     form = form_of(visit("/"), "match")
     chosen = [option.attributes["value"] for option in form.one("select", name="event.0").all("option")]
     assert chosen[1:] == list(log.catalog.every_event)
@@ -555,9 +548,7 @@ def test_every_event_and_category_can_be_chosen_with_titles_that_tell_them_apart
 # --- accounts and exports -------------------------------------------------------------------------
 
 
-def test_another_account_is_chosen_in_a_form_which_leaves_the_filter_behind(
-    visit: Visit, submit: Submit, log: AuditLog
-) -> None:
+def test_changing_the_account_clears_the_filter(visit: Visit, submit: Submit, log: AuditLog) -> None:
     fill(log, 1)
     (other,) = fill(log, 1, "globex")
     page = visit("/?where=user:is:u-17&zone=Asia/Tokyo", user="owner")
@@ -572,15 +563,13 @@ def test_another_account_is_chosen_in_a_form_which_leaves_the_filter_behind(
     assert shown.link("Permanent link") == f"/entries/{other}?account=globex"
 
 
-def test_who_sees_one_account_is_shown_its_name_and_no_choice(visit: Visit) -> None:
+def test_single_account_has_no_account_menu(visit: Visit) -> None:
     page = visit("/")
     assert page.one("p", class_="account").text == "Account acme"
     assert page.all("select", name="account") == []
 
 
-def test_exports_are_offered_to_those_who_may_and_the_filtered_one_where_there_is_a_filter(
-    visit: Visit, client: Client, log: AuditLog
-) -> None:
+def test_export_menu_needs_permission(visit: Visit, client: Client, log: AuditLog) -> None:
     fill(log, 2)
     fill(log, 1, actor=GRACE)
     assert visit("/", user="reader").all("form", method="post") == []
@@ -595,24 +584,24 @@ def test_exports_are_offered_to_those_who_may_and_the_filtered_one_where_there_i
     assert lines == {"Export all entries": 3, "Export filtered entries only": 1}
 
 
-# --- nothing there, and errors --------------------------------------------------------------------
+# --- empty pages and errors --------------------------------------------------------------------
 
 
-def test_an_account_without_entries_says_so(visit: Visit, log: AuditLog) -> None:
+def test_empty_account_has_a_message(visit: Visit, log: AuditLog) -> None:
     fill(log, 1, "globex")
     page = visit("/")
     assert page.one("section", class_="empty").one("h2").text == "Nothing recorded yet"
     assert page.all("table") == []
 
 
-def test_a_filter_that_nothing_fits_says_so_and_leads_to_all_entries(visit: Visit, log: AuditLog) -> None:
+def test_empty_result_links_to_all_entries(visit: Visit, log: AuditLog) -> None:
     fill(log, 1)
     empty = visit("/?where=user:is:nobody&zone=Asia/Tokyo").one("section", class_="empty")
-    assert empty.one("h2").text == "No entry fits"
+    assert empty.one("h2").text == "No matching entries"
     assert empty.link("Show all entries") == "/?zone=Asia%2FTokyo"
 
 
-def test_behind_the_last_page_there_is_a_way_back(visit: Visit, log: AuditLog) -> None:
+def test_page_after_the_last_links_back(visit: Visit, log: AuditLog) -> None:
     (last,) = fill(log, 1)
     cursor = make_cursor(uuid.UUID(last).bytes, selection_digest("acme", Filter()))
     empty = visit(f"/?after={cursor}").one("section", class_="empty")
@@ -624,7 +613,7 @@ def test_behind_the_last_page_there_is_a_way_back(visit: Visit, log: AuditLog) -
 @pytest.mark.parametrize(
     ("url", "user", "status", "title", "detail"),
     [
-        ("/?wher=x", "auditor", 400, "Filter not understood", "A query has account, match, where"),
+        ("/?wher=x", "auditor", 400, "Filter not understood", "Query: expected one of account, match, where"),
         (
             "/?where=category:is:account.model",
             "auditor",
@@ -634,21 +623,27 @@ def test_behind_the_last_page_there_is_a_way_back(visit: Visit, log: AuditLog) -
         ),
         ("/?search=ab", "auditor", 400, "Filter not understood", "A search is a text of 3 to 200 characters"),
         ("/?after=x", "auditor", 400, "Filter not understood", "The cursor is not one of this log"),
-        ("/entries/x?y=z", "auditor", 400, "Filter not understood", "A query has account"),
-        ("/", "nowhere", 403, "No account", "You may see the audit log of no account."),
-        ("/?account=globex", "auditor", 404, "No such account", "You may see no account of that id."),
-        ("/entries/x", "auditor", 404, "No such entry", "This account has no entry of that id."),
+        ("/entries/x?y=z", "auditor", 400, "Filter not understood", "Query: expected one of account"),
+        ("/", "nowhere", 403, "No account", "You have access to no account's audit log."),
+        (
+            "/?account=globex",
+            "auditor",
+            404,
+            "No such account",
+            "You have access to no account with this id.",
+        ),
+        ("/entries/x", "auditor", 404, "No such entry", "This account has no entry with this id."),
         (
             f"/entries/{uuid.UUID(int=7)}",
             "auditor",
             404,
             "No such entry",
-            "This account has no entry of that id.",
+            "This account has no entry with this id.",
         ),
         ("/nothing", "auditor", 404, "Not found", "Not Found"),
     ],
 )
-def test_an_error_is_a_page_that_says_what_is_wrong_and_leads_back(
+def test_error_page_has_a_message_and_a_link(
     visit: Visit, url: str, user: str, status: int, title: str, detail: str
 ) -> None:
     page = visit(url, status, user=user)
@@ -658,13 +653,13 @@ def test_an_error_is_a_page_that_says_what_is_wrong_and_leads_back(
     assert page.one("title").text == f"{title} · Audit Logs"
 
 
-def test_nobody_is_asked_to_sign_in_and_offered_nothing_else(visit: Visit) -> None:
+def test_page_without_principal_has_no_link(visit: Visit) -> None:
     page = visit("/", 401, user="nobody")
     assert page.one("h2").text == "Not signed in"
     assert [link.text for link in page.one("main").all("a")] == []
 
 
-def test_a_storage_that_fails_is_told_without_its_path(visit: Visit, tmp_path: Path) -> None:
+def test_storage_failure_page_shows_no_path(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "audit.db").unlink()
     page = visit("/", 503)
     assert page.one("h2").text == "Not available"
@@ -680,9 +675,7 @@ def metadata(page: Element) -> list[tuple[str, str]]:
     return defined(lists[1]) if len(lists) == 3 else []
 
 
-def test_every_field_of_every_event_is_shown_under_its_label_in_catalog_order(
-    visit: Visit, log: AuditLog
-) -> None:
+def test_every_field_is_shown_with_its_label_in_order(visit: Visit, log: AuditLog) -> None:
     for event in log.catalog.every_event.values():
         entry = log.record_event(event.key, event.example, {"actor": ADA})
         page = visit(f"/entries/{entry.id}")
@@ -696,7 +689,7 @@ def test_every_field_of_every_event_is_shown_under_its_label_in_catalog_order(
 
 @pytest.fixture
 def show(visit: Visit, log: AuditLog) -> Callable[..., dict[str, str]]:
-    """Records an event; the metadata that its page shows."""
+    """Records an event; returns the metadata that its page shows."""
 
     def record(key: str, values: dict[str, Any]) -> dict[str, str]:
         return dict(metadata(visit(f"/entries/{log.record_event(key, values, {'actor': ADA}).id}")))
@@ -704,7 +697,7 @@ def show(visit: Visit, log: AuditLog) -> Callable[..., dict[str, str]]:
     return record
 
 
-def test_values_are_shown_in_words_with_titles_units_and_yes_or_no(
+def test_values_have_titles_units_and_yes_or_no(
     show: Callable[..., dict[str, str]],
 ) -> None:
     shown = show(DEPLOYED, MODEL | {"temperature": 0.5, "max_length": 256, "stop_sequence": ["a", "b b"]})
@@ -720,23 +713,23 @@ def test_values_are_shown_in_words_with_titles_units_and_yes_or_no(
     )
 
 
-def test_a_conditional_field_says_when_it_is_given(show: Callable[..., dict[str, str]]) -> None:
+def test_conditional_field_shows_its_condition(show: Callable[..., dict[str, str]]) -> None:
     shown = show(ADDED, MODEL | {"deployment_name": "prod-eu"})
     assert shown["Deployment Name"] == "prod-eu only where Model Type is Open-source or Fine-tuned"
     assert shown["Connection Name"] == "not given only where Model Type is Commercial"
 
 
-def test_of_a_secret_the_fingerprint_is_shown_and_never_the_value(visit: Visit, log: AuditLog) -> None:
+def test_secret_shows_its_fingerprint_only(visit: Visit, log: AuditLog) -> None:
     values = {"tool_id": "t", "version_id": "v", "url": "https://a.example/", "access_token": "s3cret-s3cret"}
     entry = log.record_event(ASYNC, values | {"timeout": False}, {"actor": ADA})
     page = visit(f"/entries/{entry.id}")
     shown = dict(metadata(page))["Access token"]
-    assert shown == f"{entry.metadata['access_token']} secret: its fingerprint is kept, never the value"
+    assert shown == f"{entry.metadata['access_token']} secret: only its fingerprint is stored"
     assert shown.startswith("hmac-sha256:k1:")
     assert "s3cret" not in page.text
 
 
-def test_what_was_cleaned_or_cut_is_marked(visit: Visit, log: AuditLog) -> None:
+def test_altered_values_are_marked(visit: Visit, log: AuditLog) -> None:
     values = MODEL | {"model_name": "a\0b", "stop_sequence": ["fine", "x" * (MAX_STRING + 1)]}
     entry = log.record_event(DEPLOYED, values, {"actor": Actor.user("u-1", "N\0")})
     shown = visit(f"/entries/{entry.id}")
@@ -744,12 +737,10 @@ def test_what_was_cleaned_or_cut_is_marked(visit: Visit, log: AuditLog) -> None:
     assert marked == ["Model Name", "Stop sequence"]
     altered = dict(defined(shown))["Altered"]
     assert {"metadata.model_name", "metadata.stop_sequence[1]", "actor.name"} <= set(altered.split())
-    assert altered.endswith("cleaned or cut before it was stored")
+    assert altered.endswith("sanitized or truncated before it was stored")
 
 
-def test_an_entry_of_an_event_that_the_catalog_no_longer_has_is_shown_with_its_keys(
-    visit: Visit, log: AuditLog, tmp_path: Path
-) -> None:
+def test_entry_of_a_removed_event_shows_its_keys(visit: Visit, log: AuditLog, tmp_path: Path) -> None:
     stored = insert_row(
         tmp_path / "audit.db",
         log.catalog,
@@ -775,9 +766,7 @@ def test_an_entry_of_an_event_that_the_catalog_no_longer_has_is_shown_with_its_k
     assert len(ids(visit(page.link("this category")))) == 1
 
 
-def test_a_field_that_its_event_no_longer_has_comes_after_the_others(
-    visit: Visit, log: AuditLog, tmp_path: Path
-) -> None:
+def test_removed_field_comes_last(visit: Visit, log: AuditLog, tmp_path: Path) -> None:
     stored = insert_row(
         tmp_path / "audit.db", log.catalog, event=LOGIN, metadata='{"old": "x", "email_id": "a@b.example"}'
     )
@@ -794,7 +783,7 @@ def entry(log: AuditLog) -> Iterator[Entry]:
         yield log.record_event(LOGIN, {"email_id": "ada@example.com"}, {})
 
 
-def test_an_entry_shows_who_when_where_and_how_it_was_recorded(visit: Visit, entry: Entry) -> None:
+def test_entry_shows_its_envelope(visit: Visit, entry: Entry) -> None:
     page = visit(f"/entries/{entry.id}")
     shown = dict(defined(page))
     assert (shown["User Name"], shown["User ID"], shown["IP Address"]) == (
@@ -809,17 +798,17 @@ def test_an_entry_shows_who_when_where_and_how_it_was_recorded(visit: Visit, ent
     assert page.one("title").text == "Login · Audit Logs"
 
 
-def test_an_entry_leads_back_to_the_list_that_it_was_reached_from(visit: Visit, entry: Entry) -> None:
+def test_entry_links_back_to_its_list(visit: Visit, entry: Entry) -> None:
     query = "where=user:is:u-17&period=7d&zone=Asia%2FTokyo&limit=1"
     (link,) = visit(f"/?{query}").all("a", class_="details")
     assert link.attributes["href"] == f"/entries/{entry.id}?{query}"
     page = visit(link.attributes["href"])
-    assert page.link("All entries that fit the filter") == f"/?{query}"
+    assert page.link("All matching entries") == f"/?{query}"
     assert page.link("Permanent link") == f"/entries/{entry.id}"
     assert visit(page.link("Permanent link")).link("All entries") == "/"
 
 
-def test_an_entry_leads_to_its_json_and_to_its_like(
+def test_entry_links_to_json_and_to_similar_entries(
     visit: Visit, client: Client, entry: Entry, log: AuditLog
 ) -> None:
     page = visit(f"/entries/{entry.id}")
@@ -831,12 +820,12 @@ def test_an_entry_leads_to_its_json_and_to_its_like(
     assert found == {"event": 1, "category": 2, "user": 1}
 
 
-def test_an_id_in_any_of_its_spellings_is_the_entry(visit: Visit, entry: Entry) -> None:
+def test_entry_is_found_by_any_spelling_of_its_id(visit: Visit, entry: Entry) -> None:
     for spelling in (str(entry.id).upper(), entry.id.hex):
         assert dict(defined(visit(f"/entries/{spelling}")))["Entry ID"] == str(entry.id)
 
 
-def test_new_entries_can_be_looked_for_from_the_newest_one_shown(visit: Visit, log: AuditLog) -> None:
+def test_page_names_its_newest_entry_for_updates(visit: Visit, log: AuditLog) -> None:
     recorded = fill(log, 3)
     news = visit("/?limit=2&period=7d").one("p", class_="news")
     assert (news.attributes["data-newest"], news.attributes["data-query"]) == (
@@ -847,16 +836,14 @@ def test_new_entries_can_be_looked_for_from_the_newest_one_shown(visit: Visit, l
     assert later.attributes["data-newest"] == ""
 
 
-def test_what_is_recorded_while_somebody_pages_moves_nothing(visit: Visit, log: AuditLog) -> None:
+def test_new_entries_do_not_shift_older_pages(visit: Visit, log: AuditLog) -> None:
     recorded = fill(log, 4)
     first = visit("/?limit=2")
     fill(log, 3)
     assert ids(first) + ids(visit(first.link("Older"))) == recorded[::-1]
 
 
-def test_the_times_of_a_period_are_counted_from_when_its_first_page_was_shown(
-    visit: Visit, log: AuditLog
-) -> None:
+def test_period_ends_when_its_first_page_was_shown(visit: Visit, log: AuditLog) -> None:
     for hours in (23, 25):
         moment = datetime.now(UTC) - timedelta(hours=hours)
         log.record_event(LOGIN, {"email_id": "a@example.com"}, {"actor": ADA, "occurred_at": moment})

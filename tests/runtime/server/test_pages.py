@@ -1,4 +1,4 @@
-"""Pages in both directions, how far was looked, counts and marked choices: on the page and in its API."""
+"""Pages in both directions, partial scans, counts and marked choices, on the page and in the API."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def log(database: Database) -> Iterator[AuditLog]:
         yield log
 
 
-def look_at(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a page look at so many entries one by one."""
+def set_scan_budget(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limit the entries that one page may scan."""
     for name in ("SCAN_BUDGET", "SCATTERED_SCAN_BUDGET"):
         monkeypatch.setattr(scan, name, entries)
     monkeypatch.setattr(postgresql_scan, "ROUND_COST", 0)
 
 
 def record(log: AuditLog, days_ago: float, details: str = "") -> str:
-    """Record a login of some days ago."""
+    """Record a login some days ago; returns its id."""
     options: dict[str, Any] = {"actor": ADA, "occurred_at": datetime.now(UTC) - timedelta(days=days_ago)}
     if details:
         options["details"] = details
@@ -50,7 +50,7 @@ def record(log: AuditLog, days_ago: float, details: str = "") -> str:
 
 
 def follow(client: Client, url: str) -> tuple[str, Element]:
-    """The page that a link leads to in the end, with its address."""
+    """Follow a link and its redirects: the final address and page."""
     answer = client.get(url)
     while answer.status_code == 303:
         url = answer.headers["location"]
@@ -59,14 +59,14 @@ def follow(client: Client, url: str) -> tuple[str, Element]:
 
 
 def links(page: Element) -> list[str]:
-    """What the buttons under the table say."""
+    """The texts of the buttons below the table."""
     return [link.text for link in page.one("nav", class_="pages").all("a")]
 
 
 # --- newer and older --------------------------------------------------------------------------------
 
 
-def test_pages_lead_back_the_way_they_came(visit: Visit, log: AuditLog) -> None:
+def test_newer_links_lead_back_through_the_same_pages(visit: Visit, log: AuditLog) -> None:
     recorded = fill(log, 9)
     first = visit("/?limit=3")
     second = visit(first.link("Older"))
@@ -84,14 +84,14 @@ def test_pages_lead_back_the_way_they_came(visit: Visit, log: AuditLog) -> None:
     assert [link.text for link in back.all("a", rel="next")] == ["Older"]
 
 
-def test_where_the_newest_was_reached_the_first_page_is_shown(client: Client, log: AuditLog) -> None:
+def test_newest_entries_are_shown_on_the_first_page(client: Client, log: AuditLog) -> None:
     recorded = fill(log, 7)
     _, first = follow(client, "/?limit=3&zone=Asia/Tokyo")
     _, second = follow(client, first.link("Older"))
     url, back = follow(client, second.link("Newer"))
     assert url == "/?zone=Asia%2FTokyo&limit=3"
     assert ids(back) == recorded[::-1][:3]
-    # From an odd place there are not enough newer ones for a whole page.
+    # From this cursor there are not enough newer entries for a full page.
     cursor = client.get("/api/entries?limit=1").json()["next"]
     _, odd = follow(client, f"/?limit=3&after={cursor}")
     url, back = follow(client, odd.link("Newer"))
@@ -99,9 +99,7 @@ def test_where_the_newest_was_reached_the_first_page_is_shown(client: Client, lo
 
 
 @pytest.mark.parametrize("query", ["", "where=user:is:u-17", "where=user:is_not:u-18", "search=lovelace"])
-def test_both_ways_nothing_is_skipped_or_repeated_while_entries_are_recorded(
-    client: Client, log: AuditLog, query: str
-) -> None:
+def test_paging_while_recording_skips_and_repeats_nothing(client: Client, log: AuditLog, query: str) -> None:
     recorded = fill(log, 8)
     url, found = f"/?{query}&limit=3", list[str]()
     _, page = follow(client, url)
@@ -117,19 +115,19 @@ def test_both_ways_nothing_is_skipped_or_repeated_while_entries_are_recorded(
     while "Newer" in links(page):
         url, page = follow(client, page.link("Newer"))
         back.append(ids(page))
-    assert "before" not in url  # the first page, whole
+    assert "before" not in url  # the first page, complete
     assert back[-1][0] == newest
     upwards = [each for page in back[:-1] for each in reversed(page)]
     assert upwards == [each for each in log_of(log, query) if each <= upwards[-1]]
 
 
 def log_of(log: AuditLog, query: str) -> list[str]:
-    """Everything that a query fits, oldest first."""
+    """All matching entries, oldest first."""
     hers = [entry for entry in log.account("acme").all() if not query or entry.actor == ADA]
     return [str(entry.id) for entry in reversed(hers)]
 
 
-def test_a_relative_period_keeps_its_moment_on_the_way_back_and_the_first_page_lets_go_of_it(
+def test_newer_pages_keep_the_range_of_the_period(
     client: Client, log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded = [record(log, days) for days in (6.9, 6.8, 6, 5, 4, 3)]
@@ -151,7 +149,7 @@ def test_a_relative_period_keeps_its_moment_on_the_way_back_and_the_first_page_l
     assert (url, ids(back)) == ("/?period=7d&limit=2", recorded[::-1][:2])
 
 
-def test_a_page_of_its_own_keeps_the_way_back_to_where_somebody_was(client: Client, log: AuditLog) -> None:
+def test_entry_page_links_back_to_the_same_page(client: Client, log: AuditLog) -> None:
     fill(log, 9)
     _, page = follow(client, "/?limit=3")
     for word in ("Older", "Older", "Newer"):
@@ -160,7 +158,7 @@ def test_a_page_of_its_own_keeps_the_way_back_to_where_somebody_was(client: Clie
     assert follow(client, detail)[1].one("p", class_="back").one("a").attributes["href"] == url
 
 
-def test_what_changes_the_view_begins_with_its_first_page(client: Client, log: AuditLog) -> None:
+def test_changed_view_starts_with_its_first_page(client: Client, log: AuditLog) -> None:
     fill(log, 9)
     _, page = follow(client, "/?limit=3")
     for word in ("Older", "Older", "Newer"):
@@ -177,17 +175,17 @@ def test_what_changes_the_view_begins_with_its_first_page(client: Client, log: A
     ("query", "message"),
     [
         ("before=x", "the cursor is not one of this log; start again from the first page"),
-        ("before=x&after=y", "a page is after a cursor or before one, not both"),
-        ("before=x&before=y", "before is given once, not twice"),
+        ("before=x&after=y", "after and before exclude each other"),
+        ("before=x&before=y", "before is given twice"),
     ],
 )
-def test_a_wrong_place_is_refused(client: Client, query: str, message: str) -> None:
+def test_invalid_cursor_is_refused(client: Client, query: str, message: str) -> None:
     answer = client.get(f"/api/entries?{query}")
     assert (answer.status_code, message in answer.json()["detail"].lower()) == (400, True)
     assert client.get(f"/?{query}").status_code == 400
 
 
-def test_a_cursor_of_another_selection_is_refused_in_both_directions(client: Client, log: AuditLog) -> None:
+def test_cursor_of_another_selection_is_refused_both_ways(client: Client, log: AuditLog) -> None:
     fill(log, 3)
     after = client.get("/api/entries?limit=1").json()["next"]
     before = client.get(f"/api/entries?limit=1&after={after}").json()["previous"]
@@ -197,7 +195,7 @@ def test_a_cursor_of_another_selection_is_refused_in_both_directions(client: Cli
         assert client.get(f"/?search=ada&{place}").status_code == 400
 
 
-def test_the_api_pages_in_both_directions(client: Client, log: AuditLog) -> None:
+def test_api_pages_in_both_directions(client: Client, log: AuditLog) -> None:
     recorded = fill(log, 7)
 
     def get(place: str = "") -> tuple[list[str], dict[str, Any]]:
@@ -217,47 +215,47 @@ def test_the_api_pages_in_both_directions(client: Client, log: AuditLog) -> None
     assert get(f"{at}&before={back['previous']}")[0] == recorded[:3:-1]
 
 
-# --- how far was looked -----------------------------------------------------------------------------
+# --- partial scans -----------------------------------------------------------------------------
 
 
-def test_a_search_that_ends_early_says_how_far_it_looked(
+def test_partial_scan_shows_how_far_it_came(
     client: Client, log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needle = record(log, 40, NEEDLE)
     for number in range(20):
         record(log, 30 - number)
     top = record(log, 1, NEEDLE)
-    look_at(6, monkeypatch)
+    set_scan_budget(6, monkeypatch)
     search = quote(NEEDLE)
     _, page = follow(client, f"/?search={search}&zone=Asia/Tokyo&limit=2")
     assert ids(page) == [top]
-    section = page.one("section", class_="looked")
+    section = page.one("section", class_="scan")
     time = section.one("time")
     assert re.fullmatch(
-        r"Looked at entries back to \S+ \S+ \(Asia/Tokyo\)\. Older ones may fit too\.", section.one("p").text
+        r"Searched back to \S+ \S+ \(Asia/Tokyo\)\. Older entries may match too\.", section.one("p").text
     )
     reached = datetime.fromisoformat(time.attributes["datetime"])
     assert f"{reached.astimezone(UTC) + timedelta(hours=9):%Y-%m-%d %H:%M:%S}" == time.text
     assert (links(page), "in all" in page.one("nav", class_="pages").text) == ([], False)
-    found, told = ids(page), list[datetime]()
-    while "Look further back" in [link.text for link in page.all("a")]:
-        section = page.one("section", class_="looked")
-        told.append(datetime.fromisoformat(section.one("time").attributes["datetime"]))
-        _, page = follow(client, page.link("Look further back"))
+    found, scanned = ids(page), list[datetime]()
+    while "Continue searching older entries" in [link.text for link in page.all("a")]:
+        section = page.one("section", class_="scan")
+        scanned.append(datetime.fromisoformat(section.one("time").attributes["datetime"]))
+        _, page = follow(client, page.link("Continue searching older entries"))
         found += ids(page)
         if not ids(page):
             empty = page.one("section", class_="empty")
-            assert empty.one("h2").text == "Nothing found so far"
-            assert empty.one("p").text.endswith("; none fits so far.")
-            assert "No entry fits" not in page.text
+            assert empty.one("h2").text == "No match so far"
+            assert re.fullmatch(r"Searched back to \S+ \S+ \(Asia/Tokyo\)\.", empty.one("p").text)
+            assert "No matching entries" not in page.text
             assert empty.link("Newest") == f"/?zone=Asia%2FTokyo&search={NEEDLE.replace(' ', '+')}&limit=2"
     assert found == [top, needle]
-    assert told == sorted(told, reverse=True)
-    assert len(set(told)) == len(told) >= 3
-    assert page.all("section", class_="looked") == []
+    assert scanned == sorted(scanned, reverse=True)
+    assert len(set(scanned)) == len(scanned) >= 3
+    assert page.all("section", class_="scan") == []
 
 
-def test_newer_entries_are_looked_for_in_the_same_way(
+def test_partial_scan_of_newer_entries_can_continue(
     client: Client, log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needles = [record(log, 40 - number, NEEDLE) for number in range(2)]
@@ -269,26 +267,26 @@ def test_newer_entries_are_looked_for_in_the_same_way(
     _, page = follow(client, page.link("Older"))
     _, page = follow(client, page.link("Older"))
     assert ids(page) == needles[:1]
-    look_at(6, monkeypatch)
+    set_scan_budget(6, monkeypatch)
     _, page = follow(client, page.link("Newer"))
     assert ids(page) == needles[1:]
     _, page = follow(client, page.link("Newer"))
-    url, told = "", list[str]()
+    url, scanned = "", list[str]()
     while not ids(page):
-        section = page.one("section", class_="looked")
-        told.append(section.one("p").text.partition(" to ")[0])
-        url, page = follow(client, page.link("Look further on"))
-    assert (set(told), len(told) >= 2) == ({"Looked at entries up"}, True)
+        section = page.one("section", class_="scan")
+        scanned.append(section.one("p").text.partition(" to ")[0])
+        url, page = follow(client, page.link("Continue searching newer entries"))
+    assert (set(scanned), len(scanned) >= 2) == ({"Searched up"}, True)
     assert ids(page) == [top]
     assert "before=" not in url
 
 
-def test_users_left_out_who_recorded_nearly_everything_are_looked_through(
+def test_excluded_user_with_most_entries_is_scanned(
     client: Client, log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graces = fill(log, 1, actor=GRACE)
     fill(log, 12)
-    look_at(5, monkeypatch)
+    set_scan_budget(5, monkeypatch)
     url = "/api/entries?where=user:is_not:u-17&limit=2"
     page = client.get(url).json()
     assert page["entries"] == []
@@ -303,7 +301,7 @@ def test_users_left_out_who_recorded_nearly_everything_are_looked_through(
 # --- counts -----------------------------------------------------------------------------------------
 
 
-def test_the_first_page_says_how_many_entries_fit(
+def test_first_page_shows_the_number_of_matches(
     client: Client, log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(log, 5)
@@ -312,7 +310,7 @@ def test_the_first_page_says_how_many_entries_fit(
     assert "2 of 6 entries" in page.one("nav", class_="pages").text
     _, page = follow(client, "/?limit=2&where=user:is:u-17")
     assert "2 of 5 entries" in page.one("nav", class_="pages").text
-    monkeypatch.setattr(pages, "COUNTED", 4)
+    monkeypatch.setattr(pages, "COUNT_LIMIT", 4)
     _, page = follow(client, "/?limit=2&where=user:is:u-17")
     assert "2 of 4+ entries" in page.one("nav", class_="pages").text
     _, page = follow(client, page.link("Older"))
@@ -320,7 +318,7 @@ def test_the_first_page_says_how_many_entries_fit(
 
 
 @pytest.mark.parametrize("query", ["search=ada", "where=user:is_not:u-18"])
-def test_what_takes_longer_to_count_is_left_to_the_script(client: Client, log: AuditLog, query: str) -> None:
+def test_count_of_a_scan_is_left_to_the_script(client: Client, log: AuditLog, query: str) -> None:
     fill(log, 5)
     _, page = follow(client, f"/?{query}&limit=2")
     (amount,) = [each for each in page.all("span") if "data-count" in each.attributes]
@@ -329,13 +327,11 @@ def test_what_takes_longer_to_count_is_left_to_the_script(client: Client, log: A
     assert counted == {"entries": 5, "whole": True}
 
 
-def test_the_api_counts_what_a_query_selects(
-    client: Client, log: AuditLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_api_counts_matching_entries(client: Client, log: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(log, 3)
     fill(log, 2, actor=GRACE)
     fill(log, 4, "globex")
-    monkeypatch.setattr("auditwright.server.api.COUNTED", 4)
+    monkeypatch.setattr("auditwright.server.api.COUNT_LIMIT", 4)
 
     def count(query: str) -> tuple[int, bool]:
         answer = client.get(f"/api/count?{query}", user="owner")
@@ -353,13 +349,13 @@ def test_the_api_counts_what_a_query_selects(
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("exact=yes", "exact is true or false, not 'yes'"),
-        ("limit=5", "a query has account, match, where"),
-        ("after=x", "a query has account, match, where"),
-        ("exact=true&exact=true", "exact is given once, not twice"),
+        ("exact=yes", "exact: expected true or false, got 'yes'"),
+        ("limit=5", "query: expected one of account, match, where"),
+        ("after=x", "query: expected one of account, match, where"),
+        ("exact=true&exact=true", "exact is given twice"),
     ],
 )
-def test_a_count_that_is_not_understood_is_refused(client: Client, query: str, message: str) -> None:
+def test_invalid_count_query_is_refused(client: Client, query: str, message: str) -> None:
     answer = client.get(f"/api/count?{query}")
     assert answer.status_code == 400
     assert message in answer.json()["detail"][:1].lower() + answer.json()["detail"][1:]
@@ -369,12 +365,12 @@ def test_a_count_that_is_not_understood_is_refused(client: Client, query: str, m
 
 
 def options(page: Element, field: str) -> dict[str, str]:
-    """The choices of a field's first row by value, as they read."""
+    """The choices in the first row of a field, by value."""
     (select,) = page.all("select", name=f"{field}.0")
     return {each.attributes["value"]: each.text for each in select.all("option") if each.attributes["value"]}
 
 
-def test_choices_without_any_entry_are_marked_and_can_be_chosen(client: Client, log: AuditLog) -> None:
+def test_choices_without_entries_are_marked(client: Client, log: AuditLog) -> None:
     fill(log, 1)
     fill(log, 1, "globex")
     _, page = follow(client, "/")
@@ -390,12 +386,12 @@ def test_choices_without_any_entry_are_marked_and_can_be_chosen(client: Client, 
     assert options(page, "event") == events | {"account.login_logout.logout": "Logout"}
     unused = "account.models.model_deleted"
     _, page = follow(client, f"/?where=event:is:{unused}")
-    assert page.one("section", class_="empty").one("h2").text == "No entry fits"
+    assert page.one("section", class_="empty").one("h2").text == "No matching entries"
     (chosen,) = [each for each in page.all("option") if {"selected", "data-title"} <= each.attributes.keys()]
     assert chosen.attributes["value"] == unused
 
 
-def test_an_event_that_has_entries_under_a_former_key_alone_is_not_marked(
+def test_event_with_entries_under_an_alias_is_not_marked(
     database: Database, portal: BlockingPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -409,9 +405,7 @@ def test_an_event_that_has_entries_under_a_former_key_alone_is_not_marked(
         assert options(page, "category")["account.login_logout"] == "Login/Logout"
 
 
-def test_what_the_catalog_no_longer_has_can_be_chosen_where_there_are_entries(
-    client: Client, log: AuditLog, database: Database
-) -> None:
+def test_removed_events_with_entries_can_be_chosen(client: Client, log: AuditLog, database: Database) -> None:
     fill(log, 1)
     gone = "account.fax.fax_sent"
     insert_row(database, log.catalog, event=gone, category="account.fax", occurred_at=LONG_AGO)

@@ -1,4 +1,4 @@
-"""The edges of the application: raw requests, where it is mounted, and what it is made with."""
+"""Raw requests, the mount path, and the settings of the application."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from auditwright.server import Principal, create_app
 from auditwright.server.headers import HEADERS
 
 Raw = Callable[..., httpx.Response]
-"""Sends a request with the bytes that no client would let through."""
+"""Sends a request with bytes that no client allows."""
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def raw(app: FastAPI, portal: BlockingPortal) -> Raw:
         try:
             await app(scope, receive, send)
         except Exception:
-            assert sent[0]["status"] == 500  # the error goes on to the server's log
+            assert sent[0]["status"] == 500  # the error is raised to the server
         content = b"".join(message.get("body", b"") for message in sent[1:])
         return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=content)
 
@@ -61,7 +61,7 @@ def raw(app: FastAPI, portal: BlockingPortal) -> Raw:
     return request
 
 
-def assert_guarded(answer: httpx.Response) -> None:
+def assert_security_headers(answer: httpx.Response) -> None:
     assert {name: answer.headers.get(name.decode(), "").encode() for name in HEADERS} == HEADERS
     assert answer.headers["cache-control"] in ("no-store", "no-cache")
 
@@ -71,19 +71,19 @@ def assert_guarded(answer: httpx.Response) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/filter", "/api/entries", "/api/export", "/entries/x", "/api/users"])
 @pytest.mark.parametrize("query", [b"search=\xff\xfe\xfd", b"\xff=\xff", b"\0\x01\r\n", b"&&;;==%%%zz"])
-def test_a_query_of_any_bytes_is_answered(raw: Raw, path: str, query: bytes) -> None:
+def test_query_of_any_bytes_gets_a_response(raw: Raw, path: str, query: bytes) -> None:
     answer = raw(path, query)
     assert answer.status_code in (200, 303, 400, 404)
-    assert_guarded(answer)
+    assert_security_headers(answer)
 
 
 @pytest.mark.parametrize("path", ["/", "/api/entries", "/api/export", "/filter"])
-def test_nothing_behind_a_number_sign_is_ignored(raw: Raw, path: str) -> None:
+def test_number_sign_does_not_end_the_query(raw: Raw, path: str) -> None:
     assert raw(path, b"account=acme#&where=nonsense").status_code in (400, 404)
     assert raw(path, b"match=all#").status_code == 400
 
 
-def test_text_that_is_not_encoded_is_understood_as_utf_8(raw: Raw, log: AuditLog) -> None:
+def test_unencoded_query_is_read_as_utf_8(raw: Raw, log: AuditLog) -> None:
     fill(log, 1, actor=Actor.user("u-1", "Élodie Dupré"))
     answer = raw("/api/entries", "search=élodie".encode(), accept="*/*")
     assert [entry["actor"]["id"] for entry in answer.json()["entries"]] == ["u-1"]
@@ -105,7 +105,7 @@ def test_text_that_is_not_encoded_is_understood_as_utf_8(raw: Raw, log: AuditLog
         ":",
     ],
 )
-def test_the_host_that_a_request_names_is_in_no_answer(raw: Raw, log: AuditLog, host: str) -> None:
+def test_host_header_is_in_no_response(raw: Raw, log: AuditLog, host: str) -> None:
     (entry,) = fill(log, 1)
     for path in ("/", f"/entries/{entry}", "/nothing", "/api/nothing", "/api/openapi.json"):
         answer = raw(path, host=host)
@@ -153,12 +153,12 @@ BODIES = st.one_of(
 )
 @example("POST", "/export", b"", {"origin": "http://[::1"}, b"")
 @example("GET", "/", b"limit=000000001" + b"0" * 5000, {}, b"")
-def test_whatever_is_asked_is_answered_without_a_failure_and_guarded(
+def test_any_request_gets_a_response_with_the_headers(
     raw: Raw, method: str, path: str, query: bytes, headers: dict[str, str], body: bytes
 ) -> None:
     answer = raw(path, query, method, body, **headers)
     assert answer.status_code < 500
-    assert_guarded(answer)
+    assert_security_headers(answer)
     location = answer.headers.get("location", "/")
     assert re.match(r"/(?![/\\])", location)
     if answer.status_code >= 400 and method != "HEAD":
@@ -179,20 +179,20 @@ def test_whatever_is_asked_is_answered_without_a_failure_and_guarded(
         ("PATCH", "/static/audit.css", "GET, HEAD"),
     ],
 )
-def test_a_method_that_there_is_not_is_refused_and_the_others_are_named(
+def test_wrong_method_is_refused_with_allow_header(
     client: Client, method: str, path: str, allowed: str
 ) -> None:
     answer = client.request(method, path)
     assert answer.status_code == 405
     assert set(answer.headers.get("allow", allowed).split(", ")) <= set(allowed.split(", "))
-    assert_guarded(answer)
+    assert_security_headers(answer)
     if path.startswith("/api/"):
         assert answer.json()["type"] == "urn:auditwright:wrong-method"
     else:
         assert '<a class="button" href="/">Show all entries</a>' in answer.text
 
 
-# --- where it is mounted --------------------------------------------------------------------------
+# --- mount path --------------------------------------------------------------------------
 
 
 @pytest.fixture(params=["/audit", "/api", "/static", "/a/b", '/"><script>'])
@@ -207,7 +207,7 @@ def links(text: str) -> list[str]:
     return re.findall(r'(?:href|src|action|data-base|data-json)="([^"#][^"]*)"', text)
 
 
-def test_every_link_of_every_page_stays_below_the_path_that_it_is_mounted_at(
+def test_every_link_stays_below_the_mount_path(
     mounted: tuple[str, FastAPI], log: AuditLog, portal: BlockingPortal
 ) -> None:
     path, outer = mounted
@@ -223,7 +223,7 @@ def test_every_link_of_every_page_stays_below_the_path_that_it_is_mounted_at(
         assert "<script>" not in answer.text
 
 
-def test_redirects_errors_and_files_are_the_same_wherever_it_is_mounted(
+def test_redirects_errors_and_files_respect_the_mount_path(
     mounted: tuple[str, FastAPI], portal: BlockingPortal
 ) -> None:
     path, client = quote(mounted[0]), Client(mounted[1], portal)
@@ -238,9 +238,7 @@ def test_redirects_errors_and_files_are_the_same_wherever_it_is_mounted(
     assert client.get(f"{path}/api/openapi.json").json()["servers"] == [{"url": mounted[0]}]
 
 
-def test_a_slash_at_the_end_of_a_proxy_s_path_makes_no_link_to_another_host(
-    app: FastAPI, portal: BlockingPortal
-) -> None:
+def test_trailing_slash_of_a_proxy_path_is_harmless(app: FastAPI, portal: BlockingPortal) -> None:
     for root_path in ("/", "/audit/"):
         transport = httpx.ASGITransport(app, root_path=root_path)
         client = httpx.AsyncClient(transport=transport, base_url="http://audit.example")
@@ -249,7 +247,7 @@ def test_a_slash_at_the_end_of_a_proxy_s_path_makes_no_link_to_another_host(
         assert [link for link in links(answer.text) if link.startswith("//")] == []
 
 
-# --- what it is made with -------------------------------------------------------------------------
+# --- settings -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -259,12 +257,12 @@ def test_a_slash_at_the_end_of_a_proxy_s_path_makes_no_link_to_another_host(
         ({"trusted_proxies": "10.0.0.1"}, "trusted proxies are a list of addresses and CIDRs"),
         ({"trusted_proxies": ["proxy.example"]}, "a trusted proxy is an address, a CIDR"),
         ({"trusted_proxies": iter(["0.0.0.0/0"])}, "0.0.0.0/0: whoever connects would be a trusted proxy"),
-        ({"allowed_hosts": "audit.example"}, "allowed hosts are a list of names such as *.example.com"),
-        ({"allowed_hosts": ["audit.*"]}, "allowed hosts are a list of names such as *.example.com"),
-        ({"allowed_hosts": iter(["*audit.example"])}, "allowed hosts are a list of names"),
+        ({"allowed_hosts": "audit.example"}, "allowed_hosts: expected a list of names such as *.example.com"),
+        ({"allowed_hosts": ["audit.*"]}, "allowed_hosts: expected a list of names such as *.example.com"),
+        ({"allowed_hosts": iter(["*audit.example"])}, "allowed_hosts: expected a list of names"),
     ],
 )
-def test_settings_that_cannot_be_are_refused_before_the_first_request(
+def test_invalid_settings_are_refused_at_creation(
     log: AuditLog, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=r"trusted|allowed") as caught:
@@ -286,7 +284,7 @@ def test_settings_that_cannot_be_are_refused_before_the_first_request(
         ([], "audit.example", 400),
     ],
 )
-def test_only_allowed_hosts_are_answered_and_authorize_is_asked_for_no_other(
+def test_authorize_is_not_called_for_other_hosts(
     log: AuditLog, portal: BlockingPortal, hosts: list[str], host: str, status: int
 ) -> None:
     asked = []
@@ -297,7 +295,7 @@ def test_only_allowed_hosts_are_answered_and_authorize_is_asked_for_no_other(
 
     answer = Client(create_app(log, sign_in, allowed_hosts=hosts), portal).get("/", headers={"host": host})
     assert (answer.status_code, len(asked)) == (status, int(status == 200))
-    assert_guarded(answer)
+    assert_security_headers(answer)
 
 
 @pytest.mark.parametrize(
@@ -316,7 +314,7 @@ def test_only_allowed_hosts_are_answered_and_authorize_is_asked_for_no_other(
         ({"may_record": 1}, "may_export and may_record are True or False, not 1"),
     ],
 )
-def test_a_principal_that_cannot_be_is_refused_and_whoever_it_was_made_for_is_not_let_in(
+def test_invalid_principal_denies_access(
     log: AuditLog, portal: BlockingPortal, values: dict[str, Any], message: str
 ) -> None:
     def make(_: object = None) -> Principal:
@@ -330,11 +328,13 @@ def test_a_principal_that_cannot_be_is_refused_and_whoever_it_was_made_for_is_no
         answer = Client(create_app(log, make), portal).get(path)
         assert answer.status_code == 500
         assert "accounts" not in answer.text
-        assert_guarded(answer)
+        assert_security_headers(answer)
 
 
 @pytest.mark.parametrize("given", [True, "u-17", ADA, PRINCIPALS, 0, ()])
-def test_what_is_no_principal_lets_nobody_in(log: AuditLog, portal: BlockingPortal, given: Any) -> None:
+def test_value_that_is_not_a_principal_denies_access(
+    log: AuditLog, portal: BlockingPortal, given: Any
+) -> None:
     async def sign_in(_: Request) -> Any:
         return given
 
@@ -351,7 +351,7 @@ def test_what_is_no_principal_lets_nobody_in(log: AuditLog, portal: BlockingPort
         (HTTPException(503, "<b>Later</b>", {"Retry-After": "60"}), 503, "failed"),
     ],
 )
-def test_who_decides_on_access_may_refuse_with_any_status_and_detail(
+def test_authorize_can_refuse_with_any_status_and_detail(
     log: AuditLog, portal: BlockingPortal, error: HTTPException, status: int, kind: str
 ) -> None:
     def refuse(_: Request) -> None:
@@ -363,13 +363,11 @@ def test_who_decides_on_access_may_refuse_with_any_status_and_detail(
         assert answer.status_code == status
         assert "<b>" not in answer.text or path.startswith("/api/")
         assert answer.headers.get("retry-after") == (error.headers or {}).get("Retry-After")
-        assert_guarded(answer)
+        assert_security_headers(answer)
     assert client.get("/api/entries").json()["type"] == f"urn:auditwright:{kind}"
 
 
-def test_authorize_is_asked_at_every_request_for_an_account_s_data_before_anything_is_looked_at(
-    log: AuditLog, portal: BlockingPortal
-) -> None:
+def test_authorize_runs_before_any_data_is_read(log: AuditLog, portal: BlockingPortal) -> None:
     client = Client(create_app(log, lambda _: None), portal)
     (entry,) = fill(log, 1)
     for path in ("/", "/?wrong=query", "/filter?view=%00", f"/entries/{entry}", "/api/entries?limit=x",

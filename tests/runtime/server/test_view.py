@@ -1,4 +1,4 @@
-"""Views: what a URL says, read and written without loss, and never half understood."""
+"""Views: parsed from a URL and written to one without loss; invalid ones are refused."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from auditwright.server.view import LIMIT, NAMES, PERIODS, View, query_of
 NOW = datetime(2026, 6, 15, 12, 30, 15, 654321, UTC)
 LOGIN = "account.login_logout.login"
 
-# --- there and back -------------------------------------------------------------------------------
+# --- round trip -------------------------------------------------------------------------------
 
 TROUBLE = st.sampled_from([*"&=#%+:;?/\\\"'<> \t\n\0é😀\u202e", "%00", "&where=", "where", "\x85", "\u2028"])
 TEXTS = st.lists(TROUBLE | st.characters(exclude_categories=["Cs"]), max_size=12).map("".join).map(sanitize)
@@ -59,20 +59,20 @@ def views(draw: st.DrawFn) -> View:
     try:
         found.bounds(NOW)
     except FilterError:
-        assume(False)  # a range that ends before it begins
+        assume(False)  # the range ends before it starts
     return found
 
 
 @given(views())
-def test_the_query_of_a_view_is_read_as_the_same_view(view: View) -> None:
+def test_query_of_a_view_parses_to_the_same_view(view: View) -> None:
     assert View.parse(view.query()) == view
 
 
 @given(views())
-def test_the_first_page_of_a_view_is_the_same_selection_without_a_place(view: View) -> None:
+def test_first_page_has_the_same_selection(view: View) -> None:
     first = view.first_page()
     assert (first.after, first.before, first.at) == (None, None, "")
-    assert first.selection == view.selection
+    assert first.selection_query == view.selection_query
     assert View.parse(first.query()) == first
 
 
@@ -110,22 +110,22 @@ def assert_view_or_error(query: str) -> None:
 @example("period=24h&at=1971-01-01T00:00:00%2B23:59")
 @example("period=custom&from=1970-01-01&zone=Pacific/Kiritimati")
 @example("period=custom&to=9998-12-31&zone=Pacific/Pago_Pago")
-def test_any_query_is_a_view_or_an_error_that_says_why(query: str) -> None:
+def test_any_query_is_a_view_or_an_error(query: str) -> None:
     assert_view_or_error(query)
 
 
 @given(st.binary() | QUERIES.map(lambda text: text.encode(errors="replace")))
-def test_any_bytes_of_a_request_are_a_view_or_an_error(query: bytes) -> None:
+def test_any_bytes_are_a_view_or_an_error(query: bytes) -> None:
     assert_view_or_error(query_of(Request({"type": "http", "query_string": query})))
 
 
-def test_what_is_by_default_is_left_out_of_a_query() -> None:
+def test_defaults_are_left_out_of_the_query() -> None:
     assert View().query() == ""
     spelled_out = f"match=all&period=all&zone=UTC&limit={LIMIT}&search=&from=&to=&at=&after=&before=&account="
     assert View.parse(spelled_out) == View()
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- invalid values ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -133,43 +133,47 @@ def test_what_is_by_default_is_left_out_of_a_query() -> None:
     [
         (
             "wehre=user:is:x",
-            "a query has account, match, where, period, from, to, zone, search, limit, at, after, before, "
-            "not 'wehre'; did you mean \"where\"?",
+            "query: expected one of account, match, where, period, from, to, zone, search, limit, at, after, "
+            "before, got 'wehre'; did you mean \"where\"?",
         ),
-        ("Where=user:is:x", "not 'Where'; did you mean \"where\"?"),
-        ("period=7d&period=7d", "period is given once, not twice"),
-        ("match=any&match=all", "match is given once, not twice"),
-        ("match=&match=any", "match is given once, not twice"),
+        ("Where=user:is:x", "got 'Where'; did you mean \"where\"?"),
+        ("period=7d&period=7d", "period is given twice"),
+        ("match=any&match=all", "match is given twice"),
+        ("match=&match=any", "match is given twice"),
         ("match=both", "match is one of all, any, not 'both'"),
-        ("match.0=any", "not 'match.0'"),
-        ("where=user:is:x:any&or=user:is:y", "not 'or'"),
+        ("match.0=any", "got 'match.0'"),
+        ("where=user:is:x:any&or=user:is:y", "got 'or'"),
         ("where=user:is", "a condition is written field:operator:value"),
         ("where=user:is:", "the value of user is is a string of 1 to 256 characters"),
         ("where=user:is:" + "x" * 257, "the value of user is is a string of 1 to 256 characters"),
         ("where=actor:is:x", "a condition's field is one of category, event, user, not 'actor'"),
         ("where=user:equals:x", "a condition's operator is one of is, is_not, not 'equals'"),
-        ("period=1h", "period is one of 24h, 7d, 30d, custom, all, not '1h'"),
-        ("from=2026-01-01", "from and to are for period=custom"),
-        ("period=7d&to=2026-01-01", "from and to are for period=custom"),
-        ("at=2026-01-31T09:30:00Z", "at is for a period of 24h, 7d, 30d"),
-        ("period=custom&at=2026-01-31T09:30:00Z", "at is for a period of 24h, 7d, 30d"),
-        ("period=custom&at=now", "at is a time such as 2026-01-31T09:30:00+00:00, not 'now'"),
-        ("zone=Mars/Olympus", "zone is a time zone such as Europe/Berlin, not 'Mars/Olympus'"),
-        ("period=24h&zone=Mars", "zone is a time zone such as Europe/Berlin, not 'Mars'"),
+        ("period=1h", "period: expected one of 24h, 7d, 30d, custom, all, got '1h'"),
+        ("from=2026-01-01", "from and to need period=custom"),
+        ("period=7d&to=2026-01-01", "from and to need period=custom"),
+        ("at=2026-01-31T09:30:00Z", "at needs a period of 24h, 7d, 30d"),
+        ("period=custom&at=2026-01-31T09:30:00Z", "at needs a period of 24h, 7d, 30d"),
+        ("period=custom&at=now", "at: expected a time such as 2026-01-31T09:30:00+00:00, got 'now'"),
+        ("zone=Mars/Olympus", "zone: expected a time zone such as Europe/Berlin, got 'Mars/Olympus'"),
+        ("period=24h&zone=Mars", "zone: expected a time zone such as Europe/Berlin, got 'Mars'"),
         ("zone=europe/berlin2", 'did you mean "Europe/Berlin"?'),
-        ("limit=0", "limit is 1 to 1000, not '0'"),
-        ("limit=1001", "limit is 1 to 1000, not '1001'"),
-        ("limit=5.0", "limit is 1 to 1000, not '5.0'"),
+        ("limit=0", "limit: expected 1 to 1000, got '0'"),
+        ("limit=1001", "limit: expected 1 to 1000, got '1001'"),
+        ("limit=5.0", "limit: expected 1 to 1000, got '5.0'"),
         (
             "period=custom&from=2026-01-31 09:30",
-            "from is a day such as 2026-01-31 or a minute such as 2026-01-31T09:30, not '2026-01-31 09:30'",
+            "from: expected a day such as 2026-01-31 or a minute such as 2026-01-31T09:30, "
+            "got '2026-01-31 09:30'",
         ),
-        ("period=custom&to=2026-02-29", "to is a day such as 2026-01-31 or a minute such as"),
-        ("period=custom&to=2026-01-31T24:01", "to is a day such as 2026-01-31 or a minute such as"),
-        ("period=custom&from=2026-W05-1", "from is a day such as 2026-01-31 or a minute such as"),
-        ("period=custom&from=1969-12-31", "from is a day such as 2026-01-31 or a minute such as"),
-        ("period=custom&from=9999-01-01", "from is a day such as 2026-01-31 or a minute such as"),
-        ("period=custom&from=2026-01-31T09:30%2B02", "from is a day such as 2026-01-31 or a minute such as"),
+        ("period=custom&to=2026-02-29", "to: expected a day such as 2026-01-31 or a minute such as"),
+        ("period=custom&to=2026-01-31T24:01", "to: expected a day such as 2026-01-31 or a minute such as"),
+        ("period=custom&from=2026-W05-1", "from: expected a day such as 2026-01-31 or a minute such as"),
+        ("period=custom&from=1969-12-31", "from: expected a day such as 2026-01-31 or a minute such as"),
+        ("period=custom&from=9999-01-01", "from: expected a day such as 2026-01-31 or a minute such as"),
+        (
+            "period=custom&from=2026-01-31T09:30%2B02",
+            "from: expected a day such as 2026-01-31 or a minute such as",
+        ),
         (
             "period=custom&from=2026-02-02&to=2026-02-01",
             "the range ends before it begins: from 2026-02-02 to 2026-02-01",
@@ -179,25 +183,25 @@ def test_what_is_by_default_is_left_out_of_a_query() -> None:
     ],
     ids=lambda text: text[:40],
 )
-def test_what_cannot_be_is_refused_and_the_choices_are_named(query: str, message: str) -> None:
+def test_invalid_values_are_refused_with_the_choices(query: str, message: str) -> None:
     with pytest.raises(FilterError) as caught:
         View.parse(query)
     assert message in str(caught.value)
 
 
-# --- ranges of time -------------------------------------------------------------------------------
+# --- time ranges -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("period", "length"),
     [("24h", timedelta(hours=24)), ("7d", timedelta(days=7)), ("30d", timedelta(days=30))],
 )
-def test_a_relative_period_begins_so_long_before_now_and_has_no_end(period: str, length: timedelta) -> None:
+def test_relative_period_starts_before_now(period: str, length: timedelta) -> None:
     assert View(period=period).bounds(NOW) == (NOW.replace(microsecond=0) - length, None)
     assert View(period=period, zone="Asia/Kathmandu").bounds(NOW) == View(period=period).bounds(NOW)
 
 
-def test_later_pages_of_a_relative_period_are_of_the_range_of_the_first() -> None:
+def test_later_pages_keep_the_range_of_the_period() -> None:
     first = View(period="24h")
     second = View.parse(first.next_page("x", NOW).query())
     later = NOW + timedelta(hours=5)
@@ -208,7 +212,7 @@ def test_later_pages_of_a_relative_period_are_of_the_range_of_the_first() -> Non
     assert third.first_page().bounds(later) == first.bounds(later)
 
 
-def test_without_a_period_there_are_no_bounds() -> None:
+def test_view_without_period_has_no_bounds() -> None:
     assert View().bounds(NOW) == (None, None)
     assert View(period="custom").bounds(NOW) == (None, None)
 
@@ -223,19 +227,19 @@ BERLIN, HOUR = "Europe/Berlin", timedelta(hours=1)
         ("UTC", "2026-01-31T09:30", "2026-01-31T09:30", "2026-01-31T09:30", "2026-01-31T09:31"),
         ("UTC", "2024-02-28", "2024-02-29", "2024-02-28T00:00", "2024-03-01T00:00"),
         ("UTC", "9998-12-31", "9998-12-31", "9998-12-31T00:00", "9999-01-01T00:00"),
-        # Clocks go forward: a day of 23 hours, and one of 25 when they go back.
+        # Daylight saving time: a day of 23 hours, and one of 25.
         (BERLIN, "2026-03-29", "2026-03-29", "2026-03-28T23:00", "2026-03-29T22:00"),
         (BERLIN, "2026-10-25", "2026-10-25", "2026-10-24T22:00", "2026-10-25T23:00"),
         (BERLIN, "2026-03-28", "2026-03-30", "2026-03-27T23:00", "2026-03-30T22:00"),
         (BERLIN, "2026-03-29T01:59", "2026-03-29T03:00", "2026-03-29T00:59", "2026-03-29T01:01"),
-        # Minutes that there are twice: from the first one of them to the second one.
+        # Repeated minutes: from the first fold to the second.
         (BERLIN, "2026-10-25T02:30", "2026-10-25T02:30", "2026-10-25T00:30", "2026-10-25T01:31"),
         (BERLIN, "2026-10-25T02:00", "2026-10-25T02:59", "2026-10-25T00:00", "2026-10-25T02:00"),
         (BERLIN, "2026-10-25T01:00", "2026-10-25T01:59", "2026-10-24T23:00", "2026-10-25T00:00"),
         (BERLIN, "2026-10-25T03:00", "2026-10-25T03:00", "2026-10-25T02:00", "2026-10-25T02:01"),
-        # A minute that there is not counts by the clock from before.
+        # A skipped minute counts by the offset before the change.
         (BERLIN, "2026-03-29T02:30", "2026-03-29T02:30", "2026-03-29T01:30", "2026-03-29T01:31"),
-        # Days that begin at one o'clock, that begin twice, and zones of half hours and of more than 12.
+        # Days that start at 1:00 or twice, zones with half hours or more than 12 hours.
         ("Africa/Cairo", "2026-04-24", "2026-04-24", "2026-04-23T22:00", "2026-04-24T21:00"),
         ("Atlantic/Azores", "2026-10-25", "2026-10-25", "2026-10-25T00:00", "2026-10-26T01:00"),
         ("Australia/Lord_Howe", "2026-04-05", "2026-04-05", "2026-04-04T13:00", "2026-04-05T13:30"),
@@ -243,7 +247,7 @@ BERLIN, HOUR = "Europe/Berlin", timedelta(hours=1)
         ("Pacific/Kiritimati", "1970-01-01", "1970-01-01", None, None),
     ],
 )
-def test_a_custom_range_is_of_local_days_and_minutes_with_the_last_included(
+def test_custom_range_includes_its_last_day_or_minute(
     zone: str, first: str, last: str, begin: str | None, end: str | None
 ) -> None:
     since, until = View(period="custom", since=first, until=last, zone=zone).bounds(NOW)
@@ -260,14 +264,12 @@ def test_a_custom_range_is_of_local_days_and_minutes_with_the_last_included(
 
 
 @given(st.sampled_from(sorted(available_timezones())), st.dates(datetime(2000, 1, 1).date()), st.data())
-def test_every_moment_of_a_local_day_is_in_its_range_and_no_other(
-    zone: str, day: Any, data: st.DataObject
-) -> None:
+def test_range_of_a_day_has_exactly_its_moments(zone: str, day: Any, data: st.DataObject) -> None:
     assume(day.year < 9998)
     view = View(period="custom", since=str(day), until=str(day), zone=zone)
     try:
         since, until = view.bounds(NOW)
-    except FilterError:  # a day that a country left out when it crossed the date line
+    except FilterError:  # a day that was skipped at a change of the date line
         assume(False)
     assert since is not None
     assert until is not None
@@ -276,12 +278,12 @@ def test_every_moment_of_a_local_day_is_in_its_range_and_no_other(
     assert (since <= moment < until) == (view.local(moment)[:10] == str(day))
 
 
-def test_a_range_with_one_end_is_open_at_the_other() -> None:
+def test_range_can_be_open_at_one_end() -> None:
     assert View(period="custom", since="2026-01-31").bounds(NOW) == (datetime(2026, 1, 31, tzinfo=UTC), None)
     assert View(period="custom", until="2026-01-31").bounds(NOW) == (None, datetime(2026, 2, 1, tzinfo=UTC))
 
 
-def test_times_are_told_in_the_view_s_zone_with_its_distance_from_utc() -> None:
+def test_times_have_the_zone_and_its_offset() -> None:
     winter, summer = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
     berlin, kathmandu = View(zone=BERLIN), View(zone="Asia/Kathmandu")
     assert [berlin.local(winter), berlin.local(summer)] == ["2026-01-01 01:00:00", "2026-07-01 02:00:00"]
@@ -291,20 +293,20 @@ def test_times_are_told_in_the_view_s_zone_with_its_distance_from_utc() -> None:
     assert View().offset(winter) == View(zone="Africa/Abidjan").offset(summer) == "UTC"
 
 
-def test_what_an_export_names_is_the_selection_alone() -> None:
+def test_selection_query_has_the_selection_only() -> None:
     where = Filter.parse(["user:is:u-17"])
     view = View(where, "24h", zone=BERLIN, search="llama", account="acme", limit=7, after="x")
-    assert view.selection == "where=user:is:u-17&period=24h&search=llama"
+    assert view.selection_query == "where=user:is:u-17&period=24h&search=llama"
     custom = View(period="custom", since="2026-01-01", zone=BERLIN)
-    assert custom.selection == "period=custom&from=2026-01-01&zone=Europe%2FBerlin"
-    assert View(account="acme", limit=7, zone=BERLIN).selection == ""
+    assert custom.selection_query == "period=custom&from=2026-01-01&zone=Europe%2FBerlin"
+    assert View(account="acme", limit=7, zone=BERLIN).selection_query == ""
 
 
-# --- over requests --------------------------------------------------------------------------------
+# --- requests --------------------------------------------------------------------------------
 
 
 def link(text: str, name: str) -> str | None:
-    """The address of the page's link with these words."""
+    """The address of the link with this text."""
     found = re.search(rf'href="([^"]*)"[^>]*>{name}</a>', text)
     return unescape(found[1]) if found else None
 
@@ -316,7 +318,7 @@ def shown(text: str) -> list[str]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
-    """Moves the clock that the page counts periods from."""
+    """Moves the clock of the page."""
     ahead = timedelta(0)
 
     class Clock(datetime):
@@ -332,7 +334,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     return move
 
 
-def test_paging_through_a_relative_period_loses_nothing_though_time_goes_on(
+def test_paging_a_relative_period_loses_nothing(
     client: Client, log: AuditLog, clock: Callable[[timedelta], None]
 ) -> None:
     def login(hours: float) -> str:
@@ -353,9 +355,7 @@ def test_paging_through_a_relative_period_loses_nothing_though_time_goes_on(
     assert found == ids[::-1]
 
 
-def test_leaving_the_last_page_of_a_relative_period_lets_go_of_its_moment(
-    client: Client, log: AuditLog
-) -> None:
+def test_new_view_after_the_last_page_ends_now(client: Client, log: AuditLog) -> None:
     for _ in range(3):
         log.record_event(LOGIN, {"email_id": "ada@example.com"}, {"actor": ADA})
     older = link(client.get("/?period=7d&limit=2").text, "Older")
@@ -375,7 +375,7 @@ def test_leaving_the_last_page_of_a_relative_period_lets_go_of_its_moment(
         "match.1=any&where=user:is:a",
     ],
 )
-def test_a_mixed_set_cannot_be_written_as_a_url(client: Client, start: str, query: str) -> None:
+def test_url_cannot_mix_and_with_or(client: Client, start: str, query: str) -> None:
     answer = client.get(start + (quote(query) if start.startswith("/filter") else query))
     assert answer.status_code == 400
 
@@ -394,21 +394,19 @@ ROWS = f"{ROW.format(0, 'a')}&{ROW.format(1, 'b')}"
         ROWS,
     ],
 )
-def test_a_mixed_set_cannot_be_written_as_a_form(client: Client, form: str) -> None:
+def test_form_cannot_mix_and_with_or(client: Client, form: str) -> None:
     assert client.get(f"/filter?{form}").status_code == 400
 
 
 @pytest.mark.parametrize("match", ["all", "any"])
-def test_the_form_s_match_holds_for_all_of_its_rows_and_none_are_left_of_the_view(
-    client: Client, match: str
-) -> None:
+def test_form_replaces_the_conditions_of_the_view(client: Client, match: str) -> None:
     before = urlencode({"view": "match=any&where=user:is:c&where=user:is:d&limit=7"})
     answer = client.get(f"/filter?{before}&match={match}&{ROWS}")
     view = View.parse(answer.headers["location"].partition("?")[2])
     assert view == View(Filter.parse(["user:is:a", "user:is:b"], match), limit=7)
 
 
-def test_the_query_of_the_page_is_the_query_of_the_api(client: Client, log: AuditLog) -> None:
+def test_page_and_api_share_their_queries(client: Client, log: AuditLog) -> None:
     for _ in range(3):
         log.record_event(LOGIN, {"email_id": "ada@example.com"}, {"actor": ADA})
     query = "where=user:is:u-17&period=30d&zone=Asia%2FTokyo&search=lovelace&limit=2"

@@ -1,4 +1,4 @@
-"""Exports: CSV as the Audit Logs page writes it, and files that are whole or not there."""
+"""Exports: CSV and JSON Lines, and atomic writing of files."""
 
 import csv
 import errno
@@ -47,7 +47,7 @@ DANGEROUS = "=+-@\t\n\r＝＋－＠'"
 
 
 def export(acme: AccountLog, **options: Any) -> list[list[str]]:
-    """The cells of an export, header and all."""
+    """The cells of an export with its header."""
     stream = io.BytesIO()
     count = acme.export_csv(stream, **options)
     table = list(csv.reader(io.StringIO(stream.getvalue().decode(), newline=""), strict=True))
@@ -185,7 +185,7 @@ def test_keys_of_another_catalog_are_quoted_and_escaped(
     row = export(acme, full=True)[1]
     assert len(row) == len(FULL)
     assert row[6:9] == [f"'{event}", f"'{category}", f"'{level}"]
-    assert row[1:3] == row[6:8]  # which stand for the titles that this catalog does not have
+    assert row[1:3] == row[6:8]  # instead of titles, which this catalog does not have
     assert export(acme) == [HEADER, row[:6]]
 
 
@@ -252,7 +252,7 @@ def test_csv_is_newest_first_and_reports_progress(log: AuditLog, acme: AccountLo
 
 
 class RecordingStream(io.BytesIO):
-    """A stream during whose writes more is recorded."""
+    """A stream that records entries during its writes."""
 
     def __init__(self, log: AuditLog) -> None:
         super().__init__()
@@ -260,7 +260,7 @@ class RecordingStream(io.BytesIO):
         self.writes = 0
 
     def write(self, data: Any) -> int:
-        if self.writes:  # the first piece has been read by then
+        if self.writes:  # the first chunk is read by then
             record(self.log, DEPLOYED, MODEL)
             record(self.log, DEPLOYED, MODEL, occurred_at=LONG_AGO)
         self.writes += 1
@@ -333,7 +333,7 @@ def test_pipe_is_written_in_place(log: AuditLog, acme: AccountLog, tmp_path: Pat
     record(log, KEY_CREATED)
     target = tmp_path / "pipe"
     os.mkfifo(target)
-    reader = os.open(target, os.O_RDONLY | os.O_NONBLOCK)  # what is written waits in the pipe to be read
+    reader = os.open(target, os.O_RDONLY | os.O_NONBLOCK)  # the pipe buffers the data
     try:
         assert acme.export_csv(target) == 1
         assert target.is_fifo()
@@ -350,7 +350,7 @@ def test_concurrent_exports_leave_a_whole_file(log: AuditLog, acme: AccountLog, 
     target = tmp_path / "out.csv"
     meet = threading.Barrier(2, timeout=30)
 
-    def wait(_: int) -> None:  # after each piece, so that both are in the middle of their files
+    def wait(_: int) -> None:  # after each chunk, so that both exports overlap
         meet.wait()
 
     with ThreadPoolExecutor(2) as pool:
@@ -387,7 +387,7 @@ def test_error_of_the_stream_is_raised(log: AuditLog, acme: AccountLog) -> None:
 
     with pytest.raises(ConnectionResetError):
         acme.export_csv(Broken())
-    record(log, KEY_CREATED)  # and the log is as it was
+    record(log, KEY_CREATED)  # the log still works
     assert acme.count() == 1
 
 

@@ -1,4 +1,4 @@
-"""Files of exports: compressed as their names say, and whole or not there, however the export ends."""
+"""Files of exports: compression by their suffix, and atomic writing however an export ends."""
 
 import fcntl
 import gzip
@@ -39,7 +39,7 @@ def unzstd(data: bytes) -> bytes:
 
 
 def names(folder: Path) -> list[str]:
-    """What is in the folder beside the database."""
+    """The files in the folder except the database."""
     return sorted(each.name for each in folder.iterdir() if not each.name.startswith("audit.db"))
 
 
@@ -52,7 +52,7 @@ def pieces(*found: bytes) -> Chunks:
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"),
+    ("name", "expected"),
     [
         ("a.csv", "csv"),
         ("a.JSONL", "jsonl"),
@@ -354,7 +354,7 @@ sys.exit(cli.main(sys.argv[2:]))
 
 @contextmanager
 def exporting(path: Path, target: Path, *options: str, signals: str = "heeds") -> Iterator[Any]:
-    """The command in a process of its own, in the middle of its work."""
+    """The command in its own process, paused midway."""
     command = ["export", "--database", f"sqlite:///{path}", "--account", "acme", "--output", str(target)]
     with subprocess.Popen(
         [sys.executable, "-c", EXPORTS, signals, *command, *options],
@@ -387,7 +387,7 @@ def test_terminated_export_keeps_the_previous_file(
     target = tmp_path / name
     target.write_text("the older one")
     with exporting(path, target) as process:
-        assert len(names(tmp_path)) == 2  # the older one, and the one that is being written
+        assert len(names(tmp_path)) == 2  # the previous file and the partial one
         process.send_signal(number)
         assert process.communicate(timeout=60) == ("", told)
     assert process.returncode == code
@@ -403,7 +403,7 @@ def test_partial_file_of_a_killed_export_is_removed(log: AuditLog, path: Path, t
         process.wait(timeout=60)
     (left,) = names(tmp_path)
     assert (left[:9], left[-8:]) == (".out.csv.", ".partial")
-    assert log.account("acme").export_csv(target) == 2501  # with the record of the one that was killed
+    assert log.account("acme").export_csv(target) == 2501  # with the entry that recorded the killed export
     assert names(tmp_path) == ["out.csv"]
 
 

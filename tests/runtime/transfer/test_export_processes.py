@@ -1,4 +1,4 @@
-"""Exports of a SQLite file by several processes: the same bytes, as of one moment, and none left behind."""
+"""Exports of a SQLite file by several processes: equal bytes, one snapshot, no process left."""
 
 import io
 import json
@@ -43,7 +43,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The ids of the processes that were started."""
+    """The ids of the started processes."""
     pids = []
 
     class Recorded(subprocess.Popen[bytes]):
@@ -57,7 +57,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def many(log: AuditLog, acme: AccountLog) -> AccountLog:
-    """Entries at times without order, some at the same one, with texts of several bytes."""
+    """Entries at random times, some equal, with multibyte texts."""
     dice = random.Random(7)
     log.record_many(
         form(
@@ -169,7 +169,7 @@ def test_silent_worker_times_out(
     assert started
 
 
-# --- what ends it ------------------------------------------------------------------------------------
+# --- failures ------------------------------------------------------------------------------------
 
 
 def test_killed_worker_fails_the_export(many: AccountLog, started: list[int], tmp_path: Path) -> None:
@@ -246,14 +246,14 @@ log.account("acme").export_csv(Killing(), full=True, processes=2)
     assert (done.returncode, done.stderr) == (-signal.SIGKILL, b"")
     assert os.read(read, 100) == b"started"
     assert select.select([read], [], [], 30)[0], "the other process goes on"
-    assert os.read(read, 100) == b""  # nobody has the other end any more
+    assert os.read(read, 100) == b""  # the other end is closed
     os.close(read)
 
 
-# --- one moment --------------------------------------------------------------------------------------
+# --- one snapshot --------------------------------------------------------------------------------------
 
 TOGETHER = 7
-"""Entries in a transaction: an export has all of them or none."""
+"""Entries per transaction: an export has all of them or none."""
 
 RECORDING = """
 import itertools, random
@@ -270,7 +270,7 @@ with AuditLog.open({url!r}, account_id="acme", catalog=CATALOG) as log:
 
 
 def transaction(number: int) -> list[dict[str, Any]]:
-    """Entries somewhere among those that are there."""
+    """Entries between the existing ones."""
     dice = random.Random(number)
     return [
         form(

@@ -1,4 +1,4 @@
-"""Imports of JSON Lines: what was exported comes back equal, bad lines are named, good ones stored."""
+"""Imports of JSON Lines: exports survive the round trip, bad lines are reported, good ones stored."""
 
 import io
 import itertools
@@ -40,7 +40,7 @@ def exported(log: AuditLog, account: str = "acme") -> list[bytes]:
 
 
 def import_all(log: AuditLog, lines: list[bytes]) -> Imported:
-    """Import lines that are all good."""
+    """Import lines without errors."""
 
     def fail(number: int, error: AuditwrightError) -> None:
         raise AssertionError(f"line {number}: {error}")
@@ -49,7 +49,7 @@ def import_all(log: AuditLog, lines: list[bytes]) -> Imported:
 
 
 def import_lines_of(log: AuditLog, lines: list[bytes]) -> tuple[Imported, dict[int, AuditwrightError]]:
-    """Import lines; what was said of the bad ones, by their numbers."""
+    """Import lines; returns the errors by line number."""
     bad: dict[int, AuditwrightError] = {}
     return log.import_jsonl(lines, bad.__setitem__), bad
 
@@ -60,12 +60,12 @@ def line(content: Any) -> bytes:
 
 @pytest.fixture
 def empty(other_database: Database) -> Iterator[AuditLog]:
-    """Another log, in another database, with another key and no account of its own."""
+    """Another log, in another database, with another key and no default account."""
     with open_log(other_database, account_id=None, secret_key=SecretKey.generate("other")) as log:
         yield log
 
 
-# --- there and back ------------------------------------------------------------------------------
+# --- round trip ------------------------------------------------------------------------------
 
 
 def test_every_event_survives_export_and_import(
@@ -217,7 +217,7 @@ def test_bad_lines_are_reported_and_others_stored(log: AuditLog, database: Datab
     done, bad = import_lines_of(log, lines)
     assert done == Imported(2, 0, 8)
     assert len(database.rows()) == 2
-    no_json = "entry: expected a JSON object, got no JSON"  # the rest of it is orjson's
+    no_json = "entry: expected a JSON object, got no JSON"  # followed by orjson's message
     assert {number: no_json if no_json in str(error) else str(error) for number, error in bad.items()} == {
         2: "entry: event: expected the key of an event, got nothing",
         3: no_json,

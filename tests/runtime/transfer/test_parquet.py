@@ -1,4 +1,4 @@
-"""Exports as Parquet: typed columns that say what the entries say, and all of the metadata beside them."""
+"""Exports as Parquet: typed columns, and all of the metadata as JSON."""
 
 import importlib
 import io
@@ -42,7 +42,7 @@ REST = ["alterations", "metadata"]
 
 
 def file_of(acme: AccountLog, where: Filter | None = None, **options: Any) -> Any:
-    """The file of an export, as pyarrow opens it."""
+    """An export, opened by pyarrow."""
     stream = io.BytesIO()
     count = acme.export_parquet(stream, where, **options)
     found = pyarrow.parquet.ParquetFile(stream)
@@ -65,8 +65,8 @@ def typed(value: Any, kind: str) -> Any:
     return value
 
 
-def told_by(entry: Entry, catalog: Catalog) -> dict[str, Any]:
-    """What an entry's row is to say, but for what it does not have."""
+def expected_row(entry: Entry, catalog: Catalog) -> dict[str, Any]:
+    """The expected row of an entry, without nulls."""
     event = catalog.event(entry.event)
     kinds = {field.name: field.kind for field in event.metadata} if event else {}
     found = {
@@ -85,8 +85,8 @@ def told_by(entry: Entry, catalog: Catalog) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def told_in(row: dict[str, Any]) -> dict[str, Any]:
-    """What a row of the file says, but for the columns it leaves empty."""
+def row_without_nulls(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the file without nulls."""
     for name in REST:
         row[name] = json.loads(row[name]) if row[name] is not None else None
     return {name: value for name, value in row.items() if value is not None}
@@ -96,11 +96,11 @@ def check(acme: AccountLog, catalog: Catalog, **options: Any) -> int:
     """Compare every row of an export with its entry."""
     found = rows_of(acme, **options)
     entries = list(acme.all(**options))
-    assert [told_in(row) for row in found] == [told_by(entry, catalog) for entry in entries]
+    assert [row_without_nulls(row) for row in found] == [expected_row(entry, catalog) for entry in entries]
     return len(found)
 
 
-def test_every_event_comes_back(log: AuditLog, acme: AccountLog) -> None:
+def test_every_event_survives_the_export(log: AuditLog, acme: AccountLog) -> None:
     for number, event in enumerate(log.catalog.every_event.values()):
         values, details = dict(event.example), f"no. {number}"
         if event.name != "api_async_enabled":
@@ -121,7 +121,7 @@ def sink(kitchen_sink: Path, database: Database, key: SecretKey) -> Iterator[Aud
         yield log
 
 
-def test_every_type_comes_back(sink: AuditLog) -> None:
+def test_every_type_survives_the_export(sink: AuditLog) -> None:
     assert check(sink.account("acme"), sink.catalog) == 8
     schema = file_of(sink.account("acme")).schema_arrow
     moment = pyarrow.timestamp("us", "UTC")
@@ -146,7 +146,7 @@ def test_every_type_comes_back(sink: AuditLog) -> None:
     assert (schema.field("site").type, schema.field("device_id").type) == (text, text)
 
 
-def test_a_secret_is_its_fingerprint(sink: AuditLog, key: SecretKey) -> None:
+def test_secret_is_exported_as_its_fingerprint(sink: AuditLog, key: SecretKey) -> None:
     values = {"device_id": "d-1", "state": "online", "small": 3, "armed": False, "flag": False}
     sink.record_event(
         "device.lifecycle.device_seen",
@@ -158,7 +158,7 @@ def test_a_secret_is_its_fingerprint(sink: AuditLog, key: SecretKey) -> None:
     assert "hunter2" not in row["metadata"]
 
 
-def test_a_column_says_what_it_is(log: AuditLog, acme: AccountLog, sink: AuditLog) -> None:
+def test_columns_are_described_in_their_metadata(log: AuditLog, acme: AccountLog, sink: AuditLog) -> None:
     schema = file_of(sink.account("acme")).schema_arrow
     assert schema.field("voltage").metadata == {
         b"title": b"Voltage",
@@ -175,7 +175,7 @@ def test_a_column_says_what_it_is(log: AuditLog, acme: AccountLog, sink: AuditLo
     }
 
 
-def test_the_columns_are_those_of_the_selected_events(log: AuditLog, acme: AccountLog) -> None:
+def test_columns_are_those_of_the_selected_events(log: AuditLog, acme: AccountLog) -> None:
     record(log, DEPLOYED, MODEL)
     record(log, TUNED, log.catalog.events[TUNED].example)
     for condition, keys in (
@@ -192,7 +192,7 @@ def test_the_columns_are_those_of_the_selected_events(log: AuditLog, acme: Accou
         assert len(set(found)) == len(found)
 
 
-def test_the_columns_of_an_alias_are_those_of_its_event(
+def test_alias_has_the_columns_of_its_event(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
@@ -208,7 +208,7 @@ def test_the_columns_of_an_alias_are_those_of_its_event(
         assert (row["model_id"], json.loads(row["metadata"])) == ("m-17", MODEL)
 
 
-def test_what_does_not_fit_todays_type_is_in_the_metadata(sink: AuditLog, database: Database) -> None:
+def test_values_of_another_type_are_only_in_the_metadata(sink: AuditLog, database: Database) -> None:
     stored = {
         "whole": 1.5,
         "small": 2.0,
@@ -240,10 +240,10 @@ def test_what_does_not_fit_todays_type_is_in_the_metadata(sink: AuditLog, databa
     }
 
 
-def test_a_name_that_means_something_else_here_is_not_lost(
+def test_field_with_the_name_of_a_column_is_in_the_metadata(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A field that is called like a column of the file, and one that Auditwright has with another type."""
+    """A field with the name of a column, and one that Auditwright defines with another type."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def edit(content: dict[str, Any]) -> None:
@@ -261,9 +261,7 @@ def test_a_name_that_means_something_else_here_is_not_lost(
         assert (deployed["event_title"], json.loads(deployed["metadata"])) == ("Model deployed", stored)
 
 
-def test_entries_of_events_that_the_catalog_no_longer_has_are_in_it(
-    log: AuditLog, acme: AccountLog, database: Database
-) -> None:
+def test_entries_of_removed_events_are_exported(log: AuditLog, acme: AccountLog, database: Database) -> None:
     metadata = '{"thing":1}'
     insert_row(
         database, log.catalog, event="account.gone.thing_done", category="account.gone", metadata=metadata
@@ -274,13 +272,13 @@ def test_entries_of_events_that_the_catalog_no_longer_has_are_in_it(
     assert row["metadata"] == metadata
 
 
-def test_an_empty_account_gives_a_file_without_rows(acme: AccountLog) -> None:
+def test_empty_account_has_no_rows(acme: AccountLog) -> None:
     found = file_of(acme)
     assert found.metadata.num_rows == 0
     assert found.schema_arrow.names[:2] == ["occurred_at", "recorded_at"]
 
 
-def test_many_entries_come_newest_first_in_groups_with_progress(
+def test_row_groups_are_newest_first(
     log: AuditLog, acme: AccountLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet, "GROUP_ROWS", 2000)
@@ -294,7 +292,7 @@ def test_many_entries_come_newest_first_in_groups_with_progress(
     assert [found.metadata.row_group(number).num_rows for number in groups] == [2000, 2000, 500]
 
 
-def test_large_entries_make_small_groups(
+def test_large_entries_make_small_row_groups(
     log: AuditLog, acme: AccountLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet, "GROUP_BYTES", 1_000_000)
@@ -308,7 +306,7 @@ def test_large_entries_make_small_groups(
     assert max(groups) < 500
 
 
-def test_few_large_entries_are_held_beside_their_group(
+def test_large_entries_make_small_batches(
     log: AuditLog, acme: AccountLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet, "GROUP_BYTES", 1)
@@ -322,7 +320,7 @@ def test_few_large_entries_are_held_beside_their_group(
 @pytest.mark.sqlite_only
 @pytest.mark.parametrize("metadata", ["not json", "{oops", "[1]"])
 @pytest.mark.parametrize("more", [{}, {"tool_id": "t-1"}])
-def test_metadata_that_is_no_json_object_is_a_text_in_one(
+def test_metadata_that_is_not_an_object_is_wrapped(
     log: AuditLog, acme: AccountLog, database: Database, metadata: str, more: dict[str, str]
 ) -> None:
     insert_row(database, log.catalog, metadata=metadata, **more)
@@ -331,7 +329,7 @@ def test_metadata_that_is_no_json_object_is_a_text_in_one(
 
 
 class RecordingStream(io.BytesIO):
-    """A stream during whose writes more is recorded."""
+    """A stream that records entries during its writes."""
 
     def __init__(self, log: AuditLog) -> None:
         super().__init__()
@@ -357,7 +355,7 @@ def test_export_is_consistent_as_of_its_start(
     assert acme.count() > 2503
 
 
-def test_a_file_is_whole_or_not_there(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
+def test_parquet_file_is_written_atomically(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
     record(log, KEY_CREATED)
     target = tmp_path / "out.parquet"
     assert acme.export_parquet(target) == 1
@@ -379,7 +377,7 @@ texts = any_text(12, often="\n\r\t\",'")
 
 @given(st.lists(st.tuples(texts, texts, st.none() | texts.filter(bool)), min_size=1, max_size=4))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_text_comes_back(log: AuditLog, made: list[tuple[str, str, str | None]]) -> None:
+def test_any_text_survives_the_export(log: AuditLog, made: list[tuple[str, str, str | None]]) -> None:
     account = f"a{len(log.accounts(1000))}"
     for name, details, model_id in made:
         values = MODEL | ({"model_id": model_id} if model_id else {})
@@ -395,7 +393,7 @@ def test_any_text_comes_back(log: AuditLog, made: list[tuple[str, str, str | Non
     st.lists(st.booleans(), max_size=4),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_value_comes_back(
+def test_any_value_survives_the_export(
     sink: AuditLog,
     database: Database,
     moment: datetime,

@@ -1,4 +1,4 @@
-"""Exports in pieces: the same bytes as the file, as of the call, and nothing held once they are closed."""
+"""Exports as streams: equal to the file, a snapshot as of the call, released when closed."""
 
 import csv
 import io
@@ -44,16 +44,14 @@ def file_of(acme: AccountLog, form: Form, where: Filter | None = None, **options
 
 @pytest.mark.parametrize("count", [1, 999, 1000, 1001, 2500])
 @pytest.mark.parametrize("form", FORMS)
-def test_a_stream_is_the_file_that_an_export_writes(
-    log: AuditLog, acme: AccountLog, form: Form, count: int
-) -> None:
+def test_stream_equals_the_exported_file(log: AuditLog, acme: AccountLog, form: Form, count: int) -> None:
     fill(log, count)
     pieces = list(acme.stream(form))
     assert b"".join(pieces) == file_of(acme, form)
     assert all(pieces)
 
 
-def test_full_and_a_selection_are_as_in_an_export(log: AuditLog, acme: AccountLog) -> None:
+def test_stream_takes_the_options_of_an_export(log: AuditLog, acme: AccountLog) -> None:
     record(log, DEPLOYED, MODEL)
     record(log, DEPLOYED, MODEL | {"model_name": "Qwen"})
     record(log, KEY_CREATED)
@@ -66,14 +64,14 @@ def test_full_and_a_selection_are_as_in_an_export(log: AuditLog, acme: AccountLo
     assert lines == file_of(acme, "jsonl", where, search="qwen")
 
 
-def test_an_empty_csv_is_its_header_and_empty_json_lines_are_empty(log: AuditLog, acme: AccountLog) -> None:
+def test_stream_of_an_empty_account(log: AuditLog, acme: AccountLog) -> None:
     for full in (False, True):
         assert b"".join(acme.stream("csv", full=full)).decode() == csv_header(log.catalog, full)
     assert b"".join(acme.stream("jsonl")) == b""
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_recorded_after_the_call_is_not_in_it(log: AuditLog, acme: AccountLog, form: Form) -> None:
+def test_stream_is_a_snapshot_as_of_the_call(log: AuditLog, acme: AccountLog, form: Form) -> None:
     fill(log, 1500)
     wanted = file_of(acme, form)
     stream = acme.stream(form)
@@ -83,9 +81,7 @@ def test_what_is_recorded_after_the_call_is_not_in_it(log: AuditLog, acme: Accou
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_recorded_after_the_call_is_not_in_it_though_nothing_was_there(
-    log: AuditLog, acme: AccountLog, form: Form
-) -> None:
+def test_stream_of_an_empty_account_is_a_snapshot_too(log: AuditLog, acme: AccountLog, form: Form) -> None:
     wanted = file_of(acme, form)
     stream = acme.stream(form)
     record(log, KEY_CREATED)
@@ -93,14 +89,14 @@ def test_what_is_recorded_after_the_call_is_not_in_it_though_nothing_was_there(
 
 
 @pytest.mark.parametrize("form", ["xml", "CSV", "", None, 5])
-def test_a_form_that_there_is_not_is_refused_by_the_call(acme: AccountLog, form: Any) -> None:
+def test_unknown_format_is_refused_by_the_call(acme: AccountLog, form: Any) -> None:
     with pytest.raises(FilterError) as caught:
         acme.stream(form)
     assert str(caught.value) == f"an export is csv or jsonl, not {form!r}"
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_cannot_begin_raises_from_the_call(acme: AccountLog, path: Path, form: Form) -> None:
+def test_failure_at_the_start_raises_from_the_call(acme: AccountLog, path: Path, form: Form) -> None:
     with pytest.raises(FilterError, match="is no category"):
         acme.stream(form, Filter.parse(["category:is:x"]))
     path.rename(path.with_suffix(".gone"))
@@ -109,7 +105,7 @@ def test_what_cannot_begin_raises_from_the_call(acme: AccountLog, path: Path, fo
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_fails_midway_raises_from_the_iterator(
+def test_failure_midway_raises_from_the_iterator(
     log: AuditLog, database: Database, path: Path, form: Form
 ) -> None:
     fill(log, 5000)
@@ -125,7 +121,7 @@ def test_what_fails_midway_raises_from_the_iterator(
 
 @pytest.mark.parametrize("read", [0, 1, 2])
 @pytest.mark.parametrize("form", FORMS)
-def test_closing_early_lets_go_of_the_database(
+def test_closing_early_releases_the_database(
     log: AuditLog, acme: AccountLog, database: Database, form: Form, read: int
 ) -> None:
     fill(log, 4500)
@@ -140,7 +136,7 @@ def test_closing_early_lets_go_of_the_database(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_stream_that_is_through_has_let_go(
+def test_exhausted_stream_releases_the_database(
     log: AuditLog, acme: AccountLog, database: Database, form: Form
 ) -> None:
     fill(log, 1500)
@@ -151,7 +147,7 @@ def test_a_stream_that_is_through_has_let_go(
     assert not database.is_read()
 
 
-def test_a_stream_over_several_statements_lets_go_too(
+def test_stream_of_several_statements_releases_the_database(
     log: AuditLog, acme: AccountLog, database: Database
 ) -> None:
     users = [f"u-{number}" for number in range(20)]
@@ -172,7 +168,7 @@ def test_a_stream_over_several_statements_lets_go_too(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_threads_may_take_turns(log: AuditLog, acme: AccountLog, form: Form) -> None:
+def test_threads_can_take_turns(log: AuditLog, acme: AccountLog, form: Form) -> None:
     fill(log, 5500)
 
     def take(stream: Generator[bytes, None, None]) -> bytes | None:
@@ -190,7 +186,7 @@ def test_threads_may_take_turns(log: AuditLog, acme: AccountLog, form: Form) -> 
     assert b"".join(found) == file_of(acme, form)
 
 
-def test_streams_of_one_log_do_not_mix(log: AuditLog, acme: AccountLog) -> None:
+def test_streams_of_one_log_are_independent(log: AuditLog, acme: AccountLog) -> None:
     fill(log, 2500)
     with log.acting(Actor.user("u-2")):
         log.record_many({"event": KEY_CREATED, "metadata": {}, "account_id": "other"} for _ in range(2500))
@@ -200,11 +196,11 @@ def test_streams_of_one_log_do_not_mix(log: AuditLog, acme: AccountLog) -> None:
     assert b"".join(two for _, two in pairs) == file_of(other, "csv")
 
 
-# --- pieces -----------------------------------------------------------------------------------------
+# --- chunks -----------------------------------------------------------------------------------------
 
 
 def many(log: AuditLog, users: int, times: int) -> None:
-    """Entries of thirty events by so many users."""
+    """Entries of thirty events by a number of users."""
     events = [event for event in log.catalog.events.values() if event.level == "account"][:30]
     log.record_many(
         {"event": event.key, "actor": {"type": "user", "id": f"u-{user}"}, "metadata": event.example}
@@ -215,7 +211,7 @@ def many(log: AuditLog, users: int, times: int) -> None:
 
 
 def ids_of(acme: AccountLog, form: Form, where: Filter | None = None, **options: Any) -> list[str]:
-    """The ids in an export, in its order."""
+    """The ids in an export, in order."""
     data = b"".join(acme.stream(form, where, full=True, **options)).decode()
     if form == "jsonl":
         return [json.loads(line)["id"] for line in data.splitlines()]
@@ -228,13 +224,13 @@ def ids_of(acme: AccountLog, form: Form, where: Filter | None = None, **options:
         (),
         ("category:is:account.models", "event:is:account.login_logout.login"),
         tuple(f"user:is:u-{number}" for number in range(5)),
-        tuple(f"user:is:u-{number}" for number in range(20)),  # more branches than a statement holds
+        tuple(f"user:is:u-{number}" for number in range(20)),  # more branches than one statement allows
         ("user:is_not:u-1",),
     ],
     ids=["all", "events", "branches", "statements", "not"],
 )
 @pytest.mark.parametrize("form", FORMS)
-def test_pieces_join_without_a_gap_or_a_double(
+def test_chunks_join_without_gap_or_duplicate(
     log: AuditLog, acme: AccountLog, form: Form, conditions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many(log, users=20, times=1)
@@ -247,7 +243,7 @@ def test_pieces_join_without_a_gap_or_a_double(
 
 
 @pytest.mark.parametrize("limit", [1, 6, 7, 8, 14, 599, 600, 601])
-def test_a_limit_ends_at_any_line(
+def test_limit_can_end_at_any_line(
     log: AuditLog, acme: AccountLog, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many(log, users=20, times=1)
@@ -258,7 +254,7 @@ def test_a_limit_ends_at_any_line(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_another_log_records_between_two_pieces_is_not_in_it(
+def test_entries_recorded_between_chunks_are_not_in_it(
     log: AuditLog, acme: AccountLog, database: Database, form: Form
 ) -> None:
     fill(log, 3500)
@@ -275,7 +271,7 @@ def test_what_another_log_records_between_two_pieces_is_not_in_it(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_lines_of_days_far_apart_and_of_ids_without_a_time_have_their_own_date(
+def test_each_line_has_its_own_date(
     log: AuditLog, acme: AccountLog, database: Database, form: Form, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = [datetime(1970, 1, 1), datetime(1999, 12, 31, 23, 59, 59, 999_999), datetime(2024, 2, 29)]
@@ -293,9 +289,7 @@ def test_lines_of_days_far_apart_and_of_ids_without_a_time_have_their_own_date(
 
 
 @pytest.mark.sqlite_only
-def test_a_zero_that_others_stored_does_not_hide_what_stands_behind_it(
-    log: AuditLog, acme: AccountLog, database: Database
-) -> None:
+def test_nul_characters_do_not_end_a_cell(log: AuditLog, acme: AccountLog, database: Database) -> None:
     insert_row(database, log.catalog, description='"a\0b"', actor_name="c\0d")
     assert b',"""a\0b""","c\0d",' in file_of(acme, "csv")
     line = json.loads(file_of(acme, "jsonl"))
@@ -303,7 +297,7 @@ def test_a_zero_that_others_stored_does_not_hide_what_stands_behind_it(
 
 
 @pytest.mark.sqlite_only
-def test_metadata_that_others_stored_in_lines_is_one_line(
+def test_foreign_metadata_with_newlines_is_one_line(
     log: AuditLog, acme: AccountLog, database: Database
 ) -> None:
     insert_row(database, log.catalog, metadata='{\n  "a": 1\n}')
@@ -312,7 +306,7 @@ def test_metadata_that_others_stored_in_lines_is_one_line(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_alterations_that_others_stored_in_lines_are_one_line(
+def test_foreign_alterations_with_newlines_are_one_line(
     log: AuditLog, acme: AccountLog, database: Database, form: Form
 ) -> None:
     insert_row(database, log.catalog, alterations='{\r\n  "a":\n {"cleaned": 1}\n}')
@@ -324,7 +318,7 @@ def test_alterations_that_others_stored_in_lines_are_one_line(
 
 @pytest.mark.postgresql_only
 @pytest.mark.parametrize("form", FORMS)
-def test_a_piece_of_long_lines_has_fewer_of_them(
+def test_chunk_of_long_lines_has_fewer_lines(
     log: AuditLog, acme: AccountLog, form: Form, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(20):
@@ -337,13 +331,13 @@ def test_a_piece_of_long_lines_has_fewer_of_them(
 
 
 BRANCHES = Filter.parse([f"event:is:{KEY_CREATED}", f"event:is:{DEPLOYED}"], "any")
-"""What several indexes give."""
+"""A filter that merges several index branches."""
 
 
 @pytest.mark.sqlite_only
 @pytest.mark.parametrize("where", [None, BRANCHES], ids=["all", "branches"])
 @pytest.mark.parametrize("form", FORMS)
-def test_a_piece_has_fewer_lines_after_long_ones(
+def test_chunk_after_long_lines_has_fewer_lines(
     log: AuditLog, acme: AccountLog, form: Form, where: Filter | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(20):
@@ -359,7 +353,7 @@ def test_a_piece_has_fewer_lines_after_long_ones(
 @pytest.mark.sqlite_only
 @pytest.mark.parametrize("where", [None, BRANCHES], ids=["all", "branches"])
 @pytest.mark.parametrize("form", FORMS)
-def test_no_piece_of_large_entries_is_large(
+def test_chunks_of_large_entries_are_bounded(
     log: AuditLog, acme: AccountLog, database: Database, form: Form, where: Filter | None
 ) -> None:
     large = json.dumps({"a": "😀" * 9_000}, ensure_ascii=False, separators=(",", ":"))
@@ -373,7 +367,7 @@ def test_no_piece_of_large_entries_is_large(
 
 @pytest.mark.sqlite_only
 @pytest.mark.parametrize("form", FORMS)
-def test_what_several_indexes_give_is_merged_once_and_not_for_each_piece(
+def test_index_branches_are_merged_once(
     log: AuditLog, database: Database, form: Form, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many(log, users=5, times=2)
@@ -410,7 +404,7 @@ NUL = "=a\0b"
         ("ip_address", 5), ("description", 3), ("tool_id", 13), ("metadata", -1),
     ],
 )  # fmt: skip
-def test_a_zero_that_others_stored_cuts_no_line_off(
+def test_nul_characters_do_not_end_a_line(
     log: AuditLog, acme: AccountLog, database: Database, column: str, at: int
 ) -> None:
     insert_row(database, log.catalog, **{"event": "gone", column: NUL})
@@ -428,7 +422,7 @@ def test_a_zero_that_others_stored_cuts_no_line_off(
 @pytest.mark.sqlite_only
 @pytest.mark.parametrize("metadata", ["not json\r\n", "{oops", "", "[1]", "{'a': 1}"])
 @pytest.mark.parametrize("more", [{}, {"tool_id": "t-1"}])
-def test_metadata_that_is_no_json_object_is_a_text_in_one(
+def test_metadata_that_is_not_an_object_is_wrapped(
     log: AuditLog, acme: AccountLog, database: Database, metadata: str, more: dict[str, str]
 ) -> None:
     insert_row(database, log.catalog, metadata=metadata, **more)
@@ -437,7 +431,9 @@ def test_metadata_that_is_no_json_object_is_a_text_in_one(
 
 
 @pytest.mark.sqlite_only
-def test_alterations_that_are_no_json_are_a_text(log: AuditLog, acme: AccountLog, database: Database) -> None:
+def test_alterations_that_are_not_json_are_a_string(
+    log: AuditLog, acme: AccountLog, database: Database
+) -> None:
     insert_row(database, log.catalog, alterations="{oops")
     assert json.loads(file_of(acme, "jsonl"))["alterations"] == "{oops"
 
@@ -445,7 +441,7 @@ def test_alterations_that_are_no_json_are_a_text(log: AuditLog, acme: AccountLog
 @pytest.mark.sqlite_only
 @pytest.mark.parametrize("where", [None, BRANCHES], ids=["all", "branches"])
 @pytest.mark.parametrize("form", FORMS)
-def test_an_entry_with_text_that_is_no_utf_8_is_named_and_not_quoted(
+def test_error_for_invalid_utf_8_names_the_entry_only(
     log: AuditLog, acme: AccountLog, database: Database, path: Path, form: Form, where: Filter | None
 ) -> None:
     fill(log, 20)
@@ -469,7 +465,7 @@ def test_an_entry_with_text_that_is_no_utf_8_is_named_and_not_quoted(
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_a_cell_may_be_long(log: AuditLog, acme: AccountLog, database: Database, full: bool) -> None:
+def test_cells_can_be_long(log: AuditLog, acme: AccountLog, database: Database, full: bool) -> None:
     long = ',\x03,"{}' + 'é"\n\x03' * 50_000
     metadata = json.dumps({"a": long}, ensure_ascii=False, separators=(",", ":"))
     insert_row(database, log.catalog, description=long, ip_address="::5", metadata=metadata)
@@ -484,7 +480,7 @@ def test_a_cell_may_be_long(log: AuditLog, acme: AccountLog, database: Database,
 
 @contextmanager
 def csv_limit(characters: int) -> Iterator[None]:
-    """Lets Python's reader take longer cells."""
+    """Raise the limit of Python's CSV reader."""
     before = csv.field_size_limit(characters)
     try:
         yield
@@ -495,7 +491,7 @@ def csv_limit(characters: int) -> Iterator[None]:
 # --- partitions -------------------------------------------------------------------------------------
 
 MONTHS = [datetime(2024, 5, 6, tzinfo=UTC), *(datetime.now(UTC) + timedelta(31 * n) for n in range(3))]
-"""Moments of four partitions."""
+"""Times in four partitions."""
 
 
 def in_months(log: AuditLog, database: Database) -> None:
@@ -521,13 +517,13 @@ def in_months(log: AuditLog, database: Database) -> None:
         ("all", [f"event:is:{DEPLOYED}"]),
     ],
 )
-def test_a_filter_of_many_entries_is_in_order_over_all_partitions(
+def test_filtered_entries_are_ordered_over_partitions(
     log: AuditLog, acme: AccountLog, database: Database, match: str, conditions: list[str],
     since: datetime | None, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     in_months(log, database)
     where = Filter.parse(conditions, match)
-    wanted = [str(entry.id) for entry in acme.all(since=since) if fits(entry, match, conditions)]
+    wanted = [str(entry.id) for entry in acme.all(since=since) if matches(entry, match, conditions)]
     assert len(wanted) >= (2 if since else 8)
     monkeypatch.setattr("auditwright.storage.postgresql.queries.MAX_PROBED", 1)
     assert ids_of(acme, "csv", where, since=since) == wanted
@@ -538,7 +534,7 @@ def test_a_filter_of_many_entries_is_in_order_over_all_partitions(
 
 
 @pytest.mark.postgresql_only
-def test_partitions_are_known_however_the_database_reads_backslashes(
+def test_partitions_are_found_with_any_string_setting(
     log: AuditLog, acme: AccountLog, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_months(log, database)
@@ -550,8 +546,8 @@ def test_partitions_are_known_however_the_database_reads_backslashes(
         assert file_of(other.account("acme"), "csv", where) == wanted
 
 
-def fits(entry: Entry, match: str, conditions: list[str]) -> bool:
-    """What the conditions say, once more."""
+def matches(entry: Entry, match: str, conditions: list[str]) -> bool:
+    """Evaluate the conditions in Python."""
     found = []
     for condition in conditions:
         field, operator, value = condition.split(":")
@@ -563,7 +559,7 @@ def fits(entry: Entry, match: str, conditions: list[str]) -> bool:
 @pytest.mark.postgresql_only
 @pytest.mark.parametrize("address", ["::5", "::1", "::ffff:1.2.3.4", "::1:2", "2001:db8::1", "203.0.113.7"])
 @pytest.mark.parametrize("full", [False, True])
-def test_addresses_are_as_they_were_recorded(
+def test_addresses_are_exported_as_recorded(
     log: AuditLog, acme: AccountLog, address: str, full: bool
 ) -> None:
     entry = record(log, KEY_CREATED, ip_address=address, details='\x03::5,"\n')
@@ -575,7 +571,7 @@ def test_addresses_are_as_they_were_recorded(
 
 @pytest.mark.postgresql_only
 @pytest.mark.parametrize("form", FORMS)
-def test_few_entries_are_exported_without_reading_all(log: AuditLog, acme: AccountLog, form: Form) -> None:
+def test_sparse_export_does_not_read_all_entries(log: AuditLog, acme: AccountLog, form: Form) -> None:
     fill(log, 3000)
     entry = record(log, DEPLOYED, MODEL, occurred_at=LONG_AGO)
     storage: Any = log._storage
@@ -601,7 +597,7 @@ def test_few_entries_are_exported_without_reading_all(log: AuditLog, acme: Accou
 
 @pytest.mark.postgresql_only
 @pytest.mark.parametrize("limit", [None, 5])
-def test_times_are_written_alike_whatever_the_database_prefers(
+def test_times_do_not_depend_on_database_settings(
     log: AuditLog, acme: AccountLog, database: Database, limit: int | None
 ) -> None:
     record(log, KEY_CREATED, occurred_at=LONG_AGO)

@@ -1,4 +1,4 @@
-// Makes the page quicker; everything works without it. What is shown stands in the URL and nowhere else.
+// Makes the page faster; everything works without it. All state is in the URL.
 const base = document.body.dataset.base;
 const panel = document.getElementById("panel");
 document.documentElement.classList.add("with-js");
@@ -9,9 +9,9 @@ function make(tag, attributes = {}, ...children) {
   element.append(...children);
   return element;
 }
-// What a screen reader says of a change that is seen.
+// Announce a visible change to screen readers.
 const say = (text) => { document.getElementById("said").textContent = text; };
-// Controls, and marks that turn the direction of text around them, are shown as their escapes.
+// Show control characters and direction marks as escapes.
 const visible = (text) => text.replace(/[\p{Cc}\p{Cs}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
@@ -22,13 +22,13 @@ addEventListener("pageshow", () => waiting(false));
 addEventListener("submit", (event) => { if (event.target.method === "get") waiting(true); });
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
-  const elsewhere = event.metaKey || event.ctrlKey || event.shiftKey || event.button;
-  if (link && !elsewhere && !event.defaultPrevented && !link.hash) waiting(true);
+  const opensElsewhere = event.metaKey || event.ctrlKey || event.shiftKey || event.button;
+  if (link && !opensElsewhere && !event.defaultPrevented && !link.hash) waiting(true);
 });
 for (const select of document.querySelectorAll("select[data-submit]"))
   select.addEventListener("change", () => select.form.requestSubmit());
 
-// --- menus: one at a time, closed by Escape and when the focus or a click is elsewhere ------------
+// --- menus: one at a time, closed by Escape, loss of focus or a click outside --------------------
 const menus = [...document.querySelectorAll("details.menu")];
 for (const menu of menus)
   menu.addEventListener("focusout", (event) => {
@@ -44,7 +44,7 @@ document.addEventListener("keydown", (event) => {
   else if (panel && !panel.hidden) leave();
 });
 document.querySelector("#export form")?.addEventListener("submit", (event) => {
-  // The answer is a download, so this page stays: close the menu once the form is on its way.
+  // The response is a download, so the page stays: close the menu after the form is submitted.
   const menu = event.target.closest("details");
   setTimeout(() => { menu.open = false; menu.querySelector("summary").focus(); });
 });
@@ -95,7 +95,7 @@ function combobox(input, offer, choose, { delay = 0, left = () => {} } = {}) {
       if (!title) return make("div", { role: "group", "aria-label": "Choices" }, ...options);
       return make("div", { role: "group", "aria-label": title }, make("div", { role: "presentation" }, title), ...options);
     }));
-    if (!number) list.replaceChildren(make("div", { role: "option", "aria-disabled": "true", class: "none" }, groups.failed ? "Could not be loaded" : "Nothing fits"));
+    if (!number) list.replaceChildren(make("div", { role: "option", "aria-disabled": "true", class: "none" }, groups.failed ? "Could not be loaded" : "No matches"));
     say(number ? `${number} ${number === 1 ? "choice" : "choices"}` : "No choices");
     list.hidden = false;
     list.scrollTop = 0;
@@ -107,7 +107,7 @@ function combobox(input, offer, choose, { delay = 0, left = () => {} } = {}) {
     input.value = choose(choice);
     shut();
   }
-  // The focus stays in the text, and a touch that scrolls the list chooses nothing.
+  // Keep the focus in the input. A touch that scrolls the list chooses nothing.
   list.addEventListener("mousedown", (event) => event.preventDefault());
   list.addEventListener("click", (event) => {
     const option = event.target.closest("[role=option]:not(.none)");
@@ -138,10 +138,10 @@ function combobox(input, offer, choose, { delay = 0, left = () => {} } = {}) {
 
 const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
-// A select becomes a combobox that looks in the titles, the groups and the keys of its options.
+// Turn a select into a combobox that searches titles, groups and keys of its options.
 function searchable(select) {
-  const named_by = (option) => option.dataset.title ?? option.label;
-  const label = (option) => (option?.value ? named_by(option) : "");
+  const titleOf = (option) => option.dataset.title ?? option.label;
+  const label = (option) => (option?.value ? titleOf(option) : "");
   const named = select.getAttribute("aria-label") ?? select.labels[0]?.textContent.trim() ?? "";
   const input = make("input", { "aria-label": named, placeholder: select.options[0].value ? "" : select.options[0].label });
   if (select.id) input.id = `${select.id}-text`;
@@ -156,7 +156,7 @@ function searchable(select) {
   function offer(text) {
     const words = fold(text).split(/\s+/).filter(Boolean);
     return all.map(([title, options]) => [title, options
-      .filter((option) => { const hay = fold(`${title} ${named_by(option)} ${option.value}`); return words.every((word) => hay.includes(word)); })
+      .filter((option) => { const hay = fold(`${title} ${titleOf(option)} ${option.value}`); return words.every((word) => hay.includes(word)); })
       .map((option) => ({ label: label(option), aside: option.dataset.title && "no entries", chosen: option.selected, option }))])
       .filter(([, choices]) => choices.length);
   }
@@ -167,16 +167,16 @@ function searchable(select) {
     return choice.label;
   }
   combobox(input, offer, choose, { left: () => {
-    // A title that was typed whole is chosen; of anything else nothing is.
-    const typed = all.flatMap(([, options]) => options).filter((option) => fold(named_by(option)) === fold(input.value));
+    // A complete title is chosen; any other text is discarded.
+    const typed = all.flatMap(([, options]) => options).filter((option) => fold(titleOf(option)) === fold(input.value));
     if (typed.length === 1) choose({ label: label(typed[0]), option: typed[0] });
     if (!input.value && !select.options[0].value) select.value = "";
     input.value = label(select.selectedOptions[0]);
   } });
 }
 
-// Users are too many to list: the server is asked while somebody types. The name is shown, the id is sent; what
-// is typed and not chosen is sent as it is, and the server takes it for an id or a whole name.
+// Users are requested from the server during typing. The name is shown, the id is sent. Text that is not chosen
+// is sent unchanged; the server takes it for an id or a complete name.
 function userPicker(sent) {
   const input = sent.cloneNode();
   input.removeAttribute("name");
@@ -205,7 +205,7 @@ if (rows) {
   delete blank.querySelector("input").dataset.name;
   let made = rows.children.length;
   const add = document.querySelector("#filter .add");
-  const full = () => { add.hidden = rows.children.length >= Number(rows.dataset.most); };
+  const full = () => { add.hidden = rows.children.length >= Number(rows.dataset.max); };
   const prepareRow = (row) => {
     row.querySelectorAll(".value select").forEach(searchable);
     row.querySelectorAll(".value input[name]").forEach(userPicker);
@@ -244,15 +244,15 @@ if (zone) {
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const option = [...zone.options].find((each) => each.value === own);
   if (option && zone.value !== own) {
-    const place = document.querySelector(".own-zone");
-    place.hidden = false;
-    place.firstElementChild.textContent = `Use ${own}, as on this device`;
-    place.firstElementChild.addEventListener("click", () => { zone.value = own; zone.form.requestSubmit(); });
+    const suggestion = document.querySelector(".own-zone");
+    suggestion.hidden = false;
+    suggestion.firstElementChild.textContent = `Use ${own}, as on this device`;
+    suggestion.firstElementChild.addEventListener("click", () => { zone.value = own; zone.form.requestSubmit(); });
   }
   searchable(zone);
 }
 
-// --- details beside the list: the URL is the entry's own, so that it can be shared and gone back from -----
+// --- the panel with one entry: it has the URL of the entry, to share and to go back ---------------------
 const title = document.title;
 const address = () => location.pathname + location.search;
 const loaded = address();
@@ -281,9 +281,9 @@ async function show(link) {
   try {
     const answer = await fetch(link.href);
     article = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("article.entry, .empty");
-  } catch { /* which the article says */ }
+  } catch { /* the article has the message */ }
   if (origin !== link) return;
-  if (!article) { location.reload(); return; } // no page of ours, such as one to sign in at
+  if (!article) { location.reload(); return; } // not our page, for example a sign-in page
   waiting(false);
   const [newer, older, shut] = panel.querySelectorAll("nav button");
   const pressed = document.activeElement;
@@ -300,9 +300,9 @@ async function show(link) {
   else shut.focus();
 }
 function follow(link) {
-  const there = { entry: true };
-  if (history.state?.entry) history.replaceState(there, "", link.href);
-  else history.pushState(there, "", link.href);
+  const state = { entry: true };
+  if (history.state?.entry) history.replaceState(state, "", link.href);
+  else history.pushState(state, "", link.href);
   show(link);
 }
 if (panel) {
@@ -321,7 +321,7 @@ document.querySelector("table")?.addEventListener("click", (event) => {
 addEventListener("popstate", () => {
   const link = history.state?.entry && links.find((each) => each.href === location.href);
   if (link) show(link);
-  else if (address() !== loaded) location.reload(); // after a reload, steps back do not load the page by themselves
+  else if (address() !== loaded) location.reload(); // after a reload, going back does not load the page
   else if (panel && origin) close();
 });
 
@@ -336,7 +336,7 @@ function prepareEntry(part) {
         if (!answer.ok) throw new Error(answer.statusText);
         await navigator.clipboard.writeText(JSON.stringify(await answer.json(), null, 2));
       } catch {
-        done = "Could not copy: use JSON beside this";
+        done = "Could not copy; use JSON instead";
       }
       button.textContent = done;
       say(done);
@@ -347,7 +347,7 @@ function prepareEntry(part) {
 }
 prepareEntry(document);
 
-// --- how many entries there are, where counting takes longer than showing some of them -----------------------
+// --- the count, requested after the page where entries must be scanned ----------------------------------------
 const amount = document.querySelector("[data-count]");
 async function count() {
   const answer = await fetch(`${base}/api/count?${amount.dataset.count}`).catch(() => null);
@@ -357,55 +357,55 @@ async function count() {
 }
 if (amount) count();
 
-// --- looking further, by itself until something fits: each request ends after a few milliseconds of work ------
-const further = document.querySelector("a[data-look]");
-let place = null;
+// --- continue a partial scan until an entry matches; each request scans for a few milliseconds -----------------
+const scanLink = document.querySelector("a[data-scan]");
+let scanUrl = null;
 let stopped = false;
-async function lookFurther() {
-  const { look, zone } = further.dataset;
-  const told = document.querySelector(".looked time");
+async function continueScan() {
+  const { scan, zone } = scanLink.dataset;
+  const shownTime = document.querySelector(".scan time");
   while (!stopped) {
-    const answer = await fetch(`${base}/api/entries${new URL(place).search}`).catch(() => null);
+    const answer = await fetch(`${base}/api/entries${new URL(scanUrl).search}`).catch(() => null);
     const page = answer?.ok ? await answer.json() : null;
-    const cursor = look === "before" ? page?.previous : page?.next;
+    const cursor = scan === "before" ? page?.previous : page?.next;
     if (!page?.scanned_to || page.entries.length || !cursor) break;
-    told.textContent = new Date(page.scanned_to).toLocaleString("sv-SE", { timeZone: zone });
-    told.dateTime = page.scanned_to;
-    told.removeAttribute("title");
-    place = place.replace(new RegExp(`([?&]${look}=)[^&]*`), (_, name) => name + cursor);
+    shownTime.textContent = new Date(page.scanned_to).toLocaleString("sv-SE", { timeZone: zone });
+    shownTime.dateTime = page.scanned_to;
+    shownTime.removeAttribute("title");
+    scanUrl = scanUrl.replace(new RegExp(`([?&]${scan}=)[^&]*`), (_, name) => name + cursor);
   }
-  location.assign(place);
+  location.assign(scanUrl);
 }
-further?.addEventListener("click", (event) => {
+scanLink?.addEventListener("click", (event) => {
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  if (place) { stopped = true; return; }
-  place = further.href;
-  further.textContent = "Stop looking";
-  say("Looking further");
+  if (scanUrl) { stopped = true; return; }
+  scanUrl = scanLink.href;
+  scanLink.textContent = "Stop searching";
+  say("Searching");
   waiting(true);
-  lookFurther();
+  continueScan();
 });
 
-// --- new entries are announced and never put in: nothing moves under the reader ------------------------------
-const MOST = 50;
+// --- new entries are announced, not inserted: nothing moves while somebody reads -------------------------------
+const MAX_NEW = 50;
 const news = document.querySelector(".news");
 const { searchParams } = new URL(location);
 if (news && !searchParams.has("after") && !searchParams.has("before")) {
   const query = new URLSearchParams(news.dataset.query);
-  query.set("limit", MOST + 1);
-  const look = async () => {
+  query.set("limit", MAX_NEW + 1);
+  const checkForNew = async () => {
     if (document.hidden) return;
     const answer = await fetch(`${base}/api/entries?${query}`).catch(() => null);
-    if (answer?.status < 500 && !answer.ok) clearInterval(looking); // signed out, most likely
+    if (answer?.status < 500 && !answer.ok) clearInterval(timer); // probably signed out
     if (!answer?.ok) return;
     const { entries } = await answer.json();
     const known = entries.findIndex((entry) => entry.id <= news.dataset.newest);
     const count = known < 0 ? entries.length : known;
     if (!count) return;
-    const text = count > MOST ? `More than ${MOST} new entries` : count === 1 ? "1 new entry" : `${count} new entries`;
+    const text = count > MAX_NEW ? `More than ${MAX_NEW} new entries` : count === 1 ? "1 new entry" : `${count} new entries`;
     if (news.textContent !== text)
       news.replaceChildren(make("a", { href: `${base}/${news.dataset.query ? "?" : ""}${news.dataset.query}` }, text));
   };
-  const looking = setInterval(look, 10_000);
+  const timer = setInterval(checkForNew, 10_000);
 }
