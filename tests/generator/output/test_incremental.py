@@ -204,7 +204,9 @@ def test_suppressions_with_a_date_are_checked_by_every_run(until: str, times: in
         assert (len(world.read), world.rendered) == (times, [])
 
 
-def test_findings_are_reported_after_any_earlier_run(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_findings_are_reported_after_any_earlier_run(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = contents(world.out)
     world.edit("shop/parcels.yaml", "[size]", "[sise]")
     for _ in range(2):
