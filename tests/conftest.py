@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 from tests.generator.run_command import run
@@ -21,12 +20,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a shell's background job: what tests start and interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("auditwright", deadline=None)  # a busy machine is no failure
-settings.load_profile("auditwright")
-
 KITCHEN_SINK = TEST_CATALOGS / "kitchen_sink"
 
-pytest_plugins = ("tests.support.command_line", "tests.support.database_fixtures", "tests.support.web")
+pytest_plugins = (
+    "tests.support.campaigns",
+    "tests.support.command_line",
+    "tests.support.database_fixtures",
+    "tests.support.web",
+)
 
 _mutations: dict[str, tuple[int, int]] = {}
 

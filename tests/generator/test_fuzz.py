@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.generator.run_command import run
+from tests.support.campaigns import examples
 
 from auditwright_generator import cli
 from auditwright_generator.checks.examples import BASE
@@ -79,7 +80,7 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
         (folder / path).write_bytes(content)
 
 
-@settings(max_examples=300, deadline=2000)
+@settings(max_examples=examples(300), deadline=2000)
 @given(
     file=st.sampled_from(sorted(BASE)),
     edits=st.lists(

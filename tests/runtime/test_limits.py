@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.databases import Database
 from tests.support.world import (
     ADA,
@@ -204,7 +205,7 @@ long_text = st.builds(lambda part, times: part * times, text, st.integers(1, 300
     long_text | st.just("Developer"),
     long_text.filter(lambda name: len(name) <= 2000),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60))
 def test_any_text_is_stored_or_refused_by_a_declared_limit(
     log: AuditLog, ids: list[str], role: str, details: str
 ) -> None:
@@ -232,7 +233,7 @@ def test_any_text_is_stored_or_refused_by_a_declared_limit(
 
 
 @given(long_text)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40))
 def test_any_url_is_stored_or_refused_by_its_pattern(log: AuditLog, rest: str) -> None:
     values = {"tool_id": "t", "tool_version": "1", "url": "https://example.com/" + rest}
     entry = stored_or_refused(log, TOOL_DEPLOYED, values)

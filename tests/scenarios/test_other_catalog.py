@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, col, create_engine, select
 from tests.conftest import KITCHEN_SINK, import_view
 from tests.generator.run_command import run
+from tests.support.campaigns import examples
 from tests.support.paths import ROOT
 
 from auditwright import Actor, AuditLog, Catalog, Entry, Filter, SecretKey, ValidationError
@@ -792,7 +793,7 @@ def catalogs(draw: st.DrawFn) -> tuple[dict[str, dict[str, Any]], dict[str, Any]
 _number = iter(range(10_000))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30))
 @given(catalogs())
 def test_random_catalogs_that_pass_check_give_code_that_records(
     tmp_path_factory: pytest.TempPathFactory, drawn: tuple[dict[str, dict[str, Any]], dict[str, Any]]

@@ -23,6 +23,7 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.command_line import Auditwright, auditwright
 from tests.support.shops import (
     ADA,
@@ -368,7 +369,7 @@ def logs(
 
 
 @given(recorded_lists)
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_export_keeps_all_entries_of_version_1(
     logs: tuple[AuditLog, AuditLog, AuditLog], events: list[tuple[str, dict[str, Any]]]
 ) -> None:

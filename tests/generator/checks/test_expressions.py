@@ -5,6 +5,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.schema_engines import ajv_verdicts, entry_validator, re2_search
 
 from auditwright_generator.checks.expressions import refuse_pattern
@@ -77,7 +78,7 @@ def test_nested_repetitions_that_re2_refuses_are_refused(pattern: str) -> None:
         re2_search(pattern, "")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(200))
 @given(
     st.lists(st.sampled_from(PARTS), min_size=1, max_size=8).map("".join),
     st.lists(st.text(st.sampled_from(CHARACTERS), max_size=6), min_size=1, max_size=5),

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.generator.coverage.shop import AUDIT, ORDERS, PLACED, SHIPPED, SHOWN, write
 from tests.generator.run_command import run
+from tests.support.campaigns import examples
 
 from auditwright_generator.cli import coverage as command
 
@@ -232,7 +233,7 @@ STATEMENTS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(max_examples=examples(80))
 @given(st.lists(st.lists(STATEMENTS, max_size=6), min_size=1, max_size=3))
 def test_random_programs_are_read_without_an_error(
     here: Path, capsys: pytest.CaptureFixture[str], programs: list[list[str]]

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.generator.coverage.shop import PLACED, write
 from tests.generator.run_command import run
+from tests.support.campaigns import examples
 
 from auditwright_generator.cli import coverage as command
 
@@ -163,7 +164,7 @@ def test_the_garbage_collector_is_left_as_it_was(cover: Any) -> None:
     assert gc.isenabled()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(max_examples=examples(50))
 @given(st.binary(max_size=200))
 @example(b"# coding: utf-7\n+2AA-")
 @example(b"# coding: idna\n\xff")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 
 from auditwright_generator.check import read_catalog
 from auditwright_generator.diff.catalog_json import InvalidCatalogJson, read_catalog_json
@@ -205,7 +206,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 @given(data=st.data())
 def test_no_value_causes_a_traceback(data: st.DataObject) -> None:
     changed = form()

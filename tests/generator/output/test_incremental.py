@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.generator.run_command import run
+from tests.support.campaigns import examples
 
 from auditwright_generator import check, cli, generate, model
 from auditwright_generator.output import incremental
@@ -572,6 +573,4 @@ class Changes(RuleBasedStateMachine):
 
 
 TestChanges = Changes.TestCase
-TestChanges.settings = settings(
-    max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestChanges.settings = settings(max_examples=examples(12), stateful_step_count=12)

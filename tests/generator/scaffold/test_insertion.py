@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 
 from auditwright_generator.scaffold.insertion import CannotInsert, insert_entry
 from auditwright_generator.scaffold.yaml_text import yaml_flow
@@ -199,7 +200,7 @@ def category_files(draw: st.DrawFn) -> str:
     return text + draw(comments([0, 4]))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(80))
 @given(category_files(), st.sampled_from(["\n", "\r\n"]), st.booleans(), WORDS)
 def test_random_files_keep_their_lines_and_values(text: str, line_end: str, is_cut: bool, title: str) -> None:
     old = (text.rstrip("\n") if is_cut else text).replace("\n", line_end)

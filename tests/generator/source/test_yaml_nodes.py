@@ -7,6 +7,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 
 from auditwright_generator.check import read_catalog
 from auditwright_generator.source.structure import FileKind, check_structure
@@ -137,7 +138,7 @@ yaml_text = st.text(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=200) | yaml_text.map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_random_bytes_give_a_node_or_findings(content: bytes) -> None:
     node, findings = parse_yaml(content, "file.yaml")
@@ -161,7 +162,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(100))
 @given(file=st.sampled_from(FILES), data=st.data())
 def test_random_changes_give_a_catalog_or_findings(
     file: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

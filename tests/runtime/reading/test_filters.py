@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.databases import Database, insert_row, open_log
 from tests.support.world import (
     ADDED,
@@ -375,7 +376,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Happened], Filter, int | None, int | N
 
 
 @given(worlds(), st.sampled_from([None, None, "llama", "ALPACA"]), st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_pages_hold_exactly_what_a_brute_force_reading_finds(
     world: World,
     made: tuple[list[Happened], Filter, int | None, int | None],

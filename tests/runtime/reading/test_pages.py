@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.databases import Database, open_log
 from tests.support.world import ADA, KEY_CREATED, LONG_AGO, any_text, form, record
 
@@ -141,7 +142,7 @@ def test_invalid_cursor_is_refused(acme: AccountLog, cursor: Any) -> None:
 
 @given(any_text(40) | st.binary(max_size=30).map(lambda data: base64.b64encode(data).decode()))
 @example("A" * 32)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100))
 def test_any_text_but_a_cursor_is_refused(acme: AccountLog, cursor: str) -> None:
     with pytest.raises(FilterError) as caught:
         acme.entries(after=cursor)

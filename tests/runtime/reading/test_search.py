@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.databases import Database, insert_row
 from tests.support.world import ADDED, KEY_CREATED, LONG_AGO, MODEL, any_text, record
 
@@ -179,7 +180,7 @@ def searches(draw: st.DrawFn) -> tuple[list[str], str]:
 @given(searches())
 @example((["kKſs\u212a"], "KK\u017fS\u212a"))
 @example((["é\uffff\ufffe"], "É\ufffd\ufffd"))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150))
 def test_a_search_finds_what_a_brute_force_reading_finds(
     log: AuditLog, database: Database, made: tuple[list[str], str]
 ) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.databases import Database, open_log
 from tests.support.world import ADA, ASYNC, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
 
@@ -199,7 +200,7 @@ def told(done: Entry | AuditwrightError, named: set[str]) -> object:
 
 
 @given(st.lists(st.sampled_from(POOL), max_size=12), st.lists(st.sampled_from(POOL), max_size=3))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60))
 def test_batch_equals_its_entries_recorded_one_by_one(
     log: AuditLog, batch: list[Any], before: list[Any]
 ) -> None:
@@ -240,7 +241,7 @@ anything: st.SearchStrategy[Any] = st.recursive(
         max_size=4,
     )
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(80))
 def test_every_payload_gets_an_entry_or_an_error(log: AuditLog, given: list[Any]) -> None:
     good = form(KEY_CREATED, {})
     done = log.record_forms([good, *given, good])

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.databases import Database
 from tests.support.world import (
     ADA,
@@ -651,7 +652,7 @@ anything: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(value=anything, name=st.sampled_from(["model_id", "temperature", "epochs", "stop_sequence", "top_p"]))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150))
 def test_both_ways_of_recording_treat_any_value_alike(log: AuditLog, value: Any, name: str) -> None:
     def outcome(call: Any) -> Any:
         try:

@@ -2,8 +2,9 @@
 
 from urllib.parse import urlencode
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.web import Client
 
 from auditwright import Actor, AuditLog
@@ -39,7 +40,7 @@ def record(log: AuditLog, account: str, word: str, wanted: list[tuple[str, str]]
     return made
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30))
 @given(
     own=entries,
     others=entries.filter(len),

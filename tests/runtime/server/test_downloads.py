@@ -294,7 +294,7 @@ def is_free(connection: sqlite3.Connection) -> bool:
 
 
 def test_disconnect_releases_the_database(app: FastAPI, log: AuditLog, tmp_path: Path) -> None:
-    load(log, 200_000)
+    load(log, 60_000)
     with (
         serving(app) as url,
         closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None, timeout=0)) as other,

@@ -16,8 +16,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from anyio.from_thread import BlockingPortal
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.web import Client, authorize
 from tests.support.world import insert_row
 
@@ -129,7 +130,7 @@ def record(log: AuditLog, others: list[tuple[str, str, int]]) -> list[str]:
     return ids
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60))
 @given(others=hidden, asked=st.lists(gets, min_size=1, max_size=4), typed=st.sampled_from(USERS))
 def test_responses_do_not_depend_on_other_accounts(
     world: World, others: list[tuple[str, str, int]], asked: list[str], typed: str
@@ -149,7 +150,7 @@ def test_responses_do_not_depend_on_other_accounts(
         assert one.headers == other.headers
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20))
 @given(others=hidden, query=queries(*SELECTION[1:]))
 def test_exports_do_not_depend_on_other_accounts(
     world: World, others: list[tuple[str, str, int]], query: str

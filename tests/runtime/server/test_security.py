@@ -10,10 +10,11 @@ import httpx
 import pytest
 from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from tests.support.campaigns import examples
 from tests.support.web import ADA, PRINCIPALS, Client, authorize, fill
 
 from auditwright import Actor, AuditLog
@@ -143,7 +144,7 @@ BODIES = st.one_of(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100))
 @given(
     st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS", "TRACE", "BREW"]),
     PATHS | st.text(max_size=20).map("/".__add__),

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.databases import Database, insert_row
 from tests.support.world import (
     ADA,
@@ -199,7 +200,7 @@ texts = any_text(12, often=DANGEROUS + ',"')
 
 
 @given(st.lists(st.tuples(texts, texts.filter(bool), texts), min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60))
 def test_escaping_of_any_cell_is_reversible(log: AuditLog, made: list[tuple[str, str, str]]) -> None:
     account = f"a{len(log.accounts(1000))}"
     written = []

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.databases import Database, open_log
 from tests.support.world import (
     ADA,
@@ -142,7 +143,7 @@ def account_rows(log: AuditLog, account: str) -> list[Row]:
         max_size=4,
     )
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 def test_any_recorded_entry_survives_export_and_import(
     pair: tuple[AuditLog, AuditLog], made: list[tuple[Any, ...]]
 ) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 import pyarrow  # type: ignore[import-untyped]
 import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.campaigns import examples
 from tests.support.databases import Database, insert_row, open_log
 from tests.support.world import (
     ADA,
@@ -376,7 +377,7 @@ texts = any_text(12, often="\n\r\t\",'")
 
 
 @given(st.lists(st.tuples(texts, texts, st.none() | texts.filter(bool)), min_size=1, max_size=4))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40))
 def test_any_text_survives_the_export(log: AuditLog, made: list[tuple[str, str, str | None]]) -> None:
     account = f"a{len(log.accounts(1000))}"
     for name, details, model_id in made:
@@ -392,7 +393,7 @@ def test_any_text_survives_the_export(log: AuditLog, made: list[tuple[str, str, 
     st.floats(allow_nan=False, allow_infinity=False),
     st.lists(st.booleans(), max_size=4),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40))
 def test_any_value_survives_the_export(
     sink: AuditLog,
     database: Database,

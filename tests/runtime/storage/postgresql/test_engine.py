@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
+from tests.support.campaigns import examples
 from tests.support.databases import (
     PostgreSQLDatabase,
     PostgreSQLServer,
@@ -132,7 +133,7 @@ def test_a_negative_zero_loses_its_sign(log: AuditLog, acme: AccountLog) -> None
     )
 )
 @example({"": [], "é": "é\U0010ffff\uffff", "a\\": '"\\u0000 1e22'})
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100))
 def test_any_metadata_round_trips(log: AuditLog, values: dict[str, Any]) -> None:
     row = row_with(log, metadata=metadata_of(values))
     log._storage.insert([row])
@@ -179,7 +180,7 @@ def test_alterations_keep_their_order_and_bytes(log: AuditLog, acme: AccountLog)
 
 @pytest.mark.usefixtures("way")
 @given(st.lists(any_text(8), min_size=3, max_size=3))
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50))
 def test_any_text_round_trips(log: AuditLog, texts: list[str]) -> None:
     actor = Actor.user(texts[0] or "x", texts[1] or None)
     entry = record(log, KEY_CREATED, actor=actor, details=texts[2] or "x")
@@ -195,7 +196,7 @@ counter = itertools.count()
 
 
 @given(st.lists(st.tuples(*[any_text(8, often="=+-@\t\r\n\"',;")] * 4), min_size=1, max_size=12))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60))
 def test_exports_equal_those_of_sqlite(
     twins: tuple[AuditLog, AuditLog], texts: list[tuple[str, ...]]
 ) -> None:
