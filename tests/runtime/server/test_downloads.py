@@ -6,7 +6,6 @@ import logging
 import socket
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ import uvicorn
 from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
+from tests.support.waiting import wait_until
 from tests.support.web import ADA, AUDITOR, GRACE, Client, fill
 
 from auditwright import AuditLog, Entry, Filter, StorageError
@@ -304,10 +304,7 @@ def test_disconnect_releases_the_database(app: FastAPI, log: AuditLog, tmp_path:
             next(answer.iter_raw(1000))
             fill(log, 1)  # the snapshot of the reader keeps the WAL
             assert not is_free(other)
-        deadline = time.monotonic() + 10
-        while not is_free(other):
-            assert time.monotonic() < deadline, "the database is still read from"
-            threading.Event().wait(0.01)
+        wait_until(lambda: is_free(other))
 
 
 @pytest.mark.parametrize("path", ["/api/export", "/api/export?format=jsonl"])
