@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.paths import ROOT
+from tests.support.type_check import run_mypy
 
 RIGHT = "tests/generated/typing/right_uses.py"
 WRONG = "tests/generated/typing/wrong_uses.py"
@@ -21,18 +22,10 @@ def marked_lines() -> dict[int, str]:
     return {number: match[1] for number, match in marked.items() if match}
 
 
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
-
-
 def by_mypy(*paths: str) -> dict[str, dict[int, str]]:
     """The errors of each file by line."""
-    done = run("mypy", "--strict", "--no-error-summary", "--hide-error-context", "--no-pretty", *paths)
-    assert done.stderr == ""
     found: dict[str, dict[int, str]] = {}
-    for line in done.stdout.splitlines():
+    for line in run_mypy(*paths).splitlines():
         match = re.match(r"(.+?):(\d+): (error|note): (.*)", line)
         assert match, line
         if match[3] == "error":
@@ -47,7 +40,10 @@ def by_pyright(folder: Path, *paths: str) -> dict[str, dict[int, str]]:
     roots = [str(ROOT / room) for room in ("runtime", "generator", "generated")]
     config = json.dumps({"extraPaths": roots, "typeCheckingMode": "standard"})
     (folder / "pyrightconfig.json").write_text(config, "utf-8")
-    done = run("pyright", "--outputjson", "--pythonpath", sys.executable, "--project", str(folder))
+    command = ["pyright", "--outputjson", "--pythonpath", sys.executable, "--project", str(folder)]
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
     report = json.loads(done.stdout)
     assert report["summary"]["filesAnalyzed"] == len(paths)
     original = {Path(path).name: path for path in paths}

@@ -25,6 +25,7 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
+from tests.support.campaigns import examples
 from tests.support.databases import Database
 from tests.support.world import ADA, GRACE
 
@@ -458,7 +459,7 @@ ENTRIES = {
     "/talking": ["hello", "bye"],
 }
 """The entries that each endpoint of the busy service records for a request."""
-REQUESTS, AT_ONCE = 10_000, 100
+REQUESTS, AT_ONCE = examples(1_000), 100
 
 
 @pytest.fixture

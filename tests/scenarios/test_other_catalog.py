@@ -4,7 +4,6 @@ import ast
 import importlib
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from tests.conftest import KITCHEN_SINK, import_view
 from tests.generator.run_command import run
 from tests.support.campaigns import examples
 from tests.support.paths import ROOT
+from tests.support.type_check import run_mypy
 
 from auditwright import Actor, AuditLog, Catalog, Entry, Filter, SecretKey, ValidationError
 from auditwright.transfer.jsonl_import import Imported
@@ -311,22 +311,7 @@ def test_generated_package_passes_mypy_strict(kitchen_sink: Path, tmp_path: Path
         "    return entry.description\n",
         "utf-8",
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "-p", "kitchen_sink_events", "--no-error-summary"],
-        cwd=tmp_path,
-        env={**os.environ, "MYPYPATH": os.pathsep.join([str(kitchen_sink), str(ROOT / "runtime")])},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "use.py", "--no-error-summary"],
-        cwd=tmp_path,
-        env={**os.environ, "MYPYPATH": os.pathsep.join([str(kitchen_sink), str(ROOT / "runtime")])},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    assert run_mypy(use, kitchen_sink / "kitchen_sink_events", roots=(tmp_path, kitchen_sink)) == ""
 
 
 # --- layout ----------------------------------------------------------------------------------------

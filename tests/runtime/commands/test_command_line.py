@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from importlib import metadata
 from pathlib import Path
 
@@ -219,10 +218,9 @@ def test_ctrl_c_ends_quietly(tmp_path: Path) -> None:
         [*PROCESS, "record", SCANNER, "--metadata", "-"],
         cwd=tmp_path, env=CLEAN, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
-        until = time.monotonic() + 30
-        while not (tmp_path / "audit.db").exists() and time.monotonic() < until:
-            time.sleep(0.02)
-        time.sleep(0.2)  # it now waits for stdin
+        assert process.stdin
+        process.stdin.write(b" " * 200_000)  # more than a pipe holds: this returns when it has begun to read
+        process.stdin.flush()
         process.send_signal(signal.SIGINT)
         assert process.stderr
         assert (process.wait(30), process.stderr.read()) == (130, b"\nauditwright: interrupted\n")

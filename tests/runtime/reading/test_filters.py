@@ -376,7 +376,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Happened], Filter, int | None, int | N
 
 
 @given(worlds(), st.sampled_from([None, None, "llama", "ALPACA"]), st.integers(0, 2**32))
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(50))
 def test_pages_hold_exactly_what_a_brute_force_reading_finds(
     world: World,
     made: tuple[list[Happened], Filter, int | None, int | None],

@@ -130,7 +130,7 @@ def record(log: AuditLog, others: list[tuple[str, str, int]]) -> list[str]:
     return ids
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 @given(others=hidden, asked=st.lists(gets, min_size=1, max_size=4), typed=st.sampled_from(USERS))
 def test_responses_do_not_depend_on_other_accounts(
     world: World, others: list[tuple[str, str, int]], asked: list[str], typed: str

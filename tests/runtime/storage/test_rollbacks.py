@@ -1,4 +1,4 @@
-"""Ten thousand business transactions that are rolled back and as many that are committed, and their entries.
+"""A thousand business transactions that are rolled back and as many that are committed, and their entries.
 
 Some share the database with a log that threads record into at the same time, by group commits.
 """
@@ -14,14 +14,15 @@ import pytest
 import sqlmodel
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from tests.support.campaigns import examples
 from tests.support.databases import Database
 from tests.support.world import ADA, KEY_CREATED, record
 
 from audit_events import AsyncAuditEvents
 from auditwright import AccountLog, AuditLog
 
-MANY = 10_000
-FEWER = 1_000
+MANY = examples(1_000)
+FEWER = 500
 
 
 def engine_url(database: Database) -> str:

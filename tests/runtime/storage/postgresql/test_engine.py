@@ -43,9 +43,11 @@ from tests.support.world import (
     record,
 )  # fmt: skip
 
+from audit_events import CATALOG
 from auditwright import AccountLog, Actor, AuditLog, Filter, IdConflict, SchemaMismatch, StorageError
 from auditwright.entry import DIGEST, ID, RECORDED_AT, Row, columns
 from auditwright.ids import LAST, from_microseconds, make_id
+from auditwright.recording.recorder import Recorder
 from auditwright.storage.base import Count
 from auditwright.storage.postgresql.queries import regular_expression
 from auditwright.storage.query import Branch, Found, Scope
@@ -57,8 +59,20 @@ psycopg = pytest.importorskip("psycopg")
 from auditwright.storage.postgresql import dsn, engine, queries, row_format  # noqa: E402
 from auditwright.storage.postgresql.connections import MAX_IDLE  # noqa: E402
 from auditwright.storage.postgresql.dsn import Dsn  # noqa: E402
+from auditwright.storage.postgresql.engine import PostgreSQLStorage  # noqa: E402
 
 pytestmark = pytest.mark.postgresql_only
+
+
+RECORDER = Recorder(CATALOG, "acme", None)
+
+
+@pytest.fixture
+def storage(log: AuditLog, database: PostgreSQLDatabase) -> Iterator[PostgreSQLStorage]:
+    """A storage of its own in the database of the log."""
+    storage = PostgreSQLStorage(database.url, log.catalog)
+    yield storage
+    storage.close()
 
 
 @pytest.fixture
@@ -71,7 +85,7 @@ def twins(tmp_path: Path, database: PostgreSQLDatabase) -> Iterator[tuple[AuditL
 def row_with(log: AuditLog, **changes: Any) -> Row:
     """A row of an example entry, with some columns changed."""
     names = [name for name, _, _ in columns(log.catalog)]
-    row = dict(zip(names, log._recorder.row(KEY_CREATED, {}, {"actor": ADA}), strict=True))
+    row = dict(zip(names, RECORDER.row(KEY_CREATED, {}, {"actor": ADA}), strict=True))
     return tuple((row | changes).values())
 
 
@@ -99,10 +113,10 @@ NUMBERS = (
 
 
 @pytest.mark.usefixtures("way")
-def test_numbers_are_read_as_recorded(log: AuditLog, acme: AccountLog) -> None:
+def test_numbers_are_read_as_recorded(log: AuditLog, acme: AccountLog, storage: PostgreSQLStorage) -> None:
     texts = {"e": "1e22", "escape": '"1e22\\', "list": ["-1E5", 1e22, [1e16, "x1e9"]]}
     row = row_with(log, metadata=metadata_of(texts | {f"n{n}": each for n, each in enumerate(NUMBERS)}))
-    log._storage.insert([row])
+    storage.insert([row])
     (entry,) = acme.all()
     assert entry.row == row
     found = [entry.metadata[f"n{number}"] for number in range(len(NUMBERS))]
@@ -110,8 +124,8 @@ def test_numbers_are_read_as_recorded(log: AuditLog, acme: AccountLog) -> None:
 
 
 @pytest.mark.usefixtures("way")
-def test_a_negative_zero_loses_its_sign(log: AuditLog, acme: AccountLog) -> None:
-    log._storage.insert([row_with(log, metadata='{"number":-0.0}')])
+def test_a_negative_zero_loses_its_sign(log: AuditLog, acme: AccountLog, storage: PostgreSQLStorage) -> None:
+    storage.insert([row_with(log, metadata='{"number":-0.0}')])
     (entry,) = acme.all()
     assert math.copysign(1, entry.metadata["number"]) == 1
     assert isinstance(entry.metadata["number"], float)
@@ -134,19 +148,21 @@ def test_a_negative_zero_loses_its_sign(log: AuditLog, acme: AccountLog) -> None
 )
 @example({"": [], "é": "é\U0010ffff\uffff", "a\\": '"\\u0000 1e22'})
 @settings(max_examples=examples(100))
-def test_any_metadata_round_trips(log: AuditLog, values: dict[str, Any]) -> None:
+def test_any_metadata_round_trips(log: AuditLog, storage: PostgreSQLStorage, values: dict[str, Any]) -> None:
     row = row_with(log, metadata=metadata_of(values))
-    log._storage.insert([row])
-    assert log._storage.row("acme", row[ID]) == row
+    storage.insert([row])
+    assert storage.row("acme", row[ID]) == row
 
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     "micros", [0, 1, 946_684_799_999_999, 1_700_000_000_123_456, LAST - 1, LAST], ids=str
 )
-def test_times_round_trip_to_the_microsecond(log: AuditLog, acme: AccountLog, micros: int) -> None:
+def test_times_round_trip_to_the_microsecond(
+    log: AuditLog, acme: AccountLog, micros: int, storage: PostgreSQLStorage
+) -> None:
     row = row_with(log, occurred_at=micros, recorded_at=micros, id=make_id(1_700_000_000_000_000))
-    log._storage.insert([row])
+    storage.insert([row])
     (entry,) = acme.all()
     assert entry.row == row
     assert entry.occurred_at == from_microseconds(micros)
@@ -172,9 +188,11 @@ def test_any_address_round_trips(packed: bytes) -> None:
 
 
 @pytest.mark.usefixtures("way")
-def test_alterations_keep_their_order_and_bytes(log: AuditLog, acme: AccountLog) -> None:
+def test_alterations_keep_their_order_and_bytes(
+    log: AuditLog, acme: AccountLog, storage: PostgreSQLStorage
+) -> None:
     row = row_with(log, alterations='{"z":{"cleaned":1},"a":["\\u0000",1e5,{"b":1,"a":-0.0}]}')
-    log._storage.insert([row])
+    storage.insert([row])
     assert next(acme.all()).row == row
 
 
@@ -212,7 +230,7 @@ def test_exports_equal_those_of_sqlite(
             "account_id": account,
             "details": details or "d",
         }
-        rows.append(one._recorder.row(event.key, values, options))
+        rows.append(RECORDER.row(event.key, values, options))
     for log in twins:
         log._storage.insert(rows)
     for full in (False, True):
@@ -253,7 +271,7 @@ def test_columns_of_another_catalog_are_read_as_metadata(
 
 
 def some(log: AuditLog, count: int) -> list[Row]:
-    return [log._recorder.row(DEPLOYED, MODEL, {"actor": ADA}) for _ in range(count)]
+    return [RECORDER.row(DEPLOYED, MODEL, {"actor": ADA}) for _ in range(count)]
 
 
 def other(row: Row) -> Row:
@@ -262,48 +280,56 @@ def other(row: Row) -> Row:
 
 
 @pytest.mark.parametrize("size", [1, 5, 9, 10, 60, 1500])
-def test_storing_a_batch_is_idempotent(log: AuditLog, acme: AccountLog, size: int) -> None:
+def test_storing_a_batch_is_idempotent(
+    log: AuditLog, acme: AccountLog, size: int, storage: PostgreSQLStorage
+) -> None:
     rows = some(log, size)
-    assert log._storage.insert(rows) == size
-    assert log._storage.insert(rows) == 0
+    assert storage.insert(rows) == size
+    assert storage.insert(rows) == 0
     more = some(log, 3)
-    assert log._storage.insert([*rows, *more, *more]) == 3
+    assert storage.insert([*rows, *more, *more]) == 3
     assert [entry.row for entry in acme.all()] == [*rows, *more][::-1]
 
 
 @pytest.mark.parametrize("size", [2, 60])
-def test_a_batch_with_a_conflict_stores_nothing(log: AuditLog, acme: AccountLog, size: int) -> None:
+def test_a_batch_with_a_conflict_stores_nothing(
+    log: AuditLog, acme: AccountLog, size: int, storage: PostgreSQLStorage
+) -> None:
     known = some(log, 1)
-    log._storage.insert(known)
+    storage.insert(known)
     rows = some(log, size)
     for batch in ([*rows, other(known[0])], [*rows, other(rows[1])]):
         with pytest.raises(IdConflict):
-            log._storage.insert(batch)
+            storage.insert(batch)
         assert acme.count() == 1
 
 
 @pytest.mark.parametrize("size", [2, 60, 1500])
-def test_each_row_of_a_batch_has_its_own_outcome(log: AuditLog, acme: AccountLog, size: int) -> None:
+def test_each_row_of_a_batch_has_its_own_outcome(
+    log: AuditLog, acme: AccountLog, size: int, storage: PostgreSQLStorage
+) -> None:
     known, rows = some(log, 1), some(log, size)
-    log._storage.insert(known)
+    storage.insert(known)
     again = (
         *known[0][:RECORDED_AT],
         known[0][RECORDED_AT] + 5,
         *known[0][RECORDED_AT + 1 :],
     )  # recorded again, later
     given = [again, *rows, other(known[0]), rows[0], other(rows[1])]
-    outcomes = log._storage.insert_each(given)
+    outcomes = storage.insert_each(given)
     assert outcomes[: size + 1] == [*known, *rows]
     assert outcomes[size + 2] == rows[0]
     assert [type(outcomes[size + 1]), type(outcomes[size + 3])] == [IdConflict, IdConflict]
     assert acme.count() == size + 1
 
 
-def test_concurrent_transactions_store_an_id_once(log: AuditLog, database: PostgreSQLDatabase) -> None:
+def test_concurrent_transactions_store_an_id_once(
+    log: AuditLog, database: PostgreSQLDatabase, storage: PostgreSQLStorage
+) -> None:
     (row,) = some(log, 1)
     with closing(psycopg.connect(database.url)) as connection, ThreadPoolExecutor(1) as pool:
-        assert log._storage.join(connection, row) == 1
-        second = pool.submit(log._storage.insert, [row])
+        assert storage.join(connection, row) == 1
+        second = pool.submit(storage.insert, [row])
         try:
             until_waits(database)
         finally:
@@ -383,7 +409,10 @@ def test_row_level_security_hides_other_accounts(log: AuditLog, roles: tuple[str
     _, reader = roles
     record(log, KEY_CREATED)
     record(log, KEY_CREATED, account_id="other")
-    with AuditLog.open(reader) as reading, reading._storage.connections.reading("acme") as connection:  # type: ignore[attr-defined]
+    with (
+        closing(PostgreSQLStorage(reader, log.catalog)) as reading,
+        reading.connections.reading("acme") as connection,
+    ):
         assert connection.execute("SELECT account_id FROM audit_entry").fetchall() == [("acme",)]
     with closing(psycopg.connect(reader)) as connection:
         assert connection.execute("SELECT account_id FROM audit_entry").fetchall() == []
@@ -452,11 +481,13 @@ def test_opening_and_recording_make_partitions_ahead(database: PostgreSQLDatabas
     assert database.rows(select) == [(before,)]
 
 
-def test_recording_without_a_partition_names_the_command(log: AuditLog, database: PostgreSQLDatabase) -> None:
+def test_recording_without_a_partition_names_the_command(
+    log: AuditLog, database: PostgreSQLDatabase, storage: PostgreSQLStorage
+) -> None:
     far = datetime.now(UTC) + timedelta(days=400)
     micros = (far - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     with pytest.raises(StorageError) as caught:
-        log._storage.insert([row_with(log, id=make_id(micros))])
+        storage.insert([row_with(log, id=make_id(micros))])
     assert str(caught.value) == (
         f'{database.name}: cannot write: no partition of relation "audit_entry" found for row (23514); '
         "run `auditwright database upgrade`, which makes the partitions of the coming months"
@@ -544,8 +575,11 @@ except Exception as error:
 def test_commits_are_durable_whatever_the_database_default(database: PostgreSQLDatabase) -> None:
     name = database.url.rpartition("?")[0].rpartition("/")[2]
     database.change(f"ALTER DATABASE {name} SET synchronous_commit = off")
-    with open_log(database) as log:
-        (found,) = log._storage.connections.writer.execute("SHOW synchronous_commit").fetchall()  # type: ignore[attr-defined]
+    with (
+        closing(PostgreSQLStorage(database.url, CATALOG)) as storage,
+        storage.connections.writing("show") as connection,
+    ):
+        (found,) = connection.execute("SHOW synchronous_commit").fetchall()
     assert found == ("on",)
 
 
@@ -632,23 +666,25 @@ def test_recording_into_a_locked_table_times_out(
         assert log.account("acme").count() == 1
 
 
-def test_few_idle_reading_connections_are_kept(log: AuditLog, acme: AccountLog) -> None:
-    log._storage.insert(some(log, 5000))
+def test_few_idle_reading_connections_are_kept(
+    log: AuditLog, acme: AccountLog, storage: PostgreSQLStorage
+) -> None:
+    storage.insert(some(log, 5000))
     streams = [acme.stream("jsonl") for _ in range(MAX_IDLE + 3)]
     for stream in streams:
         assert next(stream)
         stream.close()
     for stream in [acme.stream("jsonl") for _ in range(MAX_IDLE + 3)]:
         assert len(b"".join(stream).splitlines()) == 5000
-    storage: Any = log._storage
-    assert len(storage.connections.idle_readers) <= MAX_IDLE
+    of_the_log: Any = log._storage  # whose streams they are
+    assert len(of_the_log.connections.idle_readers) <= MAX_IDLE
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_a_connection_lost_while_streaming_fails_the_stream(
-    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, form: Any
+    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, form: Any, storage: PostgreSQLStorage
 ) -> None:
-    log._storage.insert(some(log, 5000))
+    storage.insert(some(log, 5000))
     stream = acme.stream(form)
     assert next(stream)
     database.rows(END_ALL)
@@ -694,9 +730,9 @@ def test_a_dropped_iterator_ends_its_transaction(log: AuditLog, database: Postgr
 
 
 def test_a_stream_uses_a_server_side_cursor(
-    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase
+    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, storage: PostgreSQLStorage
 ) -> None:
-    log._storage.insert(some(log, 3 * engine.FETCH))
+    storage.insert(some(log, 3 * engine.FETCH))
     stream = acme.all()
     next(stream)
     ((query,),) = database.rows(
@@ -828,13 +864,12 @@ def test_joining_another_engine_is_an_error(
 # --- reading -----------------------------------------------------------------------------------------
 
 
-def test_a_page_probes_the_index_of_each_branch(log: AuditLog, acme: AccountLog) -> None:
+def test_a_page_probes_the_index_of_each_branch(log: AuditLog, storage: PostgreSQLStorage) -> None:
     """Whatever the statistics say: only the first ids of each event are scanned."""
-    log._storage.insert(some(log, 3000))
+    storage.insert(some(log, 3000))
     where = Filter.parse(["category:is:account.models", "user:is_not:u-99"])
-    stored = log._storage.recorded_events("acme")
+    stored = storage.recorded_events("acme")
     scope = Scope("acme", where.branches(log.catalog, stored))
-    storage: Any = log._storage
     statement, values = queries.select_rows(storage.table.name, "id", scope, True, 50)
     with storage.connections.reading("acme") as connection:
         plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {statement}", values))
@@ -842,7 +877,7 @@ def test_a_page_probes_the_index_of_each_branch(log: AuditLog, acme: AccountLog)
 
 
 def test_a_filter_on_users_reads_only_matching_index_entries(
-    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase
+    log: AuditLog, database: PostgreSQLDatabase, storage: PostgreSQLStorage
 ) -> None:
     """However many entries match: no entries of other users are read, of any event."""
     events = [event for event in log.catalog.events.values() if event.level == "account"][:10]
@@ -853,8 +888,7 @@ def test_a_filter_on_users_reads_only_matching_index_entries(
     )
     database.change("ANALYZE audit_entry")
     where = Filter.parse(["user:is:u-1", "user:is:u-2"], match="any")
-    scope = Scope("acme", where.branches(log.catalog, log._storage.recorded_events("acme")))
-    storage: Any = log._storage
+    scope = Scope("acme", where.branches(log.catalog, storage.recorded_events("acme")))
     statement, values = queries.select_rows(storage.table.name, "description", scope, True, None)
     with storage.connections.reading("acme") as connection, psycopg.ClientCursor(connection) as cursor:
         cursor.execute(f"EXPLAIN ANALYZE {statement}".encode(), values)
@@ -864,14 +898,14 @@ def test_a_filter_on_users_reads_only_matching_index_entries(
     assert "Join" not in plan
 
 
-def test_a_scope_without_branches_is_empty(log: AuditLog) -> None:
+def test_a_scope_without_branches_is_empty(log: AuditLog, storage: PostgreSQLStorage) -> None:
     record(log, KEY_CREATED)
     nothing = Scope("acme", ())
-    assert list(log._storage.counts("acme", [nothing])) == [0]
-    assert log._storage.count_up_to(5, nothing) == Count(0, True)
-    assert log._storage.page(nothing, True, 5) == Found([])
-    assert list(log._storage.rows(nothing)) == list(log._storage.csv_lines(nothing, True, 1000)) == []
-    assert len(list(log._storage.rows(Scope("acme", (Branch(),)), limit=20_000))) == 1
+    assert list(storage.counts("acme", [nothing])) == [0]
+    assert storage.count_up_to(5, nothing) == Count(0, True)
+    assert storage.page(nothing, True, 5) == Found([])
+    assert list(storage.rows(nothing)) == list(storage.csv_lines(nothing, True, 1000)) == []
+    assert len(list(storage.rows(Scope("acme", (Branch(),)), limit=20_000))) == 1
 
 
 @pytest.mark.parametrize("special", list("\\.^$*+?()[]{}|*** (?i) \\m"))
@@ -901,12 +935,14 @@ def test_writing_numbers_out_keeps_the_json_value() -> None:
         assert json.loads(stored) == json.loads(written)
 
 
-def test_a_failed_stream_ends_its_transaction(log: AuditLog, acme: AccountLog) -> None:
+def test_a_failed_stream_ends_its_transaction(
+    log: AuditLog, acme: AccountLog, storage: PostgreSQLStorage
+) -> None:
     class Full(io.BytesIO):
         def write(self, _: object) -> int:
             raise OSError("disk is full")
 
-    log._storage.insert(some(log, 1500))
+    storage.insert(some(log, 1500))
     with pytest.raises(OSError, match="disk is full"):
         acme.export_csv(Full())
     assert acme.count() == 1500

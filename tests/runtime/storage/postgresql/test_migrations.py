@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.campaigns import PROFILE
 from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer, open_log
 from tests.support.shops import (
     CREATED,
@@ -281,7 +282,7 @@ def test_texts_of_the_catalog_are_escaped_in_sql(
 _KILLED = """
 import os, signal, sys
 import psycopg
-sys.path[:0] = sys.argv[3:]
+sys.path[:0] = sys.argv[4:]
 from shop_v1_events import CATALOG as V1
 from shop_v2_events import CATALOG as V2
 from auditwright.operations.setup import create_database, upgrade_database
@@ -359,17 +360,18 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
     connection.execute("CREATE SCHEMA first")
 create_database(f"{sys.argv[1]}&options=-csearch_path%3Dfirst", V2)
 differences(f"{sys.argv[1]}&options=-csearch_path%3Dfirst", V2)
-# Every other step of create, which has many, and all steps of upgrade.
-print(go(sys.argv[1], sys.argv[2] == "upgrade", 2 - (sys.argv[2] == "upgrade")))
+print(go(sys.argv[1], sys.argv[2] == "upgrade", int(sys.argv[3])))
 """
 
 
-@pytest.mark.parametrize(("what", "least"), [("create", 60), ("upgrade", 15)])
+# Under the nightly profile every step is tried.
+@pytest.mark.parametrize(("what", "least", "every"), [("create", 60, 6), ("upgrade", 15, 2)])
 def test_a_run_killed_at_any_step_can_be_repeated(
-    empty: PostgreSQLDatabase, shops: Shops, what: str, least: int
+    empty: PostgreSQLDatabase, shops: Shops, what: str, least: int, every: int
 ) -> None:
+    every = 1 if PROFILE == "nightly" else every
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", _KILLED, empty.url, what, *map(str, shops.folders)],
+        [sys.executable, "-W", "error", "-c", _KILLED, empty.url, what, str(every), *map(str, shops.folders)],
         capture_output=True,
         text=True,
         timeout=300,
