@@ -32,8 +32,8 @@ def test_the_layers_are_those_of_the_import_contracts(title: str, package: str) 
         "contracts"
     ]
     (layers,) = [each["layers"] for each in contracts if each.get("containers") == [package]]
-    listed = [names_in(row[0]) for row in rows(section(PAGE, title))]
-    assert listed == [layer.split(" | ") for layer in layers]
+    listed = [set(names_in(row[0])) for row in rows(section(PAGE, title))]
+    assert listed == [set(layer.split(" | ")) for layer in layers]
 
 
 def exists(name: str) -> bool:
