@@ -148,7 +148,7 @@ class AccountLog:
         the limit; `Count.whole` says whether all entries were counted. Raises `FilterError`.
         """
         if type(limit) is not int or not 1 <= limit <= MAX_COUNTED:
-            raise FilterError(f"entries are counted up to 1 to {MAX_COUNTED:,}, not {limit!r}")
+            raise FilterError(f"limit is 1 to {MAX_COUNTED:,}, not {limit!r}")
         return self._storage.count_up_to(limit, self._scope(where, None, True, **selection))
 
     def has_entries(self) -> bool:
@@ -168,7 +168,7 @@ class AccountLog:
         """
         _check_number("limit", limit)
         if not isinstance(text, str) or len(text) > MAX_ID:
-            raise FilterError(f"the text to find users by has at most {MAX_ID} characters")
+            raise FilterError(f"the text for finding users has at most {MAX_ID} characters")
         return [Actor(*found) for found in self._storage.users(self.account_id, sanitize(text), limit)]
 
     def export_csv(

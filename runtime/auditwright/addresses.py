@@ -82,7 +82,9 @@ def _network(text: str) -> Network:
 
 
 def _everybody(what: object) -> ValueError:
-    return ValueError(f"{what}: whoever connects would be a trusted proxy; name the addresses of your own")
+    return ValueError(
+        f"{what}: every client would be a trusted proxy; name the addresses of your own proxies"
+    )
 
 
 def _without_port(text: str) -> str:

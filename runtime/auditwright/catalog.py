@@ -164,7 +164,7 @@ class Catalog:
 
     def unknown_event(self, key: str) -> str:
         """The error text for a key that this catalog does not have, with the nearest key."""
-        return f'"{key}" is no event of {self.package} {self.version}{did_you_mean(key, self.current)}'
+        return f'"{key}" is not an event of {self.package} {self.version}{did_you_mean(key, self.current)}'
 
     def model(self, event: Event) -> type[EventModel]:
         """The generated metadata model of an event; its category's module is imported on first use."""

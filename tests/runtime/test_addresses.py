@@ -129,7 +129,7 @@ def test_trusting_every_address_is_refused(proxies: list[str], whole: str) -> No
     with pytest.raises(ValueError, match="whoever") as caught:
         TrustedProxies(proxies)
     assert str(caught.value) == (
-        f"{whole}: whoever connects would be a trusted proxy; name the addresses of your own"
+        f"{whole}: every client would be a trusted proxy; name the addresses of your own proxies"
     )
 
 

@@ -112,7 +112,7 @@ def test_an_event_is_found_by_its_key_and_its_aliases(
     assert catalog.event("account.models.model_registered") is catalog.event(ADDED)
     assert catalog.event("account.models.none") is None
     assert catalog.unknown_event("account.models.model_registred") == (
-        f'"account.models.model_registred" is no event of {catalog.package} 1.0.1'
+        f'"account.models.model_registred" is not an event of {catalog.package} 1.0.1'
         '; did you mean "account.models.model_registered"?'
     )
 

@@ -208,7 +208,7 @@ def test_a_websocket_has_one_actor_until_another_one_is_set(log: AuditLog, datab
     [
         (
             {"trusted_proxies": ["*"]},
-            "*: whoever connects would be a trusted proxy; name the addresses of your own",
+            "*: every client would be a trusted proxy; name the addresses of your own proxies",
         ),
         (
             {"trusted_proxies": "10.0.0.1"},

@@ -22,7 +22,7 @@ from auditwright.recording.group_commit import GroupCommit
 def test_recording_during_a_write_of_the_same_thread_is_refused(log: AuditLog, acme: AccountLog) -> None:
     with write_lock(log), pytest.raises(StorageError) as caught:
         record(log, KEY_CREATED)
-    assert "this thread is at work in the log already, and a signal handler" in str(caught.value)
+    assert "this thread is writing to the log already, and a signal handler" in str(caught.value)
     assert caught.value.entry is not None
     record(log, KEY_CREATED, id=caught.value.entry.id)
     assert [entry.id for entry in acme.all()] == [caught.value.entry.id]

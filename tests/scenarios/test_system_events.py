@@ -68,7 +68,7 @@ def test_system_event_is_found_by_key() -> None:
     assert CATALOG.model(event).event_key() == EXPORTED
     assert CATALOG.schema(event)["properties"]["event"] == {"const": EXPORTED}
     assert CATALOG.unknown_event("audit.log.export") == (
-        '"audit.log.export" is no event of audit_events 1.0.1; did you mean "audit.log.exported"?'
+        '"audit.log.export" is not an event of audit_events 1.0.1; did you mean "audit.log.exported"?'
     )
 
 

@@ -173,12 +173,12 @@ def test_unknown_filter_value_is_refused_with_the_choices(v2: AuditLog, acme: Ac
     for wrong, said in (
         (
             f"event:is:{LOST}",
-            f'"{LOST}" is no event of shop_v2_events 2.0.0; did you mean "store.orders.order_placed"? '
+            f'"{LOST}" is not an event of shop_v2_events 2.0.0; did you mean "store.orders.order_placed"? '
             "(`auditwright events` lists all)",
         ),
         (
             "category:is:store.order",
-            '"store.order" is no category; did you mean "store.orders"? '
+            '"store.order" is not a category; did you mean "store.orders"? '
             "(there are store.orders, store.returns, audit.log)",
         ),
     ):
@@ -227,7 +227,7 @@ def test_old_entry_is_typed_without_validation(both: Both, acme: AccountLog) -> 
     with pytest.raises(LookupError) as caught:
         _ = lost.typed
     assert caught.value.args == (
-        f'"{LOST}" is no event of shop_v2_events 2.0.0; did you mean "store.orders.order_placed"?',
+        f'"{LOST}" is not an event of shop_v2_events 2.0.0; did you mean "store.orders.order_placed"?',
     )
 
 

@@ -105,7 +105,7 @@ class Filter:
             try:
                 form = orjson.loads(form)
             except orjson.JSONDecodeError as error:
-                raise FilterError(f"a filter is a JSON object; this is no JSON: {error}") from None
+                raise FilterError(f"a filter is a JSON object, not invalid JSON: {error}") from None
         if not isinstance(form, Mapping):
             raise FilterError(f"a filter is a JSON object, not {type(form).__name__}")
         _only(form, ("match", "conditions"), "a filter")
@@ -210,7 +210,7 @@ def _members(category: str, catalog: Catalog, keys: Iterable[str]) -> frozenset[
         events = tuple(catalog.every_event[key] for key in moved)
     if category not in known and not events and not removed:
         raise FilterError(
-            f'"{truncate(category, 80)}" is no category{did_you_mean(category, known)} '
+            f'"{truncate(category, 80)}" is not a category{did_you_mean(category, known)} '
             f"(there are {', '.join(known)})"
         )
     return frozenset(key for event in events for key in (event.key, *event.aliases)) | removed

@@ -78,7 +78,7 @@ def read_cursor(cursor: str, selection: bytes) -> bytes:
     except (binascii.Error, ValueError, TypeError):
         data = b""
     if len(data) != 16 + len(selection):
-        raise FilterError("the cursor is not one of this log; start again from the first page")
+        raise FilterError("the cursor is invalid; start again from the first page")
     if data[16:] != selection:
         raise FilterError(
             "the cursor belongs to another account, filter, time range or search; start again from the first "

@@ -56,7 +56,7 @@ def parse(payload: bytes | str) -> Form:
     except orjson.JSONDecodeError as error:
         form = with_surrogates(payload)
         if form is None:
-            raise _refused("entry", "", "a JSON object", f"no JSON: {error}") from None
+            raise _refused("entry", "", "a JSON object", f"invalid JSON: {error}") from None
     return as_form(form)
 
 

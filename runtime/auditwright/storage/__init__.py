@@ -72,6 +72,6 @@ def sqlite_location(url: str) -> str:
         return path
     shown = url.rpartition("@")[2].partition("?")[0]  # without parts that may have a password
     raise StorageError(
-        f"{shown}: no such kind of database; write sqlite:///audit.db for a file here, "
-        "sqlite:////var/lib/audit.db for one anywhere, or postgresql://user@host/database"
+        f"{shown}: unknown kind of database; write sqlite:///audit.db for a relative path, "
+        "sqlite:////var/lib/audit.db for an absolute one, or postgresql://user@host/database"
     )

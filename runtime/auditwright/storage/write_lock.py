@@ -30,7 +30,7 @@ class WriteLock:
         """Hold the lock for the `with` block."""
         if self.is_mine:
             raise StorageError(
-                f"{self._name}: this thread is at work in the log already, and a signal handler or a "
+                f"{self._name}: this thread is writing to the log already, and a signal handler or a "
                 "finalizer has interrupted it; nothing is stored: record it when that has returned"
             )
         with self._lock:

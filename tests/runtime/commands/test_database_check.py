@@ -589,7 +589,7 @@ def test_long_list_of_missing_views_is_cut(auditwright: Auditwright, path: Path,
 def test_unsupported_database_is_refused(auditwright: Auditwright, shops: Shops) -> None:
     done = check(auditwright, "--database", "mysql://user:secret@host/audit")
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("auditwright: host/audit: no such kind of database; ")
+    assert done.err.startswith("auditwright: host/audit: unknown kind of database; ")
     done = check(auditwright, "--database", "sqlite:///:memory:")
     assert (done.code, done.out) == (2, "")
 

@@ -35,7 +35,7 @@ def test_bad_lines_are_reported_and_others_stored(auditwright: Auditwright, tmp_
     done = auditwright("import", "lines.jsonl", "--account", "acme")
     assert (done.code, done.out) == (1, "lines.jsonl: 2 stored, 0 already there, 6 refused\n")
     assert done.err.splitlines() == [
-        "lines.jsonl:2: entry: expected a JSON object, got no JSON: "
+        "lines.jsonl:2: entry: expected a JSON object, got invalid JSON: "
         "invalid literal, expected 'null': line 1 column 1 (char 0)",
         "lines.jsonl:4: some.other.thing: event: expected an event of the catalog, got an unknown one",
         f"lines.jsonl:5: {SCANNER}: metadata.tool_id: expected a string of 1 to 200 characters, got ''",

@@ -23,9 +23,9 @@ PIPELINE = (
 ACME = ("list", "--account", "acme")
 CATEGORIES = ", ".join(category.key for category in CATALOG.every_category)
 WRONG_FILTERS = {
-    "category:is:account.modls": '"account.modls" is no category; did you mean "account.models"? '
+    "category:is:account.modls": '"account.modls" is not a category; did you mean "account.models"? '
     f"(there are {CATEGORIES})",
-    "event:is:account.models.model_delete": '"account.models.model_delete" is no event of audit_events '
+    "event:is:account.models.model_delete": '"account.models.model_delete" is not an event of audit_events '
     '1.0.1; did you mean "account.models.model_deleted"? (`auditwright events` lists all)',
     "categry:is:x": "a condition's field is one of category, event, user, not 'categry'; "
     'did you mean "category"?',
@@ -229,7 +229,7 @@ def test_cursor_of_another_selection_is_refused(recorded: Auditwright) -> None:
         "start again from the first page\n"
     )
     assert recorded(*ACME, "--after", "x").err == (
-        "auditwright: the cursor is not one of this log; start again from the first page\n"
+        "auditwright: the cursor is invalid; start again from the first page\n"
     )
 
 

@@ -84,7 +84,7 @@ def test_recording_an_id_twice_is_idempotent(auditwright: Auditwright) -> None:
     assert first.out == f"{ID}  {SCANNER}  System added an input scanner to tool t-4.\n"
     assert (other.code, other.out) == (1, "")
     assert other.err == (
-        "auditwright: an entry with this id and other content is stored already; it stays as it is\n"
+        "auditwright: an entry with this id and other content is stored already; it is unchanged\n"
     )
 
 
@@ -164,6 +164,6 @@ def test_invalid_database_is_an_error(auditwright: Auditwright) -> None:
     done = auditwright("record", SCANNER, "--metadata", TOOL, "--database", "mysql://ada:sesame@host/db")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "auditwright: host/db: no such kind of database; write sqlite:///audit.db for a file here, "
-        "sqlite:////var/lib/audit.db for one anywhere, or postgresql://user@host/database\n"
+        "auditwright: host/db: unknown kind of database; write sqlite:///audit.db for a relative path, "
+        "sqlite:////var/lib/audit.db for an absolute one, or postgresql://user@host/database\n"
     )

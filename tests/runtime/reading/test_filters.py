@@ -167,7 +167,7 @@ def test_invalid_filter_is_refused_with_the_choices(make: Callable[[], Filter], 
 
 
 def test_invalid_json_is_not_a_filter() -> None:
-    with pytest.raises(FilterError, match=r"^a filter is a JSON object; this is no JSON: "):
+    with pytest.raises(FilterError, match=r"^a filter is a JSON object, not invalid JSON: "):
         Filter.from_json('{"conditions":')
 
 
@@ -175,7 +175,7 @@ def test_an_unknown_category_is_refused_with_the_nearest_and_all(log: AuditLog, 
     with pytest.raises(FilterError) as caught:
         acme.entries(Filter.parse(["category:is:account.modles"]))
     assert str(caught.value) == (
-        '"account.modles" is no category; did you mean "account.models"? '
+        '"account.modles" is not a category; did you mean "account.models"? '
         f"(there are {', '.join(category.key for category in log.catalog.every_category)})"
     )
 
@@ -184,7 +184,7 @@ def test_an_unknown_event_is_refused_with_the_nearest(acme: AccountLog) -> None:
     with pytest.raises(FilterError) as caught:
         acme.entries(Filter.parse(["event:is_not:account.models.model_aded"]))
     assert str(caught.value) == (
-        '"account.models.model_aded" is no event of audit_events 1.0.1; did you mean '
+        '"account.models.model_aded" is not an event of audit_events 1.0.1; did you mean '
         '"account.models.model_added"? (`auditwright events` lists all)'
     )
 

@@ -14,7 +14,7 @@ from tests.support.world import ADA, KEY_CREATED, LONG_AGO, any_text, form, reco
 
 from auditwright import AccountLog, AuditLog, Entry, Filter, FilterError
 
-NO_CURSOR = "the cursor is not one of this log; start again from the first page"
+NO_CURSOR = "the cursor is invalid; start again from the first page"
 OTHER = "the cursor belongs to another account, filter, time range or search; start again from the first page"
 
 

@@ -219,7 +219,7 @@ def test_a_number_of_users_out_of_bounds_is_refused(acme: AccountLog, limit: Any
 def test_a_text_to_find_users_by_is_bounded(acme: AccountLog, text: Any) -> None:
     with pytest.raises(FilterError) as caught:
         acme.users(text)
-    assert str(caught.value) == "the text to find users by has at most 256 characters"
+    assert str(caught.value) == "the text for finding users has at most 256 characters"
 
 
 def test_an_account_has_entries_once_one_is_recorded(

@@ -44,7 +44,7 @@ def test_a_payload_is_a_json_object(log: AuditLog, payload: str, got: str) -> No
 @pytest.mark.parametrize("payload", ["", "NaN", "{'a': 1}", b"\xff", "{} {}"])
 def test_invalid_json_is_reported(log: AuditLog, payload: str) -> None:
     # The rest is the text of orjson.
-    assert said(log, payload).startswith("entry: expected a JSON object, got no JSON: ")
+    assert said(log, payload).startswith("entry: expected a JSON object, got invalid JSON: ")
 
 
 def test_a_payload_is_bytes_or_text(log: AuditLog) -> None:
@@ -79,7 +79,7 @@ def test_raw_surrogates_in_text_are_replaced_and_noted(log: AuditLog) -> None:
 
 @pytest.mark.parametrize("payload", ['{"a": "\ud800"', '{"a": "\\ud800", "b": NaN}', '"\\ud800" 5'])
 def test_surrogates_do_not_make_invalid_json_valid(log: AuditLog, payload: str) -> None:
-    assert said(log, payload).startswith("entry: expected a JSON object, got no JSON: ")
+    assert said(log, payload).startswith("entry: expected a JSON object, got invalid JSON: ")
 
 
 def test_a_pair_of_surrogates_is_its_character(log: AuditLog) -> None:

@@ -26,7 +26,7 @@ from auditwright import (
 )
 from auditwright.ids import format_time, make_id, to_microseconds
 
-CONFLICT = "an entry with this id and other content is stored already; it stays as it is"
+CONFLICT = "an entry with this id and other content is stored already; it is unchanged"
 WHEN = format_time(to_microseconds(LONG_AGO))
 
 

@@ -294,7 +294,7 @@ def test_the_same_id_with_other_content_is_a_conflict(
     before = database.rows()
     with pytest.raises(IdConflict) as caught:
         record(log, ADDED, MODEL | values, id=first.id, **options)
-    assert str(caught.value) == "an entry with this id and other content is stored already; it stays as it is"
+    assert str(caught.value) == "an entry with this id and other content is stored already; it is unchanged"
     assert caught.value.entry is not None
     assert caught.value.entry.id == first.id
     assert database.rows() == before

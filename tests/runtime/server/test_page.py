@@ -619,10 +619,10 @@ def test_page_after_the_last_links_back(visit: Visit, log: AuditLog) -> None:
             "auditor",
             400,
             "Filter not understood",
-            '"account.model" is no category',
+            '"account.model" is not a category',
         ),
         ("/?search=ab", "auditor", 400, "Filter not understood", "A search is a text of 3 to 200 characters"),
-        ("/?after=x", "auditor", 400, "Filter not understood", "The cursor is not one of this log"),
+        ("/?after=x", "auditor", 400, "Filter not understood", "The cursor is invalid"),
         ("/entries/x?y=z", "auditor", 400, "Filter not understood", "Query: expected one of account"),
         ("/", "nowhere", 403, "No account", "You have access to no account's audit log."),
         (

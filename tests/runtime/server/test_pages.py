@@ -174,7 +174,7 @@ def test_changed_view_starts_with_its_first_page(client: Client, log: AuditLog) 
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("before=x", "the cursor is not one of this log; start again from the first page"),
+        ("before=x", "the cursor is invalid; start again from the first page"),
         ("before=x&after=y", "after and before exclude each other"),
         ("before=x&before=y", "before is given twice"),
     ],

@@ -254,10 +254,10 @@ def test_trailing_slash_of_a_proxy_path_is_harmless(app: FastAPI, portal: Blocki
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trusted_proxies": ["*"]}, "*: whoever connects would be a trusted proxy"),
+        ({"trusted_proxies": ["*"]}, "*: every client would be a trusted proxy"),
         ({"trusted_proxies": "10.0.0.1"}, "trusted proxies are a list of addresses and CIDRs"),
         ({"trusted_proxies": ["proxy.example"]}, "a trusted proxy is an address, a CIDR"),
-        ({"trusted_proxies": iter(["0.0.0.0/0"])}, "0.0.0.0/0: whoever connects would be a trusted proxy"),
+        ({"trusted_proxies": iter(["0.0.0.0/0"])}, "0.0.0.0/0: every client would be a trusted proxy"),
         ({"allowed_hosts": "audit.example"}, "allowed_hosts: expected a list of names such as *.example.com"),
         ({"allowed_hosts": ["audit.*"]}, "allowed_hosts: expected a list of names such as *.example.com"),
         ({"allowed_hosts": iter(["*audit.example"])}, "allowed_hosts: expected a list of names"),

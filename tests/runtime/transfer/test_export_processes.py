@@ -180,7 +180,7 @@ def test_killed_worker_fails_the_export(many: AccountLog, started: list[int], tm
     with pytest.raises(StorageError) as raised:
         many.export_csv(tmp_path / "a.csv", full=True, processes=2, progress=kill)
     assert str(raised.value) == (
-        f"{tmp_path / 'audit.db'}: cannot read: a process that was to read a share of it has ended; "
+        f"{tmp_path / 'audit.db'}: cannot read: a reading process has ended; "
         "export again, or with processes=1"
     )
     assert not list(tmp_path.glob("*a.csv*"))

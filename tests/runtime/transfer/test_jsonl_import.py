@@ -241,7 +241,7 @@ def test_conflict_is_reported_and_others_stored(log: AuditLog, empty: AuditLog) 
     done, bad = import_lines_of(empty, lines)
     assert done == Imported(2, 0, 1)
     assert isinstance(bad[2], IdConflict)
-    assert str(bad[2]) == "an entry with this id and other content is stored already; it stays as it is"
+    assert str(bad[2]) == "an entry with this id and other content is stored already; it is unchanged"
     kept = empty.account("acme").get(entries[1].id)
     assert kept is not None
     assert kept.actor.id == "u-18"

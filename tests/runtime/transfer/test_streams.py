@@ -97,7 +97,7 @@ def test_unknown_format_is_refused_by_the_call(acme: AccountLog, form: Any) -> N
 
 @pytest.mark.parametrize("form", FORMS)
 def test_failure_at_the_start_raises_from_the_call(acme: AccountLog, path: Path, form: Form) -> None:
-    with pytest.raises(FilterError, match="is no category"):
+    with pytest.raises(FilterError, match="is not a category"):
         acme.stream(form, Filter.parse(["category:is:x"]))
     path.rename(path.with_suffix(".gone"))
     with pytest.raises(StorageError, match="the file was removed or replaced"):
@@ -454,12 +454,12 @@ def test_error_for_invalid_utf_8_names_the_entry_only(
     with pytest.raises(StorageError) as caught:
         list(acme.stream(form, where))
     assert str(caught.value) == (
-        f"{path}: cannot read: entry {entry_id} has text that is no UTF-8 (DataError)"
+        f"{path}: cannot read: entry {entry_id} has text that is not UTF-8 (DataError)"
     )
     with pytest.raises(StorageError) as caught:
         list(acme.all(where))
     assert str(caught.value) == (
-        f"{path}: cannot read: an entry has text that is no UTF-8; an export to CSV names it"
+        f"{path}: cannot read: an entry has text that is not UTF-8; an export to CSV names it"
     )
     assert "personal" not in "".join(traceback.format_exception(caught.value))
 

@@ -51,7 +51,7 @@ Identity = tuple[str | None, str, str]
 """Cluster, database and table."""
 
 _log = logging.getLogger("auditwright")
-_CONFLICT = "an entry with this id and other content is stored already; it stays as it is"
+_CONFLICT = "an entry with this id and other content is stored already; it is unchanged"
 
 
 class PostgreSQLStorage:

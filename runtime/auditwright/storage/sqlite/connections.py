@@ -166,7 +166,7 @@ class Connections(ForkAware):
     def error(self, doing: str, error: sqlite3.Error) -> StorageError | IdConflict:
         """The translation of an SQLite error."""
         if CONFLICT in str(error):
-            return IdConflict("an entry with this id and other content is stored already; it stays as it is")
+            return IdConflict("an entry with this id and other content is stored already; it is unchanged")
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return StorageError(
@@ -176,7 +176,7 @@ class Connections(ForkAware):
             )
         if _NOT_UTF8 in str(error):
             return StorageError(
-                f"{self.path}: cannot {doing}: an entry has text that is no UTF-8; an export to CSV names it"
+                f"{self.path}: cannot {doing}: an entry has text that is not UTF-8; an export to CSV names it"
             )
         return StorageError(f"{self.path}: cannot {doing}: {error} ({name or type(error).__name__})")
 
@@ -241,7 +241,20 @@ def path_of(location: str) -> Path:
     return Path(path).absolute()
 
 
+@contextmanager
+def translated_errors(name: str, doing: str, busy: str) -> Iterator[None]:
+    """Translate SQLite's errors of a connection outside of a log; `busy` is the text for a locked file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorname", "") or type(error).__name__
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise StorageError(f"{name}: {busy}") from error
+        raise StorageError(f"{name}: cannot {doing}: {error} ({code})") from error
+
+
 _ABANDONED: list[sqlite3.Connection | None] = []
+"""Connections of the parent process, kept because garbage collection would close them."""
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -106,7 +106,7 @@ class Process:
         with selectors.DefaultSelector() as selector:
             selector.register(self._out, selectors.EVENT_READ)
             if not selector.select(START_SECONDS):
-                raise StorageError(f"{self._path}: another process to read it with did not start")
+                raise StorageError(f"{self._path}: a reading process did not start")
         _, file = self._frame()
         if file.decode() != " ".join(map(str, self._file or ())):
             raise StorageError(f"{self._path}: the file was removed or replaced while the log was open")
@@ -158,8 +158,7 @@ class Process:
 
     def _ended(self) -> StorageError:
         return StorageError(
-            f"{self._path}: cannot read: a process that was to read a share of it has ended; "
-            "export again, or with processes=1"
+            f"{self._path}: cannot read: a reading process has ended; export again, or with processes=1"
         )
 
 

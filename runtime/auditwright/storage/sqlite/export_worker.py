@@ -188,7 +188,7 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _unreadable(entry_id: bytes) -> sqlite3.DataError:
-    return sqlite3.DataError(f"entry {UUID(bytes=entry_id)} has text that is no UTF-8")
+    return sqlite3.DataError(f"entry {UUID(bytes=entry_id)} has text that is not UTF-8")
 
 
 def ranges(connection: sqlite3.Connection, work: Work) -> Iterator[Range]:

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from auditwright.storage.base import Difference, Rows, Stored, Views
 from auditwright.storage.errors import StorageError
 from auditwright.storage.layout import INDEXES
-from auditwright.storage.sqlite.connections import BUSY_SECONDS, path_of
+from auditwright.storage.sqlite.connections import BUSY_SECONDS, path_of, translated_errors
 from auditwright.storage.sqlite.schema import (
     check_fit,
     is_newest,
@@ -65,16 +65,9 @@ class SQLiteInspection:
         check_fit(connection, self._catalog, self.name)
         self._others = other_columns(connection, self._catalog) if "audit_catalog" in self._tables else ()
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-            if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-                text = "another program has locked the whole file; try again when it is done"
-                raise StorageError(f"{self.name}: {text}") from error
-            raise StorageError(f"{self.name}: cannot read: {error} ({name})") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        busy = "another program has locked the whole file; try again when it is done"
+        return translated_errors(self.name, "read", busy)
 
     def catalogs(self) -> dict[str, str]:
         """See `Inspection.catalogs`."""

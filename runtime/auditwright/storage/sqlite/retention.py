@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from auditwright.entry import columns
 from auditwright.ids import from_microseconds, least_id, to_microseconds
 from auditwright.storage.errors import StorageError
 from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, sum_by_account
-from auditwright.storage.sqlite.connections import path_of
+from auditwright.storage.sqlite.connections import path_of, translated_errors
 from auditwright.storage.sqlite.engine import SQLiteStorage
 from auditwright.storage.sqlite.queries import ACCOUNTS
+from auditwright.storage.sqlite.schema import insert_statement
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,8 +39,7 @@ class SQLiteRetentionStore:
         SQLiteStorage(location, catalog, create=False).close()  # adds tables that an older file lacks
         path = path_of(location)
         self.name = str(path)
-        names = [name for name, _, _ in columns(catalog)]
-        self._insert = f"INSERT INTO audit_entry ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        self._insert = insert_statement(catalog)
         with self._errors():
             self._connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
@@ -112,7 +111,9 @@ class SQLiteRetentionStore:
                     (account_id, bound, BATCH),
                 ).fetchall()
                 if len(users) != old.entries:
-                    raise StorageError(f"{self.name}: {len(users)} rows went, not {old.entries}; none has")
+                    raise StorageError(
+                        f"{self.name}: deleted {len(users)} rows, expected {old.entries}; rolled back"
+                    )
                 connection.execute("DELETE FROM audit_retention")
                 connection.execute(self._insert, record(before, old))
                 connection.executemany(_FORGET, set(users))
@@ -169,16 +170,9 @@ class SQLiteRetentionStore:
                 self._connection.execute("ROLLBACK")
             raise
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-            if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-                text = "another program is writing to the file; run this again, it goes on where it stopped"
-                raise StorageError(f"{self.name}: {text}") from error
-            raise StorageError(f"{self.name}: cannot delete: {error} ({name})") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        busy = "another program is writing to the file; run this again, it goes on where it stopped"
+        return translated_errors(self.name, "delete", busy)
 
 
 # A user keeps every name until its last entry is deleted. No row is involved, so SQLite checks that once.

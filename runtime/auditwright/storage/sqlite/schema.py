@@ -112,6 +112,12 @@ def tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
     }
 
 
+def insert_statement(catalog: Catalog) -> str:
+    """The INSERT of a row."""
+    names = [name for name, _, _ in columns(catalog)]
+    return f"INSERT INTO audit_entry ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+
+
 def set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
     """Create what is missing for a catalog, in one transaction. Idempotent; a complete database is only read.
 
@@ -154,8 +160,8 @@ def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> No
         found = tuple(column for _, _, column in connection.execute(f"PRAGMA index_info({index})"))
         if index in kinds and (found != names or is_other.get(index, True)):
             raise SchemaMismatch(
-                f"{name}: the index {index} does not fit: it should be a plain one over "
-                f"{', '.join(names)} of audit_entry; drop it"
+                f"{name}: the index {index} does not fit: expected a plain index on audit_entry "
+                f"({', '.join(names)}); drop it"
             )
 
 

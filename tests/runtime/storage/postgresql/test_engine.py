@@ -518,7 +518,7 @@ def test_both_url_schemes_are_accepted(database: PostgreSQLDatabase, scheme: str
         ("postgresql://ada:x/hunter2@host/audit", "the URL of the database: unexpected @ in host"),
         ("postgresql://ada:x?hunter2@127.0.0.1:1/audit", "postgresql://127.0.0.1:1/audit: cannot "),
         ("postgresql://hunter2@127.0.0.1:port/audit", "postgresql://127.0.0.1:port/audit: cannot connect: "),
-        ("postgresql+psycopg://ada:hunter2@host/audit", "host/audit: no such kind of database; write "),
+        ("postgresql+psycopg://ada:hunter2@host/audit", "host/audit: unknown kind of database; write "),
     ],
 )
 def test_no_error_shows_a_password(url: str, said: str, caplog: pytest.LogCaptureFixture) -> None:

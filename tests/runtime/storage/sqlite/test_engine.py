@@ -308,8 +308,8 @@ def test_another_index_of_our_name_is_refused(log: AuditLog, path: Path, other: 
     with pytest.raises(SchemaMismatch) as caught:
         AuditLog.open(f"sqlite:///{path}")
     assert str(caught.value) == (
-        f"{path}: the index audit_entry_event does not fit: it should be a plain one over account_id, event, "
-        "id of audit_entry; drop it"
+        f"{path}: the index audit_entry_event does not fit: expected a plain index on audit_entry "
+        "(account_id, event, id); drop it"
     )
 
 
@@ -462,8 +462,8 @@ def test_another_kind_of_url_is_refused_without_its_password(url: str, shown: st
     with pytest.raises(StorageError) as caught:
         AuditLog.open(url)
     assert str(caught.value) == (
-        f"{shown}: no such kind of database; write sqlite:///audit.db for a file here, "
-        "sqlite:////var/lib/audit.db for one anywhere, or postgresql://user@host/database"
+        f"{shown}: unknown kind of database; write sqlite:///audit.db for a relative path, "
+        "sqlite:////var/lib/audit.db for an absolute one, or postgresql://user@host/database"
     )
 
 
