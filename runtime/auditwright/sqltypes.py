@@ -35,11 +35,11 @@ class EntryId(TypeDecorator[uuid.UUID]):
         return dialect.type_descriptor(own)
 
     def process_bind_param(self, value: uuid.UUID | None, dialect: Dialect) -> Any:
-        """What to store or compare with."""
+        """The stored form, also for comparisons."""
         return value if value is None or _is_postgresql(dialect) else value.bytes
 
     def process_result_value(self, value: Any, dialect: Dialect) -> uuid.UUID | None:
-        """The UUID of what is stored."""
+        """The UUID of a stored value."""
         return value if value is None or _is_postgresql(dialect) else uuid.UUID(bytes=value)
 
 
@@ -63,11 +63,11 @@ class Timestamp(TypeDecorator[datetime]):
         return super().load_dialect_impl(dialect)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """What to store or compare with, of an aware datetime."""
+        """The stored form of an aware datetime, also for comparisons."""
         return value if value is None or _is_postgresql(dialect) else to_microseconds(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """The UTC datetime of what is stored."""
+        """The UTC datetime of a stored value."""
         if value is None:
             return None
         # PostgreSQL returns it in the time zone of the session.
@@ -115,9 +115,9 @@ class Json(TypeDecorator[Any]):
         return dialect.type_descriptor(postgresql.JSONB() if _is_postgresql(dialect) else Text())
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        """What to store or compare with."""
+        """The stored form, also for comparisons."""
         return value if value is None or _is_postgresql(dialect) else orjson.dumps(value).decode()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """The value of what is stored."""
+        """The value of stored JSON."""
         return value if value is None or _is_postgresql(dialect) else orjson.loads(value)

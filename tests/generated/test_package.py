@@ -47,7 +47,7 @@ def emit(log: AuditLog, event: Event) -> Entry:
     return entry
 
 
-def kept(event: Event) -> dict[str, Any]:
+def as_stored(event: Event) -> dict[str, Any]:
     """The example as stored: secrets are fingerprints."""
     secrets = {field.name for field in event.metadata if field.sensitivity == "secret"}
     return {
@@ -174,7 +174,7 @@ def test_calls_in_the_docs_record_the_examples(tmp_path: Path) -> None:
                 for block in page.read_text("utf-8").split("```python\n")[1:]:
                     exec(block.partition("```")[0], {"audit": audit})
         stored = {entry.event: entry.metadata for entry in log.account("acme").all()}
-    assert stored == {event.key: kept(event) for event in EVENTS}
+    assert stored == {event.key: as_stored(event) for event in EVENTS}
 
 
 # --- recorded, read back -------------------------------------------------------------------------
@@ -184,14 +184,14 @@ def test_calls_in_the_docs_record_the_examples(tmp_path: Path) -> None:
 def test_emitter_records_the_example(event: Event, log: AuditLog, entries: dict[str, Entry]) -> None:
     entry = entries[event.key]
     assert entry.event == event.key
-    assert entry.metadata == kept(event)
+    assert entry.metadata == as_stored(event)
     assert list(entry.metadata) == [field.name for field in event.metadata if field.name in event.example]
     assert entry.actor == Actor.user("u-17", "Ada Lovelace")
     assert "{" not in entry.description
     found = log.account("acme").get(entry.id)
     assert found is not None
     assert found == entry
-    assert found.typed == CATALOG.model(event)(**kept(event))
+    assert found.typed == CATALOG.model(event)(**as_stored(event))
 
 
 def view_class(event: Event) -> type[Any]:
@@ -217,7 +217,7 @@ def test_view_class_returns_the_entry_typed(
         assert getattr(row, name) == getattr(entry, name)
     assert (row.actor_type, row.actor_id, row.actor_name) == ("user", "u-17", "Ada Lovelace")
     values = {field.name: getattr(row, field.name) for field in event.metadata}
-    assert values == {field.name: kept(event).get(field.name) for field in event.metadata}
+    assert values == {field.name: as_stored(event).get(field.name) for field in event.metadata}
     for field in event.metadata:
         value = values[field.name]
         if value is not None:
@@ -313,14 +313,14 @@ def test_recorded_filtered_exported_and_read_back_equal(
     assert row["IP Address"] == "203.0.113.7"
     assert (row["Event Key"], row["Entry ID"]) == (event.key, str(entry.id))
     tool = {"tool_id": row["Tool ID"]} if row["Tool ID"] else {}
-    assert tool | json.loads(row["Metadata"]) == kept(event)
+    assert tool | json.loads(row["Metadata"]) == as_stored(event)
 
     lines = io.BytesIO()
     assert account.export_jsonl(lines, where) == 1
     form = json.loads(lines.getvalue())
     assert form == entry.to_json()
     model = CATALOG.model(event)
-    assert model(**form["metadata"]) == entry.typed == model(**kept(event))
+    assert model(**form["metadata"]) == entry.typed == model(**as_stored(event))
     fields = {name: type(value) for name, value in form["metadata"].items()}
     for field in event.metadata:
         if field.name in fields and not field.many:

@@ -40,7 +40,7 @@ WHO = "SELECT account_id, actor_id, ip_address FROM audit_entry ORDER BY id"
 Headers = Iterable[tuple[str, str]]
 
 
-def through(app: App, peer: str = CLIENT) -> httpx.AsyncClient:
+def client_of(app: App, peer: str = CLIENT) -> httpx.AsyncClient:
     """A client at `peer`; exceptions of the application become responses with status 500."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(peer, 4711))
     return httpx.AsyncClient(transport=transport, base_url="http://service")
@@ -50,7 +50,7 @@ def get(app: App, path: str = "/", peer: str = CLIENT, headers: Headers = ()) ->
     """The status of the response to one request."""
 
     async def ask() -> int:
-        async with through(app, peer) as client:
+        async with client_of(app, peer) as client:
             return (await client.get(path, headers=[*headers])).status_code
 
     return asyncio.run(ask())
@@ -281,7 +281,7 @@ def test_a_request_that_is_cancelled_leaves_the_others_alone(audit: AuditEvents,
 
         app = service(audit)
         app.routes.append(Route("/wait", wait))
-        async with through(app) as client:
+        async with client_of(app) as client:
             waiting = asyncio.create_task(client.get("/wait"))
             await started.wait()
             assert (await client.get("/")).status_code == 200
@@ -311,7 +311,7 @@ def test_a_task_that_outlives_its_request_keeps_its_actor(log: AuditLog, databas
             set_actor((ADA, GRACE)[len(tasks) - 1])
             return PlainTextResponse("done")
 
-        async with through(AuditMiddleware(Starlette(routes=[Route("/", endpoint)]))) as client:
+        async with client_of(AuditMiddleware(Starlette(routes=[Route("/", endpoint)]))) as client:
             await client.get("/")
             await client.get("/")
         over.set()

@@ -90,7 +90,7 @@ HOSTILE = [
 """Texts of cells."""
 
 
-def taken_off(cell: str) -> str:
+def unguarded(cell: str) -> str:
     """The text of a cell without the ' guard, removed as in the guide."""
     return cell[1:] if cell.startswith("'") else cell
 
@@ -159,9 +159,9 @@ def test_hostile_cells_come_back(hostile: Path, read: Callable[[Path], Table]) -
     head, *rows = read(hostile)
     assert head[3:5] == ["Description", "User or App Name"]
     assert head[10] == "Actor ID"
-    assert [taken_off(row[3]) for row in rows] == HOSTILE
-    assert [taken_off(row[4]) for row in rows] == [text[:3000] for text in HOSTILE]
-    assert [taken_off(row[10]) for row in rows] == [text[:200] for text in HOSTILE]
+    assert [unguarded(row[3]) for row in rows] == HOSTILE
+    assert [unguarded(row[4]) for row in rows] == [text[:3000] for text in HOSTILE]
+    assert [unguarded(row[10]) for row in rows] == [text[:200] for text in HOSTILE]
     assert [json.loads(row[14])["model_name"] for row in rows] == [text[:3000] for text in HOSTILE]
     assert read(hostile.with_name("plain.csv")) == [head[:6], *(row[:6] for row in rows)]
 
@@ -260,7 +260,7 @@ def _text(element: ElementTree.Element) -> str:
     return marks.get(local, element.text or "") + "".join(_text(each) + (each.tail or "") for each in element)
 
 
-def kept(text: str) -> str:
+def in_libreoffice(text: str) -> str:
     """A text as LibreOffice keeps it: one kind of line end, no ASCII control characters."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(each for each in lines if each in "\n\t" or ord(each) >= 32)
@@ -285,7 +285,7 @@ def test_spreadsheet_runs_no_cell(
     wanted = [(f"'{text}" if text.startswith(FORMULA) else text) for text in texts]
     pairs = [(row[3], text) for row, text in zip(rows, wanted, strict=True)]
     as_text = [(cell, text) for cell, text in pairs if attribute(cell, "office:value-type") == "string"]
-    assert [text_of(cell) for cell, _ in as_text] == [kept(text) for _, text in as_text]
+    assert [text_of(cell) for cell, _ in as_text] == [in_libreoffice(text) for _, text in as_text]
     others = [text for cell, text in pairs if attribute(cell, "office:value-type") != "string"]
     assert others == ([] if how == AS_TEXT else ["1e5", "007", "2026-01-02", "TRUE"])
 

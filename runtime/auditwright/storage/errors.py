@@ -1,4 +1,7 @@
-"""What can go wrong in a database."""
+"""The exceptions of databases: conflicts, failures, and tables that do not fit.
+
+Both engines raise them; recording attaches the entry.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,14 @@ class NotStored(AuditwrightError):
 
 
 class IdConflict(NotStored):
-    """The account has an entry with this id and other content; the stored one stays as it is."""
+    """The account has an entry with this id and other content; the stored one is unchanged."""
 
 
 class StorageError(NotStored):
-    """The database could not do what was asked; the text says what and, where known, the way out."""
+    """The database failed; the text says how and has a hint if there is one."""
 
     outcome_unknown: bool = False
-    """Whether what was to be stored may be stored nevertheless."""
+    """Whether the entry may be stored despite the error."""
 
 
 class SchemaMismatch(StorageError):

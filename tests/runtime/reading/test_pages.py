@@ -18,13 +18,13 @@ NO_CURSOR = "the cursor is invalid; start again from the first page"
 OTHER = "the cursor belongs to another account, filter, time range or search; start again from the first page"
 
 
-def some(log: AuditLog, count: int) -> list[Entry]:
+def record_some(log: AuditLog, count: int) -> list[Entry]:
     """A number of entries, newest first."""
     return [record(log, KEY_CREATED) for _ in range(count)][::-1]
 
 
 def test_a_page_is_newest_first_and_the_last_one_has_no_next(log: AuditLog, acme: AccountLog) -> None:
-    entries = some(log, 5)
+    entries = record_some(log, 5)
     first = acme.entries(limit=3)
     assert list(first.entries) == entries[:3]
     assert first.next is not None
@@ -34,7 +34,7 @@ def test_a_page_is_newest_first_and_the_last_one_has_no_next(log: AuditLog, acme
 
 
 def test_a_page_that_is_just_full_and_last_has_no_next(log: AuditLog, acme: AccountLog) -> None:
-    some(log, 3)
+    record_some(log, 3)
     assert acme.entries(limit=3).next is None
 
 
@@ -52,14 +52,14 @@ def test_a_page_may_hold_1000_entries(log: AuditLog, acme: AccountLog) -> None:
 
 
 def test_entries_added_meanwhile_are_not_on_later_pages(log: AuditLog, acme: AccountLog) -> None:
-    entries = some(log, 4)
+    entries = record_some(log, 4)
     page = acme.entries(limit=2)
-    some(log, 3)
+    record_some(log, 3)
     assert list(acme.entries(limit=2, after=page.next).entries) == entries[2:]
 
 
 def test_entry_of_an_earlier_time_added_meanwhile_is_found(log: AuditLog, acme: AccountLog) -> None:
-    entries = some(log, 4)
+    entries = record_some(log, 4)
     page = acme.entries(limit=2)
     late = record(log, KEY_CREATED, occurred_at=LONG_AGO)
     assert list(acme.entries(limit=9, after=page.next).entries) == [*entries[2:], late]
@@ -68,7 +68,7 @@ def test_entry_of_an_earlier_time_added_meanwhile_is_found(log: AuditLog, acme: 
 def test_a_cursor_is_good_after_the_log_was_opened_again(
     log: AuditLog, acme: AccountLog, database: Database
 ) -> None:
-    entries = some(log, 4)
+    entries = record_some(log, 4)
     after = acme.entries(limit=2).next
     log.close()
     with open_log(database) as again:
@@ -76,14 +76,14 @@ def test_a_cursor_is_good_after_the_log_was_opened_again(
 
 
 def test_a_cursor_is_opaque_and_fits_a_url(log: AuditLog, acme: AccountLog) -> None:
-    some(log, 3)
+    record_some(log, 3)
     after = acme.entries(limit=1).next
     assert after is not None
     assert set(after) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 def test_a_cursor_of_another_filter_or_range_is_refused(log: AuditLog, acme: AccountLog) -> None:
-    some(log, 3)
+    record_some(log, 3)
     where = Filter.parse(["user:is:u-17"])
     after = acme.entries(where, limit=1).next
     assert after is not None
@@ -104,7 +104,7 @@ def test_a_cursor_of_another_filter_or_range_is_refused(log: AuditLog, acme: Acc
 
 
 def test_a_cursor_of_a_search_is_for_that_search_only(log: AuditLog, acme: AccountLog) -> None:
-    entries = some(log, 3)
+    entries = record_some(log, 3)
     after = acme.entries(limit=1, search="created an").next
     assert list(acme.entries(limit=2, search="created an", after=after).entries) == entries[1:]
     for other in (None, "created a", "CREATED AN"):
@@ -114,20 +114,20 @@ def test_a_cursor_of_a_search_is_for_that_search_only(log: AuditLog, acme: Accou
 
 
 def test_a_cursor_tells_since_from_until(log: AuditLog, acme: AccountLog) -> None:
-    some(log, 3)
+    record_some(log, 3)
     after = acme.entries(limit=1, since=LONG_AGO).next
     with pytest.raises(FilterError, match="another account, filter, time range or search"):
         acme.entries(limit=1, until=LONG_AGO, after=after)
 
 
 def test_a_cursor_is_bound_to_the_range_whatever_the_zone(log: AuditLog, acme: AccountLog) -> None:
-    some(log, 3)
+    record_some(log, 3)
     after = acme.entries(limit=1, since=LONG_AGO).next
     assert acme.entries(limit=1, since=LONG_AGO.astimezone(), after=after).entries
 
 
 def test_an_export_goes_on_after_a_cursor(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:
-    some(log, 5)
+    record_some(log, 5)
     after = acme.entries(limit=2).next
     assert acme.export_csv(tmp_path / "rest.csv", after=after) == 3
     assert acme.export_csv(tmp_path / "two.csv", after=after, limit=2) == 2

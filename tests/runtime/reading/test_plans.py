@@ -31,15 +31,15 @@ ACCOUNTS = {SMALL: 50_000, LARGE: 200_000}
 LIMIT = 50
 PAGES = 3
 
-MOST_INSTRUCTIONS = 40_000
+MAX_INSTRUCTIONS = 40_000
 """The instructions that SQLite may execute for a page: less than 2 ms."""
-MOST_ROWS = 200 * LIMIT
+MAX_ROWS = 200 * LIMIT
 """The rows that PostgreSQL may read or sort for a page: some for each event of the catalog."""
-MOST_BUFFERS = 16_000
+MAX_BUFFERS = 16_000
 """The buffers that PostgreSQL may access for a page: some for each event in each of its partitions."""
-MOST_LOOKED_AT = 50_000
+MAX_SCANNED = 50_000
 """The entries that a page may scan."""
-INSTRUCTIONS_A_LOOK = 60
+INSTRUCTIONS_PER_SCANNED_ENTRY = 60
 GROWTH = 1.5
 """The factor by which a page may cost more in a log four times as large."""
 
@@ -116,7 +116,7 @@ def _read(
     )
 
 
-def _wanted(shape: Shape, most: int) -> list[bytes]:
+def _wanted(shape: Shape, max_work: int) -> list[bytes]:
     """The ids of the newest matching entries."""
     conditions = [_holding(each) for each in shape.where.conditions]
     every = (1 << len(_entries())) - 1
@@ -125,7 +125,7 @@ def _wanted(shape: Shape, most: int) -> list[bytes]:
         fitting = fitting & each if shape.where.match == "all" else fitting | each
     fitting &= _narrowed(shape)
     found: list[bytes] = []
-    while fitting and len(found) < most:
+    while fitting and len(found) < max_work:
         lowest = fitting & -fitting
         found.append(_entries()[-lowest.bit_length()][1])
         fitting ^= lowest
@@ -209,9 +209,9 @@ def cost_of(filled: Database, log: AuditLog) -> Iterator[CostOf]:
 
 
 @pytest.fixture(scope="module")
-def most(filled: Database) -> int:
+def max_work(filled: Database) -> int:
     """The work that a page may cost."""
-    return MOST_INSTRUCTIONS if filled.engine == "sqlite" else MOST_BUFFERS
+    return MAX_INSTRUCTIONS if filled.engine == "sqlite" else MAX_BUFFERS
 
 
 def test_no_page_needs_a_full_scan_or_a_sort(cost_of: CostOf, chosen: list[Shape]) -> None:
@@ -219,37 +219,37 @@ def test_no_page_needs_a_full_scan_or_a_sort(cost_of: CostOf, chosen: list[Shape
     assert wrong == {}
 
 
-def test_page_reads_few_index_entries(cost_of: CostOf, chosen: list[Shape], most: int) -> None:
+def test_page_reads_few_index_entries(cost_of: CostOf, chosen: list[Shape], max_work: int) -> None:
     work = {shape.name: cost_of(shape, LARGE, False).work for shape in chosen if shape.bounded}
-    assert {name: each for name, each in work.items() if each > most} == {}
+    assert {name: each for name, each in work.items() if each > max_work} == {}
 
 
 def test_page_that_needs_a_scan_ends_at_the_scan_budget(
     cost_of: CostOf, chosen: list[Shape], filled: Database
 ) -> None:
     work = {shape.name: cost_of(shape, LARGE, False).work for shape in chosen if not shape.bounded}
-    most = MOST_LOOKED_AT * (INSTRUCTIONS_A_LOOK if filled.engine == "sqlite" else 1)
-    assert {name: each for name, each in work.items() if each > most} == {}
+    max_work = MAX_SCANNED * (INSTRUCTIONS_PER_SCANNED_ENTRY if filled.engine == "sqlite" else 1)
+    assert {name: each for name, each in work.items() if each > max_work} == {}
 
 
 def test_page_costs_the_same_in_a_log_four_times_as_large(
-    cost_of: CostOf, chosen: list[Shape], most: int
+    cost_of: CostOf, chosen: list[Shape], max_work: int
 ) -> None:
     grown = {}
     for shape in filter(_is_bounded, chosen):
         small, large = (cost_of(shape, account, False).work for account in ACCOUNTS)
-        if large > small * GROWTH + most // 10:
+        if large > small * GROWTH + max_work // 10:
             grown[shape.name] = f"{small:,} became {large:,}"
     assert grown == {}
 
 
 def test_the_page_after_is_no_more_work_than_the_newest(
-    cost_of: CostOf, chosen: list[Shape], most: int
+    cost_of: CostOf, chosen: list[Shape], max_work: int
 ) -> None:
     grown = {}
     for shape in filter(_is_bounded, chosen):
         first, second = (cost_of(shape, LARGE, second).work for second in (False, True))
-        if second > first * GROWTH + most // 10:
+        if second > first * GROWTH + max_work // 10:
             grown[shape.name] = f"{first:,} became {second:,}"
     assert grown == {}
 
@@ -371,9 +371,9 @@ def _add(cost: Cost, plan: dict[str, Any]) -> None:
             read += round(_rows(node))
             if kind == "Seq Scan" and _rows(node):  # an empty month is not scanned
                 cost.plan.append(f"{kind} of {table}")
-        if kind.endswith("Sort") and (sorted_ := sum(map(_rows, node["Plans"]))) > MOST_ROWS:
+        if kind.endswith("Sort") and (sorted_ := sum(map(_rows, node["Plans"]))) > MAX_ROWS:
             cost.plan.append(f"{kind} of {sorted_:,.0f} rows")
-    if read > MOST_LOOKED_AT:
+    if read > MAX_SCANNED:
         cost.plan.append(f"reads {read:,} rows")
 
 

@@ -19,7 +19,7 @@ VALUES: dict[str, Any] = {"tool_id": "t-4", "version_id": "v-1", "timeout": Fals
 LOGIN = "account.login_logout.login"
 
 
-def said(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """All texts that an error and its causes can show."""
     texts = []
     seen: BaseException | None = error
@@ -65,7 +65,7 @@ def test_secret_without_a_key_is_refused_with_a_hint(database: Database) -> None
                 "fingerprint; set AUDITWRIGHT_SECRET_KEY=<key id>:<base64 of at least 32 random bytes>, or "
                 "pass secret_key= to AuditLog.open; `auditwright secret-key` makes one"
             )
-            assert TOKEN not in said(caught.value)
+            assert TOKEN not in error_text(caught.value)
         assert database.rows() == []
         assert record(log, ASYNC, VALUES).metadata == VALUES  # the secret is optional
 
@@ -80,11 +80,11 @@ def test_a_secret_of_the_wrong_type_is_named_by_type_alone(log: AuditLog) -> Non
     for value, kind in wrong:
         error = refused(log, ASYNC, VALUES | {"access_token": value})
         assert str(error) == f"{ASYNC}: metadata.access_token: expected a string, got {kind}"
-        assert "123456789" not in said(error)
+        assert "123456789" not in error_text(error)
         with pytest.raises(ValidationError) as caught:
             log.record_form(form(ASYNC, VALUES | {"access_token": value}))
         assert str(caught.value) == str(error)
-        assert "123456789" not in said(caught.value)
+        assert "123456789" not in error_text(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -100,33 +100,33 @@ def test_a_secret_of_the_wrong_type_is_named_by_type_alone(log: AuditLog) -> Non
 def test_no_error_about_another_field_shows_the_secret(log: AuditLog, change: dict[str, Any]) -> None:
     values = VALUES | {"access_token": TOKEN} | change
     error = refused(log, ASYNC, values)
-    assert TOKEN not in said(error)
+    assert TOKEN not in error_text(error)
     with pytest.raises(AuditwrightError) as caught:
         log.record_form(form(ASYNC, values))
-    assert TOKEN not in said(caught.value)
+    assert TOKEN not in error_text(caught.value)
 
 
 def test_a_payload_that_is_no_json_is_not_shown(log: AuditLog) -> None:
     with pytest.raises(ValidationError) as caught:
         log.record_json(json.dumps(form(ASYNC, VALUES | {"access_token": TOKEN}))[:-1])
-    assert TOKEN not in said(caught.value)
+    assert TOKEN not in error_text(caught.value)
 
 
 def test_no_error_shows_a_personal_value(log: AuditLog) -> None:
     values = {"email_id": "ada lovelace at example.com"}
     error = refused(log, LOGIN, values)
     assert str(error) == f"{LOGIN}: metadata.email_id: expected an e-mail address, got a string"
-    assert "lovelace" not in said(error)
+    assert "lovelace" not in error_text(error)
     with pytest.raises(ValidationError) as caught:
         log.record_form(form(LOGIN, values))
     assert str(caught.value) == str(error)
-    assert "lovelace" not in said(caught.value)
+    assert "lovelace" not in error_text(caught.value)
     with pytest.raises(ValidationError) as caught:
         log.record_form(form(LOGIN, {"email_id": "a@b.c"}, ip_address="lovelace.example.com"))
     assert str(caught.value) == f"{LOGIN}: ip_address: expected an IP address, got a string"
     with pytest.raises(ValidationError) as caught:
         log.record_form(form(LOGIN, {"email_id": "a@b.c"}, actor={"type": "lovelace", "id": "x"}))
-    assert "lovelace" not in said(caught.value)
+    assert "lovelace" not in error_text(caught.value)
 
 
 def test_a_model_does_not_show_its_secret() -> None:
@@ -142,7 +142,7 @@ def test_a_model_does_not_show_its_secret() -> None:
 def test_validation_error_does_not_show_the_secret() -> None:
     with pytest.raises(ValueError, match="tool_id") as caught:
         ApiAsyncEnabled(tool_id="", version_id="v-1", timeout=False, access_token=TOKEN)
-    assert TOKEN not in said(caught.value)
+    assert TOKEN not in error_text(caught.value)
 
 
 def test_equal_secrets_match_under_the_same_key_only(key: SecretKey) -> None:

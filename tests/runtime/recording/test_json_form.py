@@ -12,18 +12,20 @@ from auditwright import Actor, AuditLog, ValidationError
 UNSTORABLE = {"type": "user", "id": "u", "name": "n\udfff"}
 
 
-def said(log: AuditLog, payload: Any) -> str:
+def error_text(log: AuditLog, payload: Any) -> str:
     with pytest.raises(ValidationError) as caught:
         log.record_json(payload) if isinstance(payload, (str, bytes)) else log.record_form(payload)
     return str(caught.value)
 
 
 def test_an_entry_needs_an_event_and_metadata(log: AuditLog) -> None:
-    assert said(log, "{}") == "entry: event: expected the key of an event, got nothing"
-    assert said(log, '{"event": null}') == "entry: event: expected the key of an event, got null"
-    assert said(log, {"event": KEY_CREATED}) == f"{KEY_CREATED}: metadata: expected an object, got nothing"
+    assert error_text(log, "{}") == "entry: event: expected the key of an event, got nothing"
+    assert error_text(log, '{"event": null}') == "entry: event: expected the key of an event, got null"
     assert (
-        said(log, {"event": KEY_CREATED, "metadata": []})
+        error_text(log, {"event": KEY_CREATED}) == f"{KEY_CREATED}: metadata: expected an object, got nothing"
+    )
+    assert (
+        error_text(log, {"event": KEY_CREATED, "metadata": []})
         == f"{KEY_CREATED}: metadata: expected an object, got a list"
     )
 
@@ -38,13 +40,13 @@ def test_an_entry_needs_an_event_and_metadata(log: AuditLog) -> None:
     ],
 )
 def test_a_payload_is_a_json_object(log: AuditLog, payload: str, got: str) -> None:
-    assert said(log, payload) == f"entry: expected a JSON object, got {got}"
+    assert error_text(log, payload) == f"entry: expected a JSON object, got {got}"
 
 
 @pytest.mark.parametrize("payload", ["", "NaN", "{'a': 1}", b"\xff", "{} {}"])
 def test_invalid_json_is_reported(log: AuditLog, payload: str) -> None:
     # The rest is the text of orjson.
-    assert said(log, payload).startswith("entry: expected a JSON object, got invalid JSON: ")
+    assert error_text(log, payload).startswith("entry: expected a JSON object, got invalid JSON: ")
 
 
 def test_a_payload_is_bytes_or_text(log: AuditLog) -> None:
@@ -79,7 +81,7 @@ def test_raw_surrogates_in_text_are_replaced_and_noted(log: AuditLog) -> None:
 
 @pytest.mark.parametrize("payload", ['{"a": "\ud800"', '{"a": "\\ud800", "b": NaN}', '"\\ud800" 5'])
 def test_surrogates_do_not_make_invalid_json_valid(log: AuditLog, payload: str) -> None:
-    assert said(log, payload).startswith("entry: expected a JSON object, got invalid JSON: ")
+    assert error_text(log, payload).startswith("entry: expected a JSON object, got invalid JSON: ")
 
 
 def test_a_pair_of_surrogates_is_its_character(log: AuditLog) -> None:
@@ -120,12 +122,12 @@ def test_a_fault_in_the_envelope_is_named(
     log: AuditLog, database: Database, name: str, value: Any, where: str, wanted: str, got: str
 ) -> None:
     content = form(KEY_CREATED, {}, **{name: value})
-    assert said(log, content) == f"{KEY_CREATED}: {where}: expected {wanted}, got {got}"
+    assert error_text(log, content) == f"{KEY_CREATED}: {where}: expected {wanted}, got {got}"
     assert database.rows() == []
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(log: AuditLog) -> None:
-    assert said(log, form(KEY_CREATED, {}, occured_at="2024-01-01T00:00:00Z")) == (
+    assert error_text(log, form(KEY_CREATED, {}, occured_at="2024-01-01T00:00:00Z")) == (
         f"{KEY_CREATED}: occured_at: expected one of id, account_id, event, occurred_at, actor, ip_address, "
         'metadata, got an unknown name; did you mean "occurred_at"?'
     )
@@ -160,5 +162,9 @@ def test_the_forms_of_a_caller_are_not_changed(log: AuditLog) -> None:
 def test_a_deeply_nested_payload_is_refused(log: AuditLog, depth: int) -> None:
     nested = "[" * depth + "]" * depth
     payload = f'{{"event": "{DEPLOYED}", "metadata": {{"model_id": {nested}}}}}'
-    assert "metadata.model_id: expected a string of 1 to 200 characters, got a list" in said(log, payload)
-    assert said(log, f'{{"event": {nested}}}') == "entry: event: expected the key of an event, got a list"
+    assert "metadata.model_id: expected a string of 1 to 200 characters, got a list" in error_text(
+        log, payload
+    )
+    assert (
+        error_text(log, f'{{"event": {nested}}}') == "entry: event: expected the key of an event, got a list"
+    )

@@ -193,7 +193,7 @@ POOL: list[Any] = [
 accounts = itertools.count()
 
 
-def told(done: Entry | AuditwrightError, named: set[str]) -> object:
+def outcome(done: Entry | AuditwrightError, named: set[str]) -> object:
     entry = done if isinstance(done, Entry) else done.entry
     about = (entry.event, entry.metadata, str(entry.id) if str(entry.id) in named else "") if entry else None
     return type(done), str(done) if isinstance(done, AuditwrightError) else "", about
@@ -217,9 +217,9 @@ def test_batch_equals_its_entries_recorded_one_by_one(
             for each in before:
                 alone(each)
     with log.acting(account_id=one):
-        wanted = [told(alone(each), set(IDS)) for each in batch]
+        wanted = [outcome(alone(each), set(IDS)) for each in batch]
     with log.acting(account_id=many):
-        assert [told(each, set(IDS)) for each in log.record_forms(batch)] == wanted
+        assert [outcome(each, set(IDS)) for each in log.record_forms(batch)] == wanted
     assert log.account(many).count() == log.account(one).count()
 
 
