@@ -133,7 +133,7 @@ class Cursor:
     def read(cls, after: str | None, before: str | None, selection: bytes) -> Cursor:
         """The start of a page from its cursors; raises `FilterError` if one is invalid or both are given."""
         if after is not None and before is not None:
-            raise FilterError("a page is after a cursor or before one, not both")
+            raise FilterError("after and before exclude each other")
         return cls(
             None if after is None else read_cursor(after, selection),
             None if before is None else read_cursor(before, selection),

@@ -403,9 +403,9 @@ def _may_be_row_error(error: Exception) -> bool:
 def _error_of(error: Exception) -> AuditwrightError:
     """A copy of the error for one caller, to which its entry will be attached."""
     if isinstance(error, AuditwrightError):
-        own = type(error)(*error.args)
-        own.__cause__ = error.__cause__
-        return own
-    own = StorageError(f"cannot store the entry: {type(error).__name__}: {error}")
-    own.__cause__ = error
-    return own
+        copy = type(error)(*error.args)
+        copy.__cause__ = error.__cause__
+        return copy
+    wrapped = StorageError(f"cannot store the entry: {type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped

@@ -109,16 +109,12 @@ class Schemas:
             return event
         found = problems_of(event, form, self._catalog.validator(event).iter_errors(_plain(form)))
         if recorded_under is not None:
-            problems = distinct(each for each in found if not each.path.startswith("metadata."))
-            texts = {each.name for each in event.metadata if each.sensitivity == "secret"}
-            problems = problems or _unstorable(form["metadata"], texts.union(self._catalog.columns))
+            secrets = {each.name for each in event.metadata if each.sensitivity == "secret"}
+            problems = _outside_of_metadata(found) or _unstorable(
+                form["metadata"], secrets.union(self._catalog.columns)
+            )
         elif altered:
-            everything = distinct(found)
-            problems = distinct(each for each in everything if not each.path.startswith("metadata."))
-            if not problems:
-                exempt = altered & form["metadata"].keys()
-                kept = (each for each in everything if _field_of(each) not in exempt)
-                problems = distinct([*kept, *_type_problems(event, form["metadata"])])
+            problems = _problems_of_altered(event, form, distinct(found), altered)
         else:
             problems = distinct(islice(found, MAX_PROBLEMS))
         if problems:
@@ -153,6 +149,21 @@ HINT = (
     "took its place"
 )
 """The hint for stored entries of an event that the catalog does not have."""
+
+
+def _outside_of_metadata(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return distinct(each for each in problems if not each.path.startswith("metadata."))
+
+
+def _problems_of_altered(
+    event: Event, form: Form, found: tuple[Problem, ...], altered: frozenset[str]
+) -> tuple[Problem, ...]:
+    """The problems of a stored entry; of the altered fields only the types are checked."""
+    if outside := _outside_of_metadata(found):
+        return outside
+    exempt = altered & form["metadata"].keys()
+    relevant = (each for each in found if _field_of(each) not in exempt)
+    return distinct([*relevant, *_type_problems(event, form["metadata"])])
 
 
 def _unstorable(values: Form, texts: set[str]) -> tuple[Problem, ...]:

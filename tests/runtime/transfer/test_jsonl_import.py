@@ -218,12 +218,14 @@ def test_bad_lines_are_reported_and_others_stored(log: AuditLog, database: Datab
     done, bad = import_lines_of(log, lines)
     assert done == Imported(2, 0, 8)
     assert len(database.rows()) == 2
-    no_json = "entry: expected a JSON object, got no JSON"  # followed by orjson's message
-    assert {number: no_json if no_json in str(error) else str(error) for number, error in bad.items()} == {
+    invalid_json = "entry: expected a JSON object, got invalid JSON"  # followed by orjson's message
+    assert {
+        number: invalid_json if invalid_json in str(error) else str(error) for number, error in bad.items()
+    } == {
         2: "entry: event: expected the key of an event, got nothing",
-        3: no_json,
+        3: invalid_json,
         4: "entry: expected a JSON object, got a list",
-        5: no_json,
+        5: invalid_json,
         6: f"{DEPLOYED}: metadata.temperature: expected a number of at least 0 and at most 2, got 5",
         8: "account.models.model_aded: event: expected an event of the catalog, got an unknown one; "
         'did you mean "account.models.model_added"?',
