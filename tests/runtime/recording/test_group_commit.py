@@ -73,6 +73,10 @@ class Gate:
         for _ in range(count):
             assert self.line.joined.acquire(timeout=PATIENCE)
 
+    def open_once(self) -> None:
+        """Let one commit begin."""
+        self._open.release()
+
     def open(self) -> None:
         """Let all commits begin from now on."""
         self._open.release(1_000)
@@ -121,7 +125,7 @@ def test_waiting_callers_share_the_next_commit(log: AuditLog, acme: AccountLog, 
 def test_a_caller_returns_before_the_next_commit(log: AuditLog, acme: AccountLog, gate: Gate) -> None:
     first = gate.first(log)
     other = gate.call(record, log, KEY_CREATED)
-    gate._open.release()
+    gate.open_once()
     assert acme.get(first.result(PATIENCE).id) == first.result()
     gate.primed()
     assert not other.done()
@@ -148,7 +152,7 @@ def test_a_commit_is_bounded_in_bytes(log: AuditLog, gate: Gate, monkeypatch: py
 
 def test_a_conflict_in_a_commit_is_its_callers_alone(log: AuditLog, acme: AccountLog, gate: Gate) -> None:
     first = gate.first(log)
-    gate._open.release()
+    gate.open_once()
     there = first.result(PATIENCE)
     second = gate.first(log)
     good = gate.call(record, log, KEY_CREATED)
@@ -235,7 +239,7 @@ def test_timeout_during_a_commit_says_the_outcome_is_unknown(log: AuditLog, acme
     gate = Gate(log, wait_seconds=0.2)
     first = gate.first(log)
     calls = [gate.call(record, log, KEY_CREATED) for _ in range(2)]
-    gate._open.release()
+    gate.open_once()
     gate.primed()
     (told,), (leads,) = wait(calls, return_when=FIRST_COMPLETED)  # the other caller leads
     error = error_of(told)

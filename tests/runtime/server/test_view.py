@@ -9,9 +9,10 @@ from urllib.parse import parse_qsl, quote, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
+from tests.support.campaigns import examples
 from tests.support.web import ADA, Client
 
 from auditwright import AuditLog, Filter, FilterError
@@ -63,11 +64,13 @@ def views(draw: st.DrawFn) -> View:
     return found
 
 
+@settings(max_examples=examples(40))
 @given(views())
 def test_query_of_a_view_parses_to_the_same_view(view: View) -> None:
     assert View.parse(view.query()) == view
 
 
+@settings(max_examples=examples(40))
 @given(views())
 def test_first_page_has_the_same_selection(view: View) -> None:
     first = view.first_page()
