@@ -268,8 +268,8 @@ class AuditLog:
         if getattr(error, "outcome_unknown", False):
             error.entries = entries
             error.add_note(
-                f"whether the {len(rows)} {what} are stored is not known; record "
-                "error.entries again, each with its id"
+                f"it is unknown whether the {len(rows)} {what} are stored; record error.entries again, each "
+                "with its id"
             )
         else:
             error.add_note(f"none of the {len(rows)} {what} is stored")
