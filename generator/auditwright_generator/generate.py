@@ -24,7 +24,7 @@ from auditwright_generator.output.manifest import (
     sealed,
 )
 from auditwright_generator.output.write import Files
-from auditwright_generator.targets import docs, emitters, json_schema, language, models, registry, tables
+from auditwright_generator.targets import catalog_json, docs, emitters, json_schema, language, models, tables
 
 Texts = dict[str, str]
 
@@ -48,7 +48,7 @@ TARGETS: dict[str, Target] = {
     "models": Target(models.whole, models.of_category),
     "tables": Target(tables.whole, tables.of_category),
     "emitters": Target(emitters.whole, emitters.of_category),
-    "registry": Target(registry.whole),
+    "catalog_json": Target(catalog_json.whole),
     "docs": Target(docs.whole, docs.of_category),
     "language": Target(language.whole),
 }

@@ -11,7 +11,7 @@ from tests.generator.run_command import run
 from tests.support.campaigns import examples
 
 from auditwright_generator import cli
-from auditwright_generator.checks.examples import BASE
+from auditwright_generator.checks.explanations import BASE
 
 PIECES = [
     *(

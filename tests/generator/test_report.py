@@ -11,7 +11,7 @@ from tests.generator.run_command import run
 
 from auditwright_generator import cli
 from auditwright_generator.check import read_catalog
-from auditwright_generator.checks.examples import BASE
+from auditwright_generator.checks.explanations import BASE
 from auditwright_generator.checks.rules import RULES
 from auditwright_generator.findings import Position
 from auditwright_generator.report import github_command

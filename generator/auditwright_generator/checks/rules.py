@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from auditwright_generator.checks import (
     audit_trail,
-    events,
+    examples,
     fields,
     lifecycle,
+    messages,
     names,
     style,
     suppressions,
@@ -123,19 +124,19 @@ _QUALITY_CHECKS: Checks = {
 
 _MESSAGE_AND_EXAMPLE_CHECKS: Checks = {
     Rule("AC502", "invalid-example", "error", "docs and tests use the example as a valid call"):
-        events.check_example_is_valid,
+        examples.check_example_is_valid,
     Rule("AC503", "real-looking-example", "warning", "examples are published and must not show real data"):
-        events.check_examples_are_made_up,
+        examples.check_examples_are_made_up,
     Rule("AC504", "message-unknown-field", "error", "a message can only show fields of its event"):
-        events.check_message_names_fields,
+        messages.check_message_names_fields,
     Rule("AC505", "message-leaks-secret", "error", "messages are stored, shown and exported as plain text"):
-        events.check_message_has_no_secrets,
+        messages.check_message_has_no_secrets,
     Rule("AC506", "message-optional-field", "error", "the message would have a gap if the field is missing"):
-        events.check_message_has_what_is_always_there,
+        messages.check_message_has_what_is_always_there,
     Rule("AC507", "message-syntax", "error", "every reader must render a message the same way"):
-        events.check_message_is_plain,
+        messages.check_message_is_plain,
     Rule("AC508", "message-entry-field", "error", "messages name the parts of the entry in one way"):
-        events.check_message_has_no_entry_fields,
+        messages.check_message_has_no_entry_fields,
 }  # fmt: skip
 """Messages and examples. They run last and skip fields with findings, to avoid follow-up findings."""
 

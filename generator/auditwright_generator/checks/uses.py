@@ -1,11 +1,11 @@
 """Checks of uses: their fields exist, and each use only narrows the outer use."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import ge, le
 from typing import Any
 
 from auditwright_generator.checks.fields import RANGES
-from auditwright_generator.findings import Mistakes, hint_for, join_words, quote
+from auditwright_generator.findings import Mistakes, hint_for, join_words, nearest, quote
 from auditwright_generator.model import Field
 from auditwright_generator.source.catalog_source import CatalogSource, FieldUse
 from auditwright_generator.source.resolve import apply_use, conditions, resolve_fields, stack_uses
@@ -30,6 +30,12 @@ def check_fields_exist(source: CatalogSource) -> Mistakes:
         if use.field not in source.fields and is_name(use.field):
             hint = hint_for(use.field, source.fields, "define it in fields.yaml")
             yield use.node.key_position, f"{owner} uses {quote(use.field)}{hint}"
+
+
+def resembles_undefined_field(source: CatalogSource, fields: Iterable[str], name: str) -> bool:
+    """Whether the name is similar to that of an undefined field, for which AC106 has a finding."""
+    undefined = [field for field in fields if field not in source.fields]
+    return nearest(name, undefined) is not None
 
 
 def check_uses_only_narrow(source: CatalogSource) -> Mistakes:

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
 
 def explain(rule: "RuleSummary") -> str:
     """The rule in words, with its examples if it has any."""
-    from auditwright_generator.checks.examples import EXAMPLES
+    from auditwright_generator.checks.explanations import EXAMPLES
 
     parts = [f"{rule.code} {rule.name} ({rule.kind})", f"Why: {rule.why}.", *rule.more]
     example = EXAMPLES.get(rule.code)

@@ -1,4 +1,4 @@
-"""`catalog.json` -> `model.Catalog`: the inverse of `targets/registry.py`.
+"""`catalog.json` -> `model.Catalog`: the inverse of `targets/catalog_json.py`.
 
 Pydantic validates the JSON against the dataclasses of the model; the patterns of names and versions are those
 of `source/structure.py`. Unknown keys are ignored, so that a newer generator's file can be read.

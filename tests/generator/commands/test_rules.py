@@ -8,7 +8,7 @@ from tests.generator.run_command import run
 
 from auditwright_generator import cli
 from auditwright_generator.check import CheckResult, read_catalog
-from auditwright_generator.checks.examples import BASE, EXAMPLES, Example
+from auditwright_generator.checks.explanations import BASE, EXAMPLES, Example
 from auditwright_generator.checks.rules import RULES
 from auditwright_generator.commands.rules import every_rule
 

@@ -16,7 +16,7 @@ from auditwright_generator.check import read_catalog
 from auditwright_generator.diff.catalog_json import InvalidCatalogJson, read_catalog_json
 from auditwright_generator.diff.compare import compare
 from auditwright_generator.model import Catalog
-from auditwright_generator.targets import registry
+from auditwright_generator.targets import catalog_json
 
 ROOT = Path(__file__).parents[3]
 CATALOGS = {
@@ -34,7 +34,7 @@ def resolved(folder: Path) -> Catalog:
 
 
 def written(catalog: Catalog) -> bytes:
-    return registry.whole(catalog)[f"{catalog.package}/catalog.json"].encode()
+    return catalog_json.whole(catalog)[f"{catalog.package}/catalog.json"].encode()
 
 
 def without_files(catalog: Catalog) -> Catalog:
