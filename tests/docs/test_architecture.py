@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dev
 import pytest
-from tests.support.pages import blocks, names_in, prose, rows, section
+from tests.support.markdown import blocks, names_in, prose, rows, section
 from tests.support.paths import DOCS, ROOT
 
 PAGE = DOCS / "architecture.md"

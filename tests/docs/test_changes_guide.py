@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.generator.run_command import run
-from tests.support.pages import follow, names_in, rows, section
+from tests.support.markdown import follow, names_in, rows, section
 from tests.support.paths import DOCS, ROOT
 
 from auditwright_generator import cli

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.pages import blocks, rows, section
+from tests.support.markdown import blocks, rows, section
 from tests.support.paths import ROOT
 
 from auditwright_generator.check import read_catalog

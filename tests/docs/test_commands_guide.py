@@ -2,7 +2,7 @@
 
 import re
 
-from tests.support.pages import names_in, rows, section
+from tests.support.markdown import names_in, rows, section
 from tests.support.paths import DOCS, ROOT
 
 from auditwright.cli import COMMANDS, find_commands

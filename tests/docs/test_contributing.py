@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import dev
-from tests.support.pages import blocks, follow
+from tests.support.markdown import blocks, follow
 from tests.support.paths import DOCS, ROOT
 
 PAGE = DOCS / "contributing.md"

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.support.pages import blocks, follow, rows, section
+from tests.support.markdown import blocks, follow, rows, section
 from tests.support.paths import ROOT
 
 from auditwright.commands.database import ACTIONS

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.pages import blocks, commands, fits, names_in, prose, rows, run, section
+from tests.support.markdown import blocks, commands, fits, names_in, prose, rows, run, section
 from tests.support.paths import ROOT
 
 from auditwright.storage.csv_cells import FORMULA

@@ -5,7 +5,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from tests.support.pages import LANGUAGE, blocks, follow, names_in, rows, run, section
+from tests.support.markdown import LANGUAGE, blocks, follow, names_in, rows, run, section
 
 from auditwright_generator import names
 from auditwright_generator.source.structure import DEFS, TYPES, schema_of

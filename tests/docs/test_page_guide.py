@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from tests.support.pages import names_in, program, prose, rows, section
+from tests.support.markdown import names_in, program, prose, rows, section
 from tests.support.paths import DOCS
 from tests.support.web import Client
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.pages import program, program_text, prose
+from tests.support.markdown import program, program_text, prose
 from tests.support.paths import DOCS
 
 from auditwright.reading.filters import MAX_CONDITIONS

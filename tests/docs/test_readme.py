@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dev
 import pytest
-from tests.support.pages import OWN_PAGES, README, blocks, follow, prose, section
+from tests.support.markdown import OWN_PAGES, README, blocks, follow, prose, section
 from tests.support.paths import ROOT
 
 from audit_events import CATALOG

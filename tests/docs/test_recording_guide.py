@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.pages import program, prose
+from tests.support.markdown import program, prose
 from tests.support.paths import DOCS
 
 from auditwright.recording import group_commit as writer

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.support.pages import follow, program_text, run
+from tests.support.markdown import follow, program_text, run
 from tests.support.paths import DOCS, ROOT
 
 PAGE = DOCS / "service.md"

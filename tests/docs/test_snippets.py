@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.pages import OWN_PAGES, PAGES, REFERENCE, REFERENCE_FOLDER, blocks, cells, prose
+from tests.support.markdown import OWN_PAGES, PAGES, REFERENCE, REFERENCE_FOLDER, blocks, cells, prose
 from tests.support.paths import ROOT
 
 from audit_events import CATALOG, AuditEvents

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from sqlmodel import SQLModel
-from tests.support.pages import blocks, program
+from tests.support.markdown import blocks, program
 from tests.support.paths import DOCS
 
 from auditwright import NoContext, set_actor

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from tests.generated.test_parity import ANY_TYPE, OF_KIND, TEXTS, mutated
-from tests.support.pages import blocks
+from tests.support.markdown import blocks
 from tests.support.schema_engines import (
     PAGE,
     ajv_verdicts,

@@ -9,7 +9,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from tests.support.world import run_python
+from tests.support.processes import run_python
 
 import audit_events
 from audit_events.account import Account

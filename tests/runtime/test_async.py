@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from tests.support.databases import Database
-from tests.support.world import ADA, KEY_CREATED, MODEL, write_lock
+from tests.support.sample_events import ADA, KEY_CREATED, MODEL, write_lock
 
 from audit_events import AsyncAuditEvents, AuditEvents
 from auditwright import AccountLog, Actor, AuditLog, Entry, IdConflict, ValidationError

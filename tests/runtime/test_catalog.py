@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.world import ADDED, event_of, make_catalog
+from tests.support.sample_events import ADDED, event_of, make_catalog
 
 from auditwright import AuditLog, Catalog, CatalogError
 from auditwright.catalog import find_catalog

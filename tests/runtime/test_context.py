@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.databases import Database
-from tests.support.world import ADA, GRACE, KEY_CREATED, refused
+from tests.support.sample_events import ADA, GRACE, KEY_CREATED, refused
 
 from audit_events import AuditEvents
 from auditwright import Actor, AuditLog, AuditwrightError, NoContext, ValidationError, set_actor

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.databases import Database, insert_row
-from tests.support.world import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, record
+from tests.support.sample_events import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, record
 
 from audit_events import AuditEvents
 from audit_events.models.account.models import ModelDeployed

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from tests.support.databases import Database, open_log
-from tests.support.world import ADA, KEY_CREATED, form, record, run_python
+from tests.support.processes import run_python
+from tests.support.sample_events import ADA, KEY_CREATED, form, record
 
 from audit_events import AuditEvents
 from auditwright import AccountLog, Actor, AuditLog, StorageError, ValidationError

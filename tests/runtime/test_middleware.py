@@ -27,7 +27,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from tests.support.campaigns import examples
 from tests.support.databases import Database
-from tests.support.world import ADA, GRACE
+from tests.support.sample_events import ADA, GRACE
 
 from audit_events import AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, AuditMiddleware, NoContext, ValidationError, set_actor

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.support.crashes import CrashingServer, kill_server
 from tests.support.databases import Database
-from tests.support.world import run_at_once, run_python
+from tests.support.processes import run_at_once, run_python
 
 from auditwright import AuditLog
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.databases import Database, open_log
-from tests.support.world import ADA, KEY_CREATED, record, write_lock
+from tests.support.sample_events import ADA, KEY_CREATED, record, write_lock
 
 from audit_events import CATALOG
 from auditwright import AccountLog, AuditLog, StorageError

@@ -19,7 +19,7 @@ import pandas  # type: ignore[import-untyped]
 import polars
 import pytest
 from tests.support.databases import Database, insert_row
-from tests.support.world import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, TUNED, record
+from tests.support.sample_events import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, TUNED, record
 
 from auditwright import AccountLog, Actor, AuditLog
 from auditwright.storage.csv_cells import FORMULA

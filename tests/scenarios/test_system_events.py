@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from sqlmodel import Session, create_engine, select
 from tests.conftest import import_view
-from tests.support.world import ADA, make_catalog, record, refused, rows, run_python
+from tests.support.processes import run_python
+from tests.support.sample_events import ADA, make_catalog, record, refused, rows
 
 import audit_events
 from auditwright import AuditLog, Catalog, Entry, Filter

@@ -25,6 +25,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.campaigns import examples
 from tests.support.command_line import Auditwright, auditwright
+from tests.support.processes import run_python
+from tests.support.sample_events import any_text, change, event_of, insert_row, make_catalog, record, rows
 from tests.support.shops import (
     ADA,
     ARCHIVED,
@@ -44,7 +46,6 @@ from tests.support.shops import (
     shops,
 )
 from tests.support.web import Client, authorize
-from tests.support.world import any_text, change, event_of, insert_row, make_catalog, record, rows, run_python
 
 from auditwright import AccountLog, AuditLog, Catalog, Entry, Filter, FilterError
 from auditwright.server import create_app

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import re2  # type: ignore[import-untyped]
-from tests.support.pages import blocks
+from tests.support.markdown import blocks
 from tests.support.paths import ROOT
 
 PAGE = ROOT / "generated" / "docs" / "json_schema.md"

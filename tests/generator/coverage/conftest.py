@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.generator.coverage.shop import CATALOG, Found, write
+from tests.generator.coverage.sample_code import CATALOG, Found, write
 from tests.generator.run_command import run
 
 from auditwright_generator.cli import coverage as command

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.generator.coverage.shop import AUDIT, ORDERS, PLACED, SHIPPED
+from tests.generator.coverage.sample_code import AUDIT, ORDERS, PLACED, SHIPPED
 
 from auditwright_generator.coverage.rules import RULES
 

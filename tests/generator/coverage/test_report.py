@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.generator.coverage.shop import AUDIT, PLACED, SHIPPED, SHOWN, write
+from tests.generator.coverage.sample_code import AUDIT, PLACED, SHIPPED, SHOWN, write
 from tests.generator.run_command import run
 
 from auditwright_generator.cli import coverage as command

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.generator.coverage.shop import AUDIT, ORDERS, PLACED, SHIPPED, SHOWN, write
+from tests.generator.coverage.sample_code import AUDIT, ORDERS, PLACED, SHIPPED, SHOWN, write
 from tests.generator.run_command import run
 from tests.support.campaigns import examples
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.generator.coverage.shop import PLACED, write
+from tests.generator.coverage.sample_code import PLACED, write
 from tests.generator.run_command import run
 from tests.support.campaigns import examples
 

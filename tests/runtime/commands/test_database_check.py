@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tests.support.command_line import Auditwright, CommandResult
+from tests.support.sample_events import change, insert_row, rows
 from tests.support.shops import (
     ARCHIVED,
     CREATED,
@@ -31,7 +32,6 @@ from tests.support.shops import (
     record_example,
     shops,
 )
-from tests.support.world import change, insert_row, rows
 
 from audit_events import CATALOG
 from auditwright import Entry

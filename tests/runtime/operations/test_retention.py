@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.databases import Database, PostgreSQLDatabase, PostgreSQLServer, SQLiteDatabase, open_log
-from tests.support.world import ADA, record
+from tests.support.sample_events import ADA, record
 
 from audit_events import CATALOG
 from auditwright import Actor, Entry, StorageError

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.campaigns import examples
 from tests.support.databases import Database, open_log
-from tests.support.world import ADA, KEY_CREATED, LONG_AGO, any_text, form, record
+from tests.support.sample_events import ADA, KEY_CREATED, LONG_AGO, any_text, form, record
 
 from auditwright import AccountLog, AuditLog, Entry, Filter, FilterError
 

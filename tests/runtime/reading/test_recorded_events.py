@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.support.databases import Database, insert_row, open_log
-from tests.support.world import ADDED, ASYNC, DEPLOYED, event_of, make_catalog, record
+from tests.support.sample_events import ADDED, ASYNC, DEPLOYED, event_of, make_catalog, record
 
 from audit_events import CATALOG
 from auditwright import AuditLog

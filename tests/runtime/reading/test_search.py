@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.campaigns import examples
 from tests.support.databases import Database, insert_row
-from tests.support.world import ADDED, KEY_CREATED, LONG_AGO, MODEL, any_text, record
+from tests.support.sample_events import ADDED, KEY_CREATED, LONG_AGO, MODEL, any_text, record
 
 from auditwright import AccountLog, Actor, AuditLog, Entry, Filter, FilterError
 from auditwright.limits import sanitize

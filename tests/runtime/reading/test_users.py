@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlmodel import Session
 from tests.support.databases import Database, insert_row
-from tests.support.world import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
+from tests.support.sample_events import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
 
 from auditwright import AccountLog, Actor, AuditLog, FilterError, IdConflict, StorageError
 from auditwright.storage.base import MAX_NAMES

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from tests.support.databases import Database, open_log
-from tests.support.world import ASYNC, any_text, form, record, refused
+from tests.support.sample_events import ASYNC, any_text, form, record, refused
 
 from audit_events.models.tool.tool_management import ApiAsyncEnabled
 from auditwright import AccountLog, AuditLog, AuditwrightError, SecretKey, SecretKeyMissing, ValidationError

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import pytest
 from tests.support.databases import Database
-from tests.support.world import ADA, KEY_CREATED, record
+from tests.support.sample_events import ADA, KEY_CREATED, record
 
 from audit_events import AsyncAuditEvents
 from auditwright import AccountLog, AuditLog, Entry, IdConflict, StorageError

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.support.databases import Database
-from tests.support.world import ADA, DEPLOYED, KEY_CREATED, MODEL, form
+from tests.support.sample_events import ADA, DEPLOYED, KEY_CREATED, MODEL, form
 
 from auditwright import Actor, AuditLog, ValidationError
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.campaigns import examples
 from tests.support.databases import Database, open_log
-from tests.support.world import ADA, ASYNC, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
+from tests.support.sample_events import ADA, ASYNC, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
 
 from auditwright import (
     AccountLog,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.campaigns import examples
 from tests.support.databases import Database
-from tests.support.world import (
+from tests.support.sample_events import (
     ADA,
     ADDED,
     ASYNC,

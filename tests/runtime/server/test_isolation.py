@@ -19,8 +19,8 @@ from anyio.from_thread import BlockingPortal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.campaigns import examples
+from tests.support.sample_events import insert_row
 from tests.support.web import Client, authorize
-from tests.support.world import insert_row
 
 from auditwright import Actor, AuditLog
 from auditwright.server import api, create_app, downloads, page

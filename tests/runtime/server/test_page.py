@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import httpx
 import pytest
+from tests.support.sample_events import DEPLOYED, LONG_AGO, MODEL, insert_row
 from tests.support.web import ADA, GRACE, Client, fill
-from tests.support.world import DEPLOYED, LONG_AGO, MODEL, insert_row
 
 from auditwright import Actor, AuditLog, Entry, Filter
 from auditwright.limits import MAX_STRING

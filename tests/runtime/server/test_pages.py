@@ -13,8 +13,8 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from tests.runtime.server.test_page import Element, Visit, form_of, ids, read, visit
 from tests.support.databases import Database, insert_row, open_log
+from tests.support.sample_events import LONG_AGO, event_of, make_catalog
 from tests.support.web import ADA, GRACE, Client, authorize, fill
-from tests.support.world import LONG_AGO, event_of, make_catalog
 
 from auditwright import AuditLog
 from auditwright.server import create_app

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from tests.support.campaigns import examples
 from tests.support.databases import Database
-from tests.support.world import ADA, KEY_CREATED, record
+from tests.support.sample_events import ADA, KEY_CREATED, record
 
 from audit_events import AsyncAuditEvents
 from auditwright import AccountLog, AuditLog

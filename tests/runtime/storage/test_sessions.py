@@ -11,7 +11,7 @@ import sqlmodel
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 from tests.support.databases import Database, open_log
-from tests.support.world import ADA, KEY_CREATED, form, record
+from tests.support.sample_events import ADA, KEY_CREATED, form, record
 
 from audit_events import AuditEvents
 from auditwright import AccountLog, AuditLog, IdConflict, StorageError

@@ -17,16 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.campaigns import examples
 from tests.support.databases import Database, insert_row
-from tests.support.world import (
-    ADA,
-    DEPLOYED,
-    KEY_CREATED,
-    LONG_AGO,
-    MODEL,
-    any_text,
-    form,
-    record,
-)
+from tests.support.sample_events import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, any_text, form, record
 
 from auditwright import AccountLog, Actor, AuditLog, Entry, ExportError, Filter, FilterError
 from auditwright.limits import sanitize

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 import zstandard
-from tests.support.world import ADA, KEY_CREATED, form, record, run_python
+from tests.support.processes import run_python
+from tests.support.sample_events import ADA, KEY_CREATED, form, record
 
 from auditwright import AccountLog, AuditLog, ExportError
 from auditwright.transfer.export import Chunks

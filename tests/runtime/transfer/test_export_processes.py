@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.world import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form
+from tests.support.sample_events import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form
 
 from auditwright import AccountLog, AuditLog, Filter, FilterError, StorageError
 from auditwright.ids import format_time, to_microseconds

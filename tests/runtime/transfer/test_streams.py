@@ -16,7 +16,7 @@ from typing import Any, Literal
 import psycopg
 import pytest
 from tests.support.databases import Database, insert_row, open_log
-from tests.support.world import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
+from tests.support.sample_events import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, form, record
 
 from auditwright import AccountLog, Actor, AuditLog, Filter, FilterError, StorageError
 from auditwright.entry import Entry

@@ -31,7 +31,7 @@ from tests.support.databases import (
     import_pgserver,
     open_log,
 )
-from tests.support.world import (
+from tests.support.sample_events import (
     ADA,
     DEPLOYED,
     KEY_CREATED,

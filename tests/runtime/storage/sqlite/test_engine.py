@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.world import (
+from tests.support.processes import run_at_once, run_python
+from tests.support.sample_events import (
     KEY_CREATED,
     MODEL,
     change,
@@ -22,8 +23,6 @@ from tests.support.world import (
     make_catalog,
     record,
     rows,
-    run_at_once,
-    run_python,
 )
 
 from auditwright import AccountLog, Actor, AuditLog, SchemaMismatch, StorageError

@@ -1,11 +1,9 @@
-"""A small world for the tests of the runtime: who acts, what they do, and the database as anybody sees it."""
+"""Actors and events that the runtime's tests record, with helpers to record and read them."""
 
 import json
 import shutil
-import subprocess
-import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from importlib import import_module, invalidate_caches, resources
@@ -118,49 +116,6 @@ def event_of(content: dict[str, Any], key: str) -> dict[str, Any]:
 def minutes(count: float) -> timedelta:
     """So many minutes."""
     return timedelta(minutes=count)
-
-
-def run_python(script: str, *arguments: str, **options: Any) -> str:
-    """The output of a script that runs in a process of its own; it must succeed."""
-    done: subprocess.CompletedProcess[str] = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        **options,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def run_at_once(script: str, arguments: Sequence[Sequence[str]]) -> list[str]:
-    """The outputs of processes that run a script with the arguments of each; all must succeed.
-
-    A script says that it is ready by a line, waits for one, and goes on at the same time as the others.
-    """
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", script, *each],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for each in arguments
-    ]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    said = [child.communicate(timeout=60) for child in children]
-    assert [(child.returncode, error) for child, (_, error) in zip(children, said, strict=True)] == [
-        (0, "")
-    ] * len(children)
-    return [out for out, _ in said]
 
 
 def write_lock(log: AuditLog) -> AbstractContextManager[None]:

@@ -28,7 +28,7 @@ from tests.generated.test_json_schema import (
     events_of,
 )
 from tests.generated.test_parity import OF_KIND, mutated
-from tests.support.pages import blocks
+from tests.support.markdown import blocks
 from tests.support.paths import ROOT
 from tests.support.schema_engines import parts
 
