@@ -299,6 +299,6 @@ def import_pgserver() -> Any:
 
 def make_tables(url: str, catalog: Catalog) -> None:
     """Make the tables for a catalog, or what it adds to them."""
-    from auditwright.operations.setup import create_database
+    from auditwright.storage import create_database
 
     create_database(url, catalog)

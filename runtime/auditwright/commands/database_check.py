@@ -21,7 +21,7 @@ from auditwright.operations.check import (
     UnknownEvent,
     check_database,
 )
-from auditwright.storage import is_postgresql, open_inspection
+from auditwright.storage import open_inspection
 from auditwright.text import printable
 
 SHOWN = 50
@@ -55,16 +55,12 @@ def run(options: argparse.Namespace) -> int:
             account = "" if account_id is None else f" of the account {account_id}"
             entries = counted(report.entries, "entry")
             print(printable(f"{inspection.name}: {entries}{account}, against {_name(catalog)}"))
-            for line in _lines(report, _VIEW_REMEDY[is_postgresql(options.database)]):
+            remedy = "opening a log" if inspection.opening_updates_views else "`auditwright database upgrade`"
+            for line in _lines(report, remedy):
                 print(printable(line))
     outdated = report.views.missing or (report.views.different and not report.views.newer)
-    # On SQLite opening a log creates the views, so outdated ones are no finding.
-    faulty = report.differences or (outdated and is_postgresql(options.database))
+    faulty = report.differences or (outdated and not inspection.opening_updates_views)
     return 0 if report.covered and not faulty else 1
-
-
-_VIEW_REMEDY = {False: "opening a log", True: "`auditwright database upgrade`"}
-"""What updates the views, by whether the database is PostgreSQL."""
 
 
 # --- as text ---------------------------------------------------------------------------------------

@@ -10,16 +10,8 @@ from itertools import groupby
 from auditwright.catalog import Catalog, find_catalog
 from auditwright.commands.options import add_catalog_package, add_database
 from auditwright.commands.text import counted
-from auditwright.operations.setup import (
-    create_database,
-    make_roles,
-    roles_sql,
-    setup_sql,
-    upgrade_database,
-)
-from auditwright.storage import is_postgresql
+from auditwright.storage import create_database, make_roles, roles_sql, setup_sql, upgrade_database
 from auditwright.storage.base import SetupResult
-from auditwright.storage.errors import StorageError
 from auditwright.text import printable
 
 LISTED = 5
@@ -57,7 +49,7 @@ def create(options: argparse.Namespace) -> int:
         return _print_sql(options, catalog, create=True)
     result = create_database(options.database, catalog)
     _report(result, f"everything that {_name(catalog)} needs exists")
-    if is_postgresql(options.database):
+    if result.has_roles:
         print("next: `auditwright database roles` creates roles for services that cannot rewrite the log")
     return 0
 
@@ -74,10 +66,6 @@ def upgrade(options: argparse.Namespace) -> int:
 
 def roles(options: argparse.Namespace) -> int:
     """Create the roles and grant their rights."""
-    if not is_postgresql(options.database):
-        raise StorageError(
-            "roles are for PostgreSQL; anyone who can write to a SQLite file can change its entries"
-        )
     prefix = options.prefix
     if options.dry_run:
         return _print(roles_sql(options.database, prefix))
@@ -90,8 +78,6 @@ def roles(options: argparse.Namespace) -> int:
 
 
 def _print_sql(options: argparse.Namespace, catalog: Catalog, create: bool) -> int:
-    if not is_postgresql(options.database):
-        raise StorageError("--dry-run is for PostgreSQL; AuditLog.open creates what a SQLite file lacks")
     return _print(setup_sql(options.database, catalog, create))
 
 

@@ -1,1 +1,1 @@
-"""Operator tasks on a database: setup, check and retention. They open storage engines; commands call them."""
+"""Operator tasks on a database: check and retention; commands call them."""

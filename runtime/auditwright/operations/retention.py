@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from auditwright.entry import Entry
 from auditwright.ids import format_time, from_microseconds, to_microseconds
 from auditwright.recording.recorder import Recorder
-from auditwright.storage import is_postgresql, sqlite_location
+from auditwright.storage import open_retention_store
 from auditwright.storage.errors import StorageError
-from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, RetentionStore
+from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult
 from auditwright.system_events import HELD, PRUNED, RELEASED
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def prune(
         }
         return recorder.row(PRUNED, values, {"actor": actor, "account_id": expired.account_id})
 
-    with closing(_open(url, catalog)) as store:
+    with closing(open_retention_store(url, catalog)) as store:
         return store.prune(before, account_id, dry_run, record, progress or (lambda _: None))
 
 
@@ -69,7 +69,7 @@ def place_hold(
         raise StorageError(f"a hold until {_text(until)} would be expired; give a time in the future")
     values = {"reason": reason, "until": None if until is None else _text(until)}
     row = Recorder(catalog, None, None).row(HELD, values, {"actor": actor, "account_id": account_id})
-    with closing(_open(url, catalog)) as store:
+    with closing(open_retention_store(url, catalog)) as store:
         return store.hold(Hold(Entry(catalog, row).account_id, reason, until, now), row)
 
 
@@ -81,24 +81,14 @@ def remove_hold(url: str, catalog: Catalog, account_id: str, actor: Actor) -> Ho
         options = {"actor": actor, "account_id": hold.account_id}
         return recorder.row(RELEASED, {"reason": hold.reason}, options)
 
-    with closing(_open(url, catalog)) as store:
+    with closing(open_retention_store(url, catalog)) as store:
         return store.release(account_id, record)
 
 
 def list_holds(url: str, catalog: Catalog) -> list[Hold]:
     """All holds by account, expired ones included."""
-    with closing(_open(url, catalog)) as store:
+    with closing(open_retention_store(url, catalog)) as store:
         return store.holds()
-
-
-def _open(url: str, catalog: Catalog) -> RetentionStore:
-    if is_postgresql(url):
-        from auditwright.storage.postgresql.retention import PostgreSQLRetentionStore
-
-        return PostgreSQLRetentionStore(url, catalog)
-    from auditwright.storage.sqlite.retention import SQLiteRetentionStore
-
-    return SQLiteRetentionStore(sqlite_location(url), catalog)
 
 
 def _text(moment: datetime) -> str:

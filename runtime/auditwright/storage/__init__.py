@@ -1,6 +1,7 @@
 """The database engines. Only code that differs between engines, or that they share, is in this package.
 
-`open_storage` selects the engine by URL and imports it; `base.Storage` is the protocol.
+The functions here select the engine by URL and import it; nothing else tests a URL. The protocols are in
+`base.py` and `retention.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from auditwright.storage.errors import StorageError
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
-    from auditwright.storage.base import Inspection, Storage
+    from auditwright.storage.base import Inspection, SetupResult, Storage
+    from auditwright.storage.retention import RetentionStore
 
 
 def open_storage(url: str, catalog: Catalog, create: bool = True, read_url: str | None = None) -> Storage:
@@ -21,23 +23,18 @@ def open_storage(url: str, catalog: Catalog, create: bool = True, read_url: str 
 
     `read_url` is for PostgreSQL: the URL with the role that reads. Raises `StorageError` for other URLs.
     """
-    if is_postgresql(url):
-        if read_url is not None and not is_postgresql(read_url):
+    if _is_postgresql(url):
+        if read_url is not None and not _is_postgresql(read_url):
             raise StorageError("read_url= is the same PostgreSQL database as url=, as another role")
         with _postgres_extra():
             from auditwright.storage.postgresql.engine import PostgreSQLStorage
         return PostgreSQLStorage(url, catalog, read_url)
-    path = sqlite_location(url)
+    path = _sqlite_location(url)
     if read_url is not None:
         raise StorageError("read_url= is for PostgreSQL, which has roles; SQLite is one file")
     from auditwright.storage.sqlite.engine import SQLiteStorage
 
     return SQLiteStorage(path, catalog, create)
-
-
-def is_postgresql(url: str) -> bool:
-    """Whether a URL is for PostgreSQL."""
-    return url.startswith(("postgresql://", "postgres://"))
 
 
 @contextmanager
@@ -55,17 +52,92 @@ def _postgres_extra() -> Iterator[None]:
 
 def open_inspection(url: str, catalog: Catalog) -> Inspection:
     """A read-only inspection of the database of a URL; raises `StorageError`."""
-    if is_postgresql(url):
+    if _is_postgresql(url):
         with _postgres_extra():
             from auditwright.storage.postgresql.inspection import PostgreSQLInspection
         return PostgreSQLInspection(url, catalog)
-    path = sqlite_location(url)
+    path = _sqlite_location(url)
     from auditwright.storage.sqlite.inspection import SQLiteInspection
 
     return SQLiteInspection(path, catalog)
 
 
-def sqlite_location(url: str) -> str:
+def open_retention_store(url: str, catalog: Catalog) -> RetentionStore:
+    """The database of a URL, opened with the right to delete; raises `StorageError`."""
+    if _is_postgresql(url):
+        from auditwright.storage.postgresql.retention import PostgreSQLRetentionStore
+
+        return PostgreSQLRetentionStore(url, catalog)
+    path = _sqlite_location(url)
+    from auditwright.storage.sqlite.retention import SQLiteRetentionStore
+
+    return SQLiteRetentionStore(path, catalog)
+
+
+def create_database(url: str, catalog: Catalog) -> SetupResult:
+    """Create what an audit log of the catalog needs in a database. Idempotent.
+
+    Raises `StorageError`, and `SchemaMismatch` for foreign tables with the names of ours.
+    """
+    return _set_up(url, catalog, create=True)
+
+
+def upgrade_database(url: str, catalog: Catalog) -> SetupResult:
+    """Like `create_database`, but a database without an audit log is an error."""
+    return _set_up(url, catalog, create=False)
+
+
+def _set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:
+    if _is_postgresql(url):
+        from auditwright.storage.postgresql import setup as postgresql
+
+        return postgresql.set_up(url, catalog, create)
+    path = _sqlite_location(url)
+    from auditwright.storage.sqlite import setup as sqlite
+
+    return sqlite.set_up(path, catalog, create)
+
+
+def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
+    """The script for psql that does what `create_database` or `upgrade_database` do on PostgreSQL."""
+    if not _is_postgresql(url):
+        raise StorageError("--dry-run is for PostgreSQL; AuditLog.open creates what a SQLite file lacks")
+    from auditwright.storage.postgresql import setup
+
+    return setup.setup_sql(url, catalog, create)
+
+
+def make_roles(url: str, prefix: str) -> SetupResult:
+    """Create the roles `prefix`_owner, _writer and _reader and grant their rights. Idempotent.
+
+    Raises `StorageError` for SQLite, which has no roles.
+    """
+    _require_roles(url)
+    from auditwright.storage.postgresql import roles
+
+    return roles.make_roles(url, roles.Roles(prefix))
+
+
+def roles_sql(url: str, prefix: str) -> str:
+    """The script for psql that does what `make_roles` does."""
+    _require_roles(url)
+    from auditwright.storage.postgresql import roles
+
+    return roles.roles_sql(url, roles.Roles(prefix))
+
+
+def _require_roles(url: str) -> None:
+    if not _is_postgresql(url):
+        raise StorageError(
+            "roles are for PostgreSQL; anyone who can write to a SQLite file can change its entries"
+        )
+
+
+def _is_postgresql(url: str) -> bool:
+    return url.startswith(("postgresql://", "postgres://"))
+
+
+def _sqlite_location(url: str) -> str:
     """The path in a SQLite URL; raises `StorageError` for other URLs."""
     scheme, separator, path = url.partition("://")
     if scheme == "sqlite" and separator:

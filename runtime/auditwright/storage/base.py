@@ -24,6 +24,8 @@ class SetupResult:
     """The name of the database."""
     changes: tuple[str, ...]
     """What was created, in order; empty if everything existed."""
+    has_roles: bool
+    """Whether `make_roles` can create roles for services in this database."""
 
 
 MAX_NAMES = 100
@@ -87,6 +89,8 @@ class Inspection(Protocol):
 
     name: str
     """The name of the database in reports."""
+    opening_updates_views: bool
+    """Whether opening a log creates and updates the views; otherwise `upgrade_database` does."""
 
     def catalogs(self) -> dict[str, str]:
         """The catalog.json of every catalog that was used with the database, by version."""

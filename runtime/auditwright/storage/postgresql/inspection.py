@@ -30,6 +30,8 @@ FETCH = 2_000
 class PostgreSQLInspection:
     """One database in one read-only transaction."""
 
+    opening_updates_views = False
+
     def __init__(self, url: str, catalog: Catalog) -> None:
         self.name = database_name(url)
         self._catalog = catalog

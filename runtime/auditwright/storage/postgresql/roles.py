@@ -261,7 +261,7 @@ def make_roles(url: str, roles: Roles) -> SetupResult:
         changes = role_changes(connection, roles)
         for change in changes:
             connection.execute(change.statement.encode())
-    return SetupResult(database_name(url), tuple(_counted(changes)))
+    return SetupResult(database_name(url), tuple(_counted(changes)), True)
 
 
 def roles_sql(url: str, roles: Roles) -> str:

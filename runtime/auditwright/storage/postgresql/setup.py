@@ -39,7 +39,7 @@ def set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:
         while (revision := _migrate(database)) is not None:
             made.append(revision)
         made += _adapt(database, catalog)
-        return SetupResult(database.name, tuple(made))
+        return SetupResult(database.name, tuple(made), True)
 
 
 def setup_sql(url: str, catalog: Catalog, create: bool) -> str:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 class SQLiteInspection:
     """One SQLite file in one read transaction; see `Inspection`."""
 
+    opening_updates_views = True
+
     def __init__(self, location: str, catalog: Catalog) -> None:
         path = path_of(location)
         self.name = str(path)

@@ -1,6 +1,6 @@
 """Creates an audit log in a SQLite file and reports what was created.
 
-`operations/setup.py` calls it. The layout is in `schema.py`.
+`create_database` and `upgrade_database` call it. The layout is in `schema.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def set_up(location: str, catalog: Catalog, create: bool) -> SetupResult:
     before = _sqlite_objects(str(path)) if path.exists() else set()
     SQLiteStorage(location, catalog, create).close()
     new = _sqlite_objects(str(path)) - before
-    return SetupResult(str(path), tuple(f"{kind} {name}" for kind, name, _ in sorted(new)))
+    return SetupResult(str(path), tuple(f"{kind} {name}" for kind, name, _ in sorted(new)), False)
 
 
 def _sqlite_objects(path: str) -> set[tuple[str, str, str]]:

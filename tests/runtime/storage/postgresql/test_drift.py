@@ -13,8 +13,7 @@ import pytest
 from tests.support.databases import PostgreSQLServer
 
 from audit_events import CATALOG
-from auditwright.operations.setup import create_database
-from auditwright.storage import open_inspection
+from auditwright.storage import create_database, open_inspection
 from auditwright.storage.base import Difference
 from auditwright.storage.postgresql.drift import BY_HAND, UPGRADE, read_layout
 from auditwright.storage.postgresql.owner_connection import connect

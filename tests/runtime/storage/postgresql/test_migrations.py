@@ -32,8 +32,7 @@ from tests.support.shops import (
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, Catalog, Entry, SchemaMismatch, StorageError
 from auditwright.ids import make_id, to_microseconds
-from auditwright.operations.setup import create_database, upgrade_database
-from auditwright.storage import open_inspection
+from auditwright.storage import create_database, open_inspection, upgrade_database
 from auditwright.storage.base import MAX_NAMES, Views
 from auditwright.storage.postgresql import setup as postgresql_setup
 from auditwright.storage.postgresql.setup import setup_sql
@@ -285,7 +284,7 @@ import psycopg
 sys.path[:0] = sys.argv[4:]
 from shop_v1_events import CATALOG as V1
 from shop_v2_events import CATALOG as V2
-from auditwright.operations.setup import create_database, upgrade_database
+from auditwright.storage import create_database, upgrade_database
 from auditwright.storage import open_inspection
 
 def within(function, *arguments):
@@ -387,7 +386,7 @@ import os, sys
 sys.path[:0] = sys.argv[2:]
 from shop_v1_events import CATALOG as V1
 from shop_v2_events import CATALOG as V2
-from auditwright.operations.setup import create_database
+from auditwright.storage import create_database
 
 start, go = os.pipe()
 children = []

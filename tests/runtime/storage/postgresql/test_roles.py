@@ -15,8 +15,7 @@ from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer
 from tests.support.shops import KEY, PAID, START, Shops, record_each, record_example, shops
 
 from auditwright import AuditLog, Entry, StorageError
-from auditwright.operations.setup import create_database, upgrade_database
-from auditwright.storage import open_inspection
+from auditwright.storage import create_database, open_inspection, upgrade_database
 from auditwright.storage.postgresql import queries as postgresql_queries
 from auditwright.storage.postgresql.owner_connection import connect
 from auditwright.storage.postgresql.privileges import powers, warn_of_power
