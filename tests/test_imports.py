@@ -270,7 +270,7 @@ def test_lazy_names_of_the_package_agree() -> None:
 # --- folders ---------------------------------------------------------------------------------------
 
 
-def test_checkout_has_only_the_rooms_that_are_agreed_on() -> None:
+def test_checkout_has_only_the_agreed_folders() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -280,10 +280,10 @@ def test_checkout_has_only_the_rooms_that_are_agreed_on() -> None:
     if listed.returncode:
         pytest.skip("not a git checkout")
     names = {line.partition("/")[0] for line in listed.stdout.splitlines()}
-    rooms = {"catalog", "generator", "runtime", "generated", "tests", "docs"}
+    folders = {"catalog", "generator", "runtime", "generated", "tests", "docs"}
     files = {"pyproject.toml", "README.md", "dev.py", "constraints.txt"}
     optional = {"CHANGELOG.md", "LICENSE"}
-    assert {name for name in names if not name.startswith(".")} <= rooms | files | optional
+    assert {name for name in names if not name.startswith(".")} <= folders | files | optional
     assert {"catalog", "generator", "runtime", "generated", "tests", *files} <= names
 
 

@@ -109,7 +109,7 @@ def test_holds_every_file_of_a_package(names: set[str], package: str) -> None:
     assert f"{package}/__init__.py" in files
 
 
-def test_holds_what_is_no_python(names: set[str]) -> None:
+def test_wheel_has_schemas_and_templates(names: set[str]) -> None:
     assert "audit_events/catalog.json" in names
     schemas = [
         name for name in names if name.startswith("audit_events/json_schema/") and name.count("/") == 4

@@ -176,7 +176,7 @@ def test_a_break_stops_the_recipe_until_it_is_accepted(repository: Repository) -
     assert done.returncode == 0, done.stdout
 
 
-def test_an_event_that_is_never_emitted_stops_the_recipe(repository: Repository) -> None:
+def test_unemitted_event_stops_the_recipe(repository: Repository) -> None:
     repository.replace("src/service.py", "audit.tool.guardrails.input_scanner_edited\n", "")
     done = repository.run(recipe())
     assert done.returncode == 1

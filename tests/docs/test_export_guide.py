@@ -42,7 +42,7 @@ def test_it_names_every_format_and_suffix() -> None:
     assert set(names_in(section(PAGE, "Compression"))) >= {f".{suffix}" for suffix in COMPRESSORS}
 
 
-def test_it_names_every_character_that_is_guarded() -> None:
+def test_guide_names_every_guarded_character() -> None:
     (sentence,) = re.findall(r"A cell that begins with (.*?) gets a", prose(PAGE))
     assert {*names_in(sentence), "\t", "\n", "\r"} == set(FORMULA)
     assert "a tab, a line end" in sentence

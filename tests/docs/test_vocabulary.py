@@ -1,4 +1,7 @@
-"""The packages use the words of the glossary: names that one of its words replaced do not come back."""
+"""Names in the packages are words of the glossary, and names of tests are short.
+
+A name that a word of the glossary replaced does not come back.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -123,3 +126,14 @@ def test_no_module_has_a_name_that_was_replaced() -> None:
 )
 def test_every_way_to_define_a_name_is_seen(code: str) -> None:
     assert [name for name, _ in defined_names(ast.parse(code)) if replacement(name)]
+
+
+def test_names_of_tests_have_at_most_60_characters() -> None:
+    names = [
+        name
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for name, _ in defined_names(ast.parse(path.read_text("utf-8")))
+        if name.startswith("test_")
+    ]
+    assert len(names) > 1_000
+    assert [name for name in names if len(name) > 60 or name.startswith(("test_what_", "test_who_"))] == []

@@ -93,7 +93,7 @@ def test_level_shows_its_categories_with_their_docs(level: str) -> None:
             assert words in (category.description, f"{category.title}. {category.description}")
 
 
-def test_no_other_category_is_there() -> None:
+def test_no_other_category_exists() -> None:
     with pytest.raises(AttributeError, match="'Account' object has no attribute 'role'"):
         Account(print).role  # type: ignore[attr-defined]  # noqa: B018
 

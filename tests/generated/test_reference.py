@@ -255,7 +255,7 @@ def test_access_token_is_the_only_secret(catalog: Catalog) -> None:
     }
 
 
-def test_who_people_are_is_personal(catalog: Catalog) -> None:
+def test_identifying_fields_are_personal(catalog: Catalog) -> None:
     personal = {each.title for one in catalog.events for each in one.fields if each.sensitivity == "personal"}
     assert personal == {"IP Address", "User Name", "Email ID"}
 

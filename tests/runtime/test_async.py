@@ -79,7 +79,7 @@ def test_the_event_loop_goes_on_while_an_entry_is_stored(log: AuditLog) -> None:
     assert held.is_set()
 
 
-def test_a_task_sees_the_context_that_it_was_made_in(log: AuditLog) -> None:
+def test_task_inherits_the_context_of_its_creation(log: AuditLog) -> None:
     audit = AsyncAuditEvents(log)
 
     async def calls() -> Entry:
@@ -91,7 +91,7 @@ def test_a_task_sees_the_context_that_it_was_made_in(log: AuditLog) -> None:
     assert asyncio.run(calls()).actor == ADA
 
 
-def test_a_coroutine_that_is_never_awaited_stores_nothing(log: AuditLog, database: Database) -> None:
+def test_unawaited_coroutine_stores_nothing(log: AuditLog, database: Database) -> None:
     coroutine = AsyncAuditEvents(log).account.app_api_key.app_api_key_created(actor=ADA)
     coroutine.close()
     assert database.rows() == []

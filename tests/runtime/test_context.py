@@ -64,7 +64,7 @@ def test_another_actor_does_not_inherit_the_address(log: AuditLog, audit: AuditE
         assert create(actor=ADA).ip_address == "203.0.113.7"
 
 
-def test_an_address_that_is_set_before_the_actor_is_the_actors(log: AuditLog, audit: AuditEvents) -> None:
+def test_address_set_before_the_actor_applies(log: AuditLog, audit: AuditEvents) -> None:
     with log.acting(ip_address="203.0.113.7"), log.acting(ADA):
         assert audit.account.app_api_key.app_api_key_created().ip_address == "203.0.113.7"
 
@@ -100,7 +100,7 @@ def test_the_context_may_be_filled_in_late(log: AuditLog, audit: AuditEvents) ->
         assert audit.account.app_api_key.app_api_key_created().actor == ADA
 
 
-def test_without_an_actor_nothing_is_recorded(log: AuditLog, audit: AuditEvents, database: Database) -> None:
+def test_event_without_an_actor_is_refused(log: AuditLog, audit: AuditEvents, database: Database) -> None:
     with pytest.raises(ValidationError) as caught:
         audit.account.app_api_key.app_api_key_created()
     assert str(caught.value) == f"{KEY_CREATED}: {NO_ACTOR}"
@@ -175,7 +175,7 @@ def test_set_actor_lasts_to_the_end_of_the_block(log: AuditLog, audit: AuditEven
     assert current() == Context()
 
 
-def test_an_actor_that_is_set_in_a_block_acts_in_that_one_only(log: AuditLog) -> None:
+def test_actor_applies_only_inside_its_block(log: AuditLog) -> None:
     with log.acting(ADA, account_id="acme") as outer:
         with log.acting() as inner:
             set_actor(GRACE, "globex")

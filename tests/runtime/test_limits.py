@@ -99,7 +99,7 @@ def test_unstorable_characters_in_a_column_are_replaced(log: AuditLog) -> None:
     assert list(entry.alterations) == ["metadata.tool_id"]
 
 
-def test_text_that_only_looks_like_a_nul_is_left_alone(log: AuditLog) -> None:
+def test_escaped_nul_in_text_is_unchanged(log: AuditLog) -> None:
     entry = record(log, DEPLOYED, MODEL | {"model_name": "\\u0000"})
     assert entry.metadata["model_name"] == "\\u0000"
     assert entry.alterations == {}
@@ -148,7 +148,7 @@ def test_a_long_list_is_cut_until_the_entry_fits(log: AuditLog, acme: AccountLog
     assert acme.get(entry.id) == entry
 
 
-def test_a_list_that_is_cut_keeps_an_item(log: AuditLog) -> None:
+def test_truncated_list_keeps_an_item(log: AuditLog) -> None:
     entry = record(log, DELETED, {"removed_user_ids": ["x" * 4096 for _ in range(20)]})
     assert entry.metadata["removed_user_ids"]
 

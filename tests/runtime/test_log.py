@@ -119,7 +119,7 @@ def test_a_closed_log_records_and_reads_nothing(log: AuditLog, acme: AccountLog,
 
 
 @pytest.mark.parametrize("to_the_end", [True, False])
-def test_an_iterator_that_outlives_its_log_leaves_no_connection(path: Path, to_the_end: bool) -> None:
+def test_iterator_after_close_leaves_no_connection(path: Path, to_the_end: bool) -> None:
     # In a new process, where an unclosed connection is an error.
     script = """
 import gc, os, sys
@@ -149,7 +149,7 @@ def test_accounts_are_apart(log: AuditLog) -> None:
     assert log.account("third").count() == 0
 
 
-def test_operators_see_which_accounts_there_are(log: AuditLog) -> None:
+def test_operators_see_the_list_of_accounts(log: AuditLog) -> None:
     for account in ("b", "a", "c", "a"):
         record(log, KEY_CREATED, account_id=account)
     assert log.accounts() == ["a", "b", "c"]

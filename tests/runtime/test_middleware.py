@@ -161,7 +161,7 @@ def test_account_of_set_actor_overrides_the_middlewares(audit: AuditEvents, data
     assert [account for account, *_ in database.rows(WHO)] == ["globex", "initech"]
 
 
-def test_without_an_actor_nothing_is_recorded(audit: AuditEvents, database: Database) -> None:
+def test_event_without_an_actor_is_refused(audit: AuditEvents, database: Database) -> None:
     assert get(service(audit, None)) == 500
     assert database.rows() == []
 
@@ -266,7 +266,7 @@ def test_the_lifespan_has_no_context() -> None:
     assert seen == [({"type": "lifespan"}, Context())]
 
 
-def test_a_request_that_is_cancelled_leaves_the_others_alone(audit: AuditEvents, database: Database) -> None:
+def test_cancelled_request_does_not_affect_others(audit: AuditEvents, database: Database) -> None:
     async def ask() -> None:
         started, ended = asyncio.Event(), []
 
@@ -296,7 +296,7 @@ def test_a_request_that_is_cancelled_leaves_the_others_alone(audit: AuditEvents,
     assert database.rows(WHO) == [("acme", "u-17", CLIENT)] * 2
 
 
-def test_a_task_that_outlives_its_request_keeps_its_actor(log: AuditLog, database: Database) -> None:
+def test_task_keeps_its_actor_after_the_request(log: AuditLog, database: Database) -> None:
     audit = AsyncAuditEvents(log)
 
     async def ask() -> None:
@@ -361,7 +361,7 @@ def test_nested_middleware_uses_the_outer_settings(audit: AuditEvents, database:
     assert database.rows(WHO) == [("outer", "u-17", CLIENT), ("inner", "u-17", PROXY)]
 
 
-def test_an_actor_that_is_set_around_an_inner_one_stays(audit: AuditEvents, database: Database) -> None:
+def test_outer_actor_applies_after_the_inner_block(audit: AuditEvents, database: Database) -> None:
     def create_key(_: Request) -> Response:
         audit.account.app_api_key.app_api_key_created()
         return PlainTextResponse("done")

@@ -21,9 +21,7 @@ KILLS = 12
 
 
 @pytest.mark.usefixtures("log")
-def test_killed_writers_lose_nothing_and_store_nothing_twice(
-    database: Database, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_killed_writers_store_each_entry_once(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "tests.support.crashes", database.url, str(KILLS)],
         capture_output=True,
@@ -36,7 +34,7 @@ def test_killed_writers_lose_nothing_and_store_nothing_twice(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_killed_server_loses_nothing_and_stores_nothing_twice(
+def test_killed_server_stores_each_entry_once(
     tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = CrashingServer(tmp_path_factory.mktemp("crashing"))
@@ -90,7 +88,7 @@ def stored(database: Database) -> Counter[tuple[str, str]]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 @pytest.mark.usefixtures("log")
-def test_what_was_acknowledged_survives_a_signal(database: Database, number: signal.Signals) -> None:
+def test_acknowledged_entries_survive_a_signal(database: Database, number: signal.Signals) -> None:
     script = f"{OPEN}\nstart(8, daemon=True)\nrecord_on('main')\n"
     with subprocess.Popen(
         [sys.executable, "-c", script, database.url],

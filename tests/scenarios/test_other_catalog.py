@@ -880,9 +880,7 @@ def limited_log(tmp_path: Path, limited: Catalog) -> Iterator[AuditLog]:
 
 
 @pytest.mark.parametrize("name", LIMITED)
-def test_entry_that_was_cut_comes_back_equal_from_its_export(
-    name: str, limited_log: AuditLog, tmp_path: Path
-) -> None:
+def test_truncated_entry_survives_export_and_import(name: str, limited_log: AuditLog, tmp_path: Path) -> None:
     entry = limited_log.record_form(
         {"event": f"scope.keys.{name}_given", "metadata": {name: LIMITED[name][2]}}
     )
@@ -915,7 +913,7 @@ def test_import_refuses_altered_metadata_of_another_type(
     assert (done, said) == (Imported(0, 0, 1), [f"1: scope.keys.label_given: {message}"])
 
 
-def test_list_that_was_cut_holds_items_of_its_type_only(limited_log: AuditLog) -> None:
+def test_truncated_list_has_only_items_of_its_type(limited_log: AuditLog) -> None:
     limited_log.record_form({"event": "scope.keys.parts_given", "metadata": {"parts": LIMITED["parts"][2]}})
     form = json.loads(exported(limited_log)[0]) | {"metadata": {"parts": ["a", 5]}, "account_id": "other"}
     done, _ = import_into(limited_log, [json.dumps(form).encode()])

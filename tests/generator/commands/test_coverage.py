@@ -37,7 +37,7 @@ def test_a_catalog_with_errors_is_compared_with_nothing(
     assert problems.startswith("catalog/shop/orders.yaml:1:1: error ")
 
 
-def test_a_catalog_that_is_not_there_is_wrong_usage(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_catalog_is_a_usage_error(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(here, {"src/a.py": ""})
     assert run(command, "src", "--catalog", "nowhere") == 2
     assert capsys.readouterr().err.startswith("auditwright: cannot read nowhere: there is no such folder")

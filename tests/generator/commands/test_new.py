@@ -75,7 +75,7 @@ def test_an_event_is_added_after_the_others(project: Path, capsys: pytest.Captur
     assert list(Path("catalog").rglob(".*")) == []
 
 
-def test_an_event_has_what_the_options_say(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_event_has_the_given_options(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = PROJECTS.read_text("utf-8")
     assert (
         new(
@@ -254,7 +254,7 @@ def test_a_missing_catalog_is_named(project: Path, capsys: pytest.CaptureFixture
         ("field", "kind", ("--type", "enum"), "AC"),
     ],
 )
-def test_what_check_refuses_is_not_written(
+def test_change_that_check_refuses_is_not_written(
     thing: str,
     key: str,
     arguments: tuple[str, ...],
@@ -442,7 +442,7 @@ archive_reason:
     assert event_of(EVENT).example["archive_reason"] == "Archive reason"
 
 
-def test_a_field_has_what_the_options_say(project: Path) -> None:
+def test_new_field_has_the_given_options(project: Path) -> None:
     before = FIELDS.read_text("utf-8")
     says = ("--description", "How it went.")
     values = ("--values", "all_good=All good", "bad=Bad: very", "no=No")

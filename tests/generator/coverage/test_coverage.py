@@ -49,7 +49,7 @@ PLACED_NEAR = 'AC972 shop.orders has no emitter "order_plced"; did you mean "ord
         ),
     ],
 )
-def test_an_emitter_that_does_not_exist_is_found(cover: Any, code: str, problem: str) -> None:
+def test_unknown_emitter_is_found(cover: Any, code: str, problem: str) -> None:
     found = cover(code)
     assert found.problems == [f"src/a.py:{problem}"]
     assert found.code == 1
@@ -82,7 +82,7 @@ def test_an_emitter_that_does_not_exist_is_found(cover: Any, code: str, problem:
         "track({'event': name, 'metadata': {}})",
     ],
 )
-def test_what_is_not_an_emitter_is_no_finding(cover: Any, code: str) -> None:
+def test_call_of_a_non_emitter_is_no_finding(cover: Any, code: str) -> None:
     found = cover(code)
     assert (found.problems, found.notes) == ([], [])
 
@@ -101,7 +101,7 @@ def test_a_deprecated_event_is_found_at_each_use(cover: Any) -> None:
     assert found.problems == [f"src/a.py:{position} AC973 {message}" for position in ("1:15", "3:1", "4:13")]
 
 
-def test_what_cannot_be_decided_is_noted_and_is_no_finding(cover: Any) -> None:
+def test_undecidable_call_is_a_note(cover: Any) -> None:
     found = cover(
         AUDIT + "getattr(audit, name)\ngetattr(audit.shop, name)\ngetattr(audit.shop.orders, name)()\n",
         "--elsewhere",
@@ -115,7 +115,7 @@ def test_what_cannot_be_decided_is_noted_and_is_no_finding(cover: Any) -> None:
     assert (found.problems, found.code) == ([], 0)
 
 
-def test_events_that_are_emitted_elsewhere_are_excused(cover: Any) -> None:
+def test_events_emitted_elsewhere_are_not_reported(cover: Any) -> None:
     found = cover("x.shop.orders.order_placed()", "--elsewhere", "device.*", "--elsewhere", SHIPPED)
     assert [event["state"] for event in found.document["events"]] == [
         "emitted",
@@ -126,7 +126,7 @@ def test_events_that_are_emitted_elsewhere_are_excused(cover: Any) -> None:
     assert (found.document["findings"], found.code) == ([], 0)
 
 
-def test_an_excuse_that_excuses_nothing_is_found(cover: Any) -> None:
+def test_unused_elsewhere_option_is_a_finding(cover: Any) -> None:
     found = cover("x.shop.orders.order_placed()", "--elsewhere", PLACED, "--elsewhere", "shop.baskets.*")
     assert found.problems == [
         "None:None:None AC976 --elsewhere shop.baskets.*: no event has such a key; correct or remove it",

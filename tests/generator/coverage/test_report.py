@@ -124,13 +124,13 @@ def test_github_has_workflow_commands_with_what_they_escape(
     ]
 
 
-def test_a_path_that_would_break_the_line_is_escaped(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_path_with_line_breaks_is_escaped(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(here, {"src/a\nb.py": "print 1\n"})
     run(command, "src")
     assert "src/a\\nb.py:1:1: error AC974" in capsys.readouterr().out
 
 
-def test_nothing_is_wrong_when_all_is_emitted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_full_coverage_has_no_findings(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(here, {"src/a.py": AUDIT + "for each in (PLACED, SHIPPED, SHOWN): ...\n"})
     write(here, {"src/b.py": "\n".join(f"x.{key}()" for key in (PLACED, SHIPPED, SHOWN))})
     assert run(command, "src") == 0

@@ -143,7 +143,7 @@ NOT_FOLLOWED = {
 
 
 @pytest.mark.parametrize("code", NOT_FOLLOWED.values(), ids=NOT_FOLLOWED)
-def test_what_the_guide_says_is_not_seen_is_not_seen(cover: Any, code: str) -> None:
+def test_documented_limits_of_coverage_are_real(cover: Any, code: str) -> None:
     found = cover(code)
     assert (found.emitted, found.problems) == ({}, [])
 
@@ -184,7 +184,7 @@ def test_attributes_of_all_classes_are_the_same(cover: Any) -> None:
         "def f(o: 'Orders'): o.order_placed()",
     ],
 )
-def test_what_emits_nothing_does_not_count(cover: Any, code: str) -> None:
+def test_use_without_emission_does_not_count(cover: Any, code: str) -> None:
     found = cover(code)
     assert (found.emitted, found.problems, found.notes) == ({}, [], [])
 

@@ -62,7 +62,7 @@ def test_a_file_is_read_once_and_by_any_name(here: Path, capsys: pytest.CaptureF
         (["src/a.py", "--exclude", "a.py"], "--exclude leaves no file to read"),
     ],
 )
-def test_nothing_to_read_is_wrong_usage(
+def test_missing_sources_are_a_usage_error(
     here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
 ) -> None:
     write(here, {"src/a.py": "", "empty/readme.txt": ""})
@@ -87,7 +87,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_a_file_that_cannot_be_parsed_is_a_finding(here: Path, cover: Any, name: str) -> None:
+def test_unparsable_file_is_a_finding(here: Path, cover: Any, name: str) -> None:
     content, expected = UNREADABLE[name]
     position, _, reason = expected.partition(" ")
     (here / "src").mkdir()
@@ -143,7 +143,7 @@ def test_files_that_import_each_other_are_read_in_linear_time(cover: Any) -> Non
     assert (list(found.emitted), found.problems) == ([PLACED], [])
 
 
-def test_what_is_no_file_is_a_finding(here: Path, cover: Any) -> None:
+def test_non_regular_file_is_a_finding(here: Path, cover: Any) -> None:
     (here / "src").mkdir()
     os.mkfifo(here / "src" / "pipe.py")
     (here / "src" / "link.py").symlink_to("nowhere")

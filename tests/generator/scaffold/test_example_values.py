@@ -44,7 +44,7 @@ def test_a_value_is_made_for_every_kind() -> None:
         assert derive_example([field("thing", kind, values=values)], {}, []).keys() == {"thing"}
 
 
-def test_a_value_that_cannot_be_made_is_an_error() -> None:
+def test_field_without_known_example_is_an_error() -> None:
     with pytest.raises(NoExample, match="no example is known for the field code; add --example code=VALUE"):
         derive_example([field("code", pattern="^[A-Z]{2}-[0-9]{4}$")], {}, [])
 

@@ -111,7 +111,7 @@ def test_the_first_entry_replaces_empty_braces(text: str, under: str | None, res
         ("events: {  # none yet\n}\n", "events"),
     ],
 )
-def test_a_mapping_that_is_not_a_block_is_refused(text: str, under: str | None) -> None:
+def test_non_block_mapping_is_refused(text: str, under: str | None) -> None:
     with pytest.raises(CannotInsert):
         insert_entry(text, under, "new", ENTRY)
 

@@ -33,7 +33,7 @@ def test_a_page_is_newest_first_and_the_last_one_has_no_next(log: AuditLog, acme
     assert second.next is None
 
 
-def test_a_page_that_is_just_full_and_last_has_no_next(log: AuditLog, acme: AccountLog) -> None:
+def test_exactly_full_last_page_has_no_next(log: AuditLog, acme: AccountLog) -> None:
     record_some(log, 3)
     assert acme.entries(limit=3).next is None
 

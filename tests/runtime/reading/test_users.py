@@ -73,7 +73,7 @@ def test_a_user_and_an_app_of_one_id_are_one_choice(log: AuditLog, acme: Account
     assert acme.users("ada") == [Actor.app("x-1", "Pipeline")]
 
 
-def test_the_name_shown_is_the_last_that_was_new(log: AuditLog, acme: AccountLog) -> None:
+def test_latest_new_name_of_an_actor_is_shown(log: AuditLog, acme: AccountLog) -> None:
     for name in ("Anna", "Berta", "Anna"):
         record(log, KEY_CREATED, actor=Actor.user("u-1", name))
     log.record_many([named("ci", name) for name in ("Anna", "Berta", "Anna")])
@@ -127,7 +127,7 @@ def test_first_stored_names_of_a_batch_are_kept(
 
 
 @pytest.mark.postgresql_only
-def test_a_name_that_two_record_at_once_counts_once(log: AuditLog, database: Database) -> None:
+def test_name_recorded_concurrently_counts_once(log: AuditLog, database: Database) -> None:
     engine = create_engine(database.sqlalchemy_url)
     with Session(engine) as session:
         for number in range(60):
@@ -159,9 +159,7 @@ def test_names_of_any_characters_are_found(log: AuditLog, acme: AccountLog) -> N
         assert acme.users(name[:256]) == [Actor.user(f"u-{number}", name)]
 
 
-def test_an_entry_that_is_rolled_back_leaves_no_user(
-    log: AuditLog, acme: AccountLog, database: Database
-) -> None:
+def test_rolled_back_entry_adds_no_user(log: AuditLog, acme: AccountLog, database: Database) -> None:
     engine = create_engine(database.sqlalchemy_url)
     with Session(engine) as session:
         record(log, KEY_CREATED, actor=Actor.user("u-5"), session=session)

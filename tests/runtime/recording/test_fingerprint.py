@@ -106,7 +106,7 @@ def test_no_error_about_another_field_shows_the_secret(log: AuditLog, change: di
     assert TOKEN not in error_text(caught.value)
 
 
-def test_a_payload_that_is_no_json_is_not_shown(log: AuditLog) -> None:
+def test_invalid_json_payload_is_not_shown(log: AuditLog) -> None:
     with pytest.raises(ValidationError) as caught:
         log.record_json(json.dumps(form(ASYNC, VALUES | {"access_token": TOKEN}))[:-1])
     assert TOKEN not in error_text(caught.value)

@@ -150,7 +150,7 @@ def test_a_commit_is_bounded_in_bytes(log: AuditLog, gate: Gate, monkeypatch: py
     assert gate.commits == [1, 3, 3]
 
 
-def test_a_conflict_in_a_commit_is_its_callers_alone(log: AuditLog, acme: AccountLog, gate: Gate) -> None:
+def test_conflict_fails_only_its_caller(log: AuditLog, acme: AccountLog, gate: Gate) -> None:
     first = gate.first(log)
     gate.open_once()
     there = first.result(PATIENCE)
@@ -170,7 +170,7 @@ def test_a_conflict_in_a_commit_is_its_callers_alone(log: AuditLog, acme: Accoun
     assert gate.commits == [1, 1, 4]
 
 
-def test_a_row_that_the_database_cannot_hold_fails_alone(
+def test_row_that_cannot_be_stored_fails_alone(
     log: AuditLog, acme: AccountLog, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spoiled(key: str, values: Any, options: Any) -> Entry:

@@ -34,7 +34,7 @@ def an_id() -> str:
     return str(uuid.UUID(bytes=make_id(to_microseconds(LONG_AGO))))
 
 
-def test_nothing_gives_nothing(log: AuditLog) -> None:
+def test_empty_batch_returns_an_empty_list(log: AuditLog) -> None:
     assert log.record_forms([]) == []
 
 
@@ -88,7 +88,7 @@ def test_missing_secret_key_affects_its_entry_only(database: Database) -> None:
         assert log.account("acme").count() == 1
 
 
-def test_what_is_left_out_comes_from_the_context(log: AuditLog) -> None:
+def test_missing_options_come_from_the_context(log: AuditLog) -> None:
     with log.acting(ADA, account_id="other", ip_address="203.0.113.7"):
         (entry,) = log.record_forms([{"event": KEY_CREATED, "metadata": {}}])
     assert isinstance(entry, Entry)
@@ -111,7 +111,7 @@ def test_stored_id_returns_the_stored_entry(log: AuditLog, acme: AccountLog) -> 
     assert acme.count() == 2
 
 
-def test_one_that_is_twice_in_the_batch_is_stored_once(log: AuditLog, acme: AccountLog) -> None:
+def test_duplicate_in_a_batch_is_stored_once(log: AuditLog, acme: AccountLog) -> None:
     one = form(KEY_CREATED, {}, id=an_id(), occurred_at=WHEN)
     first, second = log.record_forms([one, one])
     assert isinstance(first, Entry)

@@ -124,7 +124,7 @@ def test_record_many_stops_at_the_first_refusal_with_its_number(log: AuditLog, a
     assert [entry.metadata["deployment_name"] for entry in acme.all()] == ["d2", "d1", "d0"]
 
 
-def test_record_many_refuses_what_is_no_event(log: AuditLog, acme: AccountLog) -> None:
+def test_record_many_refuses_invalid_events(log: AuditLog, acme: AccountLog) -> None:
     broken: list[Any] = [form(KEY_CREATED, {}), 5]
     with pytest.raises(ValidationError) as caught:
         log.record_many(broken)
@@ -159,7 +159,7 @@ def test_record_many_stops_at_a_conflict_and_names_the_entry(log: AuditLog, acme
     assert acme.get(taken.id) == taken
 
 
-def test_record_many_does_not_count_what_is_there_already(log: AuditLog, acme: AccountLog) -> None:
+def test_record_many_does_not_count_stored_entries(log: AuditLog, acme: AccountLog) -> None:
     taken = record(log, KEY_CREATED)
     again = taken.to_json()
     again = {name: again[name] for name in ("id", "event", "occurred_at", "actor", "metadata")}
@@ -238,7 +238,7 @@ def test_id_of_another_implementation_is_accepted(log: AuditLog) -> None:
     assert entry.occurred_at == datetime(2022, 2, 22, 19, 22, 22, 999, UTC)
 
 
-def test_an_id_that_states_another_time_is_refused(log: AuditLog) -> None:
+def test_id_with_another_time_is_refused(log: AuditLog) -> None:
     given = uuid.UUID(bytes=make_id(to_microseconds(LONG_AGO)))
     assert (
         str(refused(log, KEY_CREATED, id=given, occurred_at=LONG_AGO + timedelta(microseconds=1)))
@@ -263,7 +263,7 @@ def test_id_after_the_year_9999_is_refused(log: AuditLog) -> None:
         (5, "5"),
     ],
 )
-def test_an_id_that_is_no_uuid_of_version_7_is_refused(log: AuditLog, given: Any, got: str) -> None:
+def test_id_that_is_not_a_uuid7_is_refused(log: AuditLog, given: Any, got: str) -> None:
     assert (
         str(refused(log, KEY_CREATED, id=given))
         == f"{KEY_CREATED}: id: expected a UUID, version 7, got {got}"
@@ -340,7 +340,7 @@ def test_two_accounts_may_have_the_same_id(log: AuditLog) -> None:
 
 
 @pytest.mark.parametrize("given", ["localhost", "203.0.113.7:80", "", "203.0.113.07", "2001:db8::1%eth0", 5])
-def test_an_address_that_is_none_is_refused_without_being_shown(log: AuditLog, given: Any) -> None:
+def test_invalid_address_is_refused_and_not_shown(log: AuditLog, given: Any) -> None:
     got = "other text" if isinstance(given, str) else "int"
     assert (
         str(refused(log, KEY_CREATED, ip_address=given))
@@ -470,7 +470,7 @@ def test_an_unknown_field_is_refused_with_the_nearest_name(log: AuditLog) -> Non
     assert str(caught.value) == said
 
 
-def test_a_field_that_the_entry_fills_is_refused(log: AuditLog) -> None:
+def test_field_filled_from_the_entry_is_refused(log: AuditLog) -> None:
     assert (
         str(refused(log, KEY_CREATED, {"user_id": "u-17"}))
         == f"{KEY_CREATED}: metadata.user_id: expected no such field: the entry itself fills it, got a value"

@@ -463,7 +463,7 @@ def test_entry_can_be_copied_as_json(visit: Visit, site: Site, beside: bool) -> 
 
 
 @either
-def test_permanent_link_works_for_others(visit: Visit, js: bool) -> None:
+def test_permanent_link_works_for_another_user(visit: Visit, js: bool) -> None:
     page = visit("?account=acme&where=user:is:u-42&search=mod", js=js)
     page.locator("a.details").first.click()
     link = page.get_by_role("link", name="Permanent link")

@@ -70,8 +70,8 @@ def pieces(*found: bytes) -> Chunks:
         ("", None),
     ],
 )
-def test_file_name_sets_the_format(name: str, wanted: str | None) -> None:
-    assert format_of(name) == wanted
+def test_file_name_sets_the_format(name: str, expected: str | None) -> None:
+    assert format_of(name) == expected
 
 
 def test_suffix_sets_the_compression(log: AuditLog, acme: AccountLog, tmp_path: Path) -> None:

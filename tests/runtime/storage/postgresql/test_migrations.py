@@ -498,7 +498,7 @@ def test_upgraded_views_are_typed_and_read_older_entries(empty: PostgreSQLDataba
     ) == [("o-1", 700, None, "bigint"), ("o-2", 400, "north", "bigint")]
 
 
-def test_a_view_that_gains_columns_is_replaced_in_place(empty: PostgreSQLDatabase, shops: Shops) -> None:
+def test_view_with_new_columns_is_replaced_in_place(empty: PostgreSQLDatabase, shops: Shops) -> None:
     create_database(empty.url, shops.v1)
     name = "store_orders_order_paid"
     empty.change(

@@ -356,7 +356,7 @@ def _without_account(removed: list[str]) -> Any:
     return patch
 
 
-def test_a_writer_that_is_also_reader_is_bound_while_reading(guarded: Guarded) -> None:
+def test_writer_with_reader_role_reads_one_account(guarded: Guarded) -> None:
     guarded.database.change(f"GRANT {guarded.prefix}_reader TO {guarded.prefix}_service")
     try:
         with guarded.connected("service") as connection:

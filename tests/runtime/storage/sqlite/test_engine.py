@@ -379,7 +379,7 @@ def test_a_newer_catalog_replaces_titles_and_keeps_entries(
     assert len(rows(path)) == 2
 
 
-def test_a_field_that_gains_a_column_is_stored_in_it(
+def test_new_column_stores_its_field(
     log: AuditLog, tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def newer(content: dict[str, Any]) -> None:
@@ -466,7 +466,7 @@ def test_another_kind_of_url_is_refused_without_its_password(url: str, shown: st
     )
 
 
-def test_a_path_with_a_nul_is_refused(tmp_path: Path) -> None:
+def test_path_with_nul_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError) as caught:
         AuditLog.open(f"sqlite:///{tmp_path}/a\0b.db")
     assert str(caught.value) == "a database's path has no NUL"
@@ -558,7 +558,7 @@ print(sqlite3.connect(sys.argv[1]).execute("SELECT hex(id) FROM audit_entry").fe
 
 
 @pytest.mark.parametrize("after", [1, 2, 7, 30, 120])
-def test_what_was_acknowledged_survives_a_kill(path: Path, after: int) -> None:
+def test_acknowledged_entries_survive_a_kill(path: Path, after: int) -> None:
     script = """
 import sys
 from auditwright import Actor, AuditLog
@@ -647,7 +647,7 @@ log.close()
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_a_file_that_was_removed_is_not_written_into(log: AuditLog, path: Path) -> None:
+def test_removed_file_is_not_written(log: AuditLog, path: Path) -> None:
     record(log, KEY_CREATED)
     path.rename(path.with_name("moved.db"))
     with pytest.raises(StorageError) as caught:
