@@ -81,8 +81,8 @@ class Actor:
         if self.name is not None:
             if not isinstance(self.name, str):
                 raise ValidationError("actor", (Problem("actor.name", "a string", type(self.name).__name__),))
-            cleaned = sanitize_text("actor.name", self.name, self.alterations)
-            object.__setattr__(self, "name", truncate_text("actor.name", cleaned, self.alterations))
+            sanitized = sanitize_text("actor.name", self.name, self.alterations)
+            object.__setattr__(self, "name", truncate_text("actor.name", sanitized, self.alterations))
 
     @classmethod
     def user(cls, id: str, name: str | None = None) -> Actor:  # noqa: A002 - the word for it everywhere

@@ -164,7 +164,10 @@ class Entry:
 
     @property
     def alterations(self) -> dict[str, Any]:
-        """The values that were sanitized or truncated before storing, by path; usually empty."""
+        """The values that were sanitized or truncated before storing, by path; usually empty.
+
+        Each has `length` and `sha256` of the original, and `cleaned` if it was sanitized, `cut` if truncated.
+        """
         found: dict[str, Any] = orjson.loads(self.row[ALTERATIONS]) if self.row[ALTERATIONS] else {}
         return found
 

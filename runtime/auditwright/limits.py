@@ -43,10 +43,10 @@ def truncate(text: str, limit: int = MAX_STRING) -> str:
 
 def sanitize_text(path: str, text: str, alterations: Alterations) -> str:
     """The sanitized text; a change is noted in `alterations`."""
-    cleaned = sanitize(text)
-    if cleaned != text:
+    sanitized = sanitize(text)
+    if sanitized != text:
         _note(alterations, path, "cleaned", len(text), text.encode("utf-8", "surrogatepass"))
-    return cleaned
+    return sanitized
 
 
 def sanitize_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
@@ -69,7 +69,8 @@ def sanitize_values(values: dict[str, Any], alterations: Alterations) -> dict[st
 def truncate_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
     """The values, with strings truncated to 4 KiB, and then the largest values until all fit into 32 KiB."""
     result = {
-        name: _cut(f"metadata.{name}", value, MAX_STRING, alterations) for name, value in values.items()
+        name: _truncate_value(f"metadata.{name}", value, MAX_STRING, alterations)
+        for name, value in values.items()
     }
     limit = MAX_STRING
     while limit and len(orjson.dumps(result)) > MAX_ENTRY:
@@ -77,32 +78,35 @@ def truncate_values(values: dict[str, Any], alterations: Alterations) -> dict[st
         for name, value in result.items():
             size = len(orjson.dumps(value))
             if size > limit:
-                result[name] = _cut(f"metadata.{name}", value, limit, alterations, values[name])
+                result[name] = _truncate_value(f"metadata.{name}", value, limit, alterations, values[name])
     return result
 
 
 def truncate_text(path: str, text: str, alterations: Alterations) -> str:
     """The text, truncated to 4 KiB; a change is noted in `alterations`."""
-    cut: str = _cut(path, text, MAX_STRING, alterations)
-    return cut
+    truncated: str = _truncate_value(path, text, MAX_STRING, alterations)
+    return truncated
 
 
-def _cut(path: str, value: Any, limit: int, alterations: Alterations, original: Any = None) -> Any:
+def _truncate_value(path: str, value: Any, limit: int, alterations: Alterations, original: Any = None) -> Any:
     """The truncated value; `original` is the list before any of its items was truncated."""
     if isinstance(value, str):
-        cut = truncate(value, limit)
-        if cut is not value:
+        truncated = truncate(value, limit)
+        if truncated is not value:
             _note(alterations, path, "cut", len(value), value.encode())
-        return cut
+        return truncated
     if isinstance(value, list):
-        items = [_cut(f"{path}[{index}]", item, MAX_STRING, alterations) for index, item in enumerate(value)]
+        items = [
+            _truncate_value(f"{path}[{index}]", item, MAX_STRING, alterations)
+            for index, item in enumerate(value)
+        ]
         keep, size = len(items), len(orjson.dumps(items))
         if limit < MAX_STRING and size > limit:
             while keep > 1 and size > limit:
                 keep -= 1
                 size -= len(orjson.dumps(items[keep])) + 1
             if size > limit:
-                items[0] = _cut(f"{path}[0]", items[0], limit, alterations)
+                items[0] = _truncate_value(f"{path}[0]", items[0], limit, alterations)
             if keep < len(items):
                 _note(alterations, path, "cut", len(items), orjson.dumps(original or items))
                 for index in range(keep, len(items)):  # the items that were dropped need no note

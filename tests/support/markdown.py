@@ -164,10 +164,8 @@ def shows_an_error(output: str) -> bool:
 def fits(output: str, expected: str) -> bool:
     """Whether the output is the one shown.
 
-    `...` stands for anything in a line, or alone in its line for any lines. How many rules and files there
-    are may differ.
+    `...` stands for anything in a line, or alone in its line for any lines.
     """
     parts = re.split(r"(^\.\.\.\n|\.\.\.)", expected, flags=re.MULTILINE)
     wanted = "".join({"...": ".*", "...\n": "(?:.*\n)*"}.get(part) or re.escape(part) for part in parts)
-    wanted = re.sub(r"\d+(\\ (?:rules|files))", r"[0-9]+\1", wanted)
     return re.fullmatch(wanted, output) is not None

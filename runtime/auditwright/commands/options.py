@@ -13,7 +13,7 @@ from auditwright.catalog import find_catalog
 from auditwright.errors import ValidationError
 from auditwright.limits import MAX_ID
 from auditwright.log import AuditLog
-from auditwright.reading.filters import MATCHES, Filter
+from auditwright.reading.filters import FIELDS, MATCHES, OPERATORS, Filter
 from auditwright.reading.pages import MAX_SEARCH, MIN_SEARCH, FilteredSelection
 
 DATABASE, ACCOUNT = "AUDITWRIGHT_DATABASE", "AUDITWRIGHT_ACCOUNT"
@@ -74,8 +74,8 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         metavar="CONDITION",
         action="append",
         default=[],
-        help="field:operator:value, such as category:is:account.models or user:is_not:u-17; fields are "
-        "category, event and user, operators are is and is_not; may be repeated",
+        help="field:operator:value, such as category:is:account.models or user:is_not:u-17; "
+        f"fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}; may be repeated",
     )
     parser.add_argument(
         "--match",

@@ -169,7 +169,7 @@ class Recorder:
         try:
             data = _given(plan, plan.validate(values))
         except ModelError as error:
-            data = self._cleaned(plan, values, error, alterations)
+            data = self._sanitized(plan, values, error, alterations)
         if plan.times:
             for name in plan.times:
                 if name in data:
@@ -222,19 +222,19 @@ class Recorder:
             safe[name] = self.secret_key.fingerprint(secret)
         return safe
 
-    def _cleaned(
+    def _sanitized(
         self, plan: _EventPlan, values: Mapping[str, Any], error: ModelError, alterations: Alterations
     ) -> dict[str, Any]:
         """The validated data if sanitizing makes it valid; otherwise raises every problem."""
-        cleaned = sanitize_values(dict(values), alterations)
+        sanitized = sanitize_values(dict(values), alterations)
         try:
             if alterations:
-                return _given(plan, plan.validate(cleaned))
+                return _given(plan, plan.validate(sanitized))
         except ModelError as second_error:
             error = second_error
         from auditwright.recording.problem_text import model_faults  # needed for errors only
 
-        raise ValidationError(plan.event.key, model_faults(plan.event, error, cleaned)) from None
+        raise ValidationError(plan.event.key, model_faults(plan.event, error, sanitized)) from None
 
 
 def _given(plan: _EventPlan, model: EventModel) -> dict[str, Any]:

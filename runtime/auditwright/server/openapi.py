@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auditwright.reading.filters import MATCHES, MAX_CONDITIONS
+from auditwright.reading.filters import FIELDS, MATCHES, MAX_CONDITIONS, OPERATORS
 from auditwright.reading.pages import MAX_PAGE, MAX_SEARCH, MIN_SEARCH
 from auditwright.server.problems import TITLES
 from auditwright.server.view import LIMIT, PERIODS
@@ -139,7 +139,7 @@ SELECTION = [
     _parameter("match", "Whether all conditions must hold, or any of them.", {"enum": list(MATCHES)}),
     _parameter(
         "where",
-        "A condition, field:operator:value; fields: category, event and user; operators: is and is_not.",
+        f"A condition, field:operator:value; fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}.",
         {"type": "array", "maxItems": MAX_CONDITIONS, "items": {"type": "string"}},
     ),
     _parameter("period", "The time range.", {"enum": list(PERIODS)}),

@@ -61,7 +61,7 @@ class AuditEntry(SQLModel, table=True):
     digest: bytes = Field(sa_type=Digest)
     """SHA-256 over the content."""
     alterations: dict[str, Any] | None = Field(sa_type=Json)
-    """What was cleaned or cut before storing; normally null."""
+    """What was sanitized or truncated before storing; normally null."""
     data: dict[str, Any] = Field(sa_column=Column("metadata", Json, nullable=False))
     """The metadata but for the columns above (SQLModel keeps the name `metadata` for itself)."""
 
