@@ -115,7 +115,7 @@ def test_lock_files_are_ignored() -> None:
     assert {"uv.lock", "pylock*.toml", ".venv/"} <= set(ignored)
 
 
-def test_ci_runs_what_a_developer_runs() -> None:
+def test_ci_runs_the_tasks_of_dev_py() -> None:
     script = ROOT / ".ci" / "run"
     assert os.name == "nt" or script.stat().st_mode & stat.S_IXUSR
     text = script.read_text("utf-8")

@@ -89,7 +89,7 @@ def names(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
-def test_holds_four_packages_and_nothing_else(wheel: Path, names: set[str]) -> None:
+def test_wheel_has_only_the_four_packages(wheel: Path, names: set[str]) -> None:
     version = PROJECT["version"]
     assert wheel.name == f"auditwright-{version}-py3-none-any.whl"
     roots = {name.partition("/")[0] for name in names}

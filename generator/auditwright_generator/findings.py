@@ -67,7 +67,7 @@ class Rule:
 
 
 def quote(value: object) -> str:
-    """A value for a message: text in double quotes, on one line, cut after 60 characters."""
+    """A value for a message: text in double quotes, on one line, truncated after 60 characters."""
     if not isinstance(value, str):
         return json.dumps(value)
     return json.dumps(value if len(value) <= 60 else value[:59] + "…", ensure_ascii=False)

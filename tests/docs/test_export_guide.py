@@ -48,7 +48,7 @@ def test_guide_names_every_guarded_character() -> None:
     assert "a tab, a line end" in sentence
 
 
-def test_it_names_the_columns() -> None:
+def test_guide_names_the_columns() -> None:
     named = ", ".join(CSV_COLUMNS[:-1]) + f" and {CSV_COLUMNS[-1]}"
     assert f"The columns are {named}." in prose(PAGE)
 

@@ -63,7 +63,7 @@ def test_an_export_is_recorded_with_the_address_behind_the_proxy(
         assert found.fetchall() == [("acme", "audit.log.exported", "u-90", "203.0.113.9")]
 
 
-def test_the_example_of_a_query_is_one(client: Client) -> None:
+def test_example_query_is_valid(client: Client) -> None:
     (example,) = re.findall(r"`(/audit/api/entries\?[^`]+)`", prose(PAGE))
     View.parse(example.partition("?")[2])
     assert client.get(example, headers=FRANCES).status_code == 200

@@ -107,7 +107,7 @@ def test_types_accept_every_published_example(types_of: dict[str, Model], packag
             assert entry.model_dump(exclude_unset=True) == example
 
 
-def test_types_refuse_what_the_schemas_refuse_but_conditions(types_of: dict[str, Model]) -> None:
+def test_types_refuse_as_the_schemas_except_conditions(types_of: dict[str, Model]) -> None:
     compared = 0
     found: set[str] = set()
     for event, schema in (each for package in PACKAGES for each in events_of(package)):

@@ -30,7 +30,7 @@ from auditwright import Actor, AuditLog
 """
 
 
-def test_import_loads_the_levels_alone() -> None:
+def test_import_loads_only_the_levels() -> None:
     script = BEGIN + "print(*ours(), *heavy())"
     assert run_python(script).split() == ["audit_events", "audit_events.account", "audit_events.tool"]
 

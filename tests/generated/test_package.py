@@ -84,7 +84,7 @@ def session(path: Path, entries: dict[str, Entry]) -> Iterator[Session]:
 # --- what there is -------------------------------------------------------------------------------
 
 
-def test_there_are_78_events_in_18_categories_of_2_levels() -> None:
+def test_catalog_has_78_events_in_18_categories_of_2_levels() -> None:
     content = json.loads((ROOT / "generated" / "audit_events" / "catalog.json").read_text("utf-8"))
     categories = [category for level in content["levels"] for category in level["categories"]]
     keys = [event["key"] for category in categories for event in category["events"]]

@@ -13,7 +13,7 @@ from audit_events import AsyncAuditEvents, AuditEvents
 from auditwright import AccountLog, Actor, AuditLog, Entry, IdConflict, ValidationError
 
 
-def test_an_awaited_emitter_stores_what_it_was_given(log: AuditLog, acme: AccountLog) -> None:
+def test_awaited_emitter_stores_its_arguments(log: AuditLog, acme: AccountLog) -> None:
     entry = asyncio.run(
         AsyncAuditEvents(log).account.models.model_deployed(
             model_id="m-17", model_name="Llama", model_type="open_source", actor=ADA

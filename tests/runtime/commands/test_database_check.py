@@ -578,7 +578,9 @@ def test_locked_database_is_an_error(auditwright: Auditwright, path: Path, old: 
     )
 
 
-def test_long_list_of_missing_views_is_cut(auditwright: Auditwright, path: Path, old: list[Entry]) -> None:
+def test_long_list_of_missing_views_is_truncated(
+    auditwright: Auditwright, path: Path, old: list[Entry]
+) -> None:
     done = auditwright("database", "check", "--catalog-package", "audit_events", "--events-only")
     assert done.code == 1
     (line,) = (each for each in done.out.splitlines() if each.startswith("  missing, created by"))

@@ -377,7 +377,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Happened], Filter, int | None, int | N
 
 @given(worlds(), st.sampled_from([None, None, "llama", "ALPACA"]), st.integers(0, 2**32))
 @settings(max_examples=examples(50))
-def test_pages_hold_exactly_what_a_brute_force_reading_finds(
+def test_pages_equal_a_brute_force_reading(
     world: World,
     made: tuple[list[Happened], Filter, int | None, int | None],
     search: str | None,

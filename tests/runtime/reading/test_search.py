@@ -181,7 +181,7 @@ def searches(draw: st.DrawFn) -> tuple[list[str], str]:
 @example((["kKſs\u212a"], "KK\u017fS\u212a"))
 @example((["é\uffff\ufffe"], "É\ufffd\ufffd"))
 @settings(max_examples=examples(150))
-def test_a_search_finds_what_a_brute_force_reading_finds(
+def test_search_equals_a_brute_force_search(
     log: AuditLog, database: Database, made: tuple[list[str], str]
 ) -> None:
     descriptions, search = made

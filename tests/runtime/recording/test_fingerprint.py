@@ -70,7 +70,7 @@ def test_secret_without_a_key_is_refused_with_a_hint(database: Database) -> None
         assert record(log, ASYNC, VALUES).metadata == VALUES  # the secret is optional
 
 
-def test_a_secret_of_the_wrong_type_is_named_by_type_alone(log: AuditLog) -> None:
+def test_secret_of_the_wrong_type_is_reported_by_type_only(log: AuditLog) -> None:
     wrong: list[tuple[Any, str]] = [
         (123456789, "an integer"),
         ([TOKEN], "a list"),

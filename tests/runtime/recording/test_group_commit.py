@@ -321,7 +321,7 @@ def test_interrupted_waiting_caller_is_not_stored(
     assert record(log, KEY_CREATED, id=entry_of(caught.value).id).id == entry_of(caught.value).id
 
 
-def test_interrupted_leader_leaves_nobody_waiting(
+def test_interrupted_leader_leaves_no_caller_waiting(
     log: AuditLog, acme: AccountLog, gate: Gate, interrupt: Callable[[], None]
 ) -> None:
     others: list[Future[Entry]] = []
@@ -429,9 +429,7 @@ def test_signal_handler_that_records_during_a_store_is_refused(
     assert errors[0].entry is not None
 
 
-def test_a_signal_handler_may_record_in_a_thread_that_waits(
-    log: AuditLog, acme: AccountLog, gate: Gate
-) -> None:
+def test_signal_handler_records_in_a_waiting_thread(log: AuditLog, acme: AccountLog, gate: Gate) -> None:
     first = gate.first(log)
     made: list[Entry] = []
 

@@ -144,7 +144,7 @@ def test_the_envelope_is_completed_from_the_context(log: AuditLog) -> None:
     assert (entry.actor, entry.account_id, entry.ip_address) == (ADA, "other", "203.0.113.7")
 
 
-def test_options_go_before_what_a_form_says(log: AuditLog) -> None:
+def test_options_override_the_form(log: AuditLog) -> None:
     entry = log.record_form(form(KEY_CREATED, {}), actor=ADA, account_id="other", details="More.")
     assert (entry.actor, entry.account_id) == (ADA, "other")
     assert entry.description.endswith(" More.")

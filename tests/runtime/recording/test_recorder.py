@@ -36,7 +36,7 @@ from auditwright import AccountLog, Actor, AuditLog, IdConflict, ValidationError
 from auditwright.ids import make_id, to_microseconds
 
 
-def test_an_emitter_stores_what_it_was_given(audit: AuditEvents, acme: AccountLog) -> None:
+def test_emitter_stores_its_arguments(audit: AuditEvents, acme: AccountLog) -> None:
     before = datetime.now(UTC)
     entry = audit.account.models.model_deployed(
         model_id="m-17",

@@ -215,7 +215,7 @@ def test_a_closed_session_is_refused(log: AuditLog, path: Path) -> None:
         record(log, KEY_CREATED, session=connection)
 
 
-def test_no_session_is_a_transaction_of_its_own(log: AuditLog, acme: AccountLog) -> None:
+def test_session_none_commits_at_once(log: AuditLog, acme: AccountLog) -> None:
     assert record(log, KEY_CREATED, session=None) == next(acme.all())
 
 

@@ -228,7 +228,7 @@ def test_table_that_does_not_fit_is_refused(path: Path, definition: str, differe
     ],
     ids=" ".join,
 )
-def test_opening_repairs_what_was_damaged(log: AuditLog, path: Path, damage: list[str]) -> None:
+def test_opening_repairs_damage(log: AuditLog, path: Path, damage: list[str]) -> None:
     schema = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name"
     tables = ("audit_category", "audit_event", "audit_catalog", "audit_user")
     contents = [schema, *(f"SELECT * FROM {table} ORDER BY 1" for table in tables)]
