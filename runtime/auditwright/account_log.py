@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, Unpack
+from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from auditwright.actor import Actor
 from auditwright.entry import OCCURRED_AT, Entry
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.entry import Progress
     from auditwright.storage.base import Storage
+    from auditwright.transfer.text_export import TextFormat
 
 MAX_COUNTED = 100_000
 """The highest limit of `count_up_to`."""
@@ -198,8 +199,8 @@ class AccountLog:
         Cells that a spreadsheet would run as a formula are prefixed with '. Raises `FilterError`,
         `ExportError`, `StorageError`.
         """
-        from auditwright.transfer.export import csv_chunks
         from auditwright.transfer.export_file import write_export
+        from auditwright.transfer.text_export import csv_chunks
 
         if limit is not None and not (type(limit) is int and limit >= 1):
             raise FilterError(f"limit is at least 1, not {limit!r}")
@@ -219,8 +220,8 @@ class AccountLog:
         **selection: Unpack[Selection],
     ) -> int:
         """Write the selected entries as JSON Lines, lossless, oldest first; otherwise as `export_csv`."""
-        from auditwright.transfer.export import jsonl_chunks
         from auditwright.transfer.export_file import write_export
+        from auditwright.transfer.text_export import jsonl_chunks
 
         _check_processes(processes)
         scope = self._scope(where, **selection)
@@ -258,7 +259,7 @@ class AccountLog:
 
     def stream(
         self,
-        form: Literal["csv", "jsonl"],
+        form: TextFormat,
         where: Filter | None = None,
         *,
         full: bool = False,
@@ -272,7 +273,7 @@ class AccountLog:
         until it is exhausted or closed. Threads may take turns to read from it. JSON Lines are always full.
         `begin` is called during this call, as in `export_csv`.
         """
-        from auditwright.transfer.export import csv_chunks, data_of, jsonl_chunks, primed
+        from auditwright.transfer.text_export import csv_chunks, data_of, jsonl_chunks, primed
 
         scope = self._scope(where, **selection)
         if form == "csv":

@@ -1,6 +1,6 @@
 """Limits of stored values: sanitizing characters that databases reject, and truncating long values.
 
-NUL and lone surrogates become U+FFFD. Strings over 4 KiB and entries over 32 KiB are truncated. Each change
+NUL and lone surrogates become U+FFFD. Strings over 4 KiB and metadata over 32 KiB are truncated. Each change
 is noted in the entry's `alterations`: the path, the length and the SHA-256 of the original.
 """
 
@@ -19,7 +19,7 @@ MAX_DETAILS = 2000
 """The most characters of `details=`."""
 MAX_STRING = 4096
 """The most bytes of UTF-8 of a stored string."""
-MAX_ENTRY = 32 * 1024
+MAX_METADATA = 32 * 1024
 """The most bytes of JSON of an entry's metadata."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -73,7 +73,7 @@ def truncate_values(values: dict[str, Any], alterations: Alterations) -> dict[st
         for name, value in values.items()
     }
     limit = MAX_STRING
-    while limit and len(orjson.dumps(result)) > MAX_ENTRY:
+    while limit and len(orjson.dumps(result)) > MAX_METADATA:
         limit //= 2
         for name, value in result.items():
             size = len(orjson.dumps(value))

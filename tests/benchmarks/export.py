@@ -23,7 +23,7 @@ from tests.benchmarks import large
 from audit_events import CATALOG
 from auditwright import AuditLog, Filter
 from auditwright.storage.query import Scope
-from auditwright.transfer.export import csv_chunks, data_of, jsonl_chunks
+from auditwright.transfer.text_export import csv_chunks, data_of, jsonl_chunks
 
 COLUMNS = "occurred_at, event, category, description, actor_name, ip_address"
 EXPORTS = {"CSV": ("csv", False), "CSV, --full": ("csv", True), "JSON Lines": ("jsonl", False)}

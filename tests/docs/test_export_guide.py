@@ -9,8 +9,8 @@ from tests.support.markdown import blocks, commands, fits, names_in, prose, rows
 from tests.support.paths import ROOT
 
 from auditwright.storage.csv_cells import FORMULA
-from auditwright.transfer.export import CSV_COLUMNS
 from auditwright.transfer.export_file import COMPRESSORS, FORMATS
+from auditwright.transfer.text_export import CSV_COLUMNS
 from auditwright_generator.source.structure import KINDS
 
 PAGE = ROOT / "docs" / "export.md"

@@ -20,6 +20,7 @@ from tests.support.sample_events import ADA, make_catalog, record, refused, rows
 import audit_events
 from auditwright import AuditLog, Catalog, Entry, Filter
 from auditwright.catalog import SYSTEM_PACKAGE, find_catalog
+from auditwright.transfer.export_file import FORMATS
 
 CATALOG = audit_events.CATALOG
 EXPORTED = "audit.log.exported"
@@ -59,6 +60,11 @@ def test_system_events_are_not_in_the_services_events() -> None:
     assert [category.key for category in CATALOG.every_category[18:]] == ["audit.log"]
     assert {event.package for event in CATALOG.events.values()} == {"audit_events"}
     assert CATALOG.every_event[EXPORTED].package == SYSTEM_PACKAGE == "auditwright_events"
+
+
+def test_every_export_format_can_be_recorded() -> None:
+    formats = {field.name: field for field in CATALOG.every_event[EXPORTED].fields}["format"]
+    assert tuple(formats.values) == FORMATS
 
 
 def test_system_event_is_found_by_key() -> None:

@@ -20,7 +20,7 @@ from auditwright.commands.text import print_json, table, time_text
 from auditwright.entry import Entry
 from auditwright.reading.pages import MAX_PAGE, FilteredSelection, Page
 from auditwright.text import printable
-from auditwright.transfer.export import CSV_COLUMNS
+from auditwright.transfer.text_export import CSV_COLUMNS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

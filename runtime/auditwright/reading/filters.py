@@ -148,6 +148,11 @@ class Filter:
         pairs = [("match", self.match)] if self.match != "all" else []
         return urlencode([*pairs, *(("where", str(condition)) for condition in self.conditions)])
 
+    @property
+    def needs_scan(self) -> bool:
+        """Whether entries may have to be scanned, because the filter excludes a user."""
+        return any(each.field == "user" and each.operator == "is_not" for each in self.conditions)
+
     def identity(self) -> bytes:
         """An 8-byte hash of the filter, for cursors."""
         return hashlib.sha256(orjson.dumps(self.to_json())).digest()[:8]

@@ -20,7 +20,7 @@ import orjson
 from auditwright.actor import Actor
 from auditwright.errors import MAX_PROBLEMS, Problem, ValidationError, did_you_mean
 from auditwright.ids import to_microseconds
-from auditwright.limits import MAX_ENTRY, MAX_STRING, sanitize, truncate
+from auditwright.limits import MAX_METADATA, MAX_STRING, sanitize, truncate
 from auditwright.recording.problem_text import MAX_INTEGER, conditional, distinct, fault, got, unknown
 
 if TYPE_CHECKING:
@@ -180,8 +180,8 @@ def _unstorable(values: Form, texts: set[str]) -> tuple[Problem, ...]:
             problems.append(Problem(f"metadata.{name}", "a value that a log can have stored", got(value)))
         elif name in texts and not isinstance(value, str):
             problems.append(Problem(f"metadata.{name}", "a string, as it is stored today", got(value)))
-    if not problems and len(orjson.dumps(values)) > MAX_ENTRY:
-        problems.append(Problem("metadata", f"at most {MAX_ENTRY:,} bytes of JSON", "more"))
+    if not problems and len(orjson.dumps(values)) > MAX_METADATA:
+        problems.append(Problem("metadata", f"at most {MAX_METADATA:,} bytes of JSON", "more"))
     return tuple(problems)
 
 

@@ -21,6 +21,7 @@ from auditwright.limits import truncate
 from auditwright.recording.json_form import as_form, with_surrogates
 from auditwright.server import downloads
 from auditwright.server.access import Principal, RequireExport, RequireRecord, RequireUser, account_of
+from auditwright.server.audit_page import COUNT_LIMIT, entry_of
 from auditwright.server.openapi import (
     ACCOUNT,
     MAX_ENTRIES,
@@ -30,7 +31,6 @@ from auditwright.server.openapi import (
     reference,
     responses_of,
 )
-from auditwright.server.page import COUNT_LIMIT, entry_of
 from auditwright.server.problems import HttpProblem, problem_of
 from auditwright.server.view import View, query_of, read_query
 
@@ -162,7 +162,7 @@ def export(request: Request, principal: RequireExport) -> Response:
     form = found.get("format", ["csv"])[0]
     if form not in downloads.MEDIA:
         raise FilterError(f"format: expected csv or jsonl, got {truncate(repr(form), 80)}")
-    return downloads.export(_log(request), principal, account, view, cast("downloads.DownloadFormat", form))
+    return downloads.export(_log(request), principal, account, view, form)
 
 
 @router.get(

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from auditwright.addresses import TrustedProxies
 from auditwright.errors import AuditwrightError
 from auditwright.middleware import AuditMiddleware
-from auditwright.server import api, page
+from auditwright.server import api, audit_page
 from auditwright.server.headers import HEADERS, SecurityHeadersMiddleware
 from auditwright.server.openapi import DESCRIPTION, describe
 from auditwright.server.problems import HttpProblem, problem_of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("auditwright.server")
 
-KINDS = {401: "not-signed-in", 403: "not-allowed", 404: "not-found", 405: "wrong-method"}
+PROBLEM_KIND_BY_STATUS = {401: "not-signed-in", 403: "not-allowed", 404: "not-found", 405: "wrong-method"}
 """The kinds of problems for the framework's own errors."""
 
 
@@ -69,7 +69,7 @@ def create_app(
     app.state.log = log
     app.state.authorize = authorize
     app.include_router(api.router)
-    app.include_router(page.router)
+    app.include_router(audit_page.router)
     static = importlib.resources.files("auditwright.server") / "static"
     app.mount("/static", StaticFiles(directory=str(static)), "static")
     describe(app, log.catalog)
@@ -112,7 +112,9 @@ async def _on_error(request: Request, error: AuditwrightError) -> Response:
 async def _on_http_error(request: Request, error: HTTPException) -> Response:
     if 300 <= error.status_code < 400:  # `authorize` redirects to sign in
         return Response(status_code=error.status_code, headers=error.headers)
-    problem = HttpProblem(error.status_code, KINDS.get(error.status_code, "failed"), str(error.detail))
+    problem = HttpProblem(
+        error.status_code, PROBLEM_KIND_BY_STATUS.get(error.status_code, "failed"), str(error.detail)
+    )
     problem.headers.update(error.headers or {})
     return await _on_problem(request, problem)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import StreamingResponse
 
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from auditwright.log import AuditLog
     from auditwright.server.access import Principal
     from auditwright.server.view import View
+    from auditwright.transfer.text_export import TextFormat
 
-DownloadFormat = Literal["csv", "jsonl"]
 # RFC 4180 and RFC 7111 for CSV; JSON Lines has no registered type.
-MEDIA = {"csv": "text/csv; charset=utf-8; header=present", "jsonl": "application/jsonl"}
+MEDIA: dict[TextFormat, str] = {
+    "csv": "text/csv; charset=utf-8; header=present",
+    "jsonl": "application/jsonl",
+}
 
 
 def export(
-    log: AuditLog, principal: Principal, account_id: str, view: View, form: DownloadFormat
+    log: AuditLog, principal: Principal, account_id: str, view: View, form: TextFormat
 ) -> StreamingResponse:
     """The entries of a view as a download.
 

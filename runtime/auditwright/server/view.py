@@ -157,6 +157,11 @@ class View:
         return not (self.after or self.before)
 
     @property
+    def needs_scan(self) -> bool:
+        """Whether entries may have to be scanned for this view, which makes counting them slow."""
+        return bool(self.search) or self.where.needs_scan
+
+    @property
     def relative(self) -> bool:
         """Whether the period ends now."""
         return self.period in _LENGTHS

@@ -1,6 +1,6 @@
 """Write an export to a stream, or atomically to a file, compressed by the suffix of its name.
 
-The chunks come from `export.py` and `parquet.py`.
+The chunks come from `text_export.py` and `parquet.py`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ import zlib
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, get_args
 
 from auditwright.errors import ExportError
-from auditwright.transfer.export import Chunks, primed
+from auditwright.transfer.text_export import Chunks, TextFormat, primed
 
 if TYPE_CHECKING:
     from auditwright.entry import Progress
 
-Format = Literal["csv", "jsonl", "parquet"]
-FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet")
+Format = Literal[TextFormat, "parquet"]
+# Every export is recorded with its format: these are the values of `format` in runtime/catalog/fields.yaml.
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 GZIP_LEVEL = 3
 """Twice as fast as the usual 6, for a file that is a third larger."""

@@ -19,7 +19,7 @@ import pyarrow.parquet  # type: ignore[import-untyped]
 from auditwright.entry import DESCRIPTION, METADATA, Row
 from auditwright.entry import columns as stored_columns
 from auditwright.ids import to_microseconds
-from auditwright.transfer.export import CHUNK, Chunks
+from auditwright.transfer.text_export import CHUNK, Chunks
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Field

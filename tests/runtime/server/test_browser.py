@@ -546,7 +546,7 @@ def test_export_failure_is_a_failed_download(
             yield piece
 
     page = visit("?account=globex")
-    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 10)
+    monkeypatch.setattr("auditwright.transfer.text_export.CHUNK", 10)
     monkeypatch.setattr(storage, "csv_lines", broken)
     failed = download(page, "Export all entries")
     assert failed.failure() is not None

@@ -23,7 +23,7 @@ from tests.support.sample_events import insert_row
 from tests.support.web import Client, authorize
 
 from auditwright import Actor, AuditLog
-from auditwright.server import api, create_app, downloads, page
+from auditwright.server import api, audit_page, create_app, downloads
 
 NOW = datetime(2026, 6, 15, 12, 30, 15, tzinfo=UTC)
 USERS = ("u-17", "u-18", "app-ci", "u-99", "Ada", "Eve")
@@ -63,7 +63,7 @@ def world(tmp_path: Path, portal: BlockingPortal, monkeypatch: pytest.MonkeyPatc
         def now(cls, tz: Any = None) -> Any:
             return NOW
 
-    for module in (api, downloads, page):
+    for module in (api, downloads, audit_page):
         monkeypatch.setattr(module, "datetime", Clock)
     first, second = tmp_path / "alone.db", tmp_path / "beside.db"
     with AuditLog.open(f"sqlite:///{first}") as log:

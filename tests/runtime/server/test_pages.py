@@ -17,8 +17,7 @@ from tests.support.sample_events import LONG_AGO, event_of, make_catalog
 from tests.support.web import ADA, GRACE, Client, authorize, fill
 
 from auditwright import AuditLog
-from auditwright.server import create_app
-from auditwright.server import page as pages
+from auditwright.server import audit_page, create_app
 from auditwright.storage import scan
 from auditwright.storage.postgresql import scan as postgresql_scan
 
@@ -141,7 +140,7 @@ def test_newer_pages_keep_the_range_of_the_period(
         def now(cls, tz: Any = None) -> Any:
             return now + timedelta(days=1)
 
-    monkeypatch.setattr(pages, "datetime", Tomorrow)
+    monkeypatch.setattr(audit_page, "datetime", Tomorrow)
     url, back = follow(client, third.link("Newer"))
     assert ("at=" in url, ids(back)) == (True, recorded[::-1][2:4])
     assert ids(follow(client, back.link("Older"))[1]) == recorded[::-1][4:]
@@ -310,7 +309,7 @@ def test_first_page_shows_the_number_of_matches(
     assert "2 of 6 entries" in page.one("nav", class_="pages").text
     _, page = follow(client, "/?limit=2&where=user:is:u-17")
     assert "2 of 5 entries" in page.one("nav", class_="pages").text
-    monkeypatch.setattr(pages, "COUNT_LIMIT", 4)
+    monkeypatch.setattr(audit_page, "COUNT_LIMIT", 4)
     _, page = follow(client, "/?limit=2&where=user:is:u-17")
     assert "2 of 4+ entries" in page.one("nav", class_="pages").text
     _, page = follow(client, page.link("Older"))

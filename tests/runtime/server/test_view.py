@@ -18,7 +18,7 @@ from tests.support.web import ADA, Client
 from auditwright import AuditLog, Filter, FilterError
 from auditwright.limits import sanitize
 from auditwright.reading.filters import FIELDS, OPERATORS, Condition
-from auditwright.server import page
+from auditwright.server import audit_page
 from auditwright.server.view import LIMIT, NAMES, PERIODS, View, query_of
 
 NOW = datetime(2026, 6, 15, 12, 30, 15, 654321, UTC)
@@ -333,7 +333,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
         nonlocal ahead
         ahead += by
 
-    monkeypatch.setattr(page, "datetime", Clock)
+    monkeypatch.setattr(audit_page, "datetime", Clock)
     return move
 
 

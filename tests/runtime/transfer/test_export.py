@@ -201,7 +201,7 @@ def test_escaping_of_any_cell_is_reversible(log: AuditLog, made: list[tuple[str,
         )
         written.append((entry.description, sanitize(name) or sanitize(actor_id), sanitize(actor_id)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("auditwright.transfer.export.CHUNK", 2)
+        patch.setattr("auditwright.transfer.text_export.CHUNK", 2)
         table = export(log.account(account), full=True)[1:]
         assert export(log.account(account))[1:] == [row[:6] for row in table]
     assert [(row[3], row[4], row[10]) for row in table[::-1]] == [

@@ -18,8 +18,8 @@ from tests.support.processes import run_python
 from tests.support.sample_events import ADA, KEY_CREATED, form, record
 
 from auditwright import AccountLog, AuditLog, ExportError
-from auditwright.transfer.export import Chunks
 from auditwright.transfer.export_file import format_of, write_export
+from auditwright.transfer.text_export import Chunks
 
 HALF_A_MEGABYTE = 500_000
 

@@ -38,7 +38,7 @@ EXPORTS: dict[str, tuple[str, dict[str, Any]]] = {
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_pool, "MIN_ENTRIES", 100)
     monkeypatch.setattr(export_pool, "RANGE", 70)
-    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 30)
+    monkeypatch.setattr("auditwright.transfer.text_export.CHUNK", 30)
 
 
 @pytest.fixture

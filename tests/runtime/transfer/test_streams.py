@@ -24,7 +24,7 @@ from auditwright.ids import format_time, to_microseconds
 from auditwright.storage.postgresql import export_sql as storage_export
 from auditwright.storage.sqlite import export_worker
 from auditwright.storage.sqlite.connections import Connections
-from auditwright.transfer.export import csv_header
+from auditwright.transfer.text_export import csv_header
 
 Form = Literal["csv", "jsonl"]
 FORMS: tuple[Form, ...] = ("csv", "jsonl")
@@ -237,7 +237,7 @@ def test_chunks_join_without_gap_or_duplicate(
     where = Filter.parse(list(conditions), match="any")
     wanted = [str(entry.id) for entry in acme.all(where)]
     assert wanted
-    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 7)
+    monkeypatch.setattr("auditwright.transfer.text_export.CHUNK", 7)
     found = ids_of(acme, form, where)
     assert found == (wanted if form == "csv" else wanted[::-1])
 
@@ -247,7 +247,7 @@ def test_limit_can_end_at_any_line(
     log: AuditLog, acme: AccountLog, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many(log, users=20, times=1)
-    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 7)
+    monkeypatch.setattr("auditwright.transfer.text_export.CHUNK", 7)
     whole = file_of(acme, "csv").split(b"\r\n")
     for where in (None, Filter.parse([f"user:is:u-{number}" for number in range(20)], match="any")):
         assert file_of(acme, "csv", where, limit=limit) == b"\r\n".join([*whole[: min(limit, 600) + 1], b""])
@@ -278,7 +278,7 @@ def test_each_line_has_its_own_date(
     for day in days:
         record(log, KEY_CREATED, occurred_at=day.replace(tzinfo=UTC))
     insert_row(database, log.catalog, id=bytes(15) + b"\1", occurred_at=to_microseconds(LONG_AGO))
-    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 1)
+    monkeypatch.setattr("auditwright.transfer.text_export.CHUNK", 1)
     data = b"".join(acme.stream(form)).decode()
     if form == "jsonl":
         found = [json.loads(line)["occurred_at"] for line in data.splitlines()]
@@ -384,7 +384,7 @@ def test_index_branches_are_merged_once(
         return connection
 
     monkeypatch.setattr(Connections, "_connect", watched)
-    monkeypatch.setattr("auditwright.transfer.export.CHUNK", 10)
+    monkeypatch.setattr("auditwright.transfer.text_export.CHUNK", 10)
     with open_log(database) as other:
         where = Filter.parse(["user:is:u-1", "user:is:u-2"], match="any")
         pieces = list(other.account("acme").stream(form, where))

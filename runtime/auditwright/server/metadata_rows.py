@@ -1,4 +1,4 @@
-"""The details of one entry: every field of its event with its label and value."""
+"""The metadata of one entry as rows of its page: every field of its event with label and value."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event, Field
     from auditwright.entry import Entry
 
-MAX_DESCRIPTION, MAX_NAME = 300, 80
-"""Bytes of a description and of a name in the table; the entry's own page shows all."""
-
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class MetadataRow:
     """One field of an entry as text; no values where it was not given."""
 
     label: str
@@ -29,7 +26,7 @@ class Detail:
     """Whether to show it as code."""
 
 
-def details_of(entry: Entry, catalog: Catalog) -> Iterator[Detail]:
+def metadata_rows(entry: Entry, catalog: Catalog) -> Iterator[MetadataRow]:
     """The metadata in catalog order, then stored fields that the catalog does not have."""
     stored = entry.metadata
     event = catalog.event(entry.event)
@@ -38,7 +35,7 @@ def details_of(entry: Entry, catalog: Catalog) -> Iterator[Detail]:
         value = stored.pop(field.name, None)
         if value is None and field.deprecated:
             continue
-        yield Detail(
+        yield MetadataRow(
             field.title,
             _texts(value, field),
             _note(field, event, value is not None),
@@ -46,7 +43,7 @@ def details_of(entry: Entry, catalog: Catalog) -> Iterator[Detail]:
             field.sensitivity == "secret",
         )
     for name, value in stored.items():
-        yield Detail(name, _texts(value, None), "not in the catalog", f"metadata.{name}" in altered)
+        yield MetadataRow(name, _texts(value, None), "not in the catalog", f"metadata.{name}" in altered)
 
 
 def _note(field: Field, event: Event | None, given: bool) -> str:

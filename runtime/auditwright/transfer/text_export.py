@@ -1,13 +1,14 @@
-"""Exports as CSV and JSON Lines, streamed and consistent as of their start.
+"""Headers and streaming of CSV and JSON Lines, consistent as of the start of the export.
 
-CSV is RFC 4180 in UTF-8, with the columns and order of the Audit Logs page. JSON Lines are lossless.
+The lines are built by `export_sql.py` of each engine, with cells in the order of `CSV_COLUMNS` and
+`FULL_COLUMNS`. CSV is RFC 4180 in UTF-8; JSON Lines are lossless.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from auditwright.storage.csv_cells import csv_line
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.storage.base import Storage
     from auditwright.storage.query import Scope
+
+TextFormat = Literal["csv", "jsonl"]
+"""The formats of lines; `Format` in `export_file.py` has all formats."""
 
 CHUNK = 1000
 """Entries in one chunk."""

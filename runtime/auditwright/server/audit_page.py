@@ -18,7 +18,7 @@ from auditwright.limits import MAX_ID, truncate
 from auditwright.reading.filters import FIELDS, MATCHES, MAX_CONDITIONS, Condition, Filter
 from auditwright.server import downloads
 from auditwright.server.access import RequireExport, RequireUser, account_of
-from auditwright.server.details import MAX_DESCRIPTION, MAX_NAME, details_of
+from auditwright.server.metadata_rows import metadata_rows
 from auditwright.server.phrases import chips, sentence
 from auditwright.server.problems import HttpProblem
 from auditwright.server.render import base_of, render
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False)
 USERS = 100
 """Users in the suggestions without JavaScript."""
+MAX_DESCRIPTION, MAX_NAME = 300, 80
+"""Bytes of a description and of a name in the table; the entry's own page shows all."""
 COUNT_LIMIT = 10_000
 """Where counting stops unless an exact count is requested."""
 
@@ -67,9 +69,10 @@ def list_entries(request: Request, principal: RequireUser) -> Response:
         first=page.entries[0] if page.entries else None,
         links=links,
         count=str(account.count_up_to(COUNT_LIMIT, **view.selection(now)))
-        if more and not _is_scan(view)
+        if more and not view.needs_scan
         else None,
-        count_query=view.first_page(limit=LIMIT).query() if more and _is_scan(view) else None,
+        # JavaScript requests a slow count later.
+        count_query=view.first_page(limit=LIMIT).query() if more and view.needs_scan else None,
         recorded=recorded,
         sentence=sentence(view, log.catalog, name_of),
         chips=list(chips(view, log.catalog, name_of)),
@@ -138,13 +141,6 @@ def _links(page: Page, view: View, now: datetime) -> Links:
         return Links(older, newer, None)
     scan = PartialScan(page.scanned_to, view.local(page.scanned_to), following, newer=bool(view.before))
     return Links(older if scan.newer else None, None if scan.newer else newer, scan)
-
-
-def _is_scan(view: View) -> bool:
-    """Whether the entries of a view must be scanned: then JavaScript requests the count later."""
-    return bool(view.search) or any(
-        (each.field, each.operator) == ("user", "is_not") for each in view.where.conditions
-    )
 
 
 def _redirect(request: Request, query: str) -> RedirectResponse:
@@ -283,7 +279,7 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
         view=view,
         entry=entry,
         account=account,
-        details=list(details_of(entry, log.catalog)),
+        metadata=list(metadata_rows(entry, log.catalog)),
         lifecycle_note=log.catalog.lifecycle_note(entry.event),
         link_to_entry=f"{base_of(request)}/entries/{entry.id}{'?' if link else ''}{link}",
         json=f"{base_of(request)}/api/entries/{entry.id}{'?' if link else ''}{link}",
