@@ -180,8 +180,7 @@ def test_killed_worker_fails_the_export(many: AccountLog, started: list[int], tm
     with pytest.raises(StorageError) as raised:
         many.export_csv(tmp_path / "a.csv", full=True, processes=2, progress=kill)
     assert str(raised.value) == (
-        f"{tmp_path / 'audit.db'}: cannot read: a reading process has ended; "
-        "export again, or with processes=1"
+        f"{tmp_path / 'audit.db'}: cannot read: a worker process has ended; export again, or with processes=1"
     )
     assert not list(tmp_path.glob("*a.csv*"))
     assert is_gone(*started)
@@ -191,12 +190,12 @@ def test_killed_worker_fails_the_export(many: AccountLog, started: list[int], tm
 def test_error_in_a_worker_fails_the_export(
     many: AccountLog, started: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    start = export_pool.Process.start
+    start = export_pool.Worker.start
 
-    def start_broken(process: export_pool.Process, work: Work) -> None:
-        start(process, replace(work, piece=("SELECT broken", [])))
+    def start_broken(worker: export_pool.Worker, work: Work) -> None:
+        start(worker, replace(work, piece=("SELECT broken", [])))
 
-    monkeypatch.setattr(export_pool.Process, "start", start_broken)
+    monkeypatch.setattr(export_pool.Worker, "start", start_broken)
     with pytest.raises(StorageError) as raised:
         many.export_jsonl(tmp_path / "a.jsonl", processes=2)
     assert str(raised.value) == (

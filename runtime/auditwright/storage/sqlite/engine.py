@@ -232,7 +232,10 @@ class SQLiteStorage:
             return Found(rows_of.fetchall(), scanned_to)
 
     def _sparse_users(self, connection: sqlite3.Connection, scope: Scope) -> tuple[list[bytes], Scope]:
-        """The ids of users with few entries, unordered, and the scope without these users."""
+        """The ids of users with few entries, unordered, and the scope without these users.
+
+        Most users have few entries. Reading all of them takes one index probe, instead of one for each event.
+        """
         events: dict[str, set[str | None]] = {}
         for branch in scope.branches:
             if branch.user is not None:
@@ -265,7 +268,7 @@ class SQLiteStorage:
     def _parts(
         self, connection: sqlite3.Connection, scope: Scope, newest_first: bool, limit: int
     ) -> Iterator[Part]:
-        """The matching ids of each statement within its scan budget, at most `limit` of each."""
+        """For each statement, up to `limit` matching ids within its scan budget."""
         budget, order = queries.scan_budget_of_branch(scope), queries.in_order(newest_first)
         scans = queries.statements(scope, "id", fits="fits")
         candidates = queries.statements(scope.indexed, "id")
@@ -307,16 +310,16 @@ class SQLiteStorage:
         from auditwright.storage.sqlite import export_pool, export_sql
 
         line_of = partial(export_sql.line_of_csv, self._catalog, full=full)
-        source = export_pool.Source(self.connections, self._catalog, self._metadata)
-        return source.pieces(line_of, scope, True, size, limit, processes)
+        exporter = export_pool.Exporter(self.connections, self._catalog, self._metadata)
+        return exporter.pieces(line_of, scope, True, size, limit, processes)
 
     def json_lines(self, scope: Scope, size: int, processes: int = 1) -> Pieces:
         """See `Storage.json_lines`."""
         from auditwright.storage.sqlite import export_pool, export_sql
 
         line_of = partial(export_sql.line_of_json, self._catalog)
-        source = export_pool.Source(self.connections, self._catalog, self._metadata)
-        return source.pieces(line_of, scope, False, size, None, processes)
+        exporter = export_pool.Exporter(self.connections, self._catalog, self._metadata)
+        return exporter.pieces(line_of, scope, False, size, None, processes)
 
     def close(self) -> None:
         """See `Storage.close`."""

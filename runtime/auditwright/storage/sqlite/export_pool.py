@@ -1,6 +1,6 @@
-"""Exports a SQLite file from one snapshot, in this process or in several that take turns with ranges.
+"""Exports a SQLite file from one snapshot: this process and its workers take turns with ranges of ids.
 
-The work of each process is in `export_worker.py`. If no other process can be started, this one does it all.
+A worker is a process that runs `export_worker.py`. If no worker can be started, this process does all work.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import IO, TYPE_CHECKING
 
 from auditwright.storage.base import Pieces
 from auditwright.storage.errors import StorageError
-from auditwright.storage.sqlite import export_worker as worker
-from auditwright.storage.sqlite import queries
+from auditwright.storage.sqlite import export_worker, queries
 from auditwright.storage.sqlite.export_sql import titles_of, work_of
 from auditwright.storage.sqlite.export_worker import Work
 
@@ -28,17 +27,17 @@ if TYPE_CHECKING:
     from auditwright.storage.sqlite.connections import Connections
 
 MIN_ENTRIES = 100_000
-"""The number of entries from which other processes are started: about 0.2 seconds of work."""
+"""The number of entries from which workers are started: about 0.2 seconds of work."""
 RANGE = 10_000
 """Entries in the range of one turn."""
 START_SECONDS = 5.0
-"""The timeout for a process to open the file."""
+"""The timeout for a worker to open the file."""
 ATTEMPTS = 20
 """How often to retry taking the same snapshot while entries are recorded; each takes half a millisecond."""
 
 
-class Source:
-    """The source of an export: connections, catalog, and the function that returns the metadata's SQL."""
+class Exporter:
+    """Exports entries of one file as lines; `metadata` returns the SQL of the metadata."""
 
     def __init__(
         self, connections: Connections, catalog: Catalog, metadata: Callable[[sqlite3.Connection], str]
@@ -64,37 +63,37 @@ class Source:
             processes = 1
         with (
             self._connections.reading() as connection,
-            self._others(connection, scope, processes - 1) as others,
+            self._workers(connection, scope, processes - 1) as workers,
         ):
             titles = titles_of(self._catalog)
-            worker.keep_titles(connection, titles)
+            export_worker.keep_titles(connection, titles)
             if scope.branches:
                 line = line_of(self._metadata(connection))
                 work = work_of(scope, line, newest_first, size, RANGE, titles)
-                if others:
-                    yield from lines(connection, work, others)
+                if workers:
+                    yield from merged_lines(connection, work, workers)
                 else:
-                    yield from worker.pieces(connection, work, work.whole, limit)
+                    yield from export_worker.pieces(connection, work, work.whole, limit)
 
-    def _others(
+    def _workers(
         self, connection: sqlite3.Connection, scope: Scope, count: int
-    ) -> AbstractContextManager[Sequence[Process]]:
-        """Other processes for a share of the scope; none for a small scope."""
+    ) -> AbstractContextManager[Sequence[Worker]]:
+        """Workers for a share of the scope; none for a small scope."""
         if count:
             ((statement, values),) = queries.statements(scope.indexed, "1")
             more = connection.execute(f"{statement} LIMIT 1 OFFSET {MIN_ENTRIES}", values)
             if more.fetchone():
-                return others(self._connections.path, self._connections.file, count, connection)
+                return start_workers(self._connections.path, self._connections.file, count, connection)
         return nullcontext(())
 
 
-class Process:
-    """Another process that reads the file; `close` kills it."""
+class Worker:
+    """A worker process that reads the file; `close` kills it."""
 
     def __init__(self, path: Path, file: tuple[int, int] | None) -> None:
         self._path, self._file = path, file
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", worker.__file__, str(path)],
+            [sys.executable, "-I", "-S", export_worker.__file__, str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -102,11 +101,11 @@ class Process:
 
     def begin(self) -> None:
         """Start a new read transaction in it; raises `StorageError`."""
-        self._send(worker.BEGIN)
+        self._send(export_worker.BEGIN)
         with selectors.DefaultSelector() as selector:
             selector.register(self._out, selectors.EVENT_READ)
             if not selector.select(START_SECONDS):
-                raise StorageError(f"{self._path}: a reading process did not start")
+                raise StorageError(f"{self._path}: a worker process did not start")
         _, file = self._frame()
         if file.decode() != " ".join(map(str, self._file or ())):
             raise StorageError(f"{self._path}: the file was removed or replaced while the log was open")
@@ -115,10 +114,10 @@ class Process:
         """Start its share of the work, from the snapshot of `begin`."""
         self._send(work.to_json())
 
-    def range(self) -> Iterator[tuple[int, bytes]]:
+    def next_range(self) -> Iterator[tuple[int, bytes]]:
         """The pieces of its next range; raises `StorageError`."""
         lines, text = self._frame()
-        while lines != worker.END_OF_RANGE:
+        while lines != export_worker.END_OF_RANGE:
             yield lines, text
             lines, text = self._frame()
 
@@ -145,32 +144,32 @@ class Process:
         return self._process.stdout
 
     def _frame(self) -> tuple[int, bytes]:
-        head = self._out.read(worker.FRAME.size)
-        if len(head) < worker.FRAME.size:
+        head = self._out.read(export_worker.FRAME.size)
+        if len(head) < export_worker.FRAME.size:
             raise self._ended()
-        lines, size = worker.FRAME.unpack(head)
+        lines, size = export_worker.FRAME.unpack(head)
         text = self._out.read(size)
         if len(text) < size:
             raise self._ended()
-        if lines == worker.FAILED:
+        if lines == export_worker.FAILED:
             raise StorageError(f"{self._path}: cannot read: {text.decode(errors='replace')}")
         return lines, text
 
     def _ended(self) -> StorageError:
         return StorageError(
-            f"{self._path}: cannot read: a reading process has ended; export again, or with processes=1"
+            f"{self._path}: cannot read: a worker process has ended; export again, or with processes=1"
         )
 
 
 @contextmanager
-def others(
+def start_workers(
     path: Path, file: tuple[int, int] | None, count: int, connection: sqlite3.Connection
-) -> Iterator[Sequence[Process]]:
-    """Other processes with the same snapshot as the connection; empty if that fails.
+) -> Iterator[Sequence[Worker]]:
+    """Start `count` workers on the same snapshot as the connection; yields none if that fails.
 
-    The connection's read transaction is restarted. The processes end with the `with` block.
+    The connection's read transaction is restarted. The workers end with the `with` block.
     """
-    started: list[Process] = []
+    started: list[Worker] = []
     try:
         yield (
             started
@@ -181,48 +180,50 @@ def others(
         _end(started)
 
 
-def _start(path: Path, file: tuple[int, int] | None, count: int, started: list[Process]) -> bool:
+def _start(path: Path, file: tuple[int, int] | None, count: int, started: list[Worker]) -> bool:
     if not sys.executable or getattr(sys, "frozen", False):  # not a Python interpreter
         return False
     try:
-        started.extend(Process(path, file) for _ in range(count))
+        started.extend(Worker(path, file) for _ in range(count))
     except OSError:
         return False
     return True
 
 
-def _share_snapshot(path: Path, connection: sqlite3.Connection, processes: list[Process]) -> bool:
+def _share_snapshot(path: Path, connection: sqlite3.Connection, workers: list[Worker]) -> bool:
     """Begin all transactions on one snapshot; an observing connection detects writes in between."""
-    observer = worker.connect(str(path))
+    observer = export_worker.connect(str(path))
     try:
         for _ in range(ATTEMPTS):
             before = observer.execute("PRAGMA data_version").fetchone()
             connection.execute("COMMIT")
             connection.execute("BEGIN")
             connection.execute("PRAGMA schema_version").fetchone()
-            for process in processes:
-                process.begin()
+            for worker in workers:
+                worker.begin()
             if observer.execute("PRAGMA data_version").fetchone() == before:
                 return True
     except StorageError:
         pass
     finally:
         observer.close()
-    _end(processes)
+    _end(workers)
     return False
 
 
-def _end(processes: list[Process]) -> None:
-    while processes:
-        processes[-1].close()
-        processes.pop()
+def _end(workers: list[Worker]) -> None:
+    while workers:
+        workers[-1].close()
+        workers.pop()
 
 
-def lines(connection: sqlite3.Connection, work: Work, processes: Sequence[Process]) -> Pieces:
-    """The lines in order, built by this connection and the other processes in turn."""
-    work = replace(work, shares=1 + len(processes))
-    for number, process in enumerate(processes, 1):
-        process.start(replace(work, share=number))
-    for number, bounds in enumerate(worker.ranges(connection, work)):
+def merged_lines(connection: sqlite3.Connection, work: Work, workers: Sequence[Worker]) -> Pieces:
+    """The lines in order, built by this connection and the workers in turn."""
+    work = replace(work, shares=1 + len(workers))
+    for number, worker in enumerate(workers, 1):
+        worker.start(replace(work, share=number))
+    for number, bounds in enumerate(export_worker.ranges(connection, work)):
         share = number % work.shares
-        yield from processes[share - 1].range() if share else worker.pieces(connection, work, bounds)
+        yield from (
+            workers[share - 1].next_range() if share else export_worker.pieces(connection, work, bounds)
+        )
