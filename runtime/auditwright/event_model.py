@@ -103,7 +103,7 @@ class EventModel(BaseModel):
 
 
 def _whole_numbers(value: Any, error: ValidationError) -> dict[str, Any] | None:
-    """The input with 1.0 written as 1 wherever an integer was wanted; None where that mends nothing."""
+    """The input with 1.0 written as 1 wherever an integer was wanted; None if nothing changed."""
     if not isinstance(value, dict):
         return None
     mended = dict(value)

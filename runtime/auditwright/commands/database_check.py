@@ -181,39 +181,16 @@ def _name(catalog: Catalog) -> str:
 
 
 def _json(report: CheckReport, database: str, catalog: Catalog, account_id: str | None) -> dict[str, Any]:
+    unread = report.mismatches is None
     return {
         "database": database,
         "catalog": {"package": catalog.package, "version": catalog.version},
         "account_id": account_id,
         "covered": report.covered,
         "entries": report.entries,
-        "unknown_events": [
-            {
-                "event": each.event,
-                "entries": each.entries,
-                "accounts": each.accounts,
-                "first": format_time(to_microseconds(each.first)),
-                "last": format_time(to_microseconds(each.last)),
-                "catalog_version": each.catalog_version,
-                "hint": each.hint,
-            }
-            for each in report.unknown
-        ],
-        "mismatches": None
-        if report.mismatches is None
-        else [
-            {
-                "event": each.event,
-                "path": each.path,
-                "fault": each.fault,
-                "expected": each.expected,
-                "entries": each.entries,
-                "example": {"account_id": each.account_id, "id": str(each.example)},
-                "hint": each.hint,
-            }
-            for each in report.mismatches
-        ],
-        "mismatched_entries": None if report.mismatches is None else report.mismatched_entries,
+        "unknown_events": [_unknown_json(each) for each in report.unknown],
+        "mismatches": None if unread else [_mismatch_json(each) for each in report.mismatches or ()],
+        "mismatched_entries": None if unread else report.mismatched_entries,
         "aliases": [
             {"key": each.key, "event": each.event, "entries": each.entries} for each in report.aliases
         ],
@@ -232,4 +209,28 @@ def _json(report: CheckReport, database: str, catalog: Catalog, account_id: str 
             "newer": report.views.newer,
         },
         "differences": [{"what": each.what, "hint": each.hint} for each in report.differences],
+    }
+
+
+def _unknown_json(event: UnknownEvent) -> dict[str, Any]:
+    return {
+        "event": event.event,
+        "entries": event.entries,
+        "accounts": event.accounts,
+        "first": format_time(to_microseconds(event.first)),
+        "last": format_time(to_microseconds(event.last)),
+        "catalog_version": event.catalog_version,
+        "hint": event.hint,
+    }
+
+
+def _mismatch_json(mismatch: Mismatch) -> dict[str, Any]:
+    return {
+        "event": mismatch.event,
+        "path": mismatch.path,
+        "fault": mismatch.fault,
+        "expected": mismatch.expected,
+        "entries": mismatch.entries,
+        "example": {"account_id": mismatch.account_id, "id": str(mismatch.example)},
+        "hint": mismatch.hint,
     }

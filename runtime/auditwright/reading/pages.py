@@ -57,7 +57,7 @@ class Page:
     next: str | None
     """The cursor of the older page, for `after`; None on the last page."""
     previous: str | None = None
-    """The cursor of the newer page, for `before`; None if there was none."""
+    """The cursor of the newer page, for `before`; None on a first page, also if newer entries follow."""
     scanned_to: datetime | None = None
     """The time of the last scanned entry, if the scan budget ended the page before it was full.
 

@@ -56,7 +56,7 @@ async def _require_user(request: Request) -> Principal:
         else:
             returned: Any = await run_in_threadpool(cast("Callable[[Request], Any]", authorize), request)
             principal = await returned if inspect.isawaitable(returned) else returned
-    except ValidationError as error:  # an invalid actor or account is no error of the request
+    except ValidationError as error:  # raised by Principal or Actor, not for the request
         raise TypeError(f"authorize returned an invalid principal: {error}") from error
     if principal is None:
         raise HttpProblem(401, "not-signed-in", "Sign in to see the audit log.")

@@ -35,7 +35,7 @@ class Chip:
 
 
 def sentence(view: View, catalog: Catalog, name_of: NameOf) -> str:
-    """The whole view: `Category is equal to Models and User is not equal to Ada, in the last 7 days.`"""
+    """The whole view: `Entries where Category is equal to Models, of the last 7 days.`"""
     joint = " and " if view.where.match == "all" else " or "
     conditions = joint.join(condition_text(each, catalog, name_of) for each in view.where.conditions)
     parts = [f"Entries where {conditions}" if conditions else "Entries"]

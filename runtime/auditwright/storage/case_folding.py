@@ -1,4 +1,4 @@
-"""Case folding for searches: which characters are equal, the same on every engine.
+"""Case folding of searches, equal on both engines.
 
 The SQL is in `sqlite/queries.py` and `postgresql/queries.py`.
 """
@@ -11,7 +11,7 @@ from functools import cache
 
 @cache
 def same_characters() -> dict[str, str]:
-    """All characters equal to a character, for those that have others: `Éé` for `é`.
+    """For each character with case variants, all variants: `Éé` for `é`.
 
     As in SQLite's LIKE, the Kelvin sign is not a k and the long s is not an s. SQLite reads U+FFFE and U+FFFF
     as U+FFFD.

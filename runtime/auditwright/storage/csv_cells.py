@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # A spreadsheet runs a cell that begins with one of these as a formula; a ' prefix marks it as text. A cell
 # that begins with ' gets a second one, so that the prefix can be removed again (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "'")
-"""The beginnings of cells that get a ' prefix."""
+"""First characters of cells that get a ' prefix."""
 FORMULA_SQL = ", ".join("'" + start.replace("'", "''") + "'" for start in FORMULA)
 """The same as a list in SQL."""
 

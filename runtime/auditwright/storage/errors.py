@@ -1,4 +1,4 @@
-"""The exceptions of databases: conflicts, failures, and tables that do not fit.
+"""The exceptions of storage: NotStored, IdConflict, StorageError, SchemaMismatch.
 
 Both engines raise them; recording attaches the entry.
 """

@@ -41,7 +41,7 @@ class WriteLock:
                 self._holder = 0
 
     def acquire(self, timeout: float) -> bool:
-        """Hold the lock until `release`; False after the timeout in seconds."""
+        """Hold the lock until `release`; returns False after the timeout in seconds."""
         return self._lock.acquire(timeout=timeout)
 
     def release(self) -> None:

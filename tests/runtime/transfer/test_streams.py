@@ -459,7 +459,8 @@ def test_error_for_invalid_utf_8_names_the_entry_only(
     with pytest.raises(StorageError) as caught:
         list(acme.all(where))
     assert str(caught.value) == (
-        f"{path}: cannot read: an entry has text that is not UTF-8; an export to CSV names it"
+        f"{path}: cannot read: an entry has text that is not UTF-8; run "
+        "`auditwright export --format csv` to find its id"
     )
     assert "personal" not in "".join(traceback.format_exception(caught.value))
 

@@ -41,10 +41,12 @@ def powers(connection: Connection[Any]) -> tuple[str, list[str]]:
     found = []
     if owns:
         found.append(
-            "owns the table audit_entry" if user == owner else f"is a member of {owner}, which owns it"
+            "owns the table audit_entry"
+            if user == owner
+            else f"is a member of {owner}, which owns the table audit_entry"
         )
     elif may_own:
-        found.append(f"may become {owner}, which owns it")
+        found.append(f"may become {owner}, which owns the table audit_entry")
     if privileges and not owns:
         found.append(f"may {', '.join(privileges)} on audit_entry or a partition of it")
     found += [f"is a member of {role}" for role in predefined or ()]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 LOCK_SECONDS = 5
-"""The lock timeout of a change: those who record wait behind it."""
+"""The lock timeout of a change; recording waits behind it."""
 _TRIES = 5
 
 
@@ -91,7 +91,7 @@ class _Database:
         with errors(self.name, "set up"), self.wrapped.begin():
             self.become_owner()
             self.connection.execute(f"LOCK TABLE {VERSION_TABLE} IN SHARE ROW EXCLUSIVE MODE")
-            # A new column waits for readers, and whoever records waits behind it.
+            # A new column waits for readers, and recording waits behind it.
             self.connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'".encode())
             yield
 

@@ -25,11 +25,11 @@ MINIMUM = (3, 37, 0)
 BUSY_SECONDS = 1.0
 """How long a write waits for another process, or for a transaction of the caller."""
 _NOT_UTF8 = "Could not decode to UTF-8"
-"""Part of Python's error for text that is not UTF-8. That error quotes the whole text."""
+"""Part of Python's error for text that is not UTF-8; that error quotes the text, so it is not chained."""
 NAP_SECONDS = (0.0002, 0.002)
 """The range of the random sleeps of a waiting writer."""
 FORK_SECONDS = 2.0
-"""How long a fork waits for a commit; only in a signal handler that interrupts a commit it waits in vain."""
+"""How long a fork waits for a commit; in a signal handler that interrupts a commit, the wait times out."""
 WRITER_PRAGMAS = (
     "synchronous=FULL",
     "recursive_triggers=ON",
@@ -62,8 +62,9 @@ class Connections(ForkAware):
     def before_fork(self) -> None:
         """Wait for a running commit and close the connections; parent and child open them again.
 
-        A child must not use an inherited connection: it does not hold the file locks of its parent, so that
-        another process may remove the write-ahead log under it, and SQLite's mutexes may be locked for ever.
+        A child must not use an inherited connection: it does not hold the file locks of its parent, so
+        another process may remove the write-ahead log while it is in use, and SQLite's
+        mutexes may be locked for ever.
         """
         self._held = self.lock.acquire(timeout=FORK_SECONDS)
         if self._held:
@@ -125,10 +126,10 @@ class Connections(ForkAware):
             pragmas = (*WRITER_PRAGMAS, "busy_timeout=0") if self.file else WRITER_PRAGMAS
             self._writer = self._connect("rw" if self.file else "rwc", *pragmas)
             self.file = self.file or _identity(self.path)
-        self._check_place()
+        self._check_identity()
         return self._writer
 
-    def _check_place(self) -> None:
+    def _check_identity(self) -> None:
         """Refuse a removed or replaced file: SQLite would continue to write to a file without a name."""
         if _identity(self.path) != self.file:
             raise StorageError(f"{self.path}: the file was removed or replaced while the log was open")
@@ -138,7 +139,7 @@ class Connections(ForkAware):
         """A connection in a read transaction; all its statements see one snapshot."""
         with self.errors("read"):
             if not self._closed:
-                self._check_place()
+                self._check_identity()
             try:
                 connection = self._readers.pop()
             except IndexError:
@@ -176,7 +177,8 @@ class Connections(ForkAware):
             )
         if _NOT_UTF8 in str(error):
             return StorageError(
-                f"{self.path}: cannot {doing}: an entry has text that is not UTF-8; an export to CSV names it"
+                f"{self.path}: cannot {doing}: an entry has text that is not UTF-8; run "
+                "`auditwright export --format csv` to find its id"
             )
         return StorageError(f"{self.path}: cannot {doing}: {error} ({name or type(error).__name__})")
 
@@ -274,7 +276,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 def _begin(connection: sqlite3.Connection) -> None:
     """Begin to write; waits for other processes with random sleeps, up to `BUSY_SECONDS`.
 
-    SQLite's own busy handler sleeps longer after each attempt, which favours newcomers: of four processes
+    SQLite's own busy handler sleeps longer after each attempt, which favours new arrivals: of four processes
     that write without pause, one or two starve for seconds. Random sleeps are fair.
     """
     deadline = time.monotonic() + BUSY_SECONDS

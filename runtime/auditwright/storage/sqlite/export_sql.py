@@ -1,4 +1,4 @@
-"""The SQL with which SQLite builds the lines of a CSV or JSON Lines file, many lines as one text.
+"""The SQL that builds the lines of a CSV or JSON Lines file, many lines as one text.
 
 A line is built in the query that reads the row: passing columns through a subquery costs 50 % more. Running
 the SQL is in `export_worker.py`.
@@ -84,7 +84,7 @@ def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
     form = "%s %02d:%02d:%02d.%03d"
     printed = f"printf('{form}', {', '.join(time)})"
     line = " || ',' || ".join([printed, titles, *(each.safe for each in cells)])
-    # printf is faster but cuts its arguments at a NUL, which other programs may have stored.
+    # printf is faster, but truncates its arguments at a NUL, which other programs may have stored.
     forms, values = zip(*(each.printed for each in cells), strict=True)
     quick = f"printf('{','.join([form, '%s', *forms])}', {', '.join([*time, titles, *values])})"
     texts = ["event", "category", *(each.text for each in cells if each.stored)]

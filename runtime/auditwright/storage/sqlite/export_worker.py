@@ -40,10 +40,10 @@ LAST_DAY = 2_932_896
 Titles = dict[str, list[Sequence[str]]]
 """The rows of the temporary tables with titles, by table."""
 Bounded = tuple[str, list[str | int]]
-"""SQL with its values, in which LOW and HIGH stand for the bounds of a range."""
+"""SQL with its values; the values LOW and HIGH stand for the bounds of a range."""
 LOW, HIGH = 0, 1
 Range = tuple[bytes, bytes]
-"""A range of ids: the lowest, inclusive, and the upper bound, exclusive."""
+"""A half-open range of ids: from the first, inclusive, to the second, exclusive."""
 EVERY_ID: Range = (b"", b"\xff" * 17)
 
 _TABLES = {
@@ -58,8 +58,10 @@ class Work:
 
     titles: Titles
     piece: Bounded
-    """SQL for a text as bytes, its number of lines and its last id. Its parameters are a day, the date of the
-    day, the values, and the limit of lines, or with `ids` the row ids as JSON.
+    """SQL that returns a text as bytes, its number of lines and its last id.
+
+    Its parameters are a day as a number, the same day as a date, then the values and the limit of lines. With
+    `ids` there are no values, and the last parameter is the row ids as JSON.
     """
     ids: list[Bounded]
     """SQL for ids and row ids in order, to be merged; empty if one index returns all lines in order."""
@@ -83,7 +85,7 @@ class Work:
         return bytes.fromhex(low), bytes.fromhex(high)
 
     def to_json(self) -> bytes:
-        """The work as one line, for another process."""
+        """The work as one line, for a worker."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
 

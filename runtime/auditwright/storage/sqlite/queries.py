@@ -28,7 +28,7 @@ def contains(column: str, text: str) -> tuple[str, str]:
 
 @cache
 def _classes() -> dict[str, str]:
-    """The GLOB pattern for each character that is special or has several cases: `[Éé]` for `é`."""
+    """The GLOB pattern of each special character, and of each with case variants: `[Éé]` for `é`."""
     classes = {each: f"[{same}]" for each, same in same_characters().items()}
     return classes | {each: f"[{each}]" for each in "*?["}
 
@@ -59,8 +59,8 @@ ACCOUNTS = """
 def statements(scope: Scope, select: str, fits: str = "") -> Iterator[Query]:
     """Statements that select the entries of a scope, as many as its branches need.
 
-    With `fits` they select everything that the indexes return, with a last column of that name that says
-    whether the entry matches. The caller may append ORDER BY and LIMIT.
+    With `fits` they also select entries that do not match; a last column of that name says whether an entry
+    matches. The caller may append ORDER BY and LIMIT.
     """
     searched, pattern = contains("description", scope.search) if scope.search else ("", None)
     for start in range(0, len(scope.branches), MAX_BRANCHES):

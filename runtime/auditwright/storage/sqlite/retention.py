@@ -112,7 +112,8 @@ class SQLiteRetentionStore:
                 ).fetchall()
                 if len(users) != old.entries:
                     raise StorageError(
-                        f"{self.name}: deleted {len(users)} rows, expected {old.entries}; rolled back"
+                        f"{self.name}: the deletion was rolled back: {len(users)} rows were deleted, "
+                        f"expected {old.entries}; run it again"
                     )
                 connection.execute("DELETE FROM audit_retention")
                 connection.execute(self._insert, record(before, old))

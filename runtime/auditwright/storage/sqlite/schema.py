@@ -28,7 +28,7 @@ _TYPES = {"text": "TEXT", "id": "BLOB", "timestamp": "INTEGER", "digest": "BLOB"
 
 _TRIGGERS = {
     # Equal content with a stored id is a retry and is skipped; other content is refused. An explicit row id
-    # would let INSERT OR REPLACE overwrite a row; without one, NEW.rowid is -1 in this trigger.
+    # would let INSERT OR REPLACE overwrite a row. Without one, NEW.rowid is -1 in a BEFORE trigger.
     "audit_entry_once": f"""
         BEFORE INSERT ON audit_entry
         WHEN NEW.rowid <> -1 OR EXISTS
@@ -42,7 +42,7 @@ _TRIGGERS = {
                 ELSE RAISE(ABORT, '{CONFLICT}')
             END;
         END""",
-    # An explicit row id of -1 is seen only after the insert.
+    # A BEFORE trigger cannot tell an explicit row id of -1 from none; an AFTER trigger sees the stored id.
     "audit_entry_no_row_id": """
         AFTER INSERT ON audit_entry
         WHEN NEW.rowid < 0

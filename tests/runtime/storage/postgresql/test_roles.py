@@ -458,10 +458,13 @@ def test_roles_need_tables_and_a_plain_prefix(postgresql: PostgreSQLServer) -> N
         ("GRANT guarded_reader TO powerful", []),
         ("ALTER ROLE powerful SUPERUSER", ["is a superuser, or may become one"]),
         ("GRANT postgres TO powerful", ["is a superuser, or may become one"]),
-        ("GRANT guarded_owner TO powerful", ["is a member of guarded_owner, which owns it"]),
+        (
+            "GRANT guarded_owner TO powerful",
+            ["is a member of guarded_owner, which owns the table audit_entry"],
+        ),
         (
             "GRANT guarded_owner TO powerful WITH INHERIT FALSE",
-            ["may become guarded_owner, which owns it"],
+            ["may become guarded_owner, which owns the table audit_entry"],
         ),
         (
             "GRANT UPDATE, DELETE ON audit_entry TO powerful",
