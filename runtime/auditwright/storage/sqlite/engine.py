@@ -310,7 +310,7 @@ class SQLiteStorage:
         from auditwright.storage.sqlite import export_pool, export_sql
 
         line_of = partial(export_sql.line_of_csv, self._catalog, full=full)
-        exporter = export_pool.Exporter(self.connections, self._catalog, self._metadata)
+        exporter = export_pool.LineExporter(self.connections, self._catalog, self._metadata)
         return exporter.pieces(line_of, scope, True, size, limit, processes)
 
     def json_lines(self, scope: Scope, size: int, processes: int = 1) -> Pieces:
@@ -318,7 +318,7 @@ class SQLiteStorage:
         from auditwright.storage.sqlite import export_pool, export_sql
 
         line_of = partial(export_sql.line_of_json, self._catalog)
-        exporter = export_pool.Exporter(self.connections, self._catalog, self._metadata)
+        exporter = export_pool.LineExporter(self.connections, self._catalog, self._metadata)
         return exporter.pieces(line_of, scope, False, size, None, processes)
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ ATTEMPTS = 20
 """How often to retry taking the same snapshot while entries are recorded; each takes half a millisecond."""
 
 
-class Exporter:
+class LineExporter:
     """Exports entries of one file as lines; `metadata` returns the SQL of the metadata."""
 
     def __init__(
