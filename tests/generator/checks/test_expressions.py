@@ -95,7 +95,7 @@ def test_ajv_agrees_on_what_is_allowed() -> None:
     chance = random.Random(12)
     drawn = {"".join(chance.choices(PARTS, k=chance.randint(1, 8))) for _ in range(examples(5_000))}
     allowed = sorted(pattern for pattern in drawn if refuse_pattern(pattern) is None)
-    assert len(allowed) > 500
+    assert len(allowed) > 250
     texts = ["", *("".join(chance.choices(CHARACTERS, k=chance.randint(1, 6))) for _ in range(100))]
     cases = [({"type": "string", "pattern": pattern}, list(texts)) for pattern in allowed]
     for pattern, verdicts in zip(allowed, ajv_verdicts(cases), strict=True):

@@ -1,17 +1,20 @@
 """The command line as a whole: help, versions, environment, and how a process ends."""
 
 import argparse
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import termios
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from tests.support.command_line import SCANNER, Auditwright
 from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, cli
@@ -41,6 +44,7 @@ PROCESS = [sys.executable, "-W", "error", "-m", "auditwright"]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AUDITWRIGHT_")}
 BLOCKED = """
 import sys
+import termios
 from auditwright import cli
 
 class Missing:
@@ -53,6 +57,7 @@ raise SystemExit(cli.main({arguments!r}))
 """
 LOADED = """
 import sys
+import termios
 import auditwright
 loaded = set(sys.modules)
 from auditwright import cli
@@ -219,11 +224,20 @@ def test_ctrl_c_ends_quietly(tmp_path: Path) -> None:
         cwd=tmp_path, env=CLEAN, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         assert process.stdin
-        process.stdin.write(b" " * 200_000)  # more than a pipe holds: this returns when it has begun to read
+        process.stdin.write(b" ")
         process.stdin.flush()
+        wait_until(lambda: _is_waiting_for_stdin(process))
         process.send_signal(signal.SIGINT)
         assert process.stderr
         assert (process.wait(30), process.stderr.read()) == (130, b"\nauditwright: interrupted\n")
+
+
+def _is_waiting_for_stdin(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has read what it was given and sleeps: a signal between two reads would not wake it."""
+    assert process.stdin
+    unread = fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4))
+    state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return unread == bytes(4) and state == "S"
 
 
 def test_ctrl_c_before_the_command_runs_ends_quietly(
