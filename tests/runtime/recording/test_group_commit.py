@@ -403,7 +403,6 @@ def test_signal_handler_that_records_during_a_store_is_refused(
         with pytest.raises(StorageError) as caught:
             record(log, KEY_CREATED)
         errors.append(caught.value)
-        gate.open()
         handled.set()
 
     def when_it_leads() -> None:
@@ -414,6 +413,7 @@ def test_signal_handler_that_records_during_a_store_is_refused(
         signal.pthread_kill(main, signal.SIGUSR1)
         while not handled.wait(0.1):
             signal.pthread_kill(main, signal.SIGUSR1)
+        gate.open()  # not in the handler, which may interrupt the thread while it holds the gate's lock
 
     before = signal.signal(signal.SIGUSR1, handler)
     killer = threading.Thread(target=when_it_leads)
