@@ -9,14 +9,13 @@ import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from auditwright.actor import Actor
 from auditwright.entry import OCCURRED_AT, Entry
-from auditwright.errors import ExportError, FilterError, Problem, ValidationError
+from auditwright.errors import ExportError, FilterError, Problem, ValidationError, did_you_mean
 from auditwright.ids import least_id
 from auditwright.limits import MAX_ID, sanitize
 from auditwright.reading.filters import Filter
@@ -288,19 +287,20 @@ class AccountLog:
         after: str | None = None,
         quick: bool = False,
         /,  # positional, so that a misspelt keyword of a selection cannot set them
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        search: str | None = None,
+        **selection: Unpack[Selection],
     ) -> Scope:
+        for name in selection:
+            if name not in Selection.__annotations__:
+                nearest = did_you_mean(name, Selection.__annotations__)
+                raise TypeError(f"unexpected keyword argument {name!r}{nearest}")
         where = Filter() if where is None else where
         if not isinstance(where, Filter):
             raise FilterError(f"a filter is a Filter, not {type(where).__name__}; Filter.from_json makes one")
-        low, high = id_bound(since, "since"), id_bound(until, "until")
-        text = search_text(search)
+        low = id_bound(selection.get("since"), "since")
+        high = id_bound(selection.get("until"), "until")
+        text = search_text(selection.get("search"))
         if after is not None:
-            digest = selection_digest(self.account_id, where, since=since, until=until, search=search)
-            high = read_cursor(after, digest)
+            high = read_cursor(after, selection_digest(self.account_id, where, **selection))
         possible = self._storage.possible_events(self.account_id, quick) if where.conditions else []
         return Scope(self.account_id, where.branches(self._catalog, possible), low, high, text)
 

@@ -144,9 +144,11 @@ class _Comparison:
                         self._emit(f"{level}.{category}.{event}", use.position(number), "emitter")
                     case Generated((level, category, event, _)) if use.call and values is steps[-1]:
                         self._emit(f"{level}.{category}.{event}", use.position(number), "model")
-            match [*before]:
+            match [each for each in before if isinstance(each, Generated)]:
                 case [Generated(owner, sure=True)] if values == UNKNOWN and len(owner) < 3:
-                    if not names[number].startswith("_"):
+                    # A level and a category in the code are certain, whatever else their owner may be.
+                    is_certain = len(before) == 1 or names[max(number - 2, 0) : number] == owner
+                    if is_certain and not names[number].startswith("_"):
                         message = self._index.unknown_name(owner, names[number])
                         self._find(rules.UNKNOWN_EMITTER, use.position(number), message)
             before = values

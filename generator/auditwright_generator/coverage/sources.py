@@ -86,6 +86,8 @@ def parse(path: Path) -> tuple[ast.Module, File] | Finding | None:
         return UNREADABLE_SOURCE.at(Position(name, 1, 1), f"it cannot be read: {error.strerror}")
     except SyntaxError as error:
         line, column, reason = max(error.lineno or 1, 1), max(error.offset or 1, 1), error.msg
+        if "encoding" in reason:
+            reason += "; save the file as UTF-8, or declare its encoding"
     except (RecursionError, MemoryError):
         reason = "it is nested too deeply"
     except (ValueError, LookupError) as error:

@@ -21,6 +21,14 @@ PLACED_NEAR = 'AC972 shop.orders has no emitter "order_plced"; did you mean "ord
         ("def f(audit): audit.shop.orders.order_plced()", "1:33 " + PLACED_NEAR),
         ("self.audit.shop.orders.order_plced()", "1:24 " + PLACED_NEAR),
         ("get_audit().shop.orders.order_plced()", "1:25 " + PLACED_NEAR),
+        (
+            AUDIT + "self.audit = audit or other\nself.audit.shop.orders.order_plced()",
+            "4:24 " + PLACED_NEAR,
+        ),
+        (
+            AUDIT + "self.audit = audit\ndef f(audit): b.audit = audit\nself.audit.shop.orders.order_plced()",
+            "5:24 " + PLACED_NEAR,
+        ),
         ("app['audit'].shop.orders.order_plced()", "1:26 " + PLACED_NEAR),
         (
             AUDIT + "app.state.rec = audit\nrequest.app.state.rec.shop.orders.order_plced()",

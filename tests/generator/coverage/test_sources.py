@@ -70,14 +70,21 @@ def test_missing_sources_are_a_usage_error(
     assert capsys.readouterr() == ("", f"auditwright: {reason}\n")
 
 
+NO_ENCODING = "1:1 invalid or missing encoding declaration; save the file as UTF-8"
 UNREADABLE: dict[str, tuple[bytes, str]] = {
     "a null byte": (b"x = 1\ny\0\n", "1:1 source code string cannot contain null bytes"),
-    "Latin-1 that does not say so": (b"# caf\xe9\n", "1:1 invalid or missing encoding declaration"),
+    "Latin-1 that does not say so": (
+        b"# caf\xe9\n",
+        NO_ENCODING,
+    ),
     "bytes far below": (b"1\n2\n3\n'\xff'\n", "1:1 'utf-8' codec can't decode byte 0xff in position 7"),
     "an unknown encoding": (b"# coding: nonsense\n", "1:1 unknown encoding: nonsense"),
     "a codec that gives no text": (b"# coding: hex\n00\n", "1:1 'hex' is not a text encoding"),
     "half a character": (b"# coding: unicode_escape\nx = '\\ud800'\n", "1:1 'utf-8' codec can't encode"),
-    "UTF-16": ("x = 1\n".encode("utf-16"), "1:1 invalid or missing encoding declaration"),
+    "UTF-16": (
+        "x = 1\n".encode("utf-16"),
+        NO_ENCODING,
+    ),
     "parentheses": (b"(" * 100_000, "1:201 too many nested parentheses"),
     "operators": (b"-" * 100_000 + b"1", "1:1 it is nested too deeply"),
     "attributes": (b"a" + b".b" * 100_000, "1:1 it is nested too deeply"),

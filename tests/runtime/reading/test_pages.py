@@ -2,6 +2,7 @@
 
 import base64
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,12 @@ def test_any_text_but_a_cursor_is_refused(acme: AccountLog, cursor: str) -> None
     with pytest.raises(FilterError) as caught:
         acme.entries(after=cursor)
     assert str(caught.value) in (NO_CURSOR, OTHER)
+
+
+@pytest.mark.sqlite_only
+def test_misspelt_selection_is_refused_with_the_nearest_name(acme: AccountLog) -> None:
+    calls: list[Any] = [acme.entries, acme.all, acme.count, partial(acme.count_up_to, 10)]
+    for call in calls:
+        with pytest.raises(TypeError) as caught:
+            list(call(untill=None))
+        assert str(caught.value) == "unexpected keyword argument 'untill'; did you mean \"until\"?"

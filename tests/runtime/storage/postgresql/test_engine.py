@@ -872,7 +872,7 @@ def test_a_page_probes_the_index_of_each_branch(log: AuditLog, storage: PostgreS
     scope = Scope("acme", where.branches(log.catalog, stored))
     statement, values = queries.select_rows(storage.table.name, "id", scope, True, 50)
     with storage.connections.reading("acme") as connection:
-        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {statement}", values))
+        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {statement}".encode(), values))
     assert "Seq Scan" not in plan
 
 
