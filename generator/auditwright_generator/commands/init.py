@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from auditwright_generator.commands.base import CLEAN, FINDINGS
+from auditwright_generator.commands.base import CLEAN, FINDINGS, UNREADABLE
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         start_catalog(folder, files)
     except Refused as error:
         print(*error.findings, f"auditwright: {error}", sep="\n", file=sys.stderr)
-        return FINDINGS
+        return UNREADABLE if error.findings else FINDINGS  # findings come from the options: wrong usage
     for path in files:
         print(folder / path)
     where = [] if folder == Path("catalog") else ["--catalog", str(folder)]

@@ -38,7 +38,11 @@ def start_catalog(folder: Path, texts: dict[str, str]) -> None:
                 file.write(text.encode())
         findings = read_catalog(folder).findings
         if findings:
-            raise Refused("nothing was written: `auditwright check` would report this", findings)
+            raise Refused(
+                "nothing was written: the catalog would have these findings; "
+                "give another --package or --title",
+                findings,
+            )
     except BaseException:
         for each in reversed(made):
             each.rmdir() if each.is_dir() else each.unlink()

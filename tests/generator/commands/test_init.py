@@ -172,13 +172,16 @@ def test_a_failed_start_leaves_nothing_behind(existed: bool, here: Path) -> None
 def test_names_that_check_refuses_leave_no_files(
     arguments: tuple[str, ...], finding: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(cli.init, *arguments) == 1
+    assert run(cli.init, *arguments) == 2
     printed, problems = capsys.readouterr()
     first, *_, last = problems.splitlines()
     assert printed == ""
     assert first.startswith("catalog/catalog.yaml:")
     assert f" error {finding}" in first
-    assert last == "auditwright: nothing was written: `auditwright check` would report this"
+    assert last == (
+        "auditwright: nothing was written: the catalog would have these findings; "
+        "give another --package or --title"
+    )
     assert list(here.iterdir()) == []
 
 
