@@ -106,18 +106,18 @@ def _whole_numbers(value: Any, error: ValidationError) -> dict[str, Any] | None:
     """The input with 1.0 written as 1 wherever an integer was wanted; None if nothing changed."""
     if not isinstance(value, dict):
         return None
-    mended = dict(value)
+    corrected = dict(value)
     found = False
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         if problem["type"] != "int_type":
             continue
         name, *index = problem["loc"]
-        holder = mended[name] if not index else mended[name][index[0]]
+        holder = corrected[name] if not index else corrected[name][index[0]]
         if isinstance(holder, float) and holder.is_integer():
             found = True
             if index:
-                mended[name] = [*mended[name]]
-                mended[name][index[0]] = int(holder)
+                corrected[name] = [*corrected[name]]
+                corrected[name][index[0]] = int(holder)
             else:
-                mended[name] = int(holder)
-    return mended if found else None
+                corrected[name] = int(holder)
+    return corrected if found else None

@@ -1,4 +1,4 @@
-"""Benchmarks: each prints ratios of things measured side by side in one run.
+"""Benchmarks; each one measures its variants in alternation in one run, and prints their ratios.
 
-`python3 dev.py benchmarks`, or `python -m tests.benchmarks NAME ...` for some of them.
+`python3 dev.py benchmarks` runs the default ones, `python -m tests.benchmarks NAME ...` the named ones.
 """

@@ -1,8 +1,7 @@
-"""Runs the benchmarks that are named; without names all but those that install, build or kill something.
+"""Runs the named benchmarks; the default is all except those that need installations, gigabytes or kills.
 
-Numbers after `scale` or `linkml` are how many events to take, after `crashes` how many processes to kill, and
-after `pages` which accounts to read, by their millions of entries. `build` makes the log that `pages` and
-`export` read.
+Numbers select sizes: the events of a catalog for `scale` and `linkml`, the processes to kill for `crashes`,
+and the accounts, by millions of entries, for `pages`. `build` makes the log that `pages` and `export` read.
 """
 
 import platform
@@ -20,7 +19,7 @@ if __name__ == "__main__":
     chosen = [argument for argument in sys.argv[1:] if not argument.isdigit()] or NAMES
     unknown = [name for name in chosen if name not in (*NAMES, *OTHERS)]
     if unknown:
-        raise SystemExit(f"no benchmark is called {unknown[0]}; there are {', '.join((*NAMES, *OTHERS))}")
+        raise SystemExit(f"unknown benchmark {unknown[0]!r}; known are {', '.join((*NAMES, *OTHERS))}")
     print(
         f"Python {platform.python_version()}, pydantic {metadata.version('pydantic')}, "
         f"SQLite {sqlite3.sqlite_version}"

@@ -1,8 +1,7 @@
-"""`record_many` into SQLite, against the driver's executemany of equal rows and against SQLModel objects.
+"""`record_many` into SQLite, compared with the driver's executemany of equal rows and with SQLModel objects.
 
-All three write into a database that `AuditLog.open` has made: same table, indexes, triggers and pragmas,
-10,000 rows a transaction. The driver is given finished rows; `record_many` is given models and validates
-them.
+All three write 10,000 rows a transaction into a database made by `AuditLog.open`, with the same table,
+indexes, triggers and pragmas. The driver inserts finished rows; `record_many` validates models.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from auditwright.recording.recorder import Recorder
 from auditwright.storage.sqlite.connections import WRITER_PRAGMAS
 
 EVENTS = 200_000
-ORM_EVENTS = 40_000  # the same work an event, at a fifth of the time
+ORM_EVENTS = 40_000  # the cost of an event is the same, and the run is shorter
 KEY = SecretKey.generate("k1")
 
 
 def run() -> None:
-    """200,000 mixed events, each of the 78 as often as any other."""
+    """200,000 mixed events, with equal shares of the 78 kinds."""
     events = list(CATALOG.events.values())
     kinds = [(CATALOG.model(event), event.example) for event in events]
     models = [kinds[number % len(kinds)] for number in range(EVENTS)]
@@ -114,7 +113,7 @@ def _executemany(path: Path, rows: list[Row]) -> None:
 
 
 def _add_all(path: Path, rows: list[Row]) -> None:
-    """What a service without Auditwright's writer would do: build objects, add them, commit."""
+    """Build objects, add them and commit, like a service without Auditwright."""
     import uuid
 
     import orjson

@@ -1,4 +1,4 @@
-"""`check` and `generate` of the catalog, cold: whole processes, against an interpreter that does nothing."""
+"""The commands `check` and `generate` as cold processes, compared with an idle interpreter."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ ROUNDS = 7
 
 
 def run() -> None:
-    """Each command in turns, in a process of its own, on the catalog of this checkout."""
+    """Run the commands in alternation, each in a process of its own, on the catalog of this checkout."""
     with tempfile.TemporaryDirectory() as folder:
         commands = {
             "python -c pass": ["-c", "pass"],
             "auditwright --help": ["-m", "auditwright", "--help"],
             "auditwright check": ["-m", "auditwright", "check"],
-            "auditwright generate, nothing there": ["-m", "auditwright", "generate", "--out", "{new}"],
+            "auditwright generate, empty folder": ["-m", "auditwright", "generate", "--out", "{new}"],
             "auditwright generate, nothing changed": ["-m", "auditwright", "generate", "--out", "{new}"],
             "auditwright generate --check --all": ["-m", "auditwright", "generate", "--check", "--all"],
         }

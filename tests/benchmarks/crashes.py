@@ -1,6 +1,6 @@
-"""Writers and a database server that are killed at random moments, and what is stored in the end.
+"""Kills writers and a database server at random moments, and prints what is stored afterwards.
 
-The writers run in a process of their own, which forks them; `tests/support/crashes.py` counts.
+The writers are forked in a separate process; `tests/support/crashes.py` counts the entries.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ SERVER_KILLS = 10
 
 
 def run(kills: int = KILLS) -> None:
-    """Kill so many writers on each engine, and a server some times."""
-    logging.getLogger("auditwright").setLevel(logging.ERROR)  # that its role is the server's owner
+    """Kill `kills` writers on each engine, and a server up to 10 times."""
+    logging.getLogger("auditwright").setLevel(logging.ERROR)  # hides a warning about the role
     print(f"\n### kill -9 of {kills} processes with 8 writers, and of a server under 8 writers\n")
     with tempfile.TemporaryDirectory(prefix="audit") as folder:
         _print("SQLite, writers killed", _kill_writers(f"sqlite:///{folder}/audit.db", kills))
@@ -41,5 +41,5 @@ def _kill_writers(url: str, kills: int) -> str:
     return done.stdout.strip() or done.stderr
 
 
-def _print(what: str, said: str) -> None:
-    print(f"- {what}: {said}", flush=True)
+def _print(title: str, counts: str) -> None:
+    print(f"- {title}: {counts}", flush=True)

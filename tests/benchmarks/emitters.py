@@ -1,4 +1,4 @@
-"""An emitter's call without storage, against pydantic validating the same metadata and doing nothing else."""
+"""An emitter call without storage, compared with pydantic's validation of the same metadata."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CALLS = 200
 
 
 class WithoutStorage:
-    """Stands where the log stands: emitters end with the finished entry."""
+    """Replaces the log; an emitter call ends with the finished entry."""
 
     def __init__(self) -> None:
         recorder = Recorder(CATALOG, "acme", SecretKey.generate("k1"))
@@ -25,7 +25,7 @@ class WithoutStorage:
 
 
 def run() -> None:
-    """All 78 events, then the smallest and the largest."""
+    """Measure all 78 events, then the smallest and the largest one."""
     audit = AuditEvents(WithoutStorage())  # type: ignore[arg-type]
     events = list(CATALOG.events.values())
     by_size = sorted(events, key=lambda event: len(event.example))

@@ -1,9 +1,9 @@
-"""Exports of a large account beside the engine's own tool: time, memory, and how soon the first byte comes.
+"""Exports of a large account, compared with the engine's own tool: time, memory, time to the first byte.
 
 python -m tests.benchmarks export 1m
 
 Each export is a process of its own. The tool, sqlite3 -csv or COPY, writes the plain columns in the same
-order: no titles, no guard against formulas, times as they are stored.
+order, without titles, without the guard against formulas, and with times in their stored form.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from auditwright.transfer.text_export import csv_chunks, data_of, jsonl_chunks
 COLUMNS = "occurred_at, event, category, description, actor_name, ip_address"
 EXPORTS = {"CSV": ("csv", False), "CSV, --full": ("csv", True), "JSON Lines": ("jsonl", False)}
 PROCESSES = (1, 2)
-"""Of which SQLite makes an export."""
+"""The numbers of processes of an export from SQLite."""
 FILTERS = ("user:is:u-0025", "category:is:account.models")
-"""Each finds less than a twentieth of the entries, by an index."""
+"""Each selects less than a twentieth of the entries by an index."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one export took: seconds in all and to the first byte, and the most memory, in MiB."""
+    """The cost of one export: total seconds, seconds to the first byte, and peak memory in MiB."""
 
     seconds: float
     first: float
@@ -44,29 +44,29 @@ class Cost:
 
 
 def run(account: str = "10m") -> None:
-    """The tables of both engines."""
+    """Print a table for each engine."""
     entries = large.ACCOUNTS[account]
     database = large.sqlite()
     _print("SQLite", account, entries, _sqlite_tool(database.path, account), database.url)
     with large.postgresql() as server:
-        tool = {"COPY by psycopg": _child("copy", server.url, account, "")}
+        tool = {"COPY by psycopg": _measure("copy", server.url, account, "")}
         _print("PostgreSQL", account, entries, tool, server.url)
 
 
 def _print(engine: str, account: str, entries: int, costs: dict[str, Cost], url: str) -> None:
     for processes in PROCESSES if engine == "SQLite" else (1,):
         for name, (form, full) in EXPORTS.items():
-            called = f"{name}, {processes} processes" if processes > 1 else name
-            costs[called] = _child(form, url, account, "full" if full else "", str(processes))
+            title = f"{name}, {processes} processes" if processes > 1 else name
+            costs[title] = _measure(form, url, account, "full" if full else "", str(processes))
     base = next(iter(costs.values())).seconds / entries
     for name, cost in costs.items():
         if cost.records != entries:
             raise SystemExit(f"{engine}, {name}: {cost.records:,} records of {entries:,} entries")
     for condition in FILTERS:
-        cost = _child("csv", url, account, "", "1", condition)
+        cost = _measure("csv", url, account, "", "1", condition)
         costs[f"CSV, {condition}: {cost.records:,} entries"] = cost
     print(f"\n### {engine}: {entries:,} entries\n")
-    print("| what | us a row | to the first line | peak, MiB | first byte, s |")
+    print("| export | us a row | ratio to the first line | peak, MiB | first byte, s |")
     print("|---|---:|---:|---:|---:|")
     for name, cost in costs.items():
         print(
@@ -77,12 +77,12 @@ def _print(engine: str, account: str, entries: int, costs: dict[str, Cost], url:
 
 def _sqlite_tool(path: Path, account: str) -> dict[str, Cost]:
     if shutil.which("sqlite3") is None:
-        print("the sqlite3 tool is not installed: SQLite's exports are compared with the CSV alone")
+        print("sqlite3 is not installed; the ratios of SQLite's exports are to the CSV")
         return {}
-    return {"sqlite3 -csv": _child("tool", str(path), account, "")}
+    return {"sqlite3 -csv": _measure("tool", str(path), account, "")}
 
 
-def _child(*arguments: str) -> Cost:
+def _measure(*arguments: str) -> Cost:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.export", *arguments],
         stdout=subprocess.PIPE,
@@ -91,21 +91,21 @@ def _child(*arguments: str) -> Cost:
     return Cost(**json.loads(done.stdout))
 
 
-# --- in a process of its own ------------------------------------------------------------------------
+# --- the process of one export -----------------------------------------------------------------------
 
 
 def measured(
-    form: str, position: str, account: str, full: str, processes: str = "1", condition: str = ""
+    form: str, source: str, account: str, full: str, processes: str = "1", condition: str = ""
 ) -> Cost:
-    """Export from a place, a URL or the file for the tool, and look at what comes as it comes."""
+    """Export from `source`, a URL or the tool's file, and measure the output as it arrives."""
     started = time.perf_counter()
     if form == "tool":
-        pieces = _of_tool(position, account)
+        pieces = _tool_output(source, account)
     elif form == "copy":
-        pieces = _of_copy(position, account)
+        pieces = _copy_output(source, account)
     else:
-        pieces = _of_log(form, position, account, bool(full), int(processes), condition)
-    first, records = _counted(pieces, form == "jsonl")
+        pieces = _log_output(form, source, account, bool(full), int(processes), condition)
+    first, records = _count_records(pieces, form == "jsonl")
     seconds = time.perf_counter() - started
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     if form != "tool":
@@ -113,8 +113,8 @@ def measured(
     return Cost(seconds, first - started, used / 1024, records - (form == "csv"))
 
 
-def _counted(pieces: Iterable[bytes], by_lines: bool) -> tuple[float, int]:
-    """When the first piece came, and the number of records: line ends outside of quotes."""
+def _count_records(pieces: Iterable[bytes], by_lines: bool) -> tuple[float, int]:
+    """The time of the first piece, and the number of records: line ends outside quotes."""
     first, records, quotes = 0.0, 0, 0
     for piece in pieces:
         first = first or time.perf_counter()
@@ -127,7 +127,7 @@ def _counted(pieces: Iterable[bytes], by_lines: bool) -> tuple[float, int]:
     return first, records
 
 
-def _of_tool(path: str, account: str) -> Iterator[bytes]:
+def _tool_output(path: str, account: str) -> Iterator[bytes]:
     query = f"SELECT {COLUMNS} FROM audit_entry WHERE account_id = '{account}' ORDER BY id DESC"
     command: Sequence[str] = ("sqlite3", "-readonly", "-csv", path, query)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as tool:
@@ -138,7 +138,7 @@ def _of_tool(path: str, account: str) -> Iterator[bytes]:
         raise SystemExit(f"sqlite3 ended with {tool.returncode}")
 
 
-def _of_copy(url: str, account: str) -> Iterator[bytes]:
+def _copy_output(url: str, account: str) -> Iterator[bytes]:
     import psycopg
 
     query = f"SELECT {COLUMNS} FROM audit_entry WHERE account_id = '{account}' ORDER BY id DESC"
@@ -150,7 +150,9 @@ def _of_copy(url: str, account: str) -> Iterator[bytes]:
             yield bytes(row)
 
 
-def _of_log(form: str, url: str, account: str, full: bool, processes: int, condition: str) -> Iterator[bytes]:
+def _log_output(
+    form: str, url: str, account: str, full: bool, processes: int, condition: str
+) -> Iterator[bytes]:
     with AuditLog.open(url, catalog=CATALOG) as log:
         where = Filter.parse([condition] if condition else [])
         events = log._storage.possible_events(account, quick=False) if condition else []

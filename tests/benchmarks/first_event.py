@@ -1,4 +1,4 @@
-"""The first event of a process, in a category of 830 events: CPU of new processes.
+"""The CPU time of the first event of a process, in a category of 830 events.
 
 python -m tests.benchmarks first_event
 """
@@ -43,11 +43,11 @@ with AuditLog.open(f"sqlite:///{sys.argv[2]}", account_id="acme", catalog=catalo
             moments.append(time.process_time())
 print(*(after - before for before, after in zip(moments, moments[1:])))
 """
-VARIANTS = ("every model is built at import", "a model is built when it is used", "after warm_up")
+VARIANTS = ("every model is built at import", "a model is built on first use", "after warm_up")
 
 
 def run() -> None:
-    """One table: what the first two events cost, each of another kind, and what `warm_up` costs."""
+    """Print the cost of the first two events, which are of different kinds, and of `warm_up`."""
     taken: dict[str, list[list[float]]] = {variant: [] for variant in VARIANTS}
     with tempfile.TemporaryDirectory() as folder:
         catalog, out = Path(folder, "catalog"), Path(folder, "out")

@@ -1,7 +1,7 @@
-"""What each index costs where entries are stored, and which shapes need it, on both engines.
+"""The write cost of each index, and the shapes that need it, on both engines.
 
-The databases are temporary and durable; entries are those of `large.py`, 1,000 a transaction. What is made
-beside the indexes while entries are stored, by triggers, counts as one of them.
+The databases are temporary and durable. They store the entries of `large.py`, 1,000 a transaction. Triggers
+that store additional rows count as indexes.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from audit_events import CATALOG
 from auditwright import AccountLog, AuditLog
 from auditwright.entry import Row, columns
 from auditwright.storage.layout import INDEXES
-from auditwright.storage.postgresql import row_format as packing
+from auditwright.storage.postgresql import row_format
 from auditwright.storage.sqlite.connections import WRITER_PRAGMAS
 
 ENTRIES = 300_000
-"""Stored with each choice of indexes."""
+"""Entries stored with each choice of indexes."""
 TRANSACTION = 1_000
 READ_ENTRIES = 100_000
-"""In the log that is read without an index; each page may be a scan of it, and one for each event."""
+"""Entries of the log that is read without an index; a page may scan all of them once for each event."""
 CALLS = 7
-ENOUGH_SECONDS = 0.1
-"""A page that takes longer is read once."""
+SLOW_SECONDS = 0.1
+"""A slower page is read once."""
 NEEDS = 3
-"""How many times as long a page takes without an index that it needs."""
+"""A page needs an index if it takes at least this many times as long without it."""
 
 Insert = Callable[[Sequence[Row]], None]
 Read = Callable[[], object]
 
 
 def run() -> None:
-    """Tables for each engine."""
-    logging.getLogger("auditwright").setLevel(logging.ERROR)  # who measures is the database's superuser
+    """Print the tables of each engine."""
+    logging.getLogger("auditwright").setLevel(logging.ERROR)  # hides a warning about the role
     with tempfile.TemporaryDirectory(prefix="auditwright-") as folder:
         numbers = iter(range(100))
 
@@ -60,7 +60,7 @@ def run() -> None:
         _print_needs("PostgreSQL", server.another())
 
 
-# --- what they cost --------------------------------------------------------------------------------
+# --- the cost of indexes ----------------------------------------------------------------------------
 
 
 def _print_costs(
@@ -88,7 +88,7 @@ def _print_costs(
                     insert(batch[first : first + TRANSACTION])
                 seconds[name].append((time.perf_counter() - started) / len(batch))
     print(f"\n### {engine}: storing {ENTRIES:,} entries, {TRANSACTION:,} a transaction\n")
-    print("| what there is | us a row | ratio | median, us a row | bytes a row |")
+    print("| indexes | us a row | ratio | median, us a row | bytes a row |")
     print("|---|---:|---:|---:|---:|")
     both = sum(seconds["and both"])
     for name, turns in seconds.items():
@@ -98,7 +98,7 @@ def _print_costs(
 
 
 def _drop_all_but(database: Database, kept: Sequence[str]) -> list[str]:
-    """Drop the other indexes, and the other triggers that store something, whose names it returns."""
+    """Drop all other indexes and writing triggers; returns the names of all writing triggers."""
     AuditLog.open(database.url, catalog=CATALOG).close()
     triggers = _writing_triggers(database)
     on_table = "" if database.engine == "sqlite" else " ON audit_entry"
@@ -110,12 +110,12 @@ def _drop_all_but(database: Database, kept: Sequence[str]) -> list[str]:
 
 
 def _writing_triggers(database: Database) -> list[str]:
-    """The triggers that store something when an entry is stored."""
+    """The triggers that store something after an entry is inserted."""
     if database.engine == "sqlite":
         found = database.rows("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
         writing = r"\bAFTER\s+INSERT\b.*\bBEGIN\b.*\b(INSERT|UPDATE)\b"
         return [name for name, statement in found if re.search(writing, statement, re.DOTALL)]
-    # 4 is for INSERT, 2 for BEFORE.
+    # In tgtype, 4 means INSERT and 2 means BEFORE.
     found = database.rows(
         "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit_entry'::regclass AND NOT tgisinternal "
         "AND tgtype & 4 = 4 AND tgtype & 2 = 0"
@@ -145,19 +145,19 @@ def _sqlite(database: Database) -> Iterator[Insert]:
 def _postgresql(database: Database) -> Iterator[Insert]:
     assert isinstance(database, PostgreSQLDatabase)
     order = columns(CATALOG)
-    statement = packing.copy_statement("audit_entry", order)
+    statement = row_format.copy_statement("audit_entry", order)
     with database.connect() as connection:
 
         def insert(rows: Sequence[Row]) -> None:
             with connection.cursor() as cursor, cursor.copy(statement) as copy:
-                for piece in packing.copied(order, rows):
+                for piece in row_format.copied(order, rows):
                     copy.write(piece)
 
         yield insert
 
 
 def _size(database: Database) -> int:
-    """Bytes that the entries take, with their indexes."""
+    """The size of the entries and their indexes, in bytes."""
     if isinstance(database, SQLiteDatabase):
         return database.path.stat().st_size
     ((size,),) = database.rows(
@@ -166,35 +166,38 @@ def _size(database: Database) -> int:
     return int(size)
 
 
-# --- who needs them --------------------------------------------------------------------------------
+# --- the use of indexes -----------------------------------------------------------------------------
 
 
 def _print_needs(engine: str, database: Database) -> None:
-    """Read with all indexes, and without each of them."""
+    """Print the times of reads with all indexes, and without each of them."""
     large.fill(database, {"acme": READ_ENTRIES}, lambda _: None)
     with AuditLog.open(database.url, catalog=CATALOG) as log:
         reads = _reads(log.account("acme"))
         with_all = {name: _seconds(read) for name, read in reads.items()}
         without: dict[str, dict[str, float]] = {}
         for index in INDEXES:
-            with _without(database, index):
+            with _without_index(database, index):
                 without[index] = {name: _seconds(read) for name, read in reads.items()}
     print(f"\n### {engine}: the newest page of {READ_ENTRIES:,} entries without an index, ms\n")
-    print(f"| what is read | with all | {' | '.join(f'without {index}' for index in INDEXES)} |")
+    print(f"| read | with all | {' | '.join(f'without {index}' for index in INDEXES)} |")
     print(f"|---|---:|{'---:|' * len(INDEXES)}")
-    spared = []
+    unaffected = []
     for name, base in with_all.items():
         times = [without[index][name] for index in INDEXES]
         if max(times) < base * NEEDS:
-            spared.append(name)
+            unaffected.append(name)
             continue
         cells = (f"{each * 1e3:.2f} ({each / base:,.1f} times)" for each in times)
         print(f"| {name} | {base * 1e3:.2f} | {' | '.join(cells)} |")
-    print(f"\nLess than {NEEDS} times as long without either of them: {', '.join(spared) or 'none'}.\n")
+    print(
+        f"\nReads that take less than {NEEDS} times as long without either index: "
+        f"{', '.join(unaffected) or 'none'}.\n"
+    )
 
 
 def _reads(account: AccountLog) -> dict[str, Read]:
-    """Pages, apart from the list of the account's events, which each filter begins with."""
+    """Pages, and separately the list of the account's events, which every filter reads first."""
     storage = account._storage
     some = [*representatives(), *(each for each in shapes() if each.kind == "sets of five")]
     reads: dict[str, Read] = {
@@ -206,9 +209,9 @@ def _reads(account: AccountLog) -> dict[str, Read]:
 
 
 def _seconds(read: Read) -> float:
-    """The median of some calls; of the first one where that takes long."""
+    """The median of several calls; the time of the first call if it is slow."""
     seconds: list[float] = []
-    while len(seconds) <= CALLS and max(seconds, default=0) < ENOUGH_SECONDS:
+    while len(seconds) <= CALLS and max(seconds, default=0) < SLOW_SECONDS:
         started = time.perf_counter()
         read()
         seconds.append(time.perf_counter() - started)
@@ -216,8 +219,8 @@ def _seconds(read: Read) -> float:
 
 
 @contextmanager
-def _without(database: Database, index: str) -> Iterator[None]:
-    """Without an index. In SQLite, whose statements name it, another one has its name and helps nothing."""
+def _without_index(database: Database, index: str) -> Iterator[None]:
+    """Remove an index; in SQLite, whose statements name it, a useless index takes its name."""
     made: list[tuple[Any, ...]]
     if database.engine == "sqlite":
         made = database.rows(f"SELECT sql FROM sqlite_schema WHERE name = '{index}'")

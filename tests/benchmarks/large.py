@@ -5,9 +5,9 @@ python -m tests.benchmarks build
 It is built once for each engine, outside the repository: in `$AUDITWRIGHT_BENCHMARKS`, or else in
 `~/.cache/auditwright-benchmarks`. The same code fills the small log of `tests/runtime/reading/test_plans.py`.
 
-Users and events are as unequal as in life (Zipf), and the worst for filters is in it: the newest tenth is one
-event of one user; a user, an event and a text are in the three oldest entries alone; one event was never
-recorded, and another one is no longer in the catalog.
+Users and events follow a Zipf distribution. The worst cases of filters are included: the newest tenth is one
+event of one user, the burst; a user, an event and a text occur only in the three oldest entries; one event
+was never recorded, and one is no longer in the catalog.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from auditwright.entry import Row, columns
 from auditwright.ids import id_head, to_microseconds
 from auditwright.recording.recorder import Recorder
 from auditwright.storage.layout import INDEXES
-from auditwright.storage.postgresql import row_format as packing
+from auditwright.storage.postgresql import row_format
 from auditwright.storage.sqlite.schema import triggers
 
 ACCOUNTS = {"1m": 1_000_000, "3m": 3_000_000, "10m": 10_000_000}
@@ -51,9 +51,9 @@ UNUSED_EVENT = "account.models.model_fine_tuning"
 GONE_EVENT = "account.gone.thing_done"
 RARE_TEXT = "a needle in the haystack"
 RARE = 3
-"""How many of the oldest entries are of the rare user and event, with the rare text."""
+"""The number of oldest entries that have the rare user, event and text."""
 WITHOUT_USER, GONE, BURST = 0.02, 0.0005, 0.1
-"""Shares of the entries."""
+"""Fractions of the entries."""
 BATCH = 20_000
 
 _DETAILS = (
@@ -64,11 +64,11 @@ _DETAILS = (
 
 
 def rows(account: str, entries: int) -> Iterator[list[Row]]:
-    """The entries of an account in batches, the oldest first; the same at every call."""
-    dice = random.Random(7)
+    """The entries of an account in batches, oldest first; deterministic."""
+    rng = random.Random(7)
     templates = _templates()
     keys = [key for key in templates if key not in (RARE_EVENT, UNUSED_EVENT, BURST_EVENT, GONE_EVENT)]
-    dice.shuffle(keys)
+    rng.shuffle(keys)
     keys.insert(0, BURST_EVENT)
     event_weights = [1 / position for position in range(1, len(keys) + 1)]
     users: list[tuple[str, str | None, str | None]] = [
@@ -81,12 +81,12 @@ def rows(account: str, entries: int) -> Iterator[list[Row]]:
         count = min(BATCH, entries - first)
         chosen = zip(
             range(first, first + count),
-            dice.choices(keys, event_weights, k=count),
-            dice.choices(users, user_weights, k=count),
-            (dice.random() for _ in range(count)),
+            rng.choices(keys, event_weights, k=count),
+            rng.choices(users, user_weights, k=count),
+            (rng.random() for _ in range(count)),
             strict=True,
         )
-        noise = dice.randbytes(8 * count)
+        noise = rng.randbytes(8 * count)
         batch = []
         for number, key, actor, chance in chosen:
             if number < RARE:
@@ -112,7 +112,7 @@ def rows(account: str, entries: int) -> Iterator[list[Row]]:
 
 
 def _templates() -> dict[str, tuple[Any, ...]]:
-    """Of each event level, category, addresses, description, and what stands behind it."""
+    """For each event: level, category, addresses, description, and the columns after it."""
     recorder = Recorder(CATALOG, "any", None)
     addresses = [f"203.0.113.{number}" for number in range(200)] + [f"2001:db8::{n}" for n in range(50)]
     found: dict[str, tuple[Any, ...]] = {}
@@ -126,7 +126,7 @@ def _templates() -> dict[str, tuple[Any, ...]]:
 
 
 def fill(database: Database, accounts: dict[str, int], progress: Callable[[str], None]) -> None:
-    """Store the entries of all accounts, without the indexes, which are made when all is there."""
+    """Store the entries of all accounts; the indexes are made afterwards."""
     if isinstance(database, SQLiteDatabase):
         _fill_sqlite(database, accounts, progress)
     else:
@@ -145,7 +145,7 @@ def _fill_sqlite(database: SQLiteDatabase, accounts: dict[str, int], progress: C
         for index in INDEXES:
             connection.execute(f"DROP INDEX {index}")
         connection.execute("BEGIN")
-        for batch in _counted(accounts, progress):
+        for batch in _with_progress(accounts, progress):
             connection.executemany(f"INSERT INTO audit_entry VALUES ({marks})", batch)
         connection.execute("COMMIT")
     progress("making the indexes")
@@ -156,7 +156,7 @@ def _fill_postgresql(
     database: PostgreSQLDatabase, accounts: dict[str, int], progress: Callable[[str], None]
 ) -> None:
     with database.connect() as connection:
-        # Partitions as if the log had been there from the start.
+        # The partitions of a log that has existed since START.
         found = connection.execute("SELECT inhrelid::regclass::text FROM pg_inherits "
                                    "WHERE inhparent = 'audit_entry'::regclass")  # fmt: skip
         for (partition,) in found.fetchall():
@@ -178,9 +178,9 @@ def _fill_postgresql(
         connection.execute(f"DROP INDEX {', '.join(INDEXES)}")
         order = columns(CATALOG)
         with connection.cursor() as cursor:
-            for batch in _counted(accounts, progress):
-                with cursor.copy(packing.copy_statement("audit_entry", order)) as copy:
-                    for piece in packing.copied(order, batch):
+            for batch in _with_progress(accounts, progress):
+                with cursor.copy(row_format.copy_statement("audit_entry", order)) as copy:
+                    for piece in row_format.copied(order, batch):
                         copy.write(piece)
         progress("making the indexes")
         connection.execute("SET maintenance_work_mem = '512MB'")
@@ -189,22 +189,22 @@ def _fill_postgresql(
         connection.execute("VACUUM (ANALYZE, FREEZE) audit_entry, audit_user")
 
 
-def _counted(accounts: dict[str, int], progress: Callable[[str], None]) -> Iterator[list[Row]]:
-    done, everything = 0, sum(accounts.values())
+def _with_progress(accounts: dict[str, int], progress: Callable[[str], None]) -> Iterator[list[Row]]:
+    done, total = 0, sum(accounts.values())
     started = time.monotonic()
     for account, entries in accounts.items():
         for batch in rows(account, entries):
             yield batch
             done += len(batch)
             rate = done / (time.monotonic() - started)
-            progress(f"{done:,} of {everything:,} entries, {rate:,.0f} a second")
+            progress(f"{done:,} of {total:,} entries, {rate:,.0f} a second")
 
 
-# --- the databases that are built once -------------------------------------------------------------
+# --- databases that are built once -----------------------------------------------------------------
 
 
 def folder() -> Path:
-    """Where they are kept."""
+    """The folder of the databases."""
     named = os.environ.get("AUDITWRIGHT_BENCHMARKS")
     found = Path(named) if named else Path.home() / ".cache" / "auditwright-benchmarks"
     found.mkdir(parents=True, exist_ok=True)
@@ -212,26 +212,26 @@ def folder() -> Path:
 
 
 def run() -> None:
-    """Build what is missing; what is there is told and left alone."""
+    """Build the missing databases, and print the size of each. Idempotent."""
     if not _sqlite_file().exists():
         partial = _sqlite_file().with_suffix(".partial")
         for left in folder().glob(f"{partial.name}*"):
             left.unlink()
-        fill(SQLiteDatabase(partial), ACCOUNTS, _shown("SQLite"))
+        fill(SQLiteDatabase(partial), ACCOUNTS, _show_progress("SQLite"))
         partial.rename(_sqlite_file())
     print(f"\r\x1b[K{_sqlite_file()}: {_sqlite_file().stat().st_size / 2**30:.1f} GiB")
-    with _server() as (server, made):
-        if not made.exists():
+    with _server() as (server, name_file):
+        if not name_file.exists():
             database = server.bare()
             make_tables(database.url, CATALOG)
-            fill(database, ACCOUNTS, _shown("PostgreSQL"))
-            made.write_text(database.url.rpartition("?")[0].rpartition("/")[2])
-        with _postgresql_of(server, made).connect() as connection:
+            fill(database, ACCOUNTS, _show_progress("PostgreSQL"))
+            name_file.write_text(database.url.rpartition("?")[0].rpartition("/")[2])
+        with _built_database(server, name_file).connect() as connection:
             ((size,),) = connection.execute("SELECT pg_database_size(current_database())").fetchall()
-    print(f"\r\x1b[K{made.parent}: {size / 2**30:.1f} GiB")
+    print(f"\r\x1b[K{name_file.parent}: {size / 2**30:.1f} GiB")
 
 
-def _shown(engine: str) -> Callable[[str], None]:
+def _show_progress(engine: str) -> Callable[[str], None]:
     def show(text: str) -> None:
         print(f"\r\x1b[K{engine}: {text}", end="", flush=True)
 
@@ -239,24 +239,24 @@ def _shown(engine: str) -> Callable[[str], None]:
 
 
 def sqlite() -> SQLiteDatabase:
-    """The built one of SQLite."""
+    """The built database of SQLite."""
     if not _sqlite_file().exists():
-        raise SystemExit("it is not built yet: run python -m tests.benchmarks build")
+        raise SystemExit("the large log is missing; run `python -m tests.benchmarks build`")
     return SQLiteDatabase(_sqlite_file())
 
 
 @contextmanager
 def postgresql() -> Iterator[PostgreSQLDatabase]:
-    """The built one of PostgreSQL, while its server runs."""
-    with _server() as (server, made):
-        if not made.exists():
-            raise SystemExit("it is not built yet: run python -m tests.benchmarks build")
-        yield _postgresql_of(server, made)
+    """The built database of PostgreSQL, with its server running."""
+    with _server() as (server, name_file):
+        if not name_file.exists():
+            raise SystemExit("the large log is missing; run `python -m tests.benchmarks build`")
+        yield _built_database(server, name_file)
 
 
-def _postgresql_of(server: PostgreSQLServer, made: Path) -> PostgreSQLDatabase:
-    """The database whose name a file holds."""
-    return PostgreSQLDatabase(server.bare_url.replace("/postgres?", f"/{made.read_text()}?"))
+def _built_database(server: PostgreSQLServer, name_file: Path) -> PostgreSQLDatabase:
+    """The database whose name is in the file `name_file`."""
+    return PostgreSQLDatabase(server.bare_url.replace("/postgres?", f"/{name_file.read_text()}?"))
 
 
 def _sqlite_file() -> Path:

@@ -1,9 +1,9 @@
-"""LinkML's generators beside `auditwright generate`: the same synthetic events, as whole processes.
+"""LinkML's generators, compared with `auditwright generate` on the same synthetic events, as whole processes.
 
 python -m tests.benchmarks linkml 200
 
-LinkML is installed into a virtual environment that is gone afterwards. An event becomes a class, its fields
-become attributes.
+LinkML is installed into a temporary virtual environment. Each event becomes a class, and its fields become
+attributes.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from auditwright_generator.check import read_catalog
 from auditwright_generator.model import Catalog, Event, Field
 
 LIMIT = 15 * 60
-"""Seconds; LinkML's times grow faster than its schemas."""
+"""Seconds for one generator; LinkML's times grow faster than its schemas."""
 
 _RANGES = {"number": "float", "timestamp": "datetime"}
 
 
 def run(*sizes: int) -> None:
-    """A table for each size, of 1,000 events if none is given."""
+    """Print a table for each size; the default is 1,000 events."""
     with tempfile.TemporaryDirectory() as folder:
         python = _install(Path(folder, "venv"))
         version = subprocess.check_output(
@@ -58,13 +58,13 @@ def _compare(size: int, binaries: Path, folder: Path) -> None:
     resolved = read_catalog(catalog).catalog
     assert resolved is not None
     schema.write_text(json.dumps(linkml_schema(resolved), indent=1), "utf-8")  # JSON is YAML
-    ours = measure(
+    base = measure(
         [sys.executable, "-m", "auditwright", "generate", "--catalog", catalog, "--out", folder / "out"]
     )
-    print("| command | CPU, s | wall, s | memory, MiB | CPU to ours |")
+    print("| command | CPU, s | wall, s | memory, MiB | CPU, ratio to auditwright |")
     print("|---|---:|---:|---:|---:|")
     print(
-        f"| auditwright generate | {ours.cpu:.1f} | {ours.wall:.1f} | {ours.memory:.0f} | 1.0 |", flush=True
+        f"| auditwright generate | {base.cpu:.1f} | {base.wall:.1f} | {base.memory:.0f} | 1.0 |", flush=True
     )
     total, least = 0.0, ""
     for command in (
@@ -78,20 +78,20 @@ def _compare(size: int, binaries: Path, folder: Path) -> None:
         except Overdue:
             total, least = total + LIMIT, "at least "
             print(
-                f"| {command[0]} | ended after {LIMIT} s | | | at least {LIMIT / ours.cpu:.1f} |", flush=True
+                f"| {command[0]} | killed after {LIMIT} s | | | at least {LIMIT / base.cpu:.1f} |", flush=True
             )
             continue
         total += cost.cpu
-        ratio = cost.cpu / ours.cpu
+        ratio = cost.cpu / base.cpu
         print(
             f"| {command[0]} | {cost.cpu:.1f} | {cost.wall:.1f} | {cost.memory:.0f} | {ratio:.1f} |",
             flush=True,
         )
-    print(f"| LinkML's four | {least}{total:.1f} | | | {least}{total / ours.cpu:.1f} |")
+    print(f"| the four LinkML generators | {least}{total:.1f} | | | {least}{total / base.cpu:.1f} |")
 
 
 def linkml_schema(catalog: Catalog) -> dict[str, Any]:
-    """The events of a catalog as classes of a LinkML schema."""
+    """A LinkML schema with a class for each event of a catalog."""
     return {
         "id": f"https://example.org/{catalog.package}",
         "name": catalog.package,

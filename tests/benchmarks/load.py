@@ -1,8 +1,7 @@
 """Recording under load: group commit against one commit for each event, and `record_many` against COPY.
 
-What is compared takes turns in one run. What a commit costs decides the ratios, so it is printed too; since
-it differs a hundredfold between disks, one table is of commits that are made 3 ms slower, as a networked disk
-makes them.
+The variants alternate in one run. The ratios depend on the time of a commit, which is printed too. It differs
+a hundredfold between disks, so one table is of commits that are 3 ms slower, like those of a networked disk.
 """
 
 from __future__ import annotations
@@ -33,7 +32,8 @@ from auditwright.recording.recorder import Recorder
 
 CALLERS = 32
 ROUNDS = 5
-ALONE = 500
+CALLS_ALONE = 500
+"""The calls of a single caller by each variant."""
 EVENTS = 100_000
 ADA = Actor.user("u-17", "Ada Lovelace")
 MODEL: dict[str, Any] = {"model_id": "m-17", "model_name": "Llama", "model_type": "open_source"}
@@ -44,8 +44,8 @@ Call = Callable[[], object]
 
 
 def run() -> None:
-    """All tables; those of PostgreSQL on a durable server of its own."""
-    logging.getLogger("auditwright").setLevel(logging.ERROR)  # that its role is the server's owner
+    """Print all tables; PostgreSQL runs as a temporary, durable server."""
+    logging.getLogger("auditwright").setLevel(logging.ERROR)  # hides a warning about the role
     with tempfile.TemporaryDirectory(
         prefix="audit", dir=os.environ.get("AUDITWRIGHT_BENCHMARK_FOLDER")
     ) as at:
@@ -62,11 +62,11 @@ def run() -> None:
             server.stop()
 
 
-# --- one event a call ----------------------------------------------------------------------------
+# --- one event for each call -------------------------------------------------------------------------
 
 
 def compare(title: str, log: AuditLog) -> None:
-    """Callers who each record one event after the other, each way in turn."""
+    """Compare callers that record events in sequence, alone and concurrently, by every variant."""
     audit = AuditEvents(log)
 
     def commit_for_each() -> None:
@@ -76,7 +76,7 @@ def compare(title: str, log: AuditLog) -> None:
         audit.account.models.model_deployed(**MODEL, actor=ADA)
 
     alone(title, log, commit_for_each, group_commit)
-    ways: dict[str, tuple[Callable[[], list[float]], str]] = {
+    variants: dict[str, tuple[Callable[[], list[float]], str]] = {
         f"{CALLERS} threads, a commit for each event": (lambda: in_threads(CALLERS, 15, commit_for_each), ""),
         f"{CALLERS} threads": (
             lambda: in_threads(CALLERS, 100, group_commit),
@@ -91,18 +91,18 @@ def compare(title: str, log: AuditLog) -> None:
             f"{CALLERS} threads, a commit for each event",
         ),
     }
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    taken: dict[str, list[float]] = {name: [] for name in ways}
+    rates: dict[str, list[float]] = {name: [] for name in variants}
+    taken: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(ROUNDS):
-        for name, (way, _) in ways.items():
-            primed = time.perf_counter()
-            found = way()
-            rates[name].append(len(found) / (time.perf_counter() - primed))
+        for name, (variant, _) in variants.items():
+            started = time.perf_counter()
+            found = variant()
+            rates[name].append(len(found) / (time.perf_counter() - started))
             taken[name] += found
     print(f"\n### {title}: many callers at once\n")
-    print("| who records | events a second | p50, ms | p99, ms | throughput, ratio | lowest to highest |")
+    print("| callers | events a second | p50, ms | p99, ms | throughput, ratio | lowest to highest |")
     print("|---|---:|---:|---:|---:|---:|")
-    for name, (_, base) in ways.items():
+    for name, (_, base) in variants.items():
         ratios = [one / other for one, other in zip(rates[name], rates[base or name], strict=True)]
         p50, p99 = percentiles(taken[name])
         print(
@@ -112,29 +112,29 @@ def compare(title: str, log: AuditLog) -> None:
 
 
 def alone(title: str, log: AuditLog, commit_for_each: Call, group_commit: Call) -> None:
-    """One caller, who takes the ways in turn from call to call."""
+    """Compare the latency of one caller, whose variants alternate from call to call."""
     taken: dict[str, list[float]] = {}
     record = AsyncAuditEvents(log).account.models.model_deployed
 
-    def timed(name: str, primed: float) -> None:
-        taken.setdefault(name, []).append(time.perf_counter() - primed)
+    def timed(name: str, started: float) -> None:
+        taken.setdefault(name, []).append(time.perf_counter() - started)
 
     async def calls() -> None:
-        for _ in range(ALONE):
+        for _ in range(CALLS_ALONE):
             for name, call in (("thread, direct commit", commit_for_each), ("thread", group_commit)):
-                primed = time.perf_counter()
+                started = time.perf_counter()
                 call()
-                timed(name, primed)
-            primed = time.perf_counter()
+                timed(name, started)
+            started = time.perf_counter()
             await asyncio.to_thread(commit_for_each)
-            timed("coroutine, direct commit in a thread", primed)
-            primed = time.perf_counter()
+            timed("coroutine, direct commit in a thread", started)
+            started = time.perf_counter()
             await record(**MODEL, actor=ADA)
-            timed("coroutine", primed)
+            timed("coroutine", started)
 
     asyncio.run(calls())
     print(f"\n### {title}: one caller alone\n")
-    print("| who records | p50, ms | p99, ms | ratio of p50 |")
+    print("| callers | p50, ms | p99, ms | ratio of p50 |")
     print("|---|---:|---:|---:|")
     for name, base in zip(taken, ("thread, direct commit",) * 2 + (list(taken)[2],) * 2, strict=True):
         (p50, p99), (other, _) = percentiles(taken[name]), percentiles(taken[base])
@@ -142,52 +142,52 @@ def alone(title: str, log: AuditLog, commit_for_each: Call, group_commit: Call) 
 
 
 def percentiles(seconds: list[float]) -> tuple[float, float]:
-    """The 50th and the 99th percentile in milliseconds."""
+    """The 50th and the 99th percentile, in milliseconds."""
     found = sorted(seconds)
     return found[len(found) // 2] * 1e3, found[len(found) * 99 // 100] * 1e3
 
 
 def in_threads(count: int, times: int, call: Call) -> list[float]:
-    """How long each call took, of so many threads that make it again and again."""
+    """The seconds of each call, with `count` threads that each call `times` times."""
     taken: list[list[float]] = [[] for _ in range(count)]
     start = threading.Barrier(count)
 
-    def work(mine: list[float]) -> None:
+    def work(own: list[float]) -> None:
         start.wait()
         for _ in range(times):
-            primed = time.perf_counter()
+            started = time.perf_counter()
             call()
-            mine.append(time.perf_counter() - primed)
+            own.append(time.perf_counter() - started)
 
-    threads = [threading.Thread(target=work, args=(mine,)) for mine in taken]
+    threads = [threading.Thread(target=work, args=(own,)) for own in taken]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return [each for mine in taken for each in mine]
+    return [each for own in taken for each in own]
 
 
 def in_coroutines(log: AuditLog, count: int, times: int) -> list[float]:
-    """How long each await took, of so many coroutines that await it again and again."""
+    """The seconds of each await, with `count` coroutines that each await `times` times."""
     taken: list[float] = []
     record = AsyncAuditEvents(log).account.models.model_deployed
 
     async def work() -> None:
         for _ in range(times):
-            primed = time.perf_counter()
+            started = time.perf_counter()
             await record(**MODEL, actor=ADA)
-            taken.append(time.perf_counter() - primed)
+            taken.append(time.perf_counter() - started)
 
-    async def everybody() -> None:
+    async def gather() -> None:
         await asyncio.gather(*(work() for _ in range(count)))
 
-    asyncio.run(everybody())
+    asyncio.run(gather())
     return taken
 
 
 @contextmanager
 def slower(log: AuditLog, seconds: float) -> Iterator[None]:
-    """Every commit of the log on SQLite waits a moment before it is made."""
+    """Delay every commit of a log on SQLite."""
     storage: Any = log._storage
     writing = storage._writing
 
@@ -206,7 +206,7 @@ def slower(log: AuditLog, seconds: float) -> Iterator[None]:
 
 
 def copy(url: str) -> None:
-    """`record_many`, which validates, against psycopg's COPY of finished rows into the same table."""
+    """Compare `record_many`, which validates, with psycopg's COPY of finished rows into the same table."""
     import psycopg
 
     events = list(CATALOG.events.values())
@@ -234,12 +234,12 @@ def copy(url: str) -> None:
     wall: dict[str, list[float]] = {"psycopg COPY of finished rows": [], "record_many of models": []}
     cpu: dict[str, list[float]] = {name: [] for name in wall}
     for _ in range(ROUNDS):
-        for name, way in zip(wall, (raw, record), strict=True):
+        for name, variant in zip(wall, (raw, record), strict=True):
             database.empty()
-            primed, begun_cpu = time.perf_counter(), time.process_time()
-            way()
-            wall[name].append((time.perf_counter() - primed) / EVENTS)
-            cpu[name].append((time.process_time() - begun_cpu) / EVENTS)
+            started, started_cpu = time.perf_counter(), time.process_time()
+            variant()
+            wall[name].append((time.perf_counter() - started) / EVENTS)
+            cpu[name].append((time.process_time() - started_cpu) / EVENTS)
     database.empty()
     base = wall["psycopg COPY of finished rows"]
     results = []
@@ -259,7 +259,7 @@ def copy(url: str) -> None:
 
 
 def driver_row(row: Row) -> tuple[Any, ...]:
-    """A row with values as psycopg takes them."""
+    """A row with the value types of psycopg."""
     return (
         row[0],
         uuid.UUID(bytes=row[1]),

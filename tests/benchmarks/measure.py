@@ -1,4 +1,4 @@
-"""Measuring side by side: these machines are noisy, so the rounds of what is compared take turns."""
+"""Measures variants in alternating rounds, because the machines are noisy, and prints their ratios."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Result:
-    """One line of a benchmark's table: CPU and wall time in a unit of work, and the ratio to the first
+    """One line of a benchmark's table: CPU and wall time of a unit of work, and the ratio to the first
     line.
     """
 
@@ -28,13 +28,14 @@ def side_by_side(
     rounds: int,
     prepare: Callable[[], object] = lambda: None,
 ) -> list[Result]:
-    """Run the variants in turns; times are medians for one of `units`, ratios medians of those of each round.
+    """Run the variants in alternation; times and ratios are medians over the rounds.
 
-    Ratios are of CPU time of this process, to the first variant.
+    Times are of one of `units`. Ratios are of the CPU time of this process, to the first variant in the same
+    round.
     """
     cpu: dict[str, list[float]] = {name: [] for name in variants}
     wall: dict[str, list[float]] = {name: [] for name in variants}
-    # What a benchmark has built beforehand is not for the collector to go through in what is measured.
+    # Garbage collections during a measurement skip the objects that exist before it.
     gc.collect()
     gc.freeze()
     for _ in range(rounds):
@@ -63,9 +64,9 @@ def side_by_side(
 
 
 def print_table(title: str, results: list[Result], unit: str, scale: float) -> None:
-    """A Markdown table of the results; `scale` turns seconds into `unit`."""
+    """Print a Markdown table of the results; `scale` converts seconds to `unit`."""
     print(f"\n### {title}\n")
-    print(f"| what | CPU, {unit} | wall, {unit} | ratio | lowest to highest |")
+    print(f"| variant | CPU, {unit} | wall, {unit} | ratio | lowest to highest |")
     print("|---|---:|---:|---:|---:|")
     for result in results:
         low, high = result.spread

@@ -1,8 +1,8 @@
-"""The page and its API at a million entries: 20 readers while 500 entries a second are recorded.
+"""The page and its API on a million entries: 20 readers while 500 entries a second are recorded.
 
-`auditwright serve` runs as a process of its own; readers and recorder are this process's threads, on
-loopback, so that a page's time is what a reader waits for its whole body. Readers ask either as fast as
-answers come, or once a second each, which is more than people do.
+`auditwright serve` is a separate process. Readers and recorder are threads of this process, on loopback. The
+time of a page ends when the reader has its whole body. Readers either never pause, or send one request a
+second each, which is more than people do.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ VIEWS = {
 
 
 def run() -> None:
-    """Pages a second, and what a reader waits."""
+    """Print the pages a second and the latency of a reader."""
     with tempfile.TemporaryDirectory() as folder, _server(_fill(Path(folder))) as port:
         cursor = _get(HTTPConnection("127.0.0.1", port), "/api/entries?limit=1000")
         assert orjson.loads(cursor)["next"]
         print(f"\n### {READERS} readers at {ENTRIES:,} entries, {PER_SECOND} recorded a second\n")
-        print("| what | pages a second | p50, ms | p99, ms | worst, ms | recorded a second |")
+        print("| readers | pages a second | p50, ms | p99, ms | worst, ms | recorded a second |")
         print("|---|---:|---:|---:|---:|---:|")
         for path, name in (("/", "page"), ("/api/entries", "API")):
-            for pause, how in ((0.0, "as fast as answers come"), (1.0, "once a second each")):
+            for pause, how in ((0.0, "without pause"), (1.0, "one request a second each")):
                 times, recorded = _load(port, path, pause)
                 p99 = statistics.quantiles(times, n=100)[98] * 1000
                 print(
@@ -70,12 +70,12 @@ def run() -> None:
 
 
 def _fill(folder: Path) -> str:
-    """A log of a year, its users as unequal as in life (Zipf)."""
+    """Make a log of a year, whose users follow a Zipf distribution; returns its URL."""
     url = f"sqlite:///{folder}/audit.db"
     events = [
         event for event in CATALOG.events.values() if not any(f.sensitivity == "secret" for f in event.fields)
     ]
-    dice = random.Random(7)
+    rng = random.Random(7)
     weights = [1 / number for number in range(1, USERS + 1)]
     users = [Actor.user(f"u-{number}", f"User {number}") for number in range(USERS)]
     recorder = Recorder(CATALOG, "acme", None)
@@ -83,11 +83,11 @@ def _fill(folder: Path) -> str:
     step = timedelta(days=365) / ENTRIES
     with AuditLog.open(url, account_id="acme") as log:
         for first in range(0, ENTRIES, 20_000):
-            actors = dice.choices(users, weights, k=20_000)
+            actors = rng.choices(users, weights, k=20_000)
             log._storage.insert(
                 [
                     recorder.row(
-                        (event := events[dice.randrange(len(events))]).key,
+                        (event := events[rng.randrange(len(events))]).key,
                         event.example,
                         {"actor": actor, "ip_address": "203.0.113.7", "occurred_at": start + number * step},
                     )
@@ -113,18 +113,18 @@ def _server(url: str) -> Iterator[int]:
 
 
 def _load(port: int, path: str, pause: float) -> tuple[list[float], int]:
-    """What each page took, and how many entries were recorded meanwhile."""
+    """The seconds of each page, and the number of entries recorded at the same time."""
     times: list[float] = []
     recorded = 0
     end = time.monotonic() + SECONDS
 
     def read(number: int) -> None:
         connection = HTTPConnection("127.0.0.1", port)
-        dice = random.Random(number)
+        rng = random.Random(number)
         due = time.monotonic() + pause * number / READERS
         while due < end:
             time.sleep(max(0.0, due - time.monotonic()))
-            view = dice.choice(list(VIEWS.values()))
+            view = rng.choice(list(VIEWS.values()))
             times.append(_timed(connection, f"{path}?{urlencode(view)}"))
             due = max(due + pause, time.monotonic())
 
@@ -137,8 +137,8 @@ def _load(port: int, path: str, pause: float) -> tuple[list[float], int]:
         while due < end:
             time.sleep(max(0.0, due - time.monotonic()))
             connection.request("POST", "/api/entries", body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            results = orjson.loads(answer.read())["results"]
+            response = connection.getresponse()
+            results = orjson.loads(response.read())["results"]
             assert all(result["status"] == 201 for result in results), results
             recorded += len(results)
             due += BATCH / PER_SECOND
@@ -160,7 +160,7 @@ def _timed(connection: HTTPConnection, path: str) -> float:
 
 def _get(connection: HTTPConnection, path: str) -> bytes:
     connection.request("GET", path)
-    answer = connection.getresponse()
-    body = answer.read()
-    assert answer.status == 200, body[:500]
+    response = connection.getresponse()
+    body = response.read()
+    assert response.status == 200, body[:500]
     return body

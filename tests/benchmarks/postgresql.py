@@ -1,7 +1,7 @@
-"""Inserting into PostgreSQL: one statement with JSON, our COPY and psycopg's COPY, by the size of a batch.
+"""Inserts into PostgreSQL by batch size: one statement with JSON, the COPY of the engine, and psycopg's COPY.
 
-All write equal rows into tables of equal columns, partitions and indexes, durably, each batch a transaction.
-Times are those of the clock, for the server does half of the work; ratios are to psycopg's `write_row`.
+All variants write equal rows into equal tables, durably, one transaction for each batch. Times are wall
+times, because the server does half of the work. Ratios are to psycopg's `write_row`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ KEY = SecretKey.generate("k1")
 
 
 def run() -> None:
-    """Both ways of storing rows, psycopg's COPY, and `record_many` with validation, in turns."""
+    """Compare both statements of the engine, psycopg's COPY, and `record_many` with validation."""
     with temporary_server(durable=True) as server:
         _compare(server)
 
 
 def _compare(server: PostgreSQLServer) -> None:
-    plain = server.another()  # a database for each, so that none has the larger indexes
+    plain = server.another()  # one database for each variant, so that all indexes have the same size
     with ExitStack() as stack:
         raw = stack.enter_context(plain.connect())
         logs = [
@@ -42,10 +42,10 @@ def _compare(server: PostgreSQLServer) -> None:
             for _ in range(3)
         ]
         print("\n### Rows into PostgreSQL, us a row (ratio to psycopg's COPY)\n")
-        print("| rows a batch | psycopg's COPY | statement | our COPY | record_many |")
+        print("| rows a batch | psycopg's COPY | statement | COPY of the engine | record_many |")
         print("|---:|---:|---:|---:|---:|")
         for size in SIZES:
-            times = _of_size(size, raw, *logs)
+            times = _times_of_size(size, raw, *logs)
             base = times["copy"]
             cells = [
                 f"{statistics.median(taken) * 1e6:.1f} "
@@ -55,7 +55,9 @@ def _compare(server: PostgreSQLServer) -> None:
             print(f"| {size:,} | {' | '.join(cells)} |", flush=True)
 
 
-def _of_size(size: int, raw: Any, one: AuditLog, two: AuditLog, three: AuditLog) -> dict[str, list[float]]:
+def _times_of_size(
+    size: int, raw: Any, one: AuditLog, two: AuditLog, three: AuditLog
+) -> dict[str, list[float]]:
     events = [list(CATALOG.events.values())[number % 78] for number in range(size)]
     recorder, actor = Recorder(CATALOG, "acme", KEY), Actor.user("u-17", "Ada Lovelace")
     made = [recorder.row(event.key, event.example, {"actor": actor}) for event in events]
@@ -76,7 +78,7 @@ def _of_size(size: int, raw: Any, one: AuditLog, two: AuditLog, three: AuditLog)
                 with connection.transaction():
                     storage._insert_rows(engine._runs(connection), rows)
 
-    def our_copy(rows: Sequence[Row]) -> None:
+    def engine_copy(rows: Sequence[Row]) -> None:
         storage: Any = two._storage
         with storage.connections.writing() as connection:
             assert storage._copy(connection, rows)
@@ -85,34 +87,34 @@ def _of_size(size: int, raw: Any, one: AuditLog, two: AuditLog, three: AuditLog)
         with three.acting(actor):
             three.record_many(given)
 
-    ways = {"copy": copy, "statement": statement, "our copy": our_copy, "record_many": record}
-    return _in_turns(ways, made, max(1, min(200, 20_000 // size)))
+    variants = {"copy": copy, "statement": statement, "engine copy": engine_copy, "record_many": record}
+    return _alternate(variants, made, max(1, min(200, 20_000 // size)))
 
 
-def _in_turns(
-    ways: dict[str, Callable[[Sequence[Row]], None]], made: list[Row], repeats: int
+def _alternate(
+    variants: dict[str, Callable[[Sequence[Row]], None]], made: list[Row], repeats: int
 ) -> dict[str, list[float]]:
-    """Seconds a row of each way, by round."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
+    """The seconds a row of each variant, by round."""
+    times: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(ROUNDS):
-        for name, way in ways.items():
-            batches = [_anew(made) for _ in range(repeats)]
+        for name, variant in variants.items():
+            batches = [_with_new_ids(made) for _ in range(repeats)]
             if name == "copy":
-                batches = [[_plain(row) for row in batch] for batch in batches]
+                batches = [[_psycopg_row(row) for row in batch] for batch in batches]
             started = time.perf_counter()
             for batch in batches:
-                way(batch)
+                variant(batch)
             times[name].append((time.perf_counter() - started) / repeats / len(made))
     return times
 
 
-def _anew(rows: list[Row]) -> list[Row]:
-    """The rows under ids of their own."""
+def _with_new_ids(rows: list[Row]) -> list[Row]:
+    """The rows with new ids."""
     return [(row[0], make_id(row[2]), *row[2:]) for row in rows]
 
 
-def _plain(row: Row) -> Row:
-    """A row as psycopg's COPY takes it."""
+def _psycopg_row(row: Row) -> Row:
+    """A row with the value types of psycopg's COPY."""
     account_id, entry_id, occurred_at, recorded_at, *rest = row
     times = (format_time(occurred_at), format_time(recorded_at))
     return account_id, uuid.UUID(bytes=entry_id), *times, *rest

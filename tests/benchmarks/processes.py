@@ -1,4 +1,4 @@
-"""Whole processes, measured: CPU time, wall time and the most memory each had."""
+"""Measures whole processes: CPU time, wall time and peak memory."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took, its children included."""
+    """The cost of one process, including its children."""
 
     cpu: float
     wall: float
     memory: float
-    """MiB, of the largest one."""
+    """The peak of the largest process, in MiB."""
 
 
 class Overdue(Exception):
-    """A process that was ended at its time limit."""
+    """A process was killed at its time limit."""
 
 
 def measure(
     command: Sequence[str | Path], environment: Mapping[str, str] | None = None, limit: float | None = None
 ) -> Cost:
-    """Run a command that must succeed; raises `Overdue` after `limit` seconds."""
+    """Run a command, which must succeed; raises `Overdue` after `limit` seconds."""
     started = time.perf_counter()
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
@@ -48,7 +48,7 @@ def measure(
 
 
 def median(costs: Sequence[Cost]) -> Cost:
-    """Each of the three by itself."""
+    """The median of each figure."""
     return Cost(
         statistics.median(cost.cpu for cost in costs),
         statistics.median(cost.wall for cost in costs),

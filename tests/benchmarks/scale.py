@@ -1,4 +1,4 @@
-"""The generator at 78, 1,000 and 10,000 events: whole processes, stages, what is skipped, and imports.
+"""The generator at 78, 1,000 and 10,000 events: whole processes, incremental runs, stages and imports.
 
 python -m tests.benchmarks scale 78 1000
 """
@@ -28,11 +28,11 @@ class Log:
     record_event = record_event_async = print
 synthetic_events.AuditEvents(Log()).level0.area3.thing3_created
 """
-"""One category's emitters, in use."""
+"""Imports the package and uses the emitters of one category."""
 
 
 def run(*sizes: int) -> None:
-    """All tables, for the sizes given or for all of them."""
+    """Print all tables, for the given sizes or the default ones."""
     costs: dict[int, dict[str, Cost]] = {}
     stages: dict[int, dict[str, float]] = {}
     imports: dict[int, dict[str, Cost]] = {}
@@ -44,7 +44,7 @@ def run(*sizes: int) -> None:
             stages[size] = _stages(catalog, Path(folder, "stages"))
             imports[size] = _imports(out)
     _print_commands(costs)
-    _print_skipped(costs)
+    _print_incremental(costs)
     _print_stages(stages)
     _print_imports(imports)
 
@@ -75,7 +75,7 @@ def _edit(catalog: Path, number: int) -> None:
 
 def _print_commands(costs: dict[int, dict[str, Cost]]) -> None:
     print("\n### Commands on synthetic catalogs, cold\n")
-    print("| command | events | CPU, s | wall, s | memory, MiB | CPU an event, to the size before |")
+    print("| command | events | CPU, s | wall, s | memory, MiB | CPU an event, ratio to the previous size |")
     print("|---|---:|---:|---:|---:|---:|")
     for name in next(iter(costs.values())):
         before: float | None = None
@@ -86,8 +86,8 @@ def _print_commands(costs: dict[int, dict[str, Cost]]) -> None:
             before = cost.cpu / size
 
 
-def _print_skipped(costs: dict[int, dict[str, Cost]]) -> None:
-    print("\n### Generating again, to generating from nothing\n")
+def _print_incremental(costs: dict[int, dict[str, Cost]]) -> None:
+    print("\n### Generating again, as a ratio to generating from nothing\n")
     print("| events | nothing changed | one category edited |")
     print("|---:|---:|---:|")
     for size, by_name in costs.items():
@@ -102,7 +102,7 @@ def _print_skipped(costs: dict[int, dict[str, Cost]]) -> None:
 
 
 def _stages(catalog: Path, out: Path) -> dict[str, float]:
-    """CPU seconds of each stage, in a process of their own."""
+    """The CPU seconds of each stage, measured in a new process."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.scale", str(catalog), str(out)],
         capture_output=True,
@@ -113,7 +113,7 @@ def _stages(catalog: Path, out: Path) -> dict[str, float]:
 
 
 def run_stages(catalog: Path, out: Path) -> dict[str, float]:
-    """CPU seconds of each stage, in this process."""
+    """The CPU seconds of each stage, measured in this process."""
     taken: dict[str, float] = {}
 
     @contextmanager
@@ -151,7 +151,7 @@ def run_stages(catalog: Path, out: Path) -> dict[str, float]:
     write(out, *render_changed(resolved, out, catalog_inputs(catalog)))
     with stage("render, nothing changed"):
         render_changed(resolved, out)
-    with stage("see that nothing changed"):
+    with stage("detect no change"):
         assert current_run(catalog_inputs(catalog), out) is not None
     return taken
 
@@ -189,8 +189,8 @@ def _path_with(folder: Path) -> str:
 
 
 def _print_imports(imports: dict[int, dict[str, Cost]]) -> None:
-    print("\n### Imports, without what an empty interpreter takes\n")
-    print("| events | what | CPU, ms | to pydantic and sqlmodel |")
+    print("\n### Imports, less an empty interpreter\n")
+    print("| events | import | CPU, ms | ratio to pydantic and sqlmodel |")
     print("|---:|---|---:|---:|")
     for size, costs in imports.items():
         empty, *others = costs.items()

@@ -1,7 +1,8 @@
-"""The shapes of what auditors ask for, as data: filters, time ranges, searches, over the log of `large.py`.
+"""The shapes of auditors' queries, as data: filters, time ranges and searches on the log of `large.py`.
 
-The benchmark measures all of them.
-`tests/runtime/reading/test_plans.py` checks their plans, and what they find against a reading in Python.
+The benchmarks measure all of them.
+`tests/runtime/reading/test_plans.py` checks their query plans, and compares their entries with a read in
+Python.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ VALUES: Mapping[FilterField, dict[str, str]] = {
     "event": {"the burst": BURST_EVENT, "a common one": COMMON_EVENT, "a rare one": RARE_EVENT},
     "user": {"the burst's": BURST_USER, "a common one": COMMON_USER, "a rare one": RARE_USER},
 }
-"""The values that pairs are made of, by what an auditor would call them."""
+"""The values of pairs, by their labels in the names of shapes."""
 MORE_VALUES: Mapping[FilterField, dict[str, str]] = {
     "category": {"one no longer in the catalog": "account.gone"},
     "event": {"one never recorded": UNUSED_EVENT, "one no longer in the catalog": GONE_EVENT},
@@ -58,7 +59,7 @@ MORE_VALUES: Mapping[FilterField, dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A question to an account's log, and what kind it is of."""
+    """A query of one account's log, and its kind."""
 
     name: str
     kind: str
@@ -69,10 +70,10 @@ class Shape:
 
     @property
     def bounded(self) -> bool:
-        """Whether a page is little work wherever the entries that fit are.
+        """Whether the cost of a page is small wherever the matching entries are.
 
-        It is not where each entry has to be looked at: in a search, and where a user is left out who may have
-        recorded all that is newest.
+        Two shapes may need a long scan: a search, and a filter that excludes a user who may have recorded all
+        of the newest entries.
         """
         branches = self.where.branches(CATALOG, [*CATALOG.current, GONE_EVENT])
         return self.search is None and not any(
@@ -81,17 +82,17 @@ class Shape:
 
     @property
     def is_pair(self) -> bool:
-        """Whether it is one of many of its kind, which tables show together."""
+        """Whether the shape is one of many of its kind, which tables combine."""
         return self.kind.startswith("pairs: ")
 
     def until_depth(self, entries: int, depth: int) -> Shape:
-        """The same, from so many entries of an account on, of all that it has."""
+        """The same shape below the newest `depth` entries of an account with `entries` entries."""
         until = END - (END - START) * (depth / entries)
         return replace(self, until=min(until, self.until or until))
 
 
 def shapes() -> list[Shape]:
-    """All of them; their names tell them apart."""
+    """All shapes; their names are unique."""
     return [*_singles(), *_pairs(), *_sets(), *_few_or_many(), *_times(), *_searches()]
 
 
@@ -104,22 +105,22 @@ def _singles() -> Iterator[Shape]:
     for field, operator in KINDS:
         for label, value in (VALUES[field] | MORE_VALUES[field]).items():
             where = Filter("all", (Condition(field, operator, value),))
-            yield Shape(f"{field} {_said(operator)} {label}", "one condition", where)
+            yield Shape(f"{field} {_words(operator)} {label}", "one condition", where)
 
 
 def _pairs() -> Iterator[Shape]:
-    """Two conditions of each two kinds, with every pair of values."""
+    """Two conditions of every pair of kinds, with every pair of values."""
     for match, word in MATCHES.items():
         for one, other in combinations_with_replacement(KINDS, 2):
-            kind = f"pairs: {one[0]} {_said(one[1])} {word} {other[0]} {_said(other[1])}"
+            kind = f"pairs: {one[0]} {_words(one[1])} {word} {other[0]} {_words(other[1])}"
             for mine, theirs in product(VALUES[one[0]], VALUES[other[0]]):
                 if one != other or mine < theirs:
-                    name = f"{one[0]} {_said(one[1])} {mine} {word} {other[0]} {_said(other[1])} {theirs}"
+                    name = f"{one[0]} {_words(one[1])} {mine} {word} {other[0]} {_words(other[1])} {theirs}"
                     where = Filter(match, (_condition(*one, mine), _condition(*other, theirs)))
                     yield Shape(name, kind, where)
 
 
-def _said(operator: str) -> str:
+def _words(operator: str) -> str:
     return operator.replace("_", " ")
 
 
@@ -250,7 +251,7 @@ REPRESENTATIVES = (
 
 
 def representatives() -> list[Shape]:
-    """Their shapes."""
+    """The shapes of `REPRESENTATIVES`."""
     found = {each.name: each for each in (*_singles(), *_pairs(), *_sets())}
     return [found[name] for name in REPRESENTATIVES]
 
@@ -274,11 +275,11 @@ def _searches() -> Iterator[Shape]:
         "a rare text": RARE_TEXT.upper(),
         "a text that is nowhere": NO_TEXT,
     }
-    beside = ("event is a common one", "user is a common one", "user is a rare one", "event is not the burst")
+    names = ("event is a common one", "user is a common one", "user is a rare one", "event is not the burst")
     by_name = {each.name: each for each in _singles()}
     for name, text in texts.items():
         yield Shape(name, "searches", search=text)
-        for each in beside:
+        for each in names:
             yield replace(by_name[each], name=f"{name}, {each}", kind="searches", search=text)
     day = END - timedelta(days=1)
     yield Shape("a rare text, in the newest day", "searches", since=day, search=RARE_TEXT)

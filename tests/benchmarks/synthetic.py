@@ -1,4 +1,4 @@
-"""Synthetic catalogs of any size: about 6 events a category and 6 fields an event, half of them shared.
+"""Synthetic catalogs of any size, with 6 events a category and 6 fields an event, half of them shared.
 
 python -m tests.benchmarks.synthetic 1000 /tmp/catalog
 """
@@ -26,7 +26,7 @@ _EXAMPLES = ("thing-1", "7", "medium", "true", '"2026-01-31T12:00:00Z"', "[one, 
 
 
 def write_catalog(folder: Path, events: int, per_category: int = EVENTS_PER_CATEGORY) -> None:
-    """Write a catalog of that many events into the folder."""
+    """Write a catalog with `events` events into the folder."""
     categories = -(-events // per_category)
     levels = -(-categories // CATEGORIES_PER_LEVEL)
     folder.mkdir(parents=True, exist_ok=True)

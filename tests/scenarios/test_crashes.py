@@ -62,7 +62,7 @@ create_async = AsyncAuditEvents(log).account.app_api_key.app_api_key_created
 
 def record(who):
     entry = create(actor=Actor.user(who))
-    os.write(1, f"{entry.id.hex} {who}\\n".encode())  # in one piece, whatever becomes of this process
+    os.write(1, f"{entry.id.hex} {who}\\n".encode())  # one atomic write, even if this process is killed
     return entry
 
 def record_on(who, stop=None):

@@ -156,7 +156,7 @@ class CrashingServer:
         process.wait(30)
 
     def restart(self) -> None:
-        """Start it again, as soon as the last of its processes have let go of its memory."""
+        """Start it again, once the last of its processes has released its shared memory."""
         for _ in range(50):
             with suppress(subprocess.SubprocessError):
                 self._server.ensure_postgres_running()

@@ -16,7 +16,7 @@ description: Teams of the account.
 events:
   team_joined: {title: Team joined, description: Someone is in now., message: "{actor} joined.", example: {}}
 """
-MENDED = "not current; run `auditwright generate`"
+NOT_CURRENT = "not current; run `auditwright generate`"
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_manual_edit_is_shown_as_a_diff(project: Path, capsys: pytest.CaptureF
         *(f" {line}" for line in rest[-3:]),
         "-More.",
         "\\ No newline at end of file",
-        MENDED,
+        NOT_CURRENT,
     ]
     assert index.read_bytes() == before
 
@@ -79,7 +79,7 @@ def test_a_catalog_change_is_shown_in_every_affected_file(
     assert shown == [path for path in stale if path != "manifest.sha256"]
     assert "-# Teams" in lines
     assert "+# Groups" in lines
-    assert lines[-1] == MENDED
+    assert lines[-1] == NOT_CURRENT
 
 
 def test_a_missing_file_is_shown_as_new_and_truncated(
@@ -104,7 +104,7 @@ def test_a_missing_file_is_shown_as_new_and_truncated(
         f"… {len(text) + 3 - 60} more lines of audit_events/catalog.json",
         "--- /dev/null",
         "+++ b/audit_events/py.typed",
-        MENDED,
+        NOT_CURRENT,
     ]
     assert len(lines) == 2 + 60 + 4
 
@@ -118,7 +118,7 @@ def test_only_the_first_files_are_shown(
     missing = [line for line in lines if line.endswith(": missing")]
     assert len(missing) == 5
     assert sum(line == "--- /dev/null" for line in lines) == 3
-    assert lines[-2:] == ["… 2 more files", MENDED]
+    assert lines[-2:] == ["… 2 more files", NOT_CURRENT]
 
 
 def test_current_files_have_no_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
