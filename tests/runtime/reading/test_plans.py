@@ -87,7 +87,7 @@ def _differences(log: AuditLog, shape: Shape) -> Iterator[str]:
         yield f"{len(found)} entries on {len(pages)} pages are not the newest that fit"
     for page in pages:
         if page.next is not None and len(page.entries) < LIMIT and page.scanned_to is None:
-            yield f"a page ends after {len(page.entries)} entries and does not say how far it looked"
+            yield f"a page ends after {len(page.entries)} entries and does not say how far it scanned"
         if page.scanned_to is not None and any(each.occurred_at < page.scanned_to for each in page.entries):
             yield f"a page has entries from before {page.scanned_to}, to which it looked"
     if shape.bounded:
