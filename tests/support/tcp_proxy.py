@@ -1,0 +1,147 @@
+"""A proxy in front of a test's PostgreSQL server: it passes data on, delays it, or stays silent.
+
+A silent proxy accepts connections and data, as the network stack of a stopped process does, and passes
+nothing on until it is told to pass again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import quote
+
+CHUNK = 1 << 16
+
+
+class TcpProxy:
+    """A proxy that listens on a port of this machine. Set its attributes at any time, from any thread."""
+
+    def __init__(self, url: str) -> None:
+        from psycopg.conninfo import conninfo_to_dict
+
+        self._upstream: dict[str, Any] = dict(conninfo_to_dict(url))
+        self.delay = 0.0
+        """Seconds by which data arrive later, in each direction; it does not limit the throughput."""
+        self.holds_requests = False
+        """Whether what clients send is held back."""
+        self.holds_answers = False
+        """Whether what the server sends is held back."""
+        self.silent_at: bytes | None = None
+        """A text in a request at which the proxy becomes silent; see `be_silent_at`."""
+        self.passes_last = False
+        self.connections = 0
+        """How many connections were accepted."""
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
+        self._thread.start()
+        started.wait()
+        user, database = (quote(str(self._upstream[each]), safe="") for each in ("user", "dbname"))
+        self.url = f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+        """The URL of the database through this proxy."""
+
+    def be_silent(self) -> None:
+        """Pass nothing on any more, in either direction."""
+        self.holds_requests = self.holds_answers = True
+
+    def be_silent_at(self, text: bytes, *, passes_last: bool = False) -> None:
+        """Become silent at a request that contains the text; with `passes_last` the server still gets it."""
+        self.passes_last, self.silent_at = passes_last, text
+
+    def pass_again(self) -> None:
+        """Pass on what was held back, and everything from now on."""
+        self.silent_at = None
+        self.holds_requests = self.holds_answers = False
+
+    def close(self) -> None:
+        """Close the port and all connections."""
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self, started: threading.Event) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._server = self._loop.run_until_complete(asyncio.start_server(self._accept, "127.0.0.1", 0))
+        self.port = self._server.sockets[0].getsockname()[1]
+        started.set()
+        self._loop.run_forever()
+        self._loop.close()
+
+    async def _stop(self) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.connections += 1
+        try:
+            while self.holds_requests:
+                await asyncio.sleep(0.01)
+            host, port = str(self._upstream.get("host") or ""), int(self._upstream.get("port") or 5432)
+            if host.startswith("/"):
+                up_reader, up_writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+            else:
+                up_reader, up_writer = await asyncio.open_connection(host, port)
+            both = (
+                self._pass_on(reader, up_writer, is_request=True),
+                self._pass_on(up_reader, writer, is_request=False),
+            )
+            with suppress(OSError):
+                await asyncio.gather(*both)
+            up_writer.close()
+        except (OSError, asyncio.CancelledError):
+            pass  # one side has gone, or the test is over
+        finally:
+            writer.close()
+            self._tasks.discard(task)
+
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_request: bool
+    ) -> None:
+        """Data of one direction; a second task delivers, so that a delay does not limit the throughput."""
+        held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+        async def receive() -> None:
+            while data := await reader.read(CHUNK):
+                held.put_nowait((self._loop.time() + self.delay, data))
+            held.put_nowait((self._loop.time() + self.delay, b""))
+
+        async def deliver() -> None:
+            while True:
+                due, data = await held.get()
+                await asyncio.sleep(max(0.0, due - self._loop.time()))
+                if is_request and self.silent_at is not None and self.silent_at in data:
+                    self.silent_at = None
+                    self.holds_answers = True
+                    self.holds_requests = True
+                    if self.passes_last:
+                        writer.write(data)
+                        await writer.drain()
+                        continue
+                while self.holds_requests if is_request else self.holds_answers:
+                    await asyncio.sleep(0.01)
+                if not data:
+                    writer.close()
+                    return
+                writer.write(data)
+                await writer.drain()
+
+        await asyncio.gather(receive(), deliver())
+
+
+@contextmanager
+def proxy_of(url: str) -> Iterator[TcpProxy]:
+    """A proxy in front of the server of a URL."""
+    proxy = TcpProxy(url)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
