@@ -63,11 +63,11 @@ _OF_THE_CHANGE = words("added after before changed former new old previous remov
 def check_what_is_created_can_be_deleted(source: CatalogSource) -> Mistakes:
     """AC651: readers of the log want to know what still exists."""
     for category in source.categories:
-        names = {event.name for event in category.events}
+        names = {_join(*_thing_and_verb(event.name)) for event in category.events}
         for event in category.events:
-            thing, _, verb = event.name.rpartition("_")
-            if verb in BEGINNINGS and not any(f"{thing}_{end}" in names for end in ENDS):
-                end = f"{thing}_deleted" if thing else "deleted"
+            thing, verb = _thing_and_verb(event.name)
+            if verb in BEGINNINGS and names.isdisjoint(_join(thing, end) for end in ENDS):
+                end = _join(thing, "deleted")
                 message = (
                     f"event {event.name} has no counterpart such as {end}, so the log never shows its end"
                 )
@@ -77,7 +77,7 @@ def check_what_is_created_can_be_deleted(source: CatalogSource) -> Mistakes:
 def check_pairs_are_whole(source: CatalogSource) -> Mistakes:
     """AC652: without the counterpart the log does not show the current state."""
     for category in source.categories:
-        names = {event.name for event in category.events}
+        names = {_join(*_thing_and_verb(event.name)) for event in category.events}
         for event in category.events:
             others = _counterparts(event.name)
             if others and names.isdisjoint(others):
@@ -89,15 +89,26 @@ def check_pairs_are_whole(source: CatalogSource) -> Mistakes:
 
 def _counterparts(name: str) -> list[str]:
     """The names of events that undo the event."""
-    thing, _, verb = name.rpartition("_")
-    thing = thing.removesuffix("_re")
-    return [f"{thing}_{other}".removeprefix("_") for other in _COUNTERPARTS.get(verb, ())]
+    thing, verb = _thing_and_verb(name)
+    return [_join(thing, other) for other in _COUNTERPARTS.get(verb, ())]
+
+
+def _thing_and_verb(name: str) -> tuple[str, str]:
+    """`board_locked` is `board` and `locked`; in `locked` the thing is the category's, and empty here."""
+    *thing, verb = name.split("_")
+    if thing[-1:] == ["re"]:  # re_deployed
+        thing.pop()
+    return "_".join(thing), verb
+
+
+def _join(thing: str, verb: str) -> str:
+    return f"{thing}_{verb}" if thing else verb
 
 
 def check_changes_say_what_changed(source: CatalogSource) -> Mistakes:
     """AC653: an entry about a change should say what changed."""
     for category, event in source.events:
-        verb = event.name.rpartition("_")[2]
+        _, verb = _thing_and_verb(event.name)
         if (
             verb in CHANGES
             and source.has_known_fields(category, event)
