@@ -41,7 +41,7 @@ class Options(TypedDict, Generic[S], total=False):
     ip_address: str
     """The address of the actor, IPv4 or IPv6."""
     occurred_at: datetime
-    """When it happened, with a time zone; at most 5 minutes ahead."""
+    """When it happened, with a time zone, in the years 1970 to 9999; at most 5 minutes ahead of the clock."""
     account_id: str
     """The tenant, 1 to 256 characters."""
     details: str

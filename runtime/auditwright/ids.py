@@ -1,4 +1,4 @@
-"""UUIDv7 ids, times in microseconds since 1970, and the monotonic clock of the process.
+"""UUIDv7 ids, times in microseconds since 1970, and the clock of the process.
 
 Recording makes ids here; reading and retention derive id bounds of times. No I/O.
 """
@@ -33,20 +33,42 @@ def format_time(microseconds: int) -> str:
     return from_microseconds(microseconds).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+MAX_HOLD = 5_000_000
+"""How far the system's clock may be set back before `clock` follows it, in microseconds."""
+
+
 class _Clock:
-    """The clock for `occurred_at`: strictly increasing, by at least a microsecond per call."""
+    """The clock for `occurred_at`: it rises by at least a microsecond per call.
+
+    While the system's clock is behind it by at most `MAX_HOLD`, as after a correction by NTP, it goes on from
+    its last time. It follows a larger step back and logs a warning.
+    """
 
     def __init__(self) -> None:
         self._last = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may record while its thread is in here
 
     def now(self) -> int:
         with self._lock:
-            now = time.time_ns() // 1000
-            if now <= self._last:
-                now = self._last + 1
+            now, last = time.time_ns() // 1000, self._last
+            if now <= last <= now + MAX_HOLD:
+                now = last + 1
             self._last = now
-            return now
+        if now < last:
+            _warn_of_step(last, now)  # outside of the lock: a handler of the log may record an entry
+        return now
+
+
+def _warn_of_step(last: int, now: int) -> None:
+    import logging
+
+    logging.getLogger("auditwright").warning(
+        "the system's clock was set back by %s seconds, from %s to %s: entries recorded from now on sort "
+        "before those recorded in between",
+        (last - now) // 1_000_000,
+        format_time(last),
+        format_time(now),
+    )
 
 
 clock = _Clock()
@@ -54,7 +76,7 @@ clock = _Clock()
 
 if hasattr(os, "register_at_fork"):
     # Another thread of the parent may have held the lock during the fork.
-    os.register_at_fork(after_in_child=lambda: setattr(clock, "_lock", threading.Lock()))
+    os.register_at_fork(after_in_child=lambda: setattr(clock, "_lock", threading.RLock()))
 
 
 def id_head(microseconds: int) -> bytes:

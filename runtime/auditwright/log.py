@@ -5,6 +5,7 @@ It connects the recorder, the group commit and the storage. Reading is in `accou
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from auditwright import context
 from auditwright.actor import identifier
 from auditwright.catalog import Catalog, find_catalog
-from auditwright.entry import Entry, Row
+from auditwright.entry import ID, Entry, Row
 from auditwright.errors import AuditwrightError, Problem, ValidationError
 from auditwright.event_model import EventModel
+from auditwright.recording.envelope import TimeAhead
 from auditwright.recording.fingerprint import SecretKey, configured_key
 from auditwright.recording.group_commit import GroupCommit
 from auditwright.recording.recorder import Recorder
@@ -48,6 +50,8 @@ class AuditLog:
         self._storage = storage
         self._recorder = Recorder(catalog, account_id, secret_key)
         self._group_commit = GroupCommit(storage.insert_each)
+        self._failed: deque[bytes] = deque(maxlen=BATCH)
+        """The ids of the latest entries whose recording ended with an error, for retries."""
 
     @classmethod
     def open(
@@ -104,7 +108,11 @@ class AuditLog:
             session = options.pop("session")
         else:
             session = None
-        return self._store(self._recorder.entry(key, values, options), session)
+        try:
+            entry = self._recorder.entry(key, values, options)
+        except TimeAhead as error:
+            entry = self._known(error)
+        return self._store(entry, session)
 
     async def record_event_async(
         self, key: str, values: Mapping[str, Any], options: Mapping[str, Any]
@@ -112,13 +120,16 @@ class AuditLog:
         """`record_event` without blocking the event loop; `session` is an AsyncSession or AsyncConnection."""
         options = dict(options)
         session = options.pop("session", None)
-        entry = self._recorder.entry(key, values, options)
+        try:
+            entry = self._recorder.entry(key, values, options)
+        except TimeAhead as error:
+            entry = await self._known_async(error)
         try:
             if session is None:
                 return self._as_stored(entry, await self._group_commit.store_async(entry.row))
             await session.run_sync(lambda inner: self._storage.join(inner, entry.row))
         except BaseException as error:
-            _keep(error, entry)
+            self._keep(error, entry)
             raise
         return entry
 
@@ -214,7 +225,30 @@ class AuditLog:
 
         form = as_form(given)
         event = self._schemas.check(form)
-        return self._recorder.entry(event.key, form["metadata"], {**options_of(form), **(options or {})})
+        try:
+            return self._recorder.entry(event.key, form["metadata"], {**options_of(form), **(options or {})})
+        except TimeAhead as error:
+            return self._known(error)
+
+    def _known(self, error: TimeAhead) -> Entry:
+        """The entry of an id ahead of the clock, if it is stored or failed to be; otherwise raises the error.
+
+        Its time was not ahead when it was recorded: since then the clock was set back.
+        """
+        entry = Entry(self.catalog, error.row)
+        try:
+            is_known = error.row[ID] in self._failed or self._storage.is_stored(error.row)
+        except NotStored as failure:
+            failure.entry = entry
+            raise
+        if not is_known:
+            raise ValidationError(error.event, error.problems) from None
+        return entry
+
+    async def _known_async(self, error: TimeAhead) -> Entry:
+        from asyncio import to_thread
+
+        return await to_thread(self._known, error)
 
     def _entry_or_error(self, form: object) -> Entry | AuditwrightError:
         try:
@@ -235,9 +269,14 @@ class AuditLog:
                 return self._as_stored(entry, self._group_commit.store(entry.row))
             self._storage.join(session, entry.row)
         except BaseException as error:
-            _keep(error, entry)
+            self._keep(error, entry)
             raise
         return entry
+
+    def _keep(self, error: BaseException, entry: Entry) -> None:
+        """Attach the entry to an exception of any class: recording it again with its id is safe."""
+        vars(error)["entry"] = entry
+        self._failed.append(entry.row[ID])
 
     def _as_stored(self, entry: Entry, stored: Row) -> Entry:
         return entry if stored is entry.row else Entry(self.catalog, stored)
@@ -265,6 +304,7 @@ class AuditLog:
         """Add to the error of a transaction whether its rows are stored."""
         entries = tuple(Entry(self.catalog, row) for row in rows)
         error.entry = entries[0]
+        self._failed.extend(row[ID] for row in rows)
         if getattr(error, "outcome_unknown", False):
             error.entries = entries
             error.add_note(
@@ -278,7 +318,7 @@ class AuditLog:
         try:
             return self._storage.insert([row])
         except NotStored as error:
-            error.entry = Entry(self.catalog, row)
+            self._keep(error, Entry(self.catalog, row))
             error.add_note(f"event {number} (counted from 0) was refused; the {number} before it are stored")
             raise
 
@@ -293,11 +333,6 @@ class AuditLog:
     def accounts(self, limit: int = 100) -> list[str]:
         """The first accounts with entries, ordered by id. For operators: never show it to a tenant."""
         return self._storage.accounts(limit)
-
-
-def _keep(error: BaseException, entry: Entry) -> None:
-    """Attach the entry to an exception of any class: recording it again with its id is safe."""
-    vars(error)["entry"] = entry
 
 
 def _key(event: EventModel) -> str:

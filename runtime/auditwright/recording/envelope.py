@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from auditwright.actor import Actor, identifier, ip_address
 from auditwright.context import current
 from auditwright.emitters import Options
+from auditwright.entry import OCCURRED_AT, Row
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import LAST, clock, format_time, id_time, to_microseconds
 from auditwright.limits import MAX_DETAILS, truncate
@@ -24,7 +25,23 @@ if TYPE_CHECKING:
 
 OPTIONS = tuple(Options.__annotations__)
 MAX_AHEAD = 5 * 60 * 1_000_000
-"""How far `occurred_at` may be ahead of the local clock, in microseconds."""
+"""How far a time or an id that a caller gives may be ahead of the system's clock, in microseconds."""
+
+
+class TimeAhead(ValidationError):
+    """The time of a given id is ahead of the clock: refused, unless the entry is known.
+
+    An entry that was recorded before the clock was set back can have such an id. `row` is its row.
+    """
+
+    def __init__(self, event: str, row: Row) -> None:
+        super().__init__(event, (_ahead(row[OCCURRED_AT]),))
+        self.row = row
+
+
+def _ahead(occurred_at: int) -> Problem:
+    minutes = (occurred_at - time.time_ns() // 1000) // 60_000_000
+    return Problem("occurred_at", "a time at most 5 minutes ahead", f"one {minutes} minutes ahead")
 
 
 class Envelope(NamedTuple):
@@ -36,12 +53,15 @@ class Envelope(NamedTuple):
     actor: Actor | None
     address: str | None
     details: str | None
+    is_ahead: bool
+    """Whether the time of a given id is more than `MAX_AHEAD` ahead."""
 
 
 def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None, imported: bool) -> Envelope:
     """The envelope from the options, with defaults from the context; `account_id` is the log's default.
 
-    An imported entry with an actor does not take its address from the context. Raises `ValidationError`.
+    An imported entry with an actor does not take its address from the context, and its time may be ahead.
+    Raises `ValidationError`.
     """
     context = current()
     for name in options:
@@ -65,7 +85,14 @@ def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None
     except ValidationError as error:
         raise ValidationError(event.key, error.problems) from None
     entry_id, occurred_at = _id_and_time(event, options.get("id"), options.get("occurred_at"))
-    return Envelope(account, entry_id, occurred_at, actor, address, details or None)
+    is_ahead = (
+        not imported
+        and ("id" in options or "occurred_at" in options)
+        and occurred_at > time.time_ns() // 1000 + MAX_AHEAD
+    )
+    if is_ahead and entry_id is None:
+        raise ValidationError(event.key, (_ahead(occurred_at),))
+    return Envelope(account, entry_id, occurred_at, actor, address, details or None, is_ahead)
 
 
 def missing(account_id: str | None, actor: Actor | None) -> tuple[Problem, ...]:
@@ -96,6 +123,8 @@ def _id_and_time(event: Event, given_id: Any, moment: Any) -> tuple[bytes | None
         stated = id_time(entry_id)
         if stated is None:
             raise _wrong(event, "id", "a UUID, version 7", f"version {uuid.UUID(bytes=entry_id).version}")
+        if stated > LAST:
+            raise _wrong(event, "id", "an id of the years 1970 to 9999", "one of a later year")
     if moment is None:
         occurred_at = stated if stated is not None else clock.now()
     elif isinstance(moment, datetime) and moment.tzinfo is not None:
@@ -103,14 +132,9 @@ def _id_and_time(event: Event, given_id: Any, moment: Any) -> tuple[bytes | None
     else:
         got = "one without a time zone" if isinstance(moment, datetime) else type(moment).__name__
         raise _wrong(event, "occurred_at", "a datetime with a time zone", got)
-    if occurred_at < 0:
-        raise _wrong(event, "occurred_at", "a time since 1970", str(moment))
-    ahead = occurred_at - time.time_ns() // 1000
-    if ahead > MAX_AHEAD:
-        raise _wrong(
-            event, "occurred_at", "a time at most 5 minutes ahead", f"one {ahead // 60_000_000} minutes ahead"
-        )
+    if not 0 <= occurred_at <= LAST:
+        raise _wrong(event, "occurred_at", "a time of the years 1970 to 9999", str(moment))
     if stated is not None and stated != occurred_at:
-        got = format_time(stated) if stated <= LAST else "a time after the year 9999"
-        raise _wrong(event, "id", f"an id that states occurred_at, {format_time(occurred_at)}", got)
+        expected = f"an id that states occurred_at, {format_time(occurred_at)}"
+        raise _wrong(event, "id", expected, format_time(stated))
     return entry_id, occurred_at

@@ -364,7 +364,7 @@ class GroupCommit(ForkAware):
         except Exception as error:
             if not isinstance(error, (AuditwrightError, *_ROW_ERRORS)) and _may_be_interrupted():
                 raise
-            if len(rows) == 1 or not _may_be_row_error(error):
+            if len(rows) == 1 or not may_be_row_error(error):
                 return [_error_of(error) for _ in rows]
             middle = len(rows) // 2
             return self._insert(rows[:middle]) + self._insert(rows[middle:])
@@ -389,7 +389,7 @@ def _may_be_interrupted() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _may_be_row_error(error: Exception) -> bool:
+def may_be_row_error(error: Exception) -> bool:
     """Whether one row may be at fault: an unexpected exception, or a DB-API 2.0 error about the data.
 
     If the database itself fails, every row would fail again.

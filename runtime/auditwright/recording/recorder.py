@@ -31,7 +31,7 @@ from auditwright.limits import (
     truncate_values,
 )
 from auditwright.recording.description import MessageTemplate
-from auditwright.recording.envelope import envelope_of, missing
+from auditwright.recording.envelope import TimeAhead, envelope_of, missing
 from auditwright.recording.fingerprint import FINGERPRINT, HINT, SecretKey
 
 if TYPE_CHECKING:
@@ -97,17 +97,18 @@ class Recorder:
         """The row of an entry; None among the values means "not given".
 
         `imported` has the parts that an import keeps unchanged; fingerprints are kept as well. Raises
-        `ValidationError` with every problem, or `SecretKeyMissing`.
+        `ValidationError` with every problem, among them `TimeAhead`, or `SecretKeyMissing`.
         """
         plan = self._plans.get(key) or self._plan(key)
         event = plan.event
         if options:
             envelope = envelope_of(event, options, self.account_id, imported is not None)
-            account_id, entry_id, occurred_at, actor, address, details = envelope
+            account_id, entry_id, occurred_at, actor, address, details, is_ahead = envelope
         else:
             context = current()
             account_id, actor = context.account_id or self.account_id, context.actor
             address, entry_id, occurred_at, details = context.ip_address, None, clock.now(), None
+            is_ahead = False
         if account_id is None or actor is None:
             raise ValidationError(event.key, missing(account_id, actor))
 
@@ -133,7 +134,7 @@ class Recorder:
         if plan.columns:
             in_columns = tuple(data.pop(name, None) for name in self.catalog.columns)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
-        return (
+        row = (
             account_id,
             entry_id or make_id(occurred_at),
             occurred_at,
@@ -152,6 +153,9 @@ class Recorder:
             altered,
             body.decode(),
         )  # the order of `entry.columns`
+        if is_ahead:
+            raise TimeAhead(event.key, row)
+        return row
 
     def _data(
         self,

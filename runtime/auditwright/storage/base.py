@@ -147,6 +147,10 @@ class Storage(Protocol):
         """Store a row in the caller's transaction; returns 1, or 0 if it was stored before."""
         ...
 
+    def is_stored(self, row: Row) -> bool:
+        """Whether a row with the account and the id of this one is stored, whatever its content."""
+        ...
+
     def row(self, account_id: str, entry_id: bytes) -> Row | None:
         """One row of an account, or None."""
         ...

@@ -19,10 +19,11 @@ import orjson
 from auditwright.entry import Row
 from auditwright.errors import AuditwrightError, Problem, ValidationError
 from auditwright.limits import MAX_STRING, sanitize, truncate
+from auditwright.recording.group_commit import may_be_row_error
 from auditwright.recording.json_form import READ_ONLY, Form, microseconds_of, options_of, parse
 from auditwright.recording.problem_text import got
 from auditwright.recording.recorder import ImportedParts
-from auditwright.storage.errors import IdConflict
+from auditwright.storage.errors import IdConflict, NotStored
 
 if TYPE_CHECKING:
     from auditwright.recording.json_form import Schemas
@@ -93,16 +94,20 @@ class _Batches:
         self._report(number, error)
 
     def store(self) -> None:
-        """Store the batch in one transaction; row by row if it has a conflict."""
+        """Store the batch in one transaction; row by row if the database refuses one of them."""
         if not self._rows:
             return
         try:
             self._insert([row for _, row in self._rows])
-        except IdConflict:
+        except NotStored as refusal:
+            if not _is_of_a_row(refusal):
+                raise
             for number, row in self._rows:
                 try:
                     self._insert([row])
-                except IdConflict as error:
+                except NotStored as error:
+                    if not _is_of_a_row(error):
+                        raise
                     self.refuse(number, error)
         self._rows.clear()
 
@@ -110,6 +115,11 @@ class _Batches:
         new = self._storage.insert(rows)
         self.stored += new
         self.known += len(rows) - new
+
+
+def _is_of_a_row(error: NotStored) -> bool:
+    """Whether the database has refused a row, as for a time for which PostgreSQL has no partition."""
+    return isinstance(error, IdConflict) or may_be_row_error(error)
 
 
 def read_lines(stream: BinaryIO) -> Iterator[bytes]:

@@ -273,6 +273,12 @@ class PostgreSQLStorage:
 
     # --- reading -------------------------------------------------------------------------------
 
+    def is_stored(self, row: Row) -> bool:
+        """See `Storage.is_stored`. The writing role is asked, which may read ids."""
+        with self._writing("read") as connection:
+            (digest,) = self._digests_of(_runs(connection), [row]).values()
+            return digest is not None
+
     def row(self, account_id: str, entry_id: bytes) -> Row | None:
         """See `Storage.row`."""
         with self.connections.reading(account_id) as connection:

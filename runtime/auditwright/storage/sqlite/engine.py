@@ -120,6 +120,10 @@ class SQLiteStorage:
 
     # --- reading -------------------------------------------------------------------------------
 
+    def is_stored(self, row: Row) -> bool:
+        """See `Storage.is_stored`."""
+        return self.row(row[ACCOUNT_ID], row[ID]) is not None
+
     def row(self, account_id: str, entry_id: bytes) -> Row | None:
         """See `Storage.row`."""
         with self.connections.reading() as connection:

@@ -10,6 +10,7 @@ import math
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,9 +45,18 @@ from tests.support.sample_events import (
 )  # fmt: skip
 
 from audit_events import CATALOG
-from auditwright import AccountLog, Actor, AuditLog, Filter, IdConflict, SchemaMismatch, StorageError
+from auditwright import (
+    AccountLog,
+    Actor,
+    AuditLog,
+    Filter,
+    IdConflict,
+    SchemaMismatch,
+    StorageError,
+    ValidationError,
+)
 from auditwright.entry import DIGEST, ID, RECORDED_AT, Row, columns
-from auditwright.ids import LAST, from_microseconds, make_id
+from auditwright.ids import LAST, from_microseconds, make_id, to_microseconds
 from auditwright.recording.recorder import Recorder
 from auditwright.storage.base import Count
 from auditwright.storage.postgresql.queries import regular_expression
@@ -403,6 +413,20 @@ def test_a_writer_without_select_can_record_again(roles: tuple[str, str]) -> Non
         with pytest.raises(StorageError) as caught:
             log.account("acme").get(entry.id)
         assert "cannot read: permission denied for table audit_entry (42501)" in str(caught.value)
+
+
+def test_a_writer_knows_stored_ids_ahead_of_its_clock(
+    roles: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, _ = roles
+    with AuditLog.open(writer, account_id="acme") as log:
+        entry = record(log, KEY_CREATED)
+        now = time.time_ns()
+        monkeypatch.setattr(time, "time_ns", lambda: now - 600 * 10**9)  # the clock is set back
+        again = record(log, KEY_CREATED, id=entry.id)
+        assert (again.id, again.digest) == (entry.id, entry.digest)
+        with pytest.raises(ValidationError, match="at most 5 minutes ahead"):
+            record(log, KEY_CREATED, id=make_id(to_microseconds(entry.occurred_at)).hex())
 
 
 def test_row_level_security_hides_other_accounts(log: AuditLog, roles: tuple[str, str]) -> None:
