@@ -27,9 +27,9 @@ OPERATOR = Actor.user("u-99", "Grace Hopper")
 
 
 def month(back: int) -> datetime:
-    """The middle of the month `back` months ago."""
+    """The middle of the month `back` months ago, or two hours ago if that is later."""
     number = NOW.year * 12 + NOW.month - 1 - back
-    return datetime(number // 12, number % 12 + 1, 15, 12, 30, tzinfo=UTC)
+    return min(datetime(number // 12, number % 12 + 1, 15, 12, 30, tzinfo=UTC), NOW - timedelta(hours=2))
 
 
 def beginning(moment: datetime) -> datetime:

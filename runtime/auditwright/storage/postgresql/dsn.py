@@ -56,15 +56,11 @@ class Dsn:
             message = self._without_password(message_of(error))
             raise StorageError(f"{self.name}: cannot connect: {message}") from None
         try:
-            # Recorded entries are durable even where the database's default is asynchronous commit.
-            connection.execute(
-                "SELECT set_config('synchronous_commit', 'on', false) "
-                "WHERE current_setting('synchronous_commit') = 'off'"
-            )
-            connection.execute(
-                f"SELECT set_config('lock_timeout', '{WAIT_SECONDS}s', false) "
-                "WHERE current_setting('lock_timeout') = '0'".encode()
-            )
+            ((pid,),) = connection.execute("SELECT pg_backend_pid()").fetchall()
+            if pid == connection.info.backend_pid:
+                connection.execute(sql(settings(is_local=False)))
+            else:
+                connection.prepare_threshold = None  # the mark of a pooled connection
         except BaseException:
             connection.close()
             raise
@@ -86,6 +82,26 @@ class Dsn:
 
     def _without_password(self, text: str) -> str:
         return text.replace(self._password, "***") if self._password else text
+
+
+def is_pooled(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a connection pooler is in between, which may give each transaction another session.
+
+    Such a connection has no named prepared statements, and its settings are those of a transaction.
+    """
+    return connection.prepare_threshold is None
+
+
+def settings(*, is_local: bool) -> str:
+    """SQL that gives a transaction, or else the session, what recording and reading need.
+
+    Recorded entries are durable even where the database's default is asynchronous commit.
+    """
+    return (
+        f"SELECT set_config(name, value, {is_local}) FROM (VALUES ('synchronous_commit', 'off', 'on'), "
+        f"('lock_timeout', '0', '{WAIT_SECONDS}s')) AS setting (name, unwanted, value) "
+        "WHERE current_setting(name) = unwanted"
+    )
 
 
 def _unreadable(reason: str) -> StorageError:

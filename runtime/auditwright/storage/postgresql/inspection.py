@@ -11,6 +11,7 @@ from auditwright.storage.errors import StorageError
 from auditwright.storage.postgresql.drift import differences
 from auditwright.storage.postgresql.owner_connection import (
     become_owner,
+    begin,
     connect,
     database_name,
     errors,
@@ -48,6 +49,7 @@ class PostgreSQLInspection:
 
         connection = self._connection
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        begin(connection)
         self._schema = schema_of(connection, self.name)
         if not all(columns_of(connection, table) for table in ("audit_entry", VERSION_TABLE)):
             raise StorageError(f"{self.name}: there is no audit log in this database")

@@ -1,6 +1,7 @@
 """Connections of operators, who act as the owner of the tables: for `auditwright database`.
 
-Services connect by `connections.py`.
+Services connect by `connections.py`. Settings are those of a transaction: behind a connection pooler those of
+a session would reach other clients.
 """
 
 from __future__ import annotations
@@ -11,17 +12,15 @@ from contextlib import contextmanager
 import psycopg
 
 from auditwright.storage.errors import StorageError
-from auditwright.storage.postgresql.dsn import Connection, Dsn, message_of
+from auditwright.storage.postgresql.dsn import Connection, Dsn, message_of, settings, sql
 from auditwright.storage.postgresql.schema import check_version
 
 _SETTINGS = (
     "TimeZone = UTC",
     "client_min_messages = warning",
     "statement_timeout = 0",  # reading all entries may take long
-    # What is read after a lock was granted has to be what others committed before.
-    "default_transaction_isolation = 'read committed'",
-    "default_transaction_read_only = off",
 )
+"""The settings of every transaction."""
 
 
 def database_name(url: str) -> str:
@@ -30,18 +29,25 @@ def database_name(url: str) -> str:
 
 
 def connect(url: str) -> Connection:
-    """A connection without autocommit; raises `StorageError`."""
+    """A connection without autocommit; each transaction calls `begin` first. Raises `StorageError`."""
     dsn = Dsn(url)
     connection = dsn.connect()
     try:
         check_version(connection, dsn.name)
-        for setting in _SETTINGS:
-            connection.execute(f"SET {setting}".encode())
     except BaseException:
         connection.close()
         raise
     connection.autocommit = False
+    # What is read after a lock was granted has to be what others committed before.
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    connection.read_only = False
     return connection
+
+
+def begin(connection: Connection) -> None:
+    """Apply the settings of a transaction that has just begun."""
+    parts = [*(f"SET LOCAL {setting}" for setting in _SETTINGS), settings(is_local=True)]
+    connection.execute(sql("; ".join(parts)))
 
 
 @contextmanager

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from auditwright.entry import columns
 from auditwright.ids import from_microseconds, id_time, to_microseconds
 from auditwright.storage.errors import StorageError
-from auditwright.storage.postgresql.owner_connection import become_owner, connect, database_name, errors
+from auditwright.storage.postgresql.owner_connection import (
+    become_owner,
+    begin,
+    connect,
+    database_name,
+    errors,
+)
 from auditwright.storage.postgresql.row_format import as_json, insert_statement
 from auditwright.storage.postgresql.schema import AHEAD, columns_of, quoted
 from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, sum_by_account
@@ -94,6 +100,7 @@ class PostgreSQLRetentionStore:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with errors(self.name, "apply retention"), self._connection.transaction():
+            begin(self._connection)
             become_owner(self._connection, self.name)
             self._execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             yield

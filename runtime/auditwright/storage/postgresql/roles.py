@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditwright.storage.base import SetupResult
 from auditwright.storage.errors import StorageError
-from auditwright.storage.postgresql.owner_connection import connect, database_name, errors
+from auditwright.storage.postgresql.owner_connection import begin, connect, database_name, errors
 from auditwright.storage.postgresql.schema import (
     ACCOUNT,
     REFERENCE_TABLES,
@@ -280,6 +280,7 @@ def _locked(url: str, lock: bool = True) -> Iterator[Connection[Any]]:
     """A transaction; with `lock`, nobody else sets the database up meanwhile."""
     name = database_name(url)
     with closing(connect(url)) as connection, errors(name, "make the roles"), connection.transaction():
+        begin(connection)
         if not columns_of(connection, USERS):
             raise StorageError(
                 f"{name}: there is no audit log in this database, or an older one; run "

@@ -49,8 +49,9 @@ def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
 
     with _connected(url) as database:
         revision = _check(database, create)
-        owner = database.become_owner()
-        changes = _catalog_changes(database, catalog)
+        with database.begin():
+            owner = database.become_owner()
+            changes = _catalog_changes(database, catalog)
         parts = []
         if migrations.pending(revision):
             parts.append(migrations.as_sql(revision, database.schema).strip())
@@ -77,6 +78,15 @@ class _Database:
     connection: Connection
     wrapped: AlembicConnection
 
+    @contextmanager
+    def begin(self) -> Iterator[None]:
+        """A transaction with the settings of operators."""
+        from auditwright.storage.postgresql.owner_connection import begin
+
+        with self.wrapped.begin():
+            begin(self.connection)
+            yield
+
     def become_owner(self) -> str | None:
         from auditwright.storage.postgresql.owner_connection import become_owner
 
@@ -88,7 +98,7 @@ class _Database:
         from auditwright.storage.postgresql.migrations import VERSION_TABLE
         from auditwright.storage.postgresql.owner_connection import errors
 
-        with errors(self.name, "set up"), self.wrapped.begin():
+        with errors(self.name, "set up"), self.begin():
             self.become_owner()
             self.connection.execute(f"LOCK TABLE {VERSION_TABLE} IN SHARE ROW EXCLUSIVE MODE")
             # A new column waits for readers, and recording waits behind it.
@@ -127,7 +137,7 @@ def _check(database: _Database, create: bool) -> str | None:
     from auditwright.storage.postgresql.owner_connection import errors
     from auditwright.storage.postgresql.schema import columns_of
 
-    with errors(database.name, "set up"), database.wrapped.begin():
+    with errors(database.name, "set up"), database.begin():
         database.become_owner()
         has_entries = bool(columns_of(database.connection, "audit_entry"))
         has_versions = bool(columns_of(database.connection, migrations.VERSION_TABLE))
@@ -156,7 +166,7 @@ def _make_version_table(database: _Database) -> None:
     exists = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject)
     for attempt in range(_TRIES):
         try:
-            with database.wrapped.begin():
+            with database.begin():
                 database.connection.execute(MAKE_VERSION_TABLE)
             return
         except (*exists, DBAPIError):
