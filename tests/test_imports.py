@@ -54,7 +54,7 @@ RUNTIME_PACKAGES = {
     *("typing_extensions", "uuid_utils"),
 }
 EXTRAS = {
-    "server/": {"fastapi", "jinja2", "markupsafe", "starlette", "uvicorn"},
+    "server/": {"anyio", "fastapi", "jinja2", "markupsafe", "starlette", "uvicorn"},
     "commands/serve.py": {"starlette", "uvicorn"},
     "storage/postgresql/": {"alembic", "psycopg"},
     "transfer/export_file.py": {"compression", "zstandard"},  # `compression` is in Python 3.14

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import orjson
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from auditwright.context import acting
 from auditwright.entry import Entry
@@ -27,6 +27,7 @@ from auditwright.server.openapi import (
     MAX_ENTRIES,
     PAGING,
     SELECTION,
+    TEXT,
     object_schema,
     reference,
     responses_of,
@@ -37,6 +38,7 @@ from auditwright.server.view import View, query_of, read_query
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.log import AuditLog
+    from auditwright.server.long_reads import LongReads
 
 _logger = logging.getLogger("auditwright.server")
 
@@ -111,6 +113,7 @@ _EXACT = {
         ),
         400,
         404,
+        429,
         503,
     ),
 )
@@ -122,7 +125,9 @@ def count_entries(request: Request, principal: RequireUser) -> Response:
         raise FilterError(f"exact: expected true or false, got {truncate(repr(exact), 80)}")
     account, selection = _log(request).account(account_id), view.selection(datetime.now(UTC))
     if exact == "true":
-        return _json({"entries": account.count(**selection), "whole": True})
+        long_reads: LongReads = request.app.state.long_reads
+        with long_reads.slot(principal):
+            return _json({"entries": account.count(**selection), "whole": True})
     count = account.count_up_to(COUNT_LIMIT, **selection)
     return _json({"entries": count.entries, "whole": count.whole})
 
@@ -151,9 +156,14 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
             },
         ]
     },
+    # FastAPI adds the media type of the response class to a success; this one has none.
+    response_class=StreamingResponse,
     responses={
-        **responses_of({}, 400, 404, 503),
-        200: {"description": "The file", "content": {"text/csv": {}, "application/jsonl": {}}},
+        **responses_of({}, 400, 404, 429, 503),
+        200: {
+            "description": "The file",
+            "content": {"text/csv": {"schema": TEXT}, "application/jsonl": {"schema": TEXT}},
+        },
     },
 )
 def export(request: Request, principal: RequireExport) -> Response:
@@ -162,7 +172,7 @@ def export(request: Request, principal: RequireExport) -> Response:
     form = found.get("format", ["csv"])[0]
     if form not in downloads.MEDIA:
         raise FilterError(f"format: expected csv or jsonl, got {truncate(repr(form), 80)}")
-    return downloads.export(_log(request), principal, account, view, form)
+    return downloads.export(request.app, principal, account, view, form)
 
 
 @router.get(
@@ -226,7 +236,7 @@ def list_users(
         }
     },
     responses={
-        **responses_of(reference("Entry"), 400, 404, 409, 413, 415, 422, 503, status=201),
+        **responses_of(reference("Entry"), 400, 404, 408, 409, 413, 415, 422, 503, status=201),
         200: {
             "description": "A result for each entry of an array, in order",
             "content": {

@@ -20,9 +20,11 @@ from auditwright.errors import AuditwrightError
 from auditwright.middleware import AuditMiddleware
 from auditwright.server import api, audit_page
 from auditwright.server.headers import HEADERS, SecurityHeadersMiddleware
+from auditwright.server.long_reads import LongReads
 from auditwright.server.openapi import DESCRIPTION, describe
 from auditwright.server.problems import HttpProblem, problem_of
 from auditwright.server.render import base_of, error_page
+from auditwright.server.stalled_clients import StalledClientsMiddleware, check_seconds
 
 if TYPE_CHECKING:
     from auditwright.log import AuditLog
@@ -40,6 +42,9 @@ def create_app(
     *,
     trusted_proxies: Iterable[str] = (),
     allowed_hosts: Iterable[str] | None = None,
+    max_exports_per_principal: int = 2,
+    max_exports: int = 8,
+    stall_seconds: float = 30,
 ) -> FastAPI:
     """The Audit Logs page and its JSON API over a log, as an ASGI application to run or to mount.
 
@@ -49,7 +54,11 @@ def create_app(
     `AuditMiddleware` around the application takes precedence. `allowed_hosts` are the accepted host names,
     all by default. The caller closes the log.
 
-    Raises `TypeError` where `authorize` is not callable, `ValueError` for invalid proxies or hosts.
+    `max_exports_per_principal` and `max_exports` are how many exports and exact counts run at once in this
+    process, for each principal and in all, 1 to 1,000; more get a 429 problem. `stall_seconds`, 1 to 3,600,
+    is how long a client may read nothing of a response, or send nothing of a request, before it is cut off.
+
+    Raises `TypeError` where `authorize` is not callable, `ValueError` for invalid proxies, hosts or bounds.
     """
     if not callable(authorize):
         raise TypeError("create_app needs authorize: a callable that returns the principal of a request")
@@ -57,6 +66,8 @@ def create_app(
     proxies = trusted_proxies if isinstance(trusted_proxies, str) else list(trusted_proxies)
     TrustedProxies(proxies)
     hosts = _hosts(allowed_hosts) if allowed_hosts is not None else None
+    long_reads = LongReads(max_exports_per_principal, max_exports)
+    check_seconds(stall_seconds)
     app = FastAPI(
         title="Audit Logs",
         description=DESCRIPTION,
@@ -68,6 +79,7 @@ def create_app(
     )
     app.state.log = log
     app.state.authorize = authorize
+    app.state.long_reads = long_reads
     app.include_router(api.router)
     app.include_router(audit_page.router)
     static = importlib.resources.files("auditwright.server") / "static"
@@ -80,6 +92,7 @@ def create_app(
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
     app.add_middleware(AuditMiddleware, trusted_proxies=proxies)
     app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(StalledClientsMiddleware, seconds=stall_seconds)
     return app
 
 

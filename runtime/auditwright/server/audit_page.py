@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from auditwright.errors import FilterError
@@ -321,4 +320,4 @@ async def export(request: Request, principal: RequireExport) -> Response:
     if form.get("what") != "filtered":
         view = View(account=view.account)
     account = account_of(principal, view.account)
-    return await run_in_threadpool(downloads.export, request.app.state.log, principal, account, view, "csv")
+    return downloads.export(request.app, principal, account, view, "csv")

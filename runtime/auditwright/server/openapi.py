@@ -24,9 +24,12 @@ part of a request with its path.
 MAX_ENTRIES = 1000
 """Entries in one recording request."""
 
-_TEXT = {"type": "string"}
+TEXT = {"type": "string"}
 _TIME = {"type": "string", "format": "date-time"}
 _ID = {"type": "string", "format": "uuid"}
+_RETRY_AFTER = {
+    "Retry-After": {"description": "After how many seconds to try again.", "schema": {"type": "integer"}}
+}
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "Problem": {
@@ -35,15 +38,15 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "required": ["type", "title", "status", "detail"],
         "properties": {
             "type": {"enum": [f"urn:auditwright:{kind}" for kind in TITLES]},
-            "title": _TEXT,
+            "title": TEXT,
             "status": {"type": "integer"},
-            "detail": _TEXT,
+            "detail": TEXT,
             "errors": {
                 "type": "array",
                 "items": {
                     "type": "object",
                     "required": ["path", "expected", "got"],
-                    "properties": {"path": _TEXT, "expected": _TEXT, "got": _TEXT},
+                    "properties": {"path": TEXT, "expected": TEXT, "got": TEXT},
                 },
             },
         },
@@ -51,7 +54,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Actor": {
         "type": "object",
         "required": ["type"],
-        "properties": {"type": {"enum": ["user", "app", "system"]}, "id": _TEXT, "name": _TEXT},
+        "properties": {"type": {"enum": ["user", "app", "system"]}, "id": TEXT, "name": TEXT},
         "additionalProperties": False,
     },
     "Entry": {
@@ -63,17 +66,17 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         ],
         "properties": {
             "id": _ID,
-            "account_id": _TEXT,
-            "event": _TEXT,
+            "account_id": TEXT,
+            "event": TEXT,
             "occurred_at": _TIME,
             "actor": {"$ref": "#/components/schemas/Actor"},
-            "ip_address": _TEXT,
+            "ip_address": TEXT,
             "metadata": {"type": "object"},
             "recorded_at": _TIME,
-            "level": _TEXT,
-            "category": _TEXT,
-            "description": _TEXT,
-            "catalog_version": _TEXT,
+            "level": TEXT,
+            "category": TEXT,
+            "description": TEXT,
+            "catalog_version": TEXT,
             "alterations": {"type": "object"},
         },
         "additionalProperties": False,
@@ -83,11 +86,11 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "description": "An entry to record. /api/events/{key}/schema has the JSON Schema of each event.",
         "required": ["event", "metadata"],
         "properties": {
-            "event": _TEXT,
+            "event": TEXT,
             "metadata": {"type": "object"},
             "actor": {"$ref": "#/components/schemas/Actor"},
-            "ip_address": _TEXT,
-            "account_id": _TEXT,
+            "ip_address": TEXT,
+            "account_id": TEXT,
             "id": _ID,
             "occurred_at": _TIME,
         },
@@ -122,11 +125,18 @@ def responses_of(
     schema: dict[str, Any], *problems: int, status: int = 200
 ) -> dict[int | str, dict[str, Any]]:
     """The responses of an operation: JSON of a schema, and its possible problems."""
-    content = {"application/problem+json": {"schema": reference("Problem")}}
     return {
         status: {"description": "Done", "content": {"application/json": {"schema": schema}}},
-        **{each: {"description": "Problem", "content": content} for each in sorted({*problems, 401, 403})},
+        **{each: _problem(each) for each in sorted({*problems, 401, 403})},
     }
+
+
+def _problem(status: int) -> dict[str, Any]:
+    response = {
+        "description": "Problem",
+        "content": {"application/problem+json": {"schema": reference("Problem")}},
+    }
+    return response | ({"headers": _RETRY_AFTER} if status == 429 else {})
 
 
 def _parameter(name: str, description: str, schema: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -143,9 +153,9 @@ SELECTION = [
         {"type": "array", "maxItems": MAX_CONDITIONS, "items": {"type": "string"}},
     ),
     _parameter("period", "The time range.", {"enum": list(PERIODS)}),
-    _parameter("from", "The first day or minute of a custom range.", _TEXT, example="2026-01-31"),
-    _parameter("to", "Its last day or minute, included.", _TEXT, example="2026-01-31T09:30"),
-    _parameter("zone", "The time zone of a custom range (IANA).", _TEXT, example="Europe/Berlin"),
+    _parameter("from", "The first day or minute of a custom range.", TEXT, example="2026-01-31"),
+    _parameter("to", "Its last day or minute, included.", TEXT, example="2026-01-31T09:30"),
+    _parameter("zone", "The time zone of a custom range (IANA).", TEXT, example="Europe/Berlin"),
     _parameter(
         "search",
         "Text in the description, in any case.",
@@ -158,11 +168,11 @@ PAGING = [
         f"Entries on a page, {LIMIT} by default.",
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
     ),
-    _parameter("after", "The `next` of a page, to read the older one, with the same selection.", _TEXT),
+    _parameter("after", "The `next` of a page, to read the older one, with the same selection.", TEXT),
     _parameter(
         "before",
         "The `previous` of a page, to read the newer one, still newest first; not with `after`.",
-        _TEXT,
+        TEXT,
     ),
     _parameter("at", "The end of 24h, 7d and 30d; the same for all pages of a list.", _TIME),
 ]

@@ -22,6 +22,8 @@ TITLES = {
     "id-conflict": "Another entry has this id",
     "not-json": "Not JSON",
     "too-large": "Too large",
+    "too-many-exports": "Too many exports",
+    "unfinished-request": "Request not finished",
     "not-found": "Not found",
     "wrong-method": "Not possible here",
     "unavailable": "Not available",

@@ -127,6 +127,31 @@ def test_every_operation_documents_its_problems(document: dict[str, Any]) -> Non
                 assert list(answer["content"]) == ["application/problem+json"]
 
 
+def test_an_export_is_not_described_as_json(document: dict[str, Any]) -> None:
+    responses = document["paths"]["/api/export"]["get"]["responses"]
+    assert list(responses["200"]["content"]) == ["text/csv", "application/jsonl"]
+    assert {media["schema"]["type"] for media in responses["200"]["content"].values()} == {"string"}
+
+
+def test_every_success_has_its_media_type(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        success = {status for status in operation["responses"] if status < "4"}
+        for status in success:
+            types = set(operation["responses"][status]["content"])
+            files = {"text/csv", "application/jsonl"} if path == "/api/export" else {"application/json"}
+            assert (path, method, types) == (path, method, files)
+
+
+def test_refusals_that_pass_say_when_to_try_again(document: dict[str, Any]) -> None:
+    bounded = {
+        path: response
+        for path, _, operation in operations(document)
+        if (response := operation["responses"].get("429"))
+    }
+    assert list(bounded) == ["/api/count", "/api/export"]
+    assert [list(response["headers"]) for response in bounded.values()] == [["Retry-After"]] * 2
+
+
 # --- its examples -----------------------------------------------------------------------------------
 
 
