@@ -19,13 +19,14 @@ def words(text: str) -> frozenset[str]:
 
 
 MODEL_ATTRIBUTES = words("""
-    construct copy dict from_orm json metadata model_computed_fields model_config model_construct model_copy
-    model_dump model_dump_json model_extra model_fields model_fields_set model_json_schema
+    construct copy dict event_key from_orm json metadata mro model_computed_fields model_config
+    model_construct model_copy model_dump model_dump_json model_extra model_fields
+    model_fields_set model_json_schema
     model_parametrized_name model_post_init model_rebuild model_validate model_validate_json
-    model_validate_strings parse_file parse_obj parse_raw registry schema schema_json sqlmodel_update
+    model_validate_strings parse_file parse_obj parse_raw register registry schema schema_json sqlmodel_update
     update_forward_refs validate
     """)
-"""Attributes of the base classes of pydantic and SQLModel. A field of the same name would shadow them."""
+"""Attributes of the classes of `EventModel`, pydantic and SQLModel. A field of that name would hide them."""
 
 EMITTER_OPTIONS = words("id session actor ip_address occurred_at account_id details options self")
 """Parameters that every emitter has besides the fields."""
@@ -35,6 +36,24 @@ TABLE_COLUMNS = words("""
     description catalog_version digest alterations metadata data
     """)
 """Columns that every view has besides the fields."""
+
+MODEL_PREFIXES = ("model_dump", "model_validate")
+"""Beginnings of names that pydantic reserves for methods of its models; it warns of such a field."""
+
+EXPORTED_COLUMNS = words("event_title category_title")
+"""Columns of a Parquet file besides those and the fields."""
+
+SYSTEM_COLUMNS = words("cmax cmin ctid oid rowid tableoid xmax xmin")
+"""Names that every table of PostgreSQL or SQLite gives to something of its own, quoted or not."""
+
+NEVER_IN_VIEWS = words("false true")
+"""SQLite gives a column of a view another name than these."""
+
+NOT_QUOTED = words("collation concurrently lateral nothing returning system_user tablesample")
+"""Reserved words of SQLite or PostgreSQL that SQLAlchemy does not quote by itself."""
+
+ENGINE_PREFIXES = ("pg", "sqlite")
+"""Beginnings of names that the databases reserve for their own tables and views."""
 
 GLOBALS = words("str bytes int float bool list dict tuple datetime timestamp deprecated cls self")
 """Names used inside generated classes and methods. A field or an event of the same name would hide them."""
@@ -67,18 +86,29 @@ GENERATED_FOLDERS = words("docs language")
 """Folders generated next to the package."""
 
 
-def refuse_field(name: str, fills_entry: bool) -> str | None:
-    """Why a field cannot have the name, or None. A field that the entry fills may use the entry's names."""
+def refuse_field(name: str, fills_entry: bool, has_column: bool = False) -> str | None:
+    """Why a field cannot have the name, or None. A field that the entry fills may use the entry's names.
+
+    SQL keywords are allowed, because every statement quotes the names of fields.
+    """
     if keyword.iskeyword(name):
         return "it is a Python keyword"
     if name in MODEL_ATTRIBUTES:
         return "the generated classes have an attribute of that name"
+    if name.startswith(MODEL_PREFIXES):
+        return "pydantic reserves names with this beginning"
     if name in GLOBALS:
         return "the generated code uses that name"
     if not fills_entry and name in EMITTER_OPTIONS:
         return "every emitter takes an option of that name"
     if not fills_entry and name in TABLE_COLUMNS:
         return "every entry has a column of that name"
+    if name in EXPORTED_COLUMNS:
+        return "every Parquet file has a column of that name"
+    if name in NEVER_IN_VIEWS:
+        return "SQLite's views cannot have a column of that name"
+    if has_column and name in SYSTEM_COLUMNS:
+        return "tables of PostgreSQL or SQLite have a system column of that name"
     return None
 
 
@@ -88,6 +118,8 @@ def refuse_level(name: str, package: str = "") -> str | None:
         return "the generated package has a module of that name"
     if name in OWN_LEVELS and package != OWN_PACKAGE:
         return "Auditwright records its own events there"
+    if name.partition("_")[0] in ENGINE_PREFIXES:
+        return "databases reserve names with this beginning, and the views of its events would have one"
     return refuse_class(name)
 
 
@@ -119,6 +151,12 @@ def refuse_package(name: str) -> str | None:
     if name in GENERATED_FOLDERS:
         return "a folder of that name is generated next to it"
     return None
+
+
+def another_name(what: str, name: str) -> str:
+    """A name to suggest in place of a refused one; `what` is the kind of thing, such as `field`."""
+    has_reserved_beginning = name.startswith(MODEL_PREFIXES) or name.partition("_")[0] in ENGINE_PREFIXES
+    return f"{what}_{name}" if has_reserved_beginning else f"{name}_{what}"
 
 
 def too_long(name: str) -> bool:

@@ -14,9 +14,15 @@ import orjson
 from sqlalchemy import INTEGER, BigInteger, Dialect, LargeBinary, TypeDecorator
 from sqlalchemy import Text as Text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import TypeEngine
 
 from auditwright.ids import format_time, from_microseconds, to_microseconds
+
+
+def quoted(name: str) -> dict[str, Any]:
+    """The arguments of a column whose name SQLAlchemy must quote, although it does not know the SQL word."""
+    return {"name": quoted_name(name, True)}
 
 
 def _is_postgresql(dialect: Dialect) -> bool:

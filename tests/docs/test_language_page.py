@@ -82,6 +82,10 @@ def test_refused_names_are_documented() -> None:
     listed = {row[2]: set(names_in(row[1])) for row in rows(section(LANGUAGE, "Names"))}
     assert listed["every emitter has an option of that name"] == names.EMITTER_OPTIONS
     assert listed["every entry has a column of that name"] == names.TABLE_COLUMNS
+    assert listed["every Parquet file has a column of that name"] == names.EXPORTED_COLUMNS
+    assert listed["SQLite's views cannot have a column of that name"] == names.NEVER_IN_VIEWS
+    assert listed["tables of PostgreSQL or SQLite have a system column of that name"] == names.SYSTEM_COLUMNS
+    assert listed["pydantic reserves them"] == set(names.MODEL_PREFIXES)
     assert listed["generated code uses it"] == names.GLOBALS
     assert listed["the generated package has a module of that name"] == names.GENERATED_MODULES
     assert listed["Auditwright records its own events there"] == names.OWN_LEVELS

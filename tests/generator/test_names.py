@@ -8,15 +8,45 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from pydantic._internal._config import config_defaults
 from sqlmodel import SQLModel
 
+from auditwright.emitters import Options
+from auditwright.event_model import EventModel
+from auditwright.transfer.parquet import ENVELOPE, REST
 from auditwright_generator import names
 
 
-@pytest.mark.parametrize("base", [BaseModel, SQLModel])
+@pytest.mark.parametrize("base", [EventModel, BaseModel, SQLModel])
 def test_every_attribute_of_the_base_classes_is_refused(base: type) -> None:
-    public = {name for name in dir(base) if not name.startswith("_")}
-    assert public <= names.MODEL_ATTRIBUTES
+    public = {name for name in (*dir(base), *dir(type(base))) if not name.startswith("_")}
+    assert {name for name in public if hasattr(base, name)} <= names.MODEL_ATTRIBUTES
+
+
+def test_every_option_of_the_emitters_is_refused() -> None:
+    assert {*Options.__annotations__, "options", "self"} == names.EMITTER_OPTIONS
+
+
+def test_beginnings_that_pydantic_reserves_are_refused() -> None:
+    assert tuple(sorted(config_defaults["protected_namespaces"])) == names.MODEL_PREFIXES
+    assert names.refuse_field("model_dump_count", False) == "pydantic reserves names with this beginning"
+    assert names.another_name("field", "model_dump_count") == "field_model_dump_count"
+
+
+def test_every_column_of_a_parquet_file_is_refused() -> None:
+    assert {*ENVELOPE, *REST} <= names.TABLE_COLUMNS | names.EXPORTED_COLUMNS
+
+
+@pytest.mark.parametrize("name", sorted(names.SYSTEM_COLUMNS))
+def test_system_column_is_refused_as_a_separate_column_only(name: str) -> None:
+    assert names.refuse_field(name, fills_entry=False) is None
+    assert names.refuse_field(name, fills_entry=False, has_column=True) is not None
+
+
+@pytest.mark.parametrize("name", ["pg", "pg_stat", "sqlite", "sqlite_things"])
+def test_level_with_a_beginning_of_the_databases_is_refused(name: str) -> None:
+    assert names.refuse_level(name) is not None
+    assert names.refuse_level(names.another_name("level", name)) is None
 
 
 def test_every_keyword_is_refused_everywhere() -> None:

@@ -11,9 +11,9 @@ session.exec(select(ModelDeployed).where(col(ModelDeployed.temperature) > 1))
 The log itself does not write through these classes: see `auditwright.storage`.
 """
 
-import uuid
 from datetime import datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
 from sqlalchemy import Column, Index
 from sqlalchemy.orm import registry
@@ -34,7 +34,7 @@ class AuditEntry(SQLModel, table=True):
 
     account_id: str = Field(sa_type=Text, primary_key=True)
     """The tenant."""
-    id: uuid.UUID = Field(sa_type=EntryId, primary_key=True)
+    id: UUID = Field(sa_type=EntryId, primary_key=True)
     """A UUIDv7; ordering by it is ordering by time."""
     occurred_at: datetime = Field(sa_type=Timestamp)
     """When it happened, UTC."""
@@ -114,7 +114,7 @@ class EventView(SQLModel, registry=registry()):
     """
 
     account_id: str = Field(sa_type=Text, primary_key=True)
-    id: uuid.UUID = Field(sa_type=EntryId, primary_key=True)
+    id: UUID = Field(sa_type=EntryId, primary_key=True)
     occurred_at: datetime = Field(sa_type=Timestamp)
     recorded_at: datetime = Field(sa_type=Timestamp)
     level: str = Field(sa_type=Text)

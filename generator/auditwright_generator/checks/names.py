@@ -111,7 +111,9 @@ def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
     if package and reason:
         yield package.position, f"package {quote(package.scalar)} is refused: {reason}; choose another name"
     for field in source.fields.values():
-        if reason := names.refuse_field(field.name, "entry" in field.node.entries):
+        column = field.node.get("column")
+        has_column = column is not None and column.value is True
+        if reason := names.refuse_field(field.name, "entry" in field.node.entries, has_column):
             yield field.node.key_position, _refused("field", field.name, reason)
     for level in source.levels:
         if reason := names.refuse_level(level.name, package_name):
@@ -129,9 +131,8 @@ def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
 
 
 def _refused(what: str, name: str, reason: str) -> str:
-    return (
-        f"{what} {quote(name)} is refused: {reason}; choose another name, such as {quote(f'{name}_{what}')}"
-    )
+    other = quote(names.another_name(what, name))
+    return f"{what} {quote(name)} is refused: {reason}; choose another name, such as {other}"
 
 
 def check_names_are_short_enough(source: CatalogSource) -> Mistakes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from auditwright_generator.model import Catalog, Category, Field, Level
-from auditwright_generator.targets.python_code import described, imports
+from auditwright_generator.names import NOT_QUOTED
+from auditwright_generator.targets.python_code import described, imports, literal
 from auditwright_generator.targets.templating import python_header, render
 
 _TYPES = {
@@ -32,9 +33,10 @@ def whole(catalog: Catalog) -> dict[str, str]:
             head=head,
             package=catalog.package,
             columns=[
-                _Column(field.name, "", "", described(field.name, field.title, field.description))
+                _Column(field.name, "", "Text", described(field.name, field.title, field.description))
                 for field in catalog.columns
             ],
+            quotes=any(field.name in NOT_QUOTED for field in catalog.columns),
         )
     }
     for level in catalog.levels:
@@ -53,10 +55,17 @@ class _Column:
     type: str
     text: str
 
+    @property
+    def arguments(self) -> str:
+        """The arguments of its `Field`."""
+        quoted = f", sa_column_kwargs=_quoted({literal(self.name)})" if self.name in NOT_QUOTED else ""
+        return f"sa_type={self.type}{quoted}"
+
 
 def _module(catalog: Catalog, category: Category) -> str:
     columns = {event.key: [_column(field) for field in event.metadata] for event in category.events}
     used = {column.type for each in columns.values() for column in each}
+    quotes = any(column.name in NOT_QUOTED for each in columns.values() for column in each)
     return render(
         "views.py.j2",
         head=python_header(category.source),
@@ -67,7 +76,10 @@ def _module(catalog: Catalog, category: Category) -> str:
                 "typing": ["Any", "ClassVar"],
                 "sqlalchemy": sorted(used & {"BigInteger", "Boolean", "Float"}),
                 "sqlmodel": ["Field"] if used else [],
-                "auditwright.sqltypes": sorted(used & {"Json", "Text", "TimestampText"}),
+                "auditwright.sqltypes": [
+                    *sorted(used & {"Json", "Text", "TimestampText"}),
+                    *(["quoted as _quoted"] if quotes else []),
+                ],
                 f"{catalog.package}.tables": ["EventView"],
             },
             own=catalog.package,

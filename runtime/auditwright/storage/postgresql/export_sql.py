@@ -14,6 +14,7 @@ from auditwright.storage.csv_cells import FORMULA_SQL, category_titles, event_ti
 from auditwright.storage.postgresql import queries
 from auditwright.storage.postgresql.dsn import sql
 from auditwright.storage.postgresql.row_format import normal_json
+from auditwright.storage.postgresql.schema import as_object
 
 if TYPE_CHECKING:
     from psycopg.abc import Buffer
@@ -127,8 +128,7 @@ def _metadata(others: Sequence[str]) -> str:
     if not others:
         return "metadata"
     nothing = " AND ".join(f'"{name}" IS NULL' for name in others)
-    values = ", ".join(f"""'{name}', "{name}\"""" for name in others)
-    added = f"CAST(json_strip_nulls(json_build_object({values})) AS text)"
+    added = f"CAST({as_object(others)} AS text)"
     return f"CAST(metadata AS text) || CASE WHEN {nothing} THEN '' ELSE '{_BEFORE_OTHERS}' || {added} END"
 
 
@@ -164,9 +164,9 @@ def json_columns(catalog: Catalog, others: Sequence[str]) -> queries.Query:
     metadata = "CAST(metadata AS text)"
     if columns:
         nothing = " AND ".join(f'"{name}" IS NULL' for name in columns)
-        values = ", ".join(f"""'{name}', "{name}\"""" for name in columns)
-        added = f"jsonb_strip_nulls(jsonb_build_object({values}))"
-        metadata = f"CASE WHEN {nothing} THEN {metadata} ELSE CAST(metadata || {added} AS text) END"
+        metadata = (
+            f"CASE WHEN {nothing} THEN {metadata} ELSE CAST(metadata || {as_object(columns)} AS text) END"
+        )
     parts = [
         "'{\"id\":\"'", "CAST(id AS text)", "'\",\"account_id\":'", _json("account_id"),
         "',\"event\":'", _json("event"), "',\"occurred_at\":\"'", _time("occurred_at"),

@@ -17,7 +17,7 @@ from auditwright.storage.postgresql.owner_connection import (
     errors,
     schema_of,
 )
-from auditwright.storage.postgresql.schema import columns_of, quoted, read_state, views
+from auditwright.storage.postgresql.schema import as_object, columns_of, quoted, read_state, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,8 +138,7 @@ def _metadata(others: tuple[str, ...]) -> str:
     """SQL for the metadata, including the values in columns of other catalogs."""
     if not others:
         return "metadata"
-    values = ", ".join(f"'{name}', {quoted(name)}" for name in others)
-    return f"metadata || jsonb_strip_nulls(jsonb_build_object({values}))"
+    return f"metadata || {as_object(others)}"
 
 
 def _narrowed(account_id: str | None) -> tuple[str, tuple[str, ...]]:

@@ -120,8 +120,8 @@ def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit
     ids, values = first_ids(table, scope, newest_first, limit, limit)
     # LIMIT 1 keeps the planner to one probe of the primary key for each row of the page.
     return (
-        f"SELECT {select} FROM (SELECT id AS found FROM ({ids}) AS first_ids) AS page "
-        f"CROSS JOIN LATERAL (SELECT * FROM {table} WHERE account_id = %s AND id = found LIMIT 1) AS entry "
+        f"SELECT {select} FROM (SELECT id AS _found FROM ({ids}) AS first_ids) AS page "
+        f"CROSS JOIN LATERAL (SELECT * FROM {table} WHERE account_id = %s AND id = _found LIMIT 1) AS entry "
         f"{order}"
     ), [*values, scope.account_id]
 

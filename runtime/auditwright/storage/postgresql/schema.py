@@ -7,7 +7,7 @@ no entry.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -424,6 +424,13 @@ def _literal(text: str) -> str:
 
 def _role(name: str) -> str:
     return name if name == "PUBLIC" else quoted(name)
+
+
+def as_object(columns: Sequence[str]) -> str:
+    """SQL for a JSON object of the columns that are not null."""
+    pairs = [f"'{name}', {quoted(name)}" for name in columns]
+    groups = [", ".join(pairs[at : at + 50]) for at in range(0, len(pairs), 50)]  # of 100 arguments at most
+    return f"jsonb_strip_nulls({' || '.join(f'jsonb_build_object({each})' for each in groups)})"
 
 
 def quoted(name: str) -> str:

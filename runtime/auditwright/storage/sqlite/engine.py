@@ -25,7 +25,13 @@ from auditwright.storage.sessions import sqlalchemy_connection
 from auditwright.storage.sqlite import queries
 from auditwright.storage.sqlite.connections import Connections, path_of
 from auditwright.storage.sqlite.queries import contains
-from auditwright.storage.sqlite.schema import insert_statement, other_columns, set_up, whole_metadata
+from auditwright.storage.sqlite.schema import (
+    insert_statement,
+    other_columns,
+    quoted,
+    set_up,
+    whole_metadata,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -45,7 +51,7 @@ class SQLiteStorage:
         self.path = path_of(location)
         self.connections = Connections(self.path)
         self._catalog = catalog
-        names = [name for name, _, _ in columns(catalog)]
+        names = [quoted(name) for name, _, _ in columns(catalog)]
         self._insert = insert_statement(catalog)
         self._leading = ", ".join(names[:-1])
         self._metadata_of: dict[int, str] = {}

@@ -7,13 +7,14 @@ the SQL is in `export_worker.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditwright.storage.csv_cells import FORMULA_SQL, category_titles, csv_line, event_titles
 from auditwright.storage.sqlite import queries
 from auditwright.storage.sqlite.export_worker import EVERY_ID, HIGH, LOW, Titles, Work
+from auditwright.storage.sqlite.schema import all_null, in_groups, quoted, with_fields
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -77,19 +78,31 @@ def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
         cells += [
             _Cell("event"), _Cell("category"), _Cell("level"), _Cell("actor_type", quoted=False),
             _Cell("actor_id", optional=True), _Cell(id_text("id"), quoted=False, stored=False),
-            _Cell("account_id"), *(_Cell(name, optional=True) for name in catalog.columns), _Cell(metadata),
+            _Cell("account_id"), *(_Cell(quoted(name), optional=True) for name in catalog.columns),
+            _Cell(metadata),
         ]  # fmt: skip
     time = [*_time("occurred_at"), "occurred_at % 1000000 / 1000"]
     titles = _TITLES.format(_cell("event"), _CATEGORY.format(_cell("category")))
     form = "%s %02d:%02d:%02d.%03d"
     printed = f"printf('{form}', {', '.join(time)})"
-    line = " || ',' || ".join([printed, titles, *(each.safe for each in cells)])
+    line = _joined([printed, titles, *(each.safe for each in cells)], "','")
     # printf is faster, but truncates its arguments at a NUL, which other programs may have stored.
-    forms, values = zip(*(each.printed for each in cells), strict=True)
-    quick = f"printf('{','.join([form, '%s', *forms])}', {', '.join([*time, titles, *values])})"
+    printing = [(form, ", ".join(time)), ("%s", titles), *(each.printed for each in cells)]
+    quick = _joined(map(_printf, in_groups(printing, 40)), "','")
     texts = ["event", "category", *(each.text for each in cells if each.stored)]
-    has_nul = f"instr({' || '.join(dict.fromkeys(texts))}, char(0))"
+    has_nul = f"instr({_joined(dict.fromkeys(texts))}, char(0))"
     return f"iif({has_nul}, {line}, {quick}) || char(13, 10)"
+
+
+def _printf(cells: list[tuple[str, str]]) -> str:
+    forms, values = zip(*cells, strict=True)
+    return f"printf('{','.join(forms)}', {', '.join(values)})"
+
+
+def _joined(texts: Iterable[str], between: str = "") -> str:
+    """SQL for the texts in a row; in groups, as an expression may be nested 1,000 deep at most."""
+    joint = f" || {between} || " if between else " || "
+    return joint.join(f"({joint.join(group)})" for group in in_groups(texts, 100))
 
 
 class _Cell(NamedTuple):
@@ -219,7 +232,5 @@ def _json_metadata(catalog: Catalog, metadata: str) -> str:
     )
     if not catalog.columns:
         return plain
-    values = ", ".join(f"'{name}', {name}" for name in catalog.columns)
-    # A NULL in the patch removes the field, which is absent then.
-    whole = f"json_patch({plain}, json_object({values}))"
-    return f"iif(coalesce({', '.join([*catalog.columns, 'NULL'])}) IS NULL, {plain}, {whole})"
+    values = {name: quoted(name) for name in catalog.columns}
+    return f"iif({all_null(values.values())}, {plain}, {with_fields(plain, values)})"

@@ -19,6 +19,7 @@ from auditwright.storage.sqlite.schema import (
     check_fit,
     is_newest,
     other_columns,
+    quoted,
     tables,
     triggers,
     views,
@@ -128,7 +129,7 @@ class SQLiteInspection:
         try:
             with self._errors():
                 present = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(audit_entry)")}
-                parts += [name if name in present else "NULL" for name in self._catalog.columns]
+                parts += [quoted(name) if name in present else "NULL" for name in self._catalog.columns]
                 self._connection.text_factory = bytes
                 yield from self._connection.execute(
                     f"SELECT {', '.join(parts)} FROM audit_entry{where}", values

@@ -87,8 +87,8 @@ def statements(scope: Scope, select: str, fits: str = "") -> Iterator[Query]:
 def by_row_ids(select: str, row_ids: str) -> str:
     """SQL that selects entries by row id, in the given order; `row_ids` is SQL for a JSON list."""
     return (
-        f"SELECT {select} FROM (SELECT value AS row_id FROM json_each({row_ids})) "
-        "CROSS JOIN audit_entry ON audit_entry.rowid = row_id"
+        f"SELECT {select} FROM (SELECT value AS _row_id FROM json_each({row_ids})) "
+        "CROSS JOIN audit_entry ON audit_entry.rowid = _row_id"
     )
 
 

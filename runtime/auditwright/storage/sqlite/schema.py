@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 from auditwright.catalog import release
 from auditwright.entry import columns
@@ -20,6 +22,7 @@ from auditwright.storage.sqlite.queries import ACCOUNTS
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
 
+T = TypeVar("T")
 CONFLICT = "auditwright: another entry has this id"
 """The database's error for a row whose id is stored with other content."""
 
@@ -114,7 +117,7 @@ def tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
 
 def insert_statement(catalog: Catalog) -> str:
     """The INSERT of a row."""
-    names = [name for name, _, _ in columns(catalog)]
+    names = [quoted(name) for name, _, _ in columns(catalog)]
     return f"INSERT INTO audit_entry ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
@@ -211,17 +214,34 @@ def whole_metadata(others: tuple[str, ...]) -> str:
     """SQL for the metadata, merged with the values in the columns of other catalogs."""
     if not others:
         return "metadata"
-    all_null = " AND ".join(f"{_quoted(name)} IS NULL" for name in others)
-    values = ", ".join(f"'{name}', {_column_or_json(name)}" for name in others)
-    # A NULL in the patch removes the field, which is absent then.
-    return (
-        f"iif({all_null} OR NOT json_valid(metadata), metadata, json_patch(metadata, json_object({values})))"
-    )
+    unchanged = f"{all_null(map(quoted, others))} OR NOT json_valid(metadata)"
+    values = {name: _column_or_json(name) for name in others}
+    return f"iif({unchanged}, metadata, {with_fields('metadata', values)})"
+
+
+def all_null(columns: Iterable[str]) -> str:
+    """SQL for whether all of these columns are NULL."""
+    groups = [", ".join((*group, "NULL")) for group in in_groups(columns, 100)]
+    return f"coalesce({', '.join([*(f'coalesce({each})' for each in groups), 'NULL'])}) IS NULL"
+
+
+def with_fields(metadata: str, values: Mapping[str, str]) -> str:
+    """SQL for the metadata with more fields, given as SQL by name; NULL is no value."""
+    for group in in_groups(values, 50):
+        pairs = ", ".join(f"'{name}', {values[name]}" for name in group)
+        metadata = f"json_patch({metadata}, json_object({pairs}))"  # a NULL in the patch removes the field
+    return metadata
+
+
+def in_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in groups of this size: a function takes at most 127 arguments in any build of SQLite."""
+    rest = iter(items)
+    return iter(lambda: list(islice(rest, size)), [])
 
 
 def _column_or_json(name: str) -> str:
     """SQL for a field that has a column of its own in some catalogs only."""
-    return f"coalesce({_quoted(name)}, {_json_value(name)})"
+    return f"coalesce({quoted(name)}, {_json_value(name)})"
 
 
 def triggers() -> dict[str, str]:
@@ -282,7 +302,7 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
         _find_users(connection)
     for name, (kind, statement) in _programs(catalog, other_columns(connection, catalog)).items():
         if newest or kind == "TRIGGER" or name not in found:
-            connection.execute(f"DROP {kind} IF EXISTS {_quoted(name)}")
+            connection.execute(f"DROP {kind} IF EXISTS {quoted(name)}")
             connection.execute(statement)
     # Reference rows of a newer catalog are kept; rows that only this catalog has are added for its entries.
     insert = f"INSERT OR {'REPLACE' if newest else 'IGNORE'} INTO"
@@ -299,7 +319,9 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
 def _create_tables(connection: sqlite3.Connection, catalog: Catalog) -> None:
     """Create missing tables, columns and indexes."""
     for table, wanted in tables(catalog).items():
-        definitions = [f"{name} {kind}{' NOT NULL' * never_null}" for name, kind, never_null, _ in wanted]
+        definitions = [
+            f"{quoted(name)} {kind}{' NOT NULL' * never_null}" for name, kind, never_null, _ in wanted
+        ]
         key = [name for position, name in sorted((column[3], column[0]) for column in wanted) if position]
         options = "STRICT, WITHOUT ROWID" if table == "audit_user" else "STRICT"
         connection.execute(
@@ -309,7 +331,7 @@ def _create_tables(connection: sqlite3.Connection, catalog: Catalog) -> None:
     present = set(_columns_of(connection, "audit_entry"))
     for name in catalog.columns:
         if name not in present:
-            connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {name} TEXT")
+            connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {quoted(name)} TEXT")
     for index, names in INDEXES.items():
         connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry ({', '.join(names)})")
 
@@ -360,12 +382,12 @@ def _view(catalog: Catalog, event: Event, others: tuple[str, ...]) -> str:
     # By name: a field of a system event that has the name of a service's column is stored in that column.
     in_columns = {*catalog.columns, *others}
     fields = [
-        f"{_column_or_json(name) if name in in_columns else _json_value(name)} AS {_quoted(name)}"
+        f"{_column_or_json(name) if name in in_columns else _json_value(name)} AS {quoted(name)}"
         for name in (field.name for field in event.metadata)
     ]
     keys = ", ".join(f"'{key}'" for key in (event.key, *event.aliases))
     return (
-        f"CREATE VIEW {_quoted(view_name(event))} AS SELECT {', '.join([*envelope, *fields])} "
+        f"CREATE VIEW {quoted(view_name(event))} AS SELECT {', '.join([*envelope, *fields])} "
         f"FROM audit_entry WHERE event IN ({keys})"
     )
 
@@ -374,5 +396,6 @@ def _json_value(name: str) -> str:
     return f"json_extract(metadata, '$.{name}')"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """The name as an SQL identifier: every name of a field is one then, whatever SQL word it is."""
     return f'"{name}"'
