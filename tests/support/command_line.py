@@ -1,6 +1,9 @@
 """The command line in-process, in a folder of its own."""
 
 import io
+import os
+import pwd
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from auditwright import cli
+from auditwright import Actor, cli
 
+_LOGIN = pwd.getpwuid(os.getuid()).pw_name
+OS_USER = Actor.user(f"os:{_LOGIN}", f"{_LOGIN}@{socket.gethostname()}")
+"""Who a command without --actor records."""
 SCANNER = "tool.guardrails.input_scanner_added"
 
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from auditwright.catalog import find_catalog
 from auditwright.commands.options import (
     account,
+    add_actor,
     add_catalog_package,
     add_database,
-    add_recorded_actor,
     moment,
 )
 from auditwright.commands.progress import ProgressLine
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="report what would be deleted; delete nothing")
     parser.add_argument("--account", type=account, metavar="ID", help="only this account (default: all)")
-    add_recorded_actor(parser, "database retain")
+    add_actor(parser, "who deletes")
     add_database(parser)
     add_catalog_package(parser)
 
@@ -115,7 +115,7 @@ def configure_hold(parser: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--until", type=moment, metavar="TIME", help="when the hold expires, such as 2027-01-31 (UTC)"
     )
-    add_recorded_actor(add, "database hold")
+    add_actor(add, "who adds the hold")
     remove = actions.add_parser(
         "remove",
         help="remove the hold of an account",
@@ -123,7 +123,7 @@ def configure_hold(parser: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     remove.add_argument("--account", type=account, metavar="ID", required=True, help="the account")
-    add_recorded_actor(remove, "database hold")
+    add_actor(remove, "who removes the hold")
     list_ = actions.add_parser(
         "list", help="list the holds", description="List the holds by account.", allow_abbrev=False
     )

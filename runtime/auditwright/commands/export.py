@@ -14,8 +14,8 @@ from pathlib import Path
 
 from auditwright.account_log import MAX_PROCESSES
 from auditwright.commands.options import (
+    add_actor,
     add_log,
-    add_recorded_actor,
     add_selection,
     no_entries_text,
     open_log,
@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "(default: by the file's name, such as audit.jsonl or audit.csv.gz, else csv)",
     )
     parser.add_argument("--full", action="store_true", help="CSV with keys, ids and metadata too")
-    add_recorded_actor(parser, "export")
+    add_actor(parser, "who exports")
     parser.add_argument(
         "--processes",
         type=int,

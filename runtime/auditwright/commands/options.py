@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
+import socket
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -17,6 +19,8 @@ from auditwright.reading.filters import FIELDS, MATCHES, OPERATORS, Filter
 from auditwright.reading.pages import MAX_SEARCH, MIN_SEARCH, FilteredSelection
 
 DATABASE, ACCOUNT = "AUDITWRIGHT_DATABASE", "AUDITWRIGHT_ACCOUNT"
+OS = "os"
+"""The value of `--actor` for the operating system's user."""
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:
@@ -51,13 +55,14 @@ def add_catalog_package(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_recorded_actor(parser: argparse.ArgumentParser, command: str) -> None:
-    """Add `--actor` of a command that records its own use."""
+def add_actor(parser: argparse.ArgumentParser, whose: str) -> None:
+    """Add `--actor` of a command that records; by default it is the operating system's user."""
     parser.add_argument(
         "--actor",
         type=actor,
-        default=Actor.system(f"auditwright {command}"),
-        help="who is recorded as the actor: user:ID:NAME, app:ID:NAME or system (default: system)",
+        default=OS,
+        help=f"{whose}: user:ID:NAME, app:ID:NAME, {OS} for the operating system's user, or system; the name "
+        f"is optional (default: {OS})",
     )
 
 
@@ -152,17 +157,51 @@ def number_in(low: int, high: int, text: str) -> int:
 
 
 def actor(text: str) -> Actor:
-    """Parse `user:u-17:Ada Lovelace`, `app:ci` or `system`."""
+    """Parse `user:u-17:Ada Lovelace`, `app:ci`, `os` or `system`."""
     kind, _, rest = text.partition(":")
     actor_id, _, name = rest.partition(":")
     try:
+        if kind == OS and not rest:
+            return os_user()
         if kind == "system" and not rest:
             return Actor.system()
         if kind in ("user", "app"):
             return Actor(kind, actor_id, name or None)  # type: ignore[arg-type]
     except ValidationError as error:
         raise argparse.ArgumentTypeError(str(error.problems[0])) from None
-    raise argparse.ArgumentTypeError(f"{text!r} is not an actor; write user:ID:NAME, app:ID:NAME or system")
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not an actor; write user:ID:NAME, app:ID:NAME, {OS} or system"
+    )
+
+
+def os_user() -> Actor:
+    """The operating system's user of this process: the id `os:ada`, and the name `ada@host`.
+
+    The id has no host, because a container has another one at each run, and the prefix `os:`, because the
+    service may have a user `ada` of its own. A user id without a name is shown as its number. Variables such
+    as USER are not read where there are user ids, since anybody can set them. The system is returned where
+    the user is not known.
+    """
+    try:
+        user = _login_name()
+    except (ImportError, KeyError, OSError):
+        return Actor.system()
+    try:
+        host = socket.gethostname()
+    except OSError:
+        host = ""
+    return Actor.user(f"{OS}:{user}"[:MAX_ID], f"{user}@{host}" if host else user)
+
+
+def _login_name() -> str:
+    if not hasattr(os, "getuid"):  # Windows
+        return getpass.getuser()
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # usual in containers
+        return str(os.getuid())
 
 
 def no_entries_text(log: AuditLog, account: AccountLog, selection: FilteredSelection) -> str:

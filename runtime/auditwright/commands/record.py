@@ -8,8 +8,7 @@ from typing import Any
 
 import orjson
 
-from auditwright.actor import Actor
-from auditwright.commands.options import actor, add_log, moment, open_log
+from auditwright.commands.options import add_actor, add_log, moment, open_log
 from auditwright.commands.text import print_json
 from auditwright.errors import Problem, ValidationError
 from auditwright.text import printable
@@ -24,16 +23,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="{}",
         help="the metadata as a JSON object; - reads it from stdin",
     )
-    parser.add_argument(
-        "--actor",
-        type=actor,
-        default=Actor.system(),
-        help="who did it: user:ID:NAME, app:ID:NAME or system; the name is optional (default: system)",
-    )
+    add_actor(parser, "who did it")
     parser.add_argument("--ip", metavar="ADDRESS", help="the actor's IP address")
     parser.add_argument("--details", metavar="TEXT", help="text that is appended to the description")
     parser.add_argument("--occurred-at", type=moment, metavar="TIME", help="when it happened (default: now)")
-    parser.add_argument("--id", metavar="UUID", help="the entry's id; makes a retry idempotent")
+    parser.add_argument(
+        "--id", metavar="UUID", help="the entry's id; makes a retry idempotent, with the same --actor"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     add_log(parser)
 

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from auditwright.commands.options import add_log, add_recorded_actor, number_in, open_log
+from auditwright.commands.options import add_actor, add_log, number_in, open_log
 from auditwright.text import printable
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def add_port(parser: argparse.ArgumentParser) -> None:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_port(parser)
-    add_recorded_actor(parser, "serve")
+    add_actor(parser, "who exports and records through the page and its API")
     parser.add_argument(
         "--allow-recording",
         action="store_true",

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from tests.support.command_line import SCANNER, Auditwright
+from tests.support.command_line import OS_USER, SCANNER, Auditwright
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
@@ -202,7 +202,7 @@ def test_runs_as_a_module(tmp_path: Path) -> None:
         input=metadata_, cwd=tmp_path, env=CLEAN, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("System added an input scanner to tool t-4.\n")
+    assert done.stdout.endswith(f"  {OS_USER.name} added an input scanner to tool t-4.\n")
 
 
 def test_closed_pipe_ends_quietly(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 import zstandard
 from tests.runtime.commands.test_progress import wait_for_total
-from tests.support.command_line import SCANNER, Auditwright
+from tests.support.command_line import OS_USER, SCANNER, Auditwright
 
 EXPORT = ("export", "--account", "acme", "--output")
 HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
@@ -38,7 +38,7 @@ def test_exports_to_stdout(recorded: Auditwright) -> None:
     )
     done = recorded(*EXPORT, "-", "--format", "jsonl")
     actors = [json.loads(line)["actor"] for line in done.out.splitlines()]
-    assert [actor.get("id", actor["name"]) for actor in actors] == ["u-17", "ci", "auditwright export"]
+    assert [actor["id"] for actor in actors] == ["u-17", "ci", OS_USER.id]
 
 
 def test_export_is_recorded_but_not_in_its_own_file(recorded: Auditwright, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from tests.support.command_line import SCANNER, Auditwright
+from tests.support.command_line import OS_USER, SCANNER, Auditwright
 
 ID = "019b7ab5-1dca-7000-8000-000000000001"
 TOOL = '{"tool_id": "t-4"}'
@@ -12,16 +12,16 @@ USAGE_FAILS = {
     (
         "--actor",
         "robot:1",
-    ): "argument --actor: 'robot:1' is not an actor; write user:ID:NAME, app:ID:NAME or system",
+    ): "argument --actor: 'robot:1' is not an actor; write user:ID:NAME, app:ID:NAME, os or system",
     (
         "--actor",
         "user:",
     ): "argument --actor: actor.id: expected a string of 1 to 256 characters, got 0 characters",
-    ("--actor", ""): "argument --actor: '' is not an actor; write user:ID:NAME, app:ID:NAME or system",
+    ("--actor", ""): "argument --actor: '' is not an actor; write user:ID:NAME, app:ID:NAME, os or system",
     (
         "--actor",
         "system:x",
-    ): "argument --actor: 'system:x' is not an actor; write user:ID:NAME, app:ID:NAME or system",
+    ): "argument --actor: 'system:x' is not an actor; write user:ID:NAME, app:ID:NAME, os or system",
     ("--occurred-at", "tomorrow"): "argument --occurred-at: 'tomorrow' is not a time; "
     "write 2026-01-31, 2026-01-31T09:30 or 2026-01-31T09:30:00+01:00",
     ("--account", ""): "argument --account: an account's id has 1 to 256 characters, not 0",
@@ -72,7 +72,7 @@ def test_json_format_prints_the_entry(auditwright: Auditwright) -> None:
 
 def test_metadata_is_read_from_stdin(auditwright: Auditwright) -> None:
     done = auditwright("record", SCANNER, "--metadata", "-", stdin=TOOL)
-    assert done.out.endswith("System added an input scanner to tool t-4.\n")
+    assert done.out.endswith(f"  {OS_USER.name} added an input scanner to tool t-4.\n")
     assert (done.code, done.err) == (0, "")
 
 
@@ -81,7 +81,7 @@ def test_recording_an_id_twice_is_idempotent(auditwright: Auditwright) -> None:
     again = auditwright("record", SCANNER, "--metadata", TOOL, "--id", ID)
     other = auditwright("record", SCANNER, "--metadata", '{"tool_id": "t-5"}', "--id", ID)
     assert first == again
-    assert first.out == f"{ID}  {SCANNER}  System added an input scanner to tool t-4.\n"
+    assert first.out == f"{ID}  {SCANNER}  {OS_USER.name} added an input scanner to tool t-4.\n"
     assert (other.code, other.out) == (1, "")
     assert other.err == (
         "auditwright: an entry with this id and other content is stored already; it is unchanged\n"
