@@ -13,11 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
-from auditwright.actor import Actor
+from auditwright.actor import Actor, packed_id
 from auditwright.entry import OCCURRED_AT, Entry
 from auditwright.errors import ExportError, FilterError, Problem, ValidationError, did_you_mean
 from auditwright.ids import least_id
-from auditwright.limits import MAX_ID, sanitize
+from auditwright.limits import MAX_ID, sanitize, shown, text_of
 from auditwright.reading.filters import Filter
 from auditwright.reading.pages import (
     MAX_PAGE,
@@ -59,10 +59,9 @@ class AccountLog:
 
         Raises `ValidationError` for an id that is not a UUID.
         """
-        try:
-            packed = entry_id.bytes if isinstance(entry_id, uuid.UUID) else uuid.UUID(entry_id).bytes
-        except (ValueError, AttributeError, TypeError):
-            raise ValidationError("entry", (Problem("id", "a UUID", repr(entry_id)[:80]),)) from None
+        packed = packed_id(entry_id)
+        if packed is None:
+            raise ValidationError("entry", (Problem("id", "a UUID", shown(entry_id)),))
         row = self._storage.row(self.account_id, packed)
         return None if row is None else Entry(self._catalog, row)
 
@@ -87,7 +86,7 @@ class AccountLog:
         A page takes a few milliseconds, whatever the size of the log. A page that needs a scan may end
         early, see `Page.scanned_to`. Raises `FilterError`.
         """
-        _check_number("limit", limit)
+        check_number("limit", limit)
         where = Filter() if where is None else where
         scope = self._scope(where, None, True, **selection)
         bound_to = selection_digest(self.account_id, where, **selection)
@@ -116,6 +115,7 @@ class AccountLog:
         `progress` is called from time to time with the number counted so far and the fraction of the log's
         time span that is done, 0 to 1. `count_up_to` is fast.
         """
+        _check_function("progress", progress)
         scope = self._scope(where, **selection)
         slices = [scope] if progress is None else self._slices(scope)
         counted = 0
@@ -148,7 +148,7 @@ class AccountLog:
         the limit; `Count.whole` says whether all entries were counted. Raises `FilterError`.
         """
         if type(limit) is not int or not 1 <= limit <= MAX_COUNTED:
-            raise FilterError(f"limit is 1 to {MAX_COUNTED:,}, not {limit!r}")
+            raise FilterError(f"limit is 1 to {MAX_COUNTED:,}, not {shown(limit)}")
         return self._storage.count_up_to(limit, self._scope(where, None, True, **selection))
 
     def has_entries(self) -> bool:
@@ -166,10 +166,11 @@ class AccountLog:
         added last: after A, B and A again it is B. `limit` is 1 to 1,000; the text has at most 256
         characters. Raises `FilterError`.
         """
-        _check_number("limit", limit)
-        if not isinstance(text, str) or len(text) > MAX_ID:
+        check_number("limit", limit)
+        plain = text_of(text)
+        if plain is None or len(plain) > MAX_ID:
             raise FilterError(f"the text for finding users has at most {MAX_ID} characters")
-        return [Actor(*found) for found in self._storage.users(self.account_id, sanitize(text), limit)]
+        return [Actor(*found) for found in self._storage.users(self.account_id, sanitize(plain), limit)]
 
     def export_csv(
         self,
@@ -202,7 +203,8 @@ class AccountLog:
         from auditwright.transfer.text_export import csv_chunks
 
         if limit is not None and not (type(limit) is int and limit >= 1):
-            raise FilterError(f"limit is at least 1, not {limit!r}")
+            raise FilterError(f"limit is at least 1, not {shown(limit)}")
+        _check_flag("full", full)
         _check_processes(processes)
         scope = self._scope(where, after, **selection)
         chunks = csv_chunks(self._storage, self._catalog, scope, full, limit, processes)
@@ -274,12 +276,14 @@ class AccountLog:
         """
         from auditwright.transfer.text_export import csv_chunks, data_of, jsonl_chunks, primed
 
+        _check_flag("full", full)
+        _check_function("begin", begin)
         scope = self._scope(where, **selection)
-        if form == "csv":
+        if text_of(form) == "csv":
             return data_of(primed(csv_chunks(self._storage, self._catalog, scope, full, None), begin))
-        if form == "jsonl":
+        if text_of(form) == "jsonl":
             return data_of(primed(jsonl_chunks(self._storage, self._catalog, scope), begin))
-        raise FilterError(f"an export is csv or jsonl, not {form!r}")
+        raise FilterError(f"an export is csv or jsonl, not {shown(form)}")
 
     def _scope(
         self,
@@ -307,9 +311,20 @@ class AccountLog:
 
 def _check_processes(number: int) -> None:
     if type(number) is not int or not 1 <= number <= MAX_PROCESSES:
-        raise FilterError(f"processes is 1 to {MAX_PROCESSES}, not {number!r}")
+        raise FilterError(f"processes is 1 to {MAX_PROCESSES}, not {shown(number)}")
 
 
-def _check_number(name: str, number: int) -> None:
+def check_number(name: str, number: int) -> None:
+    """Raise `FilterError` unless it is a number of entries for one page."""
     if type(number) is not int or not 1 <= number <= MAX_PAGE:
-        raise FilterError(f"{name} is 1 to {MAX_PAGE}, not {number!r}")
+        raise FilterError(f"{name} is 1 to {MAX_PAGE}, not {shown(number)}")
+
+
+def _check_flag(name: str, value: bool) -> None:
+    if type(value) is not bool:
+        raise FilterError(f"{name} is True or False, not {shown(value)}")
+
+
+def _check_function(name: str, function: object) -> None:
+    if function is not None and not callable(function):
+        raise FilterError(f"{name} is a function or None, not {shown(function)}")

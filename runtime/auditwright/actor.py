@@ -6,11 +6,14 @@ Used by the context and the envelope of entries; it does not know the catalog.
 from __future__ import annotations
 
 import socket
+import uuid
 from dataclasses import dataclass, field
 from typing import Literal
 
+import uuid_utils
+
 from auditwright.errors import Problem, ValidationError
-from auditwright.limits import MAX_ID, Alterations, sanitize, sanitize_text, truncate_text
+from auditwright.limits import MAX_ID, Alterations, sanitize, sanitize_text, shown, text_of, truncate_text
 
 ActorType = Literal["user", "app", "system"]
 
@@ -20,13 +23,27 @@ def identifier(path: str, value: object, limit: int = MAX_ID) -> str:
 
     NUL and lone surrogates are refused, because sanitizing could make two ids equal.
     """
-    if not isinstance(value, str) or not 1 <= len(value) <= limit:
-        got = type(value).__name__ if not isinstance(value, str) else f"{len(value)} characters"
-    elif sanitize(value) != value:
+    text = value if type(value) is str else text_of(value)
+    if text is None or not 1 <= len(text) <= limit:
+        got = type(value).__name__ if text is None else f"{len(text)} characters"
+    elif sanitize(text) != text:
         got = "one with a NUL or a lone surrogate"
     else:
-        return value
+        return text
     raise ValidationError(path, (Problem(path, f"a string of 1 to {limit} characters", got),))
+
+
+def packed_id(value: object) -> bytes | None:
+    """The 16 bytes of an id: a `uuid.UUID`, one of uuid-utils, or its text; None for anything else."""
+    if isinstance(value, (uuid.UUID, uuid_utils.UUID)):
+        return value.bytes
+    text = text_of(value)
+    if text is None:
+        return None
+    try:
+        return uuid.UUID(text).bytes
+    except ValueError:
+        return None
 
 
 def ip_address(value: object) -> str | None:
@@ -36,20 +53,21 @@ def ip_address(value: object) -> str | None:
     """
     if value is None:
         return None
-    if isinstance(value, str):
+    text = text_of(value)
+    if text is not None:
         try:
-            return socket.inet_ntop(socket.AF_INET, socket.inet_pton(socket.AF_INET, value))
+            return socket.inet_ntop(socket.AF_INET, socket.inet_pton(socket.AF_INET, text))
         except (OSError, UnicodeError, ValueError):
             pass
         try:
-            packed = socket.inet_pton(socket.AF_INET6, value)
+            packed = socket.inet_pton(socket.AF_INET6, text)
         except (OSError, UnicodeError, ValueError):
             pass
         else:
             if packed.startswith(bytes(10) + b"\xff\xff"):
                 return socket.inet_ntop(socket.AF_INET, packed[12:])
             return socket.inet_ntop(socket.AF_INET6, packed)
-    got = "other text" if isinstance(value, str) else type(value).__name__
+    got = type(value).__name__ if text is None else "other text"
     raise ValidationError("ip_address", (Problem("ip_address", "an IPv4 or IPv6 address", got),))
 
 
@@ -69,17 +87,20 @@ class Actor:
     """What was sanitized or truncated, by path."""
 
     def __post_init__(self) -> None:
-        if self.type not in ("user", "app", "system"):
+        if not type(self.type) is type(self.id) is type(self.name) is str:
+            for part in ("type", "id", "name"):
+                text = text_of(getattr(self, part))
+                if text is not None:
+                    object.__setattr__(self, part, text)
+        if type(self.type) is not str or self.type not in ("user", "app", "system"):
             raise ValidationError(
-                "actor", (Problem("actor.type", '"user", "app" or "system"', repr(self.type)),)
+                "actor", (Problem("actor.type", '"user", "app" or "system"', shown(self.type)),)
             )
         if self.id is not None or self.type != "system":
-            known = (
-                sanitize_text("actor.id", self.id, self.alterations) if isinstance(self.id, str) else self.id
-            )
+            known = sanitize_text("actor.id", self.id, self.alterations) if type(self.id) is str else self.id
             object.__setattr__(self, "id", identifier("actor.id", known))
         if self.name is not None:
-            if not isinstance(self.name, str):
+            if type(self.name) is not str:
                 raise ValidationError("actor", (Problem("actor.name", "a string", type(self.name).__name__),))
             sanitized = sanitize_text("actor.name", self.name, self.alterations)
             object.__setattr__(self, "name", truncate_text("actor.name", sanitized, self.alterations))

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from auditwright.actor import ip_address
 from auditwright.errors import ValidationError
+from auditwright.limits import sanitize, shown, text_of, truncate
 
 Network = IPv4Network | IPv6Network
 
@@ -27,11 +28,18 @@ class TrustedProxies:
     """
 
     def __init__(self, proxies: Iterable[str] = ()) -> None:
-        if isinstance(proxies, str):
-            raise ValueError(f"trusted proxies are a list of addresses and CIDRs, not the string {proxies!r}")
-        every = list(proxies)
+        wanted = "trusted proxies are a list of addresses and CIDRs"
+        if issubclass(type(proxies), str):
+            raise ValueError(f"{wanted}, not the string {shown(proxies)}")
+        try:
+            given = list(proxies)
+        except TypeError:
+            raise ValueError(f"{wanted}, not {shown(proxies)}") from None
+        every = [text_of(each) for each in given]
         self._unix = UNIX in every
-        self._networks = [_network(text) for text in every if text != UNIX]
+        self._networks = [
+            _network(text, value) for text, value in zip(every, given, strict=True) if text != UNIX
+        ]
         four = [network for network in self._networks if isinstance(network, IPv4Network)]
         six = [network for network in self._networks if isinstance(network, IPv6Network)]
         merged: list[Network] = [
@@ -68,13 +76,18 @@ class TrustedProxies:
         return any(parsed in network for network in self._networks)
 
 
-def _network(text: str) -> Network:
+def _network(text: str | None, given: object) -> Network:
     if text == "*":
         raise _everybody(text)
+    wanted = f'a trusted proxy is an address, a CIDR or "{UNIX}"'
+    if text is None and isinstance(given, (IPv4Network, IPv6Network)):
+        text = str(given)
+    if text is None:  # a number is a valid address for ip_network
+        raise ValueError(f"{wanted}: {shown(given)} is no text")
     try:
-        network = ip_network(str(text))  # str, because a number is a valid address for ip_network
+        network = ip_network(text)
     except ValueError as error:
-        raise ValueError(f'a trusted proxy is an address, a CIDR or "{UNIX}": {error}') from None
+        raise ValueError(f"{wanted}: {truncate(sanitize(str(error)), 200)}") from None
     # `actor.ip_address` returns IPv4-mapped addresses as IPv4, so networks are converted as well.
     if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network[0].ipv4_mapped:
         return IPv4Network((str(network[0].ipv4_mapped), network.prefixlen - 96))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from auditwright.errors import CatalogError, did_you_mean
+from auditwright.limits import shown, text_of
 
 if TYPE_CHECKING:
     from auditwright.event_model import EventModel
@@ -107,7 +108,7 @@ class Catalog:
     """
 
     def __init__(self, package: str) -> None:
-        self.package = package
+        self.package = package = _package_name(package)
         try:
             self.json = (resources.files(package) / "catalog.json").read_bytes()
             content = orjson.loads(self.json)
@@ -138,6 +139,8 @@ class Catalog:
 
     def event(self, key: str) -> Event | None:
         """The event of a key, or of an alias of it; None when the catalog has neither."""
+        if type(key) is not str:
+            key = text_of(key) or ""
         return self.every_event.get(self.current.get(key, ""))
 
     def titles(self, key: str, category: str) -> tuple[str, str]:
@@ -148,8 +151,13 @@ class Catalog:
         event = self.event(key)
         if event is not None:
             return event.title, event.category_title
-        known = next((each.title for each in self.every_category if each.key == category), category)
-        return key, known
+        plain, group = text_of(key), text_of(category)
+        if plain is None or group is None:
+            raise CatalogError(
+                f"the keys of an event and a category are texts, not {shown(key)}, {shown(category)}"
+            )
+        known = next((each.title for each in self.every_category if each.key == group), group)
+        return plain, known
 
     def lifecycle_note(self, key: str) -> str:
         """Whether the event was removed, renamed or deprecated, in words; empty if none of these."""
@@ -164,10 +172,15 @@ class Catalog:
 
     def unknown_event(self, key: str) -> str:
         """The error text for a key that this catalog does not have, with the nearest key."""
-        return f'"{key}" is not an event of {self.package} {self.version}{did_you_mean(key, self.current)}'
+        text = text_of(key)
+        if text is None:
+            return f"{shown(key)} is not the key of an event"
+        nearest = did_you_mean(text[:200], self.current)
+        return f'"{text}" is not an event of {self.package} {self.version}{nearest}'
 
     def model(self, event: Event) -> type[EventModel]:
         """The generated metadata model of an event; its category's module is imported on first use."""
+        _check_event(event)
         if event.key not in self._models:
             module = importlib.import_module(f"{event.package}.models.{event.category}")
             classes = {getattr(each, "__event_key__", ""): each for each in vars(module).values()}
@@ -182,6 +195,7 @@ class Catalog:
         """The validator of an event's entries in their JSON form, made when first needed."""
         import jsonschema_rs  # emitters do without
 
+        _check_event(event)
         validator = self._validators.get(event.key)
         if validator is None:
             # Rust's regex takes linear time; the default engine can backtrack, and is slower here.
@@ -204,12 +218,18 @@ class Catalog:
 
     def schema(self, event: Event) -> dict[str, Any]:
         """The generated JSON Schema of an event's whole entry in its JSON form."""
+        _check_event(event)
         path = event.key.replace(".", "/")
         text = (resources.files(event.package) / "json_schema" / f"{path}.json").read_bytes()
         return cast("dict[str, Any]", orjson.loads(text))
 
     def __repr__(self) -> str:
         return f"<Catalog {self.package} {self.version}: {len(self.events)} events>"
+
+
+def _check_event(event: Event) -> None:
+    if not isinstance(event, Event):
+        raise CatalogError(f"an event is an Event of a catalog, not {shown(event)}")
 
 
 def _system_catalog(service: Catalog) -> Catalog:
@@ -260,7 +280,7 @@ def find_catalog(package: str | None = None) -> Catalog:
     Raises `CatalogError` if the package is missing or has no catalog, if none is installed, or if several
     are installed and none is named.
     """
-    named = package or os.environ.get(VARIABLE)
+    named = (None if package is None else _package_name(package)) or os.environ.get(VARIABLE)
     if named:
         return _load(named)
     found = sorted(
@@ -276,6 +296,13 @@ def find_catalog(package: str | None = None) -> Catalog:
         f"several catalog packages are installed ({', '.join(found)}); "
         f"name one with --catalog-package or {VARIABLE}"
     )
+
+
+def _package_name(package: str) -> str:
+    name = text_of(package)
+    if name is None:
+        raise CatalogError(f"the name of a package is a text, not {shown(package)}")
+    return name
 
 
 @functools.cache

@@ -7,10 +7,11 @@ that one generated class serves synchronous and asynchronous code. Validation is
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, cast
 
 from auditwright.errors import Problem, ValidationError
+from auditwright.ids import FIRST, LAST, format_time, utc_microseconds
 
 if TYPE_CHECKING:
     import sqlite3
@@ -66,18 +67,23 @@ def timestamp(path: str, value: object) -> object:
 
     Raises `ValidationError` for a datetime without a time zone.
     """
-    if isinstance(value, list):
-        return [timestamp(f"{path}[{index}]", each) for index, each in enumerate(value)]
-    if not isinstance(value, datetime):
+    if issubclass(type(value), list):
+        items = enumerate(list.__iter__(cast("list[object]", value)))
+        return [_timestamp(f"{path}[{index}]", each) for index, each in items]
+    return _timestamp(path, value)
+
+
+def _timestamp(path: str, value: object) -> object:
+    if not issubclass(type(value), datetime):
         return value
     event, _, field = path.partition(":")
-    if value.tzinfo is None:
-        raise ValidationError(
-            event, (Problem(f"metadata.{field}", "a datetime with a time zone", "one without"),)
-        )
-    try:
-        moment = value.astimezone(UTC)
-    except OverflowError:
-        problem = Problem(f"metadata.{field}", "a time of the years 1 to 9999 in UTC", str(value))
-        raise ValidationError(event, (problem,)) from None
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    micros = utc_microseconds(value)
+    if micros is None:
+        problem = Problem(f"metadata.{field}", "a datetime with a time zone", "one without")
+        raise ValidationError(event, (problem,))
+    if not FIRST <= micros <= LAST:
+        problem = Problem(
+            f"metadata.{field}", "a time of the years 1 to 9999 in UTC", datetime.isoformat(value, " ")
+        )  # type: ignore[arg-type]
+        raise ValidationError(event, (problem,))
+    return format_time(micros)

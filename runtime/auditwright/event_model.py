@@ -104,20 +104,21 @@ class EventModel(BaseModel):
 
 def _whole_numbers(value: Any, error: ValidationError) -> dict[str, Any] | None:
     """The input with 1.0 written as 1 wherever an integer was wanted; None if nothing changed."""
-    if not isinstance(value, dict):
+    if not issubclass(type(value), dict):
         return None
-    corrected = dict(value)
+    corrected = dict(dict.items(value))
     found = False
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         if problem["type"] != "int_type":
             continue
         name, *index = problem["loc"]
-        holder = corrected[name] if not index else corrected[name][index[0]]
-        if isinstance(holder, float) and holder.is_integer():
+        # No method of a subclass is called: it may do anything.
+        holder = corrected[name] if not index else [*list.__iter__(corrected[name])][int(index[0])]
+        if issubclass(type(holder), float) and float.is_integer(holder):
             found = True
             if index:
-                corrected[name] = [*corrected[name]]
-                corrected[name][index[0]] = int(holder)
+                corrected[name] = [*list.__iter__(corrected[name])]
+                corrected[name][index[0]] = float.__int__(holder)
             else:
-                corrected[name] = int(holder)
+                corrected[name] = float.__int__(holder)
     return corrected if found else None

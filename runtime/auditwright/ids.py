@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from uuid_utils import uuid4
 
+FIRST = -62_135_596_800_000_000
+"""The first microsecond of the calendar, in the year 1."""
 LAST = 253_402_300_799_999_999
 """The last microsecond of the calendar; an id can hold later times."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,6 +23,21 @@ _MICROSECOND = timedelta(microseconds=1)
 def to_microseconds(moment: datetime) -> int:
     """Microseconds since 1970 of an aware datetime."""
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def utc_microseconds(moment: object) -> int | None:
+    """Microseconds since 1970 of a datetime whose zone gives an offset; None for anything else.
+
+    No method of a subclass is called. A time zone is the caller's code, and one that raises gives no offset.
+    """
+    if not issubclass(type(moment), datetime):
+        return None
+    try:
+        if datetime.utcoffset(moment) is None:  # type: ignore[arg-type]
+            return None
+        return datetime.__sub__(moment, _EPOCH) // _MICROSECOND  # type: ignore[no-any-return, operator]
+    except Exception:
+        return None
 
 
 def from_microseconds(microseconds: int) -> datetime:

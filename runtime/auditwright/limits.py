@@ -28,6 +28,28 @@ _MARK = "…"
 Alterations = dict[str, dict[str, Any]]
 
 
+def text_of(value: object) -> str | None:
+    """The value as a plain `str`; None if its class is not `str` or a subclass, whatever it says it is.
+
+    No method of a subclass is called: it may do anything.
+    """
+    if type(value) is str:
+        return value
+    return str.__str__(value) if issubclass(type(value), str) else None
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """A value for an error text: a text or a number as Python writes it, cut short; otherwise its type."""
+    text = text_of(value)
+    if text is not None:
+        return truncate(repr(text[:limit] + _MARK if len(text) > limit else text), limit)
+    if value is None or isinstance(value, bool) or type(value) is float:
+        return repr(value)
+    if type(value) is int and value.bit_length() <= 256:  # Python refuses to print very long ones
+        return repr(value)
+    return type(value).__name__
+
+
 def sanitize(text: str) -> str:
     """The text with U+FFFD for each NUL and lone surrogate; PostgreSQL stores neither."""
     return _UNSTORABLE.sub("\ufffd", text)
@@ -53,14 +75,17 @@ def sanitize_values(values: dict[str, Any], alterations: Alterations) -> dict[st
     """The values with every string sanitized; changes are noted in `alterations`."""
 
     def sanitized(path: str, value: Any) -> Any:
-        if isinstance(value, str):
-            return sanitize_text(path, value, alterations)
-        if isinstance(value, list):
+        text = text_of(value)
+        if text is not None:
+            return sanitize_text(path, text, alterations)
+        if issubclass(type(value), list):
             # One note for the whole list, because the notes are stored too.
-            items = [sanitize(item) if isinstance(item, str) else item for item in value]
-            if items != value:
-                _note(alterations, path, "cleaned", len(value), json.dumps(value, default=str).encode())
-            return items
+            texts = [text_of(item) for item in list.__iter__(value)]
+            if texts and None not in texts:  # a list with anything else is refused as it is
+                items = [sanitize(text or "") for text in texts]
+                if items != texts:
+                    _note(alterations, path, "cleaned", len(texts), json.dumps(texts).encode())
+                return items
         return value
 
     return {name: sanitized(f"metadata.{name}", value) for name, value in values.items()}

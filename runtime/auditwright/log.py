@@ -15,15 +15,16 @@ from auditwright import context
 from auditwright.actor import identifier
 from auditwright.catalog import Catalog, find_catalog
 from auditwright.entry import ID, Entry, Row
-from auditwright.errors import AuditwrightError, Problem, ValidationError
+from auditwright.errors import AuditwrightError, CatalogError, Problem, ValidationError
 from auditwright.event_model import EventModel
+from auditwright.limits import shown
 from auditwright.recording.envelope import TimeAhead
-from auditwright.recording.fingerprint import SecretKey, configured_key
+from auditwright.recording.fingerprint import SecretKey, key_of
 from auditwright.recording.group_commit import GroupCommit
 from auditwright.recording.recorder import Recorder
 from auditwright.storage import open_storage
 from auditwright.storage.base import Storage
-from auditwright.storage.errors import IdConflict, NotStored
+from auditwright.storage.errors import IdConflict, NotStored, StorageError
 
 if TYPE_CHECKING:
     from auditwright.account_log import AccountLog
@@ -60,7 +61,7 @@ class AuditLog:
         *,
         account_id: str | None = None,
         catalog: Catalog | None = None,
-        secret_key: SecretKey | None = None,
+        secret_key: SecretKey | str | None = None,
         create: bool = True,
         read_url: str | None = None,
     ) -> Self:
@@ -72,15 +73,22 @@ class AuditLog:
         - `account_id` is the default tenant of recorded entries, 1 to 256 characters.
         - `catalog` is the CATALOG of the generated package. By default it is the package that
           AUDITWRIGHT_CATALOG names, or the only one installed.
-        - `secret_key` is the key for fingerprints of secret fields, by default from AUDITWRIGHT_SECRET_KEY.
+        - `secret_key` is the key for fingerprints of secret fields, or its text as `auditwright secret-key`
+          prints it; by default from AUDITWRIGHT_SECRET_KEY.
         - `create=False` raises an error if the SQLite file does not exist.
 
-        Raises `CatalogError`, `StorageError`, and `SchemaMismatch` if existing tables do not fit.
+        Raises `CatalogError`, `StorageError`, `SchemaMismatch` if existing tables do not fit,
+        `SecretKeyMissing` for an invalid key, and `ValidationError` for an invalid `account_id` or `create`.
         """
         if account_id is not None:
-            identifier("account_id", account_id)
-        catalog = catalog or find_catalog()
-        key = secret_key or configured_key()
+            account_id = identifier("account_id", account_id)
+        if catalog is None:
+            catalog = find_catalog()
+        elif not isinstance(catalog, Catalog):
+            raise CatalogError(f"catalog= is the CATALOG of a generated package, not {shown(catalog)}")
+        if type(create) is not bool:
+            raise ValidationError("create", (Problem("create", "True or False", shown(create)),))
+        key = key_of(secret_key)
         return cls(open_storage(url, catalog, create, read_url), catalog, account_id, key)
 
     def close(self) -> None:
@@ -103,6 +111,10 @@ class AuditLog:
 
     def record_event(self, key: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> Entry:
         """Record an event by its key; emitters call this. See `record`."""
+        if not (type(key) is str and type(values) is type(options) is dict):
+            from auditwright.recording.arguments import event_call
+
+            key, values, options = event_call(key, values, options)
         if "session" in options:
             options = dict(options)
             session = options.pop("session")
@@ -118,6 +130,10 @@ class AuditLog:
         self, key: str, values: Mapping[str, Any], options: Mapping[str, Any]
     ) -> Entry:
         """`record_event` without blocking the event loop; `session` is an AsyncSession or AsyncConnection."""
+        if not (type(key) is str and type(values) is type(options) is dict):
+            from auditwright.recording.arguments import event_call
+
+            key, values, options = event_call(key, values, options)
         options = dict(options)
         session = options.pop("session", None)
         try:
@@ -127,7 +143,12 @@ class AuditLog:
         try:
             if session is None:
                 return self._as_stored(entry, await self._group_commit.store_async(entry.row))
-            await session.run_sync(lambda inner: self._storage.join(inner, entry.row))
+            run_sync = getattr(session, "run_sync", None)
+            if not callable(run_sync):
+                raise StorageError(
+                    f"session= takes an AsyncSession or AsyncConnection of SQLAlchemy, not {shown(session)}"
+                )
+            await run_sync(lambda inner: self._storage.join(inner, entry.row))
         except BaseException as error:
             self._keep(error, entry)
             raise
@@ -165,7 +186,7 @@ class AuditLog:
         was built. All valid entries are stored in one transaction. Raises `StorageError` if that fails; then
         none is stored.
         """
-        results = [self._entry_or_error(form) for form in forms]
+        results = [self._entry_or_error(form) for form in self._items("forms", forms)]
         entries = [each for each in results if isinstance(each, Entry)]
         if not entries:
             return results
@@ -186,7 +207,7 @@ class AuditLog:
         stored = number = 0
         batch: list[Row] = []
         try:
-            for event in events:
+            for event in self._items("events", events):
                 batch.append(self._row_of(event))
                 number += 1
                 if len(batch) == BATCH:
@@ -219,6 +240,13 @@ class AuditLog:
         from auditwright.recording.json_form import Schemas  # not needed by emitters
 
         return Schemas(self.catalog)
+
+    def _items(self, name: str, items: Iterable[Any]) -> Iterable[Any]:
+        if type(items) is list:
+            return items
+        from auditwright.recording.arguments import iterator_of
+
+        return iterator_of(name, items)
 
     def _entry_of_json(self, given: object, options: Mapping[str, Any] | None = None) -> Entry:
         from auditwright.recording.json_form import as_form, options_of
@@ -331,7 +359,13 @@ class AuditLog:
         return AccountLog(self._storage, self.catalog, identifier("account_id", account_id))
 
     def accounts(self, limit: int = 100) -> list[str]:
-        """The first accounts with entries, ordered by id. For operators: never show it to a tenant."""
+        """The first accounts with entries, ordered by id. For operators: never show it to a tenant.
+
+        `limit` is 1 to 1,000. Raises `FilterError`.
+        """
+        from auditwright.account_log import check_number
+
+        check_number("limit", limit)
         return self._storage.accounts(limit)
 
 

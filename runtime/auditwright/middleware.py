@@ -13,6 +13,7 @@ from typing import Any
 from auditwright.actor import identifier
 from auditwright.addresses import TrustedProxies
 from auditwright.context import Context, enter
+from auditwright.limits import shown
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -33,12 +34,14 @@ class AuditMiddleware:
     X-Forwarded-For is trusted from these only. `Forwarded` (RFC 7239) and X-Real-IP are not read. Install it
     outside of the authentication middleware; a nested one does nothing.
 
-    Raises `ValueError` for invalid proxies or an invalid account.
+    Raises `ValueError` for invalid proxies or an invalid account, `TypeError` where `app` is not callable.
     """
 
     def __init__(
         self, app: App, *, trusted_proxies: Iterable[str] = (), account_id: str | None = None
     ) -> None:
+        if not callable(app):
+            raise TypeError(f"AuditMiddleware needs app: an ASGI application, not {shown(app)}")
         self.app = app
         self._proxies = TrustedProxies(trusted_proxies)
         self._account_id = identifier("account_id", account_id) if account_id is not None else None

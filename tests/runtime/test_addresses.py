@@ -140,7 +140,7 @@ def test_trusting_every_address_is_refused(proxies: list[str], whole: str) -> No
         ("proxy.example.com", "'proxy.example.com' does not appear to be an IPv4 or IPv6 network"),
         ("UNIX", "'UNIX' does not appear to be an IPv4 or IPv6 network"),
         ("", "'' does not appear to be an IPv4 or IPv6 network"),
-        (1, "'1' does not appear to be an IPv4 or IPv6 network"),
+        (1, "1 is no text"),
     ],
 )
 def test_invalid_proxy_is_refused(proxy: str, fault: str) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 
 from auditwright.errors import FilterError, did_you_mean
-from auditwright.limits import MAX_ID, sanitize, truncate
+from auditwright.limits import MAX_ID, sanitize, shown, text_of, truncate
 from auditwright.storage.query import Branch
 
 if TYPE_CHECKING:
@@ -36,10 +36,19 @@ MATCHES: tuple[str, ...] = get_args(Match)
 MAX_CONDITIONS = 20
 
 
-def _choice(what: str, value: object, choices: Sequence[str]) -> None:
-    if value not in choices:
-        nearest = did_you_mean(value, choices) if isinstance(value, str) else ""
-        raise FilterError(f"{what} is one of {', '.join(choices)}, not {truncate(repr(value), 80)}{nearest}")
+def _choice(what: str, value: object, choices: Sequence[str]) -> str:
+    text = text_of(value)
+    if text is None or text not in choices:
+        nearest = did_you_mean(text[:80], choices) if text is not None else ""
+        raise FilterError(f"{what} is one of {', '.join(choices)}, not {shown(value)}{nearest}")
+    return text
+
+
+def _text(what: str, value: object) -> str:
+    text = text_of(value)
+    if text is None:
+        raise FilterError(f"{what} is a text, not {shown(value)}")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +63,25 @@ class Condition:
     value: str
 
     def __post_init__(self) -> None:
-        _choice("a condition's field", self.field, FIELDS)
-        _choice("a condition's operator", self.operator, OPERATORS)
-        if not isinstance(self.value, str) or not 1 <= len(self.value) <= MAX_ID:
+        object.__setattr__(self, "field", _choice("a condition's field", self.field, FIELDS))
+        object.__setattr__(self, "operator", _choice("a condition's operator", self.operator, OPERATORS))
+        value = text_of(self.value)
+        if value is None or not 1 <= len(value) <= MAX_ID:
             raise FilterError(
                 f"the value of {self.field} {self.operator} is a string of 1 to {MAX_ID} characters"
             )
-        object.__setattr__(self, "value", sanitize(self.value))  # stored ids are sanitized too
+        object.__setattr__(self, "value", sanitize(value))  # stored ids are sanitized too
 
     @classmethod
     def parse(cls, text: str) -> Condition:
         """A condition from `category:is:account.models`; the value may contain colons."""
+        text = _text("a condition", text)
         field, first, rest = text.partition(":")
         operator, second, value = rest.partition(":")
         if not first or not second:
             raise FilterError(
                 f"a condition is written field:operator:value, such as category:is:account.models, "
-                f"not {truncate(repr(text), 80)}"
+                f"not {shown(text)}"
             )
         return cls(field, operator, value)  # type: ignore[arg-type]
 
@@ -89,42 +100,62 @@ class Filter:
     conditions: tuple[Condition, ...] = ()
 
     def __post_init__(self) -> None:
-        _choice("match", self.match, MATCHES)
+        object.__setattr__(self, "match", _choice("match", self.match, MATCHES))
+        if type(self.conditions) is list:
+            object.__setattr__(self, "conditions", tuple(self.conditions))
+        if type(self.conditions) is not tuple:
+            raise FilterError(f"a filter's conditions are a tuple, not {shown(self.conditions)}")
         if len(self.conditions) > MAX_CONDITIONS:
             raise FilterError(f"a filter has at most {MAX_CONDITIONS} conditions, not {len(self.conditions)}")
+        for each in self.conditions:
+            if type(each) is not Condition:
+                raise FilterError(f"each condition of a filter is a Condition, not {shown(each)}")
 
     @classmethod
     def parse(cls, conditions: Iterable[str], match: str = "all") -> Filter:
         """A filter from conditions in the form of `Condition.parse`."""
-        return cls(match, tuple(Condition.parse(text) for text in conditions))  # type: ignore[arg-type]
+        try:
+            texts = iter(conditions)
+        except TypeError:
+            raise FilterError(f"a filter's conditions are a list of texts, not {shown(conditions)}") from None
+        return cls(match, tuple(Condition.parse(text) for text in texts))  # type: ignore[arg-type]
 
     @classmethod
     def from_json(cls, form: bytes | str | Mapping[str, Any]) -> Filter:
         """A filter from `{"match": "all", "conditions": [{"field", "operator", "value"}]}`."""
-        if isinstance(form, (bytes, str)):
+        parsed: Any = form
+        if issubclass(type(form), (bytes, str)):
             try:
-                form = orjson.loads(form)
+                parsed = orjson.loads(text_of(form) or form)  # type: ignore[arg-type]
             except orjson.JSONDecodeError as error:
                 raise FilterError(f"a filter is a JSON object, not invalid JSON: {error}") from None
-        if not isinstance(form, Mapping):
-            raise FilterError(f"a filter is a JSON object, not {type(form).__name__}")
-        _only(form, ("match", "conditions"), "a filter")
-        conditions = form.get("conditions", [])
-        if not isinstance(conditions, list):
+        filter_parts = _parts(
+            parsed,
+            ("match", "conditions"),
+            "a filter",
+            f"a filter is a JSON object, not {type(parsed).__name__}",
+        )
+        conditions = filter_parts.get("conditions", [])
+        if type(conditions) is not list:
             raise FilterError("a filter's conditions are a list")
-        parsed = []
+        made = []
         for condition in conditions:
-            if not isinstance(condition, Mapping):
-                raise FilterError("a condition is an object with field, operator and value")
-            _only(condition, ("field", "operator", "value"), "a condition")
-            parsed.append(Condition(**{"field": None, "operator": None, "value": None, **condition}))
-        return cls(form.get("match", "all"), tuple(parsed))
+            parts = _parts(
+                condition,
+                ("field", "operator", "value"),
+                "a condition",
+                "a condition is an object with field, operator and value",
+            )
+            made.append(Condition(**{"field": None, "operator": None, "value": None, **parts}))
+        return cls(filter_parts.get("match", "all"), tuple(made))
 
     @classmethod
     def from_query(cls, query: str) -> Filter:
         """A filter from a URL query, `match=any&where=user:is:u-17&where=...`; other names are refused."""
         try:
-            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_CONDITIONS + 10)
+            pairs = parse_qsl(
+                _text("a filter's query", query), keep_blank_values=True, max_num_fields=MAX_CONDITIONS + 10
+            )
         except ValueError:
             raise FilterError(f"a filter has at most {MAX_CONDITIONS} conditions") from None
         _only(dict(pairs), ("match", "where"), "a filter's query")
@@ -183,11 +214,24 @@ class Filter:
         return _simplified(branches, len(stored))
 
 
+def _parts(form: object, names: tuple[str, ...], what: str, wrong: str) -> dict[str, Any]:
+    """The parts of a mapping by name; raises `FilterError` for other names and for anything else."""
+    if not isinstance(form, Mapping):
+        raise FilterError(wrong)
+    try:
+        parts = dict(dict.items(form) if issubclass(type(form), dict) else form)  # type: ignore[arg-type]
+    except Exception as error:  # the mapping's own
+        raise FilterError(f"{wrong}; reading it raises {type(error).__name__}") from error
+    _only(parts, names, what)
+    return {text_of(name) or "": value for name, value in parts.items()}
+
+
 def _only(form: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
     for name in form:
-        if name not in names:
-            nearest = did_you_mean(str(name), names)
-            raise FilterError(f"{what} has {' and '.join(names)}, not {truncate(repr(name), 80)}{nearest}")
+        text = text_of(name)
+        if text not in names:
+            nearest = did_you_mean(text[:80], names) if text is not None else ""
+            raise FilterError(f"{what} has {' and '.join(names)}, not {shown(name)}{nearest}")
 
 
 def _named(condition: Condition, catalog: Catalog, keys: Mapping[str, str | None]) -> frozenset[str]:

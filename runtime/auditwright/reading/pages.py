@@ -18,7 +18,7 @@ import orjson
 from auditwright.entry import ID, Entry
 from auditwright.errors import FilterError
 from auditwright.ids import LAST, from_microseconds, id_time, least_id, to_microseconds
-from auditwright.limits import sanitize
+from auditwright.limits import sanitize, text_of
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -74,8 +74,9 @@ def make_cursor(entry_id: bytes, selection: bytes) -> str:
 def read_cursor(cursor: str, selection: bytes) -> bytes:
     """The entry id of a cursor; raises `FilterError` if it is invalid or of another selection."""
     try:
-        data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError, TypeError):
+        text = text_of(cursor) or ""
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
         data = b""
     if len(data) != 16 + len(selection):
         raise FilterError("the cursor is invalid; start again from the first page")
@@ -105,12 +106,15 @@ def selection_digest(
 
 def search_text(search: str | None) -> str | None:
     """The search text, sanitized like descriptions; None for no search. Raises `FilterError`."""
-    if search is None or search == "":
+    if search is None:
         return None
-    if not isinstance(search, str) or not MIN_SEARCH <= len(search) <= MAX_SEARCH:
-        got = len(search) if isinstance(search, str) else type(search).__name__
+    text = text_of(search)
+    if text == "":
+        return None
+    if text is None or not MIN_SEARCH <= len(text) <= MAX_SEARCH:
+        got = type(search).__name__ if text is None else len(text)
         raise FilterError(f"a search is a text of {MIN_SEARCH} to {MAX_SEARCH} characters, not {got}")
-    return sanitize(search)
+    return sanitize(text)
 
 
 def id_bound(moment: datetime | None, name: str) -> bytes | None:

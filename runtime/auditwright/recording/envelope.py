@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from auditwright.actor import Actor, identifier, ip_address
+from auditwright.actor import Actor, identifier, ip_address, packed_id
 from auditwright.context import current
 from auditwright.emitters import Options
 from auditwright.entry import OCCURRED_AT, Row
 from auditwright.errors import Problem, ValidationError
-from auditwright.ids import LAST, clock, format_time, id_time, to_microseconds
-from auditwright.limits import MAX_DETAILS, truncate
+from auditwright.ids import LAST, clock, format_time, id_time, utc_microseconds
+from auditwright.limits import MAX_DETAILS, shown, text_of
 from auditwright.recording.problem_text import unknown
 
 if TYPE_CHECKING:
@@ -73,9 +73,12 @@ def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None
     if actor is not None and not isinstance(actor, Actor):
         raise _wrong(event, "actor", "an Actor", type(actor).__name__)
     details = options.get("details")
-    if details is not None and not (isinstance(details, str) and len(details) <= MAX_DETAILS):
-        got = f"{len(details)} characters" if isinstance(details, str) else type(details).__name__
-        raise _wrong(event, "details", f"a string of at most {MAX_DETAILS} characters", got)
+    if details is not None:
+        text = text_of(details)
+        if text is None or len(text) > MAX_DETAILS:
+            got = f"{len(text)} characters" if text is not None else type(details).__name__
+            raise _wrong(event, "details", f"a string of at most {MAX_DETAILS} characters", got)
+        details = text
     try:
         named = options.get("account_id")
         account = identifier("account_id", named) if named is not None else context.account_id or account_id
@@ -116,10 +119,9 @@ def _id_and_time(event: Event, given_id: Any, moment: Any) -> tuple[bytes | None
     entry_id: bytes | None = None
     stated: int | None = None
     if given_id is not None:
-        try:
-            entry_id = given_id.bytes if isinstance(given_id, uuid.UUID) else uuid.UUID(str(given_id)).bytes
-        except ValueError:
-            raise _wrong(event, "id", "a UUID, version 7", truncate(repr(given_id), 60)) from None
+        entry_id = packed_id(given_id)
+        if entry_id is None:
+            raise _wrong(event, "id", "a UUID, version 7", shown(given_id, 60))
         stated = id_time(entry_id)
         if stated is None:
             raise _wrong(event, "id", "a UUID, version 7", f"version {uuid.UUID(bytes=entry_id).version}")
@@ -127,13 +129,15 @@ def _id_and_time(event: Event, given_id: Any, moment: Any) -> tuple[bytes | None
             raise _wrong(event, "id", "an id of the years 1970 to 9999", "one of a later year")
     if moment is None:
         occurred_at = stated if stated is not None else clock.now()
-    elif isinstance(moment, datetime) and moment.tzinfo is not None:
-        occurred_at = to_microseconds(moment)
     else:
-        got = "one without a time zone" if isinstance(moment, datetime) else type(moment).__name__
-        raise _wrong(event, "occurred_at", "a datetime with a time zone", got)
+        given = utc_microseconds(moment)
+        if given is None:
+            got = "one without a time zone" if isinstance(moment, datetime) else type(moment).__name__
+            raise _wrong(event, "occurred_at", "a datetime with a time zone", got)
+        occurred_at = given
     if not 0 <= occurred_at <= LAST:
-        raise _wrong(event, "occurred_at", "a time of the years 1970 to 9999", str(moment))
+        got = datetime.isoformat(moment, " ")
+        raise _wrong(event, "occurred_at", "a time of the years 1970 to 9999", got)
     if stated is not None and stated != occurred_at:
         expected = f"an id that states occurred_at, {format_time(occurred_at)}"
         raise _wrong(event, "id", expected, format_time(stated))

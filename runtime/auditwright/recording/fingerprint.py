@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass, field
 
 from auditwright.errors import SecretKeyMissing
+from auditwright.limits import text_of
 
 VARIABLE = "AUDITWRIGHT_SECRET_KEY"
 HINT = (
@@ -28,24 +29,29 @@ FINGERPRINT = re.compile(r"hmac-sha256:[A-Za-z0-9_-]{1,32}:[0-9a-f]{64}\Z")
 class SecretKey:
     """A key for fingerprints: at least 32 secret bytes, and an id that is part of the fingerprint.
 
-    Raises `ValueError` for a shorter key, or an id that is not 1 to 32 letters, digits, - or _.
+    Raises `ValueError` for a shorter key, an id that is not 1 to 32 letters, digits, - or _, and other types.
     """
 
     id: str
     key: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", self.id):
+        key_id = text_of(self.id)
+        if key_id is None or not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", key_id):
             raise ValueError("a secret key's id is 1 to 32 letters, digits, - or _")
+        object.__setattr__(self, "id", key_id)
+        if type(self.key) is not bytes:
+            raise ValueError(f"a secret key is bytes, not {type(self.key).__name__}")
         if len(self.key) < 32:
             raise ValueError(f"a secret key has at least 32 bytes, this one has {len(self.key)}")
 
     @classmethod
     def parse(cls, text: str) -> SecretKey:
         """A key from `<key id>:<base64>`; raises `ValueError`, whose text does not contain the key."""
-        key_id, colon, encoded = text.strip().partition(":")
         wanted = "a secret key is written <key id>:<base64 of at least 32 bytes>"
-        if not colon:
+        plain = text_of(text)
+        key_id, colon, encoded = plain.strip().partition(":") if plain is not None else ("", "", "")
+        if not colon or not encoded.isascii():
             raise ValueError(wanted)
         try:
             return cls(key_id, base64.b64decode(encoded, validate=True))
@@ -62,17 +68,25 @@ class SecretKey:
         return f"{self.id}:{base64.b64encode(self.key).decode()}"
 
     def fingerprint(self, secret: str) -> str:
-        """The fingerprint of a secret; lone surrogates are allowed."""
-        digest = hmac.digest(self.key, secret.encode("utf-8", "surrogatepass"), "sha256")
+        """The fingerprint of a secret; lone surrogates are allowed. Raises `ValueError` for other types."""
+        text = text_of(secret)
+        if text is None:
+            raise ValueError(f"a secret is a string, not {type(secret).__name__}")
+        digest = hmac.digest(self.key, text.encode("utf-8", "surrogatepass"), "sha256")
         return f"hmac-sha256:{self.id}:{digest.hex()}"
 
 
-def configured_key() -> SecretKey | None:
-    """The key of AUDITWRIGHT_SECRET_KEY, None if not set; raises `SecretKeyMissing` for an invalid one."""
-    text = os.environ.get(VARIABLE)
-    if not text:
+def key_of(given: SecretKey | str | None) -> SecretKey | None:
+    """The key given as such or as its text, else that of AUDITWRIGHT_SECRET_KEY; None if there is neither.
+
+    Raises `SecretKeyMissing` for anything else.
+    """
+    if isinstance(given, SecretKey):
+        return given
+    where, text = ("secret_key", given) if given is not None else (VARIABLE, os.environ.get(VARIABLE) or None)
+    if text is None:
         return None
     try:
         return SecretKey.parse(text)
     except ValueError as error:
-        raise SecretKeyMissing(f"{VARIABLE}: {error}; {HINT}") from None
+        raise SecretKeyMissing(f"{where}: {error}; {HINT}") from None

@@ -13,14 +13,14 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
 from auditwright.actor import Actor
 from auditwright.errors import MAX_PROBLEMS, Problem, ValidationError, did_you_mean
 from auditwright.ids import to_microseconds
-from auditwright.limits import MAX_METADATA, MAX_STRING, sanitize, truncate
+from auditwright.limits import MAX_METADATA, MAX_STRING, sanitize, text_of, truncate
 from auditwright.recording.problem_text import MAX_INTEGER, conditional, distinct, fault, got, unknown
 
 if TYPE_CHECKING:
@@ -49,8 +49,9 @@ _EXPECTED = {
 
 def parse(payload: bytes | str) -> Form:
     """The JSON object of a payload; raises `ValidationError` for anything else."""
-    if not isinstance(payload, (bytes, bytearray, memoryview, str)):
+    if not issubclass(type(payload), (bytes, bytearray, memoryview, str)):
         raise _refused("entry", "", "a JSON object as bytes or str", type(payload).__name__)
+    payload = text_of(payload) or payload
     try:
         form = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
@@ -75,9 +76,28 @@ def _no_constant(name: str) -> None:
 
 def as_form(form: object) -> Form:
     """The mapping as a form; raises `ValidationError` for anything else."""
-    if not isinstance(form, Mapping):
-        raise _refused("entry", "", "a JSON object", got(form))
-    return dict(form)
+    made = dict(form) if type(form) is dict else plain_dict(form, "entry", "", "a JSON object")
+    for name in ("actor", "metadata"):
+        part = made.get(name)
+        if type(part) is not dict and issubclass(type(part), dict):
+            made[name] = plain_dict(part, "entry", name, "an object")
+    return made
+
+
+def plain_dict(value: object, event: str, path: str, wanted: str) -> Form:
+    """A copy of a mapping as a plain `dict`; raises `ValidationError` for anything else.
+
+    A mapping that raises while it is read is refused too; the error is the cause.
+    """
+    if issubclass(type(value), dict):
+        return dict(dict.items(cast("Form", value)))
+    if not isinstance(value, Mapping):
+        raise _refused(event, path, wanted, got(value))
+    try:
+        return dict(value)
+    except Exception as error:
+        problem = f"{type(value).__name__}, which raises {type(error).__name__} when it is read"
+        raise _refused(event, path, wanted, problem) from error
 
 
 class Schemas:
@@ -95,18 +115,18 @@ class Schemas:
         the types are checked. `recorded_under` is the catalog version of a stored entry: with another version
         the metadata need only be storable, because it was validated when it was recorded.
         """
-        key = form.get("event")
-        event = self._catalog.event(key) if isinstance(key, str) else None
+        key = text_of(form.get("event"))
+        event = self._catalog.event(key) if key is not None else None
         if recorded_under == self._catalog.version:
             recorded_under = None
         if event is None:
-            if not isinstance(key, str):
-                raise _refused(
-                    "entry", "event", "the key of an event", got(key) if "event" in form else "nothing"
-                )
+            if key is None:
+                given = got(form["event"]) if "event" in form else "nothing"
+                raise _refused("entry", "event", "the key of an event", given)
             raise self._unknown(key, recorded_under)
         if self.fits(event, form):
             return event
+        form.update(_exact(form))
         found = problems_of(event, form, self._catalog.validator(event).iter_errors(_plain(form)))
         if recorded_under is not None:
             secrets = {each.name for each in event.metadata if each.sensitivity == "secret"}
@@ -126,7 +146,8 @@ class Schemas:
         validator = self._catalog.validator(event)
         try:
             return bool(validator.is_valid(form))
-        except ValueError:  # a value that JSON cannot represent, or a lone surrogate
+        except ValueError:  # a value that JSON cannot represent, or of a subclass, or a lone surrogate
+            form.update(_exact(form))
             return bool(validator.is_valid(_plain(form)))
 
     def _unknown(self, key: str, recorded_under: str | None) -> ValidationError:
@@ -219,15 +240,47 @@ def _type_problems(event: Event, values: Form) -> Iterator[Problem]:
                 break
 
 
+def _exact(value: Any, depth: int = 0) -> Any:
+    """A copy in which texts, numbers, lists and objects have no subclass, whose methods may do anything.
+
+    Other numbers become floats, as pydantic makes them of what an emitter gets; all else stays as it is.
+    """
+    kind = type(value)
+    if kind in (str, int, float, bool) or value is None or depth > 8:
+        return value
+    if issubclass(kind, str):
+        return text_of(value)
+    if issubclass(kind, dict):
+        return {
+            text_of(name) or f"<{type(name).__name__}>": _exact(item, depth + 1)
+            for name, item in dict.items(value)
+        }
+    if issubclass(kind, list):
+        return [_exact(item, depth + 1) for item in list.__iter__(value)]
+    if issubclass(kind, int):
+        return int.__int__(value)
+    if issubclass(kind, float):
+        return float.__float__(value)
+    if not hasattr(kind, "__float__"):
+        return value
+    try:
+        return float(value)
+    except Exception:  # of the value's own method: it is no number
+        return value
+
+
 def _plain(value: Any, depth: int = 0) -> Any:
-    """The value as JSON: strings are sanitized; other values become one that no schema allows."""
-    if isinstance(value, dict) and depth < 8:
-        return {sanitize(str(name)): _plain(item, depth + 1) for name, item in value.items()}
-    if isinstance(value, list) and depth < 8:
+    """An exact copy as JSON: strings are sanitized; other values become one that no schema allows."""
+    kind = type(value)
+    if kind is dict and depth < 8:
+        return {sanitize(name): _plain(item, depth + 1) for name, item in value.items()}
+    if kind is list and depth < 8:
         return [_plain(item, depth + 1) for item in value]
-    if isinstance(value, str):
+    if kind is str:
         return sanitize(value)
-    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+    if kind is int and not -(2**63) <= value < 2**63:  # JSON's readers have floats for these
+        value = float(value) if abs(value) < 10**308 else math.inf
+    if value is None or kind in (bool, int) or (type(value) is float and math.isfinite(value)):
         return value
     return _BEYOND_JSON
 
@@ -236,7 +289,7 @@ def problems_of(event: Event, form: Form, faults: Iterable[Any]) -> Iterator[Pro
     """The problems for the faults that jsonschema-rs found."""
     for error in faults:
         path = list(error.instance_path)
-        if path[:1] == ["metadata"] and isinstance(form["metadata"], dict):
+        if path[:1] == ["metadata"] and type(form["metadata"]) is dict:
             yield from _metadata_problems(event, form["metadata"], path[1:], error.kind)
         else:
             yield from _envelope_problems(form, path, error)
@@ -271,9 +324,8 @@ def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Prob
         for step in path:
             value = value[step]
         # Names and addresses are personal data and must not be in an error text.
-        text = (
-            repr(sanitize(value)) if name in ("id", "occurred_at") and isinstance(value, str) else got(value)
-        )
+        is_shown = name in ("id", "occurred_at") and type(value) is str
+        text = repr(sanitize(value)) if is_shown else got(value)
         yield Problem(where, _EXPECTED.get(where, "what the schema allows"), truncate(text, 100))
 
 

@@ -6,10 +6,10 @@ that they are the same for both. It does not validate.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from auditwright.errors import MAX_PROBLEMS, Problem, did_you_mean
-from auditwright.limits import sanitize, truncate
+from auditwright.limits import sanitize, shown, text_of, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,18 +65,20 @@ def got(value: Any, field: Field | None = None) -> str:
     """The value, truncated to a line; only its type if the field is personal or secret."""
     if value is None:
         return "null"
-    kind = _NAMES.get(type(value)) or ("an object" if isinstance(value, dict) else type(value).__name__)
-    if field is None or field.sensitivity != "public" or isinstance(value, (dict, list)):
+    kind = _NAMES.get(type(value)) or ("an object" if _is_a(value, dict) else type(value).__name__)
+    if field is None or field.sensitivity != "public":
         return kind
-    if isinstance(value, str):
-        if field.kind == "url" and "@" in value:  # the text before it may be a password
-            return f"{kind} with an @ in it"
-        return f"{truncate(sanitize(value), 100)!r}" + (
-            f" ({len(value)} characters)" if len(value) > 20 else ""
-        )
-    if isinstance(value, int) and value.bit_length() > 256:
-        return kind  # Python refuses to print very long integers
-    return truncate(f"{value!r}", 100) if isinstance(value, (bool, int, float)) else kind
+    text = text_of(value)
+    if text is None:
+        return shown(value) if type(value) in (bool, int, float) and shown(value) != "int" else kind
+    if field.kind == "url" and "@" in text:  # the text before it may be a password
+        return f"{kind} with an @ in it"
+    return f"{truncate(sanitize(text), 100)!r}" + (f" ({len(text)} characters)" if len(text) > 20 else "")
+
+
+def _is_a(value: object, kind: type) -> bool:
+    """Whether the class of a value is this one or a subclass, whatever it says it is."""
+    return issubclass(type(value), kind)
 
 
 def unknown(event: Event, name: str, options: Iterable[str] = ()) -> Problem:
@@ -122,18 +124,24 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
             return conditional(field, path, value)
     if value is None and field.name not in values:
         return Problem(path, expected(field), MISSING)
-    if index and isinstance(value, list) and isinstance(index[0], int) and index[0] < len(value):
-        return Problem(f"{path}[{index[0]}]", expected(field, item=True), got(value[index[0]], field))
-    if isinstance(value, list) and field.many:
-        return Problem(path, expected(field), f"{len(value)} items")
-    if field.kind == "integer" and isinstance(value, int) and abs(value) > MAX_INTEGER:
+    items = list(list.__iter__(cast("list[Any]", value))) if _is_a(value, list) else None
+    if index and items is not None and isinstance(index[0], int) and index[0] < len(items):
+        return Problem(f"{path}[{index[0]}]", expected(field, item=True), got(items[index[0]], field))
+    if items is not None and field.many:
+        return Problem(path, expected(field), f"{len(items)} items")
+    if field.kind == "integer" and type(value) is int and abs(value) > MAX_INTEGER:
         return Problem(path, f"{expected(field)}, within ±{MAX_INTEGER}", got(value, field))
     return Problem(path, expected(field), got(value, field))
 
 
 def condition_holds(field: Field, values: Mapping[str, Any]) -> bool:
     """Whether the condition of a field is true for these values."""
-    return all(values.get(other) in choices for other, choices in field.when.items())
+    return all(_plain(values.get(other)) in choices for other, choices in field.when.items())
+
+
+def _plain(value: object) -> object:
+    """A value that can be compared: a text or a boolean; None for any other."""
+    return value if type(value) is bool else text_of(value)
 
 
 def model_faults(event: Event, error: ModelError, values: Mapping[str, Any]) -> tuple[Problem, ...]:

@@ -26,6 +26,7 @@ from auditwright.limits import (
     sanitize,
     sanitize_text,
     sanitize_values,
+    text_of,
     truncate,
     truncate_text,
     truncate_values,
@@ -215,8 +216,8 @@ class Recorder:
         """The values with a fingerprint for each secret; nothing else ever sees the secrets."""
         safe = dict(values)
         for name in plan.secrets:
-            secret = safe.get(name)
-            if not isinstance(secret, str) or (imported and FINGERPRINT.match(secret)):
+            secret = text_of(safe.get(name))
+            if secret is None or (imported and FINGERPRINT.match(secret)):
                 continue
             if self.secret_key is None:
                 raise SecretKeyMissing(

@@ -17,6 +17,8 @@ from starlette.staticfiles import StaticFiles
 
 from auditwright.addresses import TrustedProxies
 from auditwright.errors import AuditwrightError
+from auditwright.limits import shown, text_of
+from auditwright.log import AuditLog
 from auditwright.middleware import AuditMiddleware
 from auditwright.server import api, audit_page
 from auditwright.server.headers import HEADERS, SecurityHeadersMiddleware
@@ -27,7 +29,6 @@ from auditwright.server.render import base_of, error_page
 from auditwright.server.stalled_clients import StalledClientsMiddleware, check_seconds
 
 if TYPE_CHECKING:
-    from auditwright.log import AuditLog
     from auditwright.server.access import Authorize
 
 _logger = logging.getLogger("auditwright.server")
@@ -58,12 +59,19 @@ def create_app(
     process, for each principal and in all, 1 to 1,000; more get a 429 problem. `stall_seconds`, 1 to 3,600,
     is how long a client may read nothing of a response, or send nothing of a request, before it is cut off.
 
-    Raises `TypeError` where `authorize` is not callable, `ValueError` for invalid proxies, hosts or bounds.
+    Raises `TypeError` where `log` is no `AuditLog` or `authorize` is not callable, `ValueError` for invalid
+    proxies, hosts or bounds.
     """
+    if not isinstance(log, AuditLog):
+        raise TypeError(f"create_app needs log: an AuditLog, not {shown(log)}")
     if not callable(authorize):
         raise TypeError("create_app needs authorize: a callable that returns the principal of a request")
     # Middleware is created at the first request; invalid settings must fail now.
-    proxies = trusted_proxies if isinstance(trusted_proxies, str) else list(trusted_proxies)
+    proxies = (
+        trusted_proxies
+        if isinstance(trusted_proxies, (str, list))
+        else _list("trusted_proxies", trusted_proxies)
+    )
     TrustedProxies(proxies)
     hosts = _hosts(allowed_hosts) if allowed_hosts is not None else None
     long_reads = LongReads(max_exports_per_principal, max_exports)
@@ -97,11 +105,20 @@ def create_app(
 
 
 def _hosts(names: Iterable[str]) -> list[str]:
-    hosts = [names] if isinstance(names, str) else list(names)
-    for host in hosts:
-        if isinstance(names, str) or (host != "*" and "*" in host.removeprefix("*.")):
-            raise ValueError(f"allowed_hosts: expected a list of names such as *.example.com, got {names!r}")
-    return hosts
+    hosts = [] if isinstance(names, str) else [text_of(name) for name in _list("allowed_hosts", names)]
+    if isinstance(names, str) or not all(
+        host == "*" or (host and "*" not in host.removeprefix("*.")) for host in hosts
+    ):
+        got = shown(names) if isinstance(names, str) else ", ".join(map(shown, names))
+        raise ValueError(f"allowed_hosts: expected a list of names such as *.example.com, got {got}")
+    return [host for host in hosts if host]
+
+
+def _list(name: str, values: Iterable[Any]) -> list[Any]:
+    try:
+        return list(values)
+    except TypeError:
+        raise ValueError(f"{name}: expected a list, got {shown(values)}") from None
 
 
 async def _on_problem(request: Request, problem: HttpProblem) -> Response:

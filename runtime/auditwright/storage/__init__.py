@@ -134,6 +134,10 @@ def _require_roles(url: str) -> None:
 
 
 def _is_postgresql(url: str) -> bool:
+    if type(url) is not str:
+        raise StorageError(
+            f"the URL of a database is a text such as sqlite:///audit.db, not {type(url).__name__}"
+        )
     return url.startswith(("postgresql://", "postgres://"))
 
 

@@ -5,6 +5,7 @@ The chunks come from `text_export.py` and `parquet.py`.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -13,9 +14,11 @@ import zlib
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, cast, get_args
 
 from auditwright.errors import ExportError
+from auditwright.limits import shown, text_of, truncate
+from auditwright.text import printable
 from auditwright.transfer.text_export import Chunks, TextFormat, primed
 
 if TYPE_CHECKING:
@@ -80,7 +83,8 @@ def _compressed(chunks: Chunks, path: Path, is_compressed: bool) -> Chunks:
         return chunks
     if is_compressed:
         raise ExportError(
-            f"{path}: the export was not written: Parquet is compressed already; use the suffix .parquet"
+            f"{_shown(path)}: the export was not written: Parquet is compressed already; "
+            "use the suffix .parquet"
         )
     return _compress(chunks, make())
 
@@ -110,23 +114,50 @@ def write_export(
     cannot be written, and removes the partial file. Errors of a stream are raised as they are; its owner
     discards what was written.
     """
-    if not isinstance(target, (str, Path)):
+    for name, function in (("progress", progress), ("begin", begin)):
+        if function is not None and not callable(function):
+            raise ExportError(
+                f"the export was not written: {name} is a function or None, not {shown(function)}"
+            )
+    if not issubclass(type(target), (str, Path)):
+        if not callable(getattr(target, "write", None)) or isinstance(target, (io.TextIOBase, type)):
+            raise ExportError(
+                "the export was not written: target is the name of a file, a Path or a binary stream, "
+                f"not {shown(target)}"
+            )
         with closing(primed(chunks, begin)) as started:
-            return _write(started, target, progress)
-    if not str(target):
-        raise ExportError("the export was not written: the name of the file is empty")
-    path = Path(target)
+            return _write(started, cast("BinaryIO", target), progress)
+    path = _path_of(cast("str | Path", target))
     with closing(chunks):
         try:
             if path.is_dir():
-                raise ExportError(f"{path}: the export was not written: it is a folder; name a file")
+                raise ExportError(f"{_shown(path)}: the export was not written: it is a folder; name a file")
             with closing(primed(_compressed(chunks, path, is_compressed), begin)) as started:
                 if path.exists() and (not path.is_file() or _is_open(path)):
                     with path.open("wb") as stream:
                         return _write(started, stream, progress)
                 return _write_file(started, path.resolve(), progress)
         except OSError as error:
-            raise ExportError(f"{path}: the export was not written: {error.strerror or error}") from error
+            why = error.strerror or error
+            raise ExportError(f"{_shown(path)}: the export was not written: {why}") from error
+
+
+def _path_of(target: str | Path) -> Path:
+    """The path of a file; raises `ExportError` for a name that no file can have."""
+    name = text_of(target) if not isinstance(target, Path) else str(target)
+    if not name:
+        raise ExportError("the export was not written: the name of the file is empty")
+    try:
+        is_possible = b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        is_possible = False
+    if not is_possible:
+        raise ExportError(f"{_shown(name)}: the export was not written: no file can have this name")
+    return Path(name)
+
+
+def _shown(path: object) -> str:
+    return truncate(printable(str(path)), 1000)
 
 
 def _is_open(path: Path) -> bool:

@@ -138,7 +138,7 @@ MANY = ["user:is:u"] * 21
         ),
         (
             lambda: Filter.from_json({"conditions": [{"field": ["user"], "operator": "is", "value": "u"}]}),
-            "a condition's field is one of category, event, user, not ['user']",
+            "a condition's field is one of category, event, user, not list",
         ),
         (lambda: Filter.from_json({"match": None}), "match is one of all, any, not None"),
         (

@@ -307,9 +307,11 @@ class SQLiteStorage:
                 connection.execute(statement + queries.in_order(newest_first), values)
                 for statement, values in queries.statements(scope, "id, rowid")
             ]
-            found = islice(heapq.merge(*cursors, reverse=newest_first), limit)
-            while part := [row_id for _, row_id in islice(found, ROWS_AT_ONCE)]:
-                yield from connection.execute(queries.by_row_ids(selected, "?"), [json.dumps(part)])
+            # Closed here: its last cursor must not be closed by the garbage collector, after the connection.
+            with closing(heapq.merge(*cursors, reverse=newest_first)) as merged:
+                found = islice(merged, limit)
+                while part := [row_id for _, row_id in islice(found, ROWS_AT_ONCE)]:
+                    yield from connection.execute(queries.by_row_ids(selected, "?"), [json.dumps(part)])
             for cursor in cursors:
                 cursor.close()
 
