@@ -39,10 +39,10 @@ def text_of(value: object) -> str | None:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """A value for an error text: a text or a number as Python writes it, cut short; otherwise its type."""
-    text = text_of(value)
+    """A value for an error: a text, bytes or a number as Python writes it, cut short; else its type."""
+    text = value if type(value) is bytes else text_of(value)
     if text is not None:
-        return truncate(repr(text[:limit] + _MARK if len(text) > limit else text), limit)
+        return truncate(repr(text[: limit + 1]), limit)
     if value is None or isinstance(value, bool) or type(value) is float:
         return repr(value)
     if type(value) is int and value.bit_length() <= 256:  # Python refuses to print very long ones
