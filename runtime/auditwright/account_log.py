@@ -5,6 +5,7 @@ It turns filters and selections into scopes for the storage. Writing files is in
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -64,6 +65,22 @@ class AccountLog:
             raise ValidationError("entry", (Problem("id", "a UUID", shown(entry_id)),))
         row = self._storage.row(self.account_id, packed)
         return None if row is None else Entry(self._catalog, row)
+
+    def find(self, prefix: str, limit: int = 10) -> list[Entry]:
+        """The entries whose id begins with these hexadecimal digits, newest first.
+
+        Hyphens and case are ignored. `limit` is 1 to 1,000. Raises `ValidationError` for other text.
+        """
+        _check_number("limit", limit)
+        digits = prefix.replace("-", "").lower() if isinstance(prefix, str) else ""
+        if not re.fullmatch("[0-9a-f]{1,32}", digits):
+            got = repr(prefix)[:80] if isinstance(prefix, str) else type(prefix).__name__
+            raise ValidationError("entry", (Problem("id", "a UUID or its beginning", got),))
+        low = bytes.fromhex(digits.ljust(32, "0"))
+        after = int(digits, 16) + 1 << 4 * (32 - len(digits))
+        high = after.to_bytes(16, "big") if after < 1 << 128 else None
+        scope = Scope(self.account_id, (Branch(),), low, high)
+        return [Entry(self._catalog, row) for row in self._storage.page(scope, True, limit).rows]
 
     def entries(
         self,

@@ -91,7 +91,7 @@ def _print_accounts(accounts: Sequence[ExpiredEntries]) -> None:
         [each.account_id, f"{each.entries:,}", f"{each.first:%Y-%m-%d %H:%M}", f"{each.last:%Y-%m-%d %H:%M}"]
         for each in accounts[:LISTED]
     ]
-    for line in table(["account", "entries", "first", "last"], rows):
+    for line in table(["account", "entries", "first", "last"], rows, whole=("entries", "first", "last")):
         print(f"  {line}")
     if len(accounts) > LISTED:
         print(f"  and {counted(len(accounts) - LISTED, 'more account')}")
@@ -164,7 +164,8 @@ def _list(options: argparse.Namespace) -> int:
     if not holds:
         print("no account is on hold")
         return 0
-    for line in table(["account", "since", "until", "reason"], [_cells(each) for each in holds]):
+    rows = [_cells(each) for each in holds]
+    for line in table(["account", "since", "until", "reason"], rows, whole=("since", "until")):
         print(line)
     return 0
 

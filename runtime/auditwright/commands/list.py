@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from auditwright.account_log import AccountLog
@@ -16,7 +17,7 @@ from auditwright.commands.options import (
     open_log,
     selection_of,
 )
-from auditwright.commands.text import print_json, table, time_text
+from auditwright.commands.text import print_json, table, time_text, width
 from auditwright.entry import Entry
 from auditwright.reading.pages import MAX_PAGE, FilteredSelection, Page
 from auditwright.text import printable
@@ -104,7 +105,26 @@ def print_page(page: Page, form: str = "table") -> None:
     if form == "json":
         print_json([entry.to_json() for entry in page.entries])
     elif page.entries:
-        print("\n".join(table(CSV_COLUMNS, [_cells(entry) for entry in page.entries])))
+        print("\n".join(_table(page.entries)))
+
+
+TIME, ID = CSV_COLUMNS[0], "ID"
+OPTIONAL = ("IP Address", "Category", "User or App Name", "Event Name")
+"""Columns that a narrow terminal does not show, the first ones first; the description says most of them."""
+PREFIXES = (13, 18, 23)
+"""Lengths of an id's beginning: its millisecond, its microsecond, and some of its random digits."""
+
+
+def _table(entries: Sequence[Entry]) -> list[str]:
+    """The lines of a table: with whole ids if that fits, else with beginnings that differ."""
+    whole = [(*_cells(entry), str(entry.id)) for entry in entries]
+    header = (*CSV_COLUMNS, ID)
+    lines = table(header, whole, whole=header)
+    if not sys.stdout.isatty() or max(map(width, lines)) <= shutil.get_terminal_size().columns:
+        return lines
+    size = next((size for size in PREFIXES if len({row[-1][:size] for row in whole}) == len(whole)), None)
+    rows = [(*row[:-1], row[-1][:size]) for row in whole]
+    return table(header, rows, whole=(TIME, ID), optional=OPTIONAL)
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:

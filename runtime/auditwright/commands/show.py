@@ -3,47 +3,66 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from auditwright.catalog import Catalog
 from auditwright.commands.options import add_log, open_log
-from auditwright.commands.text import print_json
+from auditwright.commands.text import print_json, time_text
 from auditwright.entry import Entry
 from auditwright.text import printable
+
+LISTED = 10
+"""Entries that are listed if an id is ambiguous."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("id", metavar="ID", type=_entry_id, help="the entry's id")
+    parser.add_argument("id", metavar="ID", type=_entry_id, help="the entry's id, or its beginning")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     add_log(parser)
 
 
-def _entry_id(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
+def _entry_id(text: str) -> str:
+    """An id or its beginning, as hexadecimal digits."""
+    digits = text.replace("-", "")
+    if not re.fullmatch("[0-9A-Fa-f]{1,32}", digits):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not an entry's id; `auditwright list --format json` shows them"
-        ) from None
+            f"{text!r} is not an entry's id or the beginning of one; `auditwright list` shows them"
+        )
+    return text
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the entry."""
     with open_log(options) as log:
-        entry = log.account(options.account).get(options.id)
-        if entry is None:
-            account = printable(options.account)
-            print(f'auditwright: the account "{account}" has no entry {options.id}', file=sys.stderr)
+        found = log.account(options.account).find(options.id, LISTED + 1)
+        if len(found) != 1:
+            for line in _not_one(options, found):
+                print(printable(line), file=sys.stderr)
             return 1
+        (entry,) = found
         if options.format == "json":
             print_json(entry.to_json())
             return 0
         for label, value in _details(log.catalog, entry):
             print(f"{label + ':':<24} {printable(value)}")
     return 0
+
+
+def _not_one(options: argparse.Namespace, found: list[Entry]) -> Iterator[str]:
+    """The message where no entry has the id, or several have its beginning."""
+    if not found:
+        begins = "" if len(options.id.replace("-", "")) == 32 else "whose id begins with "
+        yield f'auditwright: the account "{options.account}" has no entry {begins}{options.id}'
+        return
+    yield f"auditwright: the ids of several entries begin with {options.id}:"
+    for entry in found[:LISTED]:
+        yield f"{entry.id}  {time_text(entry.occurred_at)}  {entry.event_title}"
+    if len(found) > LISTED:
+        yield "and more"
 
 
 def _details(catalog: Catalog, entry: Entry) -> list[tuple[str, str]]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
 
 from auditwright.text import printable
+
+LEAST = 12
+"""The least width of a truncated column."""
+READABLE = 16
+"""The width of a column below which another one is left out instead, where that is possible."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -53,14 +58,43 @@ def fit(text: str, columns: int) -> str:
     return text + " " * (columns - width(text))
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows as aligned lines; on a terminal the widest columns are truncated so that a line fits."""
-    cells = [[printable(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(width(row[column]) for row in cells) for column in range(len(header))]
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    whole: Collection[str] = (),
+    optional: Sequence[str] = (),
+) -> list[str]:
+    """The rows as aligned lines, which fit a terminal.
+
+    Where a terminal has no room, columns of `optional` are left out, the first ones first, until the others
+    have some width; then the widest ones are truncated, but none of `whole`.
+    """
+    columns = [[printable(cell) for cell in column] for column in zip(header, *rows, strict=True)]
+    widths = {title: max(map(width, column)) for title, column in zip(header, columns, strict=True)}
     if sys.stdout.isatty():
-        room = shutil.get_terminal_size().columns - 2 * (len(header) - 1)
-        while sum(widths) > room and max(widths) > 12:
-            widths[widths.index(max(widths))] -= 1
+        _make_fit(widths, shutil.get_terminal_size().columns, whole, optional)
+    shown = [column for title, column in zip(header, columns, strict=True) if title in widths]
     return [
-        "  ".join(fit(cell, each) for cell, each in zip(row, widths, strict=True)).rstrip() for row in cells
+        "  ".join(fit(cell, each) for cell, each in zip(row, widths.values(), strict=True)).rstrip()
+        for row in zip(*shown, strict=True)
     ]
+
+
+def _make_fit(widths: dict[str, int], room: int, whole: Collection[str], optional: Sequence[str]) -> None:
+    """Change the widths by title, so that a line of them has room."""
+
+    def excess(least: int) -> int:
+        """The columns of the terminal that are missing if a truncated column has the least width."""
+        needed = (each if title in whole else min(each, least) for title, each in widths.items())
+        return sum(needed) + 2 * (len(widths) - 1) - room
+
+    for title in optional:
+        if excess(READABLE) > 0:
+            del widths[title]
+    others = [title for title in widths if title not in whole]
+    while others and excess(max(widths.values())) > 0:
+        widest = max(reversed(others), key=widths.__getitem__)
+        if widths[widest] <= LEAST:
+            return  # the terminal breaks the lines
+        widths[widest] -= 1

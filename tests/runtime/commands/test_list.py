@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 import sys
+from collections.abc import Callable
 
 import pytest
 from tests.support.command_line import SCANNER, Auditwright
@@ -41,25 +43,78 @@ def csv_of(run: Auditwright, *options: str) -> str:
     return done.out.removeprefix(HEAD)
 
 
+def ids(run: Auditwright) -> list[str]:
+    return [form["id"] for form in json.loads(run(*ACME, "--format", "json").out)]
+
+
 def test_table_is_newest_first(recorded: Auditwright) -> None:
     done = recorded(*ACME)
+    newer, older = ids(recorded)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
         "Date and Time (UTC)      Event Name           Category    "
-        "Description                                       User or App Name  IP Address",
+        "Description                                       User or App Name  IP Address  ID",
         "2026-01-02 04:00:00.000  API Key created      Models      "
-        "Pipeline created an API key for model Llama.      Pipeline          192.0.2.1",
+        f"Pipeline created an API key for model Llama.      Pipeline          192.0.2.1   {newer}",
         "2026-01-02 03:04:05.678  Input scanner added  Guardrails  "
-        "Ada Lovelace added an input scanner to tool t-4.  Ada Lovelace      192.0.2.1",
+        f"Ada Lovelace added an input scanner to tool t-4.  Ada Lovelace      192.0.2.1   {older}",
     ]
 
 
-def test_table_fits_the_terminal(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    lines = recorded(*ACME).out.splitlines()
-    assert max(map(len, lines)) <= 100
-    assert all("…" in line for line in lines[1:])
+@pytest.fixture
+def on_terminal(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[str]]:
+    """The lines of the list on a terminal of so many columns."""
+
+    def lines(columns: int) -> list[str]:
+        with monkeypatch.context() as patched:
+            patched.setenv("COLUMNS", str(columns))
+            patched.setattr(sys.stdout, "isatty", lambda: True)
+            return recorded(*ACME).out.splitlines()
+
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("columns", "titles"),
+    [
+        (60, ["Date and Time (UTC)", "Description", "ID"]),
+        (80, ["Date and Time (UTC)", "Event Name", "Description", "ID"]),
+        (100, ["Date and Time (UTC)", "Event Name", "Description", "User or App Name", "ID"]),
+        (
+            120,
+            ["Date and Time (UTC)", "Event Name", "Category", "Description", "User or App Name", "IP Address",
+             "ID"],
+        ),
+    ],
+)  # fmt: skip
+def test_table_fits_the_terminal(
+    recorded: Auditwright, on_terminal: Callable[[int], list[str]], columns: int, titles: list[str]
+) -> None:
+    head, *lines = on_terminal(columns)
+    assert re.split("  +", head) == titles
+    assert max(map(len, lines)) <= columns
+    assert all("…" in line for line in lines)
+    assert [line[:25] for line in lines] == ["2026-01-02 04:00:00.000  ", "2026-01-02 03:04:05.678  "]
+    assert [line.split()[-1] for line in lines] == [each[:13] for each in ids(recorded)]
+
+
+def test_wide_terminal_shows_whole_ids(
+    recorded: Auditwright, on_terminal: Callable[[int], list[str]]
+) -> None:
+    assert [line.split()[-1] for line in on_terminal(200)[1:]] == ids(recorded)
+    assert [line.split()[-1] for line in on_terminal(160)[1:]] == [each[:13] for each in ids(recorded)]
+
+
+def test_shown_beginnings_of_ids_differ(
+    recorded: Auditwright, on_terminal: Callable[[int], list[str]]
+) -> None:
+    for microsecond in ("000100", "000200"):
+        recorded("record", SCANNER, "--metadata", '{"tool_id": "t-9"}', "--account", "acme", "--occurred-at",
+                 f"2026-01-02T04:00:00.{microsecond}Z")  # fmt: skip
+    shown = [line.split()[-1] for line in on_terminal(80)[1:]]
+    assert shown == [each[:18] for each in ids(recorded)]
+    for each in shown:
+        assert recorded("show", each, "--account", "acme").code == 0
 
 
 def test_json_has_every_entry(recorded: Auditwright) -> None:
