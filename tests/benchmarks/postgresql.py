@@ -20,7 +20,7 @@ from auditwright import Actor, AuditLog, SecretKey
 from auditwright.entry import Row, columns
 from auditwright.ids import format_time, make_id
 from auditwright.recording.recorder import Recorder
-from auditwright.storage.postgresql import engine
+from auditwright.storage.postgresql.transactions import runs
 
 SIZES = (1, 10, 20, 50, 100, 1_000, 10_000)
 ROUNDS = 7
@@ -73,10 +73,10 @@ def _times_of_size(
         storage: Any = one._storage
         with storage.connections.writing() as connection:
             if size == 1:
-                storage._insert_rows(engine._runs(connection), rows)
+                storage._insert_rows(runs(connection), rows)
             else:
                 with connection.transaction():
-                    storage._insert_rows(engine._runs(connection), rows)
+                    storage._insert_rows(runs(connection), rows)
 
     def engine_copy(rows: Sequence[Row]) -> None:
         storage: Any = two._storage

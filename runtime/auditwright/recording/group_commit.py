@@ -202,14 +202,17 @@ class GroupCommit(ForkAware):
 
     def _timed_out(self, ticket: _Ticket) -> StorageError:
         ticket.left = True
-        if ticket.claim.acquire(blocking=False):
+        is_withdrawn = ticket.claim.acquire(blocking=False)
+        if is_withdrawn:
             outcome = "is not stored; record it again"
         else:
             outcome = "is being written, and the database has not answered; record it again"
-        return StorageError(
+        error = StorageError(
             f"the entry has waited {self._wait_seconds:g} seconds and {outcome} with id=error.entry.id, "
             "which stores it once"
         )
+        error.outcome_unknown = not is_withdrawn
+        return error
 
     def _expire(self, ticket: _AsyncTicket) -> None:
         if ticket.outcome is None and not ticket.future.done():
@@ -404,6 +407,7 @@ def _error_of(error: Exception) -> AuditwrightError:
     """A copy of the error for one caller, to which its entry will be attached."""
     if isinstance(error, AuditwrightError):
         copy = type(error)(*error.args)
+        vars(copy).update(vars(error))
         copy.__cause__ = error.__cause__
         return copy
     wrapped = StorageError(f"cannot store the entry: {type(error).__name__}: {error}")

@@ -209,6 +209,20 @@ def test_database_failure_gives_each_caller_its_own_error(
     assert acme.count() == 6
 
 
+def test_each_callers_error_has_the_attributes_of_the_commits(log: AuditLog, gate: Gate) -> None:
+    calls = [gate.first(log), *(gate.call(record, log, KEY_CREATED) for _ in range(3))]
+    gate.error = StorageError("the server is gone; it is not known whether it was stored")
+    gate.error.outcome_unknown = True
+    gate.error.__cause__ = OSError("gone")
+    gate.open()
+    for call in calls:
+        error = error_of(call)
+        assert isinstance(error, StorageError)
+        assert error.outcome_unknown
+        assert error.__cause__ is gate.error.__cause__
+        assert error is not gate.error
+
+
 def test_closing_the_log_raises_in_all_waiting_callers(log: AuditLog, gate: Gate, database: Database) -> None:
     calls = [gate.first(log), *(gate.call(record, log, KEY_CREATED) for _ in range(5))]
     log.close()
@@ -229,6 +243,7 @@ def test_timeout_while_waiting_stores_nothing(log: AuditLog, acme: AccountLog) -
     gate.open()
     assert [first.result(PATIENCE)] == list(acme.all())
     assert isinstance(error, StorageError)
+    assert not error.outcome_unknown
     assert error.entry is not None
     record(log, KEY_CREATED, id=error.entry.id)
     assert acme.count() == 2
@@ -250,6 +265,7 @@ def test_timeout_during_a_commit_says_the_outcome_is_unknown(log: AuditLog, acme
     gate.open()
     entries = [first.result(PATIENCE), leads.result(PATIENCE)]
     assert isinstance(error, StorageError)
+    assert error.outcome_unknown
     assert error.entry is not None
     again = record(log, KEY_CREATED, id=error.entry.id)
     assert {entry.id for entry in acme.all()} == {entry.id for entry in [*entries, again]}
@@ -590,6 +606,10 @@ def test_await_times_out(log: AuditLog, acme: AccountLog) -> None:
     written, waits = asyncio.run(calls())
     assert "has waited 0.1 seconds and is being written" in str(written)
     assert "has waited 0.1 seconds and is not stored" in str(waits)
+    assert [isinstance(each, StorageError) and each.outcome_unknown for each in (written, waits)] == [
+        True,
+        False,
+    ]
     gate.open()
     record(log, KEY_CREATED, account_id="other")
     assert [entry.id for entry in acme.all()] == [entry_of(written).id]

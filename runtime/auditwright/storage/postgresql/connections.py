@@ -6,6 +6,8 @@ Connects, checks, lends and closes them, also in a forked child. What they execu
 
 from __future__ import annotations
 
+import time
+from _queue import Empty, SimpleQueue
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -15,12 +17,16 @@ from psycopg.sql import SQL, Literal
 
 from auditwright.forks import ForkAware, register
 from auditwright.storage.errors import StorageError
-from auditwright.storage.postgresql.dsn import Connection, Dsn, is_usable
+from auditwright.storage.postgresql.dsn import Connection, Dsn, is_pooled, is_usable, settings
 from auditwright.storage.postgresql.schema import ACCOUNT
 from auditwright.storage.write_lock import WriteLock
 
-MAX_IDLE = 16
-"""Idle reading connections that are kept for the next reader."""
+MAX_READERS = 16
+"""The most reading connections of a log, so that readers leave the server's connections to recording."""
+WAIT_SECONDS = 30.0
+"""How long a reader waits for one of them."""
+POLL_SECONDS = 0.5
+"""How often a reader that waits checks whether the log was closed."""
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # A plan for all parameter values knows nothing of how many entries one event or user has in a month: indexes
@@ -55,6 +61,10 @@ class Connections(ForkAware):
         """Held while the writing connection is in use."""
         self.writer: Connection | None = None
         self.idle_readers: list[Connection] = []
+        # Unlike a semaphore, this may be used by a signal handler that interrupts its use.
+        self._places: SimpleQueue[None] = SimpleQueue()
+        for _ in range(MAX_READERS):
+            self._places.put(None)
 
     def after_fork_in_child(self) -> None:
         """Abandon the parent's connections: using or closing them would break both processes."""
@@ -74,31 +84,45 @@ class Connections(ForkAware):
         except psycopg.Error as error:
             raise self.error(action, error) from error
 
-    def error(self, action: str, error: psycopg.Error) -> StorageError:
-        """The `StorageError` for an error of psycopg's."""
-        return self._dsn.error(action, error)
+    def error(self, action: str, error: psycopg.Error, is_stored: bool | None = None) -> StorageError:
+        """The `StorageError` for an error of psycopg's; see `Dsn.error`."""
+        return self._dsn.error(action, error, is_stored)
 
     @contextmanager
     def writing(self, action: str = "write") -> Iterator[Connection]:
         """The writing connection, locked. Each statement is a transaction, unless the block begins one."""
         with self.lock.held(), self.errors(action):
-            connection = self._usable_writer()
+            connection = self._usable_writer(action)
             try:
                 yield connection
+            except Exception as error:
+                if is_read_only(error):  # another server may have become the primary
+                    connection.close()
+                raise
             finally:
                 # An interrupted statement leaves its connection in the middle of a transaction. A signal
                 # handler that closes the log cannot wait for this thread.
                 if connection.info.transaction_status != TransactionStatus.IDLE or self._closed:
                     connection.close()
 
-    def _usable_writer(self) -> Connection:
+    def _usable_writer(self, action: str) -> Connection:
         self.check_open()
         if self.writer is not None and not is_usable(self.writer):
             self.writer.close()
             self.writer = None
         if self.writer is None:
-            self.writer = self._dsn.connect()
+            try:
+                self.writer = self._dsn.connect()
+            except StorageError as error:
+                if action != "write":
+                    raise
+                raise StorageError(f"{error}; nothing is stored") from None
         return self.writer
+
+    @property
+    def round_trip(self) -> float:
+        """The seconds that the server takes to answer the writing connection, at best."""
+        return self._dsn.round_trip
 
     @contextmanager
     def reading(self, account_id: str, for_pages: bool = False) -> Iterator[Connection]:
@@ -107,26 +131,51 @@ class Connections(ForkAware):
         With `for_pages` a statement is planned once for all parameter values: planning for dozens of
         partitions takes many times as long as reading one page.
         """
-        settings = _FOR_PAGES if for_pages else ""
-        begin = SQL(f"{_BEGIN}; {settings}SET LOCAL {ACCOUNT} = {{}}").format(Literal(account_id))
+        planning = _FOR_PAGES if for_pages else ""
+        begin = SQL(f"{_BEGIN}; {planning}SET LOCAL {ACCOUNT} = {{}}").format(Literal(account_id))
         with self.errors("read"), self.reader() as connection:
+            if is_pooled(connection):
+                begin = SQL("; ").join((begin, SQL(settings(is_local=True))))
             connection.execute(begin)
             yield connection
             connection.execute("COMMIT")
 
     @contextmanager
     def reader(self) -> Iterator[Connection]:
-        """A reading connection, outside a transaction; after an error it is closed."""
-        connection = self._usable_reader()
+        """A reading connection, outside a transaction; after an error it is closed.
+
+        Waits while all reading connections are in use, and raises `StorageError` if that lasts.
+        """
+        places = self._places
+        self._take(places)
         try:
-            yield connection
-        except BaseException:
-            connection.close()
-            raise
-        if self._closed or len(self.idle_readers) >= MAX_IDLE:
-            connection.close()
-        else:
-            self.idle_readers.append(connection)
+            connection = self._usable_reader()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            if self._closed:
+                connection.close()
+            else:
+                self.idle_readers.append(connection)
+        finally:
+            places.put(None)
+
+    def _take(self, places: SimpleQueue[None]) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            self.check_open()
+            left = deadline - time.monotonic()
+            try:
+                return places.get(timeout=max(0.0, min(left, POLL_SECONDS)))
+            except Empty:
+                if left <= 0:
+                    raise StorageError(
+                        f"{self.read_name}: cannot read: the {MAX_READERS} reading connections of this log "
+                        f"have been in use for {WAIT_SECONDS:g} seconds; read exports and iterators to their "
+                        "end, or close them"
+                    ) from None
 
     def _usable_reader(self) -> Connection:
         while not self._closed:
@@ -152,3 +201,9 @@ class Connections(ForkAware):
                         pass
             self.writer = None
             self.idle_readers.clear()
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether the server refuses to write, as the primary of before does after a failover."""
+    read_only = psycopg.errors.ReadOnlySqlTransaction
+    return isinstance(error, read_only) or isinstance(error.__cause__, read_only)

@@ -6,6 +6,7 @@ No text made here holds a password. Operators connect by `owner_connection.py`.
 from __future__ import annotations
 
 import select
+import time
 from typing import Any
 
 import psycopg
@@ -21,6 +22,12 @@ WAIT_SECONDS = 10
 """The lock timeout of a statement, unless the database has one."""
 LOST_SECONDS = 20
 """How long a server may be silent before the connection is lost."""
+NEVER_SENT = (
+    "query_wait_timeout",
+    "pgbouncer cannot connect to server",
+    "server login has been failing",
+)
+"""Beginnings of PgBouncer's errors for a client that waited for a connection of the server until the end."""
 RECORD_AGAIN = "it is not known whether it was stored: record it again with id=error.entry.id, which is safe"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -45,20 +52,23 @@ class Dsn:
         location = f"/{database}?host={host}" if host.startswith("/") else f"{server}/{database}"
         self.name = f"postgresql://{location}"
         """The database's name in errors: without user and password."""
+        self.round_trip = 1.0
+        """The seconds that the server took to answer, at best; known after the first connection."""
 
     def connect(self) -> Connection:
-        """An autocommit connection, whose commits are durable."""
+        """An autocommit connection. Its commits are durable, unless it `is_pooled`: see `transactions.py`."""
         try:
             connection = psycopg.connect(
                 **self._parameters, client_encoding="utf8", autocommit=True, row_factory=tuple_row
             )
         except psycopg.Error as error:
             message = self._without_password(message_of(error))
-            raise StorageError(f"{self.name}: cannot connect: {message}") from None
+            hint = _REFUSED_OPTIONS if "unsupported startup parameter" in message else ""
+            raise StorageError(f"{self.name}: cannot connect: {message}{hint}") from None
         try:
-            ((pid,),) = connection.execute("SELECT pg_backend_pid()").fetchall()
+            ((pid,),) = self._timed(connection, "SELECT pg_backend_pid()")
             if pid == connection.info.backend_pid:
-                connection.execute(sql(settings(is_local=False)))
+                self._timed(connection, settings(is_local=False))
             else:
                 connection.prepare_threshold = None  # the mark of a pooled connection
         except BaseException:
@@ -66,22 +76,49 @@ class Dsn:
             raise
         return connection
 
-    def error(self, action: str, error: psycopg.Error) -> StorageError:
-        """The server's message and code, with a hint where there is a known one."""
+    def _timed(self, connection: Connection, statement: str) -> list[tuple[Any, ...]]:
+        started = time.perf_counter()
+        found = connection.execute(sql(statement)).fetchall()
+        self.round_trip = min(self.round_trip, time.perf_counter() - started)
+        return found
+
+    def error(self, action: str, error: psycopg.Error, is_stored: bool | None = None) -> StorageError:
+        """The server's message and code, with a hint where there is a known one.
+
+        `is_stored` is True for a write that was committed before the error, False for one that was not yet to
+        be committed, None where only the error can tell.
+        """
         code = f" ({error.sqlstate})" if error.sqlstate else ""
-        hint = ""
-        if action == "write" and is_lost(error):
+        message = message_of(error)
+        broke = action == "write" and is_lost(error)
+        is_unknown = is_stored or (broke and is_stored is None and not message.startswith(NEVER_SENT))
+        if is_unknown:
             hint = f"; {RECORD_AGAIN}"
-        elif error.sqlstate == "23514" and "no partition" in message_of(error):
+        elif broke:
+            hint = "; nothing is stored"
+        elif error.sqlstate == "23514" and "no partition" in message:
             hint = "; run `auditwright database upgrade`, which makes the partitions of the coming months"
-        elif error.sqlstate == "42501":
-            hint = "; `auditwright database roles` makes roles with the rights"
-        made = StorageError(f"{self.name}: cannot {action}: {message_of(error)}{code}{hint}")
-        made.outcome_unknown = action == "write" and is_lost(error)
+        else:
+            hint = _HINTS.get(error.sqlstate or "", "")
+        made = StorageError(f"{self.name}: cannot {action}: {message}{code}{hint}")
+        made.outcome_unknown = bool(is_unknown)
         return made
 
     def _without_password(self, text: str) -> str:
         return text.replace(self._password, "***") if self._password else text
+
+
+_HINTS = {
+    "42501": "; `auditwright database roles` makes roles with the rights",
+    "25006": (
+        "; nothing is stored: the server is a standby, or set to read-only; to find the primary after a "
+        "failover, name all servers and target_session_attrs=read-write in the URL"
+    ),
+}
+_REFUSED_OPTIONS = (
+    "; it is refused by a connection pooler: name the schema of the audit log by ALTER ROLE ... IN DATABASE "
+    "... SET search_path = ... instead of options=, or connect directly"
+)
 
 
 def is_pooled(connection: psycopg.Connection[Any]) -> bool:
@@ -120,6 +157,8 @@ def is_lost(error: psycopg.Error) -> bool:
     """Whether the connection broke, so that the outcome of the statement is unknown."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError)
+    if error.diag.severity_nonlocalized == "ERROR":  # the server has refused the statement, and goes on
+        return False
     return error.sqlstate.startswith(("08", "57P"))
 
 

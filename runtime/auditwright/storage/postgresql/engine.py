@@ -10,24 +10,30 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.rows import tuple_row
 
 from auditwright.entry import ACCOUNT_ID, DIGEST, ID, Row
 from auditwright.storage.base import Count, Pieces, Rows
 from auditwright.storage.errors import IdConflict, SchemaMismatch, StorageError
 from auditwright.storage.postgresql import queries, row_format
-from auditwright.storage.postgresql.connections import Connections
-from auditwright.storage.postgresql.dsn import Connection, is_lost, message_of, sql
+from auditwright.storage.postgresql.connections import Connections, is_read_only
+from auditwright.storage.postgresql.dsn import Connection, is_lost, is_pooled, message_of, sql
 from auditwright.storage.postgresql.entry_table import EntryTable
 from auditwright.storage.postgresql.pages import Pages
 from auditwright.storage.postgresql.privileges import warn_of_power
 from auditwright.storage.postgresql.schema import AHEAD, check_fit
+from auditwright.storage.postgresql.transactions import (
+    Execute,
+    runs,
+    runs_each,
+    transaction,
+    unprepared,
+)
 from auditwright.storage.query import Found, Scope
 from auditwright.storage.sessions import sqlalchemy_connection
 
@@ -35,7 +41,9 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog
 
 COPY_FROM = 10
-"""Rows from which on COPY is quicker than one statement that carries them as JSON (`tests/benchmarks`)."""
+"""Rows from which on COPY is quicker on a near server than one statement that carries them as JSON."""
+COPY_SAVES = 20e-6
+"""The seconds that COPY saves with each row (`tests/benchmarks`), but it takes further round trips."""
 STATEMENT = 1_000
 """Rows in one statement."""
 FETCH = 1_000
@@ -45,8 +53,7 @@ RETRY_SECONDS = 3600
 LOCK_SECONDS = 2
 """How long making partitions ahead waits for locks; it can be done next month as well."""
 
-Execute = Callable[[str, tuple[Any, ...]], list[Row]]
-"""Executes a statement in a transaction and returns its rows."""
+Result = TypeVar("Result")
 Identity = tuple[str | None, str, str]
 """Cluster, database and table."""
 
@@ -90,21 +97,21 @@ class PostgreSQLStorage:
         self._pages = Pages(self.connections, self.table, self._catalog)
         self._insert = row_format.insert_statement(self.table.name, self.table.columns)
         self._digests = row_format.digests_statement(self.table.name)
-        self._identity = self._identity_of(_runs(connection))
+        self._identity, _ = self._identity_of(runs(connection))
         warn_of_power(connection, self.name)
         self._make_partitions(connection)
 
     def _check_reader(self) -> None:
         with self.connections.reader() as reader:
-            found = self._identity_of(_runs(reader))
+            found, _ = self._identity_of(runs(reader))
             warn_of_power(reader, self.connections.read_name)
         if found != self._identity:
             raise StorageError(f"read_url= is another database than url=, which is {self.name}")
 
-    def _identity_of(self, execute: Execute) -> Identity:
-        """Which database a connection is on."""
-        ((cluster, database, table),) = execute(_IDENTITY, (self.table.oid,))
-        return cluster, database, table
+    def _identity_of(self, execute: Execute) -> tuple[Identity, int]:
+        """Which database a connection is on, and the server's process."""
+        ((cluster, database, table, process),) = execute(_IDENTITY, (self.table.oid,))
+        return (cluster, database, table), process
 
     def _make_partitions(self, connection: Connection) -> None:
         """Make the partitions of the coming months, where this role may: that may be an operator's task.
@@ -139,30 +146,61 @@ class PostgreSQLStorage:
                 self._make_partitions(connection)
             yield connection
 
+    def _write(self, work: Callable[[Connection], Result]) -> Result:
+        """Do the work on the writing connection; once more on a new one if the server is read-only.
+
+        After a failover the server that was the primary may be one.
+        """
+        try:
+            with self._writing() as connection:
+                return work(connection)
+        except StorageError as error:
+            if not is_read_only(error):
+                raise
+        with self._writing() as connection:
+            return work(connection)
+
     def insert(self, rows: Sequence[Row]) -> int:
         """See `Storage.insert`."""
-        with self._writing() as connection:
-            if len(rows) >= COPY_FROM and self._copy(connection, rows):
-                return len(rows)
-            if len(rows) == 1:  # one statement, which stores it or not
-                return _new(self._insert_rows(_runs(connection), rows))
-            with connection.transaction():
-                return _new(self._insert_rows(_runs(connection), rows))
+        return self._write(lambda connection: self._insert_all(connection, rows))
+
+    def _insert_all(self, connection: Connection, rows: Sequence[Row]) -> int:
+        if self._is_copied(connection, rows, 3) and self._copy(connection, rows):
+            return len(rows)
+        if len(rows) == 1:  # one statement, which stores it or not
+            return _new(self._insert_rows(runs_each(connection), rows, is_committed=True))
+        with self._transaction(connection):
+            return _new(self._insert_rows(runs(connection), rows))
 
     def insert_each(self, rows: Sequence[Row]) -> list[Row | IdConflict]:
         """See `Storage.insert_each`."""
-        with self._writing() as connection:
-            if len(rows) >= COPY_FROM and self._copy(connection, rows):
-                return list(rows)
-            if len(rows) <= STATEMENT:
-                outcomes = self._insert_rows(_runs(connection), rows)
-            else:
-                with connection.transaction():
-                    outcomes = self._insert_rows(_runs(connection), rows)
+        outcomes = self._write(lambda connection: self._insert_each(connection, rows))
         return [
             outcome if isinstance(outcome, IdConflict) else row if outcome else self._as_stored(row)
             for row, outcome in zip(rows, outcomes, strict=True)
         ]
+
+    def _insert_each(self, connection: Connection, rows: Sequence[Row]) -> list[bool | IdConflict]:
+        if self._is_copied(connection, rows, 1) and self._copy(connection, rows):
+            return [True] * len(rows)
+        if len(rows) <= STATEMENT:
+            return self._insert_rows(runs_each(connection), rows, is_committed=True)
+        with self._transaction(connection):
+            return self._insert_rows(runs(connection), rows)
+
+    def _is_copied(self, connection: Connection, rows: Sequence[Row], round_trips: int) -> bool:
+        """Whether COPY is quicker for new rows than a statement that takes so many round trips."""
+        further = (4 if is_pooled(connection) else 2) - round_trips
+        return self.can_copy and len(rows) >= COPY_FROM + further * self.connections.round_trip / COPY_SAVES
+
+    @contextmanager
+    def _transaction(self, connection: Connection) -> Iterator[None]:
+        """A transaction for several statements; after an error of one of them nothing is stored."""
+        with transaction(connection):
+            try:
+                yield
+            except psycopg.Error as error:
+                raise self.connections.error("write", error, is_stored=False) from error
 
     def _as_stored(self, row: Row) -> Row:
         """The stored row with the same id and content; the given row if this role may not read it."""
@@ -173,12 +211,12 @@ class PostgreSQLStorage:
 
     def _copy(self, connection: Connection, rows: Sequence[Row]) -> bool:
         """Store new rows by COPY; False, and nothing stored, if one is stored already or COPY is refused."""
-        if not self.can_copy:
-            return False
+        statement = sql(row_format.copy_statement(self.table.name, self.table.columns))
         try:
-            with connection.cursor().copy(
-                sql(row_format.copy_statement(self.table.name, self.table.columns))
-            ) as copy:
+            with (
+                transaction(connection) if is_pooled(connection) else nullcontext(),
+                connection.cursor().copy(statement) as copy,
+            ):
                 for piece in row_format.copied(self.table.columns, rows):
                     copy.write(piece)
         except psycopg.errors.UniqueViolation:
@@ -188,15 +226,25 @@ class PostgreSQLStorage:
             return False
         return True
 
-    def _insert_rows(self, execute: Execute, rows: Sequence[Row]) -> list[bool | IdConflict]:
-        """For each row: whether it was new, or its conflict with the stored row."""
+    def _insert_rows(
+        self, execute: Execute, rows: Sequence[Row], is_committed: bool = False
+    ) -> list[bool | IdConflict]:
+        """For each row: whether it was new, or its conflict with the stored row.
+
+        With `is_committed` what was inserted is committed before the stored rows are looked up.
+        """
         outcomes: list[bool | IdConflict] = []
         for start in range(0, len(rows), STATEMENT):
             part = rows[start : start + STATEMENT]
             new = set(execute(self._insert, (row_format.as_json(self.table.columns, part),)))
             stored: dict[Row, str | None] = {}
             if len(new) < len(part):
-                stored = self._digests_of(execute, part)
+                try:
+                    stored = self._digests_of(execute, part)
+                except psycopg.Error as error:
+                    if not is_committed:
+                        raise
+                    raise self.connections.error("write", error, is_stored=True) from error
             for row in part:
                 key = (row[ACCOUNT_ID], row[ID].hex())
                 if key in new:  # the first of two rows with the same id
@@ -213,7 +261,9 @@ class PostgreSQLStorage:
     def _outcome_of(self, row: Row, stored: str | None) -> bool | IdConflict:
         """False if the stored row has the same digest, else the conflict."""
         if stored is None:  # retention or a rollback removed it in between
-            raise StorageError(f"{self.name}: cannot write: the entry was being removed; record it again")
+            error = StorageError(f"{self.name}: cannot write: an entry was being removed; record it again")
+            error.outcome_unknown = True  # of the other rows
+            raise error
         return False if stored == row[DIGEST].hex() else IdConflict(_CONFLICT)
 
     # --- in the caller's transaction -------------------------------------------------------------
@@ -224,7 +274,7 @@ class PostgreSQLStorage:
             with self.connections.errors("join the caller's transaction"):
                 if session.autocommit and session.info.transaction_status == TransactionStatus.IDLE:
                     self._refuse_autocommit()
-                return self._join(self._joined.setdefault(session, {}), _runs(session), row)
+                return self._join(self._joined.setdefault(session, {}), session, runs(session), row)
         return self._join_sqlalchemy(session, row)
 
     def _join_sqlalchemy(self, session: Any, row: Row) -> int:
@@ -241,7 +291,8 @@ class PostgreSQLStorage:
             connection = sqlalchemy_connection(session, "postgresql", "PostgreSQL", "psycopg")
             if getattr(connection.connection.dbapi_connection, "autocommit", False):
                 self._refuse_autocommit()
-            return self._join(connection.info, execute, row)
+            driver = connection.connection.driver_connection
+            return self._join(connection.info, driver, execute, row)
         except SQLAlchemyError as error:
             original = error.orig if isinstance(error, DBAPIError) else None
             if isinstance(original, psycopg.Error):
@@ -249,21 +300,23 @@ class PostgreSQLStorage:
             message = str(original or (error.args or [type(error).__name__])[0]).partition("\n")[0]
             raise StorageError(f"{self.name}: cannot join the caller's transaction: {message}") from error
 
-    def _join(self, info: dict[Any, Any], execute: Execute, row: Row) -> int:
-        """Store a row in a caller's transaction; `info` is our data about its connection."""
+    def _join(self, info: dict[Any, Any], driver: Any, execute: Execute, row: Row) -> int:
+        """Store a row in a caller's transaction; `info` is our data about the driver's connection."""
         self.connections.check_open()
         if time.time() >= self.partitions_until and not self.connections.lock.is_mine:
             with suppress(StorageError), self._writing():  # makes them on a connection of our own
                 pass
         if info.get("auditwright_database") != self._identity:
-            found = self._identity_of(execute)
+            found, process = self._identity_of(execute)
             if found != self._identity:
                 raise StorageError(
                     f"session= is a transaction on another database, and this log is {self.name}: "
                     "an entry joins only a transaction of its own database"
                 )
             info["auditwright_database"] = found
-        return _new(self._insert_rows(execute, [row]))
+            info["auditwright_process"] = process
+        with unprepared(driver, info["auditwright_process"]):
+            return _new(self._insert_rows(execute, [row]))
 
     def _refuse_autocommit(self) -> NoReturn:
         raise StorageError(
@@ -276,7 +329,7 @@ class PostgreSQLStorage:
     def is_stored(self, row: Row) -> bool:
         """See `Storage.is_stored`. The writing role is asked, which may read ids."""
         with self._writing("read") as connection:
-            (digest,) = self._digests_of(_runs(connection), [row]).values()
+            (digest,) = self._digests_of(runs(connection), [row]).values()
             return digest is not None
 
     def row(self, account_id: str, entry_id: bytes) -> Row | None:
@@ -382,17 +435,7 @@ class PostgreSQLStorage:
 _IDENTITY = """
     SELECT (SELECT system_identifier::text FROM pg_control_system()),
            (SELECT oid::text FROM pg_database WHERE datname = current_database()),
-           (SELECT oid::text || relname FROM pg_class WHERE oid = CAST(%s AS oid))"""
-
-
-def _runs(connection: psycopg.Connection[Any]) -> Execute:
-    """Executes statements on a connection, whatever its row factory is."""
-
-    def execute(statement: str, values: tuple[Any, ...]) -> list[Row]:
-        with connection.cursor(row_factory=tuple_row) as cursor:
-            return cursor.execute(sql(statement), values).fetchall()
-
-    return execute
+           (SELECT oid::text || relname FROM pg_class WHERE oid = CAST(%s AS oid)), pg_backend_pid()"""
 
 
 def _new(outcomes: list[bool | IdConflict]) -> int:

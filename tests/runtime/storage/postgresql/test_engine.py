@@ -66,8 +66,9 @@ import_pgserver()  # or skip the module
 
 psycopg = pytest.importorskip("psycopg")
 
+from auditwright.storage.postgresql import connections as connections_module  # noqa: E402
 from auditwright.storage.postgresql import dsn, engine, queries, row_format  # noqa: E402
-from auditwright.storage.postgresql.connections import MAX_IDLE  # noqa: E402
+from auditwright.storage.postgresql.connections import MAX_READERS  # noqa: E402
 from auditwright.storage.postgresql.dsn import Dsn  # noqa: E402
 from auditwright.storage.postgresql.engine import PostgreSQLStorage  # noqa: E402
 
@@ -111,7 +112,8 @@ def metadata_of(values: dict[str, Any]) -> str:
 @pytest.fixture(params=["statement", "COPY"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways to store rows: COPY and one statement."""
-    monkeypatch.setattr(engine, "COPY_FROM", 1 if request.param == "COPY" else 10**9)
+    monkeypatch.setattr(engine, "COPY_FROM", -10 if request.param == "COPY" else 10**9)
+    monkeypatch.setattr(engine, "COPY_SAVES", 1.0)
     way: str = request.param
     return way
 
@@ -639,6 +641,7 @@ def test_a_connection_lost_while_writing_allows_a_safe_retry(
         f"{database.name}: cannot write: terminating connection due to administrator command (57P01); "
         "it is not known whether it was stored: record it again with id=error.entry.id, which is safe"
     )
+    assert caught.value.outcome_unknown
     lost = caught.value.entry
     assert lost is not None
     database.change("DROP TRIGGER die ON audit_entry")
@@ -690,18 +693,38 @@ def test_recording_into_a_locked_table_times_out(
         assert log.account("acme").count() == 1
 
 
-def test_few_idle_reading_connections_are_kept(
+def test_a_log_has_few_reading_connections(
+    log: AuditLog, acme: AccountLog, storage: PostgreSQLStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections_module, "WAIT_SECONDS", 0.1)
+    storage.insert(some(log, 5000))
+    streams = [acme.stream("jsonl") for _ in range(MAX_READERS)]
+    assert all(next(stream) for stream in streams)
+    with pytest.raises(StorageError) as caught:
+        acme.count()
+    assert str(caught.value) == (
+        f"{log._storage.name}: cannot read: the 16 reading connections of this log have been in use for "  # type: ignore[attr-defined]
+        "0.1 seconds; read exports and iterators to their end, or close them"
+    )
+    record(log, KEY_CREATED)
+    streams.pop().close()
+    assert acme.count() == 5001
+    for stream in streams:
+        assert sum(len(piece.splitlines()) for piece in stream) > 0
+    assert acme.count() == 5001
+
+
+def test_a_reader_waits_for_a_free_connection(
     log: AuditLog, acme: AccountLog, storage: PostgreSQLStorage
 ) -> None:
     storage.insert(some(log, 5000))
-    streams = [acme.stream("jsonl") for _ in range(MAX_IDLE + 3)]
-    for stream in streams:
-        assert next(stream)
-        stream.close()
-    for stream in [acme.stream("jsonl") for _ in range(MAX_IDLE + 3)]:
-        assert len(b"".join(stream).splitlines()) == 5000
-    of_the_log: Any = log._storage  # whose streams they are
-    assert len(of_the_log.connections.idle_readers) <= MAX_IDLE
+    streams = [acme.stream("jsonl") for _ in range(MAX_READERS)]
+    assert all(next(stream) for stream in streams)
+    with ThreadPoolExecutor(20) as pool:
+        counts = [pool.submit(acme.count) for _ in range(20)]
+        for stream in streams:
+            stream.close()
+        assert [each.result() for each in counts] == [5000] * 20
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
