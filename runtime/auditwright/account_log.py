@@ -71,7 +71,7 @@ class AccountLog:
 
         Hyphens and case are ignored. `limit` is 1 to 1,000. Raises `ValidationError` for other text.
         """
-        _check_number("limit", limit)
+        check_number("limit", limit)
         digits = prefix.replace("-", "").lower() if isinstance(prefix, str) else ""
         if not re.fullmatch("[0-9a-f]{1,32}", digits):
             got = repr(prefix)[:80] if isinstance(prefix, str) else type(prefix).__name__

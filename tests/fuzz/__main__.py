@@ -93,6 +93,7 @@ def _fuzz(world: World, options: argparse.Namespace) -> int:
     chosen = [BY_NAME[name] for name in options.entrance or ()] or list(ENTRANCES)
     shares = sum(entrance.share for entrance in chosen)
     results: list[Result] = []
+    started = time.perf_counter()
     for entrance in chosen:
         wanted = max(round(options.number * entrance.share / shares), 1)
         show = partial(progress_line, entrance.name, wanted=wanted, started=time.perf_counter())
@@ -101,10 +102,13 @@ def _fuzz(world: World, options: argparse.Namespace) -> int:
             _head() + _row(results[-1]), flush=True
         )
     print(_total(results))
+    took = time.perf_counter() - started
     findings = [each for result in results for each in result.findings.values()]
-    started = time.perf_counter()
+    began = time.perf_counter()
     findings += read_back(world, lambda text: print(text, file=sys.stderr) if sys.stderr.isatty() else None)
-    print(f"read back {sum(world.rows().values()):,} entries in {time.perf_counter() - started:,.1f} s")
+    print(
+        f"{took:,.0f} s, and {time.perf_counter() - began:,.0f} s to read {sum(world.rows().values()):,} entries back"
+    )
     for finding in findings:
         _print_finding(finding, options)
     return 1 if findings else 0
@@ -123,7 +127,7 @@ def _head() -> str:
         "answered",
         "passed",
         "findings",
-        "a second",
+        "a CPU s",
         "slowest",
     )
     return COLUMNS.format(*names) + "\n"

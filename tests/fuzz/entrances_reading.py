@@ -295,6 +295,6 @@ READING = (
     Entrance("cursors", 4, cursors),
     Entrance("log_functions", 2, log_functions),
 )
-DRIVERS = (sqlalchemy.exc.SQLAlchemyError, OverflowError, UnicodeEncodeError)
+DRIVERS = (sqlalchemy.exc.SQLAlchemyError, OverflowError, ValueError)
 """What SQLAlchemy and the drivers raise for values that a column cannot have."""
 VIEWS = Entrance("views", 1, views, documented=DRIVERS)

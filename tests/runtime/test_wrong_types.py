@@ -102,6 +102,15 @@ def test_number_of_another_class_is_stored_everywhere(log: AuditLog, number: Any
     assert log.record_many([form(DEPLOYED, values)]) == 1
 
 
+def test_negative_zero_is_the_same_entry_on_import(log: AuditLog) -> None:
+    entry = log.record_event(DEPLOYED, {**MODEL, "temperature": -0.0}, {"actor": ADA})
+    assert math.copysign(1, entry.metadata["temperature"]) == 1
+    exported = io.BytesIO()
+    log.account("acme").export_jsonl(exported)
+    done = log.import_jsonl([exported.getvalue()], lambda number, error: pytest.fail(f"{number}: {error}"))
+    assert (done.stored, done.known) == (0, 1)
+
+
 def test_bad_form_does_not_affect_the_others(log: AuditLog) -> None:
     good = form(ADDED, {**MODEL, "deployment_name": "d"})
     bad: list[Any] = [

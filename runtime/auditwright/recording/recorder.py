@@ -186,6 +186,9 @@ class Recorder:
         if b"\\u0000" in body:
             data = _given(plan, plan.validate(sanitize_values(data, alterations)))
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+        if b"-0.0" in body:
+            data = {name: _without_negative_zero(value) for name, value in data.items()}
+            body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         if len(body) > MAX_STRING:
             data = truncate_values(data, alterations)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
@@ -247,6 +250,13 @@ def _given(plan: _EventPlan, model: EventModel) -> dict[str, Any]:
     if plan.all_required:
         return vars(model)
     return {name: value for name, value in model.__dict__.items() if value is not None}
+
+
+def _without_negative_zero(value: Any) -> Any:
+    """The value with 0.0 for -0.0, as PostgreSQL stores it: an import must come to the same digest."""
+    if isinstance(value, list):
+        return [_without_negative_zero(item) for item in value]
+    return 0.0 if value == 0.0 and isinstance(value, float) else value
 
 
 def _with_microseconds(value: Any) -> Any:
