@@ -72,10 +72,9 @@ class AccountLog:
         Hyphens and case are ignored. `limit` is 1 to 1,000. Raises `ValidationError` for other text.
         """
         check_number("limit", limit)
-        digits = prefix.replace("-", "").lower() if isinstance(prefix, str) else ""
+        digits = (text_of(prefix) or "").replace("-", "").lower()
         if not re.fullmatch("[0-9a-f]{1,32}", digits):
-            got = repr(prefix)[:80] if isinstance(prefix, str) else type(prefix).__name__
-            raise ValidationError("entry", (Problem("id", "a UUID or its beginning", got),))
+            raise ValidationError("entry", (Problem("id", "a UUID or its beginning", shown(prefix)),))
         low = bytes.fromhex(digits.ljust(32, "0"))
         after = int(digits, 16) + 1 << 4 * (32 - len(digits))
         high = after.to_bytes(16, "big") if after < 1 << 128 else None

@@ -6,6 +6,7 @@ The functions here select the engine by URL and import it; nothing else tests a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -141,13 +142,15 @@ def _is_postgresql(url: str) -> bool:
     return url.startswith(("postgresql://", "postgres://"))
 
 
+# A missing slash, spaces around the path, parameters, percent-encoding, a file: URI, a control character.
+_MISREAD = re.compile(r"[^/]|/\s|.*\s\Z|.*\?\w+=|.*%[0-9A-Fa-f]{2}|/file:|.*[\x01-\x1f\x7f]", re.DOTALL)
+
+
 def _sqlite_location(url: str) -> str:
-    """The path in a SQLite URL; raises `StorageError` for other URLs."""
-    scheme, separator, path = url.partition("://")
-    if scheme == "sqlite" and separator:
-        return path
-    shown = url.rpartition("@")[2].partition("?")[0]  # without parts that may have a password
-    raise StorageError(
-        f"{shown}: unknown kind of database; write sqlite:///audit.db for a relative path, "
-        "sqlite:////var/lib/audit.db for an absolute one, or postgresql://user@host/database"
-    )
+    """The path in a SQLite URL; raises `StorageError` for other URLs, and for a path that may be misread."""
+    path = url.removeprefix("sqlite://")
+    if path == url or (_MISREAD.match(path) and path != ":memory:"):
+        from auditwright.storage.misread_urls import refuse
+
+        refuse(url)
+    return path

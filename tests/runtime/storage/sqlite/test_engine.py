@@ -422,7 +422,9 @@ with AuditLog.open(f"sqlite:///{sys.argv[1]}", account_id="acme") as log:
 # --- where the file is ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["a b.db", "it's.db", 'qu"ote.db', "what?.db", "c#.db", "100%20.db", "ü.db"])
+@pytest.mark.parametrize(
+    "name", ["a b.db", "it's.db", 'qu"ote.db', "what?.db", "c#.db", "100%.db", "ü.db", "a=b.db"]
+)
 def test_path_is_used_literally(tmp_path: Path, name: str) -> None:
     with AuditLog.open(f"sqlite:///{tmp_path}/{name}", account_id="acme") as log:
         record(log, KEY_CREATED)
@@ -454,7 +456,10 @@ def test_in_memory_database_is_refused(url: str) -> None:
         ("mysql://ada:pa55@db.example.com/audit", "db.example.com/audit"),
         ("mysql://ada:p@55@db.example.com/audit", "db.example.com/audit"),
         ("audit.db", "audit.db"),
-        ("sqlite:audit.db", "sqlite:audit.db"),
+        ("SQLITE:///audit.db", "SQLITE:///audit.db"),
+        ("sqlite+pysqlite:///audit.db", "sqlite+pysqlite:///audit.db"),
+        ("file:audit.db", "file:audit.db"),
+        ("postgresql:audit", "postgresql:audit"),
     ],
 )
 def test_another_kind_of_url_is_refused_without_its_password(url: str, shown: str) -> None:
@@ -464,6 +469,64 @@ def test_another_kind_of_url_is_refused_without_its_password(url: str, shown: st
         f"{shown}: unknown kind of database; write sqlite:///audit.db for a relative path, "
         "sqlite:////var/lib/audit.db for an absolute one, or postgresql://user@host/database"
     )
+
+
+MISREAD = {
+    "sqlite://audit.db": "three slashes come before the path; write sqlite:///audit.db for a relative path, "
+    "or sqlite:////audit.db for an absolute one",
+    "sqlite://srv/logs/audit.db": "three slashes come before the path; write sqlite:///srv/logs/audit.db for "
+    "a relative path, or sqlite:////srv/logs/audit.db for an absolute one",
+    "sqlite:audit.db": "three slashes come before the path; write sqlite:///audit.db for a relative path, or "
+    "sqlite:////audit.db for an absolute one",
+    "sqlite:/srv/audit.db": "three slashes come before the path; write sqlite:////srv/audit.db",
+    "sqlite:///audit.db?mode=ro": "parameters are not read; write sqlite:///audit.db",
+    "sqlite:////srv/audit.db?cache=shared&mode=ro": "parameters are not read; write sqlite:////srv/audit.db",
+    "sqlite:///my%20audit.db": "percent-encoding is not decoded; write the path as it is, "
+    "sqlite:///my audit.db",
+    "sqlite:////srv/a%2fb.db": "percent-encoding is not decoded; write the path as it is, "
+    "sqlite:////srv/a/b.db",
+    "sqlite:///file:audit.db": "a file: URI of SQLite is not read; write sqlite:///audit.db",
+    "sqlite:///file:my%20audit.db?mode=ro&uri=true": "a file: URI of SQLite is not read; write "
+    "sqlite:///my audit.db",
+}
+UNPRINTABLE = (
+    "audit.db ",
+    " audit.db",
+    "audit.db\n",
+    "audit.db\r",
+    "a\tb.db",
+    "a\x1b[2Jb.db",
+    "audit.db\u2028",
+)
+
+
+@pytest.mark.parametrize("url", MISREAD)
+def test_url_that_would_be_misread_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError) as caught:
+        AuditLog.open(url)
+    assert str(caught.value) == f"{url}: {MISREAD[url]}"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", UNPRINTABLE, ids=ascii)
+def test_path_with_stray_characters_is_refused(tmp_path: Path, path: str) -> None:
+    with pytest.raises(StorageError) as caught:
+        AuditLog.open(f"sqlite:///{tmp_path}/{path}" if path[0] != " " else f"sqlite:///{path}")
+    assert str(caught.value).endswith(
+        "the path begins or ends with a space, or has a line end or another control character"
+    )
+    assert str(caught.value).isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_misread_url_shows_no_password() -> None:
+    with pytest.raises(StorageError) as caught:
+        AuditLog.open("sqlite://ada:hunter2@host/audit.db")
+    assert str(caught.value).startswith("host/audit.db: three slashes come before the path; write ")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_path_with_nul_is_refused(tmp_path: Path) -> None:
