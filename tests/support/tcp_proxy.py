@@ -34,6 +34,9 @@ class TcpProxy:
         self.passes_last = False
         self.connections = 0
         """How many connections were accepted."""
+        self.round_trips = 0
+        """How often clients sent something after an answer."""
+        self._answered = True
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         started = threading.Event()
@@ -76,6 +79,7 @@ class TcpProxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # for the connections to be closed
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -94,9 +98,11 @@ class TcpProxy:
                 self._pass_on(reader, up_writer, is_request=True),
                 self._pass_on(up_reader, writer, is_request=False),
             )
-            with suppress(OSError):
-                await asyncio.gather(*both)
-            up_writer.close()
+            try:
+                with suppress(OSError):
+                    await asyncio.gather(*both)
+            finally:
+                up_writer.close()
         except (OSError, asyncio.CancelledError):
             pass  # one side has gone, or the test is over
         finally:
@@ -111,6 +117,8 @@ class TcpProxy:
 
         async def receive() -> None:
             while data := await reader.read(CHUNK):
+                self.round_trips += is_request and self._answered
+                self._answered = not is_request
                 held.put_nowait((self._loop.time() + self.delay, data))
             held.put_nowait((self._loop.time() + self.delay, b""))
 

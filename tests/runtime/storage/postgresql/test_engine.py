@@ -43,6 +43,7 @@ from tests.support.sample_events import (
     make_catalog,
     record,
 )  # fmt: skip
+from tests.support.tcp_proxy import proxy_of
 
 from audit_events import CATALOG
 from auditwright import (
@@ -691,6 +692,65 @@ def test_recording_into_a_locked_table_times_out(
         assert entry is not None
         record(log, KEY_CREATED, id=entry.id)
         assert log.account("acme").count() == 1
+
+
+def test_a_read_only_connection_is_replaced_once(database: PostgreSQLDatabase) -> None:
+    name = database.url.rpartition("?")[0].rpartition("/")[2]
+    read_only = f"ALTER DATABASE {name} SET default_transaction_read_only = on"
+    writable = ("SET default_transaction_read_only = off", f"ALTER DATABASE {name} RESET ALL")
+    database.change(read_only)
+    with open_log(database) as log:  # its connection stays read-only, as that to the primary of before
+        database.change(*writable)
+        record(log, KEY_CREATED)
+    database.change(read_only)
+    with open_log(database) as log:
+        with pytest.raises(StorageError) as caught:
+            record(log, KEY_CREATED)
+        assert str(caught.value) == (
+            f"{database.name}: cannot write: cannot execute INSERT in a read-only transaction (25006); "
+            "nothing is stored: the server is a standby, or set to read-only; to find the primary after a "
+            "failover, name all servers and target_session_attrs=read-write in the URL"
+        )
+        assert not caught.value.outcome_unknown
+        database.change(*writable)
+        record(log, KEY_CREATED)
+        assert log.account("acme").count() == 2
+
+
+@pytest.mark.parametrize("count", [5, 100])
+def test_a_read_only_connection_is_replaced_for_many(database: PostgreSQLDatabase, count: int) -> None:
+    name = database.url.rpartition("?")[0].rpartition("/")[2]
+    database.change(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with open_log(database) as log:
+        database.change("SET default_transaction_read_only = off", f"ALTER DATABASE {name} RESET ALL")
+        assert log.record_many([form(KEY_CREATED, {})] * count) == count
+
+
+def test_an_error_to_connect_says_that_nothing_is_stored(database: PostgreSQLDatabase) -> None:
+    with proxy_of(database.url) as proxy:
+        log = AuditLog.open(proxy.url, account_id="acme", catalog=CATALOG)
+        record(log, KEY_CREATED)
+    with pytest.raises(StorageError, match=r"cannot connect: .*; nothing is stored$") as caught:
+        record(log, KEY_CREATED)
+    assert not caught.value.outcome_unknown
+    with pytest.raises(StorageError, match=r"cannot connect: .*refused$"):
+        log.account("acme").count()
+    log.close()
+
+
+@pytest.mark.parametrize("count", [1, 2, 300, 1_000])
+def test_a_far_server_stores_a_group_commit_in_one_round_trip(
+    database: PostgreSQLDatabase, count: int
+) -> None:
+    with proxy_of(database.url) as proxy:
+        proxy.delay = 0.02
+        with closing(PostgreSQLStorage(proxy.url, CATALOG)) as storage:
+            rows = [RECORDER.row(KEY_CREATED, {}, {"actor": ADA}) for _ in range(count)]
+            proxy.delay = 0.0
+            before = proxy.round_trips
+            assert storage.insert_each(rows) == rows
+            assert proxy.round_trips - before == 1
+    assert len(database.rows()) == count
 
 
 def test_a_log_has_few_reading_connections(

@@ -189,7 +189,7 @@ def test_refused_options_have_a_hint(url: str) -> None:
         AuditLog.open(f"{url}?options=-csearch_path%3Daudit", catalog=CATALOG)
 
 
-def test_an_error_before_the_pool_had_a_connection_stores_nothing(database: PostgreSQLDatabase) -> None:
+def test_an_error_before_a_free_connection_stores_nothing(database: PostgreSQLDatabase) -> None:
     with pooled(database, size=1, wait=1) as url:
         log = AuditLog.open(url, account_id="acme", catalog=CATALOG)
         with closing(psycopg.connect(url)) as other:
