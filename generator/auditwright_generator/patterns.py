@@ -10,18 +10,29 @@ import functools
 
 import jsonschema_rs
 
-_DAY28 = "(?:0[1-9]|1[0-9]|2[0-8])"
+_DAY28, _DAY30, _DAY31 = "(?:0[1-9]|1[0-9]|2[0-8])", "(?:0[1-9]|[12][0-9]|30)", "(?:0[1-9]|[12][0-9]|3[01])"
 _YEAR = "(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
+_YEAR_FROM_2 = "(?:000[2-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
+_YEAR_TO_9998 = "(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
 _FOURTH = "(?:0[48]|[2468][048]|[13579][26])"
 _LEAP_YEAR = f"(?:[0-9]{{2}}{_FOURTH}|{_FOURTH}00)"
-_MONTH_AND_DAY = (
-    f"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-{_DAY28})"
+_INNER_DAY = (
+    f"(?:01-(?:0[2-9]|[12][0-9]|3[01])|(?:0[3578]|10)-{_DAY31}|(?:0[469]|1[12])-{_DAY30}|02-{_DAY28})"
 )
+"""Month and day, but not the first and the last of the year, nor the 29th of February."""
+_DATE = f"(?:{_YEAR}-{_INNER_DAY}|{_LEAP_YEAR}-02-29|{_YEAR_FROM_2}-01-01|{_YEAR_TO_9998}-12-31)"
+"""A day of the calendar, but not its first and its last."""
+_TIME = r"[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?"
+_OFFSET = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 TIMESTAMP = (
-    f"^(?:{_YEAR}-{_MONTH_AND_DAY}|{_LEAP_YEAR}-02-29)"
-    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?Z$"
+    f"^(?:{_DATE}{_TIME}(?:[Zz]|[+-]{_OFFSET})"
+    rf"|0001-01-01{_TIME}(?:[Zz]|[+]00:00|-{_OFFSET})"
+    rf"|9999-12-31{_TIME}(?:[Zz]|[+]{_OFFSET}|-00:00))$"
 )
-"""RFC 3339 in UTC with at most microseconds; no leap seconds, which no datetime holds."""
+"""RFC 3339, section 5.6. No datetime holds leap seconds, or a time outside the years 1 to 9999 in UTC.
+
+So on the first day of the calendar no offset is east of UTC, and on the last one none is west of it.
+"""
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"(?:{_OCTET}\.){{3}}{_OCTET}"

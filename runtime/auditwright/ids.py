@@ -6,6 +6,7 @@ Recording makes ids here; reading and retention derive id bounds of times. No I/
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,34 @@ def format_time(microseconds: int) -> str:
 
 MAX_HOLD = 5_000_000
 """How far the system's clock may be set back before `clock` follows it, in microseconds."""
+
+
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-][0-9]{2}:[0-5][0-9])"
+)
+
+
+def parse_time(text: str) -> int:
+    """Microseconds since 1970 of an RFC 3339 time; digits past six are dropped.
+
+    Raises `ValueError` for what the pattern of the type `timestamp` refuses. The error says why, unless the
+    form is wrong.
+    """
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError
+    if text[17:19] == "60":
+        raise ValueError("a leap second")
+    if text.startswith("0000"):
+        raise ValueError("outside the years 1 to 9999")
+    try:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise ValueError("not in the calendar") from None
+    offset = moment.utcoffset()
+    if offset and text[:10] == ("0001-01-01" if offset > timedelta() else "9999-12-31"):
+        raise ValueError("perhaps outside the years 1 to 9999 in UTC")
+    return to_microseconds(moment)
 
 
 class _Clock:

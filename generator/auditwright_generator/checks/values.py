@@ -36,7 +36,7 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "integer": (_is_integer, "a whole number of at most 2^53-1"),
     "number": (_is_number, "a number"),
     "boolean": (_is_boolean, "true or false"),
-    "timestamp": (_is_text, 'a time in UTC, in quotes, such as "2026-01-31T12:00:00Z"'),
+    "timestamp": (_is_text, 'a time of RFC 3339, in quotes, such as "2026-01-31T12:00:00Z"'),
     "ip": (_is_text, "an IP address, such as 203.0.113.7"),
     "url": (_is_text, "an http or https address without a password, such as https://example.com/run"),
     "email": (_is_text, "an e-mail address, such as ada@example.com"),

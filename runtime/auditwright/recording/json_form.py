@@ -11,7 +11,6 @@ import math
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,9 +18,17 @@ import orjson
 
 from auditwright.actor import Actor
 from auditwright.errors import MAX_PROBLEMS, Problem, ValidationError, did_you_mean
-from auditwright.ids import to_microseconds
+from auditwright.ids import from_microseconds, parse_time
 from auditwright.limits import MAX_METADATA, MAX_STRING, sanitize, text_of, truncate
-from auditwright.recording.problem_text import MAX_INTEGER, conditional, distinct, fault, got, unknown
+from auditwright.recording.problem_text import (
+    MAX_INTEGER,
+    conditional,
+    distinct,
+    fault,
+    got,
+    time_fault,
+    unknown,
+)
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
@@ -37,7 +44,7 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _EXPECTED = {
     "id": "a UUID, version 7, in its usual text form",
     "account_id": "a string of 1 to 256 characters",
-    "occurred_at": "a UTC time such as 2026-01-02T03:04:05.678901Z",
+    "occurred_at": "an RFC 3339 time such as 2026-01-02T03:04:05.678901Z",
     "actor": 'an object with type ("user", "app" or "system"), id and name',
     "actor.type": '"user", "app" or "system"',
     "actor.id": "a string of 1 to 256 characters",
@@ -325,8 +332,9 @@ def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Prob
             value = value[step]
         # Names and addresses are personal data and must not be in an error text.
         is_shown = name in ("id", "occurred_at") and type(value) is str
-        text = repr(sanitize(value)) if is_shown else got(value)
-        yield Problem(where, _EXPECTED.get(where, "what the schema allows"), truncate(text, 100))
+        text = truncate(repr(sanitize(value)) if is_shown else got(value), 100)
+        text += time_fault(value) if name == "occurred_at" and is_shown else ""
+        yield Problem(where, _EXPECTED.get(where, "what the schema allows"), text)
 
 
 def options_of(form: Form) -> dict[str, Any]:
@@ -335,7 +343,7 @@ def options_of(form: Form) -> dict[str, Any]:
     if "id" in form:
         options["id"] = uuid.UUID(form["id"])
     if "occurred_at" in form:
-        options["occurred_at"] = datetime.fromisoformat(form["occurred_at"])
+        options["occurred_at"] = from_microseconds(parse_time(form["occurred_at"]))
     if "actor" in form:
         actor = form["actor"]
         options["actor"] = Actor(actor["type"], actor.get("id"), actor.get("name"))
@@ -345,12 +353,12 @@ def options_of(form: Form) -> dict[str, Any]:
 def microseconds_of(text: object, path: str) -> int:
     """A time in the JSON form as microseconds since 1970; raises `ValidationError` with the path."""
     try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) and text.endswith("Z") else None
+        moment = parse_time(text) if isinstance(text, str) else -1
     except ValueError:
-        moment = None
-    if moment is None or moment.year < 1970:
+        moment = -1
+    if moment < 0:
         raise _refused("entry", path, _EXPECTED["occurred_at"], got(text))
-    return to_microseconds(moment)
+    return moment
 
 
 def _refused(event: str, path: str, wanted: str, got: str) -> ValidationError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from auditwright.errors import MAX_PROBLEMS, Problem, did_you_mean
+from auditwright.ids import parse_time
 from auditwright.limits import sanitize, shown, text_of, truncate
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ _NOUNS = {
     "integer": ("an integer", "integers"),
     "number": ("a number", "numbers"),
     "boolean": ("true or false", "true or false values"),
-    "timestamp": ("a UTC time such as 2026-01-02T03:04:05Z", "UTC times such as 2026-01-02T03:04:05Z"),
+    "timestamp": (
+        "an RFC 3339 time such as 2026-01-02T03:04:05Z",
+        "RFC 3339 times such as 2026-01-02T03:04:05Z",
+    ),
     "ip": ("an IP address", "IP addresses"),
     "url": ("an http or https URL without credentials", "http or https URLs without credentials"),
     "email": ("an e-mail address", "e-mail addresses"),
@@ -73,12 +77,24 @@ def got(value: Any, field: Field | None = None) -> str:
         return shown(value) if type(value) in (bool, int, float) and shown(value) != "int" else kind
     if field.kind == "url" and "@" in text:  # the text before it may be a password
         return f"{kind} with an @ in it"
-    return f"{truncate(sanitize(text), 100)!r}" + (f" ({len(text)} characters)" if len(text) > 20 else "")
+    quoted = f"{truncate(sanitize(text), 100)!r}"
+    if field.kind == "timestamp":
+        return quoted + time_fault(text)
+    return quoted + (f" ({len(text)} characters)" if len(text) > 20 else "")
 
 
 def _is_a(value: object, kind: type) -> bool:
     """Whether the class of a value is this one or a subclass, whatever it says it is."""
     return issubclass(type(value), kind)
+
+
+def time_fault(text: str) -> str:
+    """Why a time is refused, as ` (a leap second)`; empty if its form is wrong, or nothing is."""
+    try:
+        parse_time(text)
+    except ValueError as fault:
+        return f" ({fault})" if fault.args else ""
+    return ""
 
 
 def unknown(event: Event, name: str, options: Iterable[str] = ()) -> Problem:

@@ -19,7 +19,7 @@ from auditwright.actor import identifier
 from auditwright.context import current
 from auditwright.entry import Entry, Row, digest
 from auditwright.errors import Problem, SecretKeyMissing, ValidationError
-from auditwright.ids import clock, make_id
+from auditwright.ids import clock, format_time, make_id, parse_time
 from auditwright.limits import (
     MAX_STRING,
     Alterations,
@@ -170,6 +170,8 @@ class Recorder:
             values = self._without_secrets(plan, values, imported is not None)
         if imported is not None and imported.skip_validation:
             data = dict(values)
+            if imported.catalog_version in (None, self.catalog.version):
+                data |= {name: _in_utc(data[name]) for name in plan.times if name in data}
             return data, orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         try:
             data = _given(plan, plan.validate(values))
@@ -178,7 +180,7 @@ class Recorder:
         if plan.times:
             for name in plan.times:
                 if name in data:
-                    data[name] = _with_microseconds(data[name])
+                    data[name] = _in_utc(data[name])
         try:
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         except TypeError:  # a lone surrogate in an unconstrained string, which pydantic accepts
@@ -259,11 +261,17 @@ def _without_negative_zero(value: Any) -> Any:
     return 0.0 if value == 0.0 and isinstance(value, float) else value
 
 
-def _with_microseconds(value: Any) -> Any:
-    """A time, or a list of times, with microseconds, so that times sort as text."""
+def _in_utc(value: Any) -> Any:
+    """A time, or a list of times, in UTC with microseconds, so that times sort as text.
+
+    Values that are no time are returned as they are.
+    """
     if isinstance(value, list):
-        return [_with_microseconds(item) for item in value]
-    return f"{value[:19]}.{value[20:-1]:0<6}Z"
+        return [_in_utc(item) for item in value]
+    try:
+        return format_time(parse_time(value))
+    except (TypeError, ValueError):
+        return value
 
 
 def _with_details(description: str, details: str | None, alterations: Alterations) -> str:

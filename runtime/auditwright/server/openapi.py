@@ -92,7 +92,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "ip_address": TEXT,
             "account_id": TEXT,
             "id": _ID,
-            "occurred_at": _TIME,
+            "occurred_at": {**_TIME, "description": "With Z or any offset; no leap seconds."},
         },
         "additionalProperties": False,
     },

@@ -315,7 +315,7 @@ def test_same_version_with_other_content_is_reported(
 PAID_2 = {"order_id": "o", "method": "cash", "till": "t", "receipt_id": "r"}
 TOKEN = "hmac-sha256:k1:" + 64 * "0"
 FAULTS = [
-    ({**PAID_2, "paid_at": "soon"}, "value", "is not a UTC time such as 2026-01-02T03:04:05Z"),
+    ({**PAID_2, "paid_at": "soon"}, "value", "is not an RFC 3339 time such as 2026-01-02T03:04:05Z"),
     ({**PAID_2, "loyalty": "many"}, "value", "is not an integer"),
     ({**PAID_2, "card_token": TOKEN}, "condition", "should be nothing unless method is card"),
     ({**PAID_2, "method": "card"}, "condition", "should be a string, because method is card"),

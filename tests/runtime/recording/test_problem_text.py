@@ -27,7 +27,7 @@ def field(kind: str = "string", **facts: Any) -> Field:
         (field("integer", max=9), "an integer of at most 9"),
         (field("number", min=0, max=1), "a number of at least 0 and at most 1"),
         (field("boolean"), "true or false"),
-        (field("timestamp"), "a UTC time such as 2026-01-02T03:04:05Z"),
+        (field("timestamp"), "an RFC 3339 time such as 2026-01-02T03:04:05Z"),
         (field("ip"), "an IP address"),
         (field("url"), "an http or https URL without credentials"),
         (field("email"), "an e-mail address"),

@@ -3,6 +3,7 @@
 import json
 import logging
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,28 @@ def test_entry_accepts_only_the_account_in_its_query(client: Client, log: AuditL
     (number,) = fill(log, 1)
     found = problem_of(client.get(f"/api/entries/{number}?limit=5"), 400, "invalid-filter")
     assert "account" in found["detail"]
+
+
+WRITTEN: dict[str, Callable[[datetime], str]] = {
+    "Go": lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".") + "Z",
+    "Java": lambda moment: (moment + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S.%f") + "+02:00",
+    "Java, nanoseconds": lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%S.%f000Z"),
+    "Python": lambda moment: moment.isoformat(),
+    "lower case": lambda moment: moment.isoformat().lower().replace("+00:00", "z"),
+}
+"""How clients in these languages write a time that they have read."""
+
+
+@pytest.mark.parametrize("language", WRITTEN)
+def test_typed_clients_write_back_what_they_read(client: Client, log: AuditLog, language: str) -> None:
+    given = login(id=an_id(), occurred_at=format_time(to_microseconds(LONG_AGO)))
+    read = post(client, given).json()
+    names = ("id", "account_id", "event", "actor", "ip_address", "metadata")
+    written = {name: read[name] for name in names if name in read}
+    written["occurred_at"] = WRITTEN[language](datetime.fromisoformat(read["occurred_at"]))
+    answer = post(client, written)
+    assert (answer.status_code, answer.json()) == (201, read)
+    assert len(stored(log)) == 1
 
 
 # --- the catalog and users ------------------------------------------------------------------------
