@@ -327,7 +327,7 @@ def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Prob
     else:
         name = str(path[0]) if path else ""
         where = ".".join(map(str, path))
-        value = form
+        value: Any = form
         for step in path:
             value = value[step]
         # Names and addresses are personal data and must not be in an error text.
