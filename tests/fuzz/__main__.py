@@ -106,9 +106,8 @@ def _fuzz(world: World, options: argparse.Namespace) -> int:
     findings = [each for result in results for each in result.findings.values()]
     began = time.perf_counter()
     findings += read_back(world, lambda text: print(text, file=sys.stderr) if sys.stderr.isatty() else None)
-    print(
-        f"{took:,.0f} s, and {time.perf_counter() - began:,.0f} s to read {sum(world.rows().values()):,} entries back"
-    )
+    entries, back = sum(world.rows().values()), time.perf_counter() - began
+    print(f"{took:,.0f} s, and {back:,.0f} s to read {entries:,} entries back")
     for finding in findings:
         _print_finding(finding, options)
     return 1 if findings else 0

@@ -107,13 +107,17 @@ FUNCTIONS: dict[str, dict[str, Make]] = {
     "events": {},
     "users": {"text": _mostly("u-1", "", "User", "\0", "%"), "limit": LIMIT},
     "get": {"entry_id": lambda world, random: mostly(random, world.readable_ids)},
+    "find": {
+        "prefix": lambda world, random: mostly(random, (random.choice(world.readable_ids)[:9], "f", "-")),
+        "limit": LIMIT,
+    },
     "stream": {**SELECTION, "form": _mostly("csv", "jsonl", "xml"), "full": FLAG, "begin": _callback},
     "export_csv": {**EXPORT, "after": cursor, "limit": LIMIT, "full": FLAG},
     "export_jsonl": EXPORT,
     "export_parquet": {name: EXPORT[name] for name in (*SELECTION, "target", "progress", "begin")},
 }
 """What the functions of `AccountLog` take."""
-REQUIRED = {"count_up_to": ("limit",), "get": ("entry_id",), "stream": ("form",)}
+REQUIRED = {"count_up_to": ("limit",), "get": ("entry_id",), "find": ("prefix",), "stream": ("form",)}
 SHARES = {
     "entries": 30,
     "all": 4,
@@ -123,6 +127,7 @@ SHARES = {
     "events": 1,
     "users": 10,
     "get": 16,
+    "find": 5,
     "stream": 4,
     "export_csv": 6,
     "export_jsonl": 4,
