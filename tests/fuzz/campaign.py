@@ -124,12 +124,13 @@ def run(
 def run_one(world: World, entrance: Entrance, seed: int, number: int, result: Result) -> None:
     """Run one call and judge it."""
     random = Random(f"{seed}:{entrance.name}:{number}")
+    documented: tuple[type[Exception], ...] = (AuditwrightError, *entrance.documented)
     repeat = f"{entrance.name}:{number}"
     began = time.perf_counter()
     try:
         with world.log.acting(account_id=f"fuzz-{entrance.name}"):
             outcome = entrance.call(world, random)
-    except (AuditwrightError, *entrance.documented) as error:
+    except documented as error:
         outcome = Outcome(refused=1)
         if isinstance(error, AuditwrightError) and (fault := fault_of_text(error)):
             _note(result, entrance, repeat, world, error, fault)

@@ -157,7 +157,7 @@ def catalogs(world: World, random: Random) -> Outcome:
 
 
 SETUP = (
-    Entrance("open", 0.5, opening),
+    Entrance("open", 0.1, opening),
     Entrance("secret_keys", 1, secret_keys, documented=(ValueError,)),
     Entrance("actors", 2, actors),
     Entrance("contexts", 2, contexts, documented=(NoContext,)),

@@ -287,8 +287,8 @@ def commands(world: World, random: Random) -> Outcome:
 
 
 WEB = (
-    Entrance("api_read", 2, api_read),
-    Entrance("api_record", 3, api_record),
-    Entrance("page", 1, page),
-    Entrance("commands", 0.1, commands),
+    Entrance("api_read", 0.7, api_read),
+    Entrance("api_record", 1.5, api_record),
+    Entrance("page", 0.4, page),
+    Entrance("commands", 0.05, commands),
 )

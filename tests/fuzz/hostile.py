@@ -21,7 +21,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 
 from auditwright import Actor, Condition, Filter
 
@@ -393,7 +393,7 @@ TIMES: tuple[Maker, ...] = (
     lambda: NOW.replace(tzinfo=Zone("+01:00")),
     lambda: NOW.replace(tzinfo=Zone(timedelta(hours=30))),
     lambda: NOW.replace(tzinfo=Zone(timedelta(hours=1))),
-    lambda: NOW.replace(tzinfo=tzinfo()),
+    lambda: NOW.replace(tzinfo=tzinfo()),  # type: ignore[abstract]
     lambda: Moment.fromisoformat("2026-06-07T08:09:10.123456+00:00"),
     lambda: Moment.fromisoformat("2026-06-07T08:09:10.123456"),
     lambda: RaisingMoment(2026, 6, 7, tzinfo=UTC),

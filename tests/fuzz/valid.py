@@ -98,7 +98,7 @@ def options(random: Random, hostile: Callable[[Random], Any] = any_value) -> dic
             chosen[name] = hostile(random)
     chance = random.random()
     if chance < 0.05:
-        at = chosen.get("occurred_at")
+        at: Any = chosen.get("occurred_at")
         plain = type(at) is datetime and at.tzinfo is UTC
         packed = make_id(to_microseconds(at if plain and at.year > 1970 else moment(random)))
         head, tail = packed[:8], random.randbytes(8)

@@ -66,7 +66,7 @@ def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None
     context = current()
     for name in options:
         if name not in OPTIONS:
-            raise ValidationError(event.key, (unknown(event, name, OPTIONS),))
+            raise ValidationError(event.key, (unknown(event, text_of(name) or shown(name), OPTIONS),))
     actor = options.get("actor")
     if actor is None:
         actor = context.actor
