@@ -82,8 +82,7 @@ def _timestamp(path: str, value: object) -> object:
         problem = Problem(f"metadata.{field}", "a datetime with a time zone", "one without")
         raise ValidationError(event, (problem,))
     if not FIRST <= micros <= LAST:
-        problem = Problem(
-            f"metadata.{field}", "a time of the years 1 to 9999 in UTC", datetime.isoformat(value, " ")
-        )  # type: ignore[arg-type]
+        got = datetime.isoformat(cast("datetime", value), " ")
+        problem = Problem(f"metadata.{field}", "a time of the years 1 to 9999 in UTC", got)
         raise ValidationError(event, (problem,))
     return format_time(micros)

@@ -191,13 +191,14 @@ def test_no_method_of_a_text_is_called(log: AuditLog) -> None:
 
 @pytest.mark.parametrize("wrong", [None, 7, "text", CYCLIC, object(), Broken()])
 def test_event_without_an_object_is_refused(log: AuditLog, wrong: Any) -> None:
-    for key, values, options in (
+    calls: tuple[tuple[Any, Any, Any], ...] = (
         (wrong, MODEL, {}),
         (ADDED, wrong, {}),
         (ADDED, MODEL, wrong),
         (ADDED, {7: wrong}, {}),
         (ADDED, MODEL, {7: wrong}),
-    ):
+    )
+    for key, values, options in calls:
         with pytest.raises(ValidationError):
             log.record_event(key, values, options)
 

@@ -101,8 +101,9 @@ class Filter:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "match", _choice("match", self.match, MATCHES))
-        if type(self.conditions) is list:
-            object.__setattr__(self, "conditions", tuple(self.conditions))
+        conditions: object = self.conditions
+        if type(conditions) is list:
+            object.__setattr__(self, "conditions", tuple(conditions))
         if type(self.conditions) is not tuple:
             raise FilterError(f"a filter's conditions are a tuple, not {shown(self.conditions)}")
         if len(self.conditions) > MAX_CONDITIONS:
