@@ -25,7 +25,7 @@ from auditwright.reading.pages import (
     Cursor,
     Page,
     Selection,
-    id_bound,
+    id_bounds,
     read_cursor,
     search_text,
     selection_digest,
@@ -95,7 +95,8 @@ class AccountLog:
         - `limit` is 1 to 1,000.
         - `after` is the `next` cursor of a page and gives the older page; `before` is its `previous` cursor
           and gives the newer page. Both are valid for the same selection only.
-        - `since` (inclusive) and `until` (exclusive) are times with a zone.
+        - `since` (included) and `until` (not included) are times with a zone. A `date`, or a text such as
+          "2026-01-31" or "2026-01-31T09:30", is the whole day or minute, in UTC: as `until` it is included.
         - `search` is a text of 3 to 200 characters that the description contains, ignoring case; "" is no
           search.
 
@@ -316,8 +317,7 @@ class AccountLog:
         where = Filter() if where is None else where
         if not isinstance(where, Filter):
             raise FilterError(f"a filter is a Filter, not {type(where).__name__}; Filter.from_json makes one")
-        low = id_bound(selection.get("since"), "since")
-        high = id_bound(selection.get("until"), "until")
+        low, high = id_bounds(selection.get("since"), selection.get("until"))
         text = search_text(selection.get("search"))
         if after is not None:
             high = read_cursor(after, selection_digest(self.account_id, where, **selection))

@@ -12,11 +12,12 @@ from urllib.parse import urlencode
 from auditwright.account_log import AccountLog
 from auditwright.actor import Actor
 from auditwright.catalog import find_catalog
-from auditwright.errors import ValidationError
+from auditwright.errors import FilterError, ValidationError
 from auditwright.limits import MAX_ID
 from auditwright.log import AuditLog
 from auditwright.reading.filters import FIELDS, MATCHES, OPERATORS, Filter
 from auditwright.reading.pages import MAX_SEARCH, MIN_SEARCH, FilteredSelection
+from auditwright.reading.time_range import time_range
 
 DATABASE, ACCOUNT = "AUDITWRIGHT_DATABASE", "AUDITWRIGHT_ACCOUNT"
 OS = "os"
@@ -91,12 +92,16 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from",
         dest="since",
-        type=moment,
+        type=bound,
         metavar="TIME",
-        help="the start of the range, included, such as 2026-01-31 (UTC)",
+        help="the start of the range: a day such as 2026-01-31, a minute or a time (UTC)",
     )
     parser.add_argument(
-        "--to", dest="until", type=moment, metavar="TIME", help="the end of the range, not included (UTC)"
+        "--to",
+        dest="until",
+        type=bound,
+        metavar="TIME",
+        help="the end of the range: a day or a minute is included, a time with seconds is not (UTC)",
     )
     parser.add_argument(
         "--search",
@@ -121,14 +126,26 @@ def is_narrowed(selection: FilteredSelection) -> bool:
 
 
 def query_of(selection: FilteredSelection) -> str:
-    """The selection as a URL query: what an export is recorded with."""
+    """The selection as a URL query of the page and the API: what an export is recorded with."""
     return "&".join(filter(None, (selection["where"].to_query(), _query_of_rest(selection))))
 
 
 def _query_of_rest(selection: FilteredSelection) -> str:
     names = {"from": "since", "to": "until", "search": "search"}
-    values = {name: selection.get(key) for name, key in names.items()}
-    return urlencode({name: str(value) for name, value in values.items() if value})
+    values = {name: str(selection.get(key) or "") for name, key in names.items()}
+    period = {"period": "custom"} if values["from"] or values["to"] else {}
+    return urlencode(period | {name: value for name, value in values.items() if value}, safe=":")
+
+
+def bound(text: str) -> str:
+    """Check a day, a minute or a time that begins or ends a range."""
+    try:
+        time_range(text, None)
+    except FilterError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time; write 2026-01-31, 2026-01-31T09:30 or 2026-01-31T09:30:00+01:00"
+        ) from None
+    return text
 
 
 def moment(text: str) -> datetime:

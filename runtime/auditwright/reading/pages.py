@@ -19,6 +19,7 @@ from auditwright.entry import ID, Entry
 from auditwright.errors import FilterError
 from auditwright.ids import LAST, from_microseconds, id_time, least_id, to_microseconds
 from auditwright.limits import sanitize, text_of
+from auditwright.reading.time_range import Moment, time_range
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -35,10 +36,10 @@ MAX_SEARCH = 200
 class Selection(TypedDict, total=False):
     """Which entries to read, besides a filter."""
 
-    since: datetime | None
-    """The earliest time, with a time zone."""
-    until: datetime | None
-    """The time before which entries are selected, with a time zone."""
+    since: Moment | None
+    """The start of the range: a datetime with a time zone, a date, or a text; see `Moment`."""
+    until: Moment | None
+    """Its end: a day or a minute is included, a time is not."""
     search: str | None
     """A text of 3 to 200 characters that the description contains, in any case; "" is no search."""
 
@@ -92,13 +93,14 @@ def selection_digest(
     account_id: str,
     where: Filter,
     *,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     search: str | None = None,
 ) -> bytes:
     """8 bytes that bind a cursor to its account, filter, time range and search."""
     times = b"".join(
-        to_microseconds(each).to_bytes(9, "big", signed=True) if each else b"-" for each in (since, until)
+        to_microseconds(each).to_bytes(9, "big", signed=True) if each else b"-"
+        for each in time_range(since, until)
     )
     texts = orjson.dumps([account_id, search_text(search)])
     return hashlib.sha256(where.identity() + times + texts).digest()[:8]
@@ -117,13 +119,12 @@ def search_text(search: str | None) -> str | None:
     return sanitize(text)
 
 
-def id_bound(moment: datetime | None, name: str) -> bytes | None:
-    """The lowest id of a time; raises `FilterError` for a time without a zone."""
-    if moment is None:
-        return None
-    if moment.tzinfo is None:
-        raise FilterError(f"{name} needs a time zone: write 2026-01-02T03:04:05Z")
-    return least_id(max(to_microseconds(moment), 0))
+def id_bounds(since: Moment | None, until: Moment | None) -> tuple[bytes | None, bytes | None]:
+    """The lowest ids of a range and after it; raises `FilterError` as `time_range` does."""
+    start, end = (
+        None if each is None else least_id(max(to_microseconds(each), 0)) for each in time_range(since, until)
+    )
+    return start, end
 
 
 @dataclass(frozen=True, slots=True)

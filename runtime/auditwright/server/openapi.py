@@ -153,8 +153,18 @@ SELECTION = [
         {"type": "array", "maxItems": MAX_CONDITIONS, "items": {"type": "string"}},
     ),
     _parameter("period", "The time range.", {"enum": list(PERIODS)}),
-    _parameter("from", "The first day or minute of a custom range.", TEXT, example="2026-01-31"),
-    _parameter("to", "Its last day or minute, included.", TEXT, example="2026-01-31T09:30"),
+    _parameter(
+        "from",
+        "The start of a custom range: a day, a minute or a time of RFC 3339.",
+        TEXT,
+        example="2026-01-31",
+    ),
+    _parameter(
+        "to",
+        "Its end: a day or a minute is included, a time with seconds is not.",
+        TEXT,
+        example="2026-01-31T09:30",
+    ),
     _parameter("zone", "The time zone of a custom range (IANA).", TEXT, example="Europe/Berlin"),
     _parameter(
         "search",

@@ -18,6 +18,7 @@ from auditwright.errors import FilterError, did_you_mean
 from auditwright.limits import sanitize, truncate
 from auditwright.reading.filters import MAX_CONDITIONS, Filter
 from auditwright.reading.pages import MAX_PAGE, FilteredSelection
+from auditwright.reading.time_range import time_range
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -68,9 +69,9 @@ class View:
     where: Filter = _NO_FILTER
     period: str = "all"
     since: str = ""
-    """The first day or minute of a custom range, in the zone: `2026-01-31` or `2026-01-31T09:30`."""
+    """The start of a custom range, in the zone: a day, a minute or a time, see `time_range`."""
     until: str = ""
-    """Its last day or minute, included."""
+    """Its end: a day or a minute is included, a time with seconds is not."""
     zone: str = "UTC"
     search: str = ""
     account: str | None = None
@@ -94,7 +95,7 @@ class View:
             since=one("from"),
             until=one("to"),
             zone=one("zone", "UTC"),
-            search=sanitize(one("search").strip()),
+            search=sanitize(one("search")),
             account=one("account") or None,
             limit=_limit(one("limit", str(LIMIT))),
             at=one("at"),
@@ -182,10 +183,21 @@ class View:
             return (at or now.replace(microsecond=0)) - _LENGTHS[self.period], None
         if self.period == "all":
             return None, None
-        since, until = _local(self.since, "from", zone), _local(self.until, "to", zone)
-        if since and until and since >= until:
-            raise FilterError(f"the range ends before it begins: from {self.since} to {self.until}")
-        return since, until
+        return time_range(self.since or None, self.until or None, zone, names=("from", "to"))
+
+    def input_value(self, name: Literal["from", "to"]) -> str:
+        """The start or the end of a custom range as an input of the type datetime-local holds it.
+
+        As the end, it is the last minute of the range, unless the range ends within a minute.
+        """
+        since, until = self.bounds(datetime.now(UTC)) if self.period == "custom" else (None, None)
+        moment = since if name == "from" else until
+        if moment is None or not 1970 <= moment.year < 9999:
+            return ""
+        local = moment.astimezone(_zone(self.zone))
+        if local.second or local.microsecond:
+            return f"{local:%Y-%m-%dT%H:%M:%S}"
+        return f"{local - timedelta(minutes=name == 'to'):%Y-%m-%dT%H:%M}"
 
     def selection(self, now: datetime) -> FilteredSelection:
         """The arguments for the functions of `AccountLog`."""
@@ -240,26 +252,3 @@ def _moment(text: str) -> datetime | None:
             f"at: expected a time such as 2026-01-31T09:30:00+00:00, got {truncate(repr(text), 80)}"
         )
     return moment
-
-
-_DAY, _MINUTE = "2026-01-31", "2026-01-31T09:30"
-_DAY_OR_MINUTE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2})?")
-
-
-def _local(text: str, name: str, zone: ZoneInfo) -> datetime | None:
-    """The start of a day or minute; for `to` its end."""
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text) if _DAY_OR_MINUTE.fullmatch(text) else datetime.min
-    except ValueError:
-        moment = datetime.min
-    if not 1970 <= moment.year < 9999:
-        expected = f"a day such as {_DAY} or a minute such as {_MINUTE}"
-        raise FilterError(f"{name}: expected {expected}, got {truncate(repr(text), 80)}")
-    by_day = len(text) == len(_DAY)
-    if name == "to" and by_day:
-        moment += timedelta(days=1)  # local days have 23 to 25 hours
-    # A repeated minute (end of daylight saving time) starts with the first fold and ends with the second.
-    first, second = (moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    return first if name == "from" or by_day else max(first, second) + timedelta(minutes=1)

@@ -13,8 +13,13 @@ from pathlib import Path
 import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 import zstandard
+from anyio.from_thread import BlockingPortal
 from tests.runtime.commands.test_progress import wait_for_total
 from tests.support.command_line import OS_USER, SCANNER, Auditwright
+from tests.support.web import Client, authorize
+
+from auditwright import AuditLog
+from auditwright.server import create_app
 
 EXPORT = ("export", "--account", "acme", "--output")
 HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
@@ -51,8 +56,36 @@ def test_export_is_recorded_but_not_in_its_own_file(recorded: Auditwright, tmp_p
     assert entry["description"] == "Frances Allen exported the audit log as JSON Lines."
     assert entry["metadata"] == {
         "format": "jsonl",
-        "selection": "where=user%3Ais%3Au-17&from=2020-01-01+00%3A00%3A00%2B00%3A00&search=scanner",
+        "selection": "where=user%3Ais%3Au-17&period=custom&from=2020-01-01&search=scanner",
     }
+
+
+RANGES = (
+    ("--from", "2026-01-02", "--to", "2026-01-02"),
+    ("--from", "2026-01-02T04:00"),
+    ("--to", "2026-01-02 03:59"),
+    ("--to", "2026-01-02T05:00:00+01:00"),
+    ("--from", "0001-01-01", "--to", "9999-12-31T23:59:59.5z"),
+    ("--where", "user:is:ci", "--where", "user:is:u-17", "--match", "any", "--search", "a & b"),
+    ("--search", " added "),
+)
+
+
+@pytest.mark.parametrize("options", RANGES, ids=" ".join)
+def test_recorded_selection_is_a_query_of_the_page(
+    recorded: Auditwright, tmp_path: Path, options: tuple[str, ...], portal: BlockingPortal
+) -> None:
+    recorded(*EXPORT, "a.jsonl", *options)
+    exported = [json.loads(line)["id"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    (entry, *_) = json.loads(recorded("list", "--account", "acme", "--format", "json").out)
+    selection = entry["metadata"]["selection"]
+    with AuditLog.open(f"sqlite:///{tmp_path}/audit.db") as log:
+        client = Client(create_app(log, authorize), portal)
+        found = client.get(f"/api/entries?{selection}").json()["entries"]
+        assert [each["id"] for each in found if each["id"] != entry["id"]] == exported[::-1]
+        page = client.get(f"/?{selection}")
+    assert page.status_code == 200
+    assert all(each in page.text for each in exported)
 
 
 def test_export_of_an_empty_account_records_nothing(recorded: Auditwright) -> None:

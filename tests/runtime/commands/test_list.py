@@ -143,9 +143,12 @@ def test_csv_has_every_entry(recorded: Auditwright) -> None:
         (["--where", "user:is:ci", "--where", f"event:is:{SCANNER}"], ""),
         (["--where", "user:is:ci", "--where", f"event:is:{SCANNER}", "--match", "any"], PIPELINE + ADA),
         (["--from", "2026-01-02T04:00"], PIPELINE),
-        (["--to", "2026-01-02T04:00"], ADA),
-        (["--to", "2026-01-02T05:00+01:00"], ADA),
-        (["--from", "2026-01-02", "--to", "2026-01-03"], PIPELINE + ADA),
+        (["--to", "2026-01-02T03:59"], ADA),
+        (["--to", "2026-01-02T04:00"], PIPELINE + ADA),
+        (["--to", "2026-01-02T04:00:00"], ADA),
+        (["--to", "2026-01-02T05:00:00+01:00"], ADA),
+        (["--from", "2026-01-02", "--to", "2026-01-02"], PIPELINE + ADA),
+        (["--from", "2026-01-01", "--to", "2026-01-01"], ""),
         (["--search", "api KEY"], PIPELINE),
         (["--search", "LLAMA", "--where", "user:is:u-17"], ""),
         (["--search", ""], PIPELINE + ADA),
@@ -154,6 +157,13 @@ def test_csv_has_every_entry(recorded: Auditwright) -> None:
 )
 def test_selection_options_select_entries(recorded: Auditwright, options: list[str], expected: str) -> None:
     assert csv_of(recorded, *options) == expected
+
+
+@pytest.mark.parametrize("command", [("list",), ("count",), ("export", "--output", "a.csv")], ids=str)
+def test_a_reversed_range_is_an_error(recorded: Auditwright, command: tuple[str, ...]) -> None:
+    done = recorded(*command, "--account", "acme", "--from", "2026-01-02", "--to", "2026-01-01")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "auditwright: the range ends before it begins: from 2026-01-02 to 2026-01-01\n"
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
