@@ -13,7 +13,7 @@ from auditwright.commands.options import (
     add_actor,
     add_catalog_package,
     add_database,
-    moment,
+    end,
 )
 from auditwright.commands.progress import ProgressLine
 from auditwright.commands.text import counted, table
@@ -113,7 +113,10 @@ def configure_hold(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--account", type=account, metavar="ID", required=True, help="the account")
     add.add_argument("--reason", metavar="TEXT", required=True, help="the reason; it is recorded")
     add.add_argument(
-        "--until", type=moment, metavar="TIME", help="when the hold expires, such as 2027-01-31 (UTC)"
+        "--until",
+        type=end,
+        metavar="TIME",
+        help="the last day or minute of the hold, or when it expires (UTC)",
     )
     add_actor(add, "who adds the hold")
     remove = actions.add_parser(

@@ -139,19 +139,26 @@ def _query_of_rest(selection: FilteredSelection) -> str:
 
 def bound(text: str) -> str:
     """Check a day, a minute or a time that begins or ends a range."""
+    end(text)
+    return text
+
+
+def end(text: str) -> datetime:
+    """Parse the end of a range; a day or a minute is included."""
     try:
-        time_range(text, None)
+        _, until = time_range(None, text)
     except FilterError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a time; write 2026-01-31, 2026-01-31T09:30 or 2026-01-31T09:30:00+01:00"
         ) from None
-    return text
+    assert until is not None
+    return until
 
 
 def moment(text: str) -> datetime:
     """Parse an ISO 8601 time; UTC where there is no zone, midnight where there is no hour."""
     try:
-        parsed = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text.upper())
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a time; write 2026-01-31, 2026-01-31T09:30 or 2026-01-31T09:30:00+01:00"

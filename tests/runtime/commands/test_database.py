@@ -96,6 +96,20 @@ def test_every_action_has_a_help_text(auditwright: Auditwright, command: str) ->
         assert done.out.split("\n\n")[1].endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("until", "shown"),
+    [
+        ("2999-01-31", "2999-02-01 00:00"),
+        ("2999-01-31T09:30", "2999-01-31 09:31"),
+        ("2999-01-31T09:30:00Z", "2999-01-31 09:30"),
+    ],
+)
+def test_a_hold_includes_its_last_day_or_minute(auditwright: Auditwright, until: str, shown: str) -> None:
+    auditwright(*LOGIN, "--account", "acme")
+    hold = ("database", "hold", "add", "--account", "acme", "--reason", "Case 17")
+    assert auditwright(*hold, "--until", until).out == f"acme is on hold until {shown} (UTC): Case 17\n"
+
+
 def test_old_entries_are_deleted(auditwright: Auditwright, path: Path) -> None:
     for account, moment in (
         ("acme", "2024-05-06T07:08:09"),

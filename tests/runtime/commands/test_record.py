@@ -150,6 +150,12 @@ def test_invalid_values_are_refused(auditwright: Auditwright, options: tuple[str
     assert done.err == f"auditwright: {SCANNER}: {REFUSED[options]}\n"
 
 
+@pytest.mark.parametrize("time", ["2026-01-02T05:04:05.6789010009+02:00", "2026-01-02t03:04:05.678901z"])
+def test_any_time_of_rfc_3339_is_taken(auditwright: Auditwright, time: str) -> None:
+    done = auditwright("record", SCANNER, "--metadata", TOOL, "--occurred-at", time, "--format", "json")
+    assert json.loads(done.out)["occurred_at"] == "2026-01-02T03:04:05.678901Z"
+
+
 def test_time_in_the_future_is_refused(auditwright: Auditwright) -> None:
     done = auditwright("record", SCANNER, "--metadata", TOOL, "--occurred-at", "2999-01-01")
     assert (done.code, done.out) == (1, "")
