@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from auditwright.errors import CatalogError, did_you_mean
-from auditwright.limits import shown, text_of
+from auditwright.limits import sanitize, shown, text_of, truncate
 
 if TYPE_CHECKING:
     from auditwright.event_model import EventModel
@@ -308,7 +308,7 @@ def _package_name(package: str) -> str:
 @functools.cache
 def _load(package: str) -> Catalog:
     if not all(part.isidentifier() for part in package.split(".")):
-        raise CatalogError(f'"{package}" is not the name of a package')
+        raise CatalogError(f'"{truncate(sanitize(package), 200)}" is not the name of a package')
     try:
         catalog = importlib.import_module(package).CATALOG
     except AttributeError:

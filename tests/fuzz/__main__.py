@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -36,6 +37,8 @@ SQL, and all are read back by pages, get, views, exports and an import into anot
 def main(arguments: list[str] | None = None) -> int:
     """Run what the command line asks for; returns the exit code."""
     options = _parse(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # inputs have lone surrogates
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     with _database(options.engine, options.folder) as (database, folder):

@@ -97,7 +97,7 @@ def _text(random: Random) -> str:
     value = (
         random.choice(TEXTS)() if random.random() < 0.8 else str(random.choice((0, -1, 10**30, 1.5, "true")))
     )
-    return str.__str__(value) if isinstance(value, str) else "a"
+    return valid.text_of(value)
 
 
 PARAMETERS = {
@@ -130,7 +130,7 @@ def query(world: World, random: Random, *names: str) -> bytes:
             pairs.append(f"{name}={quote(value[:2000], safe='', errors='surrogatepass')}")
     for _ in range(random.choice((0, 0, 0, 1, 2, 20))):
         condition = condition_text(random)
-        text = str.__str__(condition) if isinstance(condition, str) else "user:is:u-1"
+        text = valid.text_of(condition)
         pairs.append(f"where={quote(text[:500], safe=':', errors='surrogatepass')}")
     if "period" in names and random.random() < 0.2:
         pairs.append("period=custom")
