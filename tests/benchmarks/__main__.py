@@ -10,7 +10,7 @@ import sys
 from importlib import import_module, metadata
 
 NAMES = ("emitters", "first_event", "bulk", "load", "postgresql", "commands", "page", "scale")
-OTHERS = ("linkml", "crashes", "build", "pages", "export", "indexes")
+OTHERS = ("linkml", "crashes", "far", "build", "pages", "export", "indexes")
 SIZED = ("scale", "linkml", "crashes", "pages")
 MODULES = {"build": "large"}
 

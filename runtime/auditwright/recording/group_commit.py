@@ -34,6 +34,8 @@ WAIT_SECONDS = 30.0
 """The timeout of a waiting caller. The timeouts of the database are shorter."""
 LINGER_SECONDS = 0.005
 """The longest time that a leader waits for the callers of the last commit; at most half a commit."""
+LINGER_SHARE = 8
+"""What part of a commit the leader may wait where that is longer: a far server needs fewer commits."""
 PARK_SECONDS = 0.1
 """The idle time after which a thread that leads for coroutines ends. Starting a thread for each commit would
 make an await a third slower on a fast disk.
@@ -300,7 +302,8 @@ class GroupCommit(ForkAware):
         """Wait briefly until as many rows wait as in the last commit; a lone caller never waits."""
         if len(self._queue) < self._concurrent:
             self._wanted = self._concurrent
-            linger = min(self._commit_seconds / 2, LINGER_SECONDS)
+            longest = max(LINGER_SECONDS, self._commit_seconds / LINGER_SHARE)
+            linger = min(self._commit_seconds / 2, longest)
             if len(self._queue) < self._concurrent:
                 self._gathered.acquire(timeout=linger)
             self._wanted = 0
