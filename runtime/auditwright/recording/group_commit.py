@@ -33,9 +33,9 @@ callers reaches it.
 WAIT_SECONDS = 30.0
 """The timeout of a waiting caller. The timeouts of the database are shorter."""
 LINGER_SECONDS = 0.005
-"""The longest time that a leader waits for the callers of the last commit; at most half a commit."""
-LINGER_SHARE = 8
-"""What part of a commit the leader may wait where that is longer: a far server needs fewer commits."""
+"""How long a leader waits for the callers of the last commit; at most half a commit."""
+LINGER_FAR_SECONDS = 0.02
+"""How long it waits at most where an eighth of a commit is longer: a far server needs fewer commits then."""
 PARK_SECONDS = 0.1
 """The idle time after which a thread that leads for coroutines ends. Starting a thread for each commit would
 make an await a third slower on a fast disk.
@@ -302,7 +302,7 @@ class GroupCommit(ForkAware):
         """Wait briefly until as many rows wait as in the last commit; a lone caller never waits."""
         if len(self._queue) < self._concurrent:
             self._wanted = self._concurrent
-            longest = max(LINGER_SECONDS, self._commit_seconds / LINGER_SHARE)
+            longest = max(LINGER_SECONDS, min(self._commit_seconds / 8, LINGER_FAR_SECONDS))
             linger = min(self._commit_seconds / 2, longest)
             if len(self._queue) < self._concurrent:
                 self._gathered.acquire(timeout=linger)
