@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib
 import io
+import traceback
 from collections.abc import Callable
 from contextlib import closing
 from itertools import islice
@@ -278,12 +279,17 @@ def views(world: World, random: Random) -> Outcome:
     value = any_value(random)
     comparison = random.choice(("__eq__", "__lt__", "__ge__", "in_", "contains"))
     world.input = (f"{event.key}.{column.name}.{comparison}", (value,), {})
-    with Session(world.engine) as session:
-        statement = select(view).where(
-            view.account_id == READABLE,
-            getattr(column, comparison)([value] if comparison == "in_" else value),
-        )
-        session.exec(statement).all()
+    given = [value] if comparison == "in_" else value
+    try:
+        with Session(world.engine) as session:
+            condition = getattr(column, comparison)(given)
+            session.exec(select(view).where(view.account_id == READABLE, condition)).all()
+    except Exception as error:
+        # A driver's error for a value that a plain column cannot have is its own; one of `sqltypes.py` is not.
+        raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+        if isinstance(error, sqlalchemy.exc.SQLAlchemyError) or "/auditwright/" not in raised_in:
+            return Outcome(refused=1)
+        raise
     return ANSWERED
 
 
@@ -300,6 +306,4 @@ READING = (
     Entrance("cursors", 4, cursors),
     Entrance("log_functions", 2, log_functions),
 )
-DRIVERS = (sqlalchemy.exc.SQLAlchemyError, OverflowError, ValueError)
-"""What SQLAlchemy and the drivers raise for values that a column cannot have."""
-VIEWS = Entrance("views", 0.3, views, documented=DRIVERS)
+VIEWS = Entrance("views", 0.3, views)
