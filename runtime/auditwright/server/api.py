@@ -120,7 +120,7 @@ _EXACT = {
 def count_entries(request: Request, principal: RequireUser) -> Response:
     """The number of matching entries."""
     found, view, account_id = _selected(request, principal, "exact")
-    exact = found.get("exact", [""])[0] or "false"
+    exact = found.get("exact", ["false"])[0]
     if exact not in ("true", "false"):
         raise FilterError(f"exact: expected true or false, got {truncate(repr(exact), 80)}")
     account, selection = _log(request).account(account_id), view.selection(datetime.now(UTC))
@@ -178,20 +178,23 @@ def export(request: Request, principal: RequireExport) -> Response:
 @router.get(
     "/events",
     responses=responses_of(
-        object_schema(version={"type": "string"}, categories={"type": "array", "items": {"type": "object"}})
+        object_schema(version={"type": "string"}, categories={"type": "array", "items": {"type": "object"}}),
+        400,
     ),
 )
 def list_events(request: Request, principal: RequireUser) -> Response:
     """The catalog: all categories with their events, fields and examples."""
+    read_query(query_of(request), ())
     catalog = _log(request).catalog
     return _json(
         {"version": catalog.version, "categories": [asdict(each) for each in catalog.every_category]}
     )
 
 
-@router.get("/events/{key}/schema", responses=responses_of({"type": "object"}, 404))
+@router.get("/events/{key}/schema", responses=responses_of({"type": "object"}, 400, 404))
 def show_schema(request: Request, key: str, principal: RequireUser) -> Response:
     """The JSON Schema of an event's entries."""
+    read_query(query_of(request), ())
     catalog: Catalog = _log(request).catalog
     event = catalog.event(key)
     if event is None:
@@ -253,6 +256,7 @@ async def record(request: Request, principal: RequireRecord) -> Response:
     The defaults of account and actor are your first account and yourself. Recording is idempotent for an
     entry with an id. Of an array, valid entries are stored even if others are refused.
     """
+    read_query(query_of(request), ())
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HttpProblem(415, "not-json", "Send the entry as application/json.")
     body = await request.body()
@@ -318,7 +322,10 @@ def _selected(request: Request, principal: Principal, *others: str) -> tuple[dic
 def _named_account(request: Request, *others: str) -> str | None:
     """The account in the query; names other than `others` are refused."""
     found = read_query(query_of(request), ("account", *others))
-    return found.get("account", [None])[0] or None
+    account = found.get("account", [None])[0]
+    if account == "":
+        raise FilterError("account is empty; give it a value, or leave it out")
+    return account
 
 
 def _text(value: object) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import importlib.resources
 import logging
 from collections.abc import Iterable
@@ -33,8 +34,18 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("auditwright.server")
 
-PROBLEM_KIND_BY_STATUS = {401: "not-signed-in", 403: "not-allowed", 404: "not-found", 405: "wrong-method"}
-"""The kinds of problems for the framework's own errors."""
+FRAMEWORK_PROBLEMS = {
+    400: ("invalid-request", "The request is not complete, or not in the form that is expected here."),
+    401: ("not-signed-in", "Sign in to see the audit log."),
+    403: ("not-allowed", "You may not see this part of the audit log."),
+    404: ("not-found", "There is nothing at this address. Check it for a typing mistake."),
+    405: ("wrong-method", "This address does not answer requests of this kind."),
+    413: ("too-large", "The request is too large."),
+    422: ("invalid-request", "The request has values that are not allowed."),
+    429: ("too-many-requests", "There are too many requests at the moment. Try again in a little while."),
+    503: ("unavailable", "The audit log cannot do this now. Try again, or ask its operator."),
+}
+"""Kind and detail of errors by status: those of the framework, and of an `authorize` that gives no detail."""
 
 
 def create_app(
@@ -142,8 +153,10 @@ async def _on_error(request: Request, error: AuditwrightError) -> Response:
 async def _on_http_error(request: Request, error: HTTPException) -> Response:
     if 300 <= error.status_code < 400:  # `authorize` redirects to sign in
         return Response(status_code=error.status_code, headers=error.headers)
+    kind, detail = FRAMEWORK_PROBLEMS.get(error.status_code, ("failed", "The request was refused."))
+    phrase = http.HTTPStatus(error.status_code).phrase if error.status_code in _STATUSES else ""
     problem = HttpProblem(
-        error.status_code, PROBLEM_KIND_BY_STATUS.get(error.status_code, "failed"), str(error.detail)
+        error.status_code, kind, detail if error.detail in (phrase, "", None) else str(error.detail)
     )
     problem.headers.update(error.headers or {})
     return await _on_problem(request, problem)
@@ -172,6 +185,7 @@ async def _on_failure(request: Request, _: Exception) -> Response:
     return response
 
 
+_STATUSES = frozenset(http.HTTPStatus)
 _HANDLERS: dict[type[Exception], Any] = {
     HttpProblem: _on_problem,
     AuditwrightError: _on_error,

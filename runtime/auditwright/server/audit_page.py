@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -14,22 +14,24 @@ from starlette.responses import RedirectResponse, Response
 
 from auditwright.errors import FilterError
 from auditwright.limits import MAX_ID, truncate
-from auditwright.reading.filters import FIELDS, MATCHES, MAX_CONDITIONS, Condition, Filter
+from auditwright.reading.filters import MATCHES, MAX_CONDITIONS, Condition, Filter
 from auditwright.server import downloads
 from auditwright.server.access import RequireExport, RequireUser, account_of
 from auditwright.server.metadata_rows import metadata_rows
-from auditwright.server.phrases import chips, sentence
+from auditwright.server.phrases import category_title, chips
 from auditwright.server.problems import HttpProblem
 from auditwright.server.render import base_of, render
-from auditwright.server.view import LIMIT, View, query_of
+from auditwright.server.view import LIMIT, View, query_of, read_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditwright.account_log import AccountLog
+    from auditwright.catalog import Catalog
     from auditwright.entry import Entry
     from auditwright.log import AuditLog
     from auditwright.reading.pages import Page
+    from auditwright.server.access import Principal
 
 router = APIRouter(include_in_schema=False)
 USERS = 100
@@ -43,9 +45,18 @@ COUNT_LIMIT = 10_000
 @router.get("/")
 def list_entries(request: Request, principal: RequireUser) -> Response:
     """The list, newest first, as the URL describes; `edit` in it opens the filter with that many rows."""
-    now = datetime.now(UTC)
     query, edit = _split_edit(query_of(request))
     view = View.parse(query)
+    rows = [FilterRow(each.field, each.operator, each.value) for each in view.where.conditions]
+    blank = max(1 - len(rows), edit - len(rows), 0)
+    return _list(request, principal, view, [*rows, *[FilterRow()] * blank], is_open=edit > 0)
+
+
+def _list(
+    request: Request, principal: Principal, view: View, form: list[FilterRow], is_open: bool
+) -> Response:
+    """The list of a view, with these rows in the form of the filter. It is a 422 if any row has a fault."""
+    now = datetime.now(UTC)
     log: AuditLog = request.app.state.log
     account = log.account(account_of(principal, view.account))
     page = account.entries(**view.selection(now), limit=view.limit, after=view.after, before=view.before)
@@ -55,15 +66,16 @@ def list_entries(request: Request, principal: RequireUser) -> Response:
     recorded = frozenset(account.events())
     links = _links(page, view, now)
     more = bool(links.older and view.is_first and not links.scan)
-    rows: list[Condition | None] = [*view.where.conditions]
+    faults = [number for number, row in enumerate(form, 1) if row.fault]
     return render(
         request,
         "list.html",
+        422 if faults else 200,
         view=view,
         principal=principal,
         account=account.account_id,
         catalog=log.catalog,
-        rows=[_table_row(entry, view) for entry in page.entries],
+        rows=[_table_row(entry, view, log.catalog) for entry in page.entries],
         query=view.query(),
         first=page.entries[0] if page.entries else None,
         links=links,
@@ -73,10 +85,10 @@ def list_entries(request: Request, principal: RequireUser) -> Response:
         # JavaScript requests a slow count later.
         count_query=view.first_page(limit=LIMIT).query() if more and view.needs_scan else None,
         recorded=recorded,
-        sentence=sentence(view, log.catalog, name_of),
         chips=list(chips(view, log.catalog, name_of)),
-        form=rows + [None] * max(1 if len(rows) < MAX_CONDITIONS else 0, edit - len(rows)),
-        edit=edit,
+        form=form,
+        faults=faults,
+        is_open=is_open,
         users=account.users(limit=USERS),
         name_of=name_of,
     )
@@ -97,14 +109,14 @@ class TableRow:
     ip_address: str
 
 
-def _table_row(entry: Entry, view: View) -> TableRow:
+def _table_row(entry: Entry, view: View, catalog: Catalog) -> TableRow:
     actor = entry.actor
     return TableRow(
         str(entry.id),
         entry.occurred_at,
         view.local(entry.occurred_at),
         entry.event_title,
-        entry.category_title,
+        category_title(entry, catalog),
         truncate(actor.label, MAX_NAME),
         actor.type,
         truncate(entry.description, MAX_DESCRIPTION),
@@ -161,6 +173,28 @@ def _name_lookup(account: AccountLog, page: Page) -> Callable[[str], str | None]
 
 # --- the filter's form --------------------------------------------------------------------------
 
+
+@dataclass(frozen=True, slots=True)
+class FilterRow:
+    """A row of the filter's form as it was filled in, with what is wrong with it."""
+
+    field: str = "category"
+    operator: str = "is"
+    value: str = ""
+    fault: str = ""
+
+    @property
+    def condition(self) -> Condition:
+        """The condition; raises `FilterError`."""
+        return Condition(self.field, self.operator, self.value)  # type: ignore[arg-type]
+
+
+_UNFINISHED = {
+    "category": "Choose a category, or remove this condition.",
+    "event": "Choose an event, or remove this condition.",
+    "user": "Enter a name or an ID, or remove this condition.",
+}
+
 _ROW_FIELD = re.compile(r"(field|operator|category|event|user)\.(0|[1-9][0-9]{0,2})")
 _FILTER_NAMES = re.compile(rf"view|account|period|from|to|zone|search|limit|match|do|{_ROW_FIELD.pattern}")
 
@@ -180,7 +214,8 @@ def _split_edit(query: str) -> tuple[str, int]:
 def apply_filter(request: Request, principal: RequireUser) -> Response:
     """Redirect from a form of the page to the URL of the view that it describes.
 
-    The field `view` has the query of the current view; the other fields change it.
+    The field `view` has the query of the current view; the other fields change it. A filter with an
+    unfinished condition is not applied: the answer is the current view, with the form as it was filled in.
     """
     log: AuditLog = request.app.state.log
     form = _form(query_of(request), _FILTER_NAMES)
@@ -189,10 +224,20 @@ def apply_filter(request: Request, principal: RequireUser) -> Response:
     view = _changed_view(current, form)
     edit = 0
     if "match" in form:
-        conditions = _conditions(form, account)
-        where = Filter(form["match"], conditions)  # type: ignore[arg-type]  # checked by Filter
+        rows = _rows(form, account, log.catalog)
+        match = Filter(form["match"]).match  # type: ignore[arg-type]  # checked by Filter
+        if any(row.fault for row in rows):
+            shown = replace(view, where=Filter(match, view.where.conditions))
+            if "do" in form and not any(row.value and row.fault for row in rows):
+                rows = [replace(row, fault="") for row in rows]  # not yet applied
+                rows += [FilterRow()] * (form["do"] == "add" and len(rows) < MAX_CONDITIONS)
+            return _list(request, principal, shown, rows, is_open=True)
+        conditions = tuple(dict.fromkeys(row.condition for row in rows))
         edit = len(conditions) + 1 if form.get("do") == "add" else 0
-        view = view.first_page(where=where if edit or len(conditions) > 1 else Filter("all", conditions))
+        match = match if edit or len(conditions) > 1 else "all"
+        view = view.first_page(where=Filter(match, conditions))
+    elif "do" in form:
+        raise FilterError(f"match: expected {' or '.join(MATCHES)}, got nothing")
     query = View.parse(view.query()).query()  # validated like any link
     if edit:
         query = "&".join(filter(None, [query, f"edit={min(edit, MAX_CONDITIONS)}"]))
@@ -209,6 +254,9 @@ def _changed_view(current: View, form: dict[str, str]) -> View:
         )
         if field in form
     }  # fmt: skip
+    for name in ("account", "period", "zone", "limit"):
+        if name in form and not form[name].strip():
+            raise FilterError(f"{name} is empty")
     view = current.first_page(**changes)
     if view.period != "custom" and (changes.get("since") or changes.get("until")):
         raise FilterError("from and to need period=custom")
@@ -232,21 +280,39 @@ def _form(text: str, names: re.Pattern[str]) -> dict[str, str]:
     return form
 
 
-def _conditions(form: dict[str, str], account: AccountLog) -> tuple[Condition, ...]:
-    """The conditions of the form's rows; rows without a value are skipped."""
+def _rows(form: dict[str, str], account: AccountLog, catalog: Catalog) -> list[FilterRow]:
+    """The rows of the form, without the one that a button removes. Raises `FilterError`."""
     rows: dict[int, dict[str, str]] = {}
     for name, value in form.items():
         if (match := _ROW_FIELD.fullmatch(name)) is not None:
             field, number = match.group(1, 2)
             rows.setdefault(int(number), {})[field] = value
-    conditions = []
-    for row_number, row in sorted(rows.items()):
-        field = row.get("field", "")
-        value = row.get(field, "")
-        value = _user(value, account) if field == "user" else value.strip()
-        if (value or field not in FIELDS) and form.get("do") != f"remove-{row_number}":
-            conditions.append(Condition(field, row.get("operator", ""), value))  # type: ignore[arg-type]
-    return tuple(dict.fromkeys(conditions))
+    do = form.get("do", "add")
+    if do != "add" and do not in {f"remove-{number}" for number in rows}:
+        raise FilterError(
+            f"do: expected add, or remove- and the number of a row, got {truncate(repr(do), 80)}"
+        )
+    if len(rows) > MAX_CONDITIONS:
+        raise FilterError(f"a filter has at most {MAX_CONDITIONS} conditions, not {len(rows)}")
+    events = account.events()
+    left = [row for number, row in sorted(rows.items()) if do != f"remove-{number}"]
+    return [_row(row, account, catalog, events) for row in left]
+
+
+def _row(given: dict[str, str], account: AccountLog, catalog: Catalog, events: list[str]) -> FilterRow:
+    """A row with its fault, if it is unfinished or names nothing."""
+    field, operator = given.get("field", ""), given.get("operator", "")
+    _ = FilterRow(field, operator, "any").condition  # an error for what the selects do not offer
+    text = given.get(field, "")
+    value = _user(text, account) if field == "user" else text.strip()
+    if not value.strip():
+        return FilterRow(field, operator, "", _UNFINISHED[field])
+    try:
+        Filter("all", (FilterRow(field, operator, value).condition,)).branches(catalog, events)
+    except FilterError as error:
+        message = str(error).partition(" (`")[0]
+        return FilterRow(field, operator, text, f"{message[:1].upper()}{message[1:]}.")
+    return FilterRow(field, operator, value)
 
 
 def _user(text: str, account: AccountLog) -> str:
@@ -277,6 +343,7 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
         "entry.html",
         view=view,
         entry=entry,
+        category=category_title(entry, log.catalog),
         account=account,
         metadata=list(metadata_rows(entry, log.catalog)),
         lifecycle_note=log.catalog.lifecycle_note(entry.event),
@@ -313,6 +380,7 @@ def entry_of(log: AuditLog, account: str, entry_id: str) -> Entry:
 @router.post("/export")
 async def export(request: Request, principal: RequireExport) -> Response:
     """A CSV of all entries of the account, or of the filtered ones."""
+    read_query(query_of(request), ())
     form = _form((await request.body()).decode(errors="replace"), re.compile("view|what"))
     view = View.parse(form.get("view", "")).first_page()
     if form.get("what", "all") not in ("all", "filtered"):

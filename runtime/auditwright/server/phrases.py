@@ -1,7 +1,8 @@
-"""A view as text: the sentence above the table, chips for its parts, and titles for keys."""
+"""A view as text: chips for its parts above the table, and titles for keys."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from auditwright.server.view import View
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
+    from auditwright.entry import Entry
 
 FIELD_TITLES = {"category": "Category", "event": "Event", "user": "User"}
 OPERATOR_TITLES = {"is": "Is Equal To", "is_not": "Is Not Equal To"}
@@ -32,20 +34,6 @@ class Chip:
 
     text: str
     without: str
-
-
-def sentence(view: View, catalog: Catalog, name_of: NameOf) -> str:
-    """The whole view: `Entries where Category is equal to Models, of the last 7 days.`"""
-    joint = " and " if view.where.match == "all" else " or "
-    conditions = joint.join(condition_text(each, catalog, name_of) for each in view.where.conditions)
-    parts = [f"Entries where {conditions}" if conditions else "Entries"]
-    if view.search:
-        parts.append(f"whose description contains “{view.search}”")
-    if view.period == "custom":
-        parts.append(_range(view))
-    elif view.period != "all":
-        parts.append(f"of the {PERIOD_TITLES[view.period].lower()}")
-    return f"{', '.join(parts) if conditions else ' '.join(parts)}."
 
 
 def chips(view: View, catalog: Catalog, name_of: NameOf) -> Iterator[Chip]:
@@ -86,6 +74,14 @@ def choice_title(event: Event) -> str:
     return f"{event.title} (deprecated)" if event.deprecated else event.title
 
 
+def category_title(entry: Entry, catalog: Catalog) -> str:
+    """The title of an entry's category, with its level if another category has the same title."""
+    event = catalog.event(entry.event)
+    key = event.category if event else entry.category
+    return category_titles(catalog).get(key, entry.category_title)
+
+
+@functools.lru_cache(64)
 def category_titles(catalog: Catalog) -> dict[str, str]:
     """The title of each category by key; with the level added to titles that are not unique."""
     titles = [category.title for category in catalog.every_category]

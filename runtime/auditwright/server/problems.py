@@ -24,10 +24,11 @@ TITLES = {
     "too-large": "Too large",
     "too-many-exports": "Too many exports",
     "unfinished-request": "Request not finished",
-    "not-found": "Not found",
+    "too-many-requests": "Too many requests",
+    "not-found": "Page not found",
     "wrong-method": "Not possible here",
     "unavailable": "Not available",
-    "failed": "Failed",
+    "failed": "Something went wrong",
 }
 """The title of each kind of problem."""
 

@@ -65,7 +65,10 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
 
 def error_page(request: Request, problem: HttpProblem) -> HTMLResponse:
     """Render the error page of a problem."""
-    return render(request, "error.html", problem.status, problem=problem)
+    query: bytes = request.scope["query_string"]
+    address = request.scope["path"] + ("?" + query.decode(errors="replace") if query else "")
+    again = address if request.method == "GET" and problem.status in (408, 429, 500, 503) else ""
+    return render(request, "error.html", problem.status, problem=problem, again=again)
 
 
 # --- options of long selects, cached --------------------------------------------------------------
@@ -105,9 +108,10 @@ def _zones() -> Markup:
 @functools.lru_cache(64)
 def _categories(catalog: Catalog, recorded: frozenset[str]) -> Markup:
     levels: dict[str, list[Choice]] = {}
+    titles = phrases.category_titles(catalog)
     for each in catalog.every_category:
         found = any(_is_recorded(event, recorded) for event in each.events)
-        levels.setdefault(f"Level: {each.level}", []).append((each.key, each.title, found))
+        levels.setdefault(f"Level: {each.level}", []).append((each.key, titles[each.key], found))
     removed = {key.rpartition(".")[0] for key in recorded.difference(catalog.current)}
     removed -= {each.key for each in catalog.every_category}
     return _options([*levels.items(), *_removed(removed)])
@@ -160,5 +164,6 @@ def event_options(catalog: Catalog, recorded: frozenset[str], chosen: str | None
 def _with_chosen(options: Markup, chosen: str | None) -> Markup:
     """The options with the chosen one selected; it is added if it is not among them."""
     if chosen and Markup('value="{}"').format(chosen) not in options:
-        return Markup('<option value="{0}" selected>{0}</option>').format(chosen) + options
+        unknown = Markup('<option value="{0}" data-unknown selected>{1}</option>')
+        return unknown.format(chosen, printable(chosen)) + options
     return _chosen(options, chosen)

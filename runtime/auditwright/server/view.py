@@ -49,6 +49,8 @@ def read_query(query: str, names: tuple[str, ...], several: tuple[str, ...] = ()
         raise FilterError(f"a query has at most {MAX_CONDITIONS} conditions") from None
     found: dict[str, list[str]] = {}
     for name, value in pairs:
+        if not names:
+            raise FilterError(f"query: there are no parameters here, got {truncate(repr(name), 80)}")
         if name not in names:
             nearest = did_you_mean(name, names)
             got = truncate(repr(name), 80)
@@ -87,7 +89,10 @@ class View:
         found = read_query(query, NAMES, several=("where",))
 
         def one(name: str, default: str = "") -> str:
-            return found.get(name, [default])[0] or default
+            value = found.get(name, [default])[0]
+            if name in found and not value.strip():
+                raise FilterError(f"{name} is empty; give it a value, or leave it out")
+            return value
 
         view = cls(
             where=Filter.parse(found.get("where", ()), one("match", "all")),

@@ -161,9 +161,9 @@ def test_failed_scan_request_shows_the_error_page(visit: Visit) -> None:
 def test_script_counts_a_scan(visit: Visit, site: Site) -> None:
     count = site.log.account("acme").count(search="lovelace")
     page = visit("?search=lovelace&limit=5")
-    expect(page.locator(".pages")).to_contain_text(f"5 of {count} entries")
+    expect(page.locator(".amount")).to_have_text(f"5 of {count} entries")
     page = visit("?search=lovelace&limit=5", js=False)
-    expect(page.locator(".pages")).to_contain_text("5 entries")
+    expect(page.locator(".amount")).to_have_text("5 entries")
 
 
 def test_marked_choices_are_chosen_by_title(visit: Visit, site: Site) -> None:

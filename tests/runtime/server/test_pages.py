@@ -235,7 +235,7 @@ def test_partial_scan_shows_how_far_it_came(
     )
     reached = datetime.fromisoformat(time.attributes["datetime"])
     assert f"{reached.astimezone(UTC) + timedelta(hours=9):%Y-%m-%d %H:%M:%S}" == time.text
-    assert (links(page), "in all" in page.one("nav", class_="pages").text) == ([], False)
+    assert (links(page), "in all" in page.one("p", class_="amount").text) == ([], False)
     found, scanned = ids(page), list[datetime]()
     while "Continue searching older entries" in [link.text for link in page.all("a")]:
         section = page.one("section", class_="scan")
@@ -306,21 +306,21 @@ def test_first_page_shows_the_number_of_matches(
     fill(log, 5)
     fill(log, 1, actor=GRACE)
     _, page = follow(client, "/?limit=2")
-    assert "2 of 6 entries" in page.one("nav", class_="pages").text
+    assert "2 of 6 entries" in page.one("p", class_="amount").text
     _, page = follow(client, "/?limit=2&where=user:is:u-17")
-    assert "2 of 5 entries" in page.one("nav", class_="pages").text
+    assert "2 of 5 entries" in page.one("p", class_="amount").text
     monkeypatch.setattr(audit_page, "COUNT_LIMIT", 4)
     _, page = follow(client, "/?limit=2&where=user:is:u-17")
-    assert "2 of 4+ entries" in page.one("nav", class_="pages").text
+    assert "2 of 4+ entries" in page.one("p", class_="amount").text
     _, page = follow(client, page.link("Older"))
-    assert "of" not in page.one("nav", class_="pages").text.split()
+    assert "of" not in page.one("p", class_="amount").text.split()
 
 
 @pytest.mark.parametrize("query", ["search=ada", "where=user:is_not:u-18"])
 def test_count_of_a_scan_is_left_to_the_script(client: Client, log: AuditLog, query: str) -> None:
     fill(log, 5)
     _, page = follow(client, f"/?{query}&limit=2")
-    (amount,) = [each for each in page.all("span") if "data-count" in each.attributes]
+    (amount,) = [each for each in page.all("p") if "data-count" in each.attributes]
     assert amount.text == "2 entries"
     counted = client.get(f"/api/count?{amount.attributes['data-count']}").json()
     assert counted == {"entries": 5, "whole": True}

@@ -349,7 +349,7 @@ def test_value_that_is_not_a_principal_denies_access(
     [
         (HTTPException(403, {"reason": "not today"}), 403, "not-allowed"),  # type: ignore[arg-type]
         (HTTPException(418), 418, "failed"),
-        (HTTPException(503, "<b>Later</b>", {"Retry-After": "60"}), 503, "failed"),
+        (HTTPException(503, "<b>Later</b>", {"Retry-After": "60"}), 503, "unavailable"),
     ],
 )
 def test_authorize_can_refuse_with_any_status_and_detail(

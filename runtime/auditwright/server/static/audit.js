@@ -49,6 +49,32 @@ document.querySelector("#export form")?.addEventListener("submit", (event) => {
   setTimeout(() => { menu.open = false; menu.querySelector("summary").focus(); });
 });
 
+// --- faults of controls: marked, named, and read with the control by screen readers -----------------
+let faults = 0;
+const faultOf = (input) => document.getElementById(input.getAttribute("aria-describedby"));
+function refuse(input, text) {
+  let message = faultOf(input);
+  if (!message) {
+    message = make("p", { class: "fault", id: `fault-of-${++faults}` });
+    (input.closest(".combobox") ?? input).after(message);
+    input.setAttribute("aria-describedby", message.id);
+  }
+  input.setAttribute("aria-invalid", "true");
+  message.replaceChildren(make("bdi", {}, visible(text)));
+}
+function accept(input) {
+  faultOf(input)?.remove();
+  for (const name of ["aria-invalid", "aria-describedby"]) input.removeAttribute(name);
+}
+// Give the mark that the server has put at a control to the one that the script shows instead.
+function moveMark(from, to) {
+  for (const name of ["aria-invalid", "aria-describedby"]) {
+    if (from.hasAttribute(name)) to.setAttribute(name, from.getAttribute(name));
+    from.removeAttribute(name);
+  }
+  if (from.autofocus) to.focus();
+}
+
 // --- comboboxes (WAI-ARIA Authoring Practices, "Editable Combobox With List Autocomplete") --------
 let boxes = 0;
 function combobox(input, offer, choose, { delay = 0, left = () => {} } = {}) {
@@ -105,6 +131,7 @@ function combobox(input, offer, choose, { delay = 0, left = () => {} } = {}) {
   }
   function take(choice) {
     input.value = choose(choice);
+    accept(input);
     shut();
   }
   // Keep the focus in the input. A touch that scrolls the list chooses nothing.
@@ -115,8 +142,9 @@ function combobox(input, offer, choose, { delay = 0, left = () => {} } = {}) {
   });
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => { if (list.hidden) open(""); });
-  input.addEventListener("input", () => open(input.value));
-  input.addEventListener("blur", () => { shut(); left(); });
+  input.addEventListener("input", () => { accept(input); open(input.value); });
+  input.settle = () => left(true);
+  input.addEventListener("blur", () => { shut(); left(false); });
   input.addEventListener("keydown", async (event) => {
     const options = shown();
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -130,8 +158,10 @@ function combobox(input, offer, choose, { delay = 0, left = () => {} } = {}) {
       const from = active ? options.indexOf(active) : step > 0 ? -1 : 0;
       mark(options[(from + step + options.length) % options.length]);
     } else if (event.key === "Enter" && !closed) {
-      const only = active ?? (input.value && options.length === 1 ? options[0] : null);
-      if (only) take(only.choice); else shut();
+      // The first match, but for one that is typed in full.
+      const whole = options.find(({ choice }) => [choice.label, choice.id].some((text) => text && fold(text) === fold(input.value)));
+      const taken = active ?? (input.value ? whole ?? options[0] : null);
+      if (taken) take(taken.choice); else shut();
     } else if (event.key === "Escape" && !closed) shut();
   });
 }
@@ -146,9 +176,12 @@ function searchable(select) {
   const input = make("input", { "aria-label": named, placeholder: select.options[0].value ? "" : select.options[0].label });
   if (select.id) input.id = `${select.id}-text`;
   for (const each of [...select.labels]) each.htmlFor = input.id;
-  input.value = label(select.selectedOptions[0]);
+  const unknown = select.querySelector("[data-unknown]"); // text that the server did not understand
+  input.value = unknown?.label ?? label(select.selectedOptions[0]);
   const box = make("div", { class: "combobox" }, input);
   select.after(box);
+  if (select.ariaInvalid) { unknown?.remove(); select.value = ""; }
+  moveMark(select, input);
   select.hidden = true;
   const groups = [...select.querySelectorAll("optgroup")].map((group) => [group.label, [...group.children]]);
   const loose = [...select.children].filter((child) => child.matches("option") && child.value);
@@ -166,12 +199,18 @@ function searchable(select) {
     select.dispatchEvent(new Event("change", { bubbles: true }));
     return choice.label;
   }
-  combobox(input, offer, choose, { left: () => {
-    // A complete title is chosen; any other text is discarded.
-    const typed = all.flatMap(([, options]) => options).filter((option) => fold(titleOf(option)) === fold(input.value));
-    if (typed.length === 1) choose({ label: label(typed[0]), option: typed[0] });
-    if (!input.value && !select.options[0].value) select.value = "";
-    input.value = label(select.selectedOptions[0]);
+  combobox(input, offer, choose, { left: (isAsked) => {
+    // A complete title is chosen; any other text stays, and is marked.
+    const typed = all.flatMap(([, options]) => options).filter((option) => fold(titleOf(option)) === fold(input.value.trim()));
+    const optional = !select.options[0].value;
+    if (typed.length === 1) { choose({ label: label(typed[0]), option: typed[0] }); accept(input); }
+    else if (!input.value.trim() && !optional) input.value = label(select.selectedOptions[0]);
+    else if (fold(input.value) !== fold(label(select.selectedOptions[0]))) {
+      if (optional) select.value = "";
+      const what = { Category: "a category", Event: "an event" }[named] ?? "a time zone";
+      // A message moves what is below it: not while a button there is being pressed.
+      if (input.value.trim() && (isAsked || !optional)) refuse(input, `“${input.value}” is not ${what}. Choose one from the list.`);
+    }
   } });
 }
 
@@ -185,6 +224,7 @@ function userPicker(sent) {
   sent.type = "hidden";
   const box = make("div", { class: "combobox" }, input);
   sent.after(box);
+  moveMark(sent, input);
   input.addEventListener("input", () => { sent.value = input.value; });
   const account = new URLSearchParams(location.search).get("account");
   combobox(input, async (text) => {
@@ -200,7 +240,9 @@ function userPicker(sent) {
 const rows = document.querySelector(".rows");
 if (rows) {
   const blank = rows.lastElementChild.cloneNode(true);
-  for (const option of blank.querySelectorAll("option[selected]")) option.removeAttribute("selected");
+  for (const each of blank.querySelectorAll(".fault, [data-unknown]")) each.remove();
+  for (const name of ["selected", "aria-invalid", "aria-describedby", "autofocus"])
+    for (const each of blank.querySelectorAll(`[${name}]`)) each.removeAttribute(name);
   blank.querySelector("input").removeAttribute("value");
   delete blank.querySelector("input").dataset.name;
   let made = rows.children.length;
@@ -233,9 +275,26 @@ if (rows) {
     const row = remove.closest(".row");
     const next = row.nextElementSibling ?? row.previousElementSibling;
     row.remove();
-    (next ?? appendRow()).querySelector("select").focus();
+    (next?.querySelector("select") ?? add).focus(); // without rows, there is no filter to apply
     full();
   });
+  // An unfinished condition is never left out silently: the filter is not applied.
+  const UNFINISHED = { category: "Choose a category, or remove this condition.", event: "Choose an event, or remove this condition.", user: "Enter a name or an ID, or remove this condition." };
+  rows.closest("form").addEventListener("submit", (event) => {
+    const wrong = [...rows.children].flatMap((row) => {
+      const field = row.querySelector(".field").value;
+      const value = row.querySelector(`.value[data-field="${field}"]`);
+      const input = value.querySelector(".combobox input");
+      input.settle();
+      if (!input.value.trim()) refuse(input, UNFINISHED[field]);
+      return input.ariaInvalid ? [input] : [];
+    });
+    if (!wrong.length) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    wrong[0].focus();
+    say(`The filter is not applied. ${faultOf(wrong[0])?.textContent ?? ""}`);
+  }, { capture: true });
 }
 
 // --- time zones --------------------------------------------------------------------------------------
