@@ -164,9 +164,11 @@ def test_rows_are_added_and_removed(visit: Visit, site: Site, js: bool) -> None:
     expect(rows).to_have_count(3)
     page.get_by_role("button", name="Add condition").click()
     expect(rows).to_have_count(4)
-    for number in (4, 3, 1):
+    for number, left in ((4, 3), (3, 2), (1, 1)):
+        if not page.locator("#filter .panel").is_visible():  # without JavaScript, a whole filter is applied
+            open_menu(page, "Filter")
         page.get_by_role("button", name=f"Remove condition {number}").click()
-        expect(rows).to_have_count(number - 1 if number > 1 else 1)
+        expect(rows).to_have_count(left)
     if js:  # the filter is applied by its button only
         expect(page).to_have_url(re.compile("models"))
         expect(rows.first.get_by_label("Field")).to_be_focused()
@@ -285,8 +287,9 @@ def test_first_match_is_taken_by_enter(visit: Visit, site: Site) -> None:
     box.press("Enter")  # applies, and is refused
     expect(box).to_have_attribute("aria-invalid", "true")
     expect(box).to_be_focused()
-    box.press_sequentially("guard")
-    expect(page.get_by_role("option")).to_have_text(["Guardrails, account", "Guardrails, tool"])
+    box.fill("guard")
+    offered = page.get_by_role("listbox").get_by_role("option")
+    expect(offered).to_have_text(["Guardrails, account", "Guardrails, tool"])
     box.press("Enter")
     expect(box).to_have_value("Guardrails, account")
     expect(box).not_to_have_attribute("aria-invalid", "true")
@@ -316,7 +319,7 @@ def test_wrong_time_zone_stays_and_is_marked(visit: Visit) -> None:
     page.locator("#time summary").click()
     zone = page.get_by_role("combobox", name="Time zone")
     zone.fill("Berln")
-    zone.press("Tab")
+    page.locator("#from").focus()
     expect(zone).to_have_value("Berln")
     expect(zone).to_have_accessible_description("“Berln” is not a time zone. Choose one from the list.")
     expect(page.locator("th small")).to_have_text("UTC")
