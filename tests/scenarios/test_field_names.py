@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet
+import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 import yaml
 from pydantic import BaseModel
@@ -176,7 +176,8 @@ def test_field_of_any_accepted_name_is_stored(
             entry = package.AuditEvents(log).workspace.things.named(**values)
             assert log.account("acme").get(entry.id) == entry
             log.record(catalog.model(catalog.events[EVENT])(**values))
-            log.import_jsonl([json.dumps({**entry.to_json(), "account_id": "globex"})], pytest.fail)
+            line = json.dumps({**entry.to_json(), "account_id": "globex"}).encode()
+            assert log.import_jsonl([line], lambda *problem: pytest.fail(str(problem))).stored == 1
             assert_read_back(log, values)
         engine = create_engine(database.sqlalchemy_url)
         with Session(engine) as session:
