@@ -285,7 +285,7 @@ def views(world: World, random: Random) -> Outcome:
             condition = getattr(column, comparison)(given)
             session.exec(select(view).where(view.account_id == READABLE, condition)).all()
     except Exception as error:
-        # A driver's error for a value that a plain column cannot have is its own; one of `sqltypes.py` is not.
+        # For a plain column the error is the driver's own; `sqltypes.py` must not raise others.
         raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
         if isinstance(error, sqlalchemy.exc.SQLAlchemyError) or "/auditwright/" not in raised_in:
             return Outcome(refused=1)

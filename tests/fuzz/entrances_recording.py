@@ -260,6 +260,20 @@ def import_report(world: World, random: Random) -> Outcome:
     return Outcome(answered=1, stored=done.stored)
 
 
+def other_catalog(world: World, random: Random) -> Outcome:
+    """`record_event` and `record_form` with a catalog that has fields of every type, single and in lists."""
+    log = world.other
+    event = random.choice(tuple(log.catalog.events.values()))
+    values = metadata(event, random)
+    if random.random() < 0.5:
+        given = options(random)
+        world.input = ("record_event", (event.key, values, given), {})
+        return stored(world, log.record_event(event.key, values, given))
+    form: Any = {"event": event.key, "metadata": values, "actor": {"type": "user", "id": "u-1"}}
+    world.input = ("record_form", (form,), {})
+    return stored(world, log.record_form(form))
+
+
 RECORDING = (
     Entrance("emitters", 20, emitter),
     Entrance("async_emitters", 8, async_emitters),
@@ -270,6 +284,7 @@ RECORDING = (
     Entrance("record_forms", 8, record_forms, passes=True),
     Entrance("record_many", 6, record_many, passes=True),
     Entrance("record_json", 8, record_json),
+    Entrance("other_catalog", 6, other_catalog),
     Entrance("import_jsonl", 8, import_jsonl, passes=True),
     Entrance("import_report", 0.2, import_report, passes=True, documented=(IdConflict,)),
 )

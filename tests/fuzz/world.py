@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import importlib
+import sys
 import uuid
 from collections import Counter
+from contextlib import redirect_stdout
 from operator import attrgetter
 from pathlib import Path
 from random import Random
@@ -13,15 +16,20 @@ from typing import Any
 
 import sqlalchemy
 from tests.fuzz import valid
-from tests.support.databases import Database, open_log
+from tests.generator.run_command import run
+from tests.support.databases import Database, SQLiteDatabase, open_log
+from tests.support.paths import TEST_CATALOGS
 
 from audit_events import AsyncAuditEvents, AuditEvents
-from auditwright import Actor, Entry, SecretKey
+from auditwright import Actor, AuditLog, Entry, SecretKey
 from auditwright.entry import ID
 from auditwright.ids import make_id, to_microseconds
+from auditwright_generator import cli
 
 READABLE = "readable"
 """The account that is read: it has few entries, so that each read is quick."""
+BY_ACCOUNT = "SELECT account_id, count(*) FROM audit_entry GROUP BY account_id"
+KITCHEN_SINK = TEST_CATALOGS / "kitchen_sink"
 KEY = SecretKey("k1", bytes(range(32)))
 ADA = Actor.user("u-17", "Ada Lovelace")
 
@@ -54,6 +62,8 @@ class World:
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
         self.log.close()
+        if "other" in vars(self):
+            self.other.close()
 
     def is_new(self, entry: Entry) -> bool:
         """Whether this entry is returned for the first time; the same id with the same content is known."""
@@ -69,7 +79,31 @@ class World:
 
     def rows(self) -> dict[str, int]:
         """How many entries each account has, by plain SQL."""
-        return dict(self.database.rows("SELECT account_id, count(*) FROM audit_entry GROUP BY account_id"))
+        return dict(self.database.rows(BY_ACCOUNT))
+
+    def entries(self) -> int:
+        """How many entries there are, in the log and in that of the other catalog."""
+        others = self._other_database.rows(BY_ACCOUNT) if "other" in vars(self) else ()
+        return sum(self.rows().values()) + sum(count for _, count in others)
+
+    @functools.cached_property
+    def other(self) -> AuditLog:
+        """A log of the catalog `kitchen_sink`, which has fields of every type, single and in lists."""
+        out = self.folder / "generated"
+        with redirect_stdout(None):
+            assert run(cli.generate, "--catalog", str(KITCHEN_SINK), "--out", str(out)) == 0
+        sys.path.insert(0, str(out))
+        importlib.invalidate_caches()
+        try:
+            catalog = importlib.import_module("kitchen_sink_events").CATALOG
+            catalog.warm_up()
+        finally:
+            sys.path.remove(str(out))
+        return open_log(self._other_database, catalog, secret_key=KEY)
+
+    @property
+    def _other_database(self) -> SQLiteDatabase:
+        return SQLiteDatabase(self.folder / "kitchen_sink.db")
 
     def _fill(self, random: Random) -> list[str]:
         ids = []
