@@ -269,6 +269,8 @@ def _in_utc(value: Any) -> Any:
     if isinstance(value, list):
         return [_in_utc(item) for item in value]
     try:
+        if len(value) == 27 and value[10] == "T" and value[26] == "Z":  # as emitters write it
+            return value
         return format_time(parse_time(value))
     except (TypeError, ValueError):
         return value
