@@ -57,6 +57,7 @@ EXTRAS = {
     "server/": {"anyio", "fastapi", "jinja2", "markupsafe", "starlette", "uvicorn"},
     "commands/serve.py": {"starlette", "uvicorn"},
     "storage/postgresql/": {"alembic", "psycopg"},
+    "transfer/compressed.py": {"compression", "zstandard"},
     "transfer/export_file.py": {"compression", "zstandard"},  # `compression` is in Python 3.14
     "transfer/parquet.py": {"pyarrow"},
 }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         FilterError,
         Problem,
         SecretKeyMissing,
+        SourceError,
         ValidationError,
     )
     from auditwright.log import AuditLog
@@ -53,6 +54,7 @@ __all__ = [
     "SchemaMismatch",
     "SecretKey",
     "SecretKeyMissing",
+    "SourceError",
     "StorageError",
     "ValidationError",
     "set_actor",
@@ -70,6 +72,7 @@ _MODULES = {
         "FilterError",
         "Problem",
         "SecretKeyMissing",
+        "SourceError",
         "ValidationError",
     ),
     "auditwright.account_log": ("AccountLog",),

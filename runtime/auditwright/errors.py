@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+MAX_COMPARED = 200
+"""The characters of an unknown name that are compared with known ones: comparing takes the square of them."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; did you mean "model_name"?` for the nearest known name; empty if none is near."""
-    near = get_close_matches(str(name), list(known), n=1, cutoff=0.6)
+    near = get_close_matches(str(name)[:MAX_COMPARED], list(known), n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""
 
 
@@ -79,3 +83,7 @@ class CatalogError(AuditwrightError):
 
 class ExportError(AuditwrightError):
     """An export failed; its output is incomplete."""
+
+
+class SourceError(AuditwrightError):
+    """What is to be imported cannot be read: it is damaged or incomplete, or a package is missing."""

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack
 
 from auditwright import context
 from auditwright.actor import identifier
@@ -224,12 +224,16 @@ class AuditLog:
         return stored + self._store_batch(batch, number)
 
     def import_jsonl(
-        self, lines: Iterable[bytes], report: Callable[[int, AuditwrightError], None]
+        self, lines: Iterable[bytes] | BinaryIO, report: Callable[[int, AuditwrightError], None]
     ) -> Imported:
         """Import JSON Lines as written by `export_jsonl`; values that the other log set are kept.
 
-        `report` is called with the number (from 1) and the error of each invalid line. Valid lines are
-        stored.
+        `lines` is a binary stream, such as an open file, or an iterable of lines. A stream may be compressed
+        with gzip or Zstandard. `report` is called with the number (from 1) and the error of each invalid
+        line. Valid lines are stored.
+
+        Raises `StorageError`, and `SourceError` for a stream whose compressed data is damaged or incomplete:
+        the lines before it are stored. Errors of `lines` and `report` are raised as they are.
         """
         from auditwright.transfer.jsonl_import import import_lines
 

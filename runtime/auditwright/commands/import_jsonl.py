@@ -16,7 +16,11 @@ from auditwright.transfer.jsonl_import import read_lines
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("file", metavar="FILE.jsonl", help="JSON Lines, such as an export; - is stdin")
+    parser.add_argument(
+        "file",
+        metavar="FILE.jsonl",
+        help="JSON Lines, such as an export, plain or compressed with gzip or Zstandard; - is stdin",
+    )
     add_log(parser)
 
 
@@ -30,6 +34,6 @@ def run(options: argparse.Namespace) -> int:
 
     source = nullcontext(sys.stdin.buffer) if options.file == "-" else Path(options.file).open("rb")  # noqa: SIM115
     with source as stream, open_log(options, create=True) as log, ProgressLine("read") as progress:
-        result = log.import_jsonl(progress.counting(read_lines(stream)), report)
+        result = log.import_jsonl(progress.counting(read_lines(stream, f"{name}: ")), report)
     print(f"{name}: {result.stored:,} stored, {result.known:,} already there, {result.refused:,} refused")
     return 1 if result.refused else 0

@@ -10,8 +10,8 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -134,16 +134,15 @@ class Schemas:
         if self.fits(event, form):
             return event
         form.update(_exact(form))
-        found = problems_of(event, form, self._catalog.validator(event).iter_errors(_plain(form)))
+        found = self._catalog.validator(event).iter_errors(_plain(form))
         if recorded_under is not None:
-            secrets = {each.name for each in event.metadata if each.sensitivity == "secret"}
-            problems = _outside_of_metadata(found) or _unstorable(
-                form["metadata"], secrets.union(self._catalog.columns)
+            problems = _envelope_faults(event, form, found) or unstorable(
+                event, form["metadata"], self._catalog.columns
             )
         elif altered:
-            problems = _problems_of_altered(event, form, distinct(found), altered)
+            problems = _problems_of_altered(event, form, list(found), altered)
         else:
-            problems = distinct(islice(found, MAX_PROBLEMS))
+            problems = distinct(islice(problems_of(event, form, found), MAX_PROBLEMS))
         if problems:
             raise ValidationError(event.key, problems)
         return event
@@ -179,32 +178,41 @@ HINT = (
 """The hint for stored entries of an event that the catalog does not have."""
 
 
-def _outside_of_metadata(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    return distinct(each for each in problems if not each.path.startswith("metadata."))
+def _envelope_faults(event: Event, form: Form, faults: Iterable[Any]) -> tuple[Problem, ...]:
+    """The problems outside of the metadata, including that it is no object."""
+    outside = (each for each in faults if not _is_within_metadata(form, list(each.instance_path)))
+    return distinct(islice(problems_of(event, form, outside), MAX_PROBLEMS))
+
+
+def _is_within_metadata(form: Form, path: list[Any]) -> bool:
+    return path[:1] == ["metadata"] and type(form["metadata"]) is dict
 
 
 def _problems_of_altered(
-    event: Event, form: Form, found: tuple[Problem, ...], altered: frozenset[str]
+    event: Event, form: Form, faults: list[Any], altered: frozenset[str]
 ) -> tuple[Problem, ...]:
     """The problems of a stored entry; of the altered fields only the types are checked."""
-    if outside := _outside_of_metadata(found):
+    if outside := _envelope_faults(event, form, faults):
         return outside
     exempt = altered & form["metadata"].keys()
-    relevant = (each for each in found if _field_of(each) not in exempt)
-    return distinct([*relevant, *_type_problems(event, form["metadata"])])
+    relevant = (each for each in problems_of(event, form, faults) if _field_of(each) not in exempt)
+    return distinct(islice(chain(relevant, _type_problems(event, form["metadata"])), MAX_PROBLEMS))
 
 
-def _unstorable(values: Form, texts: set[str]) -> tuple[Problem, ...]:
+def unstorable(event: Event, values: Form, columns: Sequence[str]) -> tuple[Problem, ...]:
     """The problems of metadata that no log with any catalog can have stored.
 
-    `texts` names the fields that are stored as text: fields with a column of their own and secrets.
+    Secrets and fields with a column of their own, `columns`, are stored as text.
     """
-    problems = []
+    texts = {each.name for each in event.metadata if each.sensitivity == "secret"}.union(columns)
+    problems: list[Problem] = []
     for name, value in values.items():
+        if len(problems) == MAX_PROBLEMS:
+            break
         if not _NAME.fullmatch(name):
             where = f"metadata.{truncate(sanitize(name), 100)}"
             problems.append(Problem(where, "the name of a field", "another text"))
-        elif not all(map(_is_storable, value if isinstance(value, list) else [value])):
+        elif not all(map(is_storable, value if isinstance(value, list) else [value])):
             problems.append(Problem(f"metadata.{name}", "a value that a log can have stored", got(value)))
         elif name in texts and not isinstance(value, str):
             problems.append(Problem(f"metadata.{name}", "a string, as it is stored today", got(value)))
@@ -213,7 +221,8 @@ def _unstorable(values: Form, texts: set[str]) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def _is_storable(value: Any) -> bool:
+def is_storable(value: Any) -> bool:
+    """Whether a log can have stored the value: text, a number or a boolean within the limits."""
     if isinstance(value, str):
         return sanitize(value) == value and len(value.encode()) <= MAX_STRING
     if isinstance(value, bool):
@@ -296,7 +305,7 @@ def problems_of(event: Event, form: Form, faults: Iterable[Any]) -> Iterator[Pro
     """The problems for the faults that jsonschema-rs found."""
     for error in faults:
         path = list(error.instance_path)
-        if path[:1] == ["metadata"] and type(form["metadata"]) is dict:
+        if _is_within_metadata(form, path):
             yield from _metadata_problems(event, form["metadata"], path[1:], error.kind)
         else:
             yield from _envelope_problems(form, path, error)

@@ -4,23 +4,33 @@ Lines are independent: a bad one is reported by its number and the others are st
 by the ids of the entries, so an interrupted one is run again.
 
 A line of another catalog version is stored unchanged even if its metadata does not match this version: that
-version has validated it. Its event must be known, by its key or as an alias.
+version has validated it. Its event must be known, by its key or as an alias. Every part has a limit, so that
+whatever is stored can be read.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import orjson
 
 from auditwright.entry import Row
-from auditwright.errors import AuditwrightError, Problem, ValidationError
-from auditwright.limits import MAX_STRING, sanitize, truncate
+from auditwright.errors import AuditwrightError, Problem, SourceError, ValidationError
+from auditwright.limits import MAX_ID, MAX_STRING, sanitize, truncate
 from auditwright.recording.group_commit import may_be_row_error
-from auditwright.recording.json_form import READ_ONLY, Form, microseconds_of, options_of, parse
+from auditwright.recording.json_form import (
+    READ_ONLY,
+    Form,
+    is_storable,
+    microseconds_of,
+    options_of,
+    parse,
+    unstorable,
+)
 from auditwright.recording.problem_text import got
 from auditwright.recording.recorder import ImportedParts
 from auditwright.storage.errors import IdConflict, NotStored
@@ -34,7 +44,18 @@ BATCH = 1000
 """Entries in one transaction."""
 MAX_LINE = 1024 * 1024
 """Bytes in one line: many times the size of an entry."""
-_KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
+MAX_DEPTH = 8
+"""How deep objects and lists may be nested in a line; an entry has three levels."""
+MAX_ALTERATIONS = 256 * 1024
+"""Bytes of JSON of `alterations`; an entry has a note of about 150 bytes for each altered value."""
+MAX_NOTE = 8
+"""Values in one note of `alterations`; a log writes four."""
+_INTEGERS = range(-(2**63), 2**64)
+"""The integers that JSON is written with."""
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62})?")
+_TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_MARKS = ("\ufeff", b"\xef\xbb\xbf")
+"""The byte order mark, which some programs write at the start of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +69,114 @@ class Imported:
 
 
 def import_lines(
-    lines: Iterable[bytes],
+    source: Iterable[bytes] | BinaryIO,
     recorder: Recorder,
     schemas: Schemas,
     storage: Storage,
     report: Callable[[int, AuditwrightError], None],
 ) -> Imported:
-    """Store every good line; `report` is called with the number (from 1) and the error of each bad one."""
+    """Store every good line; `report` is called with the number (from 1) and the error of each bad one.
+
+    `source` has the lines, or is a stream for `read_lines`. Raises `StorageError`; other errors of the source
+    and of `report` are raised as they are, those of the source after all lines before them are stored.
+    """
     batches = _Batches(storage, report)
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    lines = read_lines(cast("BinaryIO", source)) if hasattr(source, "readline") else source
+    for number, line in _numbered(lines, batches):
         try:
-            if len(line) > MAX_LINE:
-                raise ValidationError(
-                    "entry", (Problem("line", f"at most {MAX_LINE} bytes", "a longer line"),)
-                )
-            row = row_of(parse(line), recorder, schemas)
+            form = _form_of(line, number)
+            if form is not None:
+                row = row_of(form, recorder, schemas)
         except AuditwrightError as error:
             batches.refuse(number, error)
         else:
-            batches.add(number, row)
+            if form is not None:
+                batches.add(number, row)
     batches.store()
     return Imported(batches.stored, batches.known, batches.refused)
+
+
+def _numbered(lines: Iterable[bytes], batches: _Batches) -> Iterator[tuple[int, bytes]]:
+    """The lines with their numbers. An error of theirs gets a note about what was imported."""
+    number = 0
+    try:
+        for number, line in enumerate(lines, 1):
+            yield number, line
+    except Exception as error:
+        batches.store()
+        error.add_note(f"the lines up to {number:,} are imported, and none after it")
+        raise
+
+
+def _form_of(line: object, number: int) -> Form | None:
+    """The JSON object of a line, within the limits; None for an empty line. Raises `ValidationError`."""
+    if isinstance(line, (bytearray, memoryview)):
+        line = bytes(line)
+    if not isinstance(line, (bytes, str)):
+        raise _bad_line("bytes", type(line).__name__)
+    if number == 1:
+        line = line.removeprefix(_MARKS[0] if isinstance(line, str) else _MARKS[1])  # type: ignore[arg-type]
+    if len(line) > MAX_LINE:
+        raise _bad_line(f"at most {MAX_LINE} bytes", "a longer line")
+    if not line.strip():
+        return None
+    form = parse(line)
+    text = line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH or not _is_as_written(form, text):
+        names = _count_names(form)
+        if _count_colons(text) != names:
+            json.loads(line, object_pairs_hook=_refuse_repeated)
+    return form
+
+
+def _is_as_written(form: Form, text: bytes) -> bool:
+    """Whether the line is what the form is written as: then no name was there twice. Most exports are."""
+    try:
+        return orjson.dumps(form) == text.rstrip()
+    except TypeError:
+        return False
+
+
+def _count_colons(text: bytes) -> int:
+    """The number of colons outside of strings: of names, with those that are there twice."""
+    if b"\\" in text:
+        return _TEXTS.sub(b"", text).count(b":")
+    return b"".join(text.split(b'"')[::2]).count(b":")
+
+
+def _count_names(form: Form) -> int:
+    """The number of names in all objects. Refuses what no log writes and readers may not take."""
+    names = depth = 0
+    found: list[Any] = [form]
+    while found:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise _bad_line(f"at most {MAX_DEPTH} levels of objects and lists", "more")
+        inner = []
+        for each in found:
+            values = each
+            if isinstance(each, dict):
+                names += len(each)
+                values = each.values()
+            for value in values:
+                if isinstance(value, (dict, list)):
+                    inner.append(value)
+                elif type(value) is int and value not in _INTEGERS:
+                    raise _bad_line("integers of at most 64 bits", "a larger one")
+        found = inner
+    return names
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise _bad_line("each name of an object once", f'"{truncate(sanitize(name), 100)}" twice')
+        seen.add(name)
+
+
+def _bad_line(expected: str, found: str) -> ValidationError:
+    return ValidationError("entry", (Problem("line", expected, found),))
 
 
 class _Batches:
@@ -95,26 +201,28 @@ class _Batches:
 
     def store(self) -> None:
         """Store the batch in one transaction; row by row if the database refuses one of them."""
-        if not self._rows:
+        batch, self._rows = self._rows, []
+        if not batch:
             return
         try:
-            self._insert([row for _, row in self._rows])
+            self._insert(batch)
         except NotStored as refusal:
             if not _is_of_a_row(refusal):
+                _note_progress(refusal, batch[0][0])
                 raise
-            for number, row in self._rows:
+            for number, row in batch:
                 try:
-                    self._insert([row])
+                    self._insert([(number, row)])
                 except NotStored as error:
                     if not _is_of_a_row(error):
+                        _note_progress(error, number)
                         raise
                     self.refuse(number, error)
-        self._rows.clear()
 
-    def _insert(self, rows: list[Row]) -> None:
-        new = self._storage.insert(rows)
+    def _insert(self, batch: list[tuple[int, Row]]) -> None:
+        new = self._storage.insert([row for _, row in batch])
         self.stored += new
-        self.known += len(rows) - new
+        self.known += len(batch) - new
 
 
 def _is_of_a_row(error: NotStored) -> bool:
@@ -122,12 +230,34 @@ def _is_of_a_row(error: NotStored) -> bool:
     return isinstance(error, IdConflict) or may_be_row_error(error)
 
 
-def read_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines of a stream. A line over the limit is read only as far as the limit, and then skipped."""
-    while line := stream.readline(MAX_LINE + 1):
-        yield line
-        while len(line) > MAX_LINE and not line.endswith(b"\n"):
-            line = stream.readline(MAX_LINE + 1)
+def _note_progress(error: NotStored, number: int) -> None:
+    error.add_note(
+        f"the lines before {number:,} are imported; importing all of them again is safe, and stores what is "
+        "missing"
+    )
+
+
+def read_lines(stream: BinaryIO, name: str = "") -> Iterator[bytes]:
+    """The lines of a stream, which may be compressed with gzip or Zstandard.
+
+    A line over the limit is read only as far as the limit, and then skipped. Raises `SourceError` for
+    compressed data that is damaged, incomplete or needs a package, and errors of the stream as they are.
+    `name` is the beginning of the text of such an error.
+    """
+    from auditwright.transfer.compressed import DAMAGED, decompressed
+
+    number = 0
+    try:
+        source = decompressed(stream)
+        while line := source.readline(MAX_LINE + 1):
+            number += 1
+            yield line
+            while len(line) > MAX_LINE and not line.endswith(b"\n"):
+                line = source.readline(MAX_LINE + 1)
+    except DAMAGED as error:
+        raise SourceError(
+            f"{name}the compressed data is damaged or incomplete after line {number:,}: {error}"
+        ) from error
 
 
 def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
@@ -138,6 +268,11 @@ def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
     event = schemas.check(form, altered_fields(imported.alterations), imported.catalog_version)
     if imported.alterations or (imported.catalog_version and not schemas.fits(event, form)):
         imported = replace(imported, skip_validation=True)
+        problems = unstorable(event, form["metadata"], recorder.catalog.columns)
+        if not problems and imported.description is None:
+            problems = (Problem("description", "the text that the other log wrote", "nothing"),)
+        if problems:
+            raise ValidationError(event.key, problems)
     return recorder.row(event.key, form["metadata"], options_of(form), imported)
 
 
@@ -156,8 +291,8 @@ def _imported_parts(parts: Form, event: object) -> ImportedParts:
         ("level", "the key of a level", _is_key),
         ("category", "the key of a category", _is_key),
         ("description", f"a string of 1 to {MAX_STRING} characters", _is_text),
-        ("catalog_version", f"a string of 1 to {MAX_STRING} characters", _is_text),
-        ("alterations", "an object of JSON values", _is_object),
+        ("catalog_version", f"a string of 1 to {MAX_ID} characters", _is_version),
+        ("alterations", f"an object of notes, of at most {MAX_ALTERATIONS:,} bytes", _is_alterations),
     ):
         if name in parts and not is_valid(parts[name]):
             problem = Problem(name, expected, got(parts[name]))
@@ -181,12 +316,24 @@ def _is_key(value: object) -> bool:
     return isinstance(value, str) and _KEY.fullmatch(value) is not None
 
 
-def _is_object(value: object) -> bool:
-    try:
-        return isinstance(value, dict) and bool(orjson.dumps(value))
-    except TypeError:  # a lone surrogate, or an integer beyond 64 bits
-        return False
-
-
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and 1 <= len(value) <= MAX_STRING
+
+
+def _is_version(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= MAX_ID
+
+
+def _is_alterations(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and all(is_storable(path) and _is_note(note) for path, note in value.items())
+        and len(orjson.dumps(value)) <= MAX_ALTERATIONS
+    )
+
+
+def _is_note(note: object) -> bool:
+    """Whether a note is like those of `limits.py`: a few numbers, texts and booleans by their names."""
+    if not isinstance(note, dict) or len(note) > MAX_NOTE:
+        return False
+    return all(is_storable(name) and is_storable(value) for name, value in note.items())

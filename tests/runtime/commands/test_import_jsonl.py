@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from tests.support.command_line import SCANNER, Auditwright
 
 EXPORT = ("export", "--account", "acme", "--output")
@@ -52,3 +53,24 @@ def test_unreadable_file_is_an_error(auditwright: Auditwright, tmp_path: Path) -
         done = auditwright("import", name)
         assert (done.code, done.out, done.err) == (2, "", f"auditwright: {name}: {reason}\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_compressed_export_is_read_whatever_its_name(recorded: Auditwright, suffix: str) -> None:
+    recorded(*EXPORT, f"a.jsonl.{suffix}")
+    Path("renamed").write_bytes(Path(f"a.jsonl.{suffix}").read_bytes())
+    into = ("--database", "sqlite:///b.db")
+    done = recorded("import", "renamed", *into)
+    assert (done.code, done.out, done.err) == (0, "renamed: 2 stored, 0 already there, 0 refused\n", "")
+
+
+def test_damaged_file_is_an_error_with_the_line(recorded: Auditwright) -> None:
+    recorded(*EXPORT, "a.jsonl.gz")
+    Path("cut.jsonl.gz").write_bytes(Path("a.jsonl.gz").read_bytes()[:-4])
+    done = recorded("import", "cut.jsonl.gz", "--database", "sqlite:///b.db")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines() == [
+        "auditwright: cut.jsonl.gz: the compressed data is damaged or incomplete after line 2: "
+        "Compressed file ended before the end-of-stream marker was reached",
+        "the lines up to 2 are imported, and none after it",
+    ]

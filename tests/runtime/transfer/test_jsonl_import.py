@@ -1,14 +1,20 @@
 """Imports of JSON Lines: exports survive the round trip, bad lines are reported, good ones stored."""
 
+import gzip
 import io
 import itertools
 import json
-from collections.abc import Iterator
+import re
+import sys
+import tracemalloc
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.campaigns import examples
@@ -26,7 +32,16 @@ from tests.support.sample_events import (
     record,
 )
 
-from auditwright import Actor, AuditLog, AuditwrightError, IdConflict, SecretKey, ValidationError
+from auditwright import (
+    Actor,
+    AuditLog,
+    AuditwrightError,
+    IdConflict,
+    SecretKey,
+    SourceError,
+    StorageError,
+    ValidationError,
+)
 from auditwright.entry import Row
 from auditwright.ids import format_time, to_microseconds
 from auditwright.transfer.jsonl_import import MAX_LINE, Imported, read_lines
@@ -41,7 +56,7 @@ def exported(log: AuditLog, account: str = "acme") -> list[bytes]:
     return list(io.BytesIO(stream.getvalue()))
 
 
-def import_all(log: AuditLog, lines: list[bytes]) -> Imported:
+def import_all(log: AuditLog, lines: Iterable[bytes]) -> Imported:
     """Import lines without errors."""
 
     def fail(number: int, error: AuditwrightError) -> None:
@@ -405,4 +420,265 @@ def test_alterations_excuse_only_their_values(log: AuditLog, values: dict[str, A
 def test_invalid_alterations_are_refused(log: AuditLog, alterations: str) -> None:
     content = line(form(KEY_CREATED, {}, alterations="here")).replace(b'"here"', alterations.encode())
     _, bad = import_lines_of(log, [content])
-    assert "alterations: expected an object of JSON values, got" in str(bad[1])
+    assert "alterations: expected an object of notes, of at most 262,144 bytes, got" in str(bad[1])
+
+
+# --- hostile lines -------------------------------------------------------------------------------
+
+OTHER = {"catalog_version": "9.9.9", "description": "Something was done."}
+HOSTILE: dict[str, tuple[bytes, str]] = {
+    "other version, no metadata": (
+        line({name: part for name, part in form(DEPLOYED, {}, **OTHER).items() if name != "metadata"}),
+        "metadata: expected an object, got nothing",
+    ),
+    "other version, metadata is a list": (
+        line(form(DEPLOYED, MODEL, **OTHER) | {"metadata": [1]}),
+        "metadata: expected an object, got a list",
+    ),
+    "other version, no description": (
+        line(form(DEPLOYED, {"model_id": "m-1"}, catalog_version="9.9.9")),
+        "description: expected the text that the other log wrote, got nothing",
+    ),
+    "other version, a lone surrogate": (
+        line(form(DEPLOYED, MODEL | {"model_name": "\ud800"}, **OTHER, alterations={"actor.name": {}})),
+        "metadata.model_name: expected a value that a log can have stored, got a string",
+    ),
+    "alterations and a lone surrogate": (
+        line(form(DEPLOYED, MODEL | {"model_name": "\ud800"}, alterations={"actor.name": {"cut": True}})),
+        "metadata.model_name: expected a value that a log can have stored, got a string",
+    ),
+    "alterations and NUL": (
+        line(form(DEPLOYED, MODEL | {"model_name": "\0"}, alterations={"actor.name": {"cut": True}})),
+        "metadata.model_name: expected a value that a log can have stored, got a string",
+    ),
+    "altered values that are too long": (
+        line(
+            form(
+                DEPLOYED,
+                MODEL | {"model_name": "x" * 900_000},
+                description="x",
+                alterations={"metadata.model_name": {"cut": True}},
+            )
+        ),
+        "metadata.model_name: expected a value that a log can have stored, got a string",
+    ),
+    "a surrogate and a huge integer": (
+        line(form(DEPLOYED, MODEL | {"model_name": "\ud800", "temperature": 10**400})),
+        "line: expected integers of at most 64 bits, got a larger one",
+    ),
+    "a surrogate and an integer Python cannot read": (
+        line(form(DEPLOYED, MODEL | {"model_name": "\ud800", "temperature": 0})).replace(
+            b'"temperature": 0', b'"temperature": 1' + b"0" * 5000
+        ),
+        "entry: expected a JSON object, got invalid JSON",
+    ),
+    "a name twice": (
+        line(form(KEY_CREATED, {})).replace(b'{"event"', b'{"event" : "x", "event"'),
+        'line: expected each name of an object once, got "event" twice',
+    ),
+    "a name twice in the metadata": (
+        line(form(DEPLOYED, MODEL)).replace(b'"model_id":', b'"model_id":":","model_id":'),
+        'line: expected each name of an object once, got "model_id" twice',
+    ),
+    "nested too deep": (
+        line(form(KEY_CREATED, {})).replace(b'"metadata": {}', b'"metadata": ' + b"[" * 900 + b"]" * 900),
+        "line: expected at most 8 levels of objects and lists, got more",
+    ),
+    "nested too deep to read": (
+        b'{"event": "\\ud800", "metadata": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n",
+        "entry: expected a JSON object, got invalid JSON",
+    ),
+    "deep alterations": (
+        line(form(KEY_CREATED, {}, alterations={"metadata.x": {"cut": [[True]]}})),
+        "alterations: expected an object of notes, of at most 262,144 bytes, got an object",
+    ),
+    "alterations that are no notes": (
+        line(form(KEY_CREATED, {}, alterations={"metadata.x": "cut"})),
+        "alterations: expected an object of notes, of at most 262,144 bytes, got an object",
+    ),
+    "large alterations": (
+        line(form(KEY_CREATED, {}, alterations={f"metadata.x{n}": {"cut": True} for n in range(10_000)})),
+        "alterations: expected an object of notes, of at most 262,144 bytes, got an object",
+    ),
+    "a long level": (line(form(KEY_CREATED, {}, level="l" * 64)), "level: expected the key of a level, got"),
+    "a long category": (
+        line(form(KEY_CREATED, {}, category="a." + "l" * 900_000)),
+        "category: expected the key of a category, got",
+    ),
+    "a long catalog version": (
+        line(form(KEY_CREATED, {}, catalog_version="1" * 257)),
+        "catalog_version: expected a string of 1 to 256 characters, got",
+    ),
+    "100,000 unknown names": (
+        line(form(KEY_CREATED, {}, **OTHER) | {f"x{number}": 1 for number in range(60_000)}),
+        "50 problems",
+    ),
+    "a long unknown event": (
+        line(form("account.app_api_key." + "x" * 900_000, {})),
+        "event: expected an event of the catalog, got an unknown one",
+    ),
+}
+
+
+def test_hostile_lines_are_reported_one_by_one(log: AuditLog, database: Database) -> None:
+    good = line(form(KEY_CREATED, {}))
+    lines = [each for bad, _ in HOSTILE.values() for each in (good, bad)]
+    done, bad = import_lines_of(log, lines)
+    assert done == Imported(len(HOSTILE), 0, len(HOSTILE))
+    assert {name: str(bad[2 * number + 2]) for number, name in enumerate(HOSTILE)} == {
+        name: Containing(text) for name, (_, text) in HOSTILE.items()
+    }
+    assert len(database.rows()) == len(HOSTILE)
+
+
+class Containing(str):
+    """Equals every text that contains it."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and str(self) in str(other)
+
+    __hash__ = str.__hash__
+
+
+def test_line_that_is_no_bytes_is_reported(log: AuditLog) -> None:
+    good = line(form(KEY_CREATED, {}))
+    given_lines: Any = [good, None, 5, good.decode(), bytearray(good), memoryview(good), good.split()]
+    done, bad = import_lines_of(log, given_lines)
+    assert (done.stored, sorted(bad)) == (4, [2, 3, 7])
+    assert str(bad[2]) == "entry: line: expected bytes, got NoneType"
+
+
+def test_what_an_import_stores_can_be_read(log: AuditLog) -> None:
+    notes = {f"metadata.x{n}": {"length": 2**53 - 1, "sha256": "0" * 64, "cut": True} for n in range(1800)}
+    widest = form(
+        DEPLOYED, MODEL, **OTHER, alterations=notes, level="l" * 63, category=f"{'a' * 63}.{'b' * 63}"
+    )
+    import_all(log, [line(widest)])
+    (entry,) = log.account("acme").entries().entries
+    assert len(orjson.dumps(entry.to_json())) > 200_000
+    lines = exported(log)
+    assert import_all(log, lines) == Imported(0, 1, 0)
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def test_byte_order_mark_is_skipped(log: AuditLog) -> None:
+    good = line(form(KEY_CREATED, {})).replace(b"\n", b"\r\n")
+    assert import_all(log, [b"\xef\xbb\xbf" + good, good]).stored == 2
+    assert log.import_jsonl(io.BytesIO(b"\xef\xbb\xbf\n" + good), lambda *_: None).stored == 1
+    done, bad = import_lines_of(log, [good, b"\xef\xbb\xbf" + good])
+    assert (done.stored, sorted(bad)) == (1, [2])
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+def test_compressed_export_is_imported(log: AuditLog, empty: AuditLog, tmp_path: Path, suffix: str) -> None:
+    with log.acting(ADA):
+        log.record_many(form(KEY_CREATED, {}) for _ in range(500))
+    path = tmp_path / f"a.jsonl{suffix}"
+    log.account("acme").export_jsonl(path)
+    with path.open("rb") as stream:
+        assert import_all(empty, stream) == Imported(500, 0, 0)
+    assert exported(empty) == exported(log)
+    twice = io.BytesIO(path.read_bytes() * 2)  # as `cat a.gz b.gz` writes it
+    assert import_all(empty, twice) == Imported(0, 1000, 0)
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+@pytest.mark.parametrize("how", ["cut short", "damaged"])
+def test_damaged_file_is_imported_up_to_a_line(
+    log: AuditLog, empty: AuditLog, tmp_path: Path, suffix: str, how: str
+) -> None:
+    with log.acting(ADA):
+        log.record_many(form(KEY_CREATED, {}) for _ in range(3000))
+    path = tmp_path / f"a.jsonl.{suffix}"
+    log.account("acme").export_jsonl(path)
+    data = bytearray(path.read_bytes())
+    if how == "cut short":
+        del data[len(data) * 2 // 3 :]
+    else:
+        data[len(data) * 2 // 3] ^= 0xFF
+        data[-3] ^= 0xFF  # of the checksum
+    refused: list[int] = []
+    with pytest.raises(SourceError) as caught:
+        empty.import_jsonl(io.BytesIO(bytes(data)), lambda number, _: refused.append(number))
+    found = re.fullmatch(
+        r"the compressed data is damaged or incomplete after line ([\d,]+): .+", str(caught.value)
+    )
+    assert found, str(caught.value)
+    read = int(found[1].replace(",", ""))
+    assert read > 500
+    assert caught.value.__notes__ == [f"the lines up to {found[1]} are imported, and none after it"]
+    assert len(list(empty.account("acme").all())) == read - len(refused)
+
+
+@pytest.mark.sqlite_only
+def test_compressed_bomb_takes_no_more_memory_than_a_line(log: AuditLog) -> None:
+    size = 48 << 20
+    for bomb in (gzip.compress(bytes(size), 9), zstandard.ZstdCompressor().compress(bytes(size))):
+        assert len(bomb) < size // 900
+        tracemalloc.start()
+        try:
+            done = log.import_jsonl(io.BytesIO(bomb), lambda number, error: None)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (done.stored, done.refused) == (0, 1)
+        assert peak < 16 << 20
+
+
+def test_zstandard_window_has_a_limit(log: AuditLog) -> None:
+    made = zstandard.ZstdCompressor(
+        compression_params=zstandard.ZstdCompressionParameters(window_log=27, enable_ldm=True)
+    )
+    stream = made.compressobj()
+    data = stream.compress(b"x" * 100) + stream.flush()
+    with pytest.raises(SourceError, match=r"after line 0: .*too much memory"):
+        log.import_jsonl(io.BytesIO(data), lambda *_: None)
+
+
+def test_zst_without_the_package_is_an_error(log: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("zstandard", "compression", "compression.zstd"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SourceError) as caught:
+        log.import_jsonl(io.BytesIO(b"\x28\xb5\x2f\xfd" + bytes(9)), lambda *_: None)
+    assert str(caught.value) == '.zst needs the package zstandard: pip install "auditwright[zstd]"'
+
+
+def test_error_of_the_source_is_raised_as_it_is(log: AuditLog) -> None:
+    def given_lines() -> Iterator[bytes]:
+        for _ in range(1500):
+            yield line(form(KEY_CREATED, {}))
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine") as caught:
+        log.import_jsonl(given_lines(), lambda *_: None)
+    assert caught.value.__notes__ == ["the lines up to 1,500 are imported, and none after it"]
+    assert len(list(log.account("acme").all())) == 1500
+
+
+def test_error_of_the_report_is_raised_as_it_is(log: AuditLog) -> None:
+    def stop(number: int, error: AuditwrightError) -> None:
+        raise LookupError(number)
+
+    with pytest.raises(LookupError, match="2"):
+        log.import_jsonl([line(form(KEY_CREATED, {})), b"{}\n"], stop)
+
+
+def test_failing_database_says_what_is_imported(log: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = log._storage
+    insert = storage.insert
+
+    def fail_later(rows: Sequence[Row]) -> int:
+        monkeypatch.setattr(storage, "insert", fail)
+        return insert(rows)
+
+    def fail(_: Sequence[Row]) -> int:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(storage, "insert", fail_later)
+    with pytest.raises(StorageError) as caught:
+        log.import_jsonl((line(form(KEY_CREATED, {})) for _ in range(2500)), lambda *_: None)
+    assert caught.value.__notes__ == [
+        "the lines before 1,001 are imported; importing all of them again is safe, and stores what is missing"
+    ]
