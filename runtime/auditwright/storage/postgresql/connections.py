@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Literal
 
 from auditwright.forks import ForkAware, register
 from auditwright.storage.errors import StorageError
-from auditwright.storage.postgresql.dsn import Connection, Dsn, is_pooled, is_usable, settings
+from auditwright.storage.postgresql.dsn import Connection, Dsn, is_pooled, is_usable, settings, sql
 from auditwright.storage.postgresql.schema import ACCOUNT
 from auditwright.storage.write_lock import WriteLock
 
@@ -134,9 +134,8 @@ class Connections(ForkAware):
         planning = _FOR_PAGES if for_pages else ""
         begin = SQL(f"{_BEGIN}; {planning}SET LOCAL {ACCOUNT} = {{}}").format(Literal(account_id))
         with self.errors("read"), self.reader() as connection:
-            if is_pooled(connection):
-                begin = SQL("; ").join((begin, SQL(settings(is_local=True))))
-            connection.execute(begin)
+            local = f"; {settings(is_local=True)}" if is_pooled(connection) else ""
+            connection.execute(begin.as_bytes(connection) + sql(local))
             yield connection
             connection.execute("COMMIT")
 

@@ -80,13 +80,14 @@ class Dsn:
 
     def _process_of(self, connection: Connection) -> int:
         """The server's process behind a connection; it also measures the round trip, often if it is short."""
+        process = 0
         for _ in range(4):
             started = time.perf_counter()
             ((process,),) = connection.execute("SELECT pg_backend_pid()").fetchall()
             self.round_trip = min(self.round_trip, time.perf_counter() - started)
             if self.round_trip > FAR_SECONDS:
                 break
-        return int(process)
+        return process
 
     def error(self, action: str, error: psycopg.Error, is_stored: bool | None = None) -> StorageError:
         """The server's message and code, with a hint where there is a known one.
