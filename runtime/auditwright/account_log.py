@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.entry import Progress
     from auditwright.storage.base import Storage
+    from auditwright.storage.interrupt import Interrupt
     from auditwright.transfer.text_export import TextFormat
 
 MAX_COUNTED = 100_000
@@ -282,6 +283,7 @@ class AccountLog:
         *,
         full: bool = False,
         begin: Callable[[], object] | None = None,
+        interrupt: Interrupt | None = None,
         **selection: Unpack[Selection],
     ) -> Generator[bytes, None, None]:
         """The file of `export_csv` or `export_jsonl` in pieces, from a snapshot taken by this call.
@@ -289,17 +291,22 @@ class AccountLog:
         The first piece is read before this returns, so that errors at the start are raised here. Later
         errors are raised by the iterator; the file is then incomplete. The iterator holds a read transaction
         until it is exhausted or closed. Threads may take turns to read from it. JSON Lines are always full.
-        `begin` is called during this call, as in `export_csv`.
+        `begin` is called during this call, as in `export_csv`. `interrupt` ends the reading from another
+        thread; this call or the iterator then raises `StorageError`.
         """
+        from auditwright.storage.interrupt import Interrupt
         from auditwright.transfer.text_export import csv_chunks, data_of, jsonl_chunks, primed
 
         _check_flag("full", full)
         _check_function("begin", begin)
+        if interrupt is not None and not isinstance(interrupt, Interrupt):
+            raise FilterError(f"interrupt is an Interrupt, not {type(interrupt).__name__}")
         scope = self._scope(where, **selection)
         if text_of(form) == "csv":
-            return data_of(primed(csv_chunks(self._storage, self._catalog, scope, full, None), begin))
+            chunks = csv_chunks(self._storage, self._catalog, scope, full, None, 1, interrupt)
+            return data_of(primed(chunks, begin))
         if text_of(form) == "jsonl":
-            return data_of(primed(jsonl_chunks(self._storage, self._catalog, scope), begin))
+            return data_of(primed(jsonl_chunks(self._storage, self._catalog, scope, 1, interrupt), begin))
         raise FilterError(f"an export is csv or jsonl, not {shown(form)}")
 
     def _scope(

@@ -67,7 +67,7 @@ def create_app(
     all by default. The caller closes the log.
 
     `max_exports_per_principal` and `max_exports` are how many exports and exact counts run at once in this
-    process, for each principal and in all, 1 to 1,000; more get a 429 problem. `stall_seconds`, 1 to 3,600,
+    process, for each principal and in all, 1 to 12; more get a 429 problem. `stall_seconds`, 1 to 3,600,
     is how long a client may read nothing of a response, or send nothing of a request, before it is cut off.
 
     Raises `TypeError` where `log` is no `AuditLog` or `authorize` is not callable, `ValueError` for invalid

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
-from starlette.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
+from auditwright.storage.interrupt import Interrupt
 from auditwright.system_events import record_export
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 Pieces = Generator[bytes, None, None]
 """A file in pieces; closing it releases the database connection."""
 
+AGAIN_SECONDS = 0.05
+"""After how long an interrupt is repeated: between two statements it has no effect."""
+
 # RFC 4180 and RFC 7111 for CSV; JSON Lines has no registered type.
 MEDIA: dict[TextFormat, str] = {
     "csv": "text/csv; charset=utf-8; header=present",
@@ -35,9 +39,7 @@ MEDIA: dict[TextFormat, str] = {
 }
 
 
-def export(
-    app: FastAPI, principal: Principal, account_id: str, view: View, form: TextFormat
-) -> StreamingResponse:
+def export(app: FastAPI, principal: Principal, account_id: str, view: View, form: TextFormat) -> Response:
     """The entries of a view as a download.
 
     The content is a snapshot without the entry that records the export. A failure before the first byte is an
@@ -47,48 +49,97 @@ def export(
     log: AuditLog = app.state.log
     long_reads: LongReads = app.state.long_reads
     now = datetime.now(UTC)
-    pieces = partial(
-        log.account(account_id).stream,
-        form,
-        **view.selection(now),
-        begin=lambda: record_export(log, account_id, principal.actor, form, view.selection_query),
-    )
+
+    def start(interrupt: Interrupt) -> Pieces:
+        return log.account(account_id).stream(
+            form,
+            **view.selection(now),
+            begin=lambda: record_export(log, account_id, principal.actor, form, view.selection_query),
+            interrupt=interrupt,
+        )
+
     name = f"audit-log-{now:%Y%m%dT%H%M%SZ}.{form}"
     return Download(
         long_reads.slot(principal),
-        pieces,
+        start,
         media_type=MEDIA[form],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-class Download(StreamingResponse):
+class Download(Response):
     """A response that opens its source when it is sent, and closes it however sending ends.
 
     The source and so the database connection are open only inside of `slot`. Blocking calls of the source
-    run in threads; while a client is waited for, no thread is in use.
+    run in threads; while a client is waited for, no thread is in use. When the client disconnects, what the
+    database does is interrupted.
     """
 
     def __init__(
-        self, slot: AbstractContextManager[None], start: Callable[[], Pieces], **options: Any
+        self, slot: AbstractContextManager[None], start: Callable[[Interrupt], Pieces], **options: Any
     ) -> None:
-        super().__init__((), **options)
+        super().__init__(**options)
+        del self.headers["content-length"]  # of the empty body of this class
         self._slot = slot
         self._start = start
+        self._interrupt = Interrupt()
         self._pieces: Pieces | None = None
+        self._error: Exception | None = None
+        self._is_disconnected = False
+        self._is_over = False
+        """Whether nothing is read any more."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application (ASGI 3.0)."""
         with self._slot:
             try:
-                self.body_iterator = iterate_in_threadpool(await run_in_threadpool(self._open))
-                await super().__call__(scope, receive, send)
-            finally:  # Starlette does not close the iterator when the client disconnects
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._end_on_disconnect, receive, group.cancel_scope)
+                    await self._send(send)
+                    group.cancel_scope.cancel()
+            finally:
                 with anyio.CancelScope(shield=True):
                     await run_in_threadpool(self._close)
+        if self._error is not None and not self._is_disconnected:
+            raise self._error
+
+    async def _send(self, send: Send) -> None:
+        """Send the response. An error is kept, as the task group would wrap it."""
+
+        async def deliver(kind: str, **message: Any) -> None:
+            try:
+                await send({"type": f"http.response.{kind}", **message})
+            except OSError:  # how servers report it from ASGI 2.4 on
+                raise ClientDisconnect from None
+
+        try:
+            pieces = await run_in_threadpool(self._open)
+            await deliver("start", status=self.status_code, headers=self.raw_headers)
+            while (piece := await run_in_threadpool(next, pieces, None)) is not None:
+                await deliver("body", body=piece, more_body=True)
+            await deliver("body", body=b"", more_body=False)
+        except ClientDisconnect:
+            self._is_disconnected = True
+        except Exception as error:
+            self._error = self._error or error
+        finally:
+            self._is_over = True
+
+    async def _end_on_disconnect(self, receive: Receive, sending: anyio.CancelScope) -> None:
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self._is_disconnected = True
+        except Exception as error:
+            self._error = error
+        sending.cancel()
+        with anyio.CancelScope(shield=True):
+            while not self._is_over:
+                await run_in_threadpool(self._interrupt.request)
+                await anyio.sleep(AGAIN_SECONDS)
 
     def _open(self) -> Pieces:
-        self._pieces = self._start()  # kept here, as a cancelled call returns nothing
+        self._pieces = self._start(self._interrupt)  # kept here, as a cancelled call returns nothing
         return self._pieces
 
     def _close(self) -> None:

@@ -16,8 +16,8 @@ from auditwright.server.problems import HttpProblem
 if TYPE_CHECKING:
     from auditwright.server.access import Principal
 
-MOST = 1000
-"""The highest number of long reads in one process."""
+MOST = 12
+"""The highest bound of a process. A log has 16 reading connections on PostgreSQL: the others serve pages."""
 RETRY_SECONDS = 10
 """The Retry-After of a refused request. How long an export still takes is not known."""
 
@@ -27,13 +27,13 @@ Key = tuple[str, str | None, frozenset[str]]
 class LongReads:
     """The long reads of one application in this process. Safe to use from many threads.
 
-    Raises `ValueError` for a bound that is not 1 to 1,000, or a bound of a principal above that of all.
+    Raises `ValueError` for a bound that is not 1 to 12, or a bound of a principal above that of all.
     """
 
     def __init__(self, of_principal: int, of_all: int) -> None:
         for name, number in (("max_exports_per_principal", of_principal), ("max_exports", of_all)):
             if type(number) is not int or not 1 <= number <= MOST:
-                raise ValueError(f"{name}: expected a number from 1 to {MOST:,}, got {number!r}")
+                raise ValueError(f"{name}: expected a number from 1 to {MOST}, got {number!r}")
         if of_principal > of_all:
             raise ValueError(
                 f"max_exports_per_principal: expected at most max_exports, {of_all}, got {of_principal}"

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
 from auditwright.entry import Row
 from auditwright.storage.errors import IdConflict
 from auditwright.storage.query import Found, Scope
+
+if TYPE_CHECKING:
+    from auditwright.storage.interrupt import Interrupt
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +199,24 @@ class Storage(Protocol):
         ...
 
     def csv_lines(
-        self, scope: Scope, full: bool, size: int, limit: int | None = None, processes: int = 1
+        self,
+        scope: Scope,
+        full: bool,
+        size: int,
+        limit: int | None = None,
+        processes: int = 1,
+        interrupt: Interrupt | None = None,
     ) -> Pieces:
         """The lines of a CSV file, newest first, in pieces of at most `size` lines.
 
-        `processes` is the number of processes that read a SQLite file; PostgreSQL ignores it.
+        `processes` is the number of processes that read a SQLite file; PostgreSQL ignores it. `interrupt`
+        can end it from another thread.
         """
         ...
 
-    def json_lines(self, scope: Scope, size: int, processes: int = 1) -> Pieces:
+    def json_lines(
+        self, scope: Scope, size: int, processes: int = 1, interrupt: Interrupt | None = None
+    ) -> Pieces:
         """The entries in their JSON form, one per line, oldest first; otherwise as `csv_lines`."""
         ...
 

@@ -15,6 +15,7 @@ from auditwright.storage.csv_cells import csv_line
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.storage.base import Storage
+    from auditwright.storage.interrupt import Interrupt
     from auditwright.storage.query import Scope
 
 TextFormat = Literal["csv", "jsonl"]
@@ -40,11 +41,17 @@ def csv_header(catalog: Catalog, full: bool) -> str:
 
 
 def csv_chunks(
-    storage: Storage, catalog: Catalog, scope: Scope, full: bool, limit: int | None, processes: int = 1
+    storage: Storage,
+    catalog: Catalog,
+    scope: Scope,
+    full: bool,
+    limit: int | None,
+    processes: int = 1,
+    interrupt: Interrupt | None = None,
 ) -> Chunks:
     """The lines of the entries, newest first; the first chunk begins with the header."""
     head = csv_header(catalog, full).encode()
-    with closing(storage.csv_lines(scope, full, CHUNK, limit, processes)) as chunks:
+    with closing(storage.csv_lines(scope, full, CHUNK, limit, processes, interrupt)) as chunks:
         for entries, lines in chunks:
             yield entries, head + lines
             head = b""
@@ -52,9 +59,11 @@ def csv_chunks(
         yield 0, head
 
 
-def jsonl_chunks(storage: Storage, _: Catalog, scope: Scope, processes: int = 1) -> Chunks:
+def jsonl_chunks(
+    storage: Storage, _: Catalog, scope: Scope, processes: int = 1, interrupt: Interrupt | None = None
+) -> Chunks:
     """The entries as JSON, one per line, oldest first, so that an import keeps their order."""
-    return storage.json_lines(scope, CHUNK, processes)
+    return storage.json_lines(scope, CHUNK, processes, interrupt)
 
 
 def primed(chunks: Chunks, begin: Callable[[], object] | None = None) -> Chunks:

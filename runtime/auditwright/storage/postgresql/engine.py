@@ -10,7 +10,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -39,6 +39,7 @@ from auditwright.storage.sessions import sqlalchemy_connection
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
+    from auditwright.storage.interrupt import Interrupt
 
 COPY_FROM = 10
 """Rows from which on COPY is quicker on a near server than one statement that carries them as JSON."""
@@ -46,6 +47,8 @@ COPY_SAVES = 20e-6
 """The seconds that COPY saves with each row (`tests/benchmarks`), but it takes further round trips."""
 STATEMENT = 1_000
 """Rows in one statement."""
+CANCEL_SECONDS = 5
+"""How long cancelling a statement waits for the server."""
 FETCH = 1_000
 """Rows that a stream fetches at once."""
 RETRY_SECONDS = 3600
@@ -401,12 +404,18 @@ class PostgreSQLStorage:
                 yield from map(layout.row, cursor)
 
     def csv_lines(
-        self, scope: Scope, full: bool, size: int, limit: int | None = None, processes: int = 1
+        self,
+        scope: Scope,
+        full: bool,
+        size: int,
+        limit: int | None = None,
+        processes: int = 1,
+        interrupt: Interrupt | None = None,
     ) -> Pieces:
         """See `Storage.csv_lines`."""
         from auditwright.storage.postgresql import export_sql as export
 
-        with self.connections.reading(scope.account_id) as connection:
+        with self.connections.reading(scope.account_id) as connection, _ended_by(interrupt, connection):
             others = self.table.layout(connection).others if full else ()
             select = export.csv_columns(self._catalog, full, others)
             copied = export.copied_lines(
@@ -415,11 +424,13 @@ class PostgreSQLStorage:
             with closing(copied) as lines:
                 yield from export.pieces(map(export.full_line, lines) if full else lines, b"\r\n", size)
 
-    def json_lines(self, scope: Scope, size: int, processes: int = 1) -> Pieces:
+    def json_lines(
+        self, scope: Scope, size: int, processes: int = 1, interrupt: Interrupt | None = None
+    ) -> Pieces:
         """See `Storage.json_lines`."""
         from auditwright.storage.postgresql import export_sql as export
 
-        with self.connections.reading(scope.account_id) as connection:
+        with self.connections.reading(scope.account_id) as connection, _ended_by(interrupt, connection):
             select = export.json_columns(self._catalog, self.table.layout(connection).others)
             copied = export.copied_lines(
                 connection, self.table, select, scope, False, None, export.JSON_FORMAT
@@ -450,3 +461,15 @@ def _next_month(moment: datetime) -> datetime:
     """The beginning of the next month."""
     year, month = divmod(moment.year * 12 + moment.month, 12)
     return datetime(year, month + 1, 1, tzinfo=UTC)
+
+
+def _ended_by(interrupt: Interrupt | None, connection: Connection) -> AbstractContextManager[None]:
+    """Lets an interrupt end what the block executes on a connection."""
+    if interrupt is None:
+        return nullcontext()
+
+    def cancel() -> None:
+        with suppress(psycopg.Error):  # then it ends by itself
+            connection.cancel_safe(timeout=CANCEL_SECONDS)
+
+    return interrupt.ends(cancel)

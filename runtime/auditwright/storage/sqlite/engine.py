@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from auditwright.catalog import Catalog
+    from auditwright.storage.interrupt import Interrupt
 
 ROWS_AT_ONCE = 250
 """Rows that one statement reads by id after several index scans were merged."""
@@ -316,22 +317,30 @@ class SQLiteStorage:
                 cursor.close()
 
     def csv_lines(
-        self, scope: Scope, full: bool, size: int, limit: int | None = None, processes: int = 1
+        self,
+        scope: Scope,
+        full: bool,
+        size: int,
+        limit: int | None = None,
+        processes: int = 1,
+        interrupt: Interrupt | None = None,
     ) -> Pieces:
         """See `Storage.csv_lines`."""
         from auditwright.storage.sqlite import export_pool, export_sql
 
         line_of = partial(export_sql.line_of_csv, self._catalog, full=full)
         exporter = export_pool.LineExporter(self.connections, self._catalog, self._metadata)
-        return exporter.pieces(line_of, scope, True, size, limit, processes)
+        return exporter.pieces(line_of, scope, True, size, limit, processes, interrupt)
 
-    def json_lines(self, scope: Scope, size: int, processes: int = 1) -> Pieces:
+    def json_lines(
+        self, scope: Scope, size: int, processes: int = 1, interrupt: Interrupt | None = None
+    ) -> Pieces:
         """See `Storage.json_lines`."""
         from auditwright.storage.sqlite import export_pool, export_sql
 
         line_of = partial(export_sql.line_of_json, self._catalog)
         exporter = export_pool.LineExporter(self.connections, self._catalog, self._metadata)
-        return exporter.pieces(line_of, scope, False, size, None, processes)
+        return exporter.pieces(line_of, scope, False, size, None, processes, interrupt)
 
     def close(self) -> None:
         """See `Storage.close`."""

@@ -23,6 +23,7 @@ from auditwright.storage.sqlite.export_worker import Work
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
+    from auditwright.storage.interrupt import Interrupt
     from auditwright.storage.query import Scope
     from auditwright.storage.sqlite.connections import Connections
 
@@ -54,6 +55,7 @@ class LineExporter:
         size: int,
         limit: int | None,
         processes: int,
+        interrupt: Interrupt | None,
     ) -> Pieces:
         """The lines of a scope in pieces, each built by SQLite as one text.
 
@@ -63,6 +65,7 @@ class LineExporter:
             processes = 1
         with (
             self._connections.reading() as connection,
+            interrupt.ends(connection.interrupt) if interrupt else nullcontext(),
             self._workers(connection, scope, processes - 1) as workers,
         ):
             titles = titles_of(self._catalog)
