@@ -661,3 +661,24 @@ def test_authorize_can_redirect_api_requests(log: AuditLog, portal: BlockingPort
     answer = Client(create_app(log, redirect), portal).get("/api/entries")
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
     assert_security_headers(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "detail"),
+    [
+        ("GET", "/api/events?colour=red", "query: there are no parameters here, got 'colour'"),
+        (
+            "GET",
+            "/api/events/account.models.model_added/schema?x=1",
+            "query: there are no parameters here, got 'x'",
+        ),
+        ("POST", "/api/entries?account=acme", "query: there are no parameters here, got 'account'"),
+        ("GET", "/api/count?exact=", "exact: expected true or false, got ''"),
+        ("GET", "/api/export?format=", "format: expected csv or jsonl, got ''"),
+        ("GET", "/api/entries?period=", "period is empty; give it a value, or leave it out"),
+        ("GET", "/api/users?account=", "account is empty; give it a value, or leave it out"),
+    ],
+)
+def test_no_parameter_is_ignored(client: Client, method: str, url: str, detail: str) -> None:
+    answer = client.request(method, url, user="owner")
+    assert (answer.status_code, answer.json()["detail"]) == (400, detail)
