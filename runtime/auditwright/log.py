@@ -233,7 +233,8 @@ class AuditLog:
         line. Valid lines are stored.
 
         Raises `StorageError`, and `SourceError` for a stream whose compressed data is damaged or incomplete:
-        the lines before it are stored. Errors of `lines` and `report` are raised as they are.
+        the lines before it are stored. Errors of `lines` and `report` are raised as they are. Raises
+        `ValidationError` if `lines` cannot be iterated or `report` cannot be called.
         """
         from auditwright.transfer.jsonl_import import import_lines
 

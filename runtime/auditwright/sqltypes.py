@@ -125,5 +125,10 @@ class Json(TypeDecorator[Any]):
         return value if value is None or _is_postgresql(dialect) else orjson.dumps(value).decode()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """The value of stored JSON."""
-        return value if value is None or _is_postgresql(dialect) else orjson.loads(value)
+        """The value of stored JSON. An entry of another catalog version may have a text in place of a list."""
+        if not isinstance(value, str) or _is_postgresql(dialect):
+            return value
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value

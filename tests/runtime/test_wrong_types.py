@@ -241,6 +241,10 @@ def test_list_of_events_must_be_iterable(log: AuditLog, wrong: Any) -> None:
         log.record_many(wrong)
     with pytest.raises(ValidationError, match=r"^forms: expected an iterable, got"):
         log.record_forms(wrong)
+    with pytest.raises(ValidationError, match=r"^lines: expected an iterable, got"):
+        log.import_jsonl(wrong, lambda number, error: None)
+    with pytest.raises(ValidationError, match=r"^report: expected a function, got"):
+        log.import_jsonl([], wrong)
 
 
 # --- the secret key --------------------------------------------------------------------------------

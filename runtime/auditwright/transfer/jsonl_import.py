@@ -10,6 +10,7 @@ whatever is stored can be read.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +21,8 @@ import orjson
 
 from auditwright.entry import Row
 from auditwright.errors import AuditwrightError, Problem, SourceError, ValidationError
-from auditwright.limits import MAX_ID, MAX_STRING, sanitize, truncate
+from auditwright.limits import MAX_ID, MAX_STRING, sanitize, shown, text_of, truncate
+from auditwright.recording.arguments import iterator_of
 from auditwright.recording.group_commit import may_be_row_error
 from auditwright.recording.json_form import (
     READ_ONLY,
@@ -80,8 +82,11 @@ def import_lines(
     `source` has the lines, or is a stream for `read_lines`. Raises `StorageError`; other errors of the source
     and of `report` are raised as they are, those of the source after all lines before them are stored.
     """
+    if not callable(report):
+        raise ValidationError("report", (Problem("report", "a function", shown(report)),))
     batches = _Batches(storage, report)
-    lines = read_lines(cast("BinaryIO", source)) if hasattr(source, "readline") else source
+    is_stream = hasattr(source, "readline") and not isinstance(source, io.TextIOBase)
+    lines = read_lines(cast("BinaryIO", source)) if is_stream else iterator_of("lines", source)
     for number, line in _numbered(lines, batches):
         try:
             form = _form_of(line, number)
@@ -110,10 +115,12 @@ def _numbered(lines: Iterable[bytes], batches: _Batches) -> Iterator[tuple[int, 
 
 def _form_of(line: object, number: int) -> Form | None:
     """The JSON object of a line, within the limits; None for an empty line. Raises `ValidationError`."""
-    if isinstance(line, (bytearray, memoryview)):
-        line = bytes(line)
-    if not isinstance(line, (bytes, str)):
-        raise _bad_line("bytes", type(line).__name__)
+    if type(line) is not bytes:
+        is_data = issubclass(type(line), (bytes, bytearray, memoryview))
+        plain = bytes(cast("bytes", line)) if is_data else text_of(line)
+        if plain is None:
+            raise _bad_line("bytes", type(line).__name__)
+        line = plain
     if number == 1:
         line = line.removeprefix(_MARKS[0] if isinstance(line, str) else _MARKS[1])  # type: ignore[arg-type]
     if len(line) > MAX_LINE:
