@@ -125,7 +125,7 @@ class Json(TypeDecorator[Any]):
         return value if value is None or _is_postgresql(dialect) else orjson.dumps(value).decode()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """The value of stored JSON. An entry of another catalog version may have a text in place of a list."""
+        """The value of stored JSON; an entry of another catalog version may have a text instead."""
         if not isinstance(value, str) or _is_postgresql(dialect):
             return value
         try:
