@@ -651,6 +651,23 @@ def test_a_connection_lost_while_writing_allows_a_safe_retry(
     assert acme.count() == 1
 
 
+def test_a_connection_lost_before_the_commit_stores_nothing(
+    log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "COPY_FROM", 10**9)
+    database.change(
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        "BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$",
+        "CREATE TRIGGER die AFTER INSERT ON audit_entry FOR EACH ROW EXECUTE FUNCTION die()",
+    )
+    with pytest.raises(StorageError, match=r"\(57P01\); nothing is stored") as caught:
+        log.record_many([form(KEY_CREATED, {})] * 5)
+    assert not caught.value.outcome_unknown
+    assert caught.value.entries == ()
+    database.change("DROP TRIGGER die ON audit_entry")
+    assert acme.count() == 0
+
+
 def test_a_connection_lost_while_recording_many_allows_a_retry(
     log: AuditLog, acme: AccountLog, database: PostgreSQLDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
