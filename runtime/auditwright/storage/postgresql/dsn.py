@@ -73,6 +73,7 @@ class Dsn:
                 connection.execute(sql(settings(is_local=False)))
             else:
                 connection.prepare_threshold = None  # the mark of a pooled connection
+            connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         except BaseException:
             connection.close()
             raise
@@ -103,7 +104,7 @@ class Dsn:
             hint = f"; {RECORD_AGAIN}"
         elif broke:
             hint = "; nothing is stored"
-        elif error.sqlstate == "23514" and "no partition" in message:
+        elif error.sqlstate == "23514" and not error.diag.constraint_name:
             hint = "; run `auditwright database upgrade`, which makes the partitions of the coming months"
         else:
             hint = _HINTS.get(error.sqlstate or "", "")
@@ -139,12 +140,15 @@ def is_pooled(connection: psycopg.Connection[Any]) -> bool:
 def settings(*, is_local: bool) -> str:
     """SQL that gives a transaction, or else the session, what recording and reading need.
 
-    Recorded entries are durable even where the database's default is asynchronous commit.
+    Whatever the defaults are: recorded entries are durable, row-level security narrows what a role sees
+    instead of refusing to answer, and two transactions that store entries do not make each other fail.
     """
     return (
         f"SELECT set_config(name, value, {is_local}) FROM (VALUES ('synchronous_commit', 'off', 'on'), "
-        f"('lock_timeout', '0', '{WAIT_SECONDS}s')) AS setting (name, unwanted, value) "
-        "WHERE current_setting(name) = unwanted"
+        f"('lock_timeout', '0', '{WAIT_SECONDS}s'), ('row_security', 'off', 'on'), "
+        "('default_transaction_isolation', 'serializable,repeatable read', 'read committed')) "
+        "AS setting (name, unwanted, value) "
+        "WHERE current_setting(name) = ANY (string_to_array(unwanted, ','))"
     )
 
 

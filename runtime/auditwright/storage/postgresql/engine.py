@@ -132,6 +132,8 @@ class PostgreSQLStorage:
             if allowed and allowed[0]:
                 with connection.transaction():
                     connection.execute(sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+                    # The function of an older revision depends on it.
+                    connection.execute("SET LOCAL standard_conforming_strings = on")
                     connection.execute(sql(f"SELECT {function}(%s)"), (AHEAD,))
         except psycopg.Error as error:
             if is_lost(error):

@@ -16,11 +16,24 @@ from auditwright.storage.postgresql.dsn import Connection, Dsn, message_of, sett
 from auditwright.storage.postgresql.schema import check_version
 
 _SETTINGS = (
+    # The database, the role or the server may have other defaults, under which texts are parsed or deparsed
+    # differently.
+    "standard_conforming_strings = on",
+    "quote_all_identifiers = off",
+    "DateStyle = 'ISO, YMD'",
+    "IntervalStyle = postgres",
+    "bytea_output = hex",
+    "extra_float_digits = 1",
+    "array_nulls = on",
+    "transform_null_equals = off",
+    "row_security = on",
     "TimeZone = UTC",
     "client_min_messages = warning",
     "statement_timeout = 0",  # reading all entries may take long
 )
 """The settings of every transaction."""
+FOR_SCRIPTS = "SET standard_conforming_strings = on;\nSET quote_all_identifiers = off;"
+"""The settings that a script for psql begins with."""
 
 
 def database_name(url: str) -> str:

@@ -373,9 +373,10 @@ def other_columns(connection: Connection[Any], catalog: Catalog) -> tuple[str, .
 
 def columns_of(connection: Connection[Any], table: str) -> dict[str, str]:
     """The columns of a table with their types as PostgreSQL writes them; empty without the table."""
+    # With quote_all_identifiers=on a type is written as "text".
     found = connection.execute(
         """
-        SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
+        SELECT attname, btrim(format_type(atttypid, NULL), '"') FROM pg_attribute
         WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum""",
         (table,),
     )

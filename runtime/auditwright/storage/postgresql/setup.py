@@ -45,6 +45,7 @@ def set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:
 def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
     """The statements that `set_up` would execute, as a script for psql."""
     from auditwright.storage.postgresql import migrations
+    from auditwright.storage.postgresql.owner_connection import FOR_SCRIPTS
     from auditwright.storage.postgresql.schema import quoted
 
     with _connected(url) as database:
@@ -60,7 +61,7 @@ def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
     if owner is not None and parts:
         parts.insert(0, f"SET ROLE {quoted(owner)};")
     if parts:
-        parts.insert(0, f"SET search_path = {database.schema};")
+        parts.insert(0, f"{FOR_SCRIPTS}\nSET search_path = {database.schema};")
     return "".join(f"{part}\n\n" for part in parts).rstrip("\n")
 
 

@@ -40,7 +40,9 @@ def source(name: str, schema: str) -> str:
         "utf-8"
     )
     unquoted = schema[1:-1].replace('""', '"') if schema.startswith('"') else schema
-    literal = "'" + unquoted.replace("'", "''") + "'"
+    # With E a backslash means the same under any `standard_conforming_strings`.
+    literal = "'" + unquoted.replace("'", "''").replace("\\", "\\\\") + "'"
+    literal = f"E{literal}" if "\\" in literal else literal
     return text.strip().replace("@schema@", schema).replace("@schema_text@", literal)
 
 
