@@ -174,6 +174,7 @@ LOADED_BY_IMPORT = {
     "auditwright.recording.recorder",
     "auditwright.storage",
     "auditwright.storage.base",
+    "auditwright.storage.deadline",
     "auditwright.storage.errors",
     "auditwright.storage.query",
 }
@@ -234,6 +235,7 @@ def test_generator_command_loads_no_recording_path(command: str, generated_copy:
         "auditwright.cli",
         "auditwright.errors",
         "auditwright.storage",
+        "auditwright.storage.deadline",
         "auditwright.storage.errors",
         "auditwright.text",
     }

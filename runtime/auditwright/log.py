@@ -24,6 +24,7 @@ from auditwright.recording.group_commit import GroupCommit
 from auditwright.recording.recorder import Recorder
 from auditwright.storage import open_storage
 from auditwright.storage.base import Storage
+from auditwright.storage.deadline import LONGEST, SHORTEST, TIMEOUT
 from auditwright.storage.errors import IdConflict, NotStored, StorageError
 
 if TYPE_CHECKING:
@@ -45,12 +46,17 @@ class AuditLog:
     """
 
     def __init__(
-        self, storage: Storage, catalog: Catalog, account_id: str | None, secret_key: SecretKey | None
+        self,
+        storage: Storage,
+        catalog: Catalog,
+        account_id: str | None,
+        secret_key: SecretKey | None,
+        timeout: float = TIMEOUT,
     ) -> None:
         self.catalog = catalog
         self._storage = storage
         self._recorder = Recorder(catalog, account_id, secret_key)
-        self._group_commit = GroupCommit(storage.insert_each)
+        self._group_commit = GroupCommit(storage.insert_each, timeout)
         self._failed: deque[bytes] = deque(maxlen=BATCH)
         """The ids of the latest entries whose recording ended with an error, for retries."""
 
@@ -64,6 +70,7 @@ class AuditLog:
         secret_key: SecretKey | str | None = None,
         create: bool = True,
         read_url: str | None = None,
+        timeout: float = TIMEOUT,
     ) -> Self:
         """Open the log in a database. In SQLite, missing tables are created.
 
@@ -76,9 +83,12 @@ class AuditLog:
         - `secret_key` is the key for fingerprints of secret fields, or its text as `auditwright secret-key`
           prints it; by default from AUDITWRIGHT_SECRET_KEY.
         - `create=False` raises an error if the SQLite file does not exist.
+        - `timeout` is how long a call and `close` may take, in seconds from 1 to 3600; see
+          `docs/recording.md`.
 
         Raises `CatalogError`, `StorageError`, `SchemaMismatch` if existing tables do not fit,
-        `SecretKeyMissing` for an invalid key, and `ValidationError` for an invalid `account_id` or `create`.
+        `SecretKeyMissing` for an invalid key, and `ValidationError` for an invalid `account_id`,
+        `create` or `timeout`.
         """
         if account_id is not None:
             account_id = identifier("account_id", account_id)
@@ -89,7 +99,9 @@ class AuditLog:
         if type(create) is not bool:
             raise ValidationError("create", (Problem("create", "True or False", shown(create)),))
         key = key_of(secret_key)
-        return cls(open_storage(url, catalog, create, read_url), catalog, account_id, key)
+        seconds = _checked(timeout)
+        storage = open_storage(url, catalog, create, read_url, seconds)
+        return cls(storage, catalog, account_id, key, seconds)
 
     def close(self) -> None:
         """Close the database. Idempotent."""
@@ -372,6 +384,17 @@ class AuditLog:
 
         check_number("limit", limit)
         return self._storage.accounts(limit)
+
+
+def _checked(timeout: object) -> float:
+    """The timeout; raises `ValidationError` for one that is not allowed."""
+    got = type(timeout).__name__
+    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
+        if SHORTEST <= timeout <= LONGEST:
+            return float(timeout)
+        got = "one out of range"
+    expected = f"a number of seconds from {SHORTEST:g} to {LONGEST:,g}"
+    raise ValidationError("timeout", (Problem("timeout", expected, got),))
 
 
 def _key(event: EventModel) -> str:

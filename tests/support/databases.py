@@ -291,7 +291,7 @@ class PostgreSQLServer:
         if self._template is None:
             template = self.bare()
             make_tables(template.url, CATALOG)
-            self._template = _database_of(template)
+            self._template = database_of(template)
         return self._create(f" TEMPLATE {self._template}")
 
     def bare(self) -> PostgreSQLDatabase:
@@ -305,7 +305,7 @@ class PostgreSQLServer:
 
     def drop(self, database: PostgreSQLDatabase) -> None:
         """Remove a database, whoever is connected."""
-        self._admin.change(f"DROP DATABASE {_database_of(database)} WITH (FORCE)")
+        self._admin.change(f"DROP DATABASE {database_of(database)} WITH (FORCE)")
 
     def _create(self, options: str) -> PostgreSQLDatabase:
         name = f"audit_{uuid.uuid4().hex[:12]}"
@@ -334,7 +334,8 @@ def temporary_server(durable: bool = False) -> Iterator[PostgreSQLServer]:
             server.stop()
 
 
-def _database_of(database: PostgreSQLDatabase) -> str:
+def database_of(database: PostgreSQLDatabase) -> str:
+    """The name of a database on its server."""
     return database.url.rpartition("?")[0].rpartition("/")[2]
 
 

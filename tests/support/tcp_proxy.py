@@ -39,6 +39,7 @@ class TcpProxy:
         self._answered = True
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
         started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
         self._thread.start()
@@ -76,16 +77,24 @@ class TcpProxy:
 
     async def _stop(self) -> None:
         self._server.close()
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # for the connections to be closed
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        for writer in self._writers:
+            with suppress(OSError):
+                await writer.wait_closed()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.append(writer)
+        task = self._loop.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while self.holds_requests:
                 await asyncio.sleep(0.01)
@@ -94,20 +103,17 @@ class TcpProxy:
                 up_reader, up_writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
             else:
                 up_reader, up_writer = await asyncio.open_connection(host, port)
-            both = (
-                self._pass_on(reader, up_writer, is_request=True),
-                self._pass_on(up_reader, writer, is_request=False),
-            )
+            self._writers.append(up_writer)
             try:
-                with suppress(OSError):
-                    await asyncio.gather(*both)
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(self._pass_on(reader, up_writer, is_request=True))
+                    both.create_task(self._pass_on(up_reader, writer, is_request=False))
             finally:
                 up_writer.close()
-        except (OSError, asyncio.CancelledError):
-            pass  # one side has gone, or the test is over
+        except* OSError:
+            pass  # one side has gone
         finally:
             writer.close()
-            self._tasks.discard(task)
 
     async def _pass_on(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_request: bool
@@ -142,7 +148,9 @@ class TcpProxy:
                 writer.write(data)
                 await writer.drain()
 
-        await asyncio.gather(receive(), deliver())
+        async with asyncio.TaskGroup() as both:
+            both.create_task(receive())
+            both.create_task(deliver())
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from auditwright.entry import DESCRIPTION, METADATA, Row
 from auditwright.errors import AuditwrightError
 from auditwright.forks import ForkAware, register
+from auditwright.storage.deadline import SHORTEST, TIMEOUT, within
 from auditwright.storage.errors import IdConflict, StorageError
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ MAX_WAITING = 100_000
 """The most waiting rows. Each caller waits for its row, so that only a program with as many concurrent
 callers reaches it.
 """
-WAIT_SECONDS = 30.0
-"""The timeout of a waiting caller. The timeouts of the database are shorter."""
 LINGER_SECONDS = 0.005
 """How long a leader waits for the callers of the last commit; at most half a commit."""
 LINGER_FAR_SECONDS = 0.02
@@ -115,7 +114,7 @@ class GroupCommit(ForkAware):
     a signal handler nor a fork can deadlock.
     """
 
-    def __init__(self, insert_each: InsertEach, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, insert_each: InsertEach, wait_seconds: float = TIMEOUT) -> None:
         self._insert_each = insert_each
         self._wait_seconds = wait_seconds
         self.after_fork_in_child()
@@ -139,6 +138,7 @@ class GroupCommit(ForkAware):
     def store(self, row: Row) -> Row:
         """Store a row durably; returns the row that is stored under its id. Raises `AuditwrightError`.
 
+        It ends within `wait_seconds`, or a second later if the caller leads its commit at the end of them.
         If another exception such as KeyboardInterrupt ends the wait, the row is stored once or not at all.
         """
         ticket = _Ticket(row)
@@ -233,8 +233,11 @@ class GroupCommit(ForkAware):
     def _lead_until(self, ticket: _Ticket) -> None:
         """Commit waiting rows until this one is stored."""
         try:
-            while ticket.outcome is None and self._queue:
-                self._commit_next()
+            left = self._wait_seconds
+            while ticket.outcome is None and self._queue and left > 0:
+                with within(max(left, SHORTEST)):
+                    self._commit_next()
+                left = ticket.since + self._wait_seconds - time.monotonic()
         finally:
             self._end_turn(ticket)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import StorageError
 
 if TYPE_CHECKING:
@@ -19,9 +20,16 @@ if TYPE_CHECKING:
     from auditwright.storage.retention import RetentionStore
 
 
-def open_storage(url: str, catalog: Catalog, create: bool = True, read_url: str | None = None) -> Storage:
+def open_storage(
+    url: str,
+    catalog: Catalog,
+    create: bool = True,
+    read_url: str | None = None,
+    timeout: float = TIMEOUT,
+) -> Storage:
     """The storage for a URL such as `sqlite:///audit.db` or `postgresql://user@host/db`.
 
+    A call to it ends within `timeout` seconds, with an error if the database does not answer.
     `read_url` is for PostgreSQL: the URL with the role that reads. Raises `StorageError` for other URLs.
     """
     if _is_postgresql(url):
@@ -29,13 +37,13 @@ def open_storage(url: str, catalog: Catalog, create: bool = True, read_url: str 
             raise StorageError("read_url= is the same PostgreSQL database as url=, as another role")
         with _postgres_extra():
             from auditwright.storage.postgresql.engine import PostgreSQLStorage
-        return PostgreSQLStorage(url, catalog, read_url)
+        return PostgreSQLStorage(url, catalog, read_url, timeout)
     path = _sqlite_location(url)
     if read_url is not None:
         raise StorageError("read_url= is for PostgreSQL, which has roles; SQLite is one file")
     from auditwright.storage.sqlite.engine import SQLiteStorage
 
-    return SQLiteStorage(path, catalog, create)
+    return SQLiteStorage(path, catalog, create, timeout)
 
 
 @contextmanager

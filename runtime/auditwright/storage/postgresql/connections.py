@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from _queue import Empty, SimpleQueue
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Literal
 
 from auditwright.forks import ForkAware, register
+from auditwright.storage.deadline import TIMEOUT, deadline, within
 from auditwright.storage.errors import StorageError
 from auditwright.storage.postgresql.dsn import Connection, Dsn, is_pooled, is_usable, settings, sql
 from auditwright.storage.postgresql.schema import ACCOUNT
@@ -45,9 +46,10 @@ class Connections(ForkAware):
     With `read_url` the reading connections use another role than the writing one.
     """
 
-    def __init__(self, url: str, read_url: str | None = None) -> None:
-        self._dsn = Dsn(url)
-        self._read_dsn = Dsn(read_url) if read_url else self._dsn
+    def __init__(self, url: str, read_url: str | None = None, timeout: float = TIMEOUT) -> None:
+        self._timeout = timeout
+        self._dsn = Dsn(url, timeout)
+        self._read_dsn = Dsn(read_url, timeout) if read_url else self._dsn
         self.name = self._dsn.name
         self.read_name = self._read_dsn.name
         self.is_split = read_url is not None
@@ -57,8 +59,10 @@ class Connections(ForkAware):
         register(self)
 
     def _reset(self) -> None:
-        self.lock = WriteLock(self.name)
+        self.lock = WriteLock(self.name, self._timeout)
         """Held while the writing connection is in use."""
+        for each in {self._dsn, self._read_dsn}:
+            each.reset()
         self.writer: Connection | None = None
         self.idle_readers: list[Connection] = []
         # Unlike a semaphore, this may be used by a signal handler that interrupts its use.
@@ -91,8 +95,9 @@ class Connections(ForkAware):
     @contextmanager
     def writing(self, action: str = "write") -> Iterator[Connection]:
         """The writing connection, locked. Each statement is a transaction, unless the block begins one."""
-        with self.lock.held(), self.errors(action):
+        with within(self._timeout), self.lock.held(), self.errors(action):
             connection = self._usable_writer(action)
+            connection.until = deadline(self._timeout)
             try:
                 yield connection
             except Exception as error:
@@ -107,6 +112,7 @@ class Connections(ForkAware):
 
     def _usable_writer(self, action: str) -> Connection:
         self.check_open()
+        self._dsn.availability.check(action)
         if self.writer is not None and not is_usable(self.writer):
             self.writer.close()
             self.writer = None
@@ -125,17 +131,22 @@ class Connections(ForkAware):
         return self._dsn.round_trip
 
     @contextmanager
-    def reading(self, account_id: str, for_pages: bool = False) -> Iterator[Connection]:
+    def reading(
+        self, account_id: str, for_pages: bool = False, is_stream: bool = False
+    ) -> Iterator[Connection]:
         """A connection in a read-only transaction: all its statements see one snapshot of one account.
 
         With `for_pages` a statement is planned once for all parameter values: planning for dozens of
-        partitions takes many times as long as reading one page.
+        partitions takes many times as long as reading one page. `is_stream` is for reading that may take
+        longer than the timeout of a call; it ends when the server is silent and answers nobody.
         """
         planning = _FOR_PAGES if for_pages else ""
         begin = SQL(f"{_BEGIN}; {planning}SET LOCAL {ACCOUNT} = {{}}").format(Literal(account_id))
         with self.errors("read"), self.reader() as connection:
             local = f"; {settings(is_local=True)}" if is_pooled(connection) else ""
             connection.execute(begin.as_bytes(connection) + sql(local))
+            if is_stream:
+                connection.until = None
             yield connection
             connection.execute("COMMIT")
 
@@ -148,7 +159,9 @@ class Connections(ForkAware):
         places = self._places
         self._take(places)
         try:
-            connection = self._usable_reader()
+            with within(self._timeout):
+                connection = self._usable_reader()
+                connection.until = deadline(self._timeout)
             try:
                 yield connection
             except BaseException:
@@ -162,21 +175,24 @@ class Connections(ForkAware):
             places.put(None)
 
     def _take(self, places: SimpleQueue[None]) -> None:
-        deadline = time.monotonic() + WAIT_SECONDS
+        seconds = min(WAIT_SECONDS, self._timeout)
+        until = deadline(seconds)
         while True:
             self.check_open()
-            left = deadline - time.monotonic()
+            left = until - time.monotonic()
             try:
                 return places.get(timeout=max(0.0, min(left, POLL_SECONDS)))
             except Empty:
                 if left <= 0:
                     raise StorageError(
                         f"{self.read_name}: cannot read: the {MAX_READERS} reading connections of this log "
-                        f"have been in use for {WAIT_SECONDS:g} seconds; read exports and iterators to their "
+                        f"have been in use for {seconds:g} seconds; read exports and iterators to their "
                         "end, or close them"
                     ) from None
 
     def _usable_reader(self) -> Connection:
+        if not self._closed:
+            self._read_dsn.availability.check("read")
         while not self._closed:
             try:
                 connection = self.idle_readers.pop()
@@ -191,15 +207,15 @@ class Connections(ForkAware):
     def close(self) -> None:
         """Close all connections; one in use by this thread is closed when its block ends."""
         self._closed = True
-        if self.lock.is_mine:
-            return
-        with self.lock.held():
-            for connection in [self.writer, *self.idle_readers]:
-                if connection is not None:
-                    with closing(connection):
-                        pass
-            self.writer = None
-            self.idle_readers.clear()
+        while self.idle_readers:
+            self.idle_readers.pop().close()
+        if self.lock.acquire(self._timeout):  # else its holder closes the writing connection
+            try:
+                if self.writer is not None:
+                    self.writer.close()
+                self.writer = None
+            finally:
+                self.lock.release()
 
 
 def is_read_only(error: Exception) -> bool:

@@ -14,7 +14,10 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
+from auditwright.storage.deadline import TIMEOUT, current
 from auditwright.storage.errors import StorageError
+from auditwright.storage.postgresql.availability import SILENCE, Availability
+from auditwright.storage.postgresql.timed_connection import TimedConnection
 
 CONNECT_SECONDS = 5
 """The connect timeout, unless the DSN has one."""
@@ -32,13 +35,13 @@ NEVER_SENT = (
 """Beginnings of PgBouncer's errors for a client that waited for a connection of the server until the end."""
 RECORD_AGAIN = "it is not known whether it was stored: record it again with id=error.entry.id, which is safe"
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+Connection = TimedConnection
 
 
 class Dsn:
     """The location of a database and the login for it. Raises `StorageError` for an unreadable DSN."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
         try:
             self._parameters: dict[str, Any] = dict(conninfo_to_dict(url))
         except psycopg.Error:  # its text quotes the URL, which may hold a password
@@ -56,17 +59,26 @@ class Dsn:
         """The database's name in errors: without user and password."""
         self.round_trip = 1.0
         """The seconds that the server took to answer, at best; known after the first connection."""
+        self._timeout = timeout
+        self.reset()
+
+    def reset(self) -> None:
+        """Know nothing of the server yet; for a forked child, too."""
+        self.availability = Availability(self.name, self._connect)
 
     def connect(self) -> Connection:
         """An autocommit connection. Its commits are durable, unless it `is_pooled`: see `transactions.py`."""
         try:
-            connection = psycopg.connect(
-                **self._parameters, client_encoding="utf8", autocommit=True, row_factory=tuple_row
-            )
+            return self._prepared(self._connect())
         except psycopg.Error as error:
+            if isinstance(error, SILENCE):
+                self.availability.lose()
             message = self._without_password(message_of(error))
             hint = _REFUSED_OPTIONS if "unsupported startup parameter" in message else ""
             raise StorageError(f"{self.name}: cannot connect: {message}{hint}") from None
+
+    def _prepared(self, connection: Connection) -> Connection:
+        """The connection with the settings of a session, unless a pooler is in between."""
         try:
             pid = self._process_of(connection)
             if pid == connection.info.backend_pid:
@@ -89,6 +101,15 @@ class Dsn:
             if self.round_trip > FAR_SECONDS:
                 break
         return process
+
+    def _connect(self) -> Connection:
+        losses = self.availability.losses
+        connection = TimedConnection.connect(
+            **self._parameters, client_encoding="utf8", autocommit=True, row_factory=tuple_row
+        )
+        connection.availability, connection.losses = self.availability, losses
+        connection.until, connection.patience = current(), self._timeout
+        return connection
 
     def error(self, action: str, error: psycopg.Error, is_stored: bool | None = None) -> StorageError:
         """The server's message and code, with a hint where there is a known one.
@@ -175,6 +196,8 @@ def is_lost(error: psycopg.Error) -> bool:
 
 def is_usable(connection: Connection) -> bool:
     """Whether an idle connection is alive: a server that ends it sends a message first."""
+    if connection.losses != connection.availability.losses:  # the server has been silent meanwhile
+        return False
     if connection.closed or connection.info.transaction_status != TransactionStatus.IDLE:
         return False
     poll = select.poll()

@@ -19,6 +19,7 @@ from psycopg.pq import TransactionStatus
 
 from auditwright.entry import ACCOUNT_ID, DIGEST, ID, Row
 from auditwright.storage.base import Count, Pieces, Rows
+from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, SchemaMismatch, StorageError
 from auditwright.storage.postgresql import queries, row_format
 from auditwright.storage.postgresql.connections import Connections, is_read_only
@@ -70,8 +71,10 @@ class PostgreSQLStorage:
     With `read_url` it reads as another role than it writes as.
     """
 
-    def __init__(self, url: str, catalog: Catalog, read_url: str | None = None) -> None:
-        self.connections = Connections(url, read_url)
+    def __init__(
+        self, url: str, catalog: Catalog, read_url: str | None = None, timeout: float = TIMEOUT
+    ) -> None:
+        self.connections = Connections(url, read_url, timeout)
         self.name = self.connections.name
         self._catalog = catalog
         self.can_copy = True
@@ -148,7 +151,8 @@ class PostgreSQLStorage:
         """The writing connection, with the partitions of this month."""
         with self.connections.writing(action) as connection:
             if time.time() >= self.partitions_until:
-                self._make_partitions(connection)
+                with self.connections.errors("make partitions"):  # nothing is stored if this fails
+                    self._make_partitions(connection)
             yield connection
 
     def _write(self, work: Callable[[Connection], Result]) -> Result:
@@ -379,7 +383,7 @@ class PostgreSQLStorage:
 
     def counts(self, account_id: str, scopes: Iterable[Scope]) -> Generator[int, None, None]:
         """See `Storage.counts`."""
-        with self.connections.reading(account_id) as connection:
+        with self.connections.reading(account_id, is_stream=True) as connection:
             for scope in scopes:
                 if not scope.branches:
                     yield 0
@@ -392,7 +396,7 @@ class PostgreSQLStorage:
         """See `Storage.rows`. More than one fetch comes by a cursor on the server."""
         if not scope.branches:
             return
-        with self.connections.reading(scope.account_id) as connection:
+        with self.connections.reading(scope.account_id, is_stream=True) as connection:
             layout = self.table.layout(connection)
             statement, values = queries.select_rows(
                 self.table.name, layout.select, scope, newest_first, limit
@@ -417,7 +421,10 @@ class PostgreSQLStorage:
         """See `Storage.csv_lines`."""
         from auditwright.storage.postgresql import export_sql as export
 
-        with self.connections.reading(scope.account_id) as connection, _ended_by(interrupt, connection):
+        with (
+            self.connections.reading(scope.account_id, is_stream=True) as connection,
+            _ended_by(interrupt, connection),
+        ):
             others = self.table.layout(connection).others if full else ()
             select = export.csv_columns(self._catalog, full, others)
             copied = export.copied_lines(
@@ -432,7 +439,10 @@ class PostgreSQLStorage:
         """See `Storage.json_lines`."""
         from auditwright.storage.postgresql import export_sql as export
 
-        with self.connections.reading(scope.account_id) as connection, _ended_by(interrupt, connection):
+        with (
+            self.connections.reading(scope.account_id, is_stream=True) as connection,
+            _ended_by(interrupt, connection),
+        ):
             select = export.json_columns(self._catalog, self.table.layout(connection).others)
             copied = export.copied_lines(
                 connection, self.table, select, scope, False, None, export.JSON_FORMAT

@@ -113,6 +113,7 @@ def _connected(url: str) -> Iterator[_Database]:
     from sqlalchemy.exc import DBAPIError
 
     from auditwright.storage.postgresql.owner_connection import (
+        begin,
         connect,
         database_name,
         schema_of,
@@ -126,6 +127,7 @@ def _connected(url: str) -> Iterator[_Database]:
             connection = wrapped.connection.driver_connection
             assert connection is not None
             with wrapped.begin():
+                begin(connection)
                 schema = schema_of(connection, name)
             yield _Database(name, schema, connection, wrapped)
     except DBAPIError as error:

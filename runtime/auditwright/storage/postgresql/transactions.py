@@ -18,6 +18,8 @@ from auditwright.storage.postgresql.dsn import Connection, is_pooled, settings, 
 if TYPE_CHECKING:
     from auditwright.entry import Row
 
+_ISOLATION = "ISOLATION LEVEL READ COMMITTED"
+"""With another one, which may be a database's default, transactions that store entries can fail."""
 Execute = Callable[[str, tuple[Any, ...]], list["Row"]]
 """Executes a statement and returns its rows."""
 
@@ -40,7 +42,9 @@ def runs_each(connection: Connection) -> Execute:
     def execute(statement: str, values: tuple[Any, ...]) -> list[Row]:
         # Only the simple protocol takes two statements at once: one transaction, with the values quoted.
         with psycopg.ClientCursor(connection, row_factory=tuple_row) as cursor:
-            cursor.execute(sql(f"{settings(is_local=True)}; {statement}"), values)
+            begin = f"SET TRANSACTION {_ISOLATION}; {settings(is_local=True)}"
+            cursor.execute(sql(f"{begin}; {statement}"), values)
+            cursor.nextset()
             cursor.nextset()
             return cursor.fetchall()
 
@@ -50,7 +54,8 @@ def runs_each(connection: Connection) -> Execute:
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """A transaction for several statements, or for COPY."""
-    connection.execute(sql(f"BEGIN; {settings(is_local=True)}" if is_pooled(connection) else "BEGIN"))
+    begin = f"BEGIN {_ISOLATION}"
+    connection.execute(sql(f"{begin}; {settings(is_local=True)}" if is_pooled(connection) else begin))
     try:
         yield
     except BaseException:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from auditwright.forks import ForkAware, register
+from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.sqlite.schema import CONFLICT
 from auditwright.storage.write_lock import WriteLock
@@ -44,8 +45,9 @@ MAX_IDLE = 16
 class Connections(ForkAware):
     """The connections to one file. Thread-safe, and usable after a fork."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
         self.path = path
+        self._timeout = timeout
         self.file: tuple[int, int] | None = None
         """Device and inode of the file once it is open."""
         self._closed = False
@@ -54,7 +56,7 @@ class Connections(ForkAware):
         register(self)
 
     def _reset(self) -> None:
-        self.lock = WriteLock(str(self.path))
+        self.lock = WriteLock(str(self.path), self._timeout)
         self._held = False
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
@@ -223,9 +225,11 @@ class Connections(ForkAware):
     def close(self) -> None:
         """Close all connections; a connection in use is closed by its reader."""
         self._closed = True
-        if not self.lock.is_mine:
-            with self.lock.held():
+        if self.lock.acquire(self._timeout):  # else its holder closes them
+            try:
                 self._close_idle()
+            finally:
+                self.lock.release()
 
 
 def path_of(location: str) -> Path:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditwright.entry import ACCOUNT_ID, ID, Row, columns
 from auditwright.storage.base import SMALL_CATALOG, Count, Pieces, Rows
+from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.query import Found, Scope
 from auditwright.storage.scan import Part, merge_parts
@@ -48,9 +49,11 @@ MANY_BRANCHES = 100
 class SQLiteStorage:
     """One SQLite file; see `Storage`. Thread-safe, and usable after a fork."""
 
-    def __init__(self, location: str, catalog: Catalog, create: bool = True) -> None:
+    def __init__(
+        self, location: str, catalog: Catalog, create: bool = True, timeout: float = TIMEOUT
+    ) -> None:
         self.path = path_of(location)
-        self.connections = Connections(self.path)
+        self.connections = Connections(self.path, timeout)
         self._catalog = catalog
         names = [quoted(name) for name, _, _ in columns(catalog)]
         self._insert = insert_statement(catalog)

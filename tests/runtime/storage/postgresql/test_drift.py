@@ -16,7 +16,7 @@ from audit_events import CATALOG
 from auditwright.storage import create_database, open_inspection
 from auditwright.storage.base import Difference
 from auditwright.storage.postgresql.drift import BY_HAND, UPGRADE, read_layout
-from auditwright.storage.postgresql.owner_connection import connect
+from auditwright.storage.postgresql.owner_connection import begin, connect
 
 LAYOUT = resources.files("auditwright.storage.postgresql") / "layout.tsv"
 
@@ -25,6 +25,7 @@ def test_the_expected_layout_is_what_migrations_make(postgresql: PostgreSQLServe
     made = postgresql.bare()
     create_database(made.url, CATALOG)
     with closing(connect(made.url)) as connection:
+        begin(connection)
         parts = read_layout(connection)
     postgresql.drop(made)
     lines = {

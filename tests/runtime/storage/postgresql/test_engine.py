@@ -26,6 +26,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 from tests.support.campaigns import examples
 from tests.support.databases import (
+    USUAL,
     PostgreSQLDatabase,
     PostgreSQLServer,
     SQLiteDatabase,
@@ -400,7 +401,7 @@ def test_a_writer_needs_only_insert_and_three_columns(
         record(log, KEY_CREATED, account_id="other")
         assert log.account("acme").count() == 101
         assert log.accounts() == ["acme", "other"]
-        with closing(psycopg.connect(writer)) as connection:
+        with closing(psycopg.connect(writer, options=USUAL)) as connection:
             record(log, KEY_CREATED, session=connection)
             connection.commit()
         assert log.account("acme").count() == 102
@@ -441,7 +442,7 @@ def test_row_level_security_hides_other_accounts(log: AuditLog, roles: tuple[str
         reading.connections.reading("acme") as connection,
     ):
         assert connection.execute("SELECT account_id FROM audit_entry").fetchall() == [("acme",)]
-    with closing(psycopg.connect(reader)) as connection:
+    with closing(psycopg.connect(reader, options=USUAL)) as connection:
         assert connection.execute("SELECT account_id FROM audit_entry").fetchall() == []
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer
+from tests.support.databases import USUAL, PostgreSQLDatabase, PostgreSQLServer
 from tests.support.shops import KEY, PAID, START, Shops, record_each, record_example, shops
 
 from auditwright import AuditLog, Entry, StorageError
@@ -40,7 +40,7 @@ class Guarded:
     def connected(self, login: str) -> Iterator[Any]:
         import psycopg
 
-        with closing(psycopg.connect(self.url(login), autocommit=True)) as connection:
+        with closing(psycopg.connect(self.url(login), autocommit=True, options=USUAL)) as connection:
             yield connection
 
     def contents(self) -> list[tuple[Any, ...]]:
