@@ -4,11 +4,19 @@ A test that uses `database`, or what is made of it, runs on every engine; one th
 marked `sqlite_only`, is about SQLite, and one that is marked `postgresql_only` about PostgreSQL.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.databases import Database, PostgreSQLServer, SQLiteDatabase, open_log, temporary_server
+from tests.support.databases import (
+    BIN,
+    Database,
+    PostgreSQLServer,
+    SQLiteDatabase,
+    open_log,
+    temporary_server,
+)
 
 from audit_events import AuditEvents
 from auditwright import AccountLog, AuditLog, SecretKey
@@ -27,6 +35,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     engines = ("postgresql",) if marker("postgresql_only") else ENGINES
     metafunc.parametrize("database", engines, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With another PostgreSQL than the usual one, run only what concerns it."""
+    if BIN not in os.environ:
+        return
+    concerned = [item for item in items if _is_of_postgresql(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(concerned)])
+    items[:] = concerned
+
+
+def _is_of_postgresql(item: pytest.Item) -> bool:
+    parameters: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+    return "postgresql" in getattr(item, "fixturenames", ()) or "postgresql" in parameters.values()
 
 
 @pytest.fixture(autouse=True)
