@@ -9,14 +9,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import psycopg
 
 from auditwright.storage.deadline import TIMEOUT, deadline
-
-if TYPE_CHECKING:
-    from auditwright.storage.postgresql.availability import Availability
 
 T = TypeVar("T")
 Waiting = Generator[Any, Any, T]
@@ -27,10 +24,24 @@ class ServerSilent(psycopg.OperationalError):
     """The server did not answer in time; the connection is closed."""
 
 
+class Server(Protocol):
+    """What the connections of a process know of their server; see `availability.py`."""
+
+    losses: int
+
+    def lose(self) -> None:
+        """Note that the server did not answer."""
+        ...
+
+    def answers(self) -> bool:
+        """Whether the server answers on a new connection."""
+        ...
+
+
 class TimedConnection(psycopg.Connection[tuple[Any, ...]]):
     """A connection with a deadline for a call, or with a limit of silence for work of any length."""
 
-    availability: Availability
+    availability: Server
     """What is known of the server: told of silence, and asked whether others get answers."""
     losses: int
     """How often the server had been silent when this connection was made."""
