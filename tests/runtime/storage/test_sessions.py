@@ -237,5 +237,7 @@ def test_generated_tables_read_what_was_recorded(log: AuditLog, engine: Engine) 
 
     entry = record(log, "tool.guardrails.input_scanner_added", {"tool_id": "t-4"})
     with sqlmodel.Session(engine) as session:
+        if engine.dialect.name == "postgresql":  # psycopg reads times in no other style
+            session.connection().exec_driver_sql("SET LOCAL DateStyle = 'ISO'")
         (row,) = session.exec(sqlmodel.select(AuditEntry)).all()
     assert (row.id, row.occurred_at, row.tool_id, row.data) == (entry.id, entry.occurred_at, "t-4", {})

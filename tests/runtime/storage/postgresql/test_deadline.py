@@ -30,8 +30,8 @@ def proxy(database: PostgreSQLDatabase) -> Iterator[TcpProxy]:
 
 @pytest.fixture
 def log(database: PostgreSQLDatabase, proxy: TcpProxy) -> Iterator[AuditLog]:
-    """A log with one connection, whose calls end after a second."""
-    with AuditLog.open(proxy.url, account_id="acme", catalog=CATALOG, timeout=1) as log:
+    """A log with one connection, whose calls end after two seconds."""
+    with AuditLog.open(proxy.url, account_id="acme", catalog=CATALOG, timeout=2) as log:
         yield log
 
 
@@ -114,7 +114,7 @@ def test_calls_after_silence_fail_at_once(log: AuditLog, proxy: TcpProxy) -> Non
         assert "the database has not answered since " in str(error)
         assert ("nothing is stored" in str(error)) == (number % 6 == 0)
         assert not error.outcome_unknown
-    assert proxy.connections <= before + 5  # one probe a second, of a second each
+    assert proxy.connections <= before + 5  # one probe a second, which takes two
     proxy.pass_again()
     recovers(log)
     assert acme.count() == 0 or acme.count() == 1  # the first one may have been stored since
