@@ -214,8 +214,8 @@ class AccountLog:
         - `begin` is called after the snapshot is taken and before anything is written: an entry that it
           records is not in the file, and an exception that it raises stops the export.
 
-        Cells that a spreadsheet would run as a formula are prefixed with '. Raises `FilterError`,
-        `ExportError`, `StorageError`.
+        What a spreadsheet would run as a formula gets a ' before it, whatever separator it splits at. Raises
+        `FilterError`, `ExportError`, `StorageError`.
         """
         from auditwright.transfer.export_file import write_export
         from auditwright.transfer.text_export import csv_chunks

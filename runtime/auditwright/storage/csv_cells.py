@@ -7,18 +7,29 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
 
-# A spreadsheet runs a cell that begins with one of these as a formula; a ' prefix marks it as text. A cell
-# that begins with ' gets a second one, so that the prefix can be removed again (OWASP, "CSV Injection").
+# A spreadsheet runs a cell that begins with one of these as a formula; a ' marks it as text. A text that
+# begins with ' gets a second one, so that the mark can be removed again (OWASP, "CSV Injection"). Spaces and
+# quotes before them are no protection, because readers may drop both.
 FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "'")
-"""First characters of cells that get a ' prefix."""
+"""First characters, after spaces and quotes, of cells that get a ' before them."""
 FORMULA_SQL = ", ".join("'" + start.replace("'", "''") + "'" for start in FORMULA)
 """The same as a list in SQL."""
+SKIPPED = ' "'
+"""What may stand before the first character."""
+
+# A comma is not among these: a cell with a comma is quoted, and who splits at commas heeds the quotes.
+_INSIDE = {
+    separator: re.compile(re.escape(separator) + rb"(?=[ \"]*(?:[=+\-@\t']|\xef\xbc[\x9d\x8b\x8d\xa0]))")
+    for separator in (b";", b"|", b"\t", b"\r", b"\n")
+}
+"""Where a reader that splits at another separator than the comma would see the beginning of a formula."""
 
 
 def csv_line(cells: Sequence[str]) -> str:
@@ -29,8 +40,21 @@ def csv_line(cells: Sequence[str]) -> str:
 
 
 def guarded(text: str) -> str:
-    """The text, with a ' prefix if a spreadsheet would run it."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """The text, with a ' prefix if a spreadsheet would run it. `guarded_inside` is applied to whole lines."""
+    return f"'{text}" if text.lstrip(SKIPPED).startswith(FORMULA) else text
+
+
+def guarded_inside(lines: bytes, number: int) -> bytes:
+    """A number of whole CSV lines, with a ' inside of cells where another separator may begin a formula.
+
+    Readers may split at a semicolon, a tab or a pipe instead of commas. Then quotes do not hold the cells
+    together, and a line end in a cell begins a line. Looking for all of these first takes 2 % of an export.
+    """
+    has_line_ends = len(lines.splitlines()) != number
+    for separator, pattern in _INSIDE.items():
+        if has_line_ends if separator in b"\r\n" else separator in lines:
+            lines = pattern.sub(rb"\g<0>'", lines)
+    return lines
 
 
 def event_titles(catalog: Catalog) -> Iterator[tuple[str, str, str, str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
-from auditwright.storage.csv_cells import csv_line
+from auditwright.storage.csv_cells import csv_line, guarded, guarded_inside
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -37,7 +37,7 @@ def csv_header(catalog: Catalog, full: bool) -> str:
     """The first line; `full` adds keys, ids, the fields with their own column, and the metadata."""
     titles = {field.name: field.title for event in catalog.events.values() for field in event.fields}
     added = (*FULL_COLUMNS, *(titles[name] for name in catalog.columns), "Metadata") if full else ()
-    return csv_line([*CSV_COLUMNS, *added]) + "\r\n"
+    return csv_line([guarded(each) for each in (*CSV_COLUMNS, *added)]) + "\r\n"
 
 
 def csv_chunks(
@@ -50,10 +50,10 @@ def csv_chunks(
     interrupt: Interrupt | None = None,
 ) -> Chunks:
     """The lines of the entries, newest first; the first chunk begins with the header."""
-    head = csv_header(catalog, full).encode()
+    head = guarded_inside(csv_header(catalog, full).encode(), 1)
     with closing(storage.csv_lines(scope, full, CHUNK, limit, processes, interrupt)) as chunks:
         for entries, lines in chunks:
-            yield entries, head + lines
+            yield entries, head + guarded_inside(lines, entries)
             head = b""
     if head:
         yield 0, head

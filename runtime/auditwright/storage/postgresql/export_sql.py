@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from auditwright.storage.csv_cells import FORMULA_SQL, category_titles, event_titles
+from auditwright.storage.csv_cells import FORMULA_SQL, SKIPPED, category_titles, event_titles
 from auditwright.storage.postgresql import queries
 from auditwright.storage.postgresql.dsn import sql
 from auditwright.storage.postgresql.row_format import normal_json
@@ -147,7 +147,8 @@ def _guarded(expression: str) -> str:
     """SQL that prefixes a text with ' where a spreadsheet would see a formula; most begin with a letter."""
     return (
         f"CASE WHEN ascii({expression}) BETWEEN 65 AND 65279 THEN {expression} "
-        f"WHEN left({expression}, 1) IN ({FORMULA_SQL}) THEN '''' || {expression} ELSE {expression} END"
+        f"WHEN left(ltrim({expression}, '{SKIPPED}'), 1) IN ({FORMULA_SQL}) THEN '''' || {expression} "
+        f"ELSE {expression} END"
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from auditwright.storage.csv_cells import FORMULA_SQL, category_titles, csv_line, event_titles
+from auditwright.storage.csv_cells import FORMULA_SQL, SKIPPED, category_titles, csv_line, event_titles
 from auditwright.storage.sqlite import queries
 from auditwright.storage.sqlite.export_worker import EVERY_ID, HIGH, LOW, Titles, Work
 from auditwright.storage.sqlite.schema import all_null, in_groups, quoted, with_fields
@@ -160,7 +160,7 @@ def _guard(expression: str) -> str:
     """SQL for the ' prefix of a formula; comparing with letters first is fast for most texts."""
     return (
         f"CASE WHEN {expression} >= 'A' AND {expression} < '\uff00' THEN '' "
-        f"WHEN substr({expression}, 1, 1) IN ({FORMULA_SQL}) THEN '''' ELSE '' END"
+        f"WHEN substr(ltrim({expression}, '{SKIPPED}'), 1, 1) IN ({FORMULA_SQL}) THEN '''' ELSE '' END"
     )
 
 
