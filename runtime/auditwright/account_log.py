@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from auditwright.actor import Actor, packed_id
-from auditwright.entry import OCCURRED_AT, Entry
+from auditwright.entry import ID, Entry
 from auditwright.errors import ExportError, FilterError, Problem, ValidationError, did_you_mean
 from auditwright.ids import least_id
 from auditwright.limits import MAX_ID, sanitize, shown, text_of
@@ -65,7 +65,11 @@ class AccountLog:
         if packed is None:
             raise ValidationError("entry", (Problem("id", "a UUID", shown(entry_id)),))
         row = self._storage.row(self.account_id, packed)
-        return None if row is None else Entry(self._catalog, row)
+        if row is None:
+            return None
+        from auditwright.damage import read_entry  # recording does not need it
+
+        return read_entry(self._catalog, row)
 
     def find(self, prefix: str, limit: int = 10) -> list[Entry]:
         """The entries whose id begins with these hexadecimal digits, newest first.
@@ -80,7 +84,9 @@ class AccountLog:
         after = int(digits, 16) + 1 << 4 * (32 - len(digits))
         high = after.to_bytes(16, "big") if after < 1 << 128 else None
         scope = Scope(self.account_id, (Branch(),), low, high)
-        return [Entry(self._catalog, row) for row in self._storage.page(scope, True, limit).rows]
+        from auditwright.damage import read_entry
+
+        return [read_entry(self._catalog, row) for row in self._storage.page(scope, True, limit).rows]
 
     def entries(
         self,
@@ -118,8 +124,10 @@ class AccountLog:
         **selection: Unpack[Selection],
     ) -> Iterator[Entry]:
         """All selected entries of one snapshot, newest first, read lazily. Parameters as for `entries`."""
+        from auditwright.damage import read_entry
+
         for row in self._storage.rows(self._scope(where, **selection)):
-            yield Entry(self._catalog, row)
+            yield read_entry(self._catalog, row)
 
     def count(
         self,
@@ -149,7 +157,7 @@ class AccountLog:
         ends = [self._storage.page(scope.indexed, newest, 1).rows for newest in (False, True)]
         if not ends[0]:
             return [scope]
-        first, last = (rows[0][OCCURRED_AT] for rows in ends)
+        first, last = (int.from_bytes(rows[0][ID][:6]) * 1000 for rows in ends)
         inner = [first + (last - first) * number // SLICES for number in range(1, SLICES)]
         edges = [scope.low, *(least_id(micros) for micros in inner), scope.high]
         return [replace(scope, low=low, high=high) for low, high in pairwise(edges)]
@@ -188,7 +196,9 @@ class AccountLog:
         plain = text_of(text)
         if plain is None or len(plain) > MAX_ID:
             raise FilterError(f"the text for finding users has at most {MAX_ID} characters")
-        return [Actor(*found) for found in self._storage.users(self.account_id, sanitize(plain), limit)]
+        return [
+            Actor.stored(*found) for found in self._storage.users(self.account_id, sanitize(plain), limit)
+        ]
 
     def export_csv(
         self,

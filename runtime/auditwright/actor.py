@@ -106,6 +106,14 @@ class Actor:
             object.__setattr__(self, "name", truncate_text("actor.name", sanitized, self.alterations))
 
     @classmethod
+    def stored(cls, type: str, id: str | None, name: str | None) -> Actor:  # noqa: A002
+        """The actor of a stored row, as it is."""
+        actor = object.__new__(cls)
+        for attribute, value in (("type", type), ("id", id), ("name", name), ("alterations", {})):
+            object.__setattr__(actor, attribute, value)
+        return actor
+
+    @classmethod
     def user(cls, id: str, name: str | None = None) -> Actor:  # noqa: A002 - the word for it everywhere
         """A person, with the current name."""
         return cls("user", id, name)

@@ -83,14 +83,17 @@ def digest(
 class Entry:
     """One entry, read-only. Two entries are equal if all stored values are equal."""
 
-    __slots__ = ("_catalog", "row")
+    __slots__ = ("_catalog", "damaged", "row")
 
     row: Row
     """The stored values, in the order of `columns`."""
+    damaged: tuple[str, ...]
+    """The parts that no log can have written, see `auditwright.damage`; normally none."""
 
-    def __init__(self, catalog: Catalog, row: Row) -> None:
+    def __init__(self, catalog: Catalog, row: Row, damaged: tuple[str, ...] = ()) -> None:
         self._catalog = catalog
         self.row = row
+        self.damaged = damaged
 
     @property
     def account_id(self) -> str:
@@ -140,7 +143,7 @@ class Entry:
     @property
     def actor(self) -> Actor:
         """Who acted, with the name at the time of recording."""
-        return Actor(*self.row[ACTOR_TYPE : ACTOR_NAME + 1])
+        return Actor.stored(*self.row[ACTOR_TYPE : ACTOR_NAME + 1])
 
     @property
     def ip_address(self) -> str | None:
@@ -218,6 +221,7 @@ class Entry:
             "description": self.description,
             "catalog_version": self.catalog_version,
             "alterations": self.alterations or None,
+            "damaged": list(self.damaged) or None,
         }
         return {name: value for name, value in form.items() if value is not None}
 

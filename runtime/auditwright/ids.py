@@ -149,6 +149,8 @@ def id_time(entry_id: bytes) -> int | None:
 
     Other implementations may store 1,000 to 1,023 in the bits of the microsecond; that is read as 999.
     """
+    if len(entry_id) != 16:
+        return None
     head = int.from_bytes(entry_id[:8], "big")
     if head >> 12 & 0xF != 7 or entry_id[8] >> 6 != 2:
         return None

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
@@ -80,6 +80,10 @@ class Database(Protocol):
         """Insert rows of equal column names, by these, with values as `entry.columns` has them."""
         ...
 
+    def insert_damaged(self, *rows: dict[str, Any]) -> None:
+        """The same, around the constraints; PostgreSQL also takes times as its text, such as `infinity`."""
+        ...
+
     def prepare(self, catalog: Catalog) -> None:
         """Make what opening with another catalog needs to be there."""
         ...
@@ -97,6 +101,20 @@ def open_log(database: Database, catalog: Catalog = CATALOG, **options: Any) -> 
 
 def insert_row(database: Database, catalog: Catalog, **changes: Any) -> dict[str, Any]:
     """Insert a row as some other version of the catalog would have, and return it by column names."""
+    row = foreign_row(catalog, **changes)
+    database.insert(row)
+    return row
+
+
+def insert_damaged(database: Database, catalog: Catalog, **changes: Any) -> dict[str, Any]:
+    """Insert a row that the constraints refuse, around them, and return it by column names."""
+    row = foreign_row(catalog) | changes
+    database.insert_damaged(row)
+    return row
+
+
+def foreign_row(catalog: Catalog, **changes: Any) -> dict[str, Any]:
+    """A row as some other version of the catalog would have it, by column names."""
     moment = changes.pop("occurred_at", LONG_AGO)
     micros = moment if isinstance(moment, int) else to_microseconds(moment)
     row: dict[str, Any] = dict.fromkeys(name for name, _, _ in columns(catalog))
@@ -115,9 +133,7 @@ def insert_row(database: Database, catalog: Catalog, **changes: Any) -> dict[str
         "digest": uuid.uuid4().bytes * 2,
         "metadata": "{}",
     }
-    row |= changes
-    database.insert(row)
-    return row
+    return row | changes
 
 
 class SQLiteDatabase:
@@ -146,6 +162,14 @@ class SQLiteDatabase:
         with closing(sqlite3.connect(self.path)) as connection, connection:
             for row in rows:
                 connection.execute(_insert(row, "?"), tuple(row.values()))
+
+    def insert_damaged(self, *rows: dict[str, Any]) -> None:
+        """See `Database`."""
+        from auditwright.storage.sqlite.schema import triggers
+
+        self.change("DROP TRIGGER IF EXISTS audit_entry_sound")
+        self.insert(*rows)
+        self.change(triggers()["audit_entry_sound"])
 
     def prepare(self, catalog: Catalog) -> None:
         """See `Database`: opening makes it all."""
@@ -216,12 +240,31 @@ class PostgreSQLDatabase:
     def insert(self, *rows: dict[str, Any]) -> None:
         """See `Database`."""
         with self.connect() as connection, connection.transaction():
-            for row in rows:
-                given = (
-                    format_time(value) if name.endswith("_at") else value.hex() if name == "id" else value
-                    for name, value in row.items()
-                )
-                connection.execute(_insert(row, "%s"), tuple(given))
+            self._insert(connection, rows)
+
+    def _insert(self, connection: Any, rows: Iterable[dict[str, Any]]) -> None:
+        for row in rows:
+            given = (
+                format_time(value)
+                if name.endswith("_at") and isinstance(value, int)
+                else value.hex()
+                if name == "id"
+                else value
+                for name, value in row.items()
+            )
+            connection.execute(_insert(row, "%s"), tuple(given))
+
+    def insert_damaged(self, *rows: dict[str, Any]) -> None:
+        """See `Database`."""
+        from auditwright.storage.postgresql.constraints import PREFIX, conditions
+
+        self.is_as_made = False
+        dropped = (f"DROP CONSTRAINT IF EXISTS {PREFIX}{part}" for part in conditions())
+        added = (f"ADD CONSTRAINT {PREFIX}{part} CHECK {sql} NOT VALID" for part, sql in conditions().items())
+        with self.connect() as connection, connection.transaction():
+            connection.execute(f"ALTER TABLE audit_entry {', '.join(dropped)}")
+            self._insert(connection, rows)
+            connection.execute(f"ALTER TABLE audit_entry {', '.join(added)}")
 
     def prepare(self, catalog: Catalog) -> None:
         """See `Database`."""

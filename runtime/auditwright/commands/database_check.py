@@ -17,6 +17,7 @@ from auditwright.limits import sanitize, truncate
 from auditwright.operations.check import (
     CatalogVersion,
     CheckReport,
+    DamagedPart,
     Mismatch,
     UnknownEvent,
     check_database,
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
             for line in _lines(report, remedy):
                 print(printable(line))
     outdated = report.views.missing or (report.views.different and not report.views.newer)
-    faulty = report.differences or (outdated and not inspection.opening_updates_views)
+    faulty = report.differences or report.damaged or (outdated and not inspection.opening_updates_views)
     return 0 if report.covered and not faulty else 1
 
 
@@ -70,6 +71,7 @@ def _lines(report: CheckReport, view_remedy: str) -> Iterator[str]:
     for title, lines in (
         ("Events that are not in the catalog", _cut(report.unknown, _unknown_lines)),
         ("Metadata that does not match its event", _cut(report.mismatches or (), _mismatch_lines)),
+        ("Damaged entries", _cut(report.damaged or (), _damaged_lines)),
         (
             "Entries under an alias",
             _cut(
@@ -93,6 +95,8 @@ def _lines(report: CheckReport, view_remedy: str) -> Iterator[str]:
             yield from (f"  {line}" for line in section)
     yield ""
     yield _verdict(report)
+    if report.damaged:
+        yield f"Damaged: {counted(sum(each.entries for each in report.damaged), 'part')} of entries."
     if report.differences:
         yield f"Tables: {counted(len(report.differences), 'difference')}."
 
@@ -123,6 +127,13 @@ def _mismatch_lines(mismatch: Mismatch) -> Iterator[str]:
     such = f"such as {example}" if mismatch.entries > 1 else example
     yield f"{mismatch.event}: {_fault(mismatch)}: {counted(mismatch.entries, 'entry')}, {such}"
     yield f"  {mismatch.hint}"
+
+
+def _damaged_lines(damaged: DamagedPart) -> Iterator[str]:
+    example = f"{damaged.example} of the account {truncate(damaged.account_id, 256)}"
+    such = f"such as {example}" if damaged.entries > 1 else example
+    yield f"{damaged.part}: {counted(damaged.entries, 'entry')}, {such}"
+    yield f"  {damaged.hint}"
 
 
 def _fault(mismatch: Mismatch) -> str:
@@ -208,6 +219,17 @@ def _json(report: CheckReport, database: str, catalog: Catalog, account_id: str 
             "different": report.views.different,
             "newer": report.views.newer,
         },
+        "damaged": None
+        if report.damaged is None
+        else [
+            {
+                "part": each.part,
+                "entries": each.entries,
+                "example": {"account_id": each.account_id, "id": str(each.example)},
+                "hint": each.hint,
+            }
+            for each in report.damaged
+        ],
         "differences": [{"what": each.what, "hint": each.hint} for each in report.differences],
     }
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from auditwright.catalog import release
+from auditwright.damage import json_object
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import LAST, from_microseconds
 from auditwright.recording.fingerprint import FINGERPRINT
@@ -27,7 +26,7 @@ from auditwright.transfer.jsonl_import import altered_fields
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event, Field
     from auditwright.entry import Progress, Row
-    from auditwright.storage.base import Inspection, Stored
+    from auditwright.storage.base import Damage, Inspection, Stored
 
 _STEP = 1000
 """Entries between two reports of progress."""
@@ -79,6 +78,19 @@ class Mismatch:
 
 
 @dataclass(frozen=True, slots=True)
+class DamagedPart:
+    """How many entries have a part that no log can have written."""
+
+    part: str
+    """One of `auditwright.damage.PARTS`."""
+    entries: int
+    account_id: str
+    example: uuid.UUID
+    """An entry of that account."""
+    hint: str = "Auditwright did not write this: find out what did"
+
+
+@dataclass(frozen=True, slots=True)
 class Alias:
     """An alias that entries are stored under. The catalog covers them."""
 
@@ -115,7 +127,9 @@ class CheckReport:
     versions: tuple[CatalogVersion, ...]
     views: Views
     differences: tuple[Difference, ...]
-    """Of tables, indexes, triggers, functions, partitions and rights."""
+    """Of tables, constraints, indexes, triggers, functions, partitions and rights."""
+    damaged: tuple[DamagedPart, ...] | None = None
+    """None where entries were not read."""
 
     @property
     def covered(self) -> bool:
@@ -155,7 +169,17 @@ def check_database(
         versions=tuple(_versions(inspection.catalogs(), catalog, None if events_only else metadata.versions)),
         views=inspection.views(),
         differences=inspection.differences(),
+        damaged=None if events_only else tuple(map(_damaged, inspection.damaged(account_id))),
     )
+
+
+def _damaged(found: Damage) -> DamagedPart:
+    return DamagedPart(found.part, found.entries, found.account_id, _uuid(found.example))
+
+
+def _uuid(entry_id: bytes) -> uuid.UUID:
+    """The id of an entry; foreign rows may have a shorter or a longer one."""
+    return uuid.UUID(bytes=entry_id.ljust(16, b"\0")[:16])
 
 
 # --- events ----------------------------------------------------------------------------------------
@@ -283,7 +307,7 @@ class _MetadataCheck:
                 expected=expected,
                 entries=count.entries,
                 account_id=count.account_id,
-                example=uuid.UUID(bytes=count.example.ljust(16, b"\0")[:16]),
+                example=_uuid(count.example),
                 hint=NEWER if count.newer else HINTS[fault],
             )
             for (event, path, fault, expected), count in sorted(
@@ -306,11 +330,8 @@ class _MetadataCheck:
         self, check: _EventCheck, document: bytes, columns: Sequence[bytes | None], alterations: bytes | None
     ) -> set[tuple[str, str, str]]:
         """Path, fault and expectation of each mismatch; normally none."""
-        try:
-            metadata = orjson.loads(document)
-        except ValueError:
-            metadata = None
-        if not isinstance(metadata, dict):
+        metadata = json_object(document)
+        if metadata is None:
             return {("metadata", "unreadable", "a JSON object")}
         for name, value in zip(self.catalog.columns, columns, strict=True):
             if value is not None:
@@ -329,10 +350,8 @@ class _MetadataCheck:
     def _problems(
         self, check: _EventCheck, form: dict[str, Any], alterations: bytes | None
     ) -> Iterable[Problem]:
-        try:
-            altered = altered_fields(alterations)
-        except (ValueError, TypeError, AttributeError):  # not written by a log
-            altered = frozenset()
+        readable = alterations is not None and json_object(alterations) is not None
+        altered = altered_fields(alterations) if readable else frozenset()
         if altered:
             try:
                 self._schemas.check(form, altered)

@@ -151,19 +151,23 @@ class Cursor:
 
     def page(self, found: Found, limit: int, catalog: Catalog, selection: bytes) -> Page:
         """The page from the rows found; one row more than the limit shows that there is another page."""
+        from auditwright.damage import read_entry  # recording does not need it
+
         rows = found.rows[:limit]
         edge = rows[-1][ID] if len(found.rows) > limit else found.scanned_to
+        if edge is not None:
+            edge = _of_16_bytes(edge, older=self.newest_first)
         if not self.newest_first:
             rows.reverse()
         # The entry of the cursor itself belongs to the page that the cursor came from.
         back = None
         if self.before is not None:
-            back = rows[-1][ID] if rows else _moved(self.before, 1)
+            back = _of_16_bytes(rows[-1][ID], older=True) if rows else _moved(self.before, 1)
         elif self.after is not None:
-            back = rows[0][ID] if rows else _moved(self.after, -1)
+            back = _of_16_bytes(rows[0][ID], older=False) if rows else _moved(self.after, -1)
         older, newer = (edge, back) if self.newest_first else (back, edge)
         return Page(
-            tuple(Entry(catalog, row) for row in rows),
+            tuple(read_entry(catalog, row) for row in rows),
             None if older is None else make_cursor(older, selection),
             None if newer is None else make_cursor(newer, selection),
             _time_of(found.scanned_to) if found.scanned_to and len(rows) < limit else None,
@@ -177,6 +181,16 @@ class Cursor:
             low = _moved(self.before, 1)
             return replace(scope, low=low if scope.low is None else max(scope.low, low))
         return scope
+
+
+def _of_16_bytes(entry_id: bytes, older: bool) -> bytes:
+    """The id; of a damaged one, the nearest id that the pages of older or newer entries can begin at."""
+    if len(entry_id) == 16:
+        return entry_id
+    if len(entry_id) > 16 or not older:
+        return entry_id[:16].ljust(16, b"\0")
+    # The shorter one comes first: only an id below it leaves it out.
+    return max(int.from_bytes(entry_id.ljust(16, b"\0")) - 1, 0).to_bytes(16)
 
 
 def _moved(entry_id: bytes, by: int) -> bytes:

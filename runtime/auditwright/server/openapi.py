@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from auditwright.damage import PARTS
 from auditwright.reading.filters import FIELDS, MATCHES, MAX_CONDITIONS, OPERATORS
 from auditwright.reading.pages import MAX_PAGE, MAX_SEARCH, MIN_SEARCH
 from auditwright.server.problems import TITLES
@@ -78,6 +79,12 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "description": TEXT,
             "catalog_version": TEXT,
             "alterations": {"type": "object"},
+            "damaged": {
+                "type": "array",
+                "items": {"enum": list(PARTS)},
+                "description": "The parts that no log can have written, such as a time outside of the "
+                "calendar; the nearest readable values stand in for them. Absent from other entries.",
+            },
         },
         "additionalProperties": False,
     },

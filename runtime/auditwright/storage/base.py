@@ -84,6 +84,18 @@ class Difference:
     hint: str
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """How many entries have one damaged part, with one of them."""
+
+    part: str
+    """One of `auditwright.damage.PARTS`."""
+    entries: int
+    account_id: str
+    example: bytes
+    """The id of an entry of that account."""
+
+
 class Inspection(Protocol):
     """A read-only snapshot of a database; nothing is created or repaired.
 
@@ -105,6 +117,10 @@ class Inspection(Protocol):
 
     def differences(self) -> tuple[Difference, ...]:
         """Differences in tables, indexes, triggers, functions, partitions and privileges; not in views."""
+        ...
+
+    def damaged(self, account_id: str | None) -> tuple[Damage, ...]:
+        """The damaged entries of all accounts, or of one; JSON that cannot be read is not among them."""
         ...
 
     def stored(self, account_id: str | None) -> Generator[Stored, None, None]:

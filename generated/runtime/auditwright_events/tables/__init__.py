@@ -19,7 +19,7 @@ from sqlalchemy import Column, Index
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from auditwright.sqltypes import Address, Digest, EntryId, Json, Text, Timestamp
+from auditwright.sqltypes import Address, Digest, EntryId, Json, JsonAsWritten, Text, Timestamp
 
 
 class AuditEntry(SQLModel, table=True):
@@ -60,7 +60,7 @@ class AuditEntry(SQLModel, table=True):
     """Which catalog was in force."""
     digest: bytes = Field(sa_type=Digest)
     """SHA-256 over the content."""
-    alterations: dict[str, Any] | None = Field(sa_type=Json)
+    alterations: dict[str, Any] | None = Field(sa_type=JsonAsWritten)
     """What was sanitized or truncated before storing; normally null."""
     data: dict[str, Any] = Field(sa_column=Column("metadata", Json, nullable=False))
     """The metadata but for the columns above (SQLModel keeps the name `metadata` for itself)."""

@@ -82,7 +82,7 @@ def _revisions(connection: Connection[Any]) -> Iterator[Difference]:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A column, index, policy or trigger of a table, or its row-level security."""
+    """A column, constraint, index, policy or trigger of a table, or its row-level security."""
 
     kind: str
     stands_for: str
@@ -135,6 +135,10 @@ _LAYOUT = """
             ' USING ' || pg_get_expr(polqual, polrelid),
             ' WITH CHECK ' || pg_get_expr(polwithcheck, polrelid)), own_name, true
         FROM own JOIN pg_policy ON polrelid = own_oid
+    UNION ALL SELECT 'constraint', stands_for, conname,
+            regexp_replace(regexp_replace(pg_get_constraintdef(pg_constraint.oid), '\s+', ' ', 'g'),
+                ' NOT VALID$', ''), own_name, convalidated
+        FROM own JOIN pg_constraint ON conrelid = own_oid WHERE contype = 'c'
     UNION ALL SELECT 'row-level security', stands_for, '', 'on', own_name, is_secured FROM own
     UNION ALL SELECT 'trigger', stands_for, tgname, concat(
             substring(definition FROM '((?:BEFORE|AFTER) .*?) ON '), ' ',
@@ -186,6 +190,9 @@ def _compared(expected: Part, table: str, found: Part | None, hint: str) -> Iter
     }.get(expected.kind, f"the {expected.kind} {name}")
     if found is None:
         yield Difference(f"{what} is missing", hint)
+    elif expected.kind == "constraint" and not found.is_on:
+        if expected.stands_for != "PARTITION":  # that of the table stands for those of its partitions
+            yield Difference(f"{what} is not valid: there are, or may be, entries that violate it", UPGRADE)
     elif not found.is_on:
         change = f"TRIGGER {name}" if name else "ROW LEVEL SECURITY"
         yield Difference(f"{what} is switched off", f"ALTER TABLE {table} ENABLE {change}")

@@ -12,9 +12,10 @@ import orjson
 
 from auditwright.storage.csv_cells import FORMULA_SQL, SKIPPED, category_titles, event_titles
 from auditwright.storage.postgresql import queries
+from auditwright.storage.postgresql.constraints import conditions
 from auditwright.storage.postgresql.dsn import sql
 from auditwright.storage.postgresql.row_format import normal_json
-from auditwright.storage.postgresql.schema import as_object
+from auditwright.storage.postgresql.schema import as_object, quoted
 
 if TYPE_CHECKING:
     from psycopg.abc import Buffer
@@ -46,6 +47,8 @@ _NAME = "coalesce(nullif(actor_name, ''), actor_id, 'System')"
 _MARK = "\x03"
 """A cell before the metadata at the end of a full line; JSON text never has this character."""
 _BEFORE_METADATA = f",{_MARK},".encode()
+_DAMAGED = "audit_damaged"
+"""The name of the column with the damaged parts of an entry; no field has it."""
 _BEFORE_OTHERS = "\x04"
 """Separates the metadata from a JSON object of the values in columns of other catalogs."""
 
@@ -58,8 +61,12 @@ def copied_lines(
     newest_first: bool,
     limit: int | None,
     form: str,
+    mended: str | None = None,
 ) -> Generator[Buffer, None, None]:
-    """The lines of a scope, made by the server, without their ends; none where it has no branches."""
+    """The lines of a scope, made by the server, without their ends; none where it has no branches.
+
+    `mended` is the result of `mended_columns`, None for a table without damaged entries.
+    """
     if not scope.branches:
         return
     settings, parts = SETTINGS, [scope]
@@ -77,7 +84,7 @@ def copied_lines(
     for name, value in settings.items():
         connection.execute("SELECT set_config(%s, %s, true)", (name, value))
     for part in parts:
-        statement, values = copy_statement(table.name, select, part, newest_first, limit, form)
+        statement, values = copy_statement(table.name, select, part, newest_first, limit, form, mended)
         cursor = connection.cursor()
         with cursor.copy(sql(statement), values) as copy:
             for line in copy:
@@ -88,12 +95,41 @@ def copied_lines(
                 return
 
 
-def copy_statement(table: str, select: queries.Query, scope: Scope, newest_first: bool,
-                   limit: int | None, form: str) -> queries.Query:  # fmt: skip
-    """The COPY statement of a scope."""
+def copy_statement(
+    table: str, select: queries.Query, scope: Scope, newest_first: bool, limit: int | None, form: str,
+    mended: str | None = None,
+) -> queries.Query:  # fmt: skip
+    """The COPY statement of a scope; `mended` is None for a table without damaged entries."""
     columns, values = select
-    statement, bound = queries.select_rows(table, columns, scope, newest_first, limit)
+    if mended is None:
+        statement, bound = queries.select_rows(table, columns, scope, newest_first, limit)
+    else:
+        entries, bound = queries.select_rows(table, mended, scope, newest_first, limit)
+        statement = f"SELECT {columns} FROM ({entries}) AS mended"
     return f"COPY ({statement}) TO STDOUT ({form})", [*values, *bound]
+
+
+def mended_columns(names: Iterable[str]) -> str:
+    """SQL for the columns, with the values of `damage.mended` where an entry is damaged, and for `_DAMAGED`.
+
+    It is slow, and only for a table whose constraints are not valid: no other has damaged entries.
+    """
+    sound = {part: f"({check} IS NOT FALSE)" for part, check in conditions().items()}
+    first, last = "to_timestamp(0)", "timestamptz '9999-12-31 23:59:59.999999+00'"
+    parts = ", ".join(f"CASE WHEN {check} THEN NULL ELSE '{part}' END" for part, check in sound.items())
+    is_sound, parts = " AND ".join(sound.values()), f"concat_ws(', ', {parts})"
+    changed = {
+        "occurred_at": f"least(greatest(occurred_at, {first}), {last})",
+        "recorded_at": f"least(greatest(recorded_at, {first}), {last})",
+        "description": f"CASE WHEN {is_sound} THEN description "
+        f"ELSE '[damaged: ' || {parts} || '] ' || description END",
+        "alterations": f"CASE WHEN {sound['alterations']} THEN alterations "
+        "ELSE json_build_object('alterations', CAST(alterations AS text)) END",
+        "metadata": "CASE WHEN jsonb_typeof(metadata) = 'object' THEN metadata "
+        "ELSE jsonb_build_object('metadata', CAST(metadata AS text)) END",
+    }
+    columns = [f"{changed.get(name, quoted(name))} AS {quoted(name)}" for name in names]
+    return ", ".join([*columns, f"{parts} AS {_DAMAGED}"])
 
 
 # --- CSV -------------------------------------------------------------------------------------------
@@ -135,7 +171,7 @@ def _metadata(others: Sequence[str]) -> str:
 def full_line(row: Buffer) -> bytes:
     """A full line written by COPY, with the metadata as recorded."""
     cells, _, metadata = bytes(row).rpartition(_BEFORE_METADATA)
-    if metadata != b"{}":
+    if metadata[:1] == b'"':  # else it is {}
         stored, _, others = metadata[1:-1].replace(b'""', b'"').decode().partition(_BEFORE_OTHERS)
         added = orjson.loads(others) if others else {}
         text = normal_json(stored, list(added), list(added.values()))
@@ -159,7 +195,7 @@ _IN_ONE_LINE = "translate({}, chr(10) || chr(13), '')"
 """SQL that removes line breaks from stored JSON; its strings never have any."""
 
 
-def json_columns(catalog: Catalog, others: Sequence[str]) -> queries.Query:
+def json_columns(catalog: Catalog, others: Sequence[str], are_mended: bool = False) -> queries.Query:
     """SQL for the JSON form of an entry (`Entry.to_json`)."""
     columns = [*catalog.columns, *others]
     metadata = "CAST(metadata AS text)"
@@ -179,6 +215,8 @@ def json_columns(catalog: Catalog, others: Sequence[str]) -> queries.Query:
         "',\"description\":'", _json("description"), "',\"catalog_version\":'", _json("catalog_version"),
         "CASE WHEN alterations IS NULL OR CAST(alterations AS text) = '{}' THEN '' "
         f"ELSE ',\"alterations\":' || {_IN_ONE_LINE.format('CAST(alterations AS text)')} END",
+        *([f"CASE {_DAMAGED} WHEN '' THEN '' ELSE "
+           f"',\"damaged\":[\"' || replace({_DAMAGED}, ', ', '\",\"') || '\"]' END"] if are_mended else []),
         "'}'",
     ]  # fmt: skip
     return " || ".join(parts), []

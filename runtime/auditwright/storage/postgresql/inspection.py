@@ -6,8 +6,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from auditwright.storage.base import Difference, Rows, Stored, Views
+from auditwright.storage.base import Damage, Difference, Rows, Stored, Views
 from auditwright.storage.errors import StorageError
+from auditwright.storage.postgresql import constraints
 from auditwright.storage.postgresql.drift import differences
 from auditwright.storage.postgresql.owner_connection import (
     become_owner,
@@ -17,6 +18,7 @@ from auditwright.storage.postgresql.owner_connection import (
     errors,
     schema_of,
 )
+from auditwright.storage.postgresql.row_format import microseconds
 from auditwright.storage.postgresql.schema import as_object, columns_of, quoted, read_state, views
 
 if TYPE_CHECKING:
@@ -90,6 +92,11 @@ class PostgreSQLInspection:
         with self._errors():
             return tuple(differences(self._connection, self._state, self._catalog, self._schema))
 
+    def damaged(self, account_id: str | None) -> tuple[Damage, ...]:
+        """See `Inspection.damaged`."""
+        with self._errors():
+            return tuple(constraints.damage(self._connection, account_id))
+
     def stored(self, account_id: str | None) -> Generator[Stored, None, None]:
         """See `Inspection.stored`."""
         where, values = _narrowed(account_id)
@@ -103,7 +110,7 @@ class PostgreSQLInspection:
     def time_and_version(self, account_id: str, entry_id: bytes) -> tuple[int, str]:
         """See `Inspection.place`."""
         found = self._rows(
-            "SELECT (extract(epoch FROM occurred_at) * 1000000)::bigint, catalog_version FROM audit_entry "
+            f"SELECT {microseconds('occurred_at')}, catalog_version FROM audit_entry "
             "WHERE account_id = %s AND id = encode(%s, 'hex')::uuid",
             account_id,
             entry_id,

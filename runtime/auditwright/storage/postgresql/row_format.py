@@ -31,10 +31,19 @@ _SINCE_2000 = 946_684_800_000_000
 
 Columns = Sequence[tuple[str, ColumnKind, bool]]
 
+
+def microseconds(column: str) -> str:
+    """SQL for a time in microseconds since 1970; infinity is the end of the range of bigint."""
+    return (
+        f"CASE WHEN isfinite({column}) THEN (extract(epoch FROM {column}) * 1000000)::bigint "
+        f"WHEN {column} > to_timestamp(0) THEN {2**63 - 1} ELSE {-(2**63)} END"
+    )
+
+
 _READ = {
     "id": "uuid_send(id)",
-    "occurred_at": "(extract(epoch FROM occurred_at) * 1000000)::bigint",
-    "recorded_at": "(extract(epoch FROM recorded_at) * 1000000)::bigint",
+    "occurred_at": microseconds("occurred_at"),
+    "recorded_at": microseconds("recorded_at"),
     "ip_address": "host(ip_address)",
     "alterations": "alterations::text",
     "metadata": "metadata::text",
@@ -224,6 +233,12 @@ def normal_json(text: str, others: Sequence[str], values: Sequence[str | None]) 
     """The metadata as recorded, including the values in columns of other catalogs."""
     if text == "{}" and not any(values):
         return text
-    data = orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
+    try:
+        found = orjson.loads(text)
+        data = orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
+    except (ValueError, TypeError):  # of a damaged entry: a number beyond a double's, or nested too deeply
+        return text
+    if type(found) is not dict:
+        return text
     added = {name: value for name, value in zip(others, values, strict=True) if value is not None}
     return (orjson.dumps(orjson.loads(data) | added) if added else data).decode()

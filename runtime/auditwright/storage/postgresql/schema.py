@@ -347,15 +347,17 @@ def _value(field: Field, has_column: bool) -> tuple[str, str]:
     value, text = f"metadata -> '{field.name}'", f"metadata ->> '{field.name}'"
     kind = _JSON_TYPES.get(field.kind)
     if field.many:
-        return f"({value})", "jsonb"
+        return f"CASE jsonb_typeof({value}) WHEN 'array' THEN {value} END", "jsonb"
+    text = f"CASE jsonb_typeof({value}) WHEN 'string' THEN {text} END"
     if has_column:
         return f'coalesce({quoted(field.name)}, {text}) COLLATE "C"', "text C"
     if kind is None:
         return f'({text}) COLLATE "C"', "text C"
-    typed = f"({value})::{kind}"
+    typed, number = f"({value})::{kind}", f"({value})::numeric"
     if field.kind == "integer":
-        number = f"({value})::numeric"
         typed = f"CASE WHEN {number} % 1 = 0 AND abs({number}) < 9.2e18 THEN {typed} END"
+    elif field.kind == "number":
+        typed = f"CASE WHEN {number} = 0 OR abs({number}) BETWEEN 1e-307 AND 1.7976e308 THEN {typed} END"
     wanted = "boolean" if field.kind == "boolean" else "number"
     return f"CASE jsonb_typeof({value}) WHEN '{wanted}' THEN {typed} END", kind
 

@@ -5,11 +5,13 @@ Every step is a transaction under one lock, so that a killed run can be repeated
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditwright.damage import PARTS
 from auditwright.storage.base import SetupResult
 from auditwright.storage.errors import SchemaMismatch, StorageError
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 5
 """The lock timeout of a change; recording waits behind it."""
+PAUSE_SECONDS = 1.0
+"""How long recording goes on before a change that did not get its lock is tried again."""
 _TRIES = 5
 
 
@@ -39,6 +43,7 @@ def set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:
         while (revision := _migrate(database)) is not None:
             made.append(revision)
         made += _adapt(database, catalog)
+        made += _validate(database)
         return SetupResult(database.name, tuple(made), True)
 
 
@@ -58,6 +63,7 @@ def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
             parts.append(migrations.as_sql(revision, database.schema).strip())
         if changes:
             parts.append(_transaction([change.statement for change in changes]))
+        parts += _validations(database, revision)
     if owner is not None and parts:
         parts.insert(0, f"SET ROLE {quoted(owner)};")
     if parts:
@@ -178,7 +184,22 @@ def _make_version_table(database: _Database) -> None:
 
 
 def _migrate(database: _Database) -> str | None:
-    """Apply the next revision and describe it; None at the last one."""
+    """Apply the next revision and describe it; None at the last one. Without its locks it is tried again."""
+    import psycopg
+    from sqlalchemy.exc import DBAPIError
+
+    for attempt in range(_TRIES):
+        try:
+            return _apply_next(database)
+        except (StorageError, DBAPIError) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error.__cause__
+            if attempt == _TRIES - 1 or not isinstance(cause, psycopg.errors.LockNotAvailable):
+                raise
+        time.sleep(PAUSE_SECONDS)
+    raise AssertionError("unreachable")
+
+
+def _apply_next(database: _Database) -> str | None:
     from auditwright.storage.postgresql import migrations
 
     with database.transaction():
@@ -188,6 +209,39 @@ def _migrate(database: _Database) -> str | None:
         revision, title = pending[0]
         migrations.apply(database.wrapped, revision, database.schema)
     return f"revision {revision}: {title}"
+
+
+def _validate(database: _Database) -> Iterator[str]:
+    """Validate the constraints that are not valid, a table at a time; describes what came of it.
+
+    Reading all entries takes about a second for a million, once. Nobody who records or reads waits for it.
+    """
+    from auditwright.storage.postgresql import constraints
+
+    with database.transaction():
+        every = list(constraints.validation_statements(database.connection))
+    for statements in every:
+        with database.transaction():
+            constraints.validate(database.connection, statements)
+    if every:
+        with database.transaction():
+            left = constraints.not_valid(database.connection)
+        valid = len(PARTS) - len(left)
+        yield f"{valid} valid constraints for entries"
+        for part in left:
+            yield (
+                f"constraint {constraints.PREFIX}{part}, for new entries: stored ones violate it, see "
+                "`auditwright database check`"
+            )
+
+
+def _validations(database: _Database, revision: str | None) -> list[str]:
+    """The statements of `_validate`, each for a transaction of its own."""
+    from auditwright.storage.postgresql import constraints
+
+    if revision is not None and revision >= constraints.REVISION:
+        return [f"{every};" for every, *_ in constraints.validation_statements(database.connection)]
+    return [f"{constraints.VALIDATE_ALL};"]
 
 
 def _adapt(database: _Database, catalog: Catalog) -> list[str]:

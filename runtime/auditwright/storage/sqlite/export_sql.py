@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from auditwright.ids import LAST
 from auditwright.storage.csv_cells import FORMULA_SQL, SKIPPED, category_titles, csv_line, event_titles
 from auditwright.storage.sqlite import queries
 from auditwright.storage.sqlite.export_worker import EVERY_ID, HIGH, LOW, Titles, Work
-from auditwright.storage.sqlite.schema import all_null, in_groups, quoted, with_fields
+from auditwright.storage.sqlite.schema import all_null, checks, in_groups, quoted, with_fields
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -91,7 +92,27 @@ def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
     quick = _joined(map(_printf, in_groups(printing, 40)), "','")
     texts = ["event", "category", *(each.text for each in cells if each.stored)]
     has_nul = f"instr({_joined(dict.fromkeys(texts))}, char(0))"
-    return f"iif({has_nul}, {line}, {quick}) || char(13, 10)"
+    return _mended(f"iif({has_nul}, {line}, {quick}) || char(13, 10)", f"{line} || char(13, 10)")
+
+
+def _mended(line: str, damaged_line: str) -> str:
+    """SQL for a line, or for the other one where the entry is damaged: with the values of `damage.mended`."""
+    sound = checks("audit_entry.")
+    names = " || ".join(f"iif({check}, '', ', {part}')" for part, check in sound.items())
+    columns = {
+        "id": "substr(CAST(audit_entry.id || zeroblob(16) AS BLOB), 1, 16)",
+        "occurred_at": f"max(min(audit_entry.occurred_at, {LAST}), 0)",
+        "recorded_at": f"max(min(audit_entry.recorded_at, {LAST}), 0)",
+        "description": "'[damaged: ' || audit_parts || '] ' || audit_entry.description",
+        "alterations": f"iif({sound['alterations']}, audit_entry.alterations, "
+        "json_object('alterations', audit_entry.alterations))",
+        "audit_damaged": "audit_parts",
+    }
+    selected = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+    found = f"SELECT {selected} FROM (SELECT substr({names}, 3) AS audit_parts)"
+    # A name without `audit_entry.` in the line is that of a mended column, if there is one.
+    is_sound = " AND ".join(sound.values())
+    return f"CASE WHEN {is_sound} THEN {line} ELSE (SELECT {damaged_line} FROM ({found})) END"
 
 
 def _printf(cells: list[tuple[str, str]]) -> str:
@@ -174,6 +195,11 @@ def _cell(expression: str) -> str:
 
 def line_of_json(catalog: Catalog, metadata: str) -> str:
     """SQL for an entry in its JSON form (`Entry.to_json`); `metadata` is the SQL for the metadata."""
+    damaged = ""","damaged":["' || replace(audit_damaged, ', ', '","') || '"]"""
+    return _mended(_line_of_json(catalog, metadata), _line_of_json(catalog, metadata, damaged))
+
+
+def _line_of_json(catalog: Catalog, metadata: str, last: str = "") -> str:
     time = '"%sT%02d:%02d:%02d.%06dZ"'
     version = catalog.version
     before = [
@@ -189,10 +215,10 @@ def line_of_json(catalog: Catalog, metadata: str) -> str:
         f"iif(coalesce(alterations, '') IN ('', '{{}}'), '', ',\"alterations\":' || {_ALTERATIONS})",
     ]  # fmt: skip
     start = f'{{"id":"%s","account_id":%s,%s,"occurred_at":{time},"actor":{{"type":%s%s%s}},%s"metadata":'
-    end = f',"recorded_at":{time},"description":%s,"catalog_version":%s%s}}'
+    end = f',"recorded_at":{time},"description":%s,"catalog_version":%s%s'
     return (
         f"printf('{start}', {', '.join(before)}) || {_json_metadata(catalog, metadata)} "
-        f"|| printf('{end}' || char(10), {', '.join(after)})"
+        f"|| printf('{end}', {', '.join(after)}) || '{last}}}' || char(10)"
     )
 
 

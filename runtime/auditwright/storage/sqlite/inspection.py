@@ -11,12 +11,14 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from auditwright.storage.base import Difference, Rows, Stored, Views
+from auditwright.damage import PARTS
+from auditwright.storage.base import Damage, Difference, Rows, Stored, Views
 from auditwright.storage.errors import StorageError
 from auditwright.storage.layout import INDEXES
 from auditwright.storage.sqlite.connections import BUSY_SECONDS, path_of, translated_errors
 from auditwright.storage.sqlite.schema import (
     check_fit,
+    checks,
     is_newest,
     other_columns,
     quoted,
@@ -101,6 +103,20 @@ class SQLiteInspection:
             if present.get(name) != statement:
                 found.append(f"the trigger {name} is {'another one' if name in present else 'missing'}")
         return tuple(Difference(what, "the next AuditLog.open makes it anew") for what in found)
+
+    def damaged(self, account_id: str | None) -> tuple[Damage, ...]:
+        """See `Inspection.damaged`."""
+        where, values = _narrowed(account_id)
+        sql = checks()
+        # With max(), SQLite takes the other columns from the row of the maximum.
+        found = [
+            f"SELECT '{part}', count(*), account_id, max(id) FROM audit_entry "
+            f"{where or 'WHERE 1'} AND NOT ({sql[part]})"
+            for part in PARTS
+        ]
+        with self._errors():
+            rows = self._connection.execute(" UNION ALL ".join(found), values * len(found)).fetchall()
+        return tuple(Damage(*row) for row in rows if row[1])
 
     def stored(self, account_id: str | None) -> Generator[Stored, None, None]:
         """See `Inspection.stored`."""

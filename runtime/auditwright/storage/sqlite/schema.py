@@ -13,18 +13,23 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from auditwright.catalog import release
-from auditwright.entry import columns
+from auditwright.entry import LEADING, TRAILING, columns
+from auditwright.ids import LAST
+from auditwright.limits import MAX_ID, MAX_JSON, MAX_STRING
 from auditwright.storage.base import MAX_NAMES, columns_in
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import INDEXES, reference_rows, view_name
 from auditwright.storage.sqlite.queries import ACCOUNTS
 
 if TYPE_CHECKING:
-    from auditwright.catalog import Catalog, Event
+    from auditwright.catalog import Catalog, Event, Field
 
 T = TypeVar("T")
 CONFLICT = "auditwright: another entry has this id"
 """The database's error for a row whose id is stored with other content."""
+
+DAMAGED = "auditwright: no log writes such an entry"
+"""The database's error for a row that a check refuses."""
 
 _TYPES = {"text": "TEXT", "id": "BLOB", "timestamp": "INTEGER", "digest": "BLOB", "json": "TEXT"}
 
@@ -75,6 +80,39 @@ _TRIGGERS = {
                  LIMIT 1 OFFSET {MAX_NAMES - 1});
         END""",
 }
+
+CHECKS = {
+    "id": "length({id}) = 16",
+    "occurred_at": f"{{occurred_at}} BETWEEN 0 AND {LAST}",
+    "recorded_at": f"{{recorded_at}} BETWEEN 0 AND {LAST}",
+    "actor": "CASE {actor_type} WHEN 'user' THEN {actor_id} IS NOT NULL "
+    "WHEN 'app' THEN {actor_id} IS NOT NULL WHEN 'system' THEN 1 ELSE {actor_type} = 'anonymous' END "
+    f"AND ({{actor_id}} IS NULL OR length({{actor_id}}) BETWEEN 1 AND {MAX_ID})",
+    "texts": f"length({{account_id}}) BETWEEN 1 AND {MAX_ID} AND length({{event}}) BETWEEN 1 AND {MAX_ID} "
+    f"AND length(CAST({{description}} AS BLOB)) <= {MAX_STRING}",
+    "digest": "length({digest}) = 32",
+    "alterations": "({alterations} IS NULL OR {alterations} >= '{{' AND json_valid({alterations}) "
+    f"AND json_type({{alterations}}) = 'object' AND length(CAST({{alterations}} AS BLOB)) <= {MAX_JSON})",
+    # Text that begins with { can only be an object.
+    "metadata": "{metadata} >= '{{' AND {metadata} < '|' AND json_valid({metadata}) "
+    f"AND length(CAST({{metadata}} AS BLOB)) <= {MAX_JSON}",
+}
+"""SQL that is true where a part of an entry is sound, with a placeholder for each column.
+
+It is the cheap part of what PostgreSQL's constraints say: comparing the id with the time would cost too much.
+"""
+
+
+def checks(prefix: str = "") -> dict[str, str]:
+    """The SQL of each check; `prefix` comes before the names of columns."""
+    names = {name: f"{prefix}{name}" for name, _, _ in (*LEADING, *TRAILING)}
+    return {part: check.format(**names) for part, check in CHECKS.items()}
+
+
+_TRIGGERS["audit_entry_sound"] = f"""
+        BEFORE INSERT ON audit_entry
+        WHEN NOT ({" AND ".join(checks("NEW.").values())})
+        BEGIN SELECT RAISE(ABORT, '{DAMAGED}'); END"""
 
 _USERS = "audit_entry_users"
 
@@ -382,14 +420,34 @@ def _view(catalog: Catalog, event: Event, others: tuple[str, ...]) -> str:
     # By name: a field of a system event that has the name of a service's column is stored in that column.
     in_columns = {*catalog.columns, *others}
     fields = [
-        f"{_column_or_json(name) if name in in_columns else _json_value(name)} AS {quoted(name)}"
-        for name in (field.name for field in event.metadata)
+        f"{_field_value(field, field.name in in_columns)} AS {quoted(field.name)}" for field in event.metadata
     ]
     keys = ", ".join(f"'{key}'" for key in (event.key, *event.aliases))
     return (
         f"CREATE VIEW {quoted(view_name(event))} AS SELECT {', '.join([*envelope, *fields])} "
         f"FROM audit_entry WHERE event IN ({keys})"
     )
+
+
+_TYPED = {
+    "integer": "CASE WHEN {kind} = 'integer' THEN {value} WHEN {kind} = 'real' AND abs({value}) < 9.2e18 "
+    "AND CAST({value} AS INTEGER) = {value} THEN CAST({value} AS INTEGER) END",
+    "number": "CASE WHEN {kind} IN ('integer', 'real') AND abs({value}) < 1.7976e308 "
+    "THEN CAST({value} AS REAL) END",
+    "boolean": "CASE {kind} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END",
+    "list": "CASE {kind} WHEN 'array' THEN {value} END",
+    "text": "CASE {kind} WHEN 'text' THEN {value} END",
+}
+"""SQL for a value of a kind, from the JSON; a value of another type, in an older entry, is null."""
+
+
+def _field_value(field: Field, has_column: bool) -> str:
+    """SQL for a field in a view."""
+    form = _TYPED["list" if field.many else field.kind if field.kind in _TYPED else "text"]
+    kind = f"json_type(metadata, '$.{field.name}')"
+    typed = form.format(kind=kind, value=_json_value(field.name))
+    sound = f"CASE WHEN json_valid(metadata) THEN {typed} END"
+    return f"coalesce({quoted(field.name)}, {sound})" if has_column else sound
 
 
 def _json_value(name: str) -> str:
