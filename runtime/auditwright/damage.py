@@ -139,11 +139,11 @@ def _brackets(text: str | bytes) -> int:
 
 
 def _is_id(entry_id: bytes, occurred_at: int) -> bool:
-    """Whether an id is a UUIDv7 of the time's millisecond."""
-    if len(entry_id) != 16:
-        return False
+    """Whether an id is a UUIDv7, and of the time's millisecond if that is a time of the calendar."""
     stated = id_time(entry_id)
-    return stated is not None and stated // 1000 == occurred_at // 1000
+    if stated is None:
+        return False
+    return stated // 1000 == occurred_at // 1000 or not 0 <= occurred_at <= LAST
 
 
 def _is_actor(kind: str, actor_id: str | None) -> bool:

@@ -86,7 +86,10 @@ def _microseconds(value: object) -> int:
 
 
 class Timestamp(TypeDecorator[datetime]):
-    """A UTC time; on SQLite whole microseconds since 1970. A stored one is moved into the years 1970 to 9999."""
+    """A UTC time; on SQLite whole microseconds since 1970.
+
+    A stored time outside of the years 1970 to 9999 is read as the nearest one in them.
+    """
 
     impl = BigInteger().with_variant(INTEGER(), "sqlite")
     cache_ok = True
@@ -330,7 +333,8 @@ class _Contains(FunctionElement[bool]):
 # json_extract makes 1 and 0 of true and false.
 _PART = (
     "CASE WHEN json_valid({0}) THEN CASE json_type({0}, {path}) WHEN 'true' THEN 'true' "
-    "WHEN 'false' THEN 'false' WHEN 'null' THEN 'null' ELSE nullif(json_quote(json_extract({0}, {path})), 'null') END END"
+    "WHEN 'false' THEN 'false' WHEN 'null' THEN 'null' "
+    "ELSE nullif(json_quote(json_extract({0}, {path})), 'null') END END"
 )
 _ON_SQLITE = {
     _SelectedTime: "{0}",
@@ -362,8 +366,9 @@ _ON_POSTGRESQL = {
     _Member: f"({_JSONB} -> CAST({{1}} AS TEXT))",
     _Item: f"({_JSONB} -> CAST({{1}} AS INTEGER))",
     _String: f"CASE jsonb_typeof({_JSONB}) WHEN 'string' THEN {_JSONB} #>> '{{{{}}}}' END",
-    _Integer: f"CASE jsonb_typeof({_JSONB}) WHEN 'number' THEN CASE WHEN mod(CAST({_JSONB} AS NUMERIC), 1) = 0 "
-    f"AND abs(CAST({_JSONB} AS NUMERIC)) < 9.2e18 THEN CAST({_JSONB} AS BIGINT) END END",
+    _Integer: f"CASE jsonb_typeof({_JSONB}) WHEN 'number' "
+    f"THEN CASE WHEN mod(CAST({_JSONB} AS NUMERIC), 1) = 0 AND abs(CAST({_JSONB} AS NUMERIC)) < 9.2e18 "
+    f"THEN CAST({_JSONB} AS BIGINT) END END",
     _Number: f"CASE jsonb_typeof({_JSONB}) WHEN 'number' THEN CASE WHEN CAST({_JSONB} AS NUMERIC) = 0 "
     f"OR abs(CAST({_JSONB} AS NUMERIC)) BETWEEN 1e-307 AND 1.7976e308 "
     f"THEN CAST({_JSONB} AS DOUBLE PRECISION) END END",
