@@ -23,7 +23,8 @@ from tests.benchmarks.shapes import representatives, shapes
 from tests.support.databases import Database, PostgreSQLDatabase, SQLiteDatabase, temporary_server
 
 from audit_events import CATALOG
-from auditwright import AccountLog, AuditLog
+from auditwright import AccountLog, Actor, AuditLog, SecretKey
+from auditwright.context import acting
 from auditwright.entry import Row, columns
 from auditwright.storage.layout import INDEXES
 from auditwright.storage.postgresql import row_format
@@ -32,6 +33,8 @@ from auditwright.storage.sqlite.connections import WRITER_PRAGMAS
 ENTRIES = 300_000
 """Entries stored with each choice of indexes."""
 TRANSACTION = 1_000
+RECORDED, TURNS = 8_000, 25
+"""Entries of one turn of `record_many`, and turns with the constraints and without them."""
 READ_ENTRIES = 100_000
 """Entries of the log that is read without an index; a page may scan all of them once for each event."""
 CALLS = 7
@@ -54,9 +57,11 @@ def run() -> None:
             return SQLiteDatabase(Path(folder) / f"{next(numbers)}.db")
 
         _print_costs("SQLite", sqlite, _sqlite)
+        print_checks("SQLite", sqlite)
         _print_needs("SQLite", sqlite())
     with temporary_server(durable=True) as server:
         _print_costs("PostgreSQL", server.another, _postgresql)
+        print_checks("PostgreSQL", server.another)
         _print_needs("PostgreSQL", server.another())
 
 
@@ -95,6 +100,46 @@ def _print_costs(
         mean, median = statistics.mean(turns) * 1e6, statistics.median(turns) * 1e6
         size = _size(databases[name]) / ENTRIES
         print(f"| {name} | {mean:.2f} | {sum(turns) / both:.2f} | {median:.2f} | {size:.0f} |")
+
+
+def print_checks(engine: str, make: Callable[[], Database]) -> None:
+    """Print the time of `record_many` with the constraints that refuse damaged entries, and without them."""
+    events = list(CATALOG.events.values())
+    models = [CATALOG.model(event)(**event.example) for event in events] * (RECORDED // len(events))
+    seconds: dict[str, list[float]] = {"without": [], "with": []}
+    with ExitStack() as stack:
+        logs: dict[str, AuditLog] = {}
+        for name in seconds:
+            database = make()
+            logs[name] = AuditLog.open(
+                database.url, catalog=CATALOG, account_id="acme", secret_key=SecretKey.generate("k1")
+            )
+            stack.enter_context(logs[name])
+            if name == "without":
+                _drop_checks(database)
+        stack.enter_context(acting(Actor.user("u-17", "Ada Lovelace"), ip_address="203.0.113.7"))
+        for turn in range(TURNS):
+            for name in list(seconds)[:: 1 if turn % 2 else -1]:
+                started = time.perf_counter()
+                logs[name].record_many(models)
+                seconds[name].append((time.perf_counter() - started) / len(models))
+    ratios = [with_ / without for without, with_ in zip(*seconds.values(), strict=True)]
+    print(f"\n### {engine}: record_many with the constraints and without, {len(models):,} entries a turn\n")
+    print("| constraints | median, us an entry | best | median ratio of turns |")
+    print("|---|---:|---:|---:|")
+    for name, turns in seconds.items():
+        ratio = statistics.median(ratios) if name == "with" else 1
+        print(f"| {name} | {statistics.median(turns) * 1e6:.2f} | {min(turns) * 1e6:.2f} | {ratio:.3f} |")
+
+
+def _drop_checks(database: Database) -> None:
+    if database.engine == "sqlite":
+        database.change("DROP TRIGGER audit_entry_sound")
+        return
+    found = database.rows(
+        "SELECT conname FROM pg_constraint WHERE conrelid = 'audit_entry'::regclass AND contype = 'c'"
+    )
+    database.change(f"ALTER TABLE audit_entry {', '.join(f'DROP CONSTRAINT {name}' for (name,) in found)}")
 
 
 def _drop_all_but(database: Database, kept: Sequence[str]) -> list[str]:

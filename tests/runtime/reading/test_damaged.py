@@ -1,4 +1,4 @@
-"""Damaged entries: refused where they are inserted, and shown as damaged where they are stored all the same."""
+"""Damaged entries: refused where they are inserted, and shown as damaged where they are stored."""
 
 import io
 import json
@@ -40,8 +40,10 @@ UNREADABLE_ONLY = {"number of 1e400", "nested 300 deep"}
 """What no constraint refuses, because finding it costs too much: readers show it as damaged."""
 SQLITE_TAKES = {*UNREADABLE_ONLY, "id of another time"}
 SQLITE_TIMES = {
-    "infinity": 2**63 - 1, "1969-12-31 23:59:59+00": -1_000_000, "12000-01-01 00:00:00+00": 316_516_204_800_000_000,
-}  # fmt: skip
+    "infinity": 2**63 - 1,
+    "1969-12-31 23:59:59+00": -1_000_000,
+    "12000-01-01 00:00:00+00": 316_516_204_800_000_000,
+}
 
 
 def damaged_row(database: Database, name: str) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def test_damaged_entries_are_refused(database: Database, log: AuditLog, name: st
     if is_stored(database, name):
         database.insert(row)
         return
-    with pytest.raises(Exception, match="no log writes such an entry|violates check constraint"):
+    with pytest.raises(Exception, match=r"no log writes such an entry|violates check constraint"):
         database.insert(row)
     assert log.account("acme").count() == 2
 
