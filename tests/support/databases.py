@@ -76,8 +76,11 @@ class Database(Protocol):
         """Run statements, each in its own transaction, as the owner."""
         ...
 
-    def insert(self, *rows: dict[str, Any]) -> None:
-        """Insert rows of equal column names, by these, with values as `entry.columns` has them."""
+    def insert(self, *rows: dict[str, Any], checked: bool = False) -> None:
+        """Insert rows of equal column names, by these, with values as `entry.columns` has them.
+
+        Rows that the constraints refuse get around them, unless they are `checked`.
+        """
         ...
 
     def insert_damaged(self, *rows: dict[str, Any]) -> None:
@@ -157,11 +160,16 @@ class SQLiteDatabase:
             for statement in statements:
                 connection.execute(statement)
 
-    def insert(self, *rows: dict[str, Any]) -> None:
+    def insert(self, *rows: dict[str, Any], checked: bool = False) -> None:
         """See `Database`."""
-        with closing(sqlite3.connect(self.path)) as connection, connection:
-            for row in rows:
-                connection.execute(_insert(row, "?"), tuple(row.values()))
+        try:
+            with closing(sqlite3.connect(self.path)) as connection, connection:
+                for row in rows:
+                    connection.execute(_insert(row, "?"), tuple(row.values()))
+        except sqlite3.IntegrityError as error:
+            if checked or "no log writes such an entry" not in str(error):
+                raise
+            self.insert_damaged(*rows)
 
     def insert_damaged(self, *rows: dict[str, Any]) -> None:
         """See `Database`."""
@@ -237,10 +245,17 @@ class PostgreSQLDatabase:
             for statement in statements:
                 connection.execute(statement)
 
-    def insert(self, *rows: dict[str, Any]) -> None:
+    def insert(self, *rows: dict[str, Any], checked: bool = False) -> None:
         """See `Database`."""
-        with self.connect() as connection, connection.transaction():
-            self._insert(connection, rows)
+        import psycopg
+
+        try:
+            with self.connect() as connection, connection.transaction():
+                self._insert(connection, rows)
+        except psycopg.errors.CheckViolation as error:
+            if checked or "violates check constraint" not in str(error):
+                raise
+            self.insert_damaged(*rows)
 
     def _insert(self, connection: Any, rows: Iterable[dict[str, Any]]) -> None:
         for row in rows:
