@@ -13,6 +13,7 @@ from tests.support.command_line import Auditwright
 from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer
 from tests.support.shops import START, Shops, open_shop, record_each, shops
 
+from auditwright.damage import PARTS
 from auditwright.storage.postgresql.drift import BY_HAND
 from auditwright.storage.postgresql.owner_connection import FOR_SCRIPTS
 
@@ -193,11 +194,13 @@ def test_postgresql_create_upgrade_and_roles(
         "  revision 006: the users of each account, kept as entries are stored",
         "  revision 007: the users of earlier entries",
         "  revision 008: functions that work under any settings of the server",
+        "  revision 009: constraints that refuse damaged entries",
         "  column till",
         "  9 views",
         "  2 rows of audit_category",
         "  9 rows of audit_event",
         "  1 row of audit_catalog",
+        "  8 valid constraints for entries",
         "next: `auditwright database roles` creates roles for services that cannot rewrite the log",
     ]
     done = auditwright("database", "upgrade", *V2, "--dry-run")
@@ -325,6 +328,7 @@ def test_check_of_an_older_database_names_the_upgrade(
     server.change(
         "DROP TABLE audit_user",
         "DROP FUNCTION audit_add_users CASCADE",
+        f"ALTER TABLE audit_entry {', '.join(f'DROP CONSTRAINT audit_entry_{part}' for part in PARTS)}",
         "UPDATE audit_alembic_version SET version_num = '005'",
     )
     done = auditwright("database", "check", *V1)
@@ -332,8 +336,9 @@ def test_check_of_an_older_database_names_the_upgrade(
     lines = [line.strip() for line in done.out.splitlines()]
     found = lines[lines.index("Tables that differ from their definition") + 1 : -3]
     assert found[::2] == [
-        "the tables are at revision 005, and 008 is the last one",
+        "the tables are at revision 005, and 009 is the last one",
         "the table audit_user is missing",
+        *(f"the constraint audit_entry_{part} is missing" for part in sorted(PARTS)),
         "the index audit_user_actor is missing",
         "the policy audit_user_of_account is missing",
         "the trigger audit_entry_users on audit_entry is missing",
@@ -344,6 +349,8 @@ def test_check_of_an_older_database_names_the_upgrade(
         "  revision 006: the users of each account, kept as entries are stored",
         "  revision 007: the users of earlier entries",
         "  revision 008: functions that work under any settings of the server",
+        "  revision 009: constraints that refuse damaged entries",
+        "  8 valid constraints for entries",
     ]
     assert auditwright("database", "check", *V1).code == 0
 

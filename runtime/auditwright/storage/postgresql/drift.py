@@ -138,7 +138,8 @@ _LAYOUT = """
     UNION ALL SELECT 'constraint', stands_for, conname,
             regexp_replace(regexp_replace(pg_get_constraintdef(pg_constraint.oid), '\s+', ' ', 'g'),
                 ' NOT VALID$', ''), own_name, convalidated
-        FROM own JOIN pg_constraint ON conrelid = own_oid WHERE contype = 'c'
+        FROM own JOIN pg_constraint ON conrelid = own_oid
+        WHERE contype = 'c' AND stands_for <> 'PARTITION'  -- partitions inherit them
     UNION ALL SELECT 'row-level security', stands_for, '', 'on', own_name, is_secured FROM own
     UNION ALL SELECT 'trigger', stands_for, tgname, concat(
             substring(definition FROM '((?:BEFORE|AFTER) .*?) ON '), ' ',
@@ -191,8 +192,7 @@ def _compared(expected: Part, table: str, found: Part | None, hint: str) -> Iter
     if found is None:
         yield Difference(f"{what} is missing", hint)
     elif expected.kind == "constraint" and not found.is_on:
-        if expected.stands_for != "PARTITION":  # that of the table stands for those of its partitions
-            yield Difference(f"{what} is not valid: there are, or may be, entries that violate it", UPGRADE)
+        yield Difference(f"{what} is not valid: stored entries violate it, or were not read yet", UPGRADE)
     elif not found.is_on:
         change = f"TRIGGER {name}" if name else "ROW LEVEL SECURITY"
         yield Difference(f"{what} is switched off", f"ALTER TABLE {table} ENABLE {change}")

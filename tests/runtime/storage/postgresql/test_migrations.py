@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from tests.support.campaigns import PROFILE
-from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer, open_log
+from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer, foreign_row, open_log
 from tests.support.shops import (
     CREATED,
     KEY,
@@ -31,6 +31,7 @@ from tests.support.shops import (
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, Catalog, Entry, SchemaMismatch, StorageError
+from auditwright.damage import PARTS
 from auditwright.ids import make_id, to_microseconds
 from auditwright.storage import create_database, open_inspection, upgrade_database
 from auditwright.storage.base import MAX_NAMES, Views
@@ -84,7 +85,7 @@ def layout(database: PostgreSQLDatabase) -> list[tuple[Any, ...]]:
 def test_create_is_complete_and_idempotent(empty: PostgreSQLDatabase) -> None:
     done = create_database(empty.url, CATALOG)
     assert done.name == empty.name
-    assert done.changes[:9] == (
+    assert done.changes[:10] == (
         "revision 001: the entries, and the tables that describe a catalog",
         "revision 002: triggers that refuse to change entries",
         "revision 003: a partition for each month, made ahead",
@@ -93,6 +94,7 @@ def test_create_is_complete_and_idempotent(empty: PostgreSQLDatabase) -> None:
         "revision 006: the users of each account, kept as entries are stored",
         "revision 007: the users of earlier entries",
         "revision 008: functions that work under any settings of the server",
+        "revision 009: constraints that refuse damaged entries",
         "column tool_id",
     )
     assert len([each for each in done.changes if each.startswith("view ")]) == len(CATALOG.every_event)
@@ -229,6 +231,51 @@ def test_no_error_of_setup_shows_a_password(empty: PostgreSQLDatabase) -> None:
             create_database(url, CATALOG)
         assert "s3c" not in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_constraints_come_to_a_database_with_damaged_entries(postgresql: PostgreSQLServer) -> None:
+    event = CATALOG.events["account.app_api_key.app_api_key_created"]
+    older = postgresql.another()
+    revert = f"ALTER TABLE audit_entry {', '.join(f'DROP CONSTRAINT audit_entry_{part}' for part in PARTS)}"
+    older.change(revert, "UPDATE audit_alembic_version SET version_num = '008'")
+    with open_log(older) as log:  # as a service that runs meanwhile
+        log.record(CATALOG.model(event)(**event.example), actor=Actor.system())
+        damaged: list[dict[str, Any]] = [{"occurred_at": "infinity"}, {"metadata": "[]"}]
+        older.insert(*(foreign_row(CATALOG) | each for each in damaged), checked=True)
+        changes = upgrade_database(older.url, CATALOG).changes
+        assert changes == (
+            "revision 009: constraints that refuse damaged entries",
+            "6 valid constraints for entries",
+            *(
+                f"constraint audit_entry_{part}, for new entries: stored ones violate it, see "
+                "`auditwright database check`"
+                for part in ("occurred_at", "metadata")
+            ),
+        )
+        assert upgrade_database(older.url, CATALOG).changes == changes[1:]
+        log.record(CATALOG.model(event)(**event.example), actor=Actor.system())
+        with pytest.raises(Exception, match="violates check constraint"):
+            older.insert(foreign_row(CATALOG) | {"metadata": "[]"}, checked=True)
+        assert log.account("acme").count() == 4
+    with closing(open_inspection(older.url, CATALOG)) as inspection:
+        assert [(each.part, each.entries) for each in inspection.damaged(None)] == [
+            ("occurred_at", 1),
+            ("metadata", 1),
+        ]
+        assert [each.what for each in inspection.differences()] == [
+            f"the constraint audit_entry_{part} is not valid: stored entries violate it, or were not read yet"
+            for part in ("metadata", "occurred_at")
+        ]
+    older.change(
+        "ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_no_change",
+        "DELETE FROM audit_entry WHERE NOT isfinite(occurred_at) OR metadata = '[]'",
+        "ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_no_change",
+    )
+    assert upgrade_database(older.url, CATALOG).changes == ("8 valid constraints for entries",)
+    assert upgrade_database(older.url, CATALOG).changes == ()
+    ((not_valid,),) = older.rows("SELECT count(*) FROM pg_constraint WHERE NOT convalidated")
+    assert not_valid == 0
+    postgresql.drop(older)
 
 
 # --- the dry run -----------------------------------------------------------------------------------

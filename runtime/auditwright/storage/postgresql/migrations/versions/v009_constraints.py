@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "009"
-down_revision = "007"
+down_revision = "008"
 
 CONSTRAINTS = {
     # The time of the id's 48 bits of milliseconds is that of the entry, but for the rounding of an interval.
