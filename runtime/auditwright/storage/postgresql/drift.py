@@ -136,7 +136,7 @@ _LAYOUT = """
             ' WITH CHECK ' || pg_get_expr(polwithcheck, polrelid)), own_name, true
         FROM own JOIN pg_policy ON polrelid = own_oid
     UNION ALL SELECT 'constraint', stands_for, conname,
-            regexp_replace(regexp_replace(pg_get_constraintdef(pg_constraint.oid), '\s+', ' ', 'g'),
+            regexp_replace(regexp_replace(pg_get_constraintdef(pg_constraint.oid), '[[:space:]]+', ' ', 'g'),
                 ' NOT VALID$', ''), own_name, convalidated
         FROM own JOIN pg_constraint ON conrelid = own_oid
         WHERE contype = 'c' AND stands_for <> 'PARTITION'  -- partitions inherit them
