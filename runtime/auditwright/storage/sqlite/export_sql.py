@@ -92,7 +92,9 @@ def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
     quick = _joined(map(_printf, in_groups(printing, 40)), "','")
     texts = ["event", "category", *(each.text for each in cells if each.stored)]
     has_nul = f"instr({_joined(dict.fromkeys(texts))}, char(0))"
-    return _mended(f"iif({has_nul}, {line}, {quick}) || char(13, 10)", f"{line} || char(13, 10)")
+    # The actor's type and the address of a damaged entry may be any text.
+    quoting = _joined([printed, titles, *(each._replace(quoted=True).safe for each in cells)], "','")
+    return _mended(f"iif({has_nul}, {line}, {quick}) || char(13, 10)", f"{quoting} || char(13, 10)")
 
 
 def _mended(line: str, damaged_line: str) -> str:
