@@ -61,6 +61,11 @@ def is_stored(database: Database, name: str) -> bool:
     return name in (SQLITE_TAKES if database.engine == "sqlite" else UNREADABLE_ONLY)
 
 
+def is_found(database: Database, name: str) -> bool:
+    """Whether SQL finds it: PostgreSQL compresses a long text that is stored, and counts what is left."""
+    return not is_stored(database, name) and (database.engine, name) != ("postgresql", "metadata of 9 MB")
+
+
 @pytest.fixture
 def log(database: Database) -> Iterator[AuditLog]:
     with open_log(database) as log:
@@ -122,7 +127,7 @@ def test_exports_have_damaged_entries(database: Database, log: AuditLog, name: s
     mark = f"[damaged: {', '.join(DAMAGED[name][0])}] "
     text = b"".join(account.stream("csv", full=True)).decode()
     assert (len(lines), text.count("\r\n")) == (3, 4)
-    marked = 0 if is_stored(database, name) else 1  # a number of 1e400 is JSON all the same
+    marked = int(is_found(database, name))  # a number of 1e400 is JSON all the same
     assert [line.get("damaged") for line in lines].count(DAMAGED[name][0]) == marked
     assert text.count(mark) == marked
     parquet = io.BytesIO()
