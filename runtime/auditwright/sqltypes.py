@@ -235,7 +235,7 @@ class Json(TypeDecorator[Any]):
             """The value as true or false; null unless it is one of them."""
             return _Boolean(self.expr)
 
-    comparator_factory = Comparator  # type: ignore[assignment]  # a property of the base
+    comparator_factory = Comparator
 
 
 class JsonAsWritten(Json):

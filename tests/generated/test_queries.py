@@ -140,7 +140,8 @@ def test_damaged_entries_are_read(database: Database, session: Session, changes:
         changes = {"occurred_at": "infinity", "recorded_at": "-infinity"}
     row = insert_damaged(database, CATALOG, **changes)
     at = uuid.UUID(bytes=row["id"])
-    for of in (AuditEntry, ModelDeployed):
+    classes: tuple[Any, ...] = (AuditEntry, ModelDeployed)
+    for of in classes:
         (found,) = session.exec(select(of).where(of.id == at)).all()
         assert found.occurred_at.tzinfo is UTC
         assert len(session.exec(select(of)).all()) == 5
