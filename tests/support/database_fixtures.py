@@ -41,14 +41,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """With another PostgreSQL than the usual one, run only what concerns it."""
     if BIN not in os.environ:
         return
-    concerned = [item for item in items if _is_of_postgresql(item)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(concerned)])
-    items[:] = concerned
+    others = [item for item in items if not _is_of_postgresql(item)]
+    items[:] = [item for item in items if _is_of_postgresql(item)]
+    config.hook.pytest_deselected(items=others)
 
 
 def _is_of_postgresql(item: pytest.Item) -> bool:
     parameters: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
-    return "postgresql" in getattr(item, "fixturenames", ()) or "postgresql" in parameters.values()
+    engines = (each for each in parameters.values() if type(each) is str)
+    return "postgresql" in getattr(item, "fixturenames", ()) or "postgresql" in engines
 
 
 @pytest.fixture(autouse=True)
