@@ -15,7 +15,7 @@ from tests.support.databases import Database, SQLiteDatabase
 from auditwright import FilterError
 
 SEED = 13
-INPUTS = 4_000
+INPUTS = 2_500
 """Over all entrances: a few seconds. The command tries a million."""
 
 

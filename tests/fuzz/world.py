@@ -43,7 +43,9 @@ class World:
         self.log = open_log(database, secret_key=KEY)
         self.audit = AuditEvents(self.log)
         self.async_audit = AsyncAuditEvents(self.log)
-        self.engine = sqlalchemy.create_engine(database.sqlalchemy_url)
+        # psycopg reads times in this style only, and the tests' server has another one.
+        style = {"options": "-c DateStyle=ISO"} if database.engine == "postgresql" else {}
+        self.engine = sqlalchemy.create_engine(database.sqlalchemy_url, connect_args=style)
         self.loop = asyncio.new_event_loop()
         self.input: tuple[str, Any, Any] = ("", (), {})
         """The name and the arguments of the current call, for reports."""
