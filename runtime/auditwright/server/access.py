@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from auditwright.actor import Actor, identifier
 from auditwright.errors import ValidationError
+from auditwright.limits import shown
 from auditwright.server.problems import HttpProblem
 
 
@@ -39,7 +40,7 @@ class Principal:
             raise TypeError(f'accounts is a tuple of ids, such as ("acme",), not {got}')
         for granted in (self.may_export, self.may_record):
             if not isinstance(granted, bool):  # "false" would grant it
-                raise TypeError(f"may_export and may_record are True or False, not {granted!r}")
+                raise TypeError(f"may_export and may_record are True or False, not {shown(granted)}")
         for account in self.accounts:
             identifier("accounts", account)
 

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from auditwright.forks import ForkAware, register
+from auditwright.limits import sanitize
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.sqlite.schema import CONFLICT
@@ -242,8 +243,8 @@ def path_of(location: str) -> Path:
         raise StorageError(
             "an audit log in memory would not be durable; name a file, such as sqlite:///audit.db"
         )
-    if "\0" in path:
-        raise StorageError("a database's path has no NUL")
+    if sanitize(path) != path:
+        raise StorageError("a database's path has no NUL and no lone surrogate")
     return Path(path).absolute()
 
 

@@ -532,7 +532,7 @@ def test_misread_url_shows_no_password() -> None:
 def test_path_with_nul_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError) as caught:
         AuditLog.open(f"sqlite:///{tmp_path}/a\0b.db")
-    assert str(caught.value) == "a database's path has no NUL"
+    assert str(caught.value) == "a database's path has no NUL and no lone surrogate"
     assert list(tmp_path.iterdir()) == []
 
 
