@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+import anyio
 import httpx
 import pytest
 from anyio.from_thread import BlockingPortal
@@ -34,7 +35,10 @@ def raw(app: FastAPI, portal: BlockingPortal) -> Raw:
         requests = iter([{"type": "http.request", "body": body, "more_body": False}])
 
         async def receive() -> Any:
-            return next(requests, {"type": "http.disconnect"})
+            request = next(requests, None)
+            if request is None:
+                await anyio.sleep_forever()  # the client stays for the response
+            return request
 
         async def send(message: Any) -> None:
             sent.append(message)
