@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from auditwright.entry import Progress
     from auditwright.storage.base import Storage
     from auditwright.storage.interrupt import Interrupt
-    from auditwright.transfer.text_export import TextFormat
+    from auditwright.transfer.text_export import ExcelSeparator, TextFormat
 
 MAX_COUNTED = 100_000
 """The highest limit of `count_up_to`."""
@@ -208,6 +208,7 @@ class AccountLog:
         after: str | None = None,
         limit: int | None = None,
         full: bool = False,
+        excel: ExcelSeparator | None = None,
         processes: int = 1,
         progress: Progress | None = None,
         begin: Callable[[], object] | None = None,
@@ -218,6 +219,8 @@ class AccountLog:
         - `target` is a binary stream or a path. The file appears at the path only when it is complete. It is
           compressed if the name ends in .gz or .zst.
         - `full` adds keys, ids and the metadata to the columns of the Audit Logs page.
+        - `excel`, "comma" or "semicolon", makes a file that Excel opens by a double click: with a byte order
+          mark, times in whole seconds, and columns separated as the system's settings have it.
         - `after` and `limit` are as in `entries`; by default there is no limit.
         - `processes`, 1 to 8, is how many processes read a large SQLite log. The others run
           `sys.executable`.
@@ -234,8 +237,9 @@ class AccountLog:
             raise FilterError(f"limit is at least 1, not {shown(limit)}")
         _check_flag("full", full)
         _check_processes(processes)
+        excel = _checked_excel(excel)
         scope = self._scope(where, after, **selection)
-        chunks = csv_chunks(self._storage, self._catalog, scope, full, limit, processes)
+        chunks = csv_chunks(self._storage, self._catalog, scope, full, limit, processes, excel=excel)
         return write_export(chunks, target, progress, begin)
 
     def export_jsonl(
@@ -292,6 +296,7 @@ class AccountLog:
         where: Filter | None = None,
         *,
         full: bool = False,
+        excel: ExcelSeparator | None = None,
         begin: Callable[[], object] | None = None,
         interrupt: Interrupt | None = None,
         **selection: Unpack[Selection],
@@ -301,6 +306,7 @@ class AccountLog:
         The first piece is read before this returns, so that errors at the start are raised here. Later
         errors are raised by the iterator; the file is then incomplete. The iterator holds a read transaction
         until it is exhausted or closed. Threads may take turns to read from it. JSON Lines are always full.
+        `excel` is as in `export_csv`, for CSV only.
         `begin` is called during this call, as in `export_csv`. `interrupt` ends the reading from another
         thread; this call or the iterator then raises `StorageError`.
         """
@@ -311,11 +317,14 @@ class AccountLog:
         _check_function("begin", begin)
         if interrupt is not None and not isinstance(interrupt, Interrupt):
             raise FilterError(f"interrupt is an Interrupt, not {type(interrupt).__name__}")
+        excel = _checked_excel(excel)
         scope = self._scope(where, **selection)
         if text_of(form) == "csv":
-            chunks = csv_chunks(self._storage, self._catalog, scope, full, None, 1, interrupt)
+            chunks = csv_chunks(self._storage, self._catalog, scope, full, None, 1, interrupt, excel)
             return data_of(primed(chunks, begin))
         if text_of(form) == "jsonl":
+            if excel is not None:
+                raise FilterError("excel is for csv, not jsonl")
             return data_of(primed(jsonl_chunks(self._storage, self._catalog, scope, 1, interrupt), begin))
         raise FilterError(f"an export is csv or jsonl, not {shown(form)}")
 
@@ -356,6 +365,18 @@ def check_number(name: str, number: int) -> None:
 def _check_flag(name: str, value: bool) -> None:
     if type(value) is not bool:
         raise FilterError(f"{name} is True or False, not {shown(value)}")
+
+
+def _checked_excel(separator: object) -> ExcelSeparator | None:
+    """The separator, one of the texts of the type itself. Raises `FilterError`."""
+    from auditwright.transfer.text_export import SEPARATORS
+
+    if separator is None:
+        return None
+    for known in SEPARATORS:
+        if text_of(separator) == known:
+            return known
+    raise FilterError(f"excel is {' or '.join(SEPARATORS)}, not {shown(separator)}")
 
 
 def _check_function(name: str, function: object) -> None:

@@ -92,6 +92,7 @@ def _callback(_: World, random: Random) -> Any:
 
 
 FLAG = _mostly(True, False)
+EXCEL = _mostly(None, "comma", "semicolon", "tab")
 EXPORT: dict[str, Make] = {
     **SELECTION,
     "target": target,
@@ -112,8 +113,14 @@ FUNCTIONS: dict[str, dict[str, Make]] = {
         "prefix": lambda world, random: mostly(random, (random.choice(world.readable_ids)[:9], "f", "-")),
         "limit": LIMIT,
     },
-    "stream": {**SELECTION, "form": _mostly("csv", "jsonl", "xml"), "full": FLAG, "begin": _callback},
-    "export_csv": {**EXPORT, "after": cursor, "limit": LIMIT, "full": FLAG},
+    "stream": {
+        **SELECTION,
+        "form": _mostly("csv", "jsonl", "xml"),
+        "full": FLAG,
+        "excel": EXCEL,
+        "begin": _callback,
+    },
+    "export_csv": {**EXPORT, "after": cursor, "limit": LIMIT, "full": FLAG, "excel": EXCEL},
     "export_jsonl": EXPORT,
     "export_parquet": {name: EXPORT[name] for name in (*SELECTION, "target", "progress", "begin")},
 }

@@ -152,7 +152,7 @@ API_PATHS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("/api/entries", _VIEW),
     ("/api/count", (*_SELECTION, "exact")),
     ("/api/entries/{id}", ("account",)),
-    ("/api/export", (*_SELECTION, "format")),
+    ("/api/export", (*_SELECTION, "format", "excel")),
     ("/api/events/{key}/schema", ()),
     ("/api/users", ("account", "text")),
     ("/api/{text}", ()),

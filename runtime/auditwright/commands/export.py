@@ -27,6 +27,7 @@ from auditwright.commands.text import counted
 from auditwright.system_events import record_export
 from auditwright.text import printable
 from auditwright.transfer.export_file import FORMATS, format_of
+from auditwright.transfer.text_export import SEPARATORS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +45,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "(default: by the file's name, such as audit.jsonl or audit.csv.gz, else csv)",
     )
     parser.add_argument("--full", action="store_true", help="CSV with keys, ids and metadata too")
+    parser.add_argument(
+        "--excel",
+        choices=SEPARATORS,
+        help="CSV that Excel opens by a double click: semicolon where the decimal sign of the system is a "
+        "comma, as in much of Europe, else comma",
+    )
     add_actor(parser, "who exports")
     parser.add_argument(
         "--processes",
@@ -72,6 +79,9 @@ def run(options: argparse.Namespace) -> int:
     if options.full and form != "csv":
         print("auditwright: --full is for CSV; JSON Lines and Parquet are always full", file=sys.stderr)
         return 2
+    if options.excel and form != "csv":
+        print(f"auditwright: --excel is for CSV, not {form}", file=sys.stderr)
+        return 2
     target = sys.stdout.buffer if options.output == "-" else Path(options.output)
     with open_log(options) as log, _exit_on_signals():
         account = log.account(options.account)
@@ -81,7 +91,9 @@ def run(options: argparse.Namespace) -> int:
                 record_export(log, options.account, options.actor, form, query_of(selection))
 
         writers: dict[str, Callable[..., int]] = {
-            "csv": partial(account.export_csv, full=options.full, processes=options.processes),
+            "csv": partial(
+                account.export_csv, full=options.full, excel=options.excel, processes=options.processes
+            ),
             "jsonl": partial(account.export_jsonl, processes=options.processes),
             "parquet": account.export_parquet,
         }

@@ -34,6 +34,7 @@ from auditwright.server.openapi import (
 )
 from auditwright.server.problems import HttpProblem, problem_of
 from auditwright.server.view import View, query_of, read_query
+from auditwright.transfer.text_export import SEPARATORS
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -154,6 +155,14 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
                 "description": "CSV for spreadsheets, or JSON Lines without loss; csv by default.",
                 "schema": {"enum": list(downloads.MEDIA)},
             },
+            {
+                "name": "excel",
+                "in": "query",
+                "description": "CSV that Excel opens by a double click, with a byte order mark and times in "
+                "whole seconds: semicolon where the decimal sign of the user's system is a comma, else "
+                "comma. Not with jsonl.",
+                "schema": {"enum": list(SEPARATORS)},
+            },
         ]
     },
     # FastAPI adds the media type of the response class to a success; this one has none.
@@ -168,11 +177,14 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
 )
 def export(request: Request, principal: RequireExport) -> Response:
     """The matching entries as a file. If the connection breaks, the export has failed."""
-    found, view, account = _selected(request, principal, "format")
+    found, view, account = _selected(request, principal, "format", "excel")
     form = found.get("format", ["csv"])[0]
     if form not in downloads.MEDIA:
         raise FilterError(f"format: expected csv or jsonl, got {truncate(repr(form), 80)}")
-    return downloads.export(request.app, principal, account, view, form)
+    excel = downloads.excel_of(found.get("excel", [None])[0])
+    if excel and form != "csv":
+        raise FilterError(f"excel: it is for csv, got format={form}")
+    return downloads.export(request.app, principal, account, view, form, excel)
 
 
 @router.get(

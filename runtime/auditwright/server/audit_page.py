@@ -381,11 +381,12 @@ def entry_of(log: AuditLog, account: str, entry_id: str) -> Entry:
 async def export(request: Request, principal: RequireExport) -> Response:
     """A CSV of all entries of the account, or of the filtered ones."""
     read_query(query_of(request), ())
-    form = _form((await request.body()).decode(errors="replace"), re.compile("view|what"))
+    form = _form((await request.body()).decode(errors="replace"), re.compile("view|what|excel"))
     view = View.parse(form.get("view", "")).first_page()
     if form.get("what", "all") not in ("all", "filtered"):
         raise FilterError("what: expected all or filtered")
     if form.get("what") != "filtered":
         view = View(account=view.account)
+    excel = downloads.excel_of(form.get("excel") or None)
     account = account_of(principal, view.account)
-    return downloads.export(request.app, principal, account, view, "csv")
+    return downloads.export(request.app, principal, account, view, "csv", excel)

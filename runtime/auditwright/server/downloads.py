@@ -11,8 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from auditwright.errors import FilterError
+from auditwright.limits import truncate
 from auditwright.storage.interrupt import Interrupt
 from auditwright.system_events import record_export
+from auditwright.transfer.text_export import SEPARATORS
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from auditwright.server.access import Principal
     from auditwright.server.long_reads import LongReads
     from auditwright.server.view import View
-    from auditwright.transfer.text_export import TextFormat
+    from auditwright.transfer.text_export import ExcelSeparator, TextFormat
 
 Pieces = Generator[bytes, None, None]
 """A file in pieces; closing it releases the database connection."""
@@ -39,8 +42,25 @@ MEDIA: dict[TextFormat, str] = {
 }
 
 
-def export(app: FastAPI, principal: Principal, account_id: str, view: View, form: TextFormat) -> Response:
-    """The entries of a view as a download.
+def excel_of(text: str | None) -> ExcelSeparator | None:
+    """The separator of a CSV for Excel that a request names; raises `FilterError`."""
+    if text is None:
+        return None
+    for known in SEPARATORS:
+        if text == known:
+            return known
+    raise FilterError(f"excel: expected {' or '.join(SEPARATORS)}, got {truncate(repr(text), 80)}")
+
+
+def export(
+    app: FastAPI,
+    principal: Principal,
+    account_id: str,
+    view: View,
+    form: TextFormat,
+    excel: ExcelSeparator | None = None,
+) -> Response:
+    """The entries of a view as a download; `excel` as in `AccountLog.stream`.
 
     The content is a snapshot without the entry that records the export. A failure before the first byte is an
     error response; a later one breaks the connection, so that the download fails too. Where too many long
@@ -54,6 +74,7 @@ def export(app: FastAPI, principal: Principal, account_id: str, view: View, form
         return log.account(account_id).stream(
             form,
             **view.selection(now),
+            excel=excel,
             begin=lambda: record_export(log, account_id, principal.actor, form, view.selection_query),
             interrupt=interrupt,
         )

@@ -24,9 +24,10 @@ FORMULA_SQL = ", ".join("'" + start.replace("'", "''") + "'" for start in FORMUL
 SKIPPED = ' "'
 """What may stand before the first character."""
 
+_START = rb"(?:[=+\-@\t']|\xef\xbc[\x9d\x8b\x8d\xa0])"
 # A comma is not among these: a cell with a comma is quoted, and who splits at commas heeds the quotes.
 _INSIDE = {
-    separator: re.compile(re.escape(separator) + rb"(?=[ \"]*(?:[=+\-@\t']|\xef\xbc[\x9d\x8b\x8d\xa0]))")
+    separator: re.compile(re.escape(separator) + rb"(?=[ \"]*" + _START + rb")")
     for separator in (b";", b"|", b"\t", b"\r", b"\n")
 }
 """Where a reader that splits at another separator than the comma would see the beginning of a formula."""
@@ -55,6 +56,36 @@ def guarded_inside(lines: bytes, number: int) -> bytes:
         if has_line_ends if separator in b"\r\n" else separator in lines:
             lines = pattern.sub(rb"\g<0>'", lines)
     return lines
+
+
+_QUOTED = re.compile(rb'("[^"]*(?:""[^"]*)*")')
+_MILLISECONDS = re.compile(rb"(\r\n[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})\.[0-9]{3}(?=,)")
+_WITH_SEMICOLON = re.compile(rb"(?<![^,\r\n])[^,;\r\n]*;[^,\r\n]*")
+# Between semicolons quotes do not protect a comma any more. The ' stands behind the quotes, where it leaves
+# JSON valid, and numbers of JSON get none.
+_NUMBER = rb"-[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?:,|[\]}]+\"\Z)"
+_AFTER_COMMA = re.compile(rb",[ \"]*(?!" + _NUMBER + rb")(?=" + _START + rb")")
+
+
+def for_excel(lines: bytes, separator: bytes) -> bytes:
+    """Whole CSV lines, guarded, as Excel opens them: with whole seconds, and split at `,` or `;`.
+
+    Excel shows minutes and tenths of seconds only of a time with milliseconds.
+    """
+    parts = _QUOTED.split(b"\r\n" + lines)  # every second one is a quoted cell
+    for number, part in enumerate(parts):
+        if number % 2:
+            if separator == b";" and b"," in part:
+                parts[number] = _AFTER_COMMA.sub(rb"\g<0>'", part)
+            continue
+        if b"\n" in part:
+            part = _MILLISECONDS.sub(rb"\1", part)
+        if separator == b";":
+            if b";" in part:
+                part = _WITH_SEMICOLON.sub(rb'"\g<0>"', part)
+            part = part.replace(b",", b";")
+        parts[number] = part
+    return b"".join(parts)[2:]
 
 
 def event_titles(catalog: Catalog) -> Iterator[tuple[str, str, str, str, str]]:

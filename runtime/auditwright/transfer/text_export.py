@@ -6,11 +6,12 @@ The lines are built by `export_sql.py` of each engine, with cells in the order o
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
-from auditwright.storage.csv_cells import csv_line, guarded, guarded_inside
+from auditwright.storage.csv_cells import csv_line, for_excel, guarded, guarded_inside
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 TextFormat = Literal["csv", "jsonl"]
 """The formats of lines; `Format` in `export_file.py` has all formats."""
+
+ExcelSeparator = Literal["comma", "semicolon"]
+"""How a CSV file for Excel separates its columns."""
+SEPARATORS: dict[ExcelSeparator, bytes] = {"comma": b",", "semicolon": b";"}
 
 CHUNK = 1000
 """Entries in one chunk."""
@@ -48,8 +53,22 @@ def csv_chunks(
     limit: int | None,
     processes: int = 1,
     interrupt: Interrupt | None = None,
+    excel: ExcelSeparator | None = None,
 ) -> Chunks:
     """The lines of the entries, newest first; the first chunk begins with the header."""
+    chunks = _csv_chunks(storage, catalog, scope, full, limit, processes, interrupt)
+    return chunks if excel is None else _for_excel(chunks, SEPARATORS[excel])
+
+
+def _csv_chunks(
+    storage: Storage,
+    catalog: Catalog,
+    scope: Scope,
+    full: bool,
+    limit: int | None,
+    processes: int,
+    interrupt: Interrupt | None,
+) -> Chunks:
     head = guarded_inside(csv_header(catalog, full).encode(), 1)
     with closing(storage.csv_lines(scope, full, CHUNK, limit, processes, interrupt)) as chunks:
         for entries, lines in chunks:
@@ -57,6 +76,15 @@ def csv_chunks(
             head = b""
     if head:
         yield 0, head
+
+
+def _for_excel(chunks: Chunks, separator: bytes) -> Chunks:
+    """The chunks of a CSV as Excel opens them by a double click: the mark tells it that they are UTF-8."""
+    mark = BOM_UTF8
+    with closing(chunks):
+        for entries, lines in chunks:
+            yield entries, mark + for_excel(lines, separator)
+            mark = b""
 
 
 def jsonl_chunks(

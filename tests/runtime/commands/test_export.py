@@ -185,6 +185,37 @@ def test_full_csv_has_keys_ids_and_metadata(recorded: Auditwright) -> None:
     assert done.err == "auditwright: --full is for CSV; JSON Lines and Parquet are always full\n"
 
 
+@pytest.mark.parametrize(("excel", "between"), [("comma", ","), ("semicolon", ";")])
+def test_exports_for_excel(recorded: Auditwright, tmp_path: Path, excel: str, between: str) -> None:
+    done = recorded(*EXPORT, "a.csv", "--excel", excel, "--where", "user:is:ci")
+    assert (done.code, done.out, done.err) == (0, "", "exported 1 entry to a.csv\n")
+    row = '2026-01-02 04:00:00,API Key created,Models,"Pipeline created an API key for model Llama.",'
+    wanted = f'{HEAD}{row}"Pipeline",192.0.2.1\r\n'.replace(",", between)
+    assert (tmp_path / "a.csv").read_bytes() == b"\xef\xbb\xbf" + wanted.encode()
+    (entry, *_) = json.loads(recorded("list", "--account", "acme", "--format", "json").out)
+    assert entry["metadata"]["format"] == "csv"
+    full = recorded(*EXPORT, "a.csv.gz", "--excel", excel, "--full", "--processes", "2")
+    assert full.code == 0
+    text = gzip.decompress((tmp_path / "a.csv.gz").read_bytes()).decode("utf-8-sig")
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=between))
+    assert [len(row) for row in rows] == [15] * 4
+    assert rows[-1][6:11] == [SCANNER, "tool.guardrails", "tool", "user", "u-17"]
+
+
+def test_excel_is_for_csv_only(recorded: Auditwright, tmp_path: Path) -> None:
+    for name, form in (("a.jsonl", "jsonl"), ("a.parquet", "parquet"), ("a.jsonl.gz", "jsonl")):
+        done = recorded(*EXPORT, name, "--excel", "comma")
+        assert (done.code, done.out) == (2, "")
+        assert done.err == f"auditwright: --excel is for CSV, not {form}\n"
+    done = recorded(*EXPORT, "a.csv", "--excel", "tab")
+    assert done.code == 2
+    assert "argument --excel: invalid choice: 'tab' (choose from" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["audit.db"]
+    text = " ".join(recorded("export", "--help").out.split())
+    assert "--excel {comma,semicolon}" in text
+    assert "semicolon where the decimal sign of the system is a comma" in text
+
+
 def test_empty_export_has_a_hint(recorded: Auditwright, tmp_path: Path) -> None:
     done = recorded("export", "--output", "a.csv")
     assert (done.code, done.out) == (0, "")

@@ -590,9 +590,9 @@ def test_entry_links_to_similar_entries(visit: Visit, site: Site, js: bool) -> N
 # --- exports ----------------------------------------------------------------------------------------
 
 
-def exported(site: Site, account: str, *where: str) -> bytes:
+def exported(site: Site, account: str, *where: str, **options: Any) -> bytes:
     target = io.BytesIO()
-    site.log.account(account).export_csv(target, Filter.parse(where))
+    site.log.account(account).export_csv(target, Filter.parse(where), **options)
     return target.getvalue()
 
 
@@ -626,6 +626,18 @@ def test_all_and_filtered_entries_are_exported(visit: Visit, site: Site, js: boo
     page.goto("/?account=globex")
     assert ids(page)[1] == str(record_of_it.id)
     expect(page.locator("a.details").first).to_have_text("Audit log exported")
+
+
+@either
+def test_file_for_excel_is_chosen_in_the_menu(visit: Visit, site: Site, js: bool) -> None:
+    page = visit("?account=globex&where=user:is:u-42", js=js)
+    open_menu(page, "Export").get_by_label("File").select_option("For Excel (semicolon)")
+    expect(page.locator("#export-help")).to_contain_text("1,5")
+    page.locator("summary", has_text="Export").click()  # closed, the choice stays
+    some = exported(site, GLOBEX, "user:is:u-42", excel="semicolon")
+    filtered = download(page, "Export filtered entries only")
+    assert Path(filtered.path()).read_bytes() == some
+    assert some.startswith("\ufeffDate and Time (UTC);".encode())
 
 
 def test_export_menu_is_hidden_without_permission(visit: Visit) -> None:

@@ -272,7 +272,7 @@ def test_filter_and_export_by_keyboard(visit: Visit, width: int) -> None:
     assert names[:4] == bar
     assert names[5:] == ["Filter1 conditions", "Export"]
     keyboard.press("Enter")
-    assert keyboard.tab(2) == ["Export all entries", "Export filtered entries only"]
+    assert keyboard.tab(3) == ["File", "Export all entries", "Export filtered entries only"]
     keyboard.press("Escape")
     expect(page.locator("#export .panel")).to_be_hidden()
     expect(page.locator("#export > summary")).to_be_focused()
@@ -286,7 +286,7 @@ def test_menu_closes_when_the_focus_leaves(visit: Visit) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#export .panel")).to_be_visible()
     keyboard = Keyboard(page)
-    assert keyboard.tab(2) == ["Export all entries", "Login"]
+    assert keyboard.tab(3) == ["File", "Export all entries", "Login"]
     expect(page.locator("#export .panel")).to_be_hidden()
 
 

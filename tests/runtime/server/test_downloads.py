@@ -105,6 +105,25 @@ def test_api_exports_csv_and_json_lines(client: Client, log: AuditLog) -> None:
     assert client.get("/api/export?format=csv&where=user:is:u-17").content == table
 
 
+@pytest.mark.parametrize("excel", ["comma", "semicolon"])
+def test_page_and_api_export_for_excel(client: Client, log: AuditLog, excel: str) -> None:
+    fill(log, 3)
+    expected, where = csv_of(log, excel=excel), "where=user:is:u-17"
+    sent = {"view": where, "what": "filtered", "excel": excel}
+    for answer in (
+        client.get(f"/api/export?excel={excel}"),
+        client.get(f"/api/export?format=csv&excel={excel}&{where}"),
+        client.post("/export", data=sent),
+    ):
+        assert answer.content == expected
+        assert answer.content.startswith(b"\xef\xbb\xbfDate and Time (UTC)")
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
+        assert answer.headers["content-disposition"].endswith('Z.csv"')
+    assert client.post("/export", data={"excel": ""}).content.startswith(b"Date and Time (UTC),")
+    recorded = [entry.metadata for entry in exports(log)][::-1]
+    assert recorded == [{"format": "csv"}, *[{"format": "csv", "selection": where}] * 2, {"format": "csv"}]
+
+
 def test_filtered_export_has_all_pages_of_the_view(client: Client, log: AuditLog) -> None:
     fill(log, 3)
     fill(log, 2, actor=GRACE)
@@ -222,7 +241,19 @@ def test_invalid_form_is_refused_and_not_recorded(
 
 
 @pytest.mark.parametrize(
-    "query", ["format=xml", "format=", "format=csv&format=csv", "limit=5", "after=x", "at=x"]
+    "query",
+    [
+        "format=xml",
+        "format=",
+        "format=csv&format=csv",
+        "limit=5",
+        "after=x",
+        "at=x",
+        "excel=",
+        "excel=tab",
+        "excel=comma&excel=comma",
+        "excel=comma&format=jsonl",
+    ],
 )
 def test_invalid_query_is_refused_and_not_recorded(client: Client, log: AuditLog, query: str) -> None:
     assert client.get(f"/api/export?{query}").status_code == 400

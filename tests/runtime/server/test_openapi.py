@@ -133,6 +133,14 @@ def test_an_export_is_not_described_as_json(document: dict[str, Any]) -> None:
     assert {media["schema"]["type"] for media in responses["200"]["content"].values()} == {"string"}
 
 
+def test_excel_parameter_names_its_separators(document: dict[str, Any]) -> None:
+    parameters = document["paths"]["/api/export"]["get"]["parameters"]
+    (excel,) = [each for each in parameters if each["name"] == "excel"]
+    assert excel["schema"] == {"enum": ["comma", "semicolon"]}
+    assert "double click" in excel["description"]
+    assert not excel.get("required")
+
+
 def test_every_success_has_its_media_type(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         success = {status for status in operation["responses"] if status < "4"}
@@ -197,6 +205,8 @@ def test_examples_need_no_secret_key(document: dict[str, Any], log: AuditLog) ->
         ("/api/count", "/api/count?account=x", "auditor", 404),
         ("/api/export", "/api/export", "auditor", 200),
         ("/api/export", "/api/export?format=jsonl", "auditor", 200),
+        ("/api/export", "/api/export?excel=semicolon", "auditor", 200),
+        ("/api/export", "/api/export?excel=tab", "auditor", 400),
         ("/api/export", "/api/export", "reader", 403),
         ("/api/events", "/api/events", "auditor", 200),
         ("/api/events/{key}/schema", "/api/events/account.login_logout.login/schema", "auditor", 200),
