@@ -92,8 +92,9 @@ def test_an_older_database_works_and_is_upgraded(empty: PostgreSQLDatabase) -> N
     """It was made under default settings, and these were changed later."""
     alter(empty, DEFAULTS)
     steps = re.split(r"(?<=COMMIT;)\n\n", setup_sql(empty.url, CATALOG, create=True))
-    assert "008" in steps[7]
-    run_psql(empty, "\n".join([*steps[:7], *steps[8:]]))
+    *revisions, of_catalog, _ = steps  # the last validates constraints of 009
+    assert "'008'" in revisions[7]
+    run_psql(empty, "\n".join([*revisions[:7], of_catalog]))
     assert empty.rows("SELECT version_num FROM audit_alembic_version") == [("007",)]
     ((last,),) = empty.rows(
         "SELECT max(relname) FROM pg_class WHERE relispartition AND relname ~ 'entry_2[0-9_]+$'"
@@ -105,6 +106,8 @@ def test_an_older_database_works_and_is_upgraded(empty: PostgreSQLDatabase) -> N
     assert empty.rows(f"SELECT count(*) FROM pg_class WHERE relname = '{last}'") == [(1,)]
     assert upgrade_database(empty.url, CATALOG).changes == (
         "revision 008: functions that work under any settings of the server",
+        "revision 009: constraints that refuse damaged entries",
+        "8 valid constraints for entries",
     )
     works(empty, empty.url)
 
