@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from auditwright.errors import FilterError
 from auditwright.limits import MAX_ID, truncate
 from auditwright.reading.filters import MATCHES, MAX_CONDITIONS, Condition, Filter
+from auditwright.reading.pages import search_text
 from auditwright.server import downloads
 from auditwright.server.access import RequireExport, RequireUser, account_of
 from auditwright.server.metadata_rows import metadata_rows
@@ -47,15 +48,21 @@ def list_entries(request: Request, principal: RequireUser) -> Response:
     """The list, newest first, as the URL describes; `edit` in it opens the filter with that many rows."""
     query, edit = _split_edit(query_of(request))
     view = View.parse(query)
-    rows = [FilterRow(each.field, each.operator, each.value) for each in view.where.conditions]
-    blank = max(1 - len(rows), edit - len(rows), 0)
-    return _list(request, principal, view, [*rows, *[FilterRow()] * blank], is_open=edit > 0)
+    return _list(request, principal, view, _rows_of(view, edit), is_open=edit > 0)
 
 
 def _list(
-    request: Request, principal: Principal, view: View, form: list[FilterRow], is_open: bool
+    request: Request,
+    principal: Principal,
+    view: View,
+    form: list[FilterRow],
+    is_open: bool = False,
+    refused: Refused | None = None,
 ) -> Response:
-    """The list of a view, with these rows in the form of the filter. It is a 422 if any row has a fault."""
+    """The list of a view, with these rows in the form of the filter.
+
+    It is a 422 if any row has a fault, or if a range or a search was refused.
+    """
     now = datetime.now(UTC)
     log: AuditLog = request.app.state.log
     account = log.account(account_of(principal, view.account))
@@ -70,7 +77,7 @@ def _list(
     return render(
         request,
         "list.html",
-        422 if faults else 200,
+        422 if faults or refused else 200,
         view=view,
         principal=principal,
         account=account.account_id,
@@ -89,6 +96,7 @@ def _list(
         form=form,
         faults=faults,
         is_open=is_open,
+        refused=refused,
         users=account.users(limit=USERS),
         name_of=name_of,
     )
@@ -189,6 +197,15 @@ class FilterRow:
         return Condition(self.field, self.operator, self.value)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was typed as the range or as the search, and why it is refused."""
+
+    texts: dict[str, str]
+    """The text of each control, by its name: `from` and `to`, or `search`."""
+    fault: str
+
+
 _UNFINISHED = {
     "category": "Choose a category, or remove this condition.",
     "event": "Choose an event, or remove this condition.",
@@ -203,8 +220,11 @@ def _split_edit(query: str) -> tuple[str, int]:
     """The query of the view, and the number of open rows of the filter; 0 means that it is closed."""
     parts, edit = [], 0
     for part in query.split("&"):
-        if re.fullmatch("edit=[0-9]{1,2}", part):
-            edit = min(int(part.removeprefix("edit=")), MAX_CONDITIONS)
+        name, _, number = part.partition("=")
+        if name == "edit":
+            if not re.fullmatch("[1-9][0-9]?", number) or int(number) > MAX_CONDITIONS:
+                raise FilterError(f"edit: expected 1 to {MAX_CONDITIONS}, got {truncate(repr(number), 80)}")
+            edit = int(number)
         elif part:
             parts.append(part)
     return "&".join(parts), edit
@@ -215,13 +235,16 @@ def apply_filter(request: Request, principal: RequireUser) -> Response:
     """Redirect from a form of the page to the URL of the view that it describes.
 
     The field `view` has the query of the current view; the other fields change it. A filter with an
-    unfinished condition is not applied: the answer is the current view, with the form as it was filled in.
+    unfinished condition, a reversed range and a short search are not applied: the answer is the current view,
+    with the form as it was filled in.
     """
     log: AuditLog = request.app.state.log
     form = _form(query_of(request), _FILTER_NAMES)
     current = View.parse(form.get("view", ""))
-    account = log.account(account_of(principal, form.get("account") or current.account))
     view = _changed_view(current, form)
+    account = log.account(account_of(principal, view.account))
+    if refused := _refused(view, form):
+        return _list(request, principal, current, _rows_of(current), refused=refused)
     edit = 0
     if "match" in form:
         rows = _rows(form, account, log.catalog)
@@ -280,6 +303,29 @@ def _form(text: str, names: re.Pattern[str]) -> dict[str, str]:
     return form
 
 
+def _refused(view: View, form: dict[str, str]) -> Refused | None:
+    """The range or the search of a form if the view with it is no valid one; None for other forms."""
+    texts = {name: form[name] for name in ("from", "to", "search") if name in form}
+    if not texts:
+        return None
+    try:
+        view.selection(datetime.now(UTC))
+        search_text(view.search)
+    except FilterError as error:
+        return Refused(texts, _as_sentence(str(error)))
+    return None
+
+
+def _as_sentence(message: str) -> str:
+    return f"{message[:1].upper()}{message[1:]}."
+
+
+def _rows_of(view: View, number: int = 0) -> list[FilterRow]:
+    """The rows for the conditions of a view, with blank ones up to the number; at least one row."""
+    rows = [FilterRow(each.field, each.operator, each.value) for each in view.where.conditions]
+    return rows + [FilterRow()] * (max(number, 1) - len(rows))
+
+
 def _rows(form: dict[str, str], account: AccountLog, catalog: Catalog) -> list[FilterRow]:
     """The rows of the form, without the one that a button removes. Raises `FilterError`."""
     rows: dict[int, dict[str, str]] = {}
@@ -311,7 +357,7 @@ def _row(given: dict[str, str], account: AccountLog, catalog: Catalog, events: l
         Filter("all", (FilterRow(field, operator, value).condition,)).branches(catalog, events)
     except FilterError as error:
         message = str(error).partition(" (`")[0]
-        return FilterRow(field, operator, text, f"{message[:1].upper()}{message[1:]}.")
+        return FilterRow(field, operator, text, _as_sentence(message))
     return FilterRow(field, operator, value)
 
 

@@ -134,7 +134,7 @@ QUERIES = st.one_of(
     st.lists(
         st.sampled_from(
             [b"where=user:is:u", b"match=any", b"period=7d", b"period=custom", b"from=2026-01-01",
-             b"limit=1", b"edit=3", b"edit=99", b"at=2026-01-01T00:00:00Z", b"field.0=user",
+             b"limit=1", b"edit=3", b"edit=99", b"search=a", b"at=2026-01-01T00:00:00Z", b"field.0=user",
              b"operator.0=is", b"user.0=u", b"do=remove-0", b"view=a%3Db",
              b"format=jsonl", b"text=%00", b"search=%F0%9F%98%80%80x"]
         )

@@ -226,7 +226,7 @@ function userPicker(sent) {
   sent.after(box);
   moveMark(sent, input);
   input.addEventListener("input", () => { sent.value = input.value; });
-  const account = new URLSearchParams(location.search).get("account");
+  const account = new URLSearchParams(document.querySelector("#filter [name='view']").value).get("account");
   combobox(input, async (text) => {
     const query = new URLSearchParams({ text, ...(account ? { account } : {}) });
     const answer = await fetch(`${base}/api/users?${query}`).catch(() => null);
