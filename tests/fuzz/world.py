@@ -85,8 +85,8 @@ class World:
 
     def entries(self) -> int:
         """How many entries there are, in the log and in that of the other catalog."""
-        others = self._other_database.rows(BY_ACCOUNT) if "other" in vars(self) else ()
-        return sum(self.rows().values()) + sum(count for _, count in others)
+        others = dict(self._other_database.rows(BY_ACCOUNT)) if "other" in vars(self) else {}
+        return sum(self.rows().values()) + sum(others.values())
 
     @functools.cached_property
     def other(self) -> AuditLog:

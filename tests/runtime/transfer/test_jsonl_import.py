@@ -548,7 +548,7 @@ def test_line_that_is_no_bytes_is_reported(log: AuditLog) -> None:
     assert str(bad[2]) == "entry: line: expected bytes, got NoneType"
 
 
-def test_what_an_import_stores_can_be_read(log: AuditLog) -> None:
+def test_imported_entries_can_be_read(log: AuditLog) -> None:
     notes = {f"metadata.x{n}": {"length": 2**53 - 1, "sha256": "0" * 64, "cut": True} for n in range(1800)}
     widest = form(
         DEPLOYED, MODEL, **OTHER, alterations=notes, level="l" * 63, category=f"{'a' * 63}.{'b' * 63}"
