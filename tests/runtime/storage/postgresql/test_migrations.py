@@ -150,12 +150,13 @@ def test_an_upgrade_adds_earlier_users_and_readers_see_them(
         for number, (account_id, kind, actor_id, name) in enumerate(users):
             if name == "Run 150":
                 run_psql(empty, steps[5])
+            micros = to_microseconds(START) + number
             empty.insert(
                 {
-                    "account_id": account_id, "id": make_id(to_microseconds(START) + number),
-                    "occurred_at": 0, "recorded_at": 0, "level": "", "category": "", "event": "",
+                    "account_id": account_id, "id": make_id(micros), "occurred_at": micros,
+                    "recorded_at": micros, "level": "", "category": "", "event": "x",
                     "actor_type": kind, "actor_id": actor_id, "actor_name": name, "description": "",
-                    "catalog_version": "", "digest": b"", "metadata": "{}",
+                    "catalog_version": "", "digest": bytes(32), "metadata": "{}",
                 }
             )  # fmt: skip
         upgrade_database(empty.url, shops.v1)
@@ -373,8 +374,8 @@ def entry(url):
 
 INSERT = '''INSERT INTO audit_entry (account_id, id, occurred_at, recorded_at, level, category, event,
     actor_type, description, catalog_version, digest, metadata)
-    VALUES ('acme', '0190a000-0000-7000-8000-000000000000', now(), now(), 'store', 'store.orders',
-    'store.orders.order_placed', 'user', 'Placed.', '1.0.0', '', '{}')'''
+    VALUES ('acme', '0190a000-0000-7000-8000-000000000000', '2024-07-11T04:14:32.960Z', now(), 'store',
+    'store.orders', 'store.orders.order_placed', 'system', 'Placed.', '1.0.0', sha256(''), '{}')'''
 
 def go(base, upgrade, every):
     killed = 0

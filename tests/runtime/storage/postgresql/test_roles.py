@@ -246,9 +246,10 @@ def test_owner_functions_ignore_the_writers_objects(guarded: Guarded) -> None:
             connection.execute("SELECT public.audit_make_partitions(7)")
             with connection.transaction(force_rollback=True):
                 row = ROW.replace("gen_random_uuid()", "'0190a000-0000-7000-8000-000000000000'")
+                row = row.replace("now()", "'2024-07-11T04:14:32.960Z'")  # which the id states
                 connection.execute(
                     f"INSERT INTO public.audit_entry ({COLUMNS}, catalog_version, digest, metadata, "
-                    f"actor_id) VALUES ({row}, '1', '', '{{}}', 'u-new')"
+                    f"actor_id) VALUES ({row}, '1', sha256(''), '{{}}', 'u-new')"
                 )
     finally:
         guarded.database.change(
