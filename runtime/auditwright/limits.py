@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -37,7 +37,7 @@ def text_of(value: object) -> str | None:
     """
     if type(value) is str:
         return value
-    return str.__str__(value) if issubclass(type(value), str) else None
+    return str.__str__(cast("str", value)) if issubclass(type(value), str) else None
 
 
 def shown(value: object, limit: int = 80) -> str:

@@ -99,7 +99,7 @@ class AuditLog:
         if type(create) is not bool:
             raise ValidationError("create", (Problem("create", "True or False", shown(create)),))
         key = key_of(secret_key)
-        seconds = _checked(timeout)
+        seconds = _seconds_of(timeout)
         storage = open_storage(url, catalog, create, read_url, seconds)
         return cls(storage, catalog, account_id, key, seconds)
 
@@ -155,12 +155,11 @@ class AuditLog:
         try:
             if session is None:
                 return self._as_stored(entry, await self._group_commit.store_async(entry.row))
-            run_sync = getattr(session, "run_sync", None)
-            if not callable(run_sync):
+            if not callable(getattr(session, "run_sync", None)):
                 raise StorageError(
                     f"session= takes an AsyncSession or AsyncConnection of SQLAlchemy, not {shown(session)}"
                 )
-            await run_sync(lambda inner: self._storage.join(inner, entry.row))
+            await session.run_sync(lambda inner: self._storage.join(inner, entry.row))
         except BaseException as error:
             self._keep(error, entry)
             raise
@@ -386,8 +385,8 @@ class AuditLog:
         return self._storage.accounts(limit)
 
 
-def _checked(timeout: object) -> float:
-    """The timeout; raises `ValidationError` for one that is not allowed."""
+def _seconds_of(timeout: object) -> float:
+    """The seconds of a timeout; raises `ValidationError` for one that is not allowed."""
     got = type(timeout).__name__
     if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
         if SHORTEST <= timeout <= LONGEST:

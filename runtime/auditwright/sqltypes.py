@@ -235,7 +235,7 @@ class Json(TypeDecorator[Any]):
             """The value as true or false; null unless it is one of them."""
             return _Boolean(self.expr)
 
-    comparator_factory = Comparator
+    comparator_factory = Comparator  # pyright: ignore[reportAssignmentType]
 
 
 class JsonAsWritten(Json):
@@ -341,7 +341,7 @@ _ON_SQLITE = {
     _SelectedJson: "{0}",
     _Value: "{0}",
     _Member: _PART.replace("{path}", "'$.\"' || {1} || '\"'"),
-    _Item: _PART.replace("{path}", "'$[' || {1} || ']'"),
+    _Item: _PART.replace("{path}", "'$[' || iif({1} < 0, '#', '') || {1} || ']'"),  # [#-1] is the last one
     _String: "CASE json_type({0}) WHEN 'text' THEN json_extract({0}, '$') END",
     _Integer: "CASE json_type({0}) WHEN 'integer' THEN json_extract({0}, '$') WHEN 'real' THEN "
     "iif(abs(json_extract({0}, '$')) < 9.2e18 "

@@ -167,7 +167,7 @@ def _check(answer: Any, name: str) -> None:
         return
     if isinstance(answer, Entry):
         use(answer)
-    if name in ("all", "stream"):
+    elif name in ("all", "stream"):
         with closing(answer) as items:
             for item in islice(items, 3):
                 use(item) if isinstance(item, Entry) else len(item)

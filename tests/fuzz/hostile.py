@@ -208,7 +208,7 @@ class Proxy:
         self._target = target
 
     @property  # type: ignore[misc]
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return type(self._target)
 
     def __getattr__(self, name: str) -> Any:

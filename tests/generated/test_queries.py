@@ -107,6 +107,7 @@ def test_members_of_json_have_types(session: Session) -> None:
     assert numbers(session, data["temperature"].as_float() >= 1) == [1]
     assert numbers(session, data["stop_sequence"].contains("b")) == [0, 1]
     assert numbers(session, data["stop_sequence"][0].as_string() == "b") == [1]
+    assert numbers(session, data["stop_sequence"][-1].as_string() == "b") == [0]
     assert numbers(session, data["temperature"] == 0.5) == [0]
     assert numbers(session, data == {}) == [3]
     assert session.exec(select(data["max_length"]).order_by(col(AuditEntry.id))).all() == [
@@ -141,6 +142,7 @@ def test_damaged_entries_are_read(database: Database, session: Session, changes:
     row = insert_damaged(database, CATALOG, **changes)
     at = uuid.UUID(bytes=row["id"])
     classes: tuple[Any, ...] = (AuditEntry, ModelDeployed)
+    found: Any = None
     for of in classes:
         (found,) = session.exec(select(of).where(of.id == at)).all()
         assert found.occurred_at.tzinfo is UTC

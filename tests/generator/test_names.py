@@ -28,7 +28,7 @@ def test_every_option_of_the_emitters_is_refused() -> None:
 
 
 def test_beginnings_that_pydantic_reserves_are_refused() -> None:
-    assert tuple(sorted(map(str, config_defaults["protected_namespaces"]))) == names.MODEL_PREFIXES
+    assert tuple(sorted(map(str, config_defaults.get("protected_namespaces", ())))) == names.MODEL_PREFIXES
     assert names.refuse_field("model_dump_count", False) == "pydantic reserves names with this beginning"
     assert names.another_name("field", "model_dump_count") == "field_model_dump_count"
 

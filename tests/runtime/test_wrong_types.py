@@ -39,14 +39,19 @@ CYCLIC: list[Any] = []
 CYCLIC.append(CYCLIC)
 
 
+def other_than_none(wrong: Any) -> Any:
+    """The wrong value; 7 in place of None, where None is the default."""
+    return 7 if wrong is None else wrong
+
+
 class Text(str):
     """A str whose methods raise."""
 
     def _raise(self, *_: Any) -> Any:
         raise LookupError("a method of a value was called")
 
-    __eq__ = __len__ = __iter__ = __str__ = __contains__ = _raise
-    encode = strip = partition = _raise  # type: ignore[assignment]
+    raising: Any = _raise
+    __eq__ = __len__ = __iter__ = __str__ = __contains__ = encode = strip = partition = raising
     __hash__ = str.__hash__
 
 
@@ -89,7 +94,7 @@ class Lazy:
     """An object that says it is a str, as lazy texts of web frameworks do."""
 
     @property  # type: ignore[misc]
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return str
 
 
@@ -191,13 +196,13 @@ def test_no_method_of_a_text_is_called(log: AuditLog) -> None:
 
 @pytest.mark.parametrize("wrong", [None, 7, "text", CYCLIC, object(), Broken()])
 def test_event_without_an_object_is_refused(log: AuditLog, wrong: Any) -> None:
-    calls: tuple[tuple[Any, Any, Any], ...] = (
+    calls: list[Any] = [
         (wrong, MODEL, {}),
         (ADDED, wrong, {}),
         (ADDED, MODEL, wrong),
         (ADDED, {7: wrong}, {}),
         (ADDED, MODEL, {7: wrong}),
-    )
+    ]
     for key, values, options in calls:
         with pytest.raises(ValidationError):
             log.record_event(key, values, options)
@@ -310,7 +315,7 @@ def test_open_refuses_wrong_types(tmp_path: Path, options: dict[str, Any], error
 )
 def test_reading_refuses_wrong_types(log: AuditLog, wrong: Any) -> None:
     account = log.account("acme")
-    other: Any = 7 if wrong is None else wrong  # where None is the default
+    other = other_than_none(wrong)
     with pytest.raises(ValidationError, match=r"^entry: id: expected a UUID, got"):
         account.get(wrong)
     for read in (
@@ -362,7 +367,7 @@ def test_export_to_a_wrong_target_is_refused(log: AuditLog, target: Any) -> None
 )
 def test_actor_and_context_refuse_wrong_types(log: AuditLog, wrong: Any) -> None:
     assert CATALOG.event(wrong) is None
-    other: Any = 7 if wrong is None else wrong  # where None is the default
+    other = other_than_none(wrong)
     with pytest.raises(ValidationError):
         Actor(wrong, "u-1")
     with pytest.raises(ValidationError), log.acting(other):

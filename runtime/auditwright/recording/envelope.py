@@ -134,10 +134,10 @@ def _id_and_time(event: Event, given_id: Any, moment: Any) -> tuple[bytes | None
         if given is None:
             got = "one without a time zone" if isinstance(moment, datetime) else type(moment).__name__
             raise _wrong(event, "occurred_at", "a datetime with a time zone", got)
+        if not 0 <= given <= LAST:
+            got = datetime.isoformat(moment, " ")
+            raise _wrong(event, "occurred_at", "a time of the years 1970 to 9999", got)
         occurred_at = given
-    if not 0 <= occurred_at <= LAST:
-        got = datetime.isoformat(moment, " ")
-        raise _wrong(event, "occurred_at", "a time of the years 1970 to 9999", got)
     if stated is not None and stated != occurred_at:
         expected = f"an id that states occurred_at, {format_time(occurred_at)}"
         raise _wrong(event, "id", expected, format_time(stated))

@@ -90,12 +90,11 @@ def import_lines(
     for number, line in _numbered(lines, batches):
         try:
             form = _form_of(line, number)
-            if form is not None:
-                row = row_of(form, recorder, schemas)
+            row = None if form is None else row_of(form, recorder, schemas)
         except AuditwrightError as error:
             batches.refuse(number, error)
         else:
-            if form is not None:
+            if row is not None:
                 batches.add(number, row)
     batches.store()
     return Imported(batches.stored, batches.known, batches.refused)

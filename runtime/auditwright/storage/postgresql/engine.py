@@ -174,10 +174,10 @@ class PostgreSQLStorage:
         return self._write(lambda connection: self._insert_all(connection, rows))
 
     def _insert_all(self, connection: Connection, rows: Sequence[Row]) -> int:
-        if self._is_copied(connection, rows, 3) and self._copy(connection, rows):
-            return len(rows)
         if len(rows) == 1:  # one statement, which stores it or not
             return _new(self._insert_rows(runs_each(connection), rows, is_committed=True))
+        if self._is_copied(connection, rows, 3) and self._copy(connection, rows):
+            return len(rows)
         with self._transaction(connection):
             return _new(self._insert_rows(runs(connection), rows))
 
