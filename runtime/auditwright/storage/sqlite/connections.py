@@ -26,18 +26,26 @@ MINIMUM = (3, 37, 0)
 """The first SQLite version with STRICT tables."""
 BUSY_SECONDS = 1.0
 """How long a write waits for another process, or for a transaction of the caller."""
+OPEN_SECONDS = 10.0
+"""How long opening waits for other processes that create or upgrade the same file."""
 _NOT_UTF8 = "Could not decode to UTF-8"
 """Part of Python's error for text that is not UTF-8; that error quotes the text, so it is not chained."""
 NAP_SECONDS = (0.0002, 0.002)
 """The range of the random sleeps of a waiting writer."""
 FORK_SECONDS = 2.0
 """How long a fork waits for a commit; in a signal handler that interrupts a commit, the wait times out."""
+WAL_BYTES = 48_000_000
+"""The size to which the WAL shrinks after a burst, when the first write after a checkpoint starts it anew.
+
+It is above the 41 MB between two checkpoints, so that ordinary writes reuse the file and never extend it.
+"""
 WRITER_PRAGMAS = (
     "synchronous=FULL",
     "recursive_triggers=ON",
     "cache_size=-16000",
-    # Rarer checkpoints write a page once that changes often: half the cost of a bulk load, for 40 MB of WAL.
+    # Rarer checkpoints write a page once that changes often: half the cost of a bulk load, for 41 MB of WAL.
     "wal_autocheckpoint=10000",
+    f"journal_size_limit={WAL_BYTES}",
 )
 MAX_IDLE = 16
 """The most idle reading connections."""
@@ -104,11 +112,11 @@ class Connections(ForkAware):
                 "what reads the log, or start processes by spawning"
             )
 
-    def _connect(self, mode: str, *pragmas: str) -> sqlite3.Connection:
-        """A new connection; the mode `rwc` creates a missing file."""
+    def _connect(self, *pragmas: str) -> sqlite3.Connection:
+        """A new connection; it creates no file, see `_create_file`."""
         self.check_usable()
         connection = sqlite3.connect(
-            f"file:{quote(str(self.path))}?mode={mode}",
+            f"file:{quote(str(self.path))}?mode=rw",
             uri=True,
             timeout=BUSY_SECONDS,
             isolation_level=None,
@@ -127,7 +135,7 @@ class Connections(ForkAware):
         if self._writer is None:
             # After setup, `_begin` waits for other writers, not SQLite.
             pragmas = (*WRITER_PRAGMAS, "busy_timeout=0") if self.file else WRITER_PRAGMAS
-            self._writer = self._connect("rw" if self.file else "rwc", *pragmas)
+            self._writer = self._connect(*pragmas)
             self.file = self.file or _identity(self.path)
         self._check_identity()
         return self._writer
@@ -146,7 +154,7 @@ class Connections(ForkAware):
             try:
                 connection = self._readers.pop()
             except IndexError:
-                connection = self._connect("rw", "query_only=ON")
+                connection = self._connect("query_only=ON")
             try:
                 connection.execute("BEGIN")
                 yield connection
@@ -217,9 +225,13 @@ class Connections(ForkAware):
             raise StorageError(f"{self.path}: there is no such database; record something, or check its name")
         if not self.path.parent.is_dir():
             raise StorageError(f"{self.path}: the folder {self.path.parent} does not exist")
+        if create:
+            _create_file(self.path)
         with self.errors("open"):
             connection = self._write_connection()
-            _use_wal(connection)
+            seconds = min(self._timeout, OPEN_SECONDS)
+            connection.execute(f"PRAGMA busy_timeout={seconds * 1000:.0f}")
+            _use_wal(connection, seconds)
             set_up(connection)
             connection.execute("PRAGMA busy_timeout=0")
 
@@ -264,9 +276,24 @@ _ABANDONED: list[sqlite3.Connection | None] = []
 """Connections of the parent process, kept because garbage collection would close them."""
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
+def _create_file(path: Path) -> None:
+    """Create an empty file that only its owner may read and write; keep an existing one with its mode.
+
+    SQLite gives its -wal and -shm the mode of the file, and a file that it creates itself is readable for
+    everybody. Raises `StorageError`.
+    """
+    try:
+        # Like SQLite, follow links; O_EXCL does not follow the last one.
+        os.close(os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise StorageError(f"{path}: cannot create the file: {error.strerror or error}") from error
+
+
+def _use_wal(connection: sqlite3.Connection, seconds: float) -> None:
     """Switch to the write-ahead log. Retries, because SQLite ignores its busy timeout here."""
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from auditwright.storage.base import SetupResult
 from auditwright.storage.sqlite.connections import path_of
@@ -27,5 +28,5 @@ def set_up(location: str, catalog: Catalog, create: bool) -> SetupResult:
 
 
 def _sqlite_objects(path: str) -> set[tuple[str, str, str]]:
-    with closing(sqlite3.connect(path)) as connection:
+    with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True)) as connection:
         return set(connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_schema").fetchall())
