@@ -422,7 +422,7 @@ def test_a_run_killed_at_any_step_can_be_repeated(
         [sys.executable, "-W", "error", "-c", _KILLED, empty.url, what, str(every), *map(str, shops.folders)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert (done.stderr, done.returncode) == ("", 0)
@@ -457,7 +457,7 @@ def test_concurrent_runs_wait_for_one_another(empty: PostgreSQLDatabase, shops: 
         [sys.executable, "-c", _TOGETHER, empty.url, *map(str, shops.folders)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.stdout.split(), done.stderr) == (["0"] * 6, "")
