@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 import duckdb
@@ -24,6 +24,7 @@ from tests.support.databases import Database, insert_row
 from tests.support.sample_events import DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, TUNED, record
 
 from auditwright import AccountLog, Actor, AuditLog
+from auditwright.limits import MAX_STRING
 from auditwright.storage.csv_cells import FORMULA
 
 Table = list[list[str]]
@@ -98,8 +99,11 @@ HOSTILE = [
     "<script>alert(1)</script>",
     "\ufffd for a NUL",
     "é ü 日本語 😀 עברית",
-    "x" * 1024 * 1024,
-    "=" + "y" * 1024 * 1024,
+    "x,=2+3,y",
+    'x, "=2+3,y',
+    ",=1;,'=2|,-3",
+    "x" * MAX_STRING,
+    "=" + "y" * (MAX_STRING - 1),
     '"' * 1000,
     "\r\n" * 1000,
 ]
@@ -127,10 +131,12 @@ def guarded(text: str) -> str:
 def hostile(log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path) -> Path:
     """A full CSV with each hostile text as the description, the name and the id of a user, oldest last.
 
-    plain.csv has the columns of the page only.
+    plain.csv has the columns of the page only; comma.csv and semicolon.csv are full, and for Excel.
     """
     insert(database, log, HOSTILE)
     target = tmp_path / "out.csv"
+    acme.export_csv(tmp_path / "comma.csv", full=True, excel="comma")
+    acme.export_csv(tmp_path / "semicolon.csv", full=True, excel="semicolon")
     assert acme.export_csv(target, full=True) == len(HOSTILE)
     assert acme.export_csv(tmp_path / "plain.csv") == len(HOSTILE)
     return target
@@ -205,12 +211,13 @@ def test_no_cell_begins_as_a_formula_does(hostile: Path) -> None:
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_no_separator_makes_a_formula(hostile: Path, separator: str) -> None:
     formulas = tuple(set(FORMULA) - {"'", "\t", "\n", "\r"})
-    for name in ("out.csv", "plain.csv"):
+    for name in ("out.csv", "plain.csv", "comma.csv", "semicolon.csv"):
         text = hostile.with_name(name).read_bytes().decode()
         cells = [
             cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) for cell in row
         ]
-        raw = re.split(r"[\r\n]" if separator == "," else rf"[\r\n{re.escape(separator)}]", text)
+        is_quoted = separator == "," and name != "semicolon.csv"  # wherever the separator is in a cell
+        raw = re.split(r"[\r\n]" if is_quoted else rf"[\r\n{re.escape(separator)}]", text)
         lines = [line for cell in [*cells, *raw] for line in re.split(r"[\r\n]", cell)]
         assert [line[:40] for line in lines if line.lstrip(' "').startswith(formulas)] == []
 
@@ -329,7 +336,7 @@ def in_libreoffice(text: str) -> str:
 def test_spreadsheet_runs_no_cell(
     log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path, how: str
 ) -> None:
-    texts = [text for text in HOSTILE if len(text) < 30_000]  # about the limit of a cell there
+    texts = HOSTILE
     insert(database, log, texts)
     target = tmp_path / "out.csv"
     acme.export_csv(target, full=True)
@@ -409,10 +416,56 @@ def test_spreadsheet_with_any_separator_runs_no_cell(
     log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path, separator: str
 ) -> None:
     # Quotes of texts would take what follows into one cell.
-    texts = [text for text in HOSTILE if len(text) < 30_000 and '"' not in text]
+    texts = [text for text in HOSTILE if '"' not in text]
     insert(database, log, texts)
     target = tmp_path / "out.csv"
     acme.export_csv(target)
     rows = by_libreoffice(target, f"CSV:{ord(separator)},34,76,1")
+    assert len(rows) >= len(texts)
+    assert [each for row in rows for each in row if attribute(each, "table:formula")] == []
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.skipif(LIBREOFFICE is None, reason="LibreOffice is missing: apt-get install libreoffice-calc")
+@pytest.mark.parametrize(
+    ("excel", "separator", "language"), [("comma", ",", 1033), ("semicolon", ";", 1031)], ids=["US", "German"]
+)
+def test_spreadsheet_opens_a_file_for_excel(
+    log: AuditLog,
+    acme: AccountLog,
+    database: Database,
+    tmp_path: Path,
+    excel: Literal["comma", "semicolon"],
+    separator: str,
+    language: int,
+) -> None:
+    insert(database, log, HOSTILE)
+    acme.export_csv(tmp_path / "out.csv", full=True, excel=excel)
+    head, *rows = by_libreoffice(tmp_path / "out.csv", f"CSV:{ord(separator)},34,76,1,,{language},false,true")
+    assert [text_of(cell) for cell in head][:4] == [
+        "Date and Time (UTC)",
+        "Event Name",
+        "Category",
+        "Description",
+    ]
+    assert len(rows) == len(HOSTILE)
+    assert {text_of(row[-1])[:13] for row in rows} == {'{"model_name"'}
+    assert {attribute(row[0], "office:value-type") for row in rows} == {"date"}
+    newest = LONG_AGO + timedelta(seconds=len(HOSTILE) - 1)
+    assert attribute(rows[0][0], "office:date-value") == f"{newest:%Y-%m-%dT%H:%M:%S}"
+    assert [each for row in rows for each in row if attribute(each, "table:formula")] == []
+    found = {text_of(row[3]) for row in rows}
+    assert {"é ü 日本語 😀 עברית", "a;b", "a,b", 'a "quoted" word'} <= found
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.skipif(LIBREOFFICE is None, reason="LibreOffice is missing: apt-get install libreoffice-calc")
+def test_file_for_excel_split_at_commas_runs_no_cell(
+    log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path
+) -> None:
+    texts = [text for text in HOSTILE if '"' not in text]
+    insert(database, log, texts)
+    acme.export_csv(tmp_path / "out.csv", full=True, excel="semicolon")
+    rows = by_libreoffice(tmp_path / "out.csv", "CSV:44,34,76,1")
     assert len(rows) >= len(texts)
     assert [each for row in rows for each in row if attribute(each, "table:formula")] == []
