@@ -111,7 +111,9 @@ def _kind(change: str) -> str:
     first, _, rest = change.partition(" ")
     if first == "changed":
         return f"{first} {rest.partition(' ')[0]}"
-    return change if first.isdecimal() or first in ("revision", "partitions", "column") else first
+    return (
+        change if first.isdecimal() or first in ("revision", "partitions", "column", "constraint") else first
+    )
 
 
 def _name(catalog: Catalog) -> str:

@@ -355,6 +355,35 @@ def test_check_of_an_older_database_names_the_upgrade(
     assert auditwright("database", "check", *V1).code == 0
 
 
+def test_upgrade_names_each_constraint_that_is_violated(
+    auditwright: Auditwright, server: PostgreSQLDatabase, shops: Shops
+) -> None:
+    from tests.support.databases import foreign_row
+
+    auditwright("database", "create", *V1)
+    server.insert_damaged(
+        foreign_row(shops.v1)
+        | {
+            "occurred_at": "infinity",
+            "recorded_at": "infinity",
+            "actor_type": "robot",
+            "digest": b"short",
+            "alterations": "[]",
+            "metadata": "[]",
+        }
+    )
+    lines = auditwright("database", "upgrade", *V1).out.splitlines()
+    violated = ("occurred_at", "recorded_at", "actor", "digest", "alterations", "metadata")
+    assert lines[1:] == [
+        "  2 valid constraints for entries",
+        *(
+            f"  constraint audit_entry_{part}, for new entries: stored ones violate it, see "
+            "`auditwright database check`"
+            for part in violated
+        ),
+    ]
+
+
 def _disabled_triggers(lines: list[str]) -> list[str]:
     """The lines about triggers; at least one trigger is disabled on each partition."""
     found = [line for line in lines if line.startswith("the trigger") or "ENABLE TRIGGER" in line]
