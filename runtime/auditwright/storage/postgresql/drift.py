@@ -46,8 +46,9 @@ def differences(
     yield from revisions
     is_behind = any(each.hint == UPGRADE for each in revisions)
     for each in _all(connection, state, catalog, schema):
-        # In an older database, what is missing is most likely what the upgrade makes.
-        yield replace(each, hint=UPGRADE) if is_behind and each.what.endswith(" is missing") else each
+        # In an older database, what is missing or another function is most likely what the upgrade makes.
+        is_older = is_behind and (each.what.endswith(" is missing") or each.what.startswith("the function "))
+        yield replace(each, hint=UPGRADE) if is_older else each
 
 
 def _all(connection: Connection[Any], state: State, catalog: Catalog, schema: str) -> Iterator[Difference]:

@@ -77,6 +77,19 @@ def test_a_changed_part_is_named_with_both_definitions(
     postgresql.drop(made)
 
 
+def test_functions_of_an_older_revision_are_not_changes_by_hand(postgresql: PostgreSQLServer) -> None:
+    made = postgresql.another()
+    made.change(
+        "UPDATE audit_alembic_version SET version_num = '007'",
+        "CREATE OR REPLACE FUNCTION audit_last_month() RETURNS timestamp "
+        "LANGUAGE sql AS 'SELECT localtimestamp'",
+    )
+    with closing(open_inspection(made.url, CATALOG)) as inspection:
+        found = inspection.differences()
+    assert Difference("the function audit_last_month was changed", UPGRADE) in found
+    postgresql.drop(made)
+
+
 def test_a_table_of_the_service_may_have_policies(postgresql: PostgreSQLServer) -> None:
     made = postgresql.another()
     made.change("CREATE TABLE audit_of_ours (id int)", "CREATE POLICY mine ON audit_of_ours USING (true)")
