@@ -28,6 +28,9 @@ LOCK_SECONDS = 5
 PAUSE_SECONDS = 1.0
 """How long recording goes on before a change that did not get its lock is tried again."""
 _TRIES = 5
+_VALIDATIONS = """\
+-- These read all entries. One fails if stored entries violate a constraint: recording and reading work all
+-- the same, and `auditwright database upgrade` validates the other constraints."""
 
 
 def set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:
@@ -240,8 +243,10 @@ def _validations(database: _Database, revision: str | None) -> list[str]:
     from auditwright.storage.postgresql import constraints
 
     if revision is not None and revision >= constraints.REVISION:
-        return [f"{every};" for every, *_ in constraints.validation_statements(database.connection)]
-    return [f"{constraints.VALIDATE_ALL};"]
+        found = [f"{every};" for every, *_ in constraints.validation_statements(database.connection)]
+    else:
+        found = [f"{constraints.VALIDATE_ALL};"]
+    return [_VALIDATIONS, *found] if found else []
 
 
 def _adapt(database: _Database, catalog: Catalog) -> list[str]:

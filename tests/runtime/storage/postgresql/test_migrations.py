@@ -309,6 +309,16 @@ def test_the_dry_run_script_makes_the_same_layout(
     postgresql.drop(other)
 
 
+def test_the_dry_run_says_which_statement_may_fail(
+    postgresql: PostgreSQLServer, empty: PostgreSQLDatabase, shops: Shops
+) -> None:
+    script = setup_sql(empty.url, shops.v1, create=True)
+    note, statement = script.rpartition("\n\n-- ")[2].split("\n\n")
+    assert "fails if stored entries violate a constraint" in note
+    assert "`auditwright database upgrade`" in note
+    assert "VALIDATE CONSTRAINT" in statement
+
+
 def test_texts_of_the_catalog_are_escaped_in_sql(
     postgresql: PostgreSQLServer, empty: PostgreSQLDatabase, shops: Shops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
