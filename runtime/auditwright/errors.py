@@ -62,11 +62,13 @@ class ValidationError(AuditwrightError, ValueError):
         super().__init__(event, self.problems)
 
     def __str__(self) -> str:
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        text = f"{self.event}: {len(self.problems)} problems{lines}"
         if len(self.problems) == 1:
             problem = self.problems[0]
-            return str(problem) if problem.path == self.event else f"{self.event}: {problem}"
-        lines = "".join(f"\n  {problem}" for problem in self.problems)
-        return f"{self.event}: {len(self.problems)} problems{lines}"
+            text = str(problem) if problem.path == self.event else f"{self.event}: {problem}"
+        # A key as given may have lone surrogates, which no file or terminal takes.
+        return text.encode(errors="backslashreplace").decode()
 
 
 class SecretKeyMissing(AuditwrightError):

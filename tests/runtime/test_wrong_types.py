@@ -194,6 +194,12 @@ def test_no_method_of_a_text_is_called(log: AuditLog) -> None:
     assert log.account(Text("acme")).entries(Filter.parse([Text("user:is:u-17")])).entries == (entry,)
 
 
+def test_an_error_about_any_key_can_be_written(log: AuditLog) -> None:
+    with pytest.raises(ValidationError, match="metadata: expected an object") as caught:
+        log.record_event("\ud800", 7, {})  # type: ignore[arg-type]
+    assert str(caught.value).encode().startswith(b"\\ud800: ")
+
+
 @pytest.mark.parametrize("wrong", [None, 7, "text", CYCLIC, object(), Broken()])
 def test_event_without_an_object_is_refused(log: AuditLog, wrong: Any) -> None:
     calls: list[Any] = [
