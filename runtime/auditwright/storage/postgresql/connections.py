@@ -143,7 +143,7 @@ class Connections(ForkAware):
         planning = _FOR_PAGES if for_pages else ""
         begin = SQL(f"{_BEGIN}; {planning}SET LOCAL {ACCOUNT} = {{}}").format(Literal(account_id))
         with self.errors("read"), self.reader() as connection:
-            local = f"; {settings(is_local=True)}" if is_pooled(connection) else ""
+            local = f"; {settings(connection.patience, is_local=True)}" if is_pooled(connection) else ""
             connection.execute(begin.as_bytes(connection) + sql(local))
             if is_stream:
                 connection.until = None

@@ -22,7 +22,7 @@ from auditwright.storage.postgresql.timed_connection import TimedConnection
 CONNECT_SECONDS = 5
 """The connect timeout, unless the DSN has one."""
 WAIT_SECONDS = 10
-"""The lock timeout of a statement, unless the database has one."""
+"""The longest lock timeout of a statement, unless the database has one."""
 LOST_SECONDS = 20
 """How long a server may be silent before the connection is lost."""
 FAR_SECONDS = 0.005
@@ -82,7 +82,7 @@ class Dsn:
         try:
             pid = self._process_of(connection)
             if pid == connection.info.backend_pid:
-                connection.execute(sql(settings(is_local=False)))
+                connection.execute(sql(settings(self._timeout, is_local=False)))
             else:
                 connection.prepare_threshold = None  # the mark of a pooled connection
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
@@ -158,15 +158,18 @@ def is_pooled(connection: psycopg.Connection[Any]) -> bool:
     return connection.prepare_threshold is None
 
 
-def settings(*, is_local: bool) -> str:
+def settings(timeout: float, *, is_local: bool) -> str:
     """SQL that gives a transaction, or else the session, what recording and reading need.
+
+    A wait for a lock ends in half of the `timeout` of a call, in seconds, so that it is not taken for silence.
 
     Whatever the defaults are: recorded entries are durable, row-level security narrows what a role sees
     instead of refusing to answer, and two transactions that store entries do not make each other fail.
     """
+    milliseconds = int(min(WAIT_SECONDS, timeout / 2) * 1000)
     return (
         f"SELECT set_config(name, value, {is_local}) FROM (VALUES ('synchronous_commit', 'off', 'on'), "
-        f"('lock_timeout', '0', '{WAIT_SECONDS}s'), ('row_security', 'off', 'on'), "
+        f"('lock_timeout', '0', '{milliseconds}ms'), ('row_security', 'off', 'on'), "
         "('default_transaction_isolation', 'serializable,repeatable read', 'read committed')) "
         "AS setting (name, unwanted, value) "
         "WHERE current_setting(name) = ANY (string_to_array(unwanted, ','))"

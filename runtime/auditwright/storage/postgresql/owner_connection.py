@@ -59,7 +59,7 @@ def connect(url: str) -> Connection:
 
 def begin(connection: Connection) -> None:
     """Apply the settings of a transaction that has just begun."""
-    parts = [*(f"SET LOCAL {setting}" for setting in _SETTINGS), settings(is_local=True)]
+    parts = [*(f"SET LOCAL {setting}" for setting in _SETTINGS), settings(connection.patience, is_local=True)]
     connection.execute(sql("; ".join(parts)))
 
 

@@ -42,7 +42,7 @@ def runs_each(connection: Connection) -> Execute:
     def execute(statement: str, values: tuple[Any, ...]) -> list[Row]:
         # Only the simple protocol takes two statements at once: one transaction, with the values quoted.
         with psycopg.ClientCursor(connection, row_factory=tuple_row) as cursor:
-            begin = f"SET TRANSACTION {_ISOLATION}; {settings(is_local=True)}"
+            begin = f"SET TRANSACTION {_ISOLATION}; {settings(connection.patience, is_local=True)}"
             cursor.execute(sql(f"{begin}; {statement}"), values)
             cursor.nextset()
             cursor.nextset()
@@ -55,7 +55,9 @@ def runs_each(connection: Connection) -> Execute:
 def transaction(connection: Connection) -> Iterator[None]:
     """A transaction for several statements, or for COPY."""
     begin = f"BEGIN {_ISOLATION}"
-    connection.execute(sql(f"{begin}; {settings(is_local=True)}" if is_pooled(connection) else begin))
+    connection.execute(
+        sql(f"{begin}; {settings(connection.patience, is_local=True)}" if is_pooled(connection) else begin)
+    )
     try:
         yield
     except BaseException:

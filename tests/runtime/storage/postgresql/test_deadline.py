@@ -239,3 +239,13 @@ def test_opening_a_silent_server_ends(database: PostgreSQLDatabase, proxy: TcpPr
     proxy.be_silent()
     error = refusal(lambda: AuditLog.open(proxy.url, catalog=CATALOG, timeout=1))
     assert "cannot connect" in str(error)
+
+
+def test_a_wait_for_a_lock_is_not_taken_for_silence(log: AuditLog, database: PostgreSQLDatabase) -> None:
+    record(log, KEY_CREATED)
+    with database.connect() as other, other.transaction():
+        other.execute("LOCK TABLE audit_entry IN SHARE MODE")
+        error = refusal(lambda: record(log, KEY_CREATED))
+    assert "lock timeout" in str(error) and not error.outcome_unknown
+    record(log, KEY_CREATED)
+    assert stored(database) == 2
