@@ -161,7 +161,7 @@ def is_pooled(connection: psycopg.Connection[Any]) -> bool:
 def settings(timeout: float, *, is_local: bool) -> str:
     """SQL that gives a transaction, or else the session, what recording and reading need.
 
-    A wait for a lock ends in half of the `timeout` of a call, in seconds, so that it is not taken for silence.
+    A wait for a lock ends in half of a call's `timeout` in seconds, so that it is not taken for silence.
 
     Whatever the defaults are: recorded entries are durable, row-level security narrows what a role sees
     instead of refusing to answer, and two transactions that store entries do not make each other fail.
