@@ -305,7 +305,8 @@ def _form(text: str, names: re.Pattern[str]) -> dict[str, str]:
 
 def _refused(view: View, form: dict[str, str]) -> Refused | None:
     """The range or the search of a form if the view with it is no valid one; None for other forms."""
-    texts = {name: form[name] for name in ("from", "to", "search") if name in form}
+    controls = ("from", "to", "search")
+    texts: dict[str, str] = {name: form[name] for name in controls if name in form}
     if not texts:
         return None
     try:

@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -47,12 +48,9 @@ def export(acme: AccountLog, **options: Any) -> list[list[str]]:
     return table
 
 
-def escaped(text: str) -> str:
-    return f"'{text}" if text[:1] and text[0] in DANGEROUS else text
-
-
 def unescaped(cell: str) -> str:
-    return cell[1:] if cell[:1] == "'" else cell
+    """The text of a cell without the guards, as the guide of exports removes them."""
+    return re.sub(r"(^|[;|\t\r\n])'", r"\1", cell)
 
 
 def test_csv_has_the_columns_of_the_page(log: AuditLog, acme: AccountLog) -> None:
@@ -163,8 +161,9 @@ def test_formula_cells_are_escaped(log: AuditLog, acme: AccountLog, first: str) 
         account_id="acme",
     )
     row = export(acme, full=True)[1]
-    assert row[3] == f"'{name} added an input scanner to tool {name}."
-    assert row[4] == row[10] == row[13] == f"'{name}"
+    guarded = name.replace("|", "|'")  # a ' behind a separator is one that was there
+    assert row[3] == f"'{guarded} added an input scanner to tool {guarded}."
+    assert row[4] == row[10] == row[13] == f"'{guarded}"
     assert export(acme) == [HEADER, row[:6]]
 
 
@@ -204,9 +203,6 @@ def test_escaping_of_any_cell_is_reversible(log: AuditLog, made: list[tuple[str,
         patch.setattr("auditwright.transfer.text_export.CHUNK", 2)
         table = export(log.account(account), full=True)[1:]
         assert export(log.account(account))[1:] == [row[:6] for row in table]
-    assert [(row[3], row[4], row[10]) for row in table[::-1]] == [
-        tuple(map(escaped, cells)) for cells in written
-    ]
     assert [tuple(map(unescaped, (row[3], row[4], row[10]))) for row in table[::-1]] == written
 
 
