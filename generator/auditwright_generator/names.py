@@ -71,8 +71,8 @@ IMPORTED_CLASSES = words("""
     Address Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent
     AuditEvents AuditLog BigInteger Boolean Catalog ClassVar Column Coroutine Digest
     Emitters Entry EntryId
-    Event EventModel EventView Field Float Generic Index Json Literal Metadata Options Record S SQLModel
-    Session Text Timestamp TimestampText Unpack
+    Event EventModel EventView Field Float Generic Index Json JsonAsWritten Literal Metadata Options Record S
+    SQLModel Session Text Timestamp TimestampText UUID Unpack
 """)
 """Class names that generated modules import or define."""
 

@@ -157,9 +157,11 @@ class AccountLog:
         ends = [self._storage.page(scope.indexed, newest, 1).rows for newest in (False, True)]
         if not ends[0]:
             return [scope]
-        first, last = (int.from_bytes(rows[0][ID][:6]) * 1000 for rows in ends)
+        lowest, highest = (rows[0][ID] for rows in ends)
+        first, last = (int.from_bytes(each[:6]) * 1000 for each in (lowest, highest))
         inner = [first + (last - first) * number // SLICES for number in range(1, SLICES)]
-        edges = [scope.low, *(least_id(micros) for micros in inner), scope.high]
+        # No edge is outside of the scope: the first id may be later than the start of its millisecond.
+        edges = [scope.low, *(min(max(least_id(micros), lowest), highest) for micros in inner), scope.high]
         return [replace(scope, low=low, high=high) for low, high in pairwise(edges)]
 
     def count_up_to(

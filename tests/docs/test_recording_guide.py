@@ -29,6 +29,6 @@ def test_the_program_stores_what_the_page_says(tmp_path: Path, monkeypatch: pyte
 def test_the_numbers_are_those_of_the_code() -> None:
     text = prose(PAGE)
     assert f"at most {writer.BATCH_ROWS:,} entries or {writer.BATCH_BYTES >> 20} MiB" in text
-    assert f"at most {TIMEOUT:g} seconds" in text
+    assert f"the timeout of the log, {TIMEOUT:g} seconds by default" in text
     assert f"when {writer.MAX_WAITING:,} wait" in text
     assert sqlite.BUSY_SECONDS == 1.0

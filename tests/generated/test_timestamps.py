@@ -156,7 +156,7 @@ def test_spellings_of_one_time_are_one_entry(log: AuditLog, event: Event) -> Non
 def test_import_stores_times_in_utc(log: AuditLog, event: Event) -> None:
     text, time = "2026-01-02T05:04:05.678901234+02:00", "2026-01-02T03:04:05.678901Z"
     line = form(event, text, occurred_at=text, recorded_at=text.lower())
-    altered = {**line, "alterations": {"metadata.whole": {"cut": True}}}
+    altered = {**line, "alterations": {"metadata.whole": {"cut": True}}, "description": "It was altered."}
     refused: list[str] = []
     lines = [json.dumps(each).encode() for each in (line, altered)]
     assert log.import_jsonl(lines, lambda _, error: refused.append(str(error))).stored == 2, refused

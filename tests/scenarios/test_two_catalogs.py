@@ -646,6 +646,7 @@ def test_column_added_while_version_1_is_open_is_read(tmp_path: Path, shops: Sho
 def test_invalid_json_metadata_works_with_other_columns(both: Both, v1: AuditLog) -> None:
     change(
         both.path,
+        "DROP TRIGGER audit_entry_sound",
         "INSERT INTO audit_entry SELECT account_id, x'00000000000070008000000000000000', occurred_at, "
         "recorded_at, level, category, event, actor_type, actor_id, actor_name, ip_address, description, "
         "till, catalog_version, digest, alterations, 'no json', region FROM audit_entry "

@@ -90,7 +90,7 @@ class View:
 
         def one(name: str, default: str = "") -> str:
             value = found.get(name, [default])[0]
-            if name in found and not value.strip():
+            if name in found and not value:
                 raise FilterError(f"{name} is empty; give it a value, or leave it out")
             return value
 

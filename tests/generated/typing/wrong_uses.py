@@ -55,7 +55,7 @@ def record(log: AuditLog, session: sqlmodel.Session) -> None:
 def read(log: AuditLog, entry: Entry, event: EventModel, row: ModelDeployed) -> None:
     log.entries()  # error: reading is inside an account
     log.account("acme").entries("category:is:account.models")  # error: a string for a filter
-    log.account("acme").entries(since="2026-01-01")  # error: a string for a time
+    log.account("acme").entries(since=20260101)  # error: a number for a time
     Filter("some")  # error: no such match
     Condition("category", "contains", "account")  # error: no such operator
     entry.description = "something else"  # error: entries are read-only

@@ -408,7 +408,7 @@ def test_nul_characters_do_not_end_a_line(
     log: AuditLog, acme: AccountLog, database: Database, column: str, at: int
 ) -> None:
     insert_row(database, log.catalog, **{"event": "gone", column: NUL})
-    escaped = NUL if column in ("ip_address", "actor_type") else f"'{NUL}"
+    escaped = NUL if column == "ip_address" else f"'{NUL}"
     for full in (False, True):
         data = file_of(acme, "csv", full=full).decode()
         head, row = csv.reader(io.StringIO(data, newline=""), strict=True)
@@ -431,11 +431,11 @@ def test_metadata_that_is_not_an_object_is_wrapped(
 
 
 @pytest.mark.sqlite_only
-def test_alterations_that_are_not_json_are_a_string(
+def test_alterations_that_are_not_json_are_wrapped(
     log: AuditLog, acme: AccountLog, database: Database
 ) -> None:
     insert_row(database, log.catalog, alterations="{oops")
-    assert json.loads(file_of(acme, "jsonl"))["alterations"] == "{oops"
+    assert json.loads(file_of(acme, "jsonl"))["alterations"] == {"alterations": "{oops"}
 
 
 @pytest.mark.sqlite_only
@@ -472,7 +472,7 @@ def test_cells_can_be_long(log: AuditLog, acme: AccountLog, database: Database, 
     insert_row(database, log.catalog, description=long, ip_address="::5", metadata=metadata)
     with csv_limit(10**7):
         _, row = csv.reader(io.StringIO(file_of(acme, "csv", full=full).decode(), newline=""), strict=True)
-    assert row[3] == long
+    assert row[3] == f"[damaged: texts] {long}"
     assert row[5] == "::5"
     if full:
         assert json.loads(row[-1]) == {"a": long}

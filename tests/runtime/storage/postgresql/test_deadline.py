@@ -190,7 +190,10 @@ def test_pages_and_exports_end(log: AuditLog, proxy: TcpProxy, database: Postgre
 def test_long_work_goes_on_while_others_get_answers(
     log: AuditLog, proxy: TcpProxy, database: PostgreSQLDatabase
 ) -> None:
-    """An export waits for a lock longer than the timeout of a call."""
+    """An export waits for a lock longer than the timeout of a call, where the database lets it."""
+    database.change(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET lock_timeout = 60000', current_database()); END $$"
+    )
     record(log, KEY_CREATED)
     acme = log.account("acme")
     lines: list[bytes] = []
