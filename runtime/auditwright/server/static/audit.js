@@ -203,7 +203,7 @@ function searchable(select) {
     // A complete title is chosen; any other text stays, and is marked.
     const typed = all.flatMap(([, options]) => options).filter((option) => fold(titleOf(option)) === fold(input.value.trim()));
     const optional = !select.options[0].value;
-    if (typed.length === 1) { choose({ label: label(typed[0]), option: typed[0] }); accept(input); }
+    if (typed.length === 1) { choose({ label: label(typed[0]), option: typed[0] }); input.value = label(typed[0]); accept(input); }
     else if (!input.value.trim() && !optional) input.value = label(select.selectedOptions[0]);
     else if (fold(input.value) !== fold(label(select.selectedOptions[0]))) {
       if (optional) select.value = "";
