@@ -465,7 +465,7 @@ def test_roles_need_tables_and_a_plain_prefix(postgresql: PostgreSQLServer) -> N
             ["is a member of guarded_owner, which owns the table audit_entry"],
         ),
         (
-            "GRANT guarded_owner TO powerful WITH INHERIT FALSE",
+            "ALTER ROLE powerful NOINHERIT; GRANT guarded_owner TO powerful",
             ["may become guarded_owner, which owns the table audit_entry"],
         ),
         (
