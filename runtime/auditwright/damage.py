@@ -60,7 +60,7 @@ def read_entry(catalog: Catalog, row: Row) -> Entry:
     damaged = damaged_parts(row)
     if not damaged:
         return Entry(catalog, row)
-    entry = Entry(catalog, mended(row, damaged), damaged)
+    entry = Entry(catalog, readable(row, damaged), damaged)
     key = row[ACCOUNT_ID], row[ID]
     if key not in _logged and len(_logged) < MAX_LOGGED:
         _logged.add(key)
@@ -90,7 +90,7 @@ def damaged_parts(row: Row) -> tuple[str, ...]:
     return () if all(sound.values()) else tuple(part for part in PARTS if not sound[part])
 
 
-def mended(row: Row, damaged: tuple[str, ...]) -> Row:
+def readable(row: Row, damaged: tuple[str, ...]) -> Row:
     """The row with the nearest values that can be read.
 
     The description names the damaged parts. Times are moved into the years 1970 to 9999, long texts are
@@ -102,18 +102,18 @@ def mended(row: Row, damaged: tuple[str, ...]) -> Row:
         values[column] = min(max(values[column], 0), LAST)
     for column in (*(column for column, _ in _SHORT), *_LONG, ACTOR_TYPE, ACTOR_ID):
         if values[column] is not None:
-            values[column] = _readable(values[column])
+            values[column] = _shortened(values[column])
     for part, column in (("alterations", ALTERATIONS), ("metadata", METADATA)):
         if part in damaged:
-            values[column] = orjson.dumps({part: _readable(row[column])}).decode()
+            values[column] = orjson.dumps({part: _shortened(row[column])}).decode()
     values[DESCRIPTION] = truncate(f"{mark(damaged)} {values[DESCRIPTION]}")
     return tuple(values)
 
 
-def mended_row(row: Row) -> Row:
-    """A stored row as it is, or mended where it is damaged."""
+def readable_row(row: Row) -> Row:
+    """A stored row as it is, or with the values that are readable where it is damaged."""
     damaged = damaged_parts(row)
-    return mended(row, damaged) if damaged else row
+    return readable(row, damaged) if damaged else row
 
 
 def mark(damaged: tuple[str, ...]) -> str:
@@ -156,6 +156,6 @@ def _fits(text: str, most: int) -> bool:
     return len(text) <= most // 4 or len(text.encode(errors="replace")) <= most
 
 
-def _readable(text: str) -> str:
+def _shortened(text: str) -> str:
     """The text as valid Unicode, truncated."""
     return truncate(text[:MAX_STRING].encode(errors="replace").decode())

@@ -116,7 +116,7 @@ def unguarded(cell: str) -> str:
 
 
 def guarded(text: str) -> str:
-    """The rule of the guide, in its words: each part of a text that may begin a cell is looked at."""
+    """The rule of the guide, in its words: each part of a text that may begin a cell."""
     parts = re.split(r"([;|\t\r\n])", text)
     first = FORMULA if text.lstrip(' "').startswith(FORMULA) else ()
     made = "'" if first else ""

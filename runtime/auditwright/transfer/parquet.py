@@ -16,7 +16,7 @@ import orjson
 import pyarrow  # type: ignore[import-untyped]
 import pyarrow.parquet  # type: ignore[import-untyped]
 
-from auditwright.damage import mended_row
+from auditwright.damage import readable_row
 from auditwright.entry import DESCRIPTION, METADATA, Row
 from auditwright.entry import columns as stored_columns
 from auditwright.ids import to_microseconds
@@ -56,7 +56,7 @@ def parquet_chunks(
     """
     columns, sink = _Columns(catalog, scope.account_id, _fields(catalog, events)), _Sink()
     with closing(storage.rows(scope)) as rows:
-        groups = _groups(map(columns.batch, columns.batches(map(mended_row, rows))))
+        groups = _groups(map(columns.batch, columns.batches(map(readable_row, rows))))
         group = next(groups, None)
         with pyarrow.parquet.ParquetWriter(sink, columns.schema, compression="zstd") as writer:
             while group is not None:

@@ -427,9 +427,9 @@ class PostgreSQLStorage:
         ):
             others = self.table.layout(connection).others if full else ()
             select = export.csv_columns(self._catalog, full, others)
-            mended = self._mended_columns(connection)
+            readable = self._readable_columns(connection)
             copied = export.copied_lines(
-                connection, self.table, select, scope, True, limit, export.CSV_FORMAT, mended
+                connection, self.table, select, scope, True, limit, export.CSV_FORMAT, readable
             )
             with closing(copied) as lines:
                 yield from export.pieces(map(export.full_line, lines) if full else lines, b"\r\n", size)
@@ -444,22 +444,22 @@ class PostgreSQLStorage:
             self.connections.reading(scope.account_id, is_stream=True) as connection,
             _ended_by(interrupt, connection),
         ):
-            others, mended = self.table.layout(connection).others, self._mended_columns(connection)
-            select = export.json_columns(self._catalog, others, mended is not None)
+            others, readable = self.table.layout(connection).others, self._readable_columns(connection)
+            select = export.json_columns(self._catalog, others, readable is not None)
             copied = export.copied_lines(
-                connection, self.table, select, scope, False, None, export.JSON_FORMAT, mended
+                connection, self.table, select, scope, False, None, export.JSON_FORMAT, readable
             )
             with closing(copied) as lines:
                 yield from export.pieces(lines, b"\n", size)
 
-    def _mended_columns(self, connection: Connection) -> str | None:
+    def _readable_columns(self, connection: Connection) -> str | None:
         """SQL for the columns of an export; None where constraints keep the table free of damaged entries."""
         from auditwright.storage.postgresql import constraints, export_sql
 
         if not constraints.not_valid(connection, self.table.oid):
             return None
         others = self.table.layout(connection).others
-        return export_sql.mended_columns([*(name for name, _, _ in self.table.columns), *others])
+        return export_sql.readable_columns([*(name for name, _, _ in self.table.columns), *others])
 
     def close(self) -> None:
         """See `Storage.close`."""

@@ -61,11 +61,11 @@ def copied_lines(
     newest_first: bool,
     limit: int | None,
     form: str,
-    mended: str | None = None,
+    readable: str | None = None,
 ) -> Generator[Buffer, None, None]:
     """The lines of a scope, made by the server, without their ends; none where it has no branches.
 
-    `mended` is the result of `mended_columns`, None for a table without damaged entries.
+    `readable` is the result of `readable_columns`, None for a table without damaged entries.
     """
     if not scope.branches:
         return
@@ -84,7 +84,7 @@ def copied_lines(
     for name, value in settings.items():
         connection.execute("SELECT set_config(%s, %s, true)", (name, value))
     for part in parts:
-        statement, values = copy_statement(table.name, select, part, newest_first, limit, form, mended)
+        statement, values = copy_statement(table.name, select, part, newest_first, limit, form, readable)
         cursor = connection.cursor()
         with cursor.copy(sql(statement), values) as copy:
             for line in copy:
@@ -97,20 +97,20 @@ def copied_lines(
 
 def copy_statement(
     table: str, select: queries.Query, scope: Scope, newest_first: bool, limit: int | None, form: str,
-    mended: str | None = None,
+    readable: str | None = None,
 ) -> queries.Query:  # fmt: skip
-    """The COPY statement of a scope; `mended` is None for a table without damaged entries."""
+    """The COPY statement of a scope; `readable` is None for a table without damaged entries."""
     columns, values = select
-    if mended is None:
+    if readable is None:
         statement, bound = queries.select_rows(table, columns, scope, newest_first, limit)
     else:
-        entries, bound = queries.select_rows(table, mended, scope, newest_first, limit)
-        statement = f"SELECT {columns} FROM ({entries}) AS mended"
+        entries, bound = queries.select_rows(table, readable, scope, newest_first, limit)
+        statement = f"SELECT {columns} FROM ({entries}) AS readable"
     return f"COPY ({statement}) TO STDOUT ({form})", [*values, *bound]
 
 
-def mended_columns(names: Iterable[str]) -> str:
-    """SQL for the columns, with the values of `damage.mended` where an entry is damaged, and for `_DAMAGED`.
+def readable_columns(names: Iterable[str]) -> str:
+    """SQL for the columns, with the values of `damage.readable` for a damaged entry, and for `_DAMAGED`.
 
     It is slow, and only for a table whose constraints are not valid: no other has damaged entries.
     """
@@ -195,7 +195,7 @@ _IN_ONE_LINE = "translate({}, chr(10) || chr(13), '')"
 """SQL that removes line breaks from stored JSON; its strings never have any."""
 
 
-def json_columns(catalog: Catalog, others: Sequence[str], are_mended: bool = False) -> queries.Query:
+def json_columns(catalog: Catalog, others: Sequence[str], are_readable: bool = False) -> queries.Query:
     """SQL for the JSON form of an entry (`Entry.to_json`)."""
     columns = [*catalog.columns, *others]
     metadata = "CAST(metadata AS text)"
@@ -216,7 +216,7 @@ def json_columns(catalog: Catalog, others: Sequence[str], are_mended: bool = Fal
         "CASE WHEN alterations IS NULL OR CAST(alterations AS text) = '{}' THEN '' "
         f"ELSE ',\"alterations\":' || {_IN_ONE_LINE.format('CAST(alterations AS text)')} END",
         *([f"CASE {_DAMAGED} WHEN '' THEN '' ELSE "
-           f"',\"damaged\":[\"' || replace({_DAMAGED}, ', ', '\",\"') || '\"]' END"] if are_mended else []),
+           f"',\"damaged\":[\"' || replace({_DAMAGED}, ', ', '\",\"') || '\"]' END"] if are_readable else []),
         "'}'",
     ]  # fmt: skip
     return " || ".join(parts), []

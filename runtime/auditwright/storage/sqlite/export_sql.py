@@ -94,11 +94,11 @@ def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
     has_nul = f"instr({_joined(dict.fromkeys(texts))}, char(0))"
     # The actor's type and the address of a damaged entry may be any text.
     quoting = _joined([printed, titles, *(each._replace(quoted=True).safe for each in cells)], "','")
-    return _mended(f"iif({has_nul}, {line}, {quick}) || char(13, 10)", f"{quoting} || char(13, 10)")
+    return _line_or_damaged(f"iif({has_nul}, {line}, {quick}) || char(13, 10)", f"{quoting} || char(13, 10)")
 
 
-def _mended(line: str, damaged_line: str) -> str:
-    """SQL for a line, or for the other one where the entry is damaged: with the values of `damage.mended`."""
+def _line_or_damaged(line: str, damaged_line: str) -> str:
+    """SQL for a line, or for that of a damaged entry, which has the values of `damage.readable`."""
     sound = checks("audit_entry.")
     names = " || ".join(f"iif({check}, '', ', {part}')" for part, check in sound.items())
     columns = {
@@ -112,7 +112,7 @@ def _mended(line: str, damaged_line: str) -> str:
     }
     selected = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
     found = f"SELECT {selected} FROM (SELECT substr({names}, 3) AS audit_parts)"
-    # A name without `audit_entry.` in the line is that of a mended column, if there is one.
+    # A name without `audit_entry.` in the line is that of a readable column, if there is one.
     is_sound = " AND ".join(sound.values())
     return f"CASE WHEN {is_sound} THEN {line} ELSE (SELECT {damaged_line} FROM ({found})) END"
 
@@ -198,7 +198,7 @@ def _cell(expression: str) -> str:
 def line_of_json(catalog: Catalog, metadata: str) -> str:
     """SQL for an entry in its JSON form (`Entry.to_json`); `metadata` is the SQL for the metadata."""
     damaged = ""","damaged":["' || replace(audit_damaged, ', ', '","') || '"]"""
-    return _mended(_line_of_json(catalog, metadata), _line_of_json(catalog, metadata, damaged))
+    return _line_or_damaged(_line_of_json(catalog, metadata), _line_of_json(catalog, metadata, damaged))
 
 
 def _line_of_json(catalog: Catalog, metadata: str, last: str = "") -> str:
