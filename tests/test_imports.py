@@ -54,6 +54,10 @@ RUNTIME_PACKAGES = {
     *("typing_extensions", "uuid_utils"),
 }
 EXTRAS = {
+    "contrib/celery": {"celery"},
+    "contrib/django/": {"asgiref", "django"},
+    "contrib/pytest": {"pytest"},
+    "commands/completion.py": {"shtab"},
     "server/": {"anyio", "fastapi", "jinja2", "markupsafe", "starlette", "uvicorn"},
     "commands/serve.py": {"starlette", "uvicorn"},
     "storage/postgresql/": {"alembic", "psycopg"},
