@@ -22,7 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="REF|DIR|FILE",
         required=True,
         help="the older catalog: a git commit or branch, a catalog's folder, a generated package's folder "
-        "or a catalog.json; an existing path wins over a commit",
+        "or a catalog.json; an existing path wins over a commit; in a commit without the catalog "
+        "everything is new",
     )
     parser.add_argument(
         "--format",
@@ -41,17 +42,22 @@ def run(options: argparse.Namespace) -> int:
         print_findings(checked)
         return UNREADABLE
     from auditwright_generator.check import without_collector
-    from auditwright_generator.diff.comparison import compare_catalogs
+    from auditwright_generator.diff.comparison import compare_catalogs, everything_is_new
     from auditwright_generator.diff.report import FORMATS
     from auditwright_generator.diff.snapshot import read_snapshot
     from auditwright_generator.source.yaml_nodes import UnreadableCatalog
 
     with without_collector():
         try:
-            old = read_snapshot(options.against, Path(options.catalog))
+            old = read_snapshot(options.against, Path(options.catalog), checked.catalog.package)
         except UnreadableCatalog as error:
             print(f"auditwright: {error}", file=sys.stderr)
             return UNREADABLE
-        comparison = compare_catalogs(old, checked.catalog, checked.source)
+        if old.catalog is None:
+            comparison = everything_is_new(checked.catalog, checked.source, old.note)
+        else:
+            comparison = compare_catalogs(old.catalog, checked.catalog, checked.source)
+            if old.note:
+                print(f"auditwright: {old.note}, and is compared with it", file=sys.stderr)
     sys.stdout.write(FORMATS[options.format](comparison))
     return FINDINGS if comparison.refused else CLEAN

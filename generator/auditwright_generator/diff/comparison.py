@@ -1,6 +1,6 @@
 """The whole comparison: changes with positions, accepted breaks, the required version, and findings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auditwright_generator.diff import rules
 from auditwright_generator.diff.accepted import AcceptedBreaks, accept, read_acceptances
@@ -19,7 +19,8 @@ class Comparison:
     """The result of comparing two catalogs."""
 
     title: str
-    old_version: str
+    old_version: str | None
+    """None if there is no older catalog, and everything is new."""
     new_version: str
     needed_version: str
     """The lowest version for these changes; the older version if there are none."""
@@ -27,6 +28,8 @@ class Comparison:
     """The changes, sorted by position."""
     accepted: AcceptedBreaks
     findings: tuple[Finding, ...]
+    note: str = ""
+    """Why everything is new."""
 
     @property
     def breaks(self) -> list[CatalogChange]:
@@ -61,6 +64,22 @@ def compare_catalogs(old: Catalog, new: Catalog, source: CatalogSource) -> Compa
         changes=tuple(changes),
         accepted=accepted,
         findings=tuple(sorted(findings)),
+    )
+
+
+def everything_is_new(new: Catalog, source: CatalogSource, note: str) -> Comparison:
+    """The comparison with a commit that has no catalog: all levels are added, and nothing is refused."""
+    locator = Locator(source)
+    changes = [change for change in compare(replace(new, levels=()), new) if change.rule is rules.LEVEL_ADDED]
+    return Comparison(
+        title=new.title,
+        old_version=None,
+        new_version=new.version,
+        needed_version=new.version,
+        changes=tuple(sorted(map(locator.locate, changes), key=_position)),
+        accepted=AcceptedBreaks({}, ()),
+        findings=(),
+        note=note,
     )
 
 

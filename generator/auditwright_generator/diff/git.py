@@ -1,6 +1,7 @@
 """Reads the files of a catalog at a git commit, without a checkout.
 
 Reads trees and blobs, because `git archive` applies attributes that omit or rewrite files.
+A catalog that the commit has in another folder is found there, so that a move hides no break.
 """
 
 import os
@@ -8,6 +9,9 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from auditwright_generator.findings import join_words
+from auditwright_generator.source.yaml_nodes import parse_yaml
 
 HINT = "name a commit or branch, a catalog's folder, a generated package's folder or a catalog.json"
 _DISCOVERED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
@@ -32,23 +36,74 @@ class _Blob:
     path: str
 
 
-def files_at(folder: Path, ref: str) -> dict[PurePosixPath, bytes]:
-    """The YAML files below a folder at a commit, by path relative to it. Raises `GitError`."""
+@dataclass(frozen=True, slots=True)
+class CommittedCatalog:
+    """The YAML files of a catalog at a commit."""
+
+    folder: str
+    """The folder in the repository, with a slash at its end; "" for the root."""
+    is_moved: bool
+    """Whether the newer catalog is in another folder."""
+    files: dict[PurePosixPath, bytes]
+    """The contents, by path relative to the folder."""
+
+
+def folder_in_repository(folder: Path) -> str:
+    """The path of a folder in its repository, with a slash at its end; "" for the root."""
+    return _text(_git(folder, "rev-parse", "--show-prefix")).removesuffix("\n")
+
+
+def catalog_at(folder: Path, ref: str, package: str) -> CommittedCatalog | None:
+    """The files that the catalog of a folder had at a commit; None if the commit has no such catalog.
+
+    A catalog that is in another folder there, and no longer in the working tree, was moved; one with the
+    same package is preferred. Raises `GitError`.
+    """
     if ref.startswith("-") or not ref.isprintable():
         raise GitError("it is not a valid name of a commit", HINT)
-    prefix = _text(_git(folder, "rev-parse", "--show-prefix")).removesuffix("\n")
+    prefix = here = folder_in_repository(folder)
     commit = _commit(folder, ref)
     blobs = list(_blobs(folder, commit, prefix))
-    if not blobs:
-        reason = f"the commit has no catalog in {prefix or 'the repository'}"
-        raise GitError(reason, "name another commit, or a folder or catalog.json to compare with")
+    if not _has_catalog(blobs, prefix):
+        found = _moved_from(folder, commit, package)
+        if found is None:
+            return None
+        prefix = found
+        blobs = list(_blobs(folder, commit, prefix))
     for blob in blobs:
         if blob.mode == "120000":
             raise GitError(
                 f"{blob.path} is a symbolic link in that commit", "check the commit out and name its folder"
             )
     contents = _contents(folder, [blob.id for blob in blobs])
-    return {PurePosixPath(blob.path[len(prefix) :]): data for blob, data in zip(blobs, contents, strict=True)}
+    files = {
+        PurePosixPath(blob.path[len(prefix) :]): data for blob, data in zip(blobs, contents, strict=True)
+    }
+    return CommittedCatalog(prefix, prefix != here, files)
+
+
+def _has_catalog(blobs: Sequence[_Blob], prefix: str) -> bool:
+    return any(blob.path == f"{prefix}catalog.yaml" for blob in blobs)
+
+
+def _moved_from(folder: Path, commit: str, package: str) -> str | None:
+    """The folder of the commit's catalog that is no longer in the working tree; None if there is none."""
+    root = Path(_text(_git(folder, "rev-parse", "--show-toplevel")).removesuffix("\n"))
+    blobs = [
+        blob
+        for blob in _blobs(folder, commit, "")
+        if PurePosixPath(blob.path).name == "catalog.yaml" and not (root / blob.path).exists()
+    ]
+    packages: dict[str, str] = {}
+    for blob, data in zip(blobs, _contents(folder, [blob.id for blob in blobs]), strict=True):
+        node, _ = parse_yaml(data, blob.path)
+        if isinstance(node.value, dict) and {"format", "levels"} <= node.entries.keys():
+            packages[blob.path.removesuffix("catalog.yaml")] = node.string("package")
+    gone = [path for path, name in packages.items() if name == package] or list(packages)
+    if len(gone) > 1:
+        reason = f"the commit has no catalog in {folder.name}, but the working tree lacks {join_words(gone)}"
+        raise GitError(reason, "check the commit out and name the folder to compare with")
+    return gone[0] if gone else None
 
 
 def _commit(folder: Path, ref: str) -> str:

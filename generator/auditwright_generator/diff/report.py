@@ -41,6 +41,8 @@ def _position(change: CatalogChange) -> Position:
 
 def summary(comparison: Comparison) -> str:
     """The number of changes and breaks, and whether the version is high enough."""
+    if comparison.old_version is None:
+        return f"everything is new in {comparison.new_version}: {comparison.note}"
     return f"{_counts(comparison)}; {_versions(comparison)}"
 
 
@@ -134,7 +136,9 @@ def as_markdown(comparison: Comparison) -> str:
         ]
         if lines:
             parts.append(f"## {section}\n\n" + "".join(lines))
-    if not comparison.changes:
+    if comparison.old_version is None:
+        parts.insert(1, "Everything is new.\n")
+    elif not comparison.changes:
         parts.append(f"Nothing changed since {comparison.old_version}.\n")
     return "\n".join(parts)
 

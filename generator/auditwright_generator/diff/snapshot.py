@@ -4,12 +4,13 @@ An existing path wins over a commit. Temporary files are removed.
 """
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from auditwright_generator.checks.rules import check_codes, check_meaning
 from auditwright_generator.diff.catalog_json import InvalidCatalogJson, read_catalog_json
 from auditwright_generator.diff.change import bare
-from auditwright_generator.diff.git import HINT, GitError, files_at
+from auditwright_generator.diff.git import HINT, GitError, catalog_at, folder_in_repository
 from auditwright_generator.findings import Finding, counted
 from auditwright_generator.model import Catalog
 from auditwright_generator.source.catalog_source import read_source
@@ -23,18 +24,31 @@ Other errors do not prevent a comparison: an older catalog need not pass today's
 """
 
 
-def read_snapshot(against: str, folder: Path) -> Catalog:
-    """The catalog that `against` names; `folder` is that of the newer catalog. Raises `UnreadableCatalog`."""
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The older catalog."""
+
+    catalog: Catalog | None
+    """None if the commit has no catalog, so that everything is new."""
+    note: str = ""
+    """What a reader has to know about it: that there is none, or that it was in another folder."""
+
+
+def read_snapshot(against: str, folder: Path, package: str) -> Snapshot:
+    """The catalog that `against` names; folder and package are those of the newer catalog.
+
+    Raises `UnreadableCatalog`.
+    """
     if not against:
         raise UnreadableCatalog('""', "the name is empty", HINT)
     path = Path(against)
     if not _exists(path):
-        return _at_commit(against, folder)
+        return _at_commit(against, folder, package)
     if path.is_dir():
-        return _in_folder(path)
+        return Snapshot(_in_folder(path))
     if path.suffix.lower() in (".yaml", ".yml"):
         raise UnreadableCatalog(shown_path(path), "it is one file of a catalog", "name the catalog's folder")
-    return _in_json(path)
+    return Snapshot(_in_json(path))
 
 
 def _exists(path: Path) -> bool:
@@ -69,19 +83,24 @@ def _in_json(path: Path) -> Catalog:
         ) from error
 
 
-def _at_commit(ref: str, folder: Path) -> Catalog:
+def _at_commit(ref: str, folder: Path, package: str) -> Snapshot:
     name = bare(ref)
     try:
-        files = files_at(folder, ref)
+        found = catalog_at(folder, ref, package)
+        if found is None:
+            where = folder_in_repository(folder)
+            return Snapshot(None, f"{name} has no catalog" + (f" in {where}" if where else ""))
     except GitError as error:
         raise UnreadableCatalog(name, error.reason, error.hint) from error
+    was = (found.folder or "the root of the repository") if found.is_moved else shown_path(folder)
     with tempfile.TemporaryDirectory(prefix="auditwright-") as made:
         root = Path(made) / folder.resolve().name
-        for path, data in files.items():
+        for path, data in found.files.items():
             target = root / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-        return _read_folder(root, f"{shown_path(folder)} at {name}")
+        catalog = _read_folder(root, f"{was} at {name}")
+    return Snapshot(catalog, f"the catalog was in {was} at {name}" if found.is_moved else "")
 
 
 def _read_folder(folder: Path, label: str) -> Catalog:

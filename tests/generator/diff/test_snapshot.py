@@ -123,11 +123,6 @@ def test_a_path_wins_over_a_commit_of_that_name(repository: Path, capsys: pytest
             "cannot read mian: there is no such file or folder, and no git commit of that name; "
             f"{NAMED}, and `git fetch` what a shallow clone lacks",
         ),
-        (
-            "begun",
-            "cannot read begun: the commit has no catalog in services/catalog/; name another commit, or a "
-            "folder or catalog.json to compare with",
-        ),
         ("--output=x", f"cannot read --output=x: it is not a valid name of a commit; {NAMED}"),
         ("a\nb", f'cannot read "a\\nb": it is not a valid name of a commit; {NAMED}'),
         ("a\0b", f'cannot read "a\\u0000b": it is not a valid name of a commit; {NAMED}'),
@@ -154,6 +149,103 @@ def test_an_unknown_name_is_an_error_on_one_line(
     assert printed == ""
     assert problems.count("\n") == 1
     assert said is None or problems == f"auditwright: {said}\n"
+
+
+# --- a commit without the catalog -----------------------------------------------------------------------
+
+FIRST = "everything is new in 1.0.0: begun has no catalog in services/catalog/"
+
+
+@pytest.mark.parametrize(
+    ("form", "printed"),
+    [
+        (
+            "text",
+            'services/catalog/catalog.yaml:7:3: safe BR131 level-added: shop: the level "Shop-level '
+            'events" was added, with 5 events: shop.orders.order_placed, shop.orders.order_paid, shop.orders.order_closed and 2 '
+            "more; no action needed\n"
+            'services/catalog/catalog.yaml:11:3: safe BR131 level-added: till: the level "Till-level '
+            f'events" was added, with 1 event: till.drawers.drawer_opened; no action needed\n{FIRST}\n',
+        ),
+        ("github", f"{FIRST}\n"),
+        (
+            "markdown",
+            "# Shop events 1.0.0\n\nEverything is new.\n\n## Added\n\n"
+            '- `shop`: the level "Shop-level events" was added, with 5 events: `shop.orders.order_placed`, '
+            "`shop.orders.order_paid`, `shop.orders.order_closed` and 2 more\n"
+            '- `till`: the level "Till-level events" was added, with 1 event: `till.drawers.drawer_opened`\n',
+        ),
+    ],
+)
+def test_all_is_new_against_a_commit_without_it(
+    form: str, printed: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(cli.diff, "--catalog", "services/catalog", "--against", "begun", "--format", form) == 0
+    assert capsys.readouterr() == (printed, "")
+
+
+def test_all_is_new_in_json(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(repository / "services/catalog/catalog.yaml", "version: 1.0.0", "version: 1.0.0\naccepted: []")
+    assert run(cli.diff, "--catalog", "services/catalog", "--against", "begun", "--format", "json") == 0
+    form = json.loads(capsys.readouterr().out)
+    assert (form["old_version"], form["new_version"], form["needed_version"]) == (None, "1.0.0", "1.0.0")
+    assert [(each["code"], each["key"]) for each in form["changes"]] == [("BR131", "shop"), ("BR131", "till")]
+    assert form["findings"] == []
+
+
+def test_yaml_files_of_others_are_no_catalog(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "goods").mkdir()
+    (repository / "goods" / "catalog.yaml").write_text("goods: [tea]\n", "utf-8")
+    commit(repository, "goods")
+    shutil.rmtree(repository / "goods")
+    shutil.copytree("services/catalog", "audit")
+    assert diff("goods", "audit") == 0
+    assert capsys.readouterr().out.endswith("everything is new in 1.0.0: goods has no catalog in audit/\n")
+
+
+@pytest.mark.parametrize("now", ["audit", "."])
+def test_a_moved_catalog_is_compared(now: str, repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree("services/catalog", now, dirs_exist_ok=True)
+    shutil.rmtree("services")
+    assert diff("HEAD", now) == 0
+    assert capsys.readouterr() == (
+        NOTHING,
+        "auditwright: the catalog was in services/catalog/ at HEAD, and is compared with it\n",
+    )
+    edit(repository / now / "fields.yaml", "max: 9000", "max: 5000")
+    assert diff("HEAD", now) == 1
+    assert "BR231 constraint-narrowed" in capsys.readouterr().out
+
+
+def test_another_catalog_that_stays_is_not_the_moved_one(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree("services/catalog", "till")
+    edit(repository / "till/catalog.yaml", "shop_events", "till_events")
+    assert diff("HEAD", "till") == 0
+    assert capsys.readouterr().out.endswith("everything is new in 1.0.0: HEAD has no catalog in till/\n")
+
+
+def test_of_several_moved_catalogs_the_package_decides(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree("services/catalog", "till")
+    edit(repository / "till/catalog.yaml", "shop_events", "till_events")
+    commit(repository, "two")
+    shutil.move("till", "audit")
+    shutil.rmtree("services")
+    assert diff("two", "audit") == 0
+    assert "the catalog was in till/ at two" in capsys.readouterr().err
+    edit(repository / "audit/catalog.yaml", "till_events", "audit_events")
+    assert diff("two", "audit") == 2
+    assert capsys.readouterr() == (
+        "",
+        "auditwright: cannot read two: the commit has no catalog in audit, but the working tree lacks "
+        "services/catalog/, till/; check the commit out and name the folder to compare with\n",
+    )
+
+
+# --- what is no commit ----------------------------------------------------------------------------------
 
 
 def test_outside_of_a_repository_only_paths_are_accepted(
@@ -279,11 +371,11 @@ def test_nothing_is_left_in_the_temporary_folder(
     made = tmp_path / "made"
     made.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(made))
-    found = read_snapshot("HEAD", repository / "services" / "catalog")
-    current = read_catalog(repository / "services" / "catalog").catalog
-    assert found == current
+    folder = repository / "services" / "catalog"
+    assert read_snapshot("HEAD", folder, "shop_events").catalog == read_catalog(folder).catalog
+    assert read_snapshot("begun", folder, "shop_events").catalog is None
     with pytest.raises(UnreadableCatalog):
-        read_snapshot("begun", repository / "services" / "catalog")
+        read_snapshot("mian", folder, "shop_events")
     assert list(made.iterdir()) == []
 
 
