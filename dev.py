@@ -48,7 +48,10 @@ TASKS: dict[str, tuple[str, list[list[str]]]] = {
 def run(*command: str | Path) -> None:
     # No output of ours may wait in a buffer while a child writes past it.
     sys.stdout.flush()
-    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "VIRTUAL_ENV": str(ENV)})
+    env = {**os.environ, "VIRTUAL_ENV": str(ENV)}
+    # The tests start hundreds of interpreters, and each would compile the generated package again.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    subprocess.run(command, cwd=ROOT, check=True, env=env)
 
 
 def set_up() -> None:

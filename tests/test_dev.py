@@ -79,6 +79,18 @@ def test_tasks_run_in_the_order_given(
     assert capfd.readouterr().out == "second\nfirst more\n"
 
 
+def test_tasks_cache_the_bytecode(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dev, "set_up", lambda: None)
+    monkeypatch.setattr(dev, "BIN", Path(sys.executable).parent)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    show = "import sys; print(sys.dont_write_bytecode)"
+    monkeypatch.setitem(dev.TASKS, "show", ("", [[Path(sys.executable).name, "-c", show]]))
+    assert dev.main(["show"]) == 0
+    assert capfd.readouterr().out == "False\n"
+
+
 @pytest.mark.parametrize(("task", "how"), [("demo", []), ("lint", ["--check"])])
 def test_demo_and_lint_cover_both_catalogs(task: str, how: list[str]) -> None:
     generate = ["auditwright", "generate"]
