@@ -79,9 +79,7 @@ def test_tasks_run_in_the_order_given(
     assert capfd.readouterr().out == "second\nfirst more\n"
 
 
-def test_tasks_cache_the_bytecode(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_tasks_cache_the_bytecode(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(dev, "set_up", lambda: None)
     monkeypatch.setattr(dev, "BIN", Path(sys.executable).parent)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
