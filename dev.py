@@ -54,12 +54,25 @@ def run(*command: str | Path) -> None:
     subprocess.run(command, cwd=ROOT, check=True, env=env)
 
 
+def installed_as() -> bytes:
+    """What an install of generated/ depends on; the version and title of the catalog may change."""
+    import tomllib  # not in the Pythons that `main` refuses
+
+    path = ROOT / "generated" / "pyproject.toml"
+    if not path.exists():
+        return b""
+    project = tomllib.loads(path.read_text("utf-8"))["project"]
+    return repr([project[key] for key in ("name", "dependencies", "entry-points")]).encode()
+
+
 def set_up() -> None:
-    """Fill .venv/ afresh whenever pyproject.toml, constraints.txt or the interpreter has changed."""
+    """Fill .venv/ afresh whenever what it holds or the interpreter has changed."""
     ready = ENV / "ready"
     inputs = [ROOT / "pyproject.toml", ROOT / "constraints.txt"]
     digest = hashlib.sha256(
-        b"\0".join([sys.version.encode(), bytes(ROOT), *(p.read_bytes() for p in inputs)])
+        b"\0".join(
+            [sys.version.encode(), bytes(ROOT), *(path.read_bytes() for path in inputs), installed_as()]
+        )
     )
     if ready.exists() and ready.read_text() == digest.hexdigest():
         return
@@ -71,7 +84,8 @@ def set_up() -> None:
     install: list[str | Path] = [BIN / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     build = ["--build-constraint", "constraints.txt"]
     extras = "generator,asyncio,server,postgres,analytics,zstd,completion"
-    run(*install, *PINS, *build, "--group", "dev", "-e", f".[{extras}]")
+    sample = ["-e", "./generated"] if installed_as() else []
+    run(*install, *PINS, *build, "--group", "dev", "-e", f".[{extras}]", *sample)
     ready.write_text(digest.hexdigest())
 
 

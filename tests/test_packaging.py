@@ -1,39 +1,41 @@
-"""The wheel that ships: what is in it, and that a service can use it without the generator's packages."""
+"""The distributions that ship: what is in them, and that services use and remove them side by side."""
 
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from configparser import ConfigParser
 from email.parser import Parser
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
-from tests.support.paths import ROOT
+from packaging.requirements import Requirement
+from packaging.version import Version
+from tests.support.paths import ROOT, TEST_CATALOGS
+
+from auditwright_generator.check import read_catalog
+from auditwright_generator.generate import render
+from auditwright_generator.versions import RUNTIME_REQUIREMENT, RUNTIME_SERIES
 
 PACKAGES = {
     "auditwright": ROOT / "runtime" / "auditwright",
     "auditwright_generator": ROOT / "generator" / "auditwright_generator",
-    "audit_events": ROOT / "generated" / "audit_events",
     "auditwright_events": ROOT / "generated" / "runtime" / "auditwright_events",
 }
+SAMPLE = ROOT / "generated" / "audit_events"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+SAMPLE_PROJECT = tomllib.loads((ROOT / "generated" / "pyproject.toml").read_text("utf-8"))["project"]
+# The catalogs of two teams: their packages, and one event of each that needs no metadata but this.
+TEAMS = {"kitchen_sink": "kitchen_sink_events", "shop_1": "shop_v1_events"}
 
-# A service with the wheel and its dependencies, and nothing of this checkout or of the extras.
+# A service with the two wheels and their dependencies, and nothing of this checkout.
 SERVICE = """
 import sys
-
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("yaml", "jinja2"):
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-
-sys.meta_path.insert(0, Missing())
-sys.path[:] = [{unpacked!r}, *(path for path in sys.path if not path.startswith({root!r})), {libraries!r}]
-
 import auditwright
 import audit_events
 from auditwright import Actor, AuditLog, Filter
@@ -41,13 +43,14 @@ from audit_events import AuditEvents
 from audit_events.tables.tool.guardrails import InputScannerAdded
 from sqlmodel import Session, create_engine, select
 
-assert auditwright.__file__.startswith({unpacked!r}), auditwright.__file__
-assert audit_events.__file__.startswith({unpacked!r}), audit_events.__file__
-with AuditLog.open("sqlite:///audit.db", account_id="acme", catalog=audit_events.CATALOG) as log:
+for module in (auditwright, audit_events):
+    assert module.__file__.startswith(sys.prefix), module.__file__
+with AuditLog.open("sqlite:///audit.db", account_id="acme") as log:
+    assert log.catalog is audit_events.CATALOG
     with log.acting(Actor.user("u-17", "Ada")):
         entry = AuditEvents(log).tool.guardrails.input_scanner_added(tool_id="t-4")
-        log.record_json('{{"event": "tool.guardrails.input_scanner_edited", "metadata": {{"tool_id": "t"}}}}')
-        log.record_json('{{"event": "audit.log.exported", "metadata": {{"format": "csv"}}}}')
+        log.record_json('{"event": "tool.guardrails.input_scanner_edited", "metadata": {"tool_id": "t"}}')
+        log.record_json('{"event": "audit.log.exported", "metadata": {"format": "csv"}}')
     where = Filter.parse(["event:is:tool.guardrails.input_scanner_added"])
     assert log.account("acme").entries(where).entries == (entry,)
     assert log.account("acme").export_csv("audit.csv") == 3
@@ -55,108 +58,197 @@ engine = create_engine("sqlite:///audit.db")
 with Session(engine) as session:
     assert [row.tool_id for row in session.exec(select(InputScannerAdded))] == ["t-4"]
 engine.dispose()
+assert "yaml" not in sys.modules and "jinja2" not in sys.modules
 print("fine")
+"""
+
+# Records every event of the installed catalogs, each with its own log.
+EVERY_TEAM = """
+import importlib, sys
+from auditwright import Actor, AuditLog, SecretKey
+
+for name in sys.argv[1:]:
+    package = importlib.import_module(name)
+    with AuditLog.open(
+        f"sqlite:///{name}.db", account_id="acme", catalog=package.CATALOG, secret_key=SecretKey.generate("k")
+    ) as log, log.acting(Actor.user("u-17", "Ada"), ip_address="203.0.113.7"):
+        before = log.account("acme").count()
+        for key, event in package.CATALOG.events.items():
+            emit = package.AuditEvents(log)
+            for part in key.split("."):
+                emit = getattr(emit, part)
+            emit(**event.example)
+        print(name, log.account("acme").count() - before == len(package.CATALOG.events))
 """
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what wheels are built from."""
-    folder = tmp_path_factory.mktemp("wheel")
-    ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("runtime", "generator", "generated"):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    for name in ("pyproject.toml", "README.md"):
-        shutil.copy(ROOT / name, folder)
+    """A copy of what distributions are built from."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, check=True, text=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
     return folder
 
 
-@pytest.fixture(scope="module")
-def wheel(checkout: Path) -> Path:
-    """The wheel, built as a release would be."""
+def build(folder: Path) -> Path:
+    """The wheel of a folder, built as a release would be."""
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel"],
-        cwd=checkout, capture_output=True, text=True, timeout=60,
+        cwd=folder, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    (built,) = (checkout / "dist").iterdir()
+    (built,) = (folder / "dist").glob("*.whl")
     return built
 
 
 @pytest.fixture(scope="module")
-def names(wheel: Path) -> set[str]:
+def wheel(checkout: Path) -> Path:
+    """The wheel of auditwright."""
+    return build(checkout)
+
+
+@pytest.fixture(scope="module")
+def sample(checkout: Path) -> Path:
+    """The wheel of this repository's sample catalog."""
+    return build(checkout / "generated")
+
+
+@pytest.fixture(scope="module")
+def teams(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The wheels of two teams by package, whose repositories ignore much of what is generated."""
+    made = {}
+    for name, package in TEAMS.items():
+        root = tmp_path_factory.mktemp(name)
+        (root / ".gitignore").write_text("models/\n*.json\n*.typed\nbuild*\n", "utf-8")
+        catalog = read_catalog(TEST_CATALOGS / name).catalog
+        assert catalog
+        for path, text in render(catalog).items():
+            (root / "generated" / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / "generated" / path).write_text(text, "utf-8")
+        (root / "generated" / package / "__pycache__").mkdir()
+        (root / "generated" / package / "__pycache__" / "left.pyc").write_bytes(b"")
+        made[package] = build(root / "generated")
+    return made
+
+
+def names_in(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
 
 
-def test_wheel_has_only_the_four_packages(wheel: Path, names: set[str]) -> None:
-    version = PROJECT["version"]
-    assert wheel.name == f"auditwright-{version}-py3-none-any.whl"
-    roots = {name.partition("/")[0] for name in names}
-    assert roots == {*PACKAGES, f"auditwright-{version}.dist-info"}
+def information(wheel: Path) -> tuple[str, dict[str, str], ConfigParser]:
+    """The name of its dist-info, its metadata and its entry points."""
+    (folder,) = {name.partition("/")[0] for name in names_in(wheel) if ".dist-info/" in name}
+    with zipfile.ZipFile(wheel) as archive:
+        about = Parser().parsestr(archive.read(f"{folder}/METADATA").decode())
+        points = ConfigParser()
+        if f"{folder}/entry_points.txt" in archive.namelist():
+            points.read_string(archive.read(f"{folder}/entry_points.txt").decode())
+    return folder, {key: "\n".join(about.get_all(key, [])) for key in about}, points
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_holds_every_file_of_a_package(names: set[str], package: str) -> None:
-    folder = PACKAGES[package]
-    files = {
+def files_of(package: str, folder: Path) -> set[str]:
+    return {
         f"{package}/{path.relative_to(folder).as_posix()}"
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {name for name in names if name.startswith(f"{package}/")} == files
-    assert f"{package}/py.typed" in files
-    assert f"{package}/__init__.py" in files
 
 
-def test_wheel_has_schemas_and_templates(names: set[str]) -> None:
-    assert "audit_events/catalog.json" in names
-    schemas = [
-        name for name in names if name.startswith("audit_events/json_schema/") and name.count("/") == 4
-    ]
-    assert len(schemas) == 78
-    assert "auditwright_generator/targets/templates/emitters.py.j2" in names
+# --- what is in them ------------------------------------------------------------------------------------
 
 
-def test_an_editable_install_copies_no_package(checkout: Path, tmp_path: Path) -> None:
-    """A copy would go before the checkout, and stay as it was."""
-    (built,) = WheelBuilder(str(checkout)).build(directory=str(tmp_path), versions=["editable"])
-    with zipfile.ZipFile(built) as archive:
-        roots = {name.partition("/")[0] for name in archive.namelist()}
-        folders = archive.read("_auditwright.pth").decode().splitlines()
-    assert roots == {"_auditwright.pth", f"auditwright-{PROJECT['version']}.dist-info"}
-    assert folders == [
-        str(checkout / room) for room in ("generated", "generated/runtime", "generator", "runtime")
-    ]
+def test_wheel_has_only_the_three_packages(wheel: Path) -> None:
+    version = PROJECT["version"]
+    assert wheel.name == f"auditwright-{version}-py3-none-any.whl"
+    roots = {name.partition("/")[0] for name in names_in(wheel)}
+    assert roots == {*PACKAGES, f"auditwright-{version}.dist-info"}
+    assert f"auditwright-{version}.dist-info/licenses/LICENSE" in names_in(wheel)
 
 
-def test_announces_commands_and_catalog(wheel: Path) -> None:
-    with zipfile.ZipFile(wheel) as archive:
-        information = f"auditwright-{PROJECT['version']}.dist-info"
-        points = ConfigParser()
-        points.read_string(archive.read(f"{information}/entry_points.txt").decode())
-        about = Parser().parsestr(archive.read(f"{information}/METADATA").decode())
+@pytest.mark.parametrize("package", PACKAGES)
+def test_holds_every_file_of_a_package(wheel: Path, package: str) -> None:
+    files = files_of(package, PACKAGES[package])
+    assert {name for name in names_in(wheel) if name.startswith(f"{package}/")} == files
+    assert {f"{package}/py.typed", f"{package}/__init__.py"} <= files
+
+
+def test_wheel_has_templates(wheel: Path) -> None:
+    assert "auditwright_generator/targets/templates/pyproject.toml.j2" in names_in(wheel)
+
+
+def test_sample_is_a_distribution_of_its_own(sample: Path) -> None:
+    version = SAMPLE_PROJECT["version"]
+    assert sample.name == f"audit_events-{version}-py3-none-any.whl"
+    names = names_in(sample)
+    assert {name for name in names if ".dist-info/" not in name} == files_of("audit_events", SAMPLE)
+    assert len([name for name in names if re.match(r"audit_events/json_schema/\w+/", name)]) == 78
+    _, about, points = information(sample)
+    assert about["Summary"] == "Audit log event reference"
+    assert Requirement(about["Requires-Dist"]) == Requirement(RUNTIME_REQUIREMENT)
+    assert about["Classifier"].splitlines() == ["Private :: Do Not Upload", "Typing :: Typed"]
+    assert {name: dict(points[name]) for name in points.sections()} == {
+        "auditwright.catalogs": {"audit_events": "audit_events:CATALOG"}
+    }
+
+
+def test_ignored_files_are_packaged_all_the_same(teams: dict[str, Path]) -> None:
+    for package, wheel in teams.items():
+        names = {name for name in names_in(wheel) if ".dist-info/" not in name}
+        catalog = read_catalog(TEST_CATALOGS / next(n for n, p in TEAMS.items() if p == package)).catalog
+        assert catalog
+        assert names == {path for path in render(catalog) if path.startswith(f"{package}/")}
+        assert f"{package}/catalog.json" in names
+        assert any(name.startswith(f"{package}/models/") for name in names)
+
+
+def test_announces_commands_and_license(wheel: Path) -> None:
+    _, about, points = information(wheel)
     assert dict(points["console_scripts"]) == {"auditwright": "auditwright.cli:main"}
     assert set(points["auditwright.commands"]) >= {"check", "events", "generate"}
-    assert dict(points["auditwright.catalogs"]) == {"audit_events": "audit_events:CATALOG"}
+    assert "auditwright.catalogs" not in points
+    assert about["License-Expression"] == "MIT"
     assert about["Requires-Python"] == PROJECT["requires-python"]
-    assert set(about.get_all("Provides-Extra", [])) == set(PROJECT["optional-dependencies"])
-    required = [each for each in about.get_all("Requires-Dist", []) if "extra ==" not in each]
+    assert set(about["Provides-Extra"].split()) == set(PROJECT["optional-dependencies"])
+    required = [each for each in about["Requires-Dist"].splitlines() if "extra ==" not in each]
     assert sorted(required) == sorted(PROJECT["dependencies"])
 
 
-def test_a_service_works_without_the_generators_packages(wheel: Path, tmp_path: Path) -> None:
-    unpacked = tmp_path / "site"
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(unpacked)
-    found = find_spec("pydantic")
-    assert found
-    assert found.origin
-    program = SERVICE.format(
-        unpacked=str(unpacked), root=str(ROOT), libraries=str(Path(found.origin).parent.parent)
-    )
-    done = subprocess.run(
-        [sys.executable, "-I", "-W", "error", "-c", program],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
+def test_generated_code_needs_the_series_of_its_generator() -> None:
+    version = Version(PROJECT["version"])
+    assert f"{version.major}.{version.minor}" == RUNTIME_SERIES
+    requirement = Requirement(RUNTIME_REQUIREMENT)
+    assert requirement.name == "auditwright"
+    assert str(version) in requirement.specifier
+    assert f"{version.major}.{version.minor + 1}.0" not in requirement.specifier
+
+
+def test_editable_installs_copy_no_package(checkout: Path, tmp_path: Path) -> None:
+    """A copy would go before the checkout, and stay as it was."""
+    rooms = {
+        "auditwright": [checkout / room for room in ("generated/runtime", "generator", "runtime")],
+        "audit_events": [checkout / "generated"],
+    }
+    for name, folder in (("auditwright", checkout), ("audit_events", checkout / "generated")):
+        (built,) = WheelBuilder(str(folder)).build(directory=str(tmp_path), versions=["editable"])
+        with zipfile.ZipFile(built) as archive:
+            files = {each for each in archive.namelist() if ".dist-info/" not in each}
+            folders = archive.read(f"_{name}.pth").decode().splitlines()
+        assert files == {f"_{name}.pth"}
+        assert folders == [str(room) for room in rooms[name]]
+
+
+def test_sdist_has_all_to_build_test_and_read(checkout: Path, tmp_path: Path) -> None:
+    (built,) = SdistBuilder(str(checkout)).build(directory=str(tmp_path))
+    with tarfile.open(built) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    expected = {path.relative_to(checkout).as_posix() for path in checkout.rglob("*") if path.is_file()}
+    built_here = {name for name in expected if re.match(r"(generated/)?dist/", name)}
+    assert names - {"PKG-INFO"} == expected - built_here

@@ -24,7 +24,16 @@ from auditwright_generator.output.manifest import (
     sealed,
 )
 from auditwright_generator.output.write import Files
-from auditwright_generator.targets import catalog_json, docs, emitters, json_schema, language, models, tables
+from auditwright_generator.targets import (
+    catalog_json,
+    docs,
+    emitters,
+    json_schema,
+    language,
+    models,
+    packaging,
+    tables,
+)
 
 Texts = dict[str, str]
 
@@ -51,6 +60,7 @@ TARGETS: dict[str, Target] = {
     "catalog_json": Target(catalog_json.whole),
     "docs": Target(docs.whole, docs.of_category),
     "language": Target(language.whole),
+    "packaging": Target(packaging.whole),
 }
 """Every artifact by name. To add one, add a row here, a module in `targets/` and its templates."""
 

@@ -192,6 +192,12 @@ class Catalog:
     levels: tuple[Level, ...]
     folder: str = "catalog"
     """The name of the catalog folder, for the headers of generated files."""
+    distribution: str = ""
+    """The name under which the generated package is installed; by default made from `package`."""
+
+    def __post_init__(self) -> None:
+        if not self.distribution:
+            object.__setattr__(self, "distribution", self.package.replace("_", "-"))
 
     @property
     def categories(self) -> Iterator[Category]:

@@ -1,9 +1,22 @@
-"""Versions of a catalog, ordered by Semantic Versioning 2.0.0 (semver.org)."""
+"""Versions: of a catalog, ordered by Semantic Versioning 2.0.0 (semver.org), and of the runtime it needs."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+
+RUNTIME_SERIES = "0.1"
+"""The series of auditwright, `major.minor`, that generated code needs: the generator's own."""
+
+
+def _requirement(series: str) -> str:
+    """The requirement of a distribution on the series, such as `auditwright>=0.1,<0.2`."""
+    major, minor = series.split(".")
+    return f"auditwright>={series},<{major}.{int(minor) + 1}"
+
+
+RUNTIME_REQUIREMENT = _requirement(RUNTIME_SERIES)
+"""The requirement of a generated distribution on auditwright."""
 
 Identifier = tuple[bool, int, str]
 

@@ -94,6 +94,7 @@ def _first_error(error: "ValidationError") -> str:
 
 def _problems(catalog: Catalog) -> Iterator[str]:
     yield from _mismatches("package", "name", catalog.package)
+    yield from _mismatches("distribution", "distribution", catalog.distribution)
     yield from _mismatches("version", "version", catalog.version)
     yield from _repeated("level", [level.name for level in catalog.levels])
     yield from _repeated("category", [category.key for category in catalog.categories])

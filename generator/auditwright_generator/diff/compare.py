@@ -122,6 +122,9 @@ def _catalog(pair: CatalogPair) -> Changes:
     old, new = pair.old, pair.new
     if old.package != new.package:
         yield _was(rules.PACKAGE_RENAMED, "package", Subject("", None, ("package",)), old, new, "package")
+    elif old.distribution != new.distribution:
+        subject = Subject("", None, ("distribution",))
+        yield _was(rules.DISTRIBUTION_RENAMED, "distribution", subject, old, new, "distribution")
     for name in ("title", "description"):
         if getattr(old, name) != getattr(new, name):
             yield _was(rules.CATALOG_TEXT_CHANGED, "catalog", Subject("", None, (name,)), old, new, name)

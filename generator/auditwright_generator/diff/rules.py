@@ -136,6 +136,9 @@ CATALOG_TEXT_CHANGED = _safe("BR142", "catalog-text-changed", "patch", (), "only
 ORDER_CHANGED = _safe("BR143", "order-changed", "patch", (), "pages and docs list in catalog order")
 DECLARATION_CHANGED = _safe("BR144", "declaration-changed", "patch", (),
     "the events have the same fields; only docs show where they are declared")
+DISTRIBUTION_RENAMED = _breaks("BR145", "distribution-renamed", ("emitters", "readers"),
+    "services that require the former name get no newer version, and both names install the same files",
+    "keep `distribution: {old}`, or have every service uninstall the former name")
 
 # --- fields ---------------------------------------------------------------------------------------------
 

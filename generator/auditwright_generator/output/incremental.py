@@ -56,7 +56,7 @@ class CategoryInput:
 
 def category_inputs(catalog: Catalog) -> list[CategoryInput]:
     """The input of each category, in catalog order."""
-    bare = replace(catalog, description="", version="", levels=())
+    bare = replace(catalog, description="", version="", levels=(), distribution="")
     return [
         CategoryInput(bare, replace(level, categories=()), category)
         for level in catalog.levels

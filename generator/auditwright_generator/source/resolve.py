@@ -38,6 +38,7 @@ def resolve_catalog(source: CatalogSource) -> Catalog:
     """The resolved catalog. The source must have no errors."""
     return Catalog(
         package=source.node.string("package"),
+        distribution=source.node.string("distribution"),
         title=source.node.string("title"),
         description=source.node.string("description").strip(),
         version=source.node.string("version"),

@@ -173,6 +173,11 @@ DEFS: Schema = {
         "propertyNames": _ref("code"),
         "additionalProperties": _mapping({"reason": _ref("title"), "until": _ref("date")}, "reason"),
     },
+    "distribution": _text(
+        "lower-case letters, digits and single hyphens, such as acme-audit",
+        "[a-z0-9]+(-[a-z0-9]+)*",
+        maxLength=100,
+    ),
     "version": _text("a version such as 1.0.0", _VERSION, maxLength=100),
     "title": _text("one line of 1 to 200 characters, without spaces around it", _LINE, maxLength=200),
     "message": _text("one line of 1 to 500 characters, without spaces around it", _LINE, maxLength=500),
@@ -181,6 +186,7 @@ DEFS: Schema = {
         {
             "format": {"const": 1},
             "package": _ref("name"),
+            "distribution": _ref("distribution"),
             "title": _ref("title"),
             "description": _ref("text"),
             "version": _ref("version"),

@@ -28,7 +28,7 @@ def whole(catalog: Catalog) -> dict[str, str]:
         ' "format": 1,',
         *(
             f' "{name}": {_json(getattr(catalog, name))},'
-            for name in ("package", "title", "description", "version")
+            for name in ("package", "distribution", "title", "description", "version")
         ),
         ' "levels": [',
         ",\n".join(_level(level) for level in catalog.levels),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditwright_generator.model import Catalog, Category, Event, Field, Level, SharedField, Value
+from auditwright_generator.names import OWN_PACKAGE
 from auditwright_generator.targets.json_schema import schema_path
 from auditwright_generator.targets.python_code import literal
 from auditwright_generator.targets.templating import header, markdown_cell, render
@@ -25,7 +26,9 @@ def whole(catalog: Catalog) -> dict[str, str]:
     paths = (schema_path(catalog, event) for event in catalog.events)
     example = next(paths, f"{catalog.package}/json_schema/<level>/<category>/<event>.json")
     return {
-        "README.md": render("README.md.j2", head=head, catalog=catalog),
+        "README.md": render(
+            "README.md.j2", head=head, catalog=catalog, installable=catalog.package != OWN_PACKAGE
+        ),
         "docs/index.md": render("index.md.j2", head=head, catalog=catalog),
         "docs/json_schema.md": render("json_schema.md.j2", head=head, catalog=catalog, example=example),
         "docs/mkdocs.yml": render("mkdocs.yml.j2", head=head, catalog=catalog),
