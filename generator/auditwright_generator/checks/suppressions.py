@@ -2,6 +2,8 @@
 
 A suppression applies to the thing it is written at and to everything inside it. At the top of catalog.yaml it
 switches the rule off. Errors cannot be suppressed, because nothing can be generated from them.
+
+`check` leaves the suppressions of AC971 to `coverage`, which alone knows whether code records an event.
 """
 
 import re
@@ -21,6 +23,8 @@ EXPIRED_SUPPRESSION = Rule(
     "AC953", "expired-suppression", "warning", "its author wanted to review it after that date"
 )
 RULES = (INVALID_SUPPRESSION, UNUSED_SUPPRESSION, EXPIRED_SUPPRESSION)
+NEVER_EMITTED = Rule("AC971", "event-never-emitted", "warning", "readers wait for entries that never come")
+"""The rule of `coverage` whose findings are in the catalog."""
 
 _CODE = re.compile("[A-Z]{2}[0-9]{3}")
 
@@ -75,12 +79,47 @@ def apply_suppressions(
     given, wrong = [], []
     for suppression in _suppressions(source):
         mistake = _mistake(suppression, known)
-        if isinstance(suppression, Suppression) and mistake is None:
-            given.append(suppression)
-        elif mistake:
+        if mistake:
             wrong.append(mistake)
+        elif isinstance(suppression, Suppression) and suppression.code != NEVER_EMITTED.code:
+            given.append(suppression)
     valid = [each for each in given if not each.is_over(today)]
-    kept, suppressed, used = list(wrong), [], set()
+    kept, suppressed, unused = _divide(findings, valid)
+    kept += wrong
+    if not any(finding.severity == "error" for finding in kept):  # errors can hide suppressed findings
+        kept += map(_unused, unused)
+    kept += [_expired(each) for each in given if each.is_over(today)]
+    off = {each.code: each.reason for each in sorted(valid, key=_by_code) if each.everywhere}
+    return SuppressionResult(
+        tuple(sorted(set(kept))), tuple(suppressed), off, any(each.until for each in given)
+    )
+
+
+def suppress_never_emitted(
+    source: CatalogSource, findings: Iterable[Finding], excused: Iterable[Finding], today: date
+) -> tuple[list[Finding], list[Suppressed]]:
+    """What remains of the findings of `coverage` in a catalog without errors, and what is suppressed.
+
+    A suppression is also of use if it reaches one of the `excused`, which other code may emit.
+    """
+    given = [
+        each
+        for each in _suppressions(source)
+        if isinstance(each, Suppression) and each.code == NEVER_EMITTED.code
+    ]
+    valid = [each for each in given if not each.is_over(today)]
+    kept, suppressed, unused = _divide(findings, valid)
+    others = list(excused)
+    kept += [_unused(each) for each in unused if not any(map(each.reaches, others))]
+    kept += [_expired(each) for each in given if each.is_over(today)]
+    return kept, suppressed
+
+
+def _divide(
+    findings: Iterable[Finding], valid: Sequence[Suppression]
+) -> tuple[list[Finding], list[Suppressed], list[Suppression]]:
+    """The findings that remain, those that a suppression hides, and the suppressions that hide none."""
+    kept, suppressed, used = [], [], set()
     for finding in findings:
         answer = next((each for each in valid if each.reaches(finding)), None)
         if answer is None:
@@ -88,13 +127,7 @@ def apply_suppressions(
         else:
             used.add(id(answer))
             suppressed.append(Suppressed(finding, answer.reason))
-    if not any(finding.severity == "error" for finding in kept):  # errors can hide suppressed findings
-        kept += [_unused(each) for each in valid if id(each) not in used]
-    kept += [_expired(each) for each in given if each.is_over(today)]
-    off = {each.code: each.reason for each in sorted(valid, key=_by_code) if each.everywhere}
-    return SuppressionResult(
-        tuple(sorted(set(kept))), tuple(suppressed), off, any(each.until for each in given)
-    )
+    return kept, suppressed, [each for each in valid if id(each) not in used]
 
 
 def _by_code(suppression: Suppression) -> str:
@@ -135,10 +168,14 @@ def _owners(source: CatalogSource) -> Iterator[Node]:
 def _mistake(suppression: "Suppression | Finding", known: Mapping[str, Rule]) -> Finding | None:
     if isinstance(suppression, Finding):
         return suppression
+    if suppression.code == NEVER_EMITTED.code:
+        return None
     rule = known.get(suppression.code)
     if rule is None:
         if suppression.code.startswith("BR"):
             hint = "; accept a break with `accepted` in catalog.yaml"
+        elif suppression.code.startswith("AC97"):
+            hint = "; `coverage` finds it in Python code, which no suppression reaches"
         else:
             hint = "; `auditwright rules` lists them"
         return INVALID_SUPPRESSION.at(

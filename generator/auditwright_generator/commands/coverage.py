@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from auditwright_generator.coverage.coverage import Coverage
 
 _HELP = """\
-The sources are parsed, and neither imported nor run. Calls in tests count like any other: name the folders
+The sources are parsed, and neither imported nor run. An event that nothing emits yet can say so in the
+catalog, with `suppress: {AC971: {reason: ...}}`. Calls in tests count like any other: name the folders
 of the code that is deployed, or leave tests out with --exclude.
 """
 
@@ -71,10 +72,11 @@ def run(options: argparse.Namespace) -> int:
         print_findings(checked)
         return FINDINGS
 
-    from auditwright_generator.coverage.coverage import cover
+    from auditwright_generator.coverage.coverage import apply_suppressions, cover
 
     positions = {event.key: event.node.key_position for _, event in checked.source.events}
     coverage = cover(checked.catalog, positions, files, " ".join(options.sources), options.elsewhere)
+    coverage = apply_suppressions(coverage, checked.source)
     for line in PRINTERS[options.format](coverage, options.list):
         print(line)
     return _exit_code(coverage, options.fail_on)

@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from auditwright_generator.check import without_collector
+from auditwright_generator.checks.suppressions import suppress_never_emitted
 from auditwright_generator.coverage import rules
 from auditwright_generator.coverage.catalog_index import CatalogIndex
 from auditwright_generator.coverage.names import UNKNOWN, File, Generated, Values
@@ -16,9 +18,11 @@ from auditwright_generator.coverage.sources import parse
 from auditwright_generator.coverage.walker import Use, Walker, label
 from auditwright_generator.findings import Finding, Position, Rule, counted
 from auditwright_generator.model import Catalog, Event
+from auditwright_generator.source.catalog_source import CatalogSource
 
 How = Literal["emitter", "model", "key", "by name"]
-State = Literal["emitted", "elsewhere", "deprecated", "never"]
+State = Literal["emitted", "elsewhere", "deprecated", "suppressed", "never"]
+"""`suppressed` is an event that is emitted nowhere, which the catalog gives a reason for."""
 COMMAND_LINE = Position("", 0, 0)
 
 
@@ -68,7 +72,7 @@ class Coverage:
         emitted = f"{self.count('emitted')} emitted from {counted(emitting, 'file')}"
         states = [emitted if emitting else "none emitted"]
         words: dict[State, str] = {"deprecated": "deprecated and no longer"}
-        others: tuple[State, ...] = ("elsewhere", "deprecated", "never")
+        others: tuple[State, ...] = ("elsewhere", "deprecated", "suppressed", "never")
         states += [f"{self.count(each)} {words.get(each, each)}" for each in others if self.count(each)]
         numbers = (self.errors, "error"), (len(self.findings) - self.errors, "warning")
         problems = ", ".join(counted(number, noun) for number, noun in numbers if number)
@@ -91,6 +95,25 @@ def cover(
     with without_collector():
         comparison.read(files)
     return comparison.result(declared, searched, elsewhere)
+
+
+def apply_suppressions(coverage: Coverage, source: CatalogSource, today: date | None = None) -> Coverage:
+    """The coverage without the findings that the catalog suppresses, as of a day (UTC; default: today)."""
+    declared = {event.key: event.node.key_position for _, event in source.events}
+    never = [each for each in coverage.findings if each.code == rules.NEVER_EMITTED.code]
+    excused = [
+        rules.NEVER_EMITTED.at(declared[each.event.key], "")
+        for each in coverage.events
+        if each.state == "elsewhere"
+    ]
+    kept, suppressed = suppress_never_emitted(source, never, excused, today or datetime.now(UTC).date())
+    positions = {each.finding.position for each in suppressed}
+    events = tuple(
+        replace(each, state="suppressed") if declared[each.event.key] in positions else each
+        for each in coverage.events
+    )
+    others = (each for each in coverage.findings if each.code != rules.NEVER_EMITTED.code)
+    return replace(coverage, events=events, findings=tuple(sorted((*others, *kept))))
 
 
 class _Comparison:

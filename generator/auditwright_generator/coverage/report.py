@@ -43,7 +43,7 @@ def _at(position: Position) -> str:
 
 def print_json(coverage: Coverage, with_list: bool) -> Iterator[str]:
     """One object with everything. The events are always listed."""
-    states: tuple[State, ...] = ("emitted", "elsewhere", "deprecated", "never")
+    states: tuple[State, ...] = ("emitted", "elsewhere", "deprecated", "suppressed", "never")
     document = {
         "events": [_event(each) for each in coverage.events],
         "findings": [_finding(each) for each in coverage.findings],

@@ -163,7 +163,7 @@ BILLING = "`auditwright new category account.billing` adds it"
 @pytest.mark.parametrize(
     ("thing", "key", "reason"),
     [
-        ("event", "account.projects.project_deleted", "already exists at catalog/account/projects.yaml:36"),
+        ("event", "account.projects.project_deleted", "already exists at catalog/account/projects.yaml:39"),
         ("category", "account.projects", "already exists at catalog/account/projects.yaml:4"),
         ("field", "reason", "already exists at catalog/fields.yaml:56"),
         ("event", "acount.projects.x", 'the catalog has no level "acount"; did you mean "account"?'),

@@ -100,6 +100,7 @@ def test_json_has_everything(here: Path, capsys: pytest.CaptureFixture[str]) -> 
         "emitted": 2,
         "elsewhere": 0,
         "deprecated": 0,
+        "suppressed": 0,
         "never": 2,
         "files": 4,
         "errors": 2,

@@ -162,8 +162,8 @@ FIRST = "everything is new in 1.0.0: begun has no catalog in services/catalog/"
         (
             "text",
             'services/catalog/catalog.yaml:7:3: safe BR131 level-added: shop: the level "Shop-level '
-            'events" was added, with 5 events: shop.orders.order_placed, shop.orders.order_paid, shop.orders.order_closed and 2 '
-            "more; no action needed\n"
+            'events" was added, with 5 events: shop.orders.order_placed, shop.orders.order_paid, '
+            "shop.orders.order_closed and 2 more; no action needed\n"
             'services/catalog/catalog.yaml:11:3: safe BR131 level-added: till: the level "Till-level '
             f'events" was added, with 1 event: till.drawers.drawer_opened; no action needed\n{FIRST}\n',
         ),
