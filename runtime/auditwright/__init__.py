@@ -1,8 +1,8 @@
 """Auditwright: an audit log whose events are declared once.
 
 The public names: open an `AuditLog`, set the `Actor`, record through the generated emitters, read with a
-`Filter`; in web applications use `AuditMiddleware` and `set_actor`. The generator is another package,
-`auditwright_generator`.
+`Filter`; in web applications use `AuditMiddleware` or `AuditWsgiMiddleware`, and `set_actor`; for jobs in
+other processes `dump_context` and `load_context`. The generator is another package, `auditwright_generator`.
 
 Each name is imported on first use (PEP 562), so that the generator's commands do not load pydantic.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from auditwright.account_log import AccountLog
     from auditwright.actor import Actor
     from auditwright.catalog import Catalog
-    from auditwright.context import NoContext, set_actor
+    from auditwright.context import NoContext, dump_context, load_context, set_actor
     from auditwright.entry import Entry
     from auditwright.errors import (
         AuditwrightError,
@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     from auditwright.reading.pages import Page
     from auditwright.recording.fingerprint import SecretKey
     from auditwright.storage.errors import IdConflict, NotStored, SchemaMismatch, StorageError
+    from auditwright.wsgi import AuditWsgiMiddleware
 
 __all__ = [
     "AccountLog",
     "Actor",
     "AuditLog",
     "AuditMiddleware",
+    "AuditWsgiMiddleware",
     "AuditwrightError",
     "Catalog",
     "CatalogError",
@@ -57,13 +59,15 @@ __all__ = [
     "SourceError",
     "StorageError",
     "ValidationError",
+    "dump_context",
+    "load_context",
     "set_actor",
 ]
 
 _MODULES = {
     "auditwright.actor": ("Actor",),
     "auditwright.catalog": ("Catalog",),
-    "auditwright.context": ("NoContext", "set_actor"),
+    "auditwright.context": ("NoContext", "dump_context", "load_context", "set_actor"),
     "auditwright.entry": ("Entry",),
     "auditwright.errors": (
         "AuditwrightError",
@@ -82,6 +86,7 @@ _MODULES = {
     "auditwright.reading.pages": ("Page",),
     "auditwright.recording.fingerprint": ("SecretKey",),
     "auditwright.storage.errors": ("IdConflict", "NotStored", "SchemaMismatch", "StorageError"),
+    "auditwright.wsgi": ("AuditWsgiMiddleware",),
 }
 """The module of each public name."""
 

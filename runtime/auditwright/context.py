@@ -1,18 +1,26 @@
 """The context of a call: actor, account and address, so that emitters need not be passed them.
 
 `AuditLog.acting` and `AuditMiddleware` set it, `set_actor` changes it, `recording/` reads it. It is kept in a
-ContextVar; each thread or asyncio task sees the context in which it was started.
+ContextVar; each thread or asyncio task sees the context in which it was started. `dump_context` and
+`load_context` carry it to another process, such as a worker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from auditwright.actor import Actor, identifier, ip_address
 from auditwright.errors import AuditwrightError, Problem, ValidationError
+from auditwright.limits import shown, text_of
+
+if TYPE_CHECKING:
+    from auditwright.actor import ActorType
+
+_Part = TypeVar("_Part")
 
 
 @dataclass(slots=True)
@@ -97,6 +105,92 @@ def acting(
     )
     with enter(inner):
         yield inner
+
+
+_VERSION = "1"
+"""The version of the form of `dump_context`; it names the keys."""
+_KEYS = ("version", "actor_type", "actor_id", "actor_name", "account_id", "ip_address")
+
+
+def dump_context() -> dict[str, str]:
+    """The current actor, account and address as texts, to send with a job; empty if nothing is set.
+
+    The keys are `version`, `actor_type`, `actor_id`, `actor_name`, `account_id` and `ip_address`; what is not
+    set is omitted. `load_context` sets it in the process that gets the job. Whoever can change what is sent
+    can act as anybody, so send it only through queues that are your own.
+    """
+    context = _current.get()
+    actor = context.actor
+    values = {
+        "actor_type": actor.type if actor else None,
+        "actor_id": actor.id if actor else None,
+        "actor_name": actor.name if actor else None,
+        "account_id": context.account_id,
+        "ip_address": context.ip_address,
+    }
+    known = {key: value for key, value in values.items() if value is not None}
+    return {"version": _VERSION, **known} if known else {}
+
+
+@contextmanager
+def load_context(dumped: dict[str, str] | None, *, default_actor: Actor | None = None) -> Iterator[Context]:
+    """Set what `dump_context` returned inside the `with` block; nothing is inherited from the outer context.
+
+    None and `{}` set a context without a value: `set_actor` works, and an emitter needs `actor=`.
+    `default_actor` acts where the sender had no actor. The context is that of a block, so an actor that
+    `set_actor` sets later has no address of another one. Raises `ValidationError` for anything else than
+    `dump_context` returns.
+    """
+    _check_actor(default_actor)
+    context = Context() if dumped is None else _read(dumped)
+    if context.actor is None and default_actor is not None:
+        context = Context(default_actor, context.account_id, context.address_of(default_actor))
+    with enter(context):
+        yield context
+
+
+def _read(dumped: object) -> Context:
+    """The context of a dumped form; raises `ValidationError` with all problems."""
+    if not issubclass(type(dumped), dict):
+        got = type(dumped).__name__
+        raise ValidationError("context", (Problem("context", "a dict of dump_context", got),))
+    values: dict[str, str] = {}
+    problems: list[Problem] = []
+    # No method of a subclass is called: it may do anything.
+    for key, value in dict.items(cast("dict[object, object]", dumped)):
+        name, text = text_of(key), text_of(value)
+        if name not in _KEYS:
+            problems.append(Problem("context", f"no keys except {', '.join(_KEYS)}", shown(key)))
+        elif text is None:
+            problems.append(Problem(f"context.{name}", "a string", type(value).__name__))
+        else:
+            values[name] = text
+    version = values.get("version")
+    if dict.__len__(cast("dict[object, object]", dumped)) and version != _VERSION:
+        # A later version may have other keys, so their problems would mislead.
+        expected = f'"{_VERSION}" (a later one: upgrade auditwright here before the senders)'
+        raise ValidationError("context", (Problem("context.version", expected, shown(version)),))
+
+    def checked(make: Callable[[], _Part]) -> _Part | None:
+        try:
+            return make()
+        except ValidationError as error:
+            for each in error.problems:
+                path = f"context.{each.path.replace('.', '_')}"
+                problems.append(Problem(path, each.expected, each.got))
+        return None
+
+    actor_type, actor_id = cast("ActorType", values.get("actor_type")), values.get("actor_id")
+    context = Context(
+        checked(lambda: Actor(actor_type, actor_id, values.get("actor_name")))
+        if any(key.startswith("actor_") for key in values)
+        else None,
+        checked(lambda: identifier("account_id", values["account_id"])) if "account_id" in values else None,
+        checked(lambda: _ip_address(values.get("ip_address"))),
+    )
+    if problems:
+        raise ValidationError("context", tuple(problems))
+    return context
 
 
 def _check_actor(actor: object) -> None:

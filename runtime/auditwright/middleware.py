@@ -10,19 +10,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from auditwright.actor import identifier
-from auditwright.addresses import TrustedProxies
-from auditwright.context import Context, enter
+from auditwright.context import enter
 from auditwright.limits import shown
+from auditwright.request_context import MARK, RequestContexts
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-MARK = "auditwright.context"
-"""The key of the request's context in the ASGI scope."""
 
 
 class AuditMiddleware:
@@ -43,24 +39,19 @@ class AuditMiddleware:
         if not callable(app):
             raise TypeError(f"AuditMiddleware needs app: an ASGI application, not {shown(app)}")
         self.app = app
-        self._proxies = TrustedProxies(trusted_proxies)
-        self._account_id = identifier("account_id", account_id) if account_id is not None else None
+        self._contexts = RequestContexts(trusted_proxies, account_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection (ASGI 3)."""
         if scope["type"] not in ("http", "websocket") or MARK in scope:
             await self.app(scope, receive, send)
             return
-        address = self._client_address(scope)
-        with enter(Context(None, self._account_id, address, origin=address)) as context:
+        peer, *_ = scope.get("client") or (None,)
+        lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        with enter(self._contexts.new(peer, lines)) as context:
             # The scope is changed, not copied: outer middleware reads from it what routing adds.
             scope[MARK] = context
             try:
                 await self.app(scope, receive, send)
             finally:
                 scope.pop(MARK, None)
-
-    def _client_address(self, scope: Scope) -> str | None:
-        peer, *_ = scope.get("client") or (None,)
-        lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        return self._proxies.client_address(peer, lines)

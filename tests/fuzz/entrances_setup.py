@@ -14,7 +14,18 @@ from tests.fuzz.valid import mostly
 from tests.fuzz.world import KEY, World
 
 from audit_events import CATALOG
-from auditwright import Actor, AuditLog, AuditMiddleware, Catalog, NoContext, SecretKey, set_actor
+from auditwright import (
+    Actor,
+    AuditLog,
+    AuditMiddleware,
+    AuditWsgiMiddleware,
+    Catalog,
+    NoContext,
+    SecretKey,
+    dump_context,
+    load_context,
+    set_actor,
+)
 from auditwright.catalog import find_catalog
 from auditwright.server import Principal, create_app
 
@@ -100,22 +111,55 @@ def contexts(world: World, random: Random) -> Outcome:
     return Outcome(stored=new, known=not new)
 
 
+def sent_contexts(world: World, random: Random) -> Outcome:
+    """`load_context` and `dump_context`, with an entry that is recorded inside."""
+    keys = ("version", "actor_type", "actor_id", "actor_name", "account_id", "ip_address")
+    whole = ("1", "user", "u-1", "Ada", "fuzz-contexts", "2001:db8::1")
+    form: Any = {
+        key if random.random() < 0.95 else random.choice((f"{key}s", 7)): mostly(random, (value,))
+        for key, value in zip(keys, whole, strict=True)
+        if key == "version" or random.random() < 0.9
+    }
+    given = {"dumped": mostly(random, (form,)), "default_actor": mostly(random, (None, Actor.system()))}
+    world.input = ("load_context", (), given)
+    with load_context(**given):
+        sent = dump_context()
+        event = random.choice(valid.OWN_EVENTS)
+        entry = world.log.record_event(event.key, event.example, {})
+    with load_context(sent):
+        assert dump_context() == sent
+    new = world.is_new(entry)
+    return Outcome(stored=new, known=not new)
+
+
 async def _app(*_: Any) -> None:
     """An application that does nothing."""
 
 
+def _wsgi_app(*_: Any) -> list[bytes]:
+    """Another one, of WSGI."""
+    return []
+
+
 def middleware(world: World, random: Random) -> Outcome:
-    """The constructor of `AuditMiddleware`, and one request through it."""
+    """The constructor of a middleware, and one request through it."""
+    kind = random.choice(("AuditMiddleware", "AuditWsgiMiddleware"))
+    app = _app if kind == "AuditMiddleware" else _wsgi_app
     given = {
-        "app": mostly(random, (_app,)),
+        "app": mostly(random, (app,)),
         "trusted_proxies": mostly(random, (("10.0.0.0/8", "unix"), ["2001:db8::5"], ["*"], ["10.0.0.0/33"])),
         "account_id": mostly(random, (None, "acme")),
     }
     if random.random() < 0.3 and type(given["trusted_proxies"]) is list:
         given["trusted_proxies"] = [any_value(random)]
-    world.input = ("AuditMiddleware", (), given)
-    made = AuditMiddleware(**given)
+    world.input = (kind, (), given)
     forwarded = random.choice((b"1.2.3.4", b"\xff", b"unknown, 10.0.0.1", b",,,", b"[::1]:80", b"9" * 5000))
+    if kind == "AuditWsgiMiddleware":
+        wsgi = AuditWsgiMiddleware(**given)
+        if wsgi.app is _wsgi_app:
+            list(wsgi({"HTTP_X_FORWARDED_FOR": forwarded.decode("latin-1")}, None))  # type: ignore[arg-type]
+        return ANSWERED
+    made = AuditMiddleware(**given)
     scope = {"type": "http", "headers": [(b"x-forwarded-for", forwarded)], "client": ("10.0.0.1", 1)}
     if made.app is _app:
         world.loop.run_until_complete(made(scope, None, None))  # type: ignore[arg-type]
@@ -161,6 +205,7 @@ SETUP = (
     Entrance("secret_keys", 1, secret_keys, documented=(ValueError,)),
     Entrance("actors", 2, actors),
     Entrance("contexts", 2, contexts, documented=(NoContext,)),
+    Entrance("sent_contexts", 1, sent_contexts),
     Entrance("middleware", 0.7, middleware, documented=(ValueError, TypeError), passes=True),
     Entrance("applications", 0.7, applications, documented=(ValueError, TypeError), passes=True),
     Entrance("catalogs", 0.3, catalogs),

@@ -1,6 +1,8 @@
 """The context: actor, account and address are set, inherited and refused."""
 
+import json
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import FrozenInstanceError
@@ -12,7 +14,16 @@ from tests.support.databases import Database
 from tests.support.sample_events import ADA, GRACE, KEY_CREATED, refused
 
 from audit_events import AuditEvents
-from auditwright import Actor, AuditLog, AuditwrightError, NoContext, ValidationError, set_actor
+from auditwright import (
+    Actor,
+    AuditLog,
+    AuditwrightError,
+    NoContext,
+    ValidationError,
+    dump_context,
+    load_context,
+    set_actor,
+)
 from auditwright.context import Context, current, enter
 
 NO_ACCOUNT = (
@@ -232,6 +243,161 @@ def test_entered_context_inherits_nothing(log: AuditLog) -> None:
         with pytest.raises(ZeroDivisionError), enter(context):
             _ = 1 / 0
         assert current().actor == ADA
+
+
+# --- carried to another process -----------------------------------------------------------------------
+
+SENT = {
+    "version": "1",
+    "actor_type": "user",
+    "actor_id": "u-17",
+    "actor_name": "Ada Lovelace",
+    "account_id": "other",
+    "ip_address": "203.0.113.7",
+}
+
+
+def test_a_context_is_sent_as_texts(log: AuditLog) -> None:
+    with log.acting(ADA, account_id="other", ip_address="::ffff:203.0.113.7"):
+        assert dump_context() == SENT
+    with log.acting(Actor.system()):
+        assert dump_context() == {"version": "1", "actor_type": "system"}
+    with log.acting():
+        assert dump_context() == {}
+    assert dump_context() == {}
+
+
+def test_a_sent_context_is_recorded(log: AuditLog, audit: AuditEvents) -> None:
+    with load_context(json.loads(json.dumps(SENT))):
+        entry = audit.account.app_api_key.app_api_key_created()
+    assert (entry.actor, entry.account_id, entry.ip_address) == (ADA, "other", "203.0.113.7")
+    assert current() == Context()
+
+
+@pytest.mark.parametrize(
+    "actor", [None, ADA, Actor.user("ü", ""), Actor.app("a-1"), Actor.system(), Actor.system("Retention")]
+)
+@pytest.mark.parametrize("account_id", [None, "acme"])
+@pytest.mark.parametrize("ip_address", [None, "2001:db8::7"])
+def test_every_context_arrives_as_it_was_sent(
+    actor: Actor | None, account_id: str | None, ip_address: str | None
+) -> None:
+    context = Context(actor, account_id, ip_address)
+    with enter(context):
+        sent = json.dumps(dump_context())
+    with load_context(json.loads(sent)) as arrived:
+        assert arrived == context
+        assert json.dumps(dump_context()) == sent
+
+
+def test_the_address_of_a_request_belongs_to_its_sender(log: AuditLog, audit: AuditEvents) -> None:
+    create = audit.account.app_api_key.app_api_key_created
+    with enter(Context(None, "acme", "203.0.113.7", origin="203.0.113.7")):
+        unknown = dump_context()
+        set_actor(ADA)
+        by_ada = dump_context()
+        set_actor(Actor.system())
+        by_system = dump_context()
+    assert "ip_address" not in by_system
+    with load_context(by_ada):
+        assert create().ip_address == "203.0.113.7"
+        set_actor(GRACE)
+        assert create().ip_address is None
+    with load_context(unknown):
+        set_actor(GRACE)
+        assert create().ip_address == "203.0.113.7"
+
+
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_without_a_sent_context_the_actor_is_unknown(
+    log: AuditLog, audit: AuditEvents, nothing: dict[str, str] | None
+) -> None:
+    create = audit.account.app_api_key.app_api_key_created
+    with log.acting(ADA, account_id="other", ip_address="203.0.113.7"), load_context(nothing):
+        with pytest.raises(ValidationError) as caught:
+            create()
+        set_actor(GRACE)
+        entry = create()
+    assert str(caught.value) == f"{KEY_CREATED}: {NO_ACTOR}"
+    assert (entry.actor, entry.account_id, entry.ip_address) == (GRACE, "acme", None)
+
+
+def test_default_actor_acts_where_the_sender_had_none(log: AuditLog, audit: AuditEvents) -> None:
+    create = audit.account.app_api_key.app_api_key_created
+    system, app = Actor.system("Worker"), Actor.app("a-1")
+    nobody = {"version": "1", "account_id": "other", "ip_address": "203.0.113.7"}
+    with load_context(SENT, default_actor=system):
+        assert create().actor == ADA
+    with load_context(None, default_actor=system):
+        assert (create().actor, create().ip_address) == (system, None)
+    with load_context(nobody, default_actor=system):
+        entry = create()
+        assert (entry.actor, entry.account_id, entry.ip_address) == (system, "other", None)
+    with load_context(nobody, default_actor=app):
+        assert (create().actor, create().ip_address) == (app, "203.0.113.7")
+    with pytest.raises(ValidationError) as caught, load_context(None, default_actor="worker"):  # type: ignore[arg-type]
+        pass
+    assert str(caught.value) == "actor: expected an Actor, got str"
+
+
+KEYS = "version, actor_type, actor_id, actor_name, account_id, ip_address"
+
+
+@pytest.mark.parametrize(
+    ("damaged", "message"),
+    [
+        ("{}", "context: expected a dict of dump_context, got str"),
+        ([SENT], "context: expected a dict of dump_context, got list"),
+        (
+            {**SENT, "version": "2", "request_id": "r-1"},
+            'context: context.version: expected "1" (a later one: upgrade auditwright here before the '
+            "senders), got '2'",
+        ),
+        (
+            {"actor_type": "user", "actor_id": "u-17"},
+            'context: context.version: expected "1" (a later one: upgrade auditwright here before the '
+            "senders), got None",
+        ),
+        ({**SENT, "actor": "u-18"}, f"context: expected no keys except {KEYS}, got 'actor'"),
+        ({7: "u-18", "version": "1"}, f"context: expected no keys except {KEYS}, got 7"),
+        ({**SENT, "actor_name": None}, "context: context.actor_name: expected a string, got NoneType"),
+        (
+            {**SENT, "actor_type": "root"},
+            'context: context.actor_type: expected "user", "app" or "system", got \'root\'',
+        ),
+        (
+            {"version": "1", "actor_id": "u-17"},
+            'context: context.actor_type: expected "user", "app" or "system", got None',
+        ),
+        (
+            {"version": "1", "actor_type": "app"},
+            "context: context.actor_id: expected a string of 1 to 256 characters, got NoneType",
+        ),
+        (
+            {**SENT, "account_id": "a\0", "ip_address": "localhost"},
+            "context: 2 problems\n"
+            "  context.account_id: expected a string of 1 to 256 characters, got one with a NUL or a lone "
+            "surrogate\n"
+            "  context.ip_address: expected an IPv4 or IPv6 address, got other text",
+        ),
+    ],
+)
+def test_a_damaged_context_is_refused(damaged: Any, message: str) -> None:
+    with pytest.raises(ValidationError) as caught, load_context(damaged):
+        pass
+    assert str(caught.value) == message
+    assert current() == Context()
+
+
+def test_no_method_of_a_sent_context_is_called() -> None:
+    class Hostile(dict[str, str]):
+        def __iter__(self) -> Iterator[str]:
+            raise AssertionError
+
+        __getitem__ = __len__ = items = keys = get = __iter__  # type: ignore[assignment]
+
+    with load_context(Hostile(SENT)) as context:
+        assert context == Context(ADA, "other", "203.0.113.7")
 
 
 # --- actors --------------------------------------------------------------------------------------

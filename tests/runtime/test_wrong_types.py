@@ -20,6 +20,7 @@ from auditwright import (
     Actor,
     AuditLog,
     AuditMiddleware,
+    AuditWsgiMiddleware,
     Catalog,
     CatalogError,
     Condition,
@@ -392,6 +393,8 @@ def test_middleware_and_application_refuse_wrong_types(log: AuditLog) -> None:
     for proxies in (7, [7], [CYCLIC], [None], "10.0.0.1"):
         with pytest.raises(ValueError, match="trusted"):
             AuditMiddleware(app, trusted_proxies=proxies)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="trusted"):
+            AuditWsgiMiddleware(lambda *_: [], trusted_proxies=proxies)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="trusted"):
             create_app(log, lambda _: None, trusted_proxies=proxies)  # type: ignore[arg-type]
     for hosts in (7, [7], "example.com", ["a.*"]):
