@@ -292,12 +292,18 @@ AS_TEXT = f"CSV:44,34,76,1,{'/'.join(f'{column}/2' for column in range(2, 16))},
 """The same, with all columns except the first as text."""
 
 
-def by_libreoffice(path: Path, how: str) -> list[list[ElementTree.Element]]:
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """LibreOffice's settings; it fills the folder at its first start, which takes long."""
+    return tmp_path_factory.mktemp("libreoffice")
+
+
+def by_libreoffice(path: Path, how: str, profile: Path) -> list[list[ElementTree.Element]]:
     """The cells of each row after LibreOffice converted the CSV."""
     assert LIBREOFFICE
     subprocess.run(
         [
-            *(LIBREOFFICE, "--headless", f"-env:UserInstallation={(path.parent / 'profile').as_uri()}"),
+            *(LIBREOFFICE, "--headless", f"-env:UserInstallation={profile.as_uri()}"),
             *(f"--infilter={how}", "--convert-to", "fods", "--outdir", str(path.parent), str(path)),
         ],
         check=True,
@@ -334,13 +340,13 @@ def in_libreoffice(text: str) -> str:
 @pytest.mark.skipif(LIBREOFFICE is None, reason="LibreOffice is missing: apt-get install libreoffice-calc")
 @pytest.mark.parametrize("how", [DETECTED, AS_TEXT], ids=["detected", "as text"])
 def test_spreadsheet_runs_no_cell(
-    log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path, how: str
+    log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path, profile: Path, how: str
 ) -> None:
     texts = HOSTILE
     insert(database, log, texts)
     target = tmp_path / "out.csv"
     acme.export_csv(target, full=True)
-    rows = by_libreoffice(target, how)[1:]
+    rows = by_libreoffice(target, how, profile)[1:]
     assert len(rows) == len(texts)
     assert [each for row in rows for each in row if attribute(each, "table:formula")] == []
     assert {attribute(row[0], "office:value-type") for row in rows} == {"date"}
@@ -413,14 +419,14 @@ def test_parquet_is_read_with_its_types(
 @pytest.mark.skipif(LIBREOFFICE is None, reason="LibreOffice is missing: apt-get install libreoffice-calc")
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"], ids=["comma", "semicolon", "tab", "pipe"])
 def test_spreadsheet_with_any_separator_runs_no_cell(
-    log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path, separator: str
+    log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path, profile: Path, separator: str
 ) -> None:
     # Quotes of texts would take what follows into one cell.
     texts = [text for text in HOSTILE if '"' not in text]
     insert(database, log, texts)
     target = tmp_path / "out.csv"
     acme.export_csv(target)
-    rows = by_libreoffice(target, f"CSV:{ord(separator)},34,76,1")
+    rows = by_libreoffice(target, f"CSV:{ord(separator)},34,76,1", profile)
     assert len(rows) >= len(texts)
     assert [each for row in rows for each in row if attribute(each, "table:formula")] == []
 
@@ -435,13 +441,16 @@ def test_spreadsheet_opens_a_file_for_excel(
     acme: AccountLog,
     database: Database,
     tmp_path: Path,
+    profile: Path,
     excel: Literal["comma", "semicolon"],
     separator: str,
     language: int,
 ) -> None:
     insert(database, log, HOSTILE)
     acme.export_csv(tmp_path / "out.csv", full=True, excel=excel)
-    head, *rows = by_libreoffice(tmp_path / "out.csv", f"CSV:{ord(separator)},34,76,1,,{language},false,true")
+    head, *rows = by_libreoffice(
+        tmp_path / "out.csv", f"CSV:{ord(separator)},34,76,1,,{language},false,true", profile
+    )
     assert [text_of(cell) for cell in head][:4] == [
         "Date and Time (UTC)",
         "Event Name",
@@ -461,11 +470,11 @@ def test_spreadsheet_opens_a_file_for_excel(
 @pytest.mark.sqlite_only
 @pytest.mark.skipif(LIBREOFFICE is None, reason="LibreOffice is missing: apt-get install libreoffice-calc")
 def test_file_for_excel_split_at_commas_runs_no_cell(
-    log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path
+    log: AuditLog, acme: AccountLog, database: Database, tmp_path: Path, profile: Path
 ) -> None:
     texts = [text for text in HOSTILE if '"' not in text]
     insert(database, log, texts)
     acme.export_csv(tmp_path / "out.csv", full=True, excel="semicolon")
-    rows = by_libreoffice(tmp_path / "out.csv", "CSV:44,34,76,1")
+    rows = by_libreoffice(tmp_path / "out.csv", "CSV:44,34,76,1", profile)
     assert len(rows) >= len(texts)
     assert [each for row in rows for each in row if attribute(each, "table:formula")] == []
