@@ -23,6 +23,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 KITCHEN_SINK = TEST_CATALOGS / "kitchen_sink"
 
 pytest_plugins = (
+    "tests.support.temporary_files",
     "tests.support.campaigns",
     "tests.support.command_line",
     "tests.support.database_fixtures",
