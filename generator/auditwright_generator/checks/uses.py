@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from operator import ge, le
+from pathlib import Path
 from typing import Any
 
 from auditwright_generator.checks.fields import RANGES
@@ -10,7 +11,7 @@ from auditwright_generator.model import Field
 from auditwright_generator.source.catalog_source import CatalogSource, FieldUse
 from auditwright_generator.source.resolve import apply_use, conditions, resolve_fields, stack_uses
 from auditwright_generator.source.structure import is_name
-from auditwright_generator.source.yaml_nodes import Node
+from auditwright_generator.source.yaml_nodes import Node, catalog_option
 
 _NARROWER: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "min": (ge, "or more"),
@@ -28,7 +29,9 @@ def check_fields_exist(source: CatalogSource) -> Mistakes:
         return
     for owner, use in source.all_uses:
         if use.field not in source.fields and is_name(use.field):
-            hint = hint_for(use.field, source.fields, "define it in fields.yaml")
+            where = catalog_option(Path(source.node.position.path).parent)
+            command = f"`auditwright new field {use.field}{where}` adds it to fields.yaml"
+            hint = hint_for(use.field, source.fields, command)
             yield use.node.key_position, f"{owner} uses {quote(use.field)}{hint}"
 
 

@@ -1,8 +1,6 @@
-"""`auditwright new`: adds an event, a category or a field to the file where it belongs."""
+"""`auditwright new`: adds an event, a category, a level or a field to the file where it belongs."""
 
 import argparse
-import os
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +21,7 @@ _LIMITS = {
 }
 _EVENT = ("title", "description", "message", "since", "metadata")
 _CATEGORY = ("category", "order", "title", "description", "metadata", "events")
+_LEVEL = ("title", "description", "metadata")
 _FIELD = ("title", "type", "values", "unit", "sensitivity", "pattern", *_LIMITS, "description")
 
 
@@ -59,9 +58,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     category = add_thing("category", "LEVEL.CATEGORY", "account.billing", "what the category covers")
     text = "its place in the level (default: the last, where others have one)"
     category("--order", metavar="N", type=int, help=text)
+    add_thing("level", "NAME", "tool", "which events belong to the level")
     field = add_thing("field", "NAME", "archive_reason", "what the value means")
     field("--type", metavar="TYPE", default="string", help='such as "list of email" (default: string)')
-    text = "the values of an enum, such as open=Open"
+    text = "the values of an enum with their titles, such as low=Low high=High"
     field("--values", metavar="NAME=TITLE", type=_pair, nargs="+", default=[], help=text)
     field("--sensitivity", choices=("public", "personal", "secret"), help="default: public")
     field("--unit", metavar="TEXT", help="what a number counts, such as seconds")
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
     from auditwright_generator.scaffold.example_values import NoExample
     from auditwright_generator.scaffold.trial import Refused
-    from auditwright_generator.source.yaml_nodes import UnreadableCatalog
+    from auditwright_generator.source.yaml_nodes import UnreadableCatalog, catalog_option
 
     try:
         position, notes = _add(options)
@@ -100,9 +100,12 @@ def run(options: argparse.Namespace) -> int:
         return FINDINGS
     for note in notes:
         print(note, file=sys.stderr)
-    is_default = options.catalog == (os.environ.get("AUDITWRIGHT_CATALOG_DIR") or "catalog")
-    where = "" if is_default else f" --catalog {shlex.quote(options.catalog)}"
-    following = {"category": f"new event {options.key}.NAME", "field": f"new event ... --field {options.key}"}
+    where = catalog_option(Path(options.catalog))
+    following = {
+        "level": f"new category {options.key}.NAME",
+        "category": f"new event {options.key}.NAME",
+        "field": f"new event ... --field {options.key}",
+    }
     print(f"{position}: added {options.thing} {options.key}")
     print(f"next: `auditwright {following.get(options.thing, 'generate')}{where}`")
     return CLEAN
@@ -116,7 +119,10 @@ def _add(options: argparse.Namespace) -> "Added":
     if key.count(".") != options.form.count("."):
         options.fail(f'"{key}" must have the form {options.form}')
     name = key.rpartition(".")[2]
-    given = vars(options) | {"title": options.title or title_of(name), "description": _description(options)}
+    if options.thing == "field" and options.type.endswith("enum") and not options.values:
+        options.fail(f"a field of type {options.type} needs its values; add --values low=Low high=High")
+    derived = title_of(name) + (" events" if options.thing == "level" else "")
+    given = vars(options) | {"title": options.title or derived, "description": _description(options)}
     if options.thing == "field":
         given["values"] = dict(options.values) or None
         return add.add_field(folder, key, {each: given[each] for each in _FIELD})
@@ -125,6 +131,8 @@ def _add(options: argparse.Namespace) -> "Added":
         options.fail(f"--field and --optional both name {min(both)}; give one of them")
     metadata: dict[str, object] = {name: {} for name in options.field}
     given["metadata"] = metadata | {name: {"required": False} for name in options.optional} or None
+    if options.thing == "level":
+        return add.add_level(folder, key, {each: given[each] for each in _LEVEL})
     if options.thing == "category":
         given |= {"category": name, "events": {}}
         return add.add_category(folder, key, {each: given[each] for each in _CATEGORY})

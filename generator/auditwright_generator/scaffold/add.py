@@ -1,4 +1,4 @@
-"""Adds one event, category or field to a catalog, unless `check` would report something about the result.
+"""Adds one event, category, level or field to a catalog, unless `check` would object to it.
 
 Only what has a better answer than a finding is refused here: an unknown place, or a name that is taken.
 """
@@ -17,7 +17,7 @@ from auditwright_generator.scaffold.yaml_text import yaml_lines
 from auditwright_generator.source.catalog_source import CatalogSource, CategorySource
 from auditwright_generator.source.resolve import resolve_fields
 from auditwright_generator.source.structure import DEFS, is_name
-from auditwright_generator.source.yaml_nodes import Node, shown_path
+from auditwright_generator.source.yaml_nodes import Node, catalog_option, shown_path
 
 Entry = dict[str, object]
 """An event, a category or a field as it stands in YAML; a key whose value is None is left out."""
@@ -34,7 +34,8 @@ def add_event(folder: Path, key: str, entry: Entry, example: Mapping[str, str]) 
     with try_out(folder) as trial:
         categories = _categories(trial, level)
         if category_name not in categories:
-            hint = f"`auditwright new category {level}.{category_name}` adds it"
+            where = catalog_option(folder)
+            hint = f"`auditwright new category {level}.{category_name}{where}` adds it"
             hint = hint_for(category_name, categories, hint)
             raise Refused(f"level {level} has no category {quote(category_name)}{hint}")
         _refuse_name("event", key, {event.name: event.node for event in categories[category_name].events})
@@ -60,9 +61,19 @@ def add_category(folder: Path, key: str, entry: Entry) -> Added:
         return trial.write(f"{level}/{name}.yaml", head + text, 1 + bool(head))
 
 
-def add_field(folder: Path, name: str, entry: Entry) -> Added:
-    """Add a field to fields.yaml, a new file if need be; raises `Refused` and `UnreadableCatalog`."""
+def add_level(folder: Path, name: str, entry: Entry) -> Added:
+    """Add a level to catalog.yaml; raises `Refused` and `UnreadableCatalog`."""
     with try_out(folder) as trial:
+        _refuse_name("level", name, {each.name: each.node for each in trial.before.source.levels})
+        return trial.write("catalog.yaml", *_insert(trial, "catalog.yaml", "levels", name, entry))
+
+
+def add_field(folder: Path, name: str, entry: Entry) -> Added:
+    """Add a field to fields.yaml, a new file if need be; raises `Refused` and `UnreadableCatalog`.
+
+    The rest of the catalog may have errors, such as a use of the field, which it settles.
+    """
+    with try_out(folder, repairs="fields.yaml") as trial:
         _refuse_name("field", name, {key: field.node for key, field in trial.before.source.fields.items()})
         return trial.write("fields.yaml", *_insert(trial, "fields.yaml", None, name, entry))
 
@@ -71,7 +82,8 @@ def _categories(trial: Trial, level: str) -> dict[str, CategorySource]:
     """The categories of a level by name."""
     levels = [each.name for each in trial.before.source.levels]
     if level not in levels:
-        hint = f"write one of {join_words(levels)}, or add it under `levels` in catalog.yaml"
+        command = f"`auditwright new level {level}{catalog_option(trial.folder)}` adds it"
+        hint = f"write one of {join_words(levels)}, or {command}"
         raise Refused(f"the catalog has no level {quote(level)}{hint_for(level, levels, hint)}")
     return {each.name: each for each in trial.before.source.categories if each.level == level}
 

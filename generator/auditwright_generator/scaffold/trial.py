@@ -10,6 +10,7 @@ from pathlib import Path
 from auditwright_generator.check import CheckResult, read_catalog
 from auditwright_generator.findings import Finding
 from auditwright_generator.output.write import replace_file
+from auditwright_generator.scaffold.new_entry import NewEntry
 from auditwright_generator.source.catalog_source import CatalogSource, read_source
 from auditwright_generator.source.yaml_nodes import shown_path
 
@@ -21,16 +22,16 @@ _FOLLOW_UPS = ("AC110", "AC111", "AC65", "AC952")
 
 
 class Refused(ValueError):
-    """Nothing was written; says why, with what `check` reports."""
+    """Nothing was written; says why, with what `check` reports, a line each."""
 
-    def __init__(self, message: str, findings: Iterable[Finding] = ()) -> None:
-        self.findings = tuple(findings)
+    def __init__(self, message: str, findings: Iterable[object] = ()) -> None:
+        self.findings = tuple(map(str, findings))
         super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A catalog without errors, and a copy to try a change on."""
+    """A catalog, and a copy to try a change on."""
 
     folder: Path
     before: CheckResult
@@ -44,7 +45,10 @@ class Trial:
         return read_source(self._copy)[0]
 
     def write(self, path: str, text: str, line: int) -> Added:
-        """Write the file with the new entry at a line; raises `Refused` if `check` objects."""
+        """Write the file with the new entry at a line; raises `Refused` if `check` objects.
+
+        What an older error of the catalog hid is no objection: it is shown.
+        """
         self.source_with(path, text)
         copy, real = shown_path(self._copy), shown_path(self.folder)
         found = [
@@ -53,18 +57,31 @@ class Trial:
         ]
         known = {(each.path, each.code, each.message) for each in self.before.findings}
         new = [each for each in found if (each.path, each.code, each.message) not in known]
-        against = [each for each in new if each.severity == "error" or not each.code.startswith(_FOLLOW_UPS)]
+        entry = NewEntry.between(self.folder / path, text, line)
+        against = [
+            each
+            for each in new
+            if (each.severity == "error" or not each.code.startswith(_FOLLOW_UPS))
+            and (self.before.catalog is not None or entry.holds(each))
+        ]
         if against:
-            raise Refused("nothing was added: `auditwright check` would report this", against)
+            shown = map(entry.show, against)
+            raise Refused("nothing was added: `auditwright check` would report this", shown)
         replace_file((self.folder / path).resolve(), text)  # a symbolic link still leads to the file
         return f"{shown_path(self.folder / path)}:{line}", new
 
 
 @contextmanager
-def try_out(folder: Path) -> Iterator[Trial]:
-    """A trial of a change; raises `Refused` if the catalog has errors already."""
+def try_out(folder: Path, repairs: str | None = None) -> Iterator[Trial]:
+    """A trial of a change; raises `Refused` if the catalog has errors already.
+
+    With `repairs`, the name of a file, only errors in that file count: the change may settle the others.
+    """
     before = read_catalog(folder)
-    if before.catalog is None:
+    errors = [each for each in before.findings if each.severity == "error"]
+    if repairs is not None:
+        errors = [each for each in errors if each.path == shown_path(folder / repairs)]
+    if errors:
         raise Refused("nothing was added: correct the errors in the catalog first", before.findings)
     with tempfile.TemporaryDirectory(prefix="auditwright-new-") as temporary:
         copy = Path(temporary).resolve() / folder.resolve().name

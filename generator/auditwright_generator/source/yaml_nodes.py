@@ -6,6 +6,7 @@ neither depth nor aliases can exhaust memory. Knows nothing of catalogs: see `st
 
 import os
 import re
+import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -117,6 +118,13 @@ def shown_path(path: Path) -> str:
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
     here = Path.cwd()
     return (absolute.relative_to(here) if absolute.is_relative_to(here) else absolute).as_posix()
+
+
+def catalog_option(folder: Path) -> str:
+    """` --catalog DIR` for a command that a message proposes; "" for the folder that is read by default."""
+    default = os.environ.get("AUDITWRIGHT_CATALOG_DIR") or "catalog"
+    is_default = os.path.abspath(folder) == os.path.abspath(default)  # noqa: PTH100 - as `shown_path`
+    return "" if is_default else f" --catalog {shlex.quote(shown_path(folder))}"
 
 
 def read_yaml(path: Path) -> tuple[Node, list[Finding]]:

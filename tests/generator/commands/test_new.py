@@ -2,6 +2,8 @@
 
 import io
 import os
+import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -156,7 +158,7 @@ def test_a_warning_to_follow_up_is_shown_and_written(
 # --- what is refused ---------------------------------------------------------------------------------
 
 NAME = "must be lower-case letters, digits and single underscores, beginning with a letter"
-LEVELS = "write one of account, or add it under `levels` in catalog.yaml"
+LEVELS = "write one of account, or `auditwright new level billing` adds it"
 BILLING = "`auditwright new category account.billing` adds it"
 
 
@@ -173,6 +175,8 @@ BILLING = "`auditwright new category account.billing` adds it"
         ("event", "account.projects.Archived", f'event "Archived" {NAME}'),
         ("category", "account./tmp/x", f'category "/tmp/x" {NAME}'),
         ("field", "a: b", f'field "a: b" {NAME}'),
+        ("level", "account", "already exists at catalog/catalog.yaml:10"),
+        ("level", "Shop", f'level "Shop" {NAME}'),
     ],
 )
 def test_an_unknown_place_or_a_taken_name_is_refused(
@@ -197,6 +201,11 @@ def test_an_unknown_place_or_a_taken_name_is_refused(
         (("event", "account.projects"), '"account.projects" must have the form LEVEL.CATEGORY.EVENT'),
         (("event", EVENT, "--example", "reason"), "argument --example: 'reason' has no ="),
         (("field", "x", "--values", "a"), "argument --values: 'a' has no ="),
+        (
+            ("field", "x", *SAYS, "--type", "list of enum"),
+            "a field of type list of enum needs its values; add --values low=Low high=High",
+        ),
+        (("level", "a.b", *SAYS), '"a.b" must have the form NAME'),
         (("field", "x", "--min", "much"), "argument --min: 'much' is not a number"),
         (
             ("event", EVENT, *SAYS, "--field", "reason", "--optional", "reason"),
@@ -224,41 +233,49 @@ def test_a_missing_catalog_is_named(project: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    ("thing", "key", "arguments", "code"),
+    ("thing", "key", "arguments", "found"),
     [
-        ("event", "account.projects.import", (), "AC210"),
-        ("event", f"account.projects.{'a' * 60}", (), "AC211"),
-        ("event", EVENT, ("--field", "reasn"), "AC106"),
-        ("event", EVENT, ("--optional", "zzz"), "AC106"),
-        ("event", EVENT, ("--example", "reason=Old"), "AC502"),
-        ("event", EVENT, ("--example", "user_id=u-1"), "AC502"),
-        ("event", EVENT, ("--example", "project_id="), "AC502"),
-        ("event", EVENT, ("--description", "Todo: write this."), "AC306"),
-        ("event", EVENT, ("--description", "no sentence"), "AC302"),
-        ("event", EVENT, ("--description", "Not all of it is UTF-8. " * 9 + "\udcff"), "AC001"),
-        ("event", EVENT, ("--message", "{actr} did it."), "AC504"),
-        ("event", EVENT, ("--message", "{actor!r}"), "AC507"),
-        ("event", EVENT, ("--message", "\udcff"), "AC001"),
-        ("event", EVENT, ("--title", "Project deleted"), "AC116"),
-        ("event", EVENT, ("--title", "a\x07b"), "AC001"),
-        ("event", EVENT, ("--title", "a\u2028b"), "AC001"),
-        ("event", EVENT, ("--title", "a\nb"), "AC012"),
-        ("event", EVENT, ("--since", "9.0.0"), "AC"),
-        ("event", EVENT, ("--since", "1.0"), "AC"),
-        ("category", "account.session", (), "AC210"),
-        ("field", "actor", (), "AC210"),
-        ("field", "a" * 64, (), "AC211"),
-        ("field", "token", (), "AC"),
-        ("field", "size", ("--type", "strng"), "AC"),
-        ("field", "size", ("--min", "3"), "AC"),
-        ("field", "kind", ("--type", "enum"), "AC"),
+        ("event", "account.projects.import", (), "NAME: AC210"),
+        ("event", f"account.projects.{'a' * 60}", (), "NAME: AC211"),
+        ("event", EVENT, ("--field", "reasn"), "--field: AC106"),
+        ("event", EVENT, ("--optional", "zzz"), "--optional: AC106"),
+        ("event", EVENT, ("--example", "reason=Old"), "--example: AC502"),
+        ("event", EVENT, ("--example", "user_id=u-1"), "--example: AC502"),
+        ("event", EVENT, ("--example", "project_id="), "--example: AC502"),
+        ("event", EVENT, ("--description", "Todo: write this."), "--description: AC306"),
+        ("event", EVENT, ("--description", "no sentence"), "--description: AC302"),
+        (
+            "event",
+            EVENT,
+            ("--description", "Not all of it is UTF-8. " * 9 + "\udcff"),
+            "--description: AC001",
+        ),
+        ("event", EVENT, ("--message", "{actr} did it."), "--message: AC504"),
+        ("event", EVENT, ("--message", "{actor!r}"), "--message: AC507"),
+        ("event", EVENT, ("--message", "\udcff"), "--message: AC001"),
+        ("event", EVENT, ("--title", "Project deleted"), "--title: AC116"),
+        ("event", EVENT, ("--title", "a\x07b"), "--title: AC001"),
+        ("event", EVENT, ("--title", "a\u2028b"), "--title: AC001"),
+        ("event", EVENT, ("--title", "a\nb"), "--title: AC012"),
+        ("event", EVENT, ("--since", "9.0.0"), "--since: AC"),
+        ("event", EVENT, ("--since", "1.0"), "--since: AC"),
+        ("category", "account.session", (), "NAME: AC210"),
+        ("field", "actor", (), "NAME: AC210"),
+        ("field", "a" * 64, (), "NAME: AC211"),
+        ("field", "token", (), "NAME: AC"),
+        ("field", "size", ("--type", "strng"), "--type: AC"),
+        ("field", "size", ("--min", "3"), "--min: AC"),
+        ("field", "kind", ("--type", "enum", "--values", "a=A"), "--values: AC406"),
+        ("level", "session", (), "NAME: AC210"),
+        ("level", "tool", ("--optional", "zzz"), "--optional: AC106"),
+        ("level", "tool", ("--title", "Account-level events"), "--title: AC116"),
     ],
 )
 def test_change_that_check_refuses_is_not_written(
     thing: str,
     key: str,
     arguments: tuple[str, ...],
-    code: str,
+    found: str,
     project: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -267,12 +284,64 @@ def test_change_that_check_refuses_is_not_written(
     printed, problems = capsys.readouterr()
     first, *_, last = problems.splitlines()
     assert printed == ""
-    assert first.startswith(
-        {"event": f"{PROJECTS}:", "field": f"{FIELDS}:"}.get(thing, "catalog/account/session")
-    )
-    assert f" {code}" in first
+    option, code = found.split(": ")
+    assert re.match(f"{option}: (error|warning) {code}", first)
     assert last == REFUSED
     assert content() == before
+
+
+def test_a_hint_names_the_option_to_give(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert new("field", "api_token", *SAYS) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "NAME: error AC602 unclassified-field: field api_token has a name like a credential and has no "
+        "sensitivity; write --sensitivity secret, or public if it is not one",
+        REFUSED,
+    ]
+
+
+def test_a_finding_below_the_new_entry_keeps_its_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    CATALOG.write_text(
+        CATALOG.read_text("utf-8") + 'suppress: {AC652: {reason: For now, until: "2199-01-01"}}\n', "utf-8"
+    )
+    line = CATALOG.read_text("utf-8").count("\n")
+    assert findings() == [
+        f"catalog/catalog.yaml:{line}:12: warning AC952 unused-suppression: suppression of AC652 has no "
+        "effect here; remove it"
+    ]
+    assert new("level", "session", *SAYS) == 1
+    assert capsys.readouterr().err.startswith("NAME: error AC210 reserved-name: ")
+    assert new("level", "tool", *SAYS) == 0
+    assert findings()[-1].startswith(f"catalog/catalog.yaml:{line + 4}:12: warning AC952")
+
+
+@pytest.mark.parametrize("folder", ["catalog", "my catalog"])
+def test_the_command_that_check_proposes_adds_the_field(
+    folder: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    used = PROJECTS.read_text("utf-8").replace("      reason: {required: false}\n", "      invoice: {}\n")
+    PROJECTS.write_text(used.replace("reason: Replaced by another one", "invoice: i-1"), "utf-8")
+    Path("catalog").rename(folder)
+    where = [] if folder == "catalog" else ["--catalog", folder]
+    assert run(cli.check, *where) == 1
+    (command,) = re.findall("; `auditwright new (.*)` adds it to fields.yaml\n", capsys.readouterr().out)
+    assert command == " ".join(["field invoice", *map(shlex.quote, where)])
+    assert new(*shlex.split(command), "--description", "What the project was paid with.") == 0
+    printed, notes = capsys.readouterr()
+    assert printed.startswith(f"{folder}/fields.yaml:")
+    assert notes == ""
+    assert [each.code for each in read_catalog(Path(folder)).findings] == ["AC110"]
+
+
+def test_other_errors_do_not_hinder_a_field(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = PROJECTS.read_text("utf-8").replace("reason: {required: false}", "invoice: {}")
+    PROJECTS.write_text(text, "utf-8")
+    assert new("field", "invoice", "--description", "What the project was paid with.") == 0
+    assert "error AC502 invalid-example" in capsys.readouterr().err
+    FIELDS.write_text(FIELDS.read_text("utf-8") + "invoice: {}\n", "utf-8")
+    assert new("field", "voucher", "--description", "What the project was paid with.") == 1
+    assert "catalog/fields.yaml" in capsys.readouterr().err
 
 
 def test_a_catalog_with_errors_is_not_added_to(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -335,6 +404,35 @@ def test_the_file_behind_a_symbolic_link_is_changed(project: Path) -> None:
     assert new("event", EVENT, *SAYS) == 0
     assert PROJECTS.is_symlink()
     assert b"project_archived:" in elsewhere.read_bytes()
+
+
+# --- levels ------------------------------------------------------------------------------------------
+
+
+def test_a_level_is_added_after_the_others(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = CATALOG.read_text("utf-8")
+    assert new("level", "shop", "--description", "What happens in one shop.", "--field", "project_id") == 0
+    line = before.count("\n") + 2
+    assert capsys.readouterr() == (
+        f"catalog/catalog.yaml:{line}: added level shop\nnext: `auditwright new category shop.NAME`\n",
+        f'catalog/catalog.yaml:{line}:3: warning AC111 empty: level "shop" has no category; add '
+        "shop/<category>.yaml, or remove the level\n",
+    )
+    assert CATALOG.read_text("utf-8") == (
+        before
+        + """
+  shop:
+    title: Shop events
+    description: What happens in one shop.
+    metadata:
+      project_id: {}
+"""
+    )
+    assert new("category", "shop.orders", "--description", "Orders, from placing to paying.") == 0
+    says = ("--description", "Someone ordered. Recorded when it is paid.")
+    assert new("event", "shop.orders.order_placed", *says) == 0
+    assert findings() == []
+    assert event_of("shop.orders.order_placed").example == {"project_id": "p-17"}
 
 
 # --- categories --------------------------------------------------------------------------------------
