@@ -56,8 +56,11 @@ class ValidationError(AuditwrightError, ValueError):
     `event` is the event's key as given, `problems` has all problems, at most 50.
     """
 
-    def __init__(self, event: str, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, event: str, problems: tuple[Problem, ...] | str) -> None:
         self.event = event
+        if isinstance(problems, str):
+            # A task queue that sends errors as JSON makes them again with texts; see contrib/celery.py.
+            problems = (Problem(event, "valid values", problems),)
         self.problems = problems[:MAX_PROBLEMS]
         super().__init__(event, self.problems)
 
