@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from auditwright.actor import Actor, identifier, ip_address
@@ -59,6 +59,17 @@ def enter(context: Context) -> Iterator[Context]:
     token = _current.set(context)
     try:
         yield context
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def isolated() -> Iterator[None]:
+    """Forget at the end of the `with` block what was set inside it, by `set_actor` too; for tests."""
+    outer = _current.get()
+    token = _current.set(outer if outer is _EMPTY else replace(outer))
+    try:
+        yield
     finally:
         _current.reset(token)
 

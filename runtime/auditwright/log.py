@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack
+from weakref import WeakSet
 
 from auditwright import context
 from auditwright.actor import identifier
@@ -59,6 +60,9 @@ class AuditLog:
         self._group_commit = GroupCommit(storage.insert_each, timeout)
         self._failed: deque[bytes] = deque(maxlen=BATCH)
         """The ids of the latest entries whose recording ended with an error, for retries."""
+        logs.add(self)
+        for call in on_open:
+            call(self)
 
     @classmethod
     def open(
@@ -118,6 +122,15 @@ class AuditLog:
     ) -> AbstractContextManager[Context]:
         """Set the actor, account and address of the entries that are recorded inside the `with` block."""
         return context.acting(actor, account_id=account_id, ip_address=ip_address)
+
+    def _use(self, storage: Storage) -> Storage:
+        """Read and write through this storage from now on; returns the one that was used until now.
+
+        For what watches a log. The recording path is the same without, so watching costs nothing then.
+        """
+        before, self._storage = self._storage, storage
+        self._group_commit.insert_each = storage.insert_each
+        return before
 
     # --- recording -----------------------------------------------------------------------------
 
@@ -383,6 +396,12 @@ class AuditLog:
 
         check_number("limit", limit)
         return self._storage.accounts(limit)
+
+
+logs: WeakSet[AuditLog] = WeakSet()
+"""Every log of this process that is still referenced."""
+on_open: list[Callable[[AuditLog], object]] = []
+"""Called with each log that is opened; for what watches logs, such as the plugin for pytest."""
 
 
 def _seconds_of(timeout: object) -> float:

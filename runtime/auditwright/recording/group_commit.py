@@ -115,7 +115,7 @@ class GroupCommit(ForkAware):
     """
 
     def __init__(self, insert_each: InsertEach, wait_seconds: float = TIMEOUT) -> None:
-        self._insert_each = insert_each
+        self.insert_each = insert_each
         self._wait_seconds = wait_seconds
         self.after_fork_in_child()
         register(self)
@@ -369,7 +369,7 @@ class GroupCommit(ForkAware):
         if not rows:
             return []
         try:
-            return list(self._insert_each(rows))
+            return list(self.insert_each(rows))
         except Exception as error:
             if not isinstance(error, (AuditwrightError, *_ROW_ERRORS)) and _may_be_interrupted():
                 raise

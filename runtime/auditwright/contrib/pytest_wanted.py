@@ -1,0 +1,146 @@
+"""What an assertion of the fixture `audit` looks for, and how an entry differs from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from auditwright.emitters import timestamp
+from auditwright.errors import Problem, ValidationError, did_you_mean
+from auditwright.ids import format_time, parse_time
+from auditwright.limits import shown
+from auditwright.recording.fingerprint import FINGERPRINT
+from auditwright.recording.problem_text import expected as expected_by
+from auditwright.recording.problem_text import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from auditwright.actor import Actor
+    from auditwright.catalog import Event, Field
+    from auditwright.contrib.watching import Sighting
+    from auditwright.log import AuditLog
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A value that an entry should have, and the one that it has."""
+
+    name: str
+    wanted: object
+    got: object
+    field: Field | None = None
+
+
+class Wanted:
+    """What an assertion looks for."""
+
+    def __init__(
+        self,
+        event: Event | None,
+        actor: Actor | str | None,
+        account_id: str | None,
+        ip_address: str | None,
+        fields: Mapping[str, object],
+    ) -> None:
+        self.event = event
+        self.actor = actor
+        self.account_id = account_id
+        self.ip_address = ip_address
+        self._declared = {field.name: field for field in event.metadata} if event is not None else {}
+        self.fields = {name: self._value(name, value) for name, value in fields.items()}
+
+    def fits(self, sighting: Sighting) -> bool:
+        """Whether an entry is such an entry."""
+        return self.is_event(sighting) and not self.differences(sighting)
+
+    def is_event(self, sighting: Sighting) -> bool:
+        """Whether an entry is of the event."""
+        if self.event is None:
+            return True
+        event = sighting.log.catalog.event(sighting.entry.event)
+        return event is not None and event.key == self.event.key
+
+    def differences(self, sighting: Sighting) -> list[Difference]:
+        """Everything in which an entry of the event differs."""
+        entry = sighting.entry
+        found: list[Difference] = []
+        if self.actor is not None and not _is_actor(self.actor, entry.actor):
+            found.append(Difference("actor", self.actor, entry.actor))
+        for name in ("account_id", "ip_address"):
+            wanted, got = getattr(self, name), getattr(entry, name)
+            if wanted is not None and wanted != got:
+                found.append(Difference(name, wanted, got))
+        metadata = entry.metadata if self.fields else {}
+        for name, wanted in self.fields.items():
+            field, got = self._declared[name], metadata.get(name)
+            if field.sensitivity == "secret":
+                wanted = _fingerprint(wanted, sighting.log)
+            if not _equal(wanted, got):
+                found.append(Difference(name, wanted, got, field))
+        return found
+
+    def _value(self, name: str, value: object) -> object:
+        """The value as an entry has it; raises `ValidationError` for one that no entry can have."""
+        event, field = self.event, self._declared.get(name)
+        assert event is not None
+        if field is None:
+            raise ValidationError(event.key, (unknown(event, name, ("actor", "account_id", "ip_address")),))
+        if isinstance(value, tuple):
+            value = list(value)
+        if isinstance(value, datetime) or (field.many and isinstance(value, list)):
+            value = timestamp(f"{event.key}:{name}", value)
+        items = value if field.many and isinstance(value, list) else [value]
+        if field.many and type(value) in _PLAIN - {list}:
+            raise _impossible(event, field, value)
+        for each in items:
+            if type(each) in _PLAIN and type(each) not in _TYPES.get(field.kind, (str,)):
+                raise _impossible(event, field, each)
+            if field.kind == "enum" and type(each) is str and each not in field.values:
+                raise _impossible(event, field, each, did_you_mean(each, field.values))
+        if field.kind == "timestamp":
+            items = [_in_utc(each) for each in items]
+            return items if field.many and isinstance(value, list) else items[0]
+        return value
+
+
+_PLAIN = {str, int, float, bool, list, dict}
+"""Types whose values are compared as they are; others may be equal to anything, like `unittest.mock.ANY`."""
+_TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
+
+
+def _is_actor(wanted: Actor | str, actor: Actor) -> bool:
+    if isinstance(wanted, str):
+        return wanted == actor.id
+    return wanted == (actor if wanted.name is not None else replace(actor, name=None))
+
+
+def _equal(wanted: Any, got: Any) -> bool:
+    if isinstance(wanted, bool) is not isinstance(got, bool) and type(wanted) in _PLAIN:
+        return False
+    return bool(wanted == got)
+
+
+def _fingerprint(value: object, log: AuditLog) -> object:
+    key = log._recorder.secret_key
+    if type(value) is not str or FINGERPRINT.match(value) or key is None:
+        return value
+    return key.fingerprint(value)
+
+
+def _in_utc(value: object) -> object:
+    try:
+        return format_time(parse_time(value)) if type(value) is str else value
+    except ValueError:
+        return value
+
+
+def _impossible(event: Event, field: Field, value: object, hint: str = "") -> ValidationError:
+    got = "another one" if field.sensitivity == "secret" else f"{shown(value)}{hint}"
+    return invalid(event.key, f"metadata.{field.name}", expected_by(field), got)
+
+
+def invalid(event: str, path: str, expected: str, got: str) -> ValidationError:
+    """The error for one wrong argument of an assertion."""
+    return ValidationError(event, (Problem(path, expected, got),))
