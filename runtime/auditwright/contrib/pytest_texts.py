@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 Uncounted = tuple["Sighting", str, str]
 """An entry that does not count, its state, and why that is unclear."""
 
-MOST_ENTRIES = 5
-MOST_FIELDS = 8
-MOST_CHARACTERS = 80
+MAX_ENTRIES = 5
+MAX_FIELDS = 8
+MAX_CHARACTERS = 80
 _STATES = {
     "open": "in a transaction that is still open; commit it, roll it back, or see auditwright_uncommitted",
     "gone": "rolled back",
@@ -70,14 +70,14 @@ def value(given: object, field: Field | None = None) -> str:
         is_fingerprint = type(given) is str and FINGERPRINT.match(given)
         return f"the secret {truncate(str(given), 32)}" if is_fingerprint else "a secret"
     if isinstance(given, (list, tuple)):
-        return truncate(f"[{', '.join(value(each) for each in given[:MOST_FIELDS])}]", MOST_CHARACTERS)
-    return shown(given, MOST_CHARACTERS)
+        return truncate(f"[{', '.join(value(each) for each in given[:MAX_FIELDS])}]", MAX_CHARACTERS)
+    return shown(given, MAX_CHARACTERS)
 
 
 def actor(given: Actor) -> str:
     """An actor: `user u-17 (Ada Lovelace)`."""
     name = f" ({given.name})" if given.name else ""
-    return truncate(f"{given.type}{f' {given.id}' if given.id else ''}{name}", MOST_CHARACTERS)
+    return truncate(f"{given.type}{f' {given.id}' if given.id else ''}{name}", MAX_CHARACTERS)
 
 
 def _number(entries: int) -> str:
@@ -113,17 +113,17 @@ def _nearest(wanted: Wanted, counted: Sequence[Sighting]) -> Iterator[str]:
 
     newest_first = list(reversed(counted))
     by_distance = sorted(newest_first, key=distance)
-    for each in by_distance[:MOST_ENTRIES]:
+    for each in by_distance[:MAX_ENTRIES]:
         yield f"  {_entry(each)}"
         if wanted.is_event(each):
             differences = wanted.differences(each)
-            for part in differences[:MOST_FIELDS]:
+            for part in differences[:MAX_FIELDS]:
                 expected, got = value(part.wanted, part.field), value(part.got, part.field)
                 yield f"    {part.name}: expected {expected}, got {got}"
-            if len(differences) > MOST_FIELDS:
-                yield f"    and {len(differences) - MOST_FIELDS} more"
-    if len(by_distance) > MOST_ENTRIES:
-        yield f"  and {len(by_distance) - MOST_ENTRIES} more"
+            if len(differences) > MAX_FIELDS:
+                yield f"    and {len(differences) - MAX_FIELDS} more"
+    if len(by_distance) > MAX_ENTRIES:
+        yield f"  and {len(by_distance) - MAX_ENTRIES} more"
 
 
 def _uncounted(others: Iterable[Uncounted]) -> Iterator[str]:
@@ -139,10 +139,10 @@ def _uncounted(others: Iterable[Uncounted]) -> Iterator[str]:
 def _listed(lines: Iterable[str]) -> Iterator[str]:
     number = 0
     for number, line in enumerate(lines, 1):
-        if number <= MOST_ENTRIES:
+        if number <= MAX_ENTRIES:
             yield line
-    if number > MOST_ENTRIES:
-        yield f"  and {number - MOST_ENTRIES} more"
+    if number > MAX_ENTRIES:
+        yield f"  and {number - MAX_ENTRIES} more"
 
 
 def _entry(sighting: Sighting) -> str:
@@ -150,7 +150,7 @@ def _entry(sighting: Sighting) -> str:
     entry = sighting.entry
     event = sighting.log.catalog.event(entry.event)
     fields = {field.name: field for field in event.metadata} if event else {}
-    shown_fields = list(entry.metadata.items())[:MOST_FIELDS]
+    shown_fields = list(entry.metadata.items())[:MAX_FIELDS]
     metadata = ", ".join(f"{name}={value(each, fields.get(name))}" for name, each in shown_fields)
     line = f"{entry.event} by {actor(entry.actor)} in {value(entry.account_id)}"
-    return truncate(f"{line}: {metadata}" if metadata else line, 4 * MOST_CHARACTERS)
+    return truncate(f"{line}: {metadata}" if metadata else line, 4 * MAX_CHARACTERS)
