@@ -1,8 +1,9 @@
-"""What the commands share: exit codes, and the option `--catalog`."""
+"""What the commands share: exit codes, the option `--catalog`, and how a report is printed."""
 
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,15 @@ def read_catalog_option(options: argparse.Namespace) -> "CheckResult | None":
 
 def print_findings(checked: "CheckResult") -> None:
     """Prints findings to stderr, for commands with other output."""
-    for finding in checked.findings:
-        print(finding, file=sys.stderr)
-    print(checked.summary, file=sys.stderr)
+    from auditwright_generator.colors import color_findings
+
+    for line in color_findings((*map(str, checked.findings), checked.summary), sys.stderr):
+        print(line, file=sys.stderr)
+
+
+def print_report(lines: Iterable[str], form: str) -> None:
+    """Prints a report to stdout. Its text may have colors, and no other format."""
+    from auditwright_generator.colors import color_findings
+
+    for line in color_findings(lines, sys.stdout) if form == "text" else lines:
+        print(line)

@@ -7,6 +7,7 @@ from auditwright_generator.commands.base import (
     FINDINGS,
     UNREADABLE,
     add_catalog_option,
+    print_report,
     read_catalog_option,
 )
 
@@ -33,6 +34,5 @@ def run(options: argparse.Namespace) -> int:
     from auditwright_generator.checks.rules import RULES
 
     found = report.CheckReport(checked.findings, checked.summary, RULES, checked.suppressed, checked.off)
-    for line in report.FORMATS[options.format](found):
-        print(line)
+    print_report(report.FORMATS[options.format](found), options.format)
     return FINDINGS if checked.findings else CLEAN

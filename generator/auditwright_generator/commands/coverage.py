@@ -11,6 +11,7 @@ from auditwright_generator.commands.base import (
     UNREADABLE,
     add_catalog_option,
     print_findings,
+    print_report,
     read_catalog_option,
 )
 
@@ -77,8 +78,7 @@ def run(options: argparse.Namespace) -> int:
     positions = {event.key: event.node.key_position for _, event in checked.source.events}
     coverage = cover(checked.catalog, positions, files, " ".join(options.sources), options.elsewhere)
     coverage = apply_suppressions(coverage, checked.source)
-    for line in PRINTERS[options.format](coverage, options.list):
-        print(line)
+    print_report(PRINTERS[options.format](coverage, options.list), options.format)
     return _exit_code(coverage, options.fail_on)
 
 

@@ -10,6 +10,7 @@ from auditwright_generator.commands.base import (
     UNREADABLE,
     add_catalog_option,
     print_findings,
+    print_report,
     read_catalog_option,
 )
 
@@ -59,5 +60,5 @@ def run(options: argparse.Namespace) -> int:
             comparison = compare_catalogs(old.catalog, checked.catalog, checked.source)
             if old.note:
                 print(f"auditwright: {old.note}, and is compared with it", file=sys.stderr)
-    sys.stdout.write(FORMATS[options.format](comparison))
+    print_report(FORMATS[options.format](comparison).removesuffix("\n").split("\n"), options.format)
     return FINDINGS if comparison.refused else CLEAN

@@ -127,9 +127,10 @@ def _report_difference(options: argparse.Namespace, files: "Files", difference: 
         for path in paths:
             print(f"{(out / path).as_posix()}: {state}")
     if options.diff:
+        from auditwright_generator.colors import color_diff
         from auditwright_generator.output.unified_diff import unified_diff
 
-        print(*unified_diff(out, files, difference), sep="\n")
+        print(*color_diff(unified_diff(out, files, difference), sys.stdout), sep="\n")
     print(f"not current; run `{_generate_command(options)}`")
     return FINDINGS
 
