@@ -10,13 +10,16 @@ import argparse
 import importlib
 import io
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 GROUP = "auditwright.commands"
+Parsers = dict[str, argparse.ArgumentParser]
+_START = "name a command; `auditwright demo` shows a log, and `auditwright init` starts a catalog"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ COMMANDS = {
     "database": Command("create, upgrade and maintain a database", "database"),
     "secret-key": Command("generate a key for the fingerprints of secret fields", "secret_key"),
     "demo": Command("record one of each event, then list and export them", "demo"),
+    "completion": Command("print a script with which a shell completes commands and options", "completion"),
 }
 EXTRAS = {
     "yaml": "generator",
@@ -64,6 +68,7 @@ EXTRAS = {
     "fastapi": "server",
     "starlette": "server",
     "uvicorn": "server",
+    "shtab": "completion",
     "psycopg": "postgres",
     "alembic": "postgres",
 }
@@ -88,24 +93,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _main(arguments: list[str]) -> int:
-    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
-    commands = COMMANDS if chosen in COMMANDS else find_commands()
+def make_parser(commands: Mapping[str, Command]) -> tuple[argparse.ArgumentParser, Parsers]:
+    """The parser of the command line, and those of the commands by name, which have no options yet."""
     parser = argparse.ArgumentParser(
-        prog="auditwright", description="An audit log that is declared once.", allow_abbrev=False
+        prog="auditwright",
+        description="An audit log that is declared once.",
+        epilog="`auditwright COMMAND --help` explains a command.",
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--version", action="version", version=f"auditwright {metadata.version('auditwright')}"
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, command in commands.items():
-        subparser = subparsers.add_parser(
+    return parser, {
+        name: subparsers.add_parser(
             name, help=command.help, description=_sentence(command.help), allow_abbrev=False
         )
-        if name == chosen:
-            command.configure(subparser)
-            subparser.set_defaults(run=command.run)
-    return run(parser.parse_args(arguments))
+        for name, command in commands.items()
+    }
+
+
+def _main(arguments: list[str]) -> int:
+    from auditwright.text import printable
+
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), "")
+    commands = COMMANDS if chosen in COMMANDS else find_commands()
+    parser, parsers = make_parser(commands)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        print(f"\nauditwright: {_START}", file=sys.stderr)
+        return 2
+    if chosen in commands:
+        commands[chosen].configure(parsers[chosen])
+        parsers[chosen].set_defaults(run=commands[chosen].run)
+    elif arguments[0] == chosen:
+        parser.error(f'unknown command "{printable(chosen)}"{_nearest(chosen, commands)}')
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = re.findall("--[a-z-]+", parsers[chosen].format_usage())
+        named = printable(" ".join(unknown))
+        parsers[chosen].error(f"unrecognized arguments: {named}{_nearest(unknown[0], known)}")
+    return run(options)
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown word: what it begins or resembles, else how to list all."""
+    from auditwright.errors import did_you_mean
+
+    known = sorted(known)
+    longer = [each for each in known if word and each.startswith(word)]
+    hint = f'; did you mean "{longer[0]}"?' if longer else did_you_mean(word, known)
+    return hint or "; --help lists all"
 
 
 def run(options: argparse.Namespace) -> int:

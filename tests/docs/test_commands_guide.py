@@ -1,8 +1,12 @@
-"""docs/commands.md lists every command and every variable."""
+"""docs/commands.md lists every command and every variable; its lines for shells install the completion."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
-from tests.support.markdown import names_in, rows, section
+from tests.support.markdown import blocks, names_in, rows, section
 from tests.support.paths import DOCS, ROOT
 
 from auditwright.cli import COMMANDS, find_commands
@@ -15,8 +19,9 @@ def listed(title: str) -> list[str]:
 
 
 def test_the_page_lists_every_command_and_no_other() -> None:
-    assert listed("On the log") == list(COMMANDS)
-    assert listed("On the catalog") + listed("On the log") == list(find_commands())
+    own = listed("On the log") + listed("For the shell")
+    assert own == list(COMMANDS)
+    assert listed("On the catalog") + own == list(find_commands())
 
 
 def test_the_page_lists_every_variable_that_is_read() -> None:
@@ -25,3 +30,20 @@ def test_the_page_lists_every_variable_that_is_read() -> None:
         name for path in sources for name in re.findall(r'"(AUDITWRIGHT_[A-Z_]+)"', path.read_text("utf-8"))
     }
     assert set(listed("Variables")) == read
+
+
+def test_the_lines_for_shells_install_the_completion(tmp_path: Path) -> None:
+    """They write into the home folder, where the lines of bash are enough for its completion package."""
+    lines = [line for block in blocks(PAGE, "sh") for line in block.text.splitlines()]
+    script = "\n".join(["set -e", f'auditwright() {{ "{sys.executable}" -m auditwright "$@"; }}', *lines])
+    environment = os.environ | {"HOME": str(tmp_path)}
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    scripts = {
+        ".local/share/bash-completion/completions/auditwright": "complete -o bashdefault -F",
+        ".zsh/completions/_auditwright": "#compdef auditwright",
+        ".auditwright.tcsh": "complete auditwright",
+    }
+    for path, part in scripts.items():
+        assert part in (tmp_path / path).read_text("utf-8")
+    assert (tmp_path / ".tcshrc").read_text("utf-8") == "source ~/.auditwright.tcsh\n"

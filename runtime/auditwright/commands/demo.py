@@ -33,7 +33,9 @@ EDITING = f"Then edit a file in {CATALOG}/ and run: auditwright check && auditwr
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--folder", default="demo", help="the folder for the demo's files (default: demo)")
+    parser.add_argument(
+        "--folder", metavar="DIR", default="demo", help="the folder for the demo's files (default: demo)"
+    )
     parser.add_argument("--catalog-package", metavar="NAME", help="the generated package to show")
     parser.add_argument("--serve", action="store_true", help="also serve the Audit Logs page")
     add_port(parser)

@@ -39,6 +39,7 @@ COMMANDS = (
     "database",
     "secret-key",
     "demo",
+    "completion",
 )
 PROCESS = [sys.executable, "-W", "error", "-m", "auditwright"]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("AUDITWRIGHT_")}
@@ -108,21 +109,40 @@ def test_prints_the_version(auditwright: Auditwright) -> None:
     assert (done.code, done.out, done.err) == (0, f"auditwright {metadata.version('auditwright')}\n", "")
 
 
-def test_missing_and_unknown_commands_are_usage_errors(auditwright: Auditwright) -> None:
-    message = "auditwright: error: the following arguments are required: COMMAND"
-    assert auditwright().usage_error == message
-    names = ", ".join(map(repr, COMMANDS))
-    message = f"auditwright: error: argument COMMAND: invalid choice: 'lst' (choose from {names})"
-    assert auditwright("lst").usage_error.replace("choose from check, ", "choose from 'check', ") in (
-        message,
-        message.replace("'", "").replace("invalid choice: lst", "invalid choice: 'lst'"),
+def test_without_a_command_the_help_says_where_to_start(auditwright: Auditwright) -> None:
+    done = auditwright()
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"{auditwright('--help').out}\n"
+        "auditwright: name a command; `auditwright demo` shows a log, "
+        "and `auditwright init` starts a catalog\n"
     )
-    assert auditwright("list", "--lmit", "5").usage_error == (
-        "auditwright: error: unrecognized arguments: --lmit 5"
-    )
-    assert (
-        auditwright("list", "--lim", "5").usage_error == "auditwright: error: unrecognized arguments: --lim 5"
-    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lst"], ': error: unknown command "lst"; did you mean "list"?'),
+        (["gen"], ': error: unknown command "gen"; did you mean "generate"?'),
+        (["validate"], ': error: unknown command "validate"; --help lists all'),
+        (["\x1b[2J"], ': error: unknown command "\\x1b[2J"; --help lists all'),
+        ([""], ': error: unknown command ""; --help lists all'),
+        (["--verbose"], ": error: the following arguments are required: COMMAND"),
+        (
+            ["list", "--lmit", "5"],
+            ' list: error: unrecognized arguments: --lmit 5; did you mean "--limit"?',
+        ),
+        (["list", "--lim", "5"], ' list: error: unrecognized arguments: --lim 5; did you mean "--limit"?'),
+        (["show", "1a", "2b"], " show: error: unrecognized arguments: 2b; --help lists all"),
+    ],
+)
+def test_unknown_words_get_a_suggestion(auditwright: Auditwright, arguments: list[str], message: str) -> None:
+    assert auditwright(*arguments).usage_error == f"auditwright{message}"
+
+
+def test_version_and_help_win_over_an_unknown_command(auditwright: Auditwright) -> None:
+    assert auditwright("--version", "lst").code == 0
+    assert auditwright("--help", "lst").code == 0
 
 
 def test_environment_sets_database_and_account(
