@@ -114,8 +114,6 @@ def make_parser(commands: Mapping[str, Command]) -> tuple[argparse.ArgumentParse
 
 
 def _main(arguments: list[str]) -> int:
-    from auditwright.text import printable
-
     chosen = next((argument for argument in arguments if not argument.startswith("-")), "")
     commands = COMMANDS if chosen in COMMANDS else find_commands()
     parser, parsers = make_parser(commands)
@@ -127,23 +125,24 @@ def _main(arguments: list[str]) -> int:
         commands[chosen].configure(parsers[chosen])
         parsers[chosen].set_defaults(run=commands[chosen].run)
     elif arguments[0] == chosen:
-        parser.error(f'unknown command "{printable(chosen)}"{_nearest(chosen, commands)}')
+        parser.error(_unknown(f'unknown command "{chosen}"', chosen, commands))
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         known = re.findall("--[a-z-]+", parsers[chosen].format_usage())
-        named = printable(" ".join(unknown))
-        parsers[chosen].error(f"unrecognized arguments: {named}{_nearest(unknown[0], known)}")
+        message = f"unrecognized arguments: {' '.join(unknown)}"
+        parsers[chosen].error(_unknown(message, unknown[0], known))
     return run(options)
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown word: what it begins or resembles, else how to list all."""
+def _unknown(message: str, word: str, known: Iterable[str]) -> str:
+    """The message with a hint: a known word that the unknown one begins or resembles, or how to list all."""
     from auditwright.errors import did_you_mean
+    from auditwright.text import printable
 
     known = sorted(known)
     longer = [each for each in known if word and each.startswith(word)]
     hint = f'; did you mean "{longer[0]}"?' if longer else did_you_mean(word, known)
-    return hint or "; --help lists all"
+    return printable(message) + (hint or "; --help lists all")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -159,7 +159,7 @@ def test_lines_that_look_like_findings_stay_as_they_are(monkeypatch: pytest.Monk
         "no findings",
         "3 events, 1 error: see above",
         "an error: text",
-        "     7 |   ^^^ is the line itself",
+        "     7 |   ^^^ is this",
     ]
     shown = [named(line) for line in color_findings(lines, sys.stdout)]
     assert shown == [*lines[:3], "<dim>     7 |</>   ^^^ is this"]
