@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData
-from sqlmodel import SQLModel
 from tests.generator.run_command import run
 from tests.support.paths import TEST_CATALOGS
 
@@ -45,17 +43,9 @@ def kitchen_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def import_view(package: str, event: str) -> Any:
-    """The view class of an event in a package other than the project's own.
-
-    All SQLModel classes share one MetaData, which holds the project's tables already; these get another one.
-    """
+    """The view class of an event in a generated package."""
     level, category, name = event.split(".")
-    shared = SQLModel.metadata
-    SQLModel.metadata = MetaData()
-    try:
-        module = importlib.import_module(f"{package}.tables.{level}.{category}")
-    finally:
-        SQLModel.metadata = shared
+    module = importlib.import_module(f"{package}.tables.{level}.{category}")
     return getattr(module, "".join(part.capitalize() for part in name.split("_")))
 
 

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "auditwright.catalogs"
 VARIABLE = "AUDITWRIGHT_CATALOG"
 SYSTEM_PACKAGE = "auditwright_events"
-"""The generated package of the system events. Never import its `tables`: they have the names of the
-service's tables, and one SQLModel.metadata cannot hold both.
-"""
+"""The generated package of the system events."""
 
 
 @dataclass(frozen=True, slots=True)

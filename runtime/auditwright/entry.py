@@ -16,6 +16,7 @@ import orjson
 
 from auditwright.actor import Actor
 from auditwright.ids import format_time, from_microseconds
+from auditwright.limits import MAX_ID, truncate
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -53,6 +54,9 @@ ACCOUNT_ID, ID, OCCURRED_AT, RECORDED_AT, LEVEL, CATEGORY = range(6)
 EVENT, ACTOR_TYPE, ACTOR_ID, ACTOR_NAME, IP_ADDRESS, DESCRIPTION = range(6, len(LEADING))
 CATALOG_VERSION, DIGEST, ALTERATIONS, METADATA = range(-len(TRAILING), 0)
 """Positions in a row. The columns that a catalog adds stand between the two groups."""
+
+MAX_SHOWN = 100
+"""Bytes of each text in an entry's `repr`."""
 
 
 def columns(catalog: Catalog) -> tuple[tuple[str, ColumnKind, bool], ...]:
@@ -204,6 +208,14 @@ class Entry:
         values = self.metadata
         return model.model_construct(**{name: values.get(name) for name in model.model_fields})
 
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """The id and the event, to bind to the lines of a service's own log; see docs/logging.md.
+
+        The names fit structlog, and are no attributes of a `logging.LogRecord`.
+        """
+        return {"audit_id": str(self.id), "audit_event": _short(self.event, MAX_ID)}
+
     def to_json(self) -> dict[str, Any]:
         """The JSON form, including the parts that only the log writes; empty parts are left out."""
         actor = {"type": self.row[ACTOR_TYPE], "id": self.row[ACTOR_ID], "name": self.row[ACTOR_NAME]}
@@ -232,4 +244,16 @@ class Entry:
         return hash((self.row[ACCOUNT_ID], self.row[ID]))
 
     def __repr__(self) -> str:
-        return f"<Entry {self.id} {self.event} {format_time(self.row[OCCURRED_AT])}>"
+        """On one line of bounded length: id, event, time, actor, and what is damaged."""
+        actor_id, name = self.row[ACTOR_ID], self.row[ACTOR_NAME]
+        who = " ".join(_short(part) for part in (self.row[ACTOR_TYPE], actor_id) if part)
+        who += f" ({_short(name)})" if name else ""
+        damaged = f", damaged: {', '.join(self.damaged)}" if self.damaged else ""
+        when = format_time(self.row[OCCURRED_AT])
+        return f"<Entry {self.id} {_short(self.event)} {when} by {who}{damaged}>"
+
+
+def _short(text: str, limit: int = MAX_SHOWN) -> str:
+    from auditwright.text import printable  # recording does without
+
+    return truncate(printable(text), limit)

@@ -1,4 +1,4 @@
-"""The column types of the generated SQLModel classes: they convert stored values to Python values.
+"""What the generated SQLModel classes are made of: column types, which convert stored values, and registries.
 
 Only the generated tables import this module; recording and reading do not use SQLAlchemy. STRICT tables of
 SQLite accept few type names and none of SQLModel's defaults, therefore the types are defined here. Values and
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     LargeBinary,
+    MetaData,
     TypeDecorator,
     literal,
     not_,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy import Text as Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import registry
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BinaryExpression, quoted_name
@@ -34,6 +36,14 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from auditwright.ids import LAST, format_time, from_microseconds, to_microseconds
+
+
+def own_registry() -> registry:
+    """A registry of generated classes, apart from those of an application and of other generated packages.
+
+    Its MetaData is marked, so that the hooks in `auditwright.alembic` know the tables by it.
+    """
+    return registry(metadata=MetaData(info={"auditwright": True}))
 
 
 def quoted(name: str) -> dict[str, Any]:

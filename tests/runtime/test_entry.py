@@ -1,19 +1,21 @@
 """Entries: ids that sort by time, the clock, equality and repr."""
 
+import logging
 import os
 import threading
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.databases import Database, insert_row
+from tests.support.databases import Database, insert_damaged, insert_row
 from tests.support.sample_events import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, record
 
 from audit_events import AuditEvents
 from audit_events.models.account.models import ModelDeployed
-from auditwright import AccountLog, AuditLog
+from auditwright import AccountLog, Actor, AuditLog
 from auditwright.ids import clock, format_time, from_microseconds, id_time, make_id, to_microseconds
 
 micros = st.integers(0, (1 << 48) * 1000 - 1)
@@ -126,9 +128,51 @@ def test_entries_are_equal_when_every_value_is(log: AuditLog) -> None:
     assert entry != entry.row
 
 
-def test_an_entry_shows_its_id_event_and_time_only(log: AuditLog) -> None:
-    entry = record(log, KEY_CREATED, occurred_at=LONG_AGO, details="private")
-    assert repr(entry) == f"<Entry {entry.id} {KEY_CREATED} 2024-05-06T07:08:09.123456Z>"
+ACTORS = {
+    "user u-17 (Ada Lovelace)": Actor.user("u-17", "Ada Lovelace"),
+    "app ci": Actor.app("ci"),
+    "system": Actor.system(),
+    "system (Nightly job)": Actor.system("Nightly job"),
+}
+
+
+@pytest.mark.parametrize("shown", ACTORS)
+def test_an_entry_shows_its_event_and_actor(log: AuditLog, shown: str) -> None:
+    entry = record(log, KEY_CREATED, occurred_at=LONG_AGO, details="private", actor=ACTORS[shown])
+    assert repr(entry) == f"<Entry {entry.id} {KEY_CREATED} 2024-05-06T07:08:09.123456Z by {shown}>"
+
+
+HOSTILE = "\x1b[31m\u202e\n" * 400
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"actor_name": HOSTILE, "actor_id": HOSTILE[:200], "event": HOSTILE[:200]},
+        {"actor_type": HOSTILE, "event": HOSTILE, "digest": b"abc"},
+        {"actor_type": "", "actor_id": None, "event": "", "metadata": "[", "digest": b""},
+    ],
+    ids=["control characters", "damaged", "empty"],
+)
+def test_any_entry_is_shown_on_one_short_line(
+    log: AuditLog, acme: AccountLog, database: Database, changes: dict[str, Any]
+) -> None:
+    if database.engine == "postgresql" and "metadata" in changes:
+        changes = changes | {"metadata": "[]"}
+    insert_damaged(database, log.catalog, **changes)
+    (entry,) = acme.all()
+    shown = repr(entry)
+    assert shown.isprintable()
+    assert len(shown) < 600
+    assert shown.startswith(f"<Entry {entry.id} ")
+    assert ("damaged: " in shown) == bool(entry.damaged)
+    assert all(value.isprintable() and len(value) <= 256 for value in entry.log_fields.values())
+
+
+def test_log_fields_are_the_id_and_the_event(log: AuditLog) -> None:
+    entry = record(log, KEY_CREATED)
+    assert entry.log_fields == {"audit_id": str(entry.id), "audit_event": KEY_CREATED}
+    assert vars(logging.makeLogRecord({})).keys() & entry.log_fields.keys() == set()
 
 
 def test_an_entry_is_read_only(log: AuditLog) -> None:

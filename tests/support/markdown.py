@@ -92,7 +92,8 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a command of a page in a folder; packages in the folder are found before installed ones."""
     programs = folder / ".programs"
     programs.mkdir(exist_ok=True)
-    for name, arguments in (("python", ""), ("auditwright", " -m auditwright")):
+    modules = (("python", ""), ("auditwright", " -m auditwright"), ("alembic", " -m alembic"))
+    for name, arguments in modules:
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n')
         (programs / name).chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AUDITWRIGHT_")}

@@ -9,6 +9,8 @@ from audit_events.tables.<level>.<category> import <Event>
 session.exec(select(ModelDeployed).where(col(ModelDeployed.temperature) > 1))
 
 The log itself does not write through these classes: see `auditwright.storage`.
+
+`SQLModel.metadata` has none of them: what an application creates, drops or migrates by it is its own.
 """
 
 from datetime import datetime
@@ -16,13 +18,16 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import Column, Index
-from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from auditwright.sqltypes import Address, Digest, EntryId, Json, JsonAsWritten, Text, Timestamp
+from auditwright.sqltypes import Address, Digest, EntryId, Json, JsonAsWritten, Text, Timestamp, own_registry
 
 
-class AuditEntry(SQLModel, table=True):
+class AuditTable(SQLModel, registry=own_registry()):
+    """The base of the tables; `AuditTable.metadata` has these and no others."""
+
+
+class AuditEntry(AuditTable, table=True):
     """Every entry, of all accounts: a query names one."""
 
     __tablename__: ClassVar[Any] = "audit_entry"
@@ -68,7 +73,7 @@ class AuditEntry(SQLModel, table=True):
     """The metadata but for the columns above (SQLModel keeps the name `metadata` for itself)."""
 
 
-class AuditCategory(SQLModel, table=True):
+class AuditCategory(AuditTable, table=True):
     """The categories, for queries to join: filled from the catalog when a log is opened."""
 
     __tablename__: ClassVar[Any] = "audit_category"
@@ -80,7 +85,7 @@ class AuditCategory(SQLModel, table=True):
     description: str = Field(sa_type=Text)
 
 
-class AuditEvent(SQLModel, table=True):
+class AuditEvent(AuditTable, table=True):
     """The events, for queries to join: filled from the catalog when a log is opened.
 
     An alias has a row too.
@@ -96,7 +101,7 @@ class AuditEvent(SQLModel, table=True):
     description: str = Field(sa_type=Text)
 
 
-class AuditCatalog(SQLModel, table=True):
+class AuditCatalog(AuditTable, table=True):
     """Every catalog that the database has seen, whole."""
 
     __tablename__: ClassVar[Any] = "audit_catalog"
@@ -107,10 +112,10 @@ class AuditCatalog(SQLModel, table=True):
     content: str = Field(sa_column=Column("json", Text, nullable=False))
 
 
-class EventView(SQLModel, registry=registry()):
+class EventView(SQLModel, registry=own_registry()):
     """The columns that the view of every event has.
 
-    It has a registry of its own: `SQLModel.metadata.create_all` does not create views as tables.
+    Views have a registry of their own: `AuditTable.metadata.create_all` does not create them as tables.
     """
 
     account_id: str = Field(sa_type=Text, primary_key=True)

@@ -41,7 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="CURSOR",
         help="the newer page, still newest first; a page prints the cursor; not for CSV",
     )
-    parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
+    form.add_argument("--ids", action="store_true", help="only the ids, one a line, whole")
     add_log(parser)
 
 
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             page = account.entries(
                 **selection, limit=options.limit, after=options.after, before=options.before
             )
-            print_page(page, options.format)
+            print_page(page, "ids" if options.ids else options.format)
         if not page.entries and not page.scanned_to:
             if options.after or options.before:
                 text = f"no {'older' if options.after else 'newer'} entry matches"
@@ -101,8 +103,11 @@ def _cursor_lines(page: Page, newer: bool) -> Iterator[str]:
 
 
 def print_page(page: Page, form: str = "table") -> None:
-    """Print the entries of a page as a table or a JSON array."""
-    if form == "json":
+    """Print the entries of a page as a table or a JSON array, or their ids."""
+    if form == "ids":
+        for entry in page.entries:
+            print(entry.id)
+    elif form == "json":
         print_json([entry.to_json() for entry in page.entries])
     elif page.entries:
         print("\n".join(_table(page.entries)))

@@ -217,6 +217,27 @@ def test_before_is_refused_for_csv(recorded: Auditwright) -> None:
     assert done.err == "auditwright: --before is not for --format csv; use table or json\n"
 
 
+def test_ids_are_whole_one_a_line(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
+    newer, older = ids(recorded)
+    done = recorded(*ACME, "--ids")
+    assert (done.code, done.out, done.err) == (0, f"{newer}\n{older}\n", "")
+    first = recorded(*ACME, "--ids", "--limit", "1")
+    assert first.out == f"{newer}\n"
+    option, cursor = first.err.split()[-2:]
+    assert recorded(*ACME, "--ids", option, cursor).out == f"{older}\n"
+    nothing = recorded(*ACME, "--ids", "--search", "hopper")
+    assert (nothing.code, nothing.out) == (0, "")
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert recorded(*ACME, "--ids").out == done.out
+
+
+def test_ids_and_format_exclude_each_other(recorded: Auditwright) -> None:
+    assert recorded(*ACME, "--ids", "--format", "json").usage_error == (
+        "auditwright list: error: argument --format: not allowed with argument --ids"
+    )
+
+
 def test_after_and_before_exclude_each_other(recorded: Auditwright) -> None:
     assert recorded(*ACME, "--before", "x", "--after", "y").usage_error == (
         "auditwright list: error: argument --after: not allowed with argument --before"

@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from auditwright.storage.base import Difference
-from auditwright.storage.layout import view_name
+from auditwright.storage.layout import VERSION_TABLE, view_name
 from auditwright.storage.postgresql.roles import FUNCTIONS, OWN_TABLES, USERS, relations
 from auditwright.storage.postgresql.schema import (
     AHEAD,
@@ -68,7 +68,7 @@ def _revisions(connection: Connection[Any]) -> Iterator[Difference]:
     from auditwright.storage.errors import SchemaMismatch
     from auditwright.storage.postgresql import migrations
 
-    found = _rows(connection, f"SELECT version_num FROM {migrations.VERSION_TABLE}")
+    found = _rows(connection, f"SELECT version_num FROM {VERSION_TABLE}")
     revision = found[0][0] if found else None
     try:
         pending = migrations.pending(revision)

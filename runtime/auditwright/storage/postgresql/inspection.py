@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditwright.storage.base import Damage, Difference, Rows, Stored, Views
 from auditwright.storage.errors import StorageError
+from auditwright.storage.layout import VERSION_TABLE
 from auditwright.storage.postgresql import constraints
 from auditwright.storage.postgresql.drift import differences
 from auditwright.storage.postgresql.owner_connection import (
@@ -47,8 +48,6 @@ class PostgreSQLInspection:
             raise
 
     def _begin(self) -> None:
-        from auditwright.storage.postgresql.migrations import VERSION_TABLE
-
         connection = self._connection
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         begin(connection)

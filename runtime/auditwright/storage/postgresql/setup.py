@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from auditwright.damage import PARTS
 from auditwright.storage.base import SetupResult
 from auditwright.storage.errors import SchemaMismatch, StorageError
+from auditwright.storage.layout import VERSION_TABLE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as AlembicConnection
@@ -105,7 +106,6 @@ class _Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction as the owner of the tables, in which nobody else sets the database up."""
-        from auditwright.storage.postgresql.migrations import VERSION_TABLE
         from auditwright.storage.postgresql.owner_connection import errors
 
         with errors(self.name, "set up"), self.begin():
@@ -152,7 +152,7 @@ def _check(database: _Database, create: bool) -> str | None:
     with errors(database.name, "set up"), database.begin():
         database.become_owner()
         has_entries = bool(columns_of(database.connection, "audit_entry"))
-        has_versions = bool(columns_of(database.connection, migrations.VERSION_TABLE))
+        has_versions = bool(columns_of(database.connection, VERSION_TABLE))
         revision = migrations.current(database.wrapped) if has_versions else None
     if has_entries and revision is None:
         raise SchemaMismatch(

@@ -17,11 +17,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from auditwright.storage.errors import SchemaMismatch
+from auditwright.storage.layout import VERSION_TABLE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-VERSION_TABLE = "audit_alembic_version"
 MAKE_VERSION_TABLE = (
     f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} "
     f"(version_num varchar(32) NOT NULL, CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from auditwright.storage.postgresql.migrations import VERSION_TABLE
+from auditwright.storage.layout import VERSION_TABLE
 
 connection = context.config.attributes.get("connection")
 if connection is None:
