@@ -59,8 +59,9 @@ def connection(database: Database) -> Iterator[Connection]:
 def proposals(connection: Connection, *targets: MetaData, **options: Any) -> list[tuple[str, str]]:
     """What autogenerate proposes: the operation, and the table with its schema or the column."""
     context = MigrationContext.configure(connection, opts=COMPARED | options)
+    every: Any = list(targets)
     found = []
-    for change in compare_metadata(context, list(targets)):
+    for change in compare_metadata(context, every):
         kind, *what = change[0] if isinstance(change, list) else change
         found.append((kind, f"{what[1]}.{what[-1].name}" if kind.endswith("column") else name_of(what[0])))
     return sorted(found)
