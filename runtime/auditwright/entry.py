@@ -214,7 +214,7 @@ class Entry:
 
         The names fit structlog, and are no attributes of a `logging.LogRecord`.
         """
-        return {"audit_id": str(self.id), "audit_event": _short(self.event, MAX_ID)}
+        return {"audit_id": str(self.id), "audit_event": _printed(self.event, MAX_ID)}
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form, including the parts that only the log writes; empty parts are left out."""
@@ -246,14 +246,14 @@ class Entry:
     def __repr__(self) -> str:
         """On one line of bounded length: id, event, time, actor, and what is damaged."""
         actor_id, name = self.row[ACTOR_ID], self.row[ACTOR_NAME]
-        who = " ".join(_short(part) for part in (self.row[ACTOR_TYPE], actor_id) if part)
-        who += f" ({_short(name)})" if name else ""
+        who = " ".join(_printed(part) for part in (self.row[ACTOR_TYPE], actor_id) if part)
+        who += f" ({_printed(name)})" if name else ""
         damaged = f", damaged: {', '.join(self.damaged)}" if self.damaged else ""
         when = format_time(self.row[OCCURRED_AT])
-        return f"<Entry {self.id} {_short(self.event)} {when} by {who}{damaged}>"
+        return f"<Entry {self.id} {_printed(self.event)} {when} by {who}{damaged}>"
 
 
-def _short(text: str, limit: int = MAX_SHOWN) -> str:
+def _printed(text: str, limit: int = MAX_SHOWN) -> str:
     from auditwright.text import printable  # recording does without
 
     return truncate(printable(text), limit)
