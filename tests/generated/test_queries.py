@@ -3,12 +3,13 @@
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Text, create_engine
 from sqlalchemy.exc import StatementError
-from sqlmodel import Session, col, func, select
+from sqlalchemy.orm import foreign, relationship
+from sqlmodel import Field, Relationship, Session, SQLModel, col, func, select
 from tests.support.databases import LONG_AGO, Database, insert_damaged, insert_row, open_log
 
 from audit_events import CATALOG
@@ -151,3 +152,41 @@ def test_damaged_entries_are_read(database: Database, session: Session, changes:
         assert (found.occurred_at.year, found.recorded_at.year) == (9999, 1970)
     else:
         assert (found.occurred_at, found.model_name, found.max_length) == (LONG_AGO, None, None)
+
+
+# --- with tables of an application ----------------------------------------------------------------------
+
+
+class Model(SQLModel, table=True):
+    """A table of an application, with the entries about each of its rows."""
+
+    __tablename__: ClassVar[Any] = "application_model"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(sa_type=Text)
+    deployments: list[ModelDeployed] = Relationship(
+        sa_relationship=relationship(
+            ModelDeployed,
+            primaryjoin=lambda: foreign(col(ModelDeployed.model_name)) == col(Model.name),
+            order_by=lambda: col(ModelDeployed.id),
+            viewonly=True,
+        )
+    )
+
+
+def test_tables_of_an_application_join_the_log(session: Session) -> None:
+    Model.metadata.create_all(session.connection(), tables=[SQLModel.metadata.tables["application_model"]])
+    session.add_all([Model(name="Llama"), Model(name="Mistral")])
+    session.flush()
+    joined = (
+        select(Model.name, AuditEntry.event, ModelDeployed.temperature)
+        .join(ModelDeployed, col(ModelDeployed.model_name) == Model.name)
+        .join(AuditEntry, col(AuditEntry.id) == ModelDeployed.id)
+    )
+    assert session.exec(joined).all() == [("Llama", "account.models.model_deployed", 0.5)]
+    every = session.exec(select(Model).order_by(Model.name)).all()
+    assert [(model.name, [each.temperature for each in model.deployments]) for model in every] == [
+        ("Llama", [0.5]),
+        ("Mistral", []),
+    ]
+    session.rollback()
