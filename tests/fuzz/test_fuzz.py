@@ -10,12 +10,13 @@ from tests.fuzz.entrances import ENTRANCES
 from tests.fuzz.hostile import Raised
 from tests.fuzz.reading_back import read_back
 from tests.fuzz.world import World
+from tests.support.campaigns import examples
 from tests.support.databases import Database, SQLiteDatabase
 
 from auditwright import FilterError
 
 SEED = 13
-INPUTS = 2_500
+INPUTS = examples(2_500)
 """Over all entrances: a few seconds. The command tries a million."""
 
 

@@ -1,13 +1,15 @@
 """Temporary files are made in memory where there is room, because the tests commit ten thousands of times.
 
 Each commit to SQLite waits for the disk, which proves nothing here: no test takes the power away.
-TMPDIR in the environment names another place.
+TMPDIR in the environment names another place. Those of a run in which a test failed are kept until the next.
 """
 
 import os
 import shutil
 import tempfile
 from pathlib import Path
+
+import pytest
 
 MEMORY = Path("/dev/shm")
 ROOM = 4 << 30
@@ -21,3 +23,13 @@ def _is_usable() -> bool:
 if "TMPDIR" not in os.environ and _is_usable():
     os.environ["TMPDIR"] = str(MEMORY)  # for the processes that tests start, too
     tempfile.tempdir = None  # what was found before
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Free the memory when the workers have ended; the folders of pytest are in that of the first process."""
+    config = session.config
+    is_worker, is_elsewhere = hasattr(config, "workerinput"), config.getoption("basetemp")
+    if exitstatus == 0 and not is_worker and not is_elsewhere:
+        made: pytest.TempPathFactory = getattr(config, "_tmp_path_factory")  # noqa: B009 - it has no other name
+        shutil.rmtree(made.getbasetemp(), ignore_errors=True)

@@ -93,7 +93,7 @@ def test_rust_python_and_re2_agree_on_what_is_allowed(pattern: str, texts: list[
 
 def test_ajv_agrees_on_what_is_allowed() -> None:
     chance = random.Random(12)
-    drawn = {"".join(chance.choices(PARTS, k=chance.randint(1, 8))) for _ in range(examples(5_000))}
+    drawn = {"".join(chance.choices(PARTS, k=chance.randint(1, 8))) for _ in range(examples(12_500))}
     allowed = sorted(pattern for pattern in drawn if refuse_pattern(pattern) is None)
     assert len(allowed) > 250
     texts = ["", *("".join(chance.choices(CHARACTERS, k=chance.randint(1, 6))) for _ in range(100))]

@@ -423,7 +423,7 @@ print(go(sys.argv[1], sys.argv[2] == "upgrade", int(sys.argv[3])))
 
 
 # Under the nightly profile every step is tried.
-@pytest.mark.parametrize(("what", "least", "every"), [("create", 60, 6), ("upgrade", 15, 2)])
+@pytest.mark.parametrize(("what", "least", "every"), [("create", 60, 13), ("upgrade", 15, 5)])
 def test_a_run_killed_at_any_step_can_be_repeated(
     empty: PostgreSQLDatabase, shops: Shops, what: str, least: int, every: int
 ) -> None:
