@@ -1,5 +1,7 @@
 """The distributions that ship: what is in them, and that services use and remove them side by side."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -8,6 +10,7 @@ import tarfile
 import tomllib
 import zipfile
 from configparser import ConfigParser
+from dataclasses import dataclass
 from email.parser import Parser
 from pathlib import Path
 
@@ -30,7 +33,7 @@ PACKAGES = {
 SAMPLE = ROOT / "generated" / "audit_events"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SAMPLE_PROJECT = tomllib.loads((ROOT / "generated" / "pyproject.toml").read_text("utf-8"))["project"]
-# The catalogs of two teams: their packages, and one event of each that needs no metadata but this.
+# The catalogs of two teams, and their packages.
 TEAMS = {"kitchen_sink": "kitchen_sink_events", "shop_1": "shop_v1_events"}
 
 # A service with the two wheels and their dependencies, and nothing of this checkout.
@@ -64,9 +67,10 @@ print("fine")
 
 # Records every event of the installed catalogs, each with its own log.
 EVERY_TEAM = """
-import importlib, sys
+import importlib, sys, warnings
 from auditwright import Actor, AuditLog, SecretKey
 
+warnings.simplefilter("ignore", DeprecationWarning)  # deprecated events are recorded too
 for name in sys.argv[1:]:
     package = importlib.import_module(name)
     with AuditLog.open(
@@ -252,3 +256,129 @@ def test_sdist_has_all_to_build_test_and_read(checkout: Path, tmp_path: Path) ->
     expected = {path.relative_to(checkout).as_posix() for path in checkout.rglob("*") if path.is_file()}
     built_here = {name for name in expected if re.match(r"(generated/)?dist/", name)}
     assert names - {"PKG-INFO"} == expected - built_here
+
+
+# --- in an environment of their own ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A fresh environment without anything of this checkout."""
+
+    folder: Path
+
+    @property
+    def python(self) -> Path:
+        return self.folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+    def uv(self, *arguments: str | Path) -> str:
+        """What uv prints; it must succeed."""
+        done = subprocess.run(
+            [Path(sys.executable).with_name("uv"), "-q", *arguments],
+            env=self._variables, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def install(self, *what: str | Path) -> None:
+        # The pins, so that a new release of a dependency fails no test of ours.
+        self.uv("pip", "install", "--python", self.python, "-c", ROOT / "constraints.txt", *what)
+
+    def uninstall(self, *names: str) -> None:
+        self.uv("pip", "uninstall", "--python", self.python, *names)
+
+    @property
+    def installed(self) -> set[str]:
+        found = json.loads(self.uv("pip", "list", "--python", self.python, "--format", "json"))
+        return {each["name"] for each in found}
+
+    def run(self, program: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.python, "-I", "-W", "error", "-c", program, *arguments],
+            cwd=folder, env=self._variables, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+
+    @property
+    def _variables(self) -> dict[str, str]:
+        others = ("AUDITWRIGHT_", "PYTHON", "VIRTUAL_ENV")
+        return {name: value for name, value in os.environ.items() if not name.startswith(others)}
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path, sample: Path) -> Environment:
+    """An environment with the two wheels and what they need."""
+    made = Environment(tmp_path_factory.mktemp("environment") / "venv")
+    made.uv("venv", "--python", sys.executable, made.folder)
+    made.install(wheel, sample)
+    return made
+
+
+def test_service_has_few_distributions(environment: Environment, wheel: Path, tmp_path: Path) -> None:
+    """Without the extras of the generator a service records, reads and exports."""
+    bare = environment.installed
+    done = environment.run(SERVICE, folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
+    environment.install("fastapi")
+    framework = environment.installed
+    environment.install(f"auditwright[server] @ {wheel.as_uri()}")
+    serving = environment.installed
+    print(f"distributions: {len(bare)}; {len(framework)} with FastAPI; {len(serving)} with [server]")
+    assert {"auditwright", "audit-events"} < bare < framework < serving
+    assert not {"pyyaml", "jinja2", "fastapi"} & bare
+    assert len(bare) < 15
+    assert len(framework) < 20
+    assert len(serving) < 25
+
+
+def test_catalogs_are_installed_side_by_side(
+    environment: Environment, teams: dict[str, Path], sample: Path, tmp_path: Path
+) -> None:
+    """No file belongs to two distributions, so that any of them is removed without breaking another."""
+    environment.install(*teams.values(), "--no-deps")
+    every = ["audit_events", *teams]
+    owners: dict[str, str] = {}
+    for wheel in (sample, *teams.values()):
+        for name in names_in(wheel):
+            assert owners.setdefault(name, wheel.name) == wheel.name, name
+    assert recorded(environment, every, tmp_path) == every
+    chosen = environment.run(SERVICE, folder=tmp_path)
+    assert chosen.stderr.splitlines()[-1] == (
+        "auditwright.errors.CatalogError: several catalog packages are installed "
+        f"({', '.join(sorted(every))}); name one with catalog= (such as catalog=audit_events.CATALOG), "
+        "--catalog-package or AUDITWRIGHT_CATALOG"
+    )
+    for package in (every[1], every[0]):
+        environment.uninstall(package.replace("_", "-"))
+        every.remove(package)
+        assert recorded(environment, every, tmp_path) == every
+    environment.install(sample, "--no-deps")
+    assert recorded(environment, [*every, "audit_events"], tmp_path) == [*every, "audit_events"]
+
+
+def recorded(environment: Environment, packages: list[str], folder: Path) -> list[str]:
+    """The packages whose every event was recorded."""
+    done = environment.run(EVERY_TEAM, *packages, folder=folder)
+    assert done.stderr == ""
+    return [line.removesuffix(" True") for line in done.stdout.splitlines()]
+
+
+def test_folders_beside_a_package_hide_nothing(
+    environment: Environment, checkout: Path, tmp_path: Path
+) -> None:
+    """An editable install puts `generated/` on the path, where `docs` and `language` are folders too.
+
+    They hold no module, and Python prefers any package of that name, wherever it is on the path.
+    """
+    environment.install("-e", checkout / "generated", "--no-deps", "--reinstall-package", "audit-events")
+    assert [*(checkout / "generated" / "docs").rglob("*.py")] == []
+    assert [*(checkout / "generated" / "language").rglob("*.py")] == []
+    for name in ("docs", "language"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("", "utf-8")
+    program = (
+        "import sys; sys.path.append(sys.argv[1]); import audit_events, docs, language; "
+        "print(audit_events.__file__, docs.__file__, language.__file__)"
+    )
+    done = environment.run(program, str(tmp_path), folder=tmp_path)
+    found = [checkout / "generated" / "audit_events", tmp_path / "docs", tmp_path / "language"]
+    assert done.stdout.split() == [str(each / "__init__.py") for each in found]

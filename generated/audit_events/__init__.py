@@ -12,16 +12,15 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+from audit_events._catalog import CATALOG
 from audit_events.account import Account
 from audit_events.tool import Tool
-from auditwright import AuditLog, Catalog, Entry
 
 if TYPE_CHECKING:
+    from auditwright import AuditLog, Entry
     from auditwright.emitters import AsyncSession, Session
 
 __all__ = ["CATALOG", "AsyncAuditEvents", "AuditEvents"]
-
-CATALOG = Catalog(__name__)
 
 
 class AuditEvents:
@@ -29,11 +28,13 @@ class AuditEvents:
 
     Every emitter raises `ValidationError` for what the catalog does not allow, `IdConflict`,
     `SecretKeyMissing` and `StorageError`; when it returns, the entry is durable.
+    Raises `CatalogError` for a log that was opened with another catalog.
     """
 
     __slots__ = ("account", "tool")
 
     def __init__(self, log: AuditLog) -> None:
+        CATALOG.check_log(log)
         self.account: Account[Session, Entry] = Account(log.record_event)
         self.tool: Tool[Session, Entry] = Tool(log.record_event)
 
@@ -44,5 +45,6 @@ class AsyncAuditEvents:
     __slots__ = ("account", "tool")
 
     def __init__(self, log: AuditLog) -> None:
+        CATALOG.check_log(log)
         self.account: Account[AsyncSession, Coroutine[Any, Any, Entry]] = Account(log.record_event_async)
         self.tool: Tool[AsyncSession, Coroutine[Any, Any, Entry]] = Tool(log.record_event_async)

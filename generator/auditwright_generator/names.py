@@ -76,14 +76,31 @@ IMPORTED_CLASSES = words("""
 """)
 """Class names that generated modules import or define."""
 
+OWN_PREFIX = "auditwright"
+"""The beginning of Auditwright's own packages and distributions, of which there may be more."""
+
+NEWER_MODULES = words("annotationlib compression")
+"""Modules that the standard library has in Python 3.14, and not in 3.11."""
+
 DEPENDENCIES = words("""
-    auditwright auditwright_generator jinja2 jsonschema jsonschema_rs orjson pydantic sqlalchemy sqlmodel
-    tests typing_extensions uuid_utils yaml
+    alembic annotated_doc annotated_types anyio attr attrs click fastapi greenlet h11 idna jinja2 jsonschema
+    jsonschema_rs jsonschema_specifications mako markupsafe opentelemetry orjson psycopg psycopg_binary pyarrow
+    pydantic pydantic_core referencing rpds shtab sqlalchemy sqlmodel starlette tests typing_extensions
+    typing_inspection tzdata uuid_utils uvicorn yaml zstandard
     """)
-"""Packages that a generated package of the same name would hide."""
+"""Packages that a generated package of the same name would hide: with the extras, and what they need."""
+
+DEPENDENCY_DISTRIBUTIONS = (DEPENDENCIES - words("attr opentelemetry rpds tests yaml")) | words(
+    "hatchling opentelemetry_api pyyaml rpds_py"
+)
+"""The distributions that have them, and the one that builds, with underscores."""
 
 GENERATED_FOLDERS = words("docs language")
 """Folders generated next to the package."""
+
+
+_IS_OURS = "names with this beginning are Auditwright's own"
+_IS_A_DEPENDENCY = "a dependency of auditwright has that name"
 
 
 def refuse_field(name: str, fills_entry: bool, has_column: bool = False) -> str | None:
@@ -144,12 +161,23 @@ def refuse_package(name: str) -> str | None:
     """Why the generated package cannot have the name, or None."""
     if keyword.iskeyword(name):
         return "it is a Python keyword"
-    if name in sys.stdlib_module_names:
+    if name in sys.stdlib_module_names or name in NEWER_MODULES:
         return "it is a module of Python's standard library"
+    if name.startswith(OWN_PREFIX) and name != OWN_PACKAGE:
+        return _IS_OURS
     if name in DEPENDENCIES:
-        return "auditwright or one of its dependencies has that name"
+        return _IS_A_DEPENDENCY
     if name in GENERATED_FOLDERS:
         return "a folder of that name is generated next to it"
+    return None
+
+
+def refuse_distribution(name: str) -> str | None:
+    """Why the distribution of the generated package cannot have the name, or None."""
+    if name.startswith(OWN_PREFIX):
+        return _IS_OURS
+    if name.replace("-", "_") in DEPENDENCY_DISTRIBUTIONS:
+        return _IS_A_DEPENDENCY
     return None
 
 

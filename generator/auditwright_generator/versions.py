@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 
 RUNTIME_SERIES = "0.1"
@@ -17,6 +18,23 @@ def _requirement(series: str) -> str:
 
 RUNTIME_REQUIREMENT = _requirement(RUNTIME_SERIES)
 """The requirement of a generated distribution on auditwright."""
+
+_PACKAGE_VERSION = re.compile(
+    r"[0-9]+\.[0-9]+\.[0-9]+"
+    r"(-(a|alpha|b|beta|c|rc|pre|preview|dev)([.-]?[0-9]+)?)?"
+    r"(\+[a-z0-9]+([.-][a-z0-9]+)*)?",
+    re.IGNORECASE,
+)
+"""The versions of a catalog that PEP 440 takes for the same release or pre-release of a package."""
+
+
+def is_package_version(text: str) -> bool:
+    """Whether a version of a catalog can be that of a Python distribution (PEP 440).
+
+    `1.0.0-1` and `1.0.0-post.1` cannot: they precede 1.0.0 as a catalog, and would follow it as a package.
+    """
+    return _PACKAGE_VERSION.fullmatch(text) is not None
+
 
 Identifier = tuple[bool, int, str]
 

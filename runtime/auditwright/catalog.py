@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from auditwright.limits import sanitize, shown, text_of, truncate
 if TYPE_CHECKING:
     from auditwright.event_model import EventModel
 
+SERIES = "0.1"
+"""The series of auditwright, `major.minor`, which is also that of the generated code it runs."""
 ENTRY_POINTS = "auditwright.catalogs"
 VARIABLE = "AUDITWRIGHT_CATALOG"
 SYSTEM_PACKAGE = "auditwright_events"
@@ -102,7 +105,8 @@ class Catalog:
 
     The generated package creates it (`audit_events.CATALOG`). `events`, `categories`, `version` and `json`
     are the service's. Lookups by key include the system events, whose entries carry the service's version.
-    Raises `CatalogError` if a catalog.json cannot be read or uses the level of the system events.
+    Raises `CatalogError` if a catalog.json cannot be read, was generated for another series of auditwright,
+    or uses the level of the system events.
     """
 
     def __init__(self, package: str) -> None:
@@ -111,6 +115,7 @@ class Catalog:
             self.json = (resources.files(package) / "catalog.json").read_bytes()
             content = orjson.loads(self.json)
             self.version: str = content["version"]
+            _check_series(package, self.version, content["auditwright"])
             self.title: str = content["title"]
             self.categories = tuple(_categories(content, package))
         except (OSError, ModuleNotFoundError, ValueError, KeyError, TypeError) as error:
@@ -202,6 +207,20 @@ class Catalog:
             self._validators[event.key] = validator
         return validator
 
+    def check_log(self, log: object) -> None:
+        """Raise `CatalogError` unless `log` is an `AuditLog` whose catalog has these events."""
+        opened = getattr(log, "catalog", None)
+        wanted = f"AuditLog.open(..., catalog={self.package}.CATALOG)"
+        if not isinstance(opened, Catalog):
+            raise CatalogError(
+                f"the emitters of {self.package} take an AuditLog, not {shown(log)}; make one with {wanted}"
+            )
+        if self.package not in (opened.package, SYSTEM_PACKAGE):
+            raise CatalogError(
+                f"the log was opened with the catalog {opened.package}, which has no events of "
+                f"{self.package}; open it with {wanted}"
+            )
+
     def warm_up(self) -> None:
         """Build everything that is otherwise built when an event is first recorded. Idempotent.
 
@@ -228,6 +247,23 @@ class Catalog:
 def _check_event(event: Event) -> None:
     if not isinstance(event, Event):
         raise CatalogError(f"an event is an Event of a catalog, not {shown(event)}")
+
+
+def _check_series(package: str, version: str, needed: str) -> None:
+    """Raise `CatalogError` for code that was generated for another series of auditwright."""
+    if needed == SERIES:
+        return
+    major, minor = (int(number) for number in needed.split("."))
+    if (major, minor) > tuple(int(number) for number in SERIES.split(".")):
+        raise CatalogError(
+            f"{package} {version} needs auditwright {needed}, and this is {SERIES}; upgrade auditwright: "
+            f'pip install "auditwright>={needed},<{major}.{minor + 1}"'
+        )
+    raise CatalogError(
+        f"{package} {version} was generated for auditwright {needed}, and this is {SERIES}; upgrade "
+        f"{package}: run `auditwright generate` again, and install the result as before "
+        "(such as pip install ./generated)"
+    )
 
 
 def _system_catalog(service: Catalog) -> Catalog:
@@ -281,18 +317,44 @@ def find_catalog(package: str | None = None) -> Catalog:
     named = (None if package is None else _package_name(package)) or os.environ.get(VARIABLE)
     if named:
         return _load(named)
-    found = sorted(
-        {point.value.partition(":")[0] for point in distributions.entry_points(group=ENTRY_POINTS)}
-    )
-    if len(found) == 1:
-        return _load(found[0])
+    found = installed_packages()
     if not found:
         raise CatalogError(
-            f"no generated catalog package is installed; name one with --catalog-package or {VARIABLE}"
+            "no catalog package is installed; install yours with pip install ./generated, "
+            f"or name one with catalog=, --catalog-package or {VARIABLE}"
         )
-    raise CatalogError(
-        f"several catalog packages are installed ({', '.join(found)}); "
-        f"name one with --catalog-package or {VARIABLE}"
+    if len(found) > 1:
+        raise CatalogError(
+            f"several catalog packages are installed ({', '.join(found)}); "
+            f"name one with catalog= (such as catalog={next(iter(found))}.CATALOG), "
+            f"--catalog-package or {VARIABLE}"
+        )
+    ((only, distribution),) = found.items()
+    if not _is_there(only):
+        raise CatalogError(
+            f"{distribution} announces the catalog package {only}, which is not there; a package that was "
+            "renamed is installed again, such as with pip install ./generated"
+        )
+    return _load(only)
+
+
+def _is_there(package: str) -> bool:
+    """Whether the package can be imported; a folder without modules, left behind by a rename, cannot."""
+    try:
+        spec = importlib.util.find_spec(package.partition(".")[0])
+    except (ValueError, ImportError):
+        return True  # importing it says what is wrong
+    return spec is not None and spec.origin is not None
+
+
+def installed_packages() -> dict[str, str]:
+    """The catalog packages that installed distributions announce, sorted, each with its distribution."""
+    points = distributions.entry_points(group=ENTRY_POINTS)
+    return dict(
+        sorted(
+            (point.value.partition(":")[0], point.dist.name if point.dist else "a distribution")
+            for point in points
+        )
     )
 
 

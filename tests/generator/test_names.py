@@ -4,9 +4,12 @@ import ast
 import builtins
 import keyword
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from pydantic import BaseModel
 from pydantic._internal._config import config_defaults
 from sqlmodel import SQLModel
@@ -77,9 +80,57 @@ def test_globals_exist_as_builtins() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["auditwright", "json", "pydantic", "class", "tests", "docs", "language"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("auditwright", "auditwright_acme", "json", "compression", "pydantic", "class", "tests", "docs"),
+        "language",
+    ],
+)
 def test_package_that_hides_another_is_refused(name: str) -> None:
     assert names.refuse_package(name) is not None
+
+
+def test_package_and_distribution_of_a_team_are_accepted() -> None:
+    assert names.refuse_package("acme_audit") is None
+    assert names.refuse_package(names.OWN_PACKAGE) is None
+    assert names.refuse_distribution("acme-audit") is None
+
+
+def test_distribution_of_another_is_refused() -> None:
+    ours = "names with this beginning are Auditwright's own"
+    assert names.refuse_distribution("auditwright") == ours
+    assert names.refuse_distribution("auditwright-acme") == ours
+    for name in ("pyyaml", "typing-extensions", "hatchling"):
+        assert names.refuse_distribution(name) == "a dependency of auditwright has that name"
+
+
+def installed_with(*todo: Requirement) -> Iterator[str]:
+    """The distributions that are installed with these, by their normalised names."""
+    waiting, seen = list(todo), set()
+    while waiting:
+        each = waiting.pop()
+        if (each.name, frozenset(each.extras)) in seen:
+            continue
+        seen.add((each.name, frozenset(each.extras)))
+        yield canonicalize_name(each.name)
+        for further in map(Requirement, metadata.requires(each.name) or ()):
+            extras = ("", *each.extras)
+            if further.marker is None or any(further.marker.evaluate({"extra": extra}) for extra in extras):
+                waiting.append(further)
+
+
+def test_names_of_all_dependencies_are_refused() -> None:
+    extras = metadata.metadata("auditwright").get_all("Provides-Extra") or []
+    needed = set(installed_with(Requirement(f"auditwright[{','.join(extras)}]"))) - {"auditwright"}
+    assert {"pydantic", "fastapi", "pyarrow", "pyyaml"} <= needed
+    modules = {
+        module
+        for module, distributions in metadata.packages_distributions().items()
+        if not module.startswith("_") and needed & {canonicalize_name(each) for each in distributions}
+    }
+    assert {name for name in modules if names.refuse_package(name) is None} == set()
+    assert {name for name in needed if names.refuse_distribution(name) is None} == set()
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,22 @@
 """Finding the catalog package, and lookups in the catalog."""
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
-from importlib import metadata
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.sample_events import ADDED, event_of, make_catalog
 
-from auditwright import AuditLog, Catalog, CatalogError
-from auditwright.catalog import find_catalog
+import auditwright_events
+from audit_events import CATALOG, AsyncAuditEvents, AuditEvents
+from auditwright import Actor, AuditLog, Catalog, CatalogError
+from auditwright.catalog import SERIES, find_catalog, installed_packages
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
@@ -51,8 +58,8 @@ def test_several_installed_ones_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_
     with pytest.raises(CatalogError) as caught:
         AuditLog.open(f"sqlite:///{tmp_path}/a.db")
     assert str(caught.value) == (
-        "several catalog packages are installed (audit_events, zebra_events); "
-        "name one with --catalog-package or AUDITWRIGHT_CATALOG"
+        "several catalog packages are installed (audit_events, zebra_events); name one with catalog= "
+        "(such as catalog=audit_events.CATALOG), --catalog-package or AUDITWRIGHT_CATALOG"
     )
     assert find_catalog("audit_events").package == "audit_events"
 
@@ -62,8 +69,106 @@ def test_no_installed_catalog_is_an_error_with_a_hint(monkeypatch: pytest.Monkey
     with pytest.raises(CatalogError) as caught:
         find_catalog()
     assert str(caught.value) == (
-        "no generated catalog package is installed; name one with --catalog-package or AUDITWRIGHT_CATALOG"
+        "no catalog package is installed; install yours with pip install ./generated, "
+        "or name one with catalog=, --catalog-package or AUDITWRIGHT_CATALOG"
     )
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_renamed_package_is_installed_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, left: bool
+) -> None:
+    """The entry point of an editable install stays as it was; so may a folder with nothing but bytecode."""
+    if left:
+        (tmp_path / "former_events" / "__pycache__").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    install(monkeypatch, "former_events")
+    with pytest.raises(CatalogError) as caught:
+        find_catalog()
+    assert str(caught.value) == (
+        "a distribution announces the catalog package former_events, which is not there; a package that was "
+        "renamed is installed again, such as with pip install ./generated"
+    )
+
+
+def test_installed_packages_have_their_distributions() -> None:
+    assert installed_packages() == {"audit_events": "audit-events"}
+
+
+@pytest.mark.parametrize(
+    ("needed", "message"),
+    [
+        (
+            "9.4",
+            f'and this is {SERIES}; upgrade auditwright: pip install "auditwright>=9.4,<9.5"',
+        ),
+        (
+            "0.0",
+            f"and this is {SERIES}; upgrade audit_events: run `auditwright generate` again, and install the "
+            "result as before (such as pip install ./generated)",
+        ),
+    ],
+)
+def test_another_series_says_which_to_upgrade(tmp_path: Path, needed: str, message: str) -> None:
+    """The check precedes every other generated module, which another series may not even import."""
+    package = tmp_path / "audit_events"
+    package.mkdir()
+    with resources.as_file(resources.files("audit_events")) as source:
+        for name in ("__init__.py", "_catalog.py", "catalog.json"):
+            shutil.copy(source / name, package)
+    content = json.loads((package / "catalog.json").read_text("utf-8"))
+    (package / "catalog.json").write_text(json.dumps(content | {"auditwright": needed}), "utf-8")
+    found = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", "import audit_events"],
+        env={**os.environ, "PYTHONPATH": found}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("auditwright.errors.CatalogError: audit_events 1.0.1 ")
+    assert done.stderr.endswith(f"{message}\n")
+
+
+def test_catalog_json_without_a_series_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(CatalogError, match=r"run `auditwright generate` again$"):
+        make_catalog(tmp_path, lambda content: content.pop("auditwright"))
+
+
+@pytest.mark.parametrize("emitters", [AuditEvents, AsyncAuditEvents])
+def test_emitters_refuse_a_log_of_another_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, emitters: type[AuditEvents | AsyncAuditEvents]
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    other = make_catalog(tmp_path, lambda content: None)
+    with (
+        AuditLog.open(f"sqlite:///{tmp_path}/a.db", catalog=other) as log,
+        pytest.raises(CatalogError) as caught,
+    ):
+        emitters(log)
+    assert str(caught.value) == (
+        f"the log was opened with the catalog {other.package}, which has no events of audit_events; "
+        "open it with AuditLog.open(..., catalog=audit_events.CATALOG)"
+    )
+
+
+def test_every_log_takes_the_emitters_of_system_events(tmp_path: Path) -> None:
+    with AuditLog.open(f"sqlite:///{tmp_path}/a.db", account_id="acme") as log:
+        emitters = auditwright_events.AuditEvents(log)
+        entry = emitters.audit.log.exported(format="csv", actor=Actor.system())
+    assert entry.event == "audit.log.exported"
+
+
+@pytest.mark.parametrize("emitters", [AuditEvents, AsyncAuditEvents])
+@pytest.mark.parametrize(
+    ("log", "shown"), [(None, "None"), ("sqlite:///audit.db", "'sqlite:///audit.db'"), (CATALOG, "Catalog")]
+)
+def test_emitters_refuse_what_is_no_log(emitters: Any, log: object, shown: str) -> None:
+    with pytest.raises(CatalogError) as caught:
+        emitters(log)
+    text = str(caught.value)
+    assert text.startswith("the emitters of audit_events take an AuditLog, not ")
+    assert shown in text
+    assert text.endswith("; make one with AuditLog.open(..., catalog=audit_events.CATALOG)")
 
 
 @pytest.mark.parametrize(

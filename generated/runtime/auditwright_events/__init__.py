@@ -12,15 +12,14 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from auditwright import AuditLog, Catalog, Entry
+from auditwright_events._catalog import CATALOG
 from auditwright_events.audit import Audit
 
 if TYPE_CHECKING:
+    from auditwright import AuditLog, Entry
     from auditwright.emitters import AsyncSession, Session
 
 __all__ = ["CATALOG", "AsyncAuditEvents", "AuditEvents"]
-
-CATALOG = Catalog(__name__)
 
 
 class AuditEvents:
@@ -28,11 +27,13 @@ class AuditEvents:
 
     Every emitter raises `ValidationError` for what the catalog does not allow, `IdConflict`,
     `SecretKeyMissing` and `StorageError`; when it returns, the entry is durable.
+    Raises `CatalogError` for a log that was opened with another catalog.
     """
 
     __slots__ = ("audit",)
 
     def __init__(self, log: AuditLog) -> None:
+        CATALOG.check_log(log)
         self.audit: Audit[Session, Entry] = Audit(log.record_event)
 
 
@@ -42,4 +43,5 @@ class AsyncAuditEvents:
     __slots__ = ("audit",)
 
     def __init__(self, log: AuditLog) -> None:
+        CATALOG.check_log(log)
         self.audit: Audit[AsyncSession, Coroutine[Any, Any, Entry]] = Audit(log.record_event_async)

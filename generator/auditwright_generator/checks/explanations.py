@@ -237,6 +237,7 @@ EXAMPLES = {
                      "days:\n", "days:\n"),
     "AC706": Example("fields.yaml", _GUEST + "  deprecated: {since: 1.1.0}\n",
                      _GUEST + "  deprecated: {since: 1.1.0, note: Nobody is told any more.}\n", _GUEST),
+    "AC707": Example("catalog.yaml", "version: 1.2.0-next\n", "version: 1.2.0-rc.1\n", "version: 1.2.0\n"),
     "AC951": Example(_BOARDS, _DELETED + "    suppress: {AC999: {reason: We know}}\n", _DELETED),
     "AC952": Example(_BOARDS, _DELETED + "    suppress: {AC651: {reason: There is no creating}}\n", _DELETED),
     "AC953": Example("fields.yaml",

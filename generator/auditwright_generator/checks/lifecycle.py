@@ -6,7 +6,7 @@ from auditwright_generator.findings import Mistakes, quote
 from auditwright_generator.source.catalog_source import CatalogSource
 from auditwright_generator.source.resolve import resolve_fields
 from auditwright_generator.source.yaml_nodes import Node
-from auditwright_generator.versions import SemanticVersion
+from auditwright_generator.versions import SemanticVersion, is_package_version
 
 
 def _versioned(source: CatalogSource) -> Iterator[tuple[str, Node]]:
@@ -34,6 +34,22 @@ def check_versions_are_not_of_the_future(source: CatalogSource) -> Mistakes:
                 message = f"{thing} {'exists' if what == 'since' else 'is deprecated'} since {version.scalar}"
                 message += f", but the catalog has version {current.scalar}"
                 yield version.position, f"{message}; raise the catalog's version, or write {current.scalar}"
+
+
+def check_version_fits_a_package(source: CatalogSource) -> Mistakes:
+    """AC707: the generated package is built and installed with the version of the catalog."""
+    version = source.node.get("version")
+    if version and not version.invalid and not is_package_version(str(version.scalar)):
+        message = f"version {version.scalar} cannot be that of a Python package (PEP 440)"
+        yield version.position, f"{message}; {_written_otherwise(str(version.scalar))}"
+
+
+def _written_otherwise(version: str) -> str:
+    core, plus, _ = version.partition("+")
+    if is_package_version(core) and plus:
+        return f"write what follows the + as letters and digits between dots, such as {core}+build.5"
+    release = core.partition("-")[0]
+    return f"write a pre-release as {release}-alpha.1, {release}-beta.1, {release}-rc.1 or {release}-dev.1"
 
 
 def check_nothing_is_deprecated_before_it_came(source: CatalogSource) -> Mistakes:

@@ -110,6 +110,10 @@ def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
     reason = names.refuse_package(package_name) if package else None
     if package and reason:
         yield package.position, f"package {quote(package.scalar)} is refused: {reason}; choose another name"
+    distribution = source.node.get("distribution")
+    if distribution and (reason := names.refuse_distribution(str(distribution.scalar))):
+        message = f"distribution {quote(distribution.scalar)} is refused: {reason}; choose another name"
+        yield distribution.position, f"{message}, such as one that begins with your company's"
     for field in source.fields.values():
         column = field.node.get("column")
         has_column = column is not None and column.value is True

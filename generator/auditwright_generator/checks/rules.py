@@ -119,6 +119,8 @@ _QUALITY_CHECKS: Checks = {
         lifecycle.check_deprecated_fields_can_be_left_out,
     Rule("AC706", "unexplained-deprecation", "warning", "callers need to know what to do instead"):
         lifecycle.check_deprecations_say_what_to_do,
+    Rule("AC707", "version-of-no-package", "error", "the generated package could not be built"):
+        lifecycle.check_version_fits_a_package,
 }  # fmt: skip
 """Quality: names and texts that people understand, a complete audit trail, consistent versions."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from auditwright_generator.model import Catalog, Category, Deprecated, Event, Field, Level, SharedField
 from auditwright_generator.targets.templating import header
+from auditwright_generator.versions import RUNTIME_SERIES
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
@@ -26,6 +27,7 @@ def whole(catalog: Catalog) -> dict[str, str]:
         "{",
         f' "$comment": {_json(header(f"{catalog.folder}/").replace(chr(10), " "))},',
         ' "format": 1,',
+        f' "auditwright": {_json(RUNTIME_SERIES)},',
         *(
             f' "{name}": {_json(getattr(catalog, name))},'
             for name in ("package", "distribution", "title", "description", "version")

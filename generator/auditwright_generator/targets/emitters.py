@@ -24,7 +24,7 @@ def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str,
 
 
 def whole(catalog: Catalog) -> dict[str, str]:
-    """`<package>/__init__.py` and `<package>/<level>/__init__.py`."""
+    """`<package>/__init__.py`, `<package>/_catalog.py` and `<package>/<level>/__init__.py`."""
     made = {
         f"{catalog.package}/{level.name}/__init__.py": _level_module(catalog, level)
         for level in catalog.levels
@@ -45,7 +45,7 @@ def whole(catalog: Catalog) -> dict[str, str]:
             {
                 "collections.abc": ["Coroutine"],
                 "typing": ["TYPE_CHECKING", "Any"],
-                "auditwright": ["AuditLog", "Catalog", "Entry"],
+                f"{catalog.package}._catalog": ["CATALOG"],
                 **{f"{catalog.package}.{level.name}": [level.class_name] for level in catalog.levels},
             },
             own=catalog.package,
@@ -53,6 +53,9 @@ def whole(catalog: Catalog) -> dict[str, str]:
         slots=_slots([level.name for level in catalog.levels]),
         attributes=attributes,
         async_attributes=async_attributes,
+    )
+    made[f"{catalog.package}/_catalog.py"] = render(
+        "catalog.py.j2", head=python_header(f"{catalog.folder}/"), catalog=catalog
     )
     made[f"{catalog.package}/py.typed"] = ""
     return made

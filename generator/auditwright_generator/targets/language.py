@@ -17,7 +17,7 @@ KEYS: dict[str, dict[str, str]] = {
     "catalog": {
         "format": "The version of the catalog language.",
         "package": "The Python package to generate.",
-        "distribution": "The name under which pip installs it; by default the package with hyphens.",
+        "distribution": "The name under which pip installs it.",
         "title": "The title of the reference.",
         "description": "What the catalog covers.",
         "version": "Stored with every entry; increase it with every change of the catalog.",

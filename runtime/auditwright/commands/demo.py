@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
+import os
 import shlex
 import sys
 import warnings
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
 from auditwright.actor import Actor
-from auditwright.catalog import Catalog, find_catalog
+from auditwright.catalog import VARIABLE, Catalog, find_catalog, installed_packages
 from auditwright.commands.list import print_page
 from auditwright.commands.serve import add_port, serve
+from auditwright.errors import CatalogError
 from auditwright.log import AuditLog
 from auditwright.reading.filters import Filter
 from auditwright.recording.fingerprint import SecretKey
@@ -27,8 +31,7 @@ ACTORS = (
     (Actor.app("app-ci", "Deployment pipeline"), "192.0.2.80"),
 )
 FILE = "auditwright-demo.db"
-REFERENCE, CATALOG = "generated/docs/index.md", "catalog"
-EDITING = f"Then edit a file in {CATALOG}/ and run: auditwright check && auditwright generate"
+GENERATED, CATALOG = Path("generated"), Path("catalog")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,13 +39,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder", metavar="DIR", default="demo", help="the folder for the demo's files (default: demo)"
     )
-    parser.add_argument("--catalog-package", metavar="NAME", help="the generated package to show")
+    parser.add_argument(
+        "--catalog-package",
+        metavar="NAME",
+        help=f"the generated package to show (default: ${VARIABLE}, the one in {GENERATED}/, or the one that "
+        "is installed)",
+    )
     parser.add_argument("--serve", action="store_true", help="also serve the Audit Logs page")
     add_port(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the demo; returns 1 where an event was not recorded or not exported."""
+    shown = _find_shown(options.catalog_package)
+    catalog = shown.catalog
     folder = Path(options.folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +61,6 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"auditwright: {folder}: {error.strerror}", file=sys.stderr)
         return 2
-    catalog = find_catalog(options.catalog_package)
     database = f"sqlite:///{folder / FILE}"
     with AuditLog.open(
         database, account_id=ACCOUNT, catalog=catalog, secret_key=SecretKey.generate("demo")
@@ -69,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         csv = folder / "audit-log.csv"
         exported = account.export_csv(csv)
     print(f"\nThe database   {folder / FILE}\nThe CSV        {csv} ({exported} entries)")
-    _print_next_steps(options, database, conditions)
+    _print_next_steps(shown, folder, database, conditions)
     if count != len(catalog.events) or exported != count:
         return 1
     if not options.serve:
@@ -91,23 +100,68 @@ def _record_every_event(log: AuditLog, catalog: Catalog) -> None:
             emit(**event.example, occurred_at=start + timedelta(minutes=13 * number))
 
 
-def _print_next_steps(options: argparse.Namespace, database: str, conditions: list[str]) -> None:
-    where = " ".join(f"--where {condition}" for condition in conditions)
-    common = f"--account {ACCOUNT} --database {shlex.quote(database)}"
-    if options.catalog_package:
-        common += f" --catalog-package {shlex.quote(options.catalog_package)}"
-    output = shlex.quote(str(Path(options.folder) / "audit-log.jsonl"))
-    print(
-        f"""{_in_checkout("The reference  generated/docs/index.md", REFERENCE)}
-Try next (in .venv/bin, if that is not on the path):
-  auditwright list {where} {common}
-  auditwright serve {common}
-  auditwright export --format jsonl --output {output} {common}
-  auditwright --help
-{_in_checkout(EDITING, CATALOG)}""".rstrip()
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The catalog of the demo, and how other commands are told of it."""
+
+    catalog: Catalog
+    command: str
+    """`auditwright`, after what makes a package importable that is not installed."""
+    option: str
+    """`--catalog-package` with the name, or nothing where commands find the package without it."""
+    is_of_folder: bool
+    """Whether the package is the one in `generated/`."""
+
+
+def _find_shown(named: str | None) -> _Shown:
+    """The named catalog, that of the current folder, or the installed one."""
+    here = _generated_package()
+    name = named or os.environ.get(VARIABLE) or here
+    if not name and (CATALOG / "catalog.yaml").exists():
+        raise CatalogError(
+            f"{CATALOG}/ has a catalog, but {GENERATED}/ has no package of it; run `auditwright generate` "
+            "first, or name a package with --catalog-package"
+        )
+    command = "auditwright"
+    if name and name == here and not _is_found_in(GENERATED, name):
+        sys.path.insert(0, str(GENERATED.resolve()))
+        others = f"{os.pathsep}$PYTHONPATH" if os.environ.get("PYTHONPATH") else ""
+        command = f"PYTHONPATH={GENERATED}{others} auditwright"
+    catalog = find_catalog(name)
+    found = [os.environ[VARIABLE]] if os.environ.get(VARIABLE) else list(installed_packages())
+    option = "" if found == [catalog.package] else f" --catalog-package {shlex.quote(catalog.package)}"
+    return _Shown(catalog, command, option, catalog.package == here)
+
+
+def _generated_package() -> str | None:
+    """The name of the package in `generated/`."""
+    found = sorted(path.parent for path in GENERATED.glob("*/catalog.json"))
+    packages = [each.name for each in found if each.name.isidentifier() and (each / "__init__.py").exists()]
+    return packages[0] if len(packages) == 1 else None
+
+
+def _is_found_in(folder: Path, package: str) -> bool:
+    """Whether Python imports the package from the folder as it is."""
+    spec = importlib.util.find_spec(package)
+    return (
+        spec is not None and spec.origin is not None and Path(spec.origin).parent.parent == folder.resolve()
     )
 
 
-def _in_checkout(line: str, path: str) -> str:
-    """The line if the path exists: an installed package has no catalog beside it."""
-    return f"{line}\n" if Path(path).exists() else ""
+def _print_next_steps(shown: _Shown, folder: Path, database: str, conditions: list[str]) -> None:
+    where = " ".join(f"--where {condition}" for condition in conditions)
+    common = f"--account {ACCOUNT} --database {shlex.quote(database)}{shown.option}"
+    output = shlex.quote(str(folder / "audit-log.jsonl"))
+    reference = GENERATED / "docs" / "index.md"
+    if shown.is_of_folder and reference.exists():
+        print(f"The reference  {reference}")
+    print(
+        f"""
+Try next (in .venv/bin, if that is not on the path):
+  {shown.command} list {where} {common}
+  {shown.command} serve {common}
+  {shown.command} export --format jsonl --output {output} {common}
+  auditwright --help"""
+    )
+    if shown.is_of_folder and CATALOG.exists():
+        print(f"Then edit a file in {CATALOG}/ and run: auditwright check && auditwright generate")

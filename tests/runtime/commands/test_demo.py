@@ -1,14 +1,22 @@
 """`auditwright demo` and `auditwright secret-key`."""
 
 import csv
+import json
+import os
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from tests.generator.run_command import run
 from tests.support.command_line import Auditwright
+from tests.support.paths import TEST_CATALOGS
 
 from audit_events import CATALOG
 from auditwright import SecretKey
+from auditwright_generator import cli
 
 
 @pytest.mark.parametrize("folder", ["demo", "a folder/of mine"])
@@ -42,16 +50,80 @@ def test_suggested_commands_work(auditwright: Auditwright, folder: str) -> None:
     assert auditwright(*helping).out.startswith("usage: auditwright ")
 
 
-def test_catalog_is_mentioned_only_where_it_exists(auditwright: Auditwright, tmp_path: Path) -> None:
-    assert "catalog/" not in auditwright("demo").out
-    (tmp_path / "catalog").mkdir()
-    (tmp_path / "generated" / "docs").mkdir(parents=True)
-    (tmp_path / "generated" / "docs" / "index.md").touch()
-    printed = auditwright("demo").out
-    assert "\nThe reference  generated/docs/index.md\n" in printed
-    assert printed.endswith(
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a team whose package is generated, but not installed; another one is."""
+    folder = tmp_path_factory.mktemp("shop")
+    shutil.copytree(TEST_CATALOGS / "shop_1", folder / "catalog")
+    assert run(cli.generate, "--catalog", str(folder / "catalog"), "--out", str(folder / "generated")) == 0
+    return folder
+
+
+def in_shell(command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What the command does in a shell that knows nothing of the folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AUDITWRIGHT_")}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**kept, "PATH": path, "PYTHONPATH": "", **variables}
+    return subprocess.run(
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+def printed_commands(printed: str) -> list[str]:
+    """The commands that the demo suggests, without the server and the help."""
+    lines = [line.strip() for line in printed.splitlines() if line.startswith("  ")]
+    return [line for line in lines if "auditwright list" in line or "auditwright export" in line]
+
+
+@pytest.mark.parametrize("variables", [{}, {"PYTHONPATH": "elsewhere"}], ids=["bare", "with a path"])
+def test_catalog_of_the_folder_is_shown(shop: Path, variables: dict[str, str]) -> None:
+    done = in_shell("auditwright demo", shop, **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    content = json.loads((shop / "generated" / "shop_v1_events" / "catalog.json").read_text("utf-8"))
+    count = sum(len(category["events"]) for level in content["levels"] for category in level["categories"])
+    assert done.stdout.startswith(f"Recorded {count} of {count} events")
+    assert "\nThe reference  generated/docs/index.md\n" in done.stdout
+    assert done.stdout.endswith(
         "\nThen edit a file in catalog/ and run: auditwright check && auditwright generate\n"
     )
+    listing, exporting = printed_commands(done.stdout)
+    assert listing.endswith(" --catalog-package shop_v1_events")
+    listed = in_shell(listing, shop, **variables)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert listed.stdout.splitlines()[1] in done.stdout
+    exported = in_shell(exporting, shop, **variables)
+    assert exported.stderr == f"exported {count} entries to demo/audit-log.jsonl\n"
+
+
+@pytest.mark.parametrize("how", ["--catalog-package audit_events", ""], ids=["option", "variable"])
+def test_named_catalog_precedes_that_of_the_folder(shop: Path, how: str) -> None:
+    variables = {} if how else {"AUDITWRIGHT_CATALOG": "audit_events"}
+    done = in_shell(f"auditwright demo {how}", shop, **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Recorded 78 of 78 events")
+    assert "catalog/" not in done.stdout
+    assert "The reference" not in done.stdout
+    listing, _ = printed_commands(done.stdout)
+    assert in_shell(listing, shop, **variables).returncode == 0
+
+
+def test_named_catalog_of_the_folder_need_not_be_installed(shop: Path) -> None:
+    done = in_shell("auditwright demo --catalog-package shop_v1_events", shop)
+    assert (done.returncode, done.stderr) == (0, "")
+    listing, _ = printed_commands(done.stdout)
+    assert listing.startswith("PYTHONPATH=generated auditwright list ")
+    assert in_shell(listing, shop).returncode == 0
+
+
+def test_folder_with_a_catalog_is_generated_first(shop: Path, tmp_path: Path) -> None:
+    shutil.copytree(shop / "catalog", tmp_path / "catalog")
+    done = in_shell("auditwright demo", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "auditwright: catalog/ has a catalog, but generated/ has no package of it; run `auditwright "
+        "generate` first, or name a package with --catalog-package\n"
+    )
+    assert in_shell("auditwright demo --catalog-package audit_events", tmp_path).returncode == 0
 
 
 def test_folder_that_cannot_be_created_is_an_error(auditwright: Auditwright, tmp_path: Path) -> None:
