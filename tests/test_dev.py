@@ -97,6 +97,24 @@ def test_demo_and_lint_cover_both_catalogs(task: str, how: list[str]) -> None:
     assert commands == [[*generate, *how], [*generate, *own, *how]]
 
 
+def test_environment_outlives_a_new_version_of_the_catalog(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(dev, "ROOT", tmp_path)
+    assert dev.installed_as() == b""
+    path = tmp_path / "generated" / "pyproject.toml"
+    path.parent.mkdir()
+    text = (ROOT / "generated" / "pyproject.toml").read_text("utf-8")
+    path.write_text(text, "utf-8")
+    before = dev.installed_as()
+    raised = re.sub(r'(?m)^(version|description) = ".*"$', r'\1 = "9.9.9"', text)
+    assert raised != text
+    path.write_text(raised, "utf-8")
+    assert dev.installed_as() == before
+    path.write_text(text.replace("audit_events", "other_events"), "utf-8")
+    assert dev.installed_as() != before
+
+
 def requirements() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = (

@@ -326,16 +326,14 @@ def find_catalog(package: str | None = None) -> Catalog:
     if len(found) > 1:
         raise CatalogError(
             f"several catalog packages are installed ({', '.join(found)}); "
-            f"name one with catalog= (such as catalog={next(iter(found))}.CATALOG), "
-            f"--catalog-package or {VARIABLE}"
+            f"name one with catalog= (such as catalog={found[0]}.CATALOG), --catalog-package or {VARIABLE}"
         )
-    ((only, distribution),) = found.items()
-    if not _is_there(only):
+    if not _is_there(found[0]):
         raise CatalogError(
-            f"{distribution} announces the catalog package {only}, which is not there; a package that was "
-            "renamed is installed again, such as with pip install ./generated"
+            f"the installed catalog package {found[0]} is not there; if it was renamed, install it again, "
+            "such as with pip install ./generated"
         )
-    return _load(only)
+    return _load(found[0])
 
 
 def _is_there(package: str) -> bool:
@@ -347,15 +345,10 @@ def _is_there(package: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
-def installed_packages() -> dict[str, str]:
-    """The catalog packages that installed distributions announce, sorted, each with its distribution."""
+def installed_packages() -> list[str]:
+    """The catalog packages that installed distributions announce, sorted."""
     points = distributions.entry_points(group=ENTRY_POINTS)
-    return dict(
-        sorted(
-            (point.value.partition(":")[0], point.dist.name if point.dist else "a distribution")
-            for point in points
-        )
-    )
+    return sorted({point.value.partition(":")[0] for point in points})
 
 
 def _package_name(package: str) -> str:

@@ -83,7 +83,7 @@ class FilterError(AuditwrightError, ValueError):
 
 
 class CatalogError(AuditwrightError):
-    """The generated catalog package is unknown, missing or unreadable."""
+    """The generated package is missing or unreadable, or fits neither this auditwright nor the log."""
 
 
 class ExportError(AuditwrightError):

@@ -117,7 +117,7 @@ print("auditwright_events.models.audit.log" in sys.modules)
 print(*[name for name in sys.modules if name.startswith(("auditwright_events.tables", "sqlmodel"))])
 """
     assert run_python(script, str(path)).splitlines() == [
-        "auditwright_events.audit",
+        "auditwright_events._catalog auditwright_events.audit",
         "True",
         "",
     ]

@@ -128,7 +128,7 @@ def _find_shown(named: str | None) -> _Shown:
         others = f"{os.pathsep}$PYTHONPATH" if os.environ.get("PYTHONPATH") else ""
         command = f"PYTHONPATH={GENERATED}{others} auditwright"
     catalog = find_catalog(name)
-    found = [os.environ[VARIABLE]] if os.environ.get(VARIABLE) else list(installed_packages())
+    found = [os.environ[VARIABLE]] if os.environ.get(VARIABLE) else installed_packages()
     option = "" if found == [catalog.package] else f" --catalog-package {shlex.quote(catalog.package)}"
     return _Shown(catalog, command, option, catalog.package == here)
 
