@@ -84,9 +84,9 @@ NEWER_MODULES = words("annotationlib compression")
 
 DEPENDENCIES = words("""
     alembic annotated_doc annotated_types anyio attr attrs click fastapi greenlet h11 idna jinja2 jsonschema
-    jsonschema_rs jsonschema_specifications mako markupsafe opentelemetry orjson psycopg psycopg_binary pyarrow
-    pydantic pydantic_core referencing rpds shtab sqlalchemy sqlmodel starlette tests typing_extensions
-    typing_inspection tzdata uuid_utils uvicorn yaml zstandard
+    jsonschema_rs jsonschema_specifications mako markupsafe opentelemetry orjson psycopg psycopg_binary
+    pyarrow pydantic pydantic_core referencing rpds shtab sqlalchemy sqlmodel starlette tests
+    typing_extensions typing_inspection tzdata uuid_utils uvicorn yaml zstandard
     """)
 """Packages that a generated package of the same name would hide: with the extras, and what they need."""
 
