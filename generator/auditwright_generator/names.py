@@ -69,7 +69,7 @@ OWN_PACKAGE = "auditwright_events"
 
 IMPORTED_CLASSES = words("""
     Address Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent
-    AuditEvents AuditLog BigInteger Boolean Catalog ClassVar Column Coroutine Digest
+    AuditEvents AuditLog AuditTable BigInteger Boolean Catalog ClassVar Column Coroutine Digest
     Emitters Entry EntryId
     Event EventModel EventView Field Float Generic Index Json JsonAsWritten Literal Metadata Options Record S
     SQLModel Session Text Timestamp TimestampText UUID Unpack
