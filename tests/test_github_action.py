@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -89,13 +88,16 @@ class FakeGitHub:
         self.comments: list[dict[str, Any]] = []
         self.writes: list[str] = []
         self.status = 200
+        self.url = ""
 
     def add(self, login: str, body: str) -> None:
         self.comments.append({"id": 100 + len(self.comments), "user": {"login": login}, "body": body})
 
     def answer(self, method: str, path: str, body: str) -> tuple[int, Any]:
         if method == "GET":
-            page = int(re.fullmatch(r"/repos/acme/shop/issues/7/comments\?per_page=100&page=(\d+)", path)[1])
+            start = "/repos/acme/shop/issues/7/comments?per_page=100&page="
+            assert path.startswith(start)
+            page = int(path.removeprefix(start))
             return 200, self.comments[100 * (page - 1) : 100 * page]
         self.writes.append(f"{method} {path}")
         if self.status != 200:
@@ -128,7 +130,7 @@ def github() -> Iterator[FakeGitHub]:
 
         do_GET = do_POST = do_PATCH = _serve
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Write nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -259,9 +261,24 @@ def test_a_base_that_does_not_exist_fails_and_runs_nothing(tmp_path: Path, githu
 # --- the comment -----------------------------------------------------------------------------------
 
 
+class Script:
+    """The script as a module, where `auditwright diff` gives `notes`."""
+
+    def __init__(self) -> None:
+        spec = importlib.util.spec_from_file_location("action_script", FOLDER / "run.py")
+        assert spec is not None
+        assert spec.loader is not None
+        self.notes = "# Events 1.1.0\n\n- a change\n"
+        self.module: Any = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.module)
+        self.module.run = lambda *command: subprocess.CompletedProcess(command, 0, self.notes)
+
+    def comment(self, summary: str = "1 change") -> None:
+        self.module.comment_on_changes(["--catalog", "catalog"], summary)
+
+
 @pytest.fixture
-def script(github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script as a module; `auditwright diff` gives `notes`."""
+def script(github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> Script:
     for name, value in {
         "GITHUB_API_URL": github.url,
         "GITHUB_REPOSITORY": "acme/shop",
@@ -270,29 +287,18 @@ def script(github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "TOKEN": "sesame",
     }.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("action_script", FOLDER / "run.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "run", lambda *command: subprocess.CompletedProcess(command, 0, module.notes))
-    module.notes = "# Events 1.1.0\n\n- a change\n"
-    return module
+    return Script()
 
 
-def comment(script: ModuleType, summary: str = "1 change") -> None:
-    script.comment_on_changes(["--catalog", "catalog"], summary)
-
-
-def test_the_comment_is_found_among_many(script: ModuleType, github: FakeGitHub) -> None:
+def test_the_comment_is_found_among_many(script: Script, github: FakeGitHub) -> None:
     for number in range(250):
         github.add("ada", f"Comment {number}")
-    comment(script)
+    script.comment()
     for number in range(100):
         github.add("ada", f"Comment {number}")
     script.notes = "# Events 1.2.0\n"
-    comment(script)
-    comment(script)
+    script.comment()
+    script.comment()
     assert github.writes == [
         "POST /repos/acme/shop/issues/7/comments",
         "PATCH /repos/acme/shop/issues/comments/350",
@@ -300,16 +306,16 @@ def test_the_comment_is_found_among_many(script: ModuleType, github: FakeGitHub)
     assert github.comments[250]["body"] == f"{MARKER}\n1 change\n\n# Events 1.2.0\n"
 
 
-def test_comments_of_others_are_left_alone(script: ModuleType, github: FakeGitHub) -> None:
+def test_comments_of_others_are_left_alone(script: Script, github: FakeGitHub) -> None:
     github.add("mallory", f"{MARKER}\nmine")
     github.add(BOT, "<!-- auditwright diff of billing -->\nanother catalog")
-    comment(script)
+    script.comment()
     assert github.writes == ["POST /repos/acme/shop/issues/7/comments"]
     assert [each["body"].partition("\n")[2] for each in github.comments[:2]] == ["mine", "another catalog"]
 
 
-def test_without_changes_there_is_no_comment(script: ModuleType, github: FakeGitHub) -> None:
-    comment(script, "no changes; 1.0.0")
+def test_without_changes_there_is_no_comment(script: Script, github: FakeGitHub) -> None:
+    script.comment("no changes; 1.0.0")
     assert github.writes == []
 
 
@@ -321,26 +327,26 @@ def test_without_changes_there_is_no_comment(script: ModuleType, github: FakeGit
     ],
 )
 def test_a_refused_comment_fails_nothing(
-    script: ModuleType, github: FakeGitHub, capsys: pytest.CaptureFixture[str], status: int, printed: str
+    script: Script, github: FakeGitHub, capsys: pytest.CaptureFixture[str], status: int, printed: str
 ) -> None:
     github.status = status
-    comment(script)
+    script.comment()
     assert github.comments == []
     assert capsys.readouterr().out.startswith(printed)
 
 
 def test_a_github_that_is_out_of_reach_fails_nothing(
-    script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    script: Script, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:1")
-    comment(script)
+    script.comment()
     assert capsys.readouterr().out.startswith("::warning title=auditwright::the comment was not written: ")
 
 
-def test_a_long_comment_is_truncated_with_a_note(script: ModuleType, github: FakeGitHub) -> None:
+def test_a_long_comment_is_truncated_with_a_note(script: Script, github: FakeGitHub) -> None:
     script.notes = "".join(f"- change {number} of ünïcödé\n" for number in range(4_000))
-    comment(script)
-    comment(script)
+    script.comment()
+    script.comment()
     assert len(github.writes) == 1
     body = github.comments[0]["body"]
     assert 65_000 < len(body.encode()) <= 65_536

@@ -184,6 +184,41 @@ def test_unemitted_event_stops_the_recipe(repository: Repository) -> None:
     assert "77 emitted from 1 file, 1 never; 1 warning\n" in done.stdout
 
 
+def test_the_page_lists_the_inputs_of_the_action() -> None:
+    action = yaml.safe_load((ROOT / ".github" / "actions" / "catalog" / "action.yml").read_text("utf-8"))
+    listed = {row[0].strip("`"): row[2] for row in rows(section(PAGE, "In GitHub Actions, as one step"))}
+    given = {name: each["default"] for name, each in action["inputs"].items()}
+    assert list(listed) == list(given)
+    assert {name: listed[name] for name in given if given[name]} == {
+        name: f"`{default}`" for name, default in given.items() if default
+    }
+
+
+def test_the_step_uses_an_action_that_exists() -> None:
+    (job,) = yaml.safe_load(blocks(PAGE, "yaml")[1].text)["jobs"].values()
+    checkout, step = job["steps"]
+    assert checkout == workflow()["jobs"]["check"]["steps"][0]
+    folder = step["uses"].removeprefix("OWNER/auditwright/").removesuffix("@TAG")
+    assert (ROOT / folder / "action.yml").is_file()
+
+
+def test_the_page_names_the_hooks_of_pre_commit() -> None:
+    (block,) = [block for block in blocks(PAGE, "yaml") if block.text.startswith("repos:")]
+    (repository,) = yaml.safe_load(block.text)["repos"]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    assert [hook["id"] for hook in repository["hooks"]] == [hook["id"] for hook in hooks]
+
+
+def test_another_theme_keeps_the_pages_and_the_site() -> None:
+    """MkDocs takes relative paths from the file that inherits."""
+    (block,) = [block for block in blocks(PAGE, "yaml") if block.text.startswith("INHERIT:")]
+    own = yaml.safe_load(block.text)
+    generated = yaml.safe_load((ROOT / own["INHERIT"]).read_text("utf-8"))
+    folder = (ROOT / own["INHERIT"]).parent
+    for key in ("docs_dir", "site_dir"):
+        assert (ROOT / own[key]).resolve() == (folder / generated[key]).resolve()
+
+
 def test_contributors_run_the_commands_of_the_recipe() -> None:
     own = blocks(PAGE, "sh")[1].text.splitlines()
     assert [line.split()[:2] for line in own] == [line.split()[:2] for line in COMMANDS[1:5]]

@@ -89,13 +89,13 @@ def test_findings_have_colors_on_a_terminal(folder: Path) -> None:
     add_mistake(folder)
     *shown, summary = named(seen_on_terminal("check")).splitlines()
     assert shown == [
-        "<bold>catalog/fields.yaml:33:16:</> <bold><yellow>warning AC302</> description-style: "
+        "<bold>catalog/fields.yaml:43:16:</> <bold><yellow>warning AC302</> description-style: "
         'description of field guest starts with "who"; start with a capital letter',
-        "<dim>    33 |</>   description: who was told about it",
+        "<dim>    43 |</>   description: who was told about it",
         "<dim>       |</><yellow>                ^^^</>",
-        "<bold>catalog/workspace/boards.yaml:19:7:</> <bold><red>error AC106</> unknown-field: "
+        "<bold>catalog/workspace/boards.yaml:21:7:</> <bold><red>error AC106</> unknown-field: "
         'event link_sent uses "gest"; did you mean "guest"?',
-        "<dim>    19 |</>       gest: {required: false}",
+        "<dim>    21 |</>       gest: {required: false}",
         "<dim>       |</><red>       ^^^^</>",
     ]
     assert summary.endswith(": 1 error, 1 warning")
@@ -103,7 +103,7 @@ def test_findings_have_colors_on_a_terminal(folder: Path) -> None:
 
 def test_findings_of_other_commands_have_colors(folder: Path) -> None:
     shown = named(seen_on_terminal("generate"))
-    assert shown.startswith("<bold>catalog/fields.yaml:33:16:</> <bold><yellow>warning AC302</> ")
+    assert shown.startswith("<bold>catalog/fields.yaml:43:16:</> <bold><yellow>warning AC302</> ")
     (folder / "service.py").write_text("audit.workspace.boards.board_created()\n", "utf-8")
     shown = named(seen_on_terminal("coverage", "service.py"))
     assert "boards.yaml:13:3:</> <bold><yellow>warning AC971</> event-never-emitted: " in shown

@@ -46,6 +46,16 @@ days:
   min: 1
   max: 90
   description: How long the link works.
+expires:
+  title: Expires
+  type: timestamp
+  description: When the link stopped working.
+  deprecated: {since: 1.1.0, use: days}
+passcode:
+  title: Passcode
+  type: string
+  sensitivity: secret
+  description: What opens the link.
 guest:
   title: Guest
   type: email
@@ -72,8 +82,10 @@ events:
     message: "{actor} sent a link to board {board_id}."
     metadata:
       days: {when: {visibility: everyone}}
+      expires: {required: false}
+      passcode: {}
       guest: {required: false}
-    example: {board_id: b-1, visibility: everyone, days: 30, guest: ada@example.com}
+    example: {board_id: b-1, visibility: everyone, days: 30, passcode: swordfish, guest: ada@example.com}
   board_deleted:
     title: Board deleted
     description: A board is gone. Recorded when nobody can open it any more.
@@ -102,15 +114,35 @@ class Example:
             return BASE | ({self.path: text} if text else {})
         return BASE | {self.path: BASE[self.path].replace(self.instead_of or self.good, text, 1)}
 
+    def shown(self, text: str) -> str:
+        """The version as people read it: whole lines, below the keys that they belong to."""
+        if self.path not in BASE:
+            return text
+        whole = self.catalog(text)[self.path]
+        start = BASE[self.path].index(self.instead_of or self.good)
+        end = start + len(text) - (len(_GUEST) if text.endswith(_GUEST) and text != _GUEST else 0)
+        start += len(_LAST) if text.startswith(_LAST) else 0
+        lines = whole[whole.rfind("\n", 0, start) + 1 : max(whole.find("\n", end - 1), end)].splitlines()
+        for above in reversed(whole[:start].splitlines()):
+            if _indentation(above) < _indentation(lines[0]):
+                lines.insert(0, above)
+        return "\n".join(lines)
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
 
 _BOARDS = "workspace/boards.yaml"
 _VERSION = "version: 1.2.0\n"
 _LAST = "    example: {board_id: b-1}\n"
+"""The end of the last event; others come after it."""
 _DELETED = "  board_deleted:\n    title: Board deleted\n"
 _WHEN = "      days: {when: {visibility: everyone}}\n"
 _GUEST_USE = "      guest: {required: false}\n"
 _SENT_MESSAGE = '    message: "{actor} sent a link to board {board_id}."\n'
 _GUEST = "guest:\n  title: Guest\n  type: email\n  sensitivity: personal\n"
+"""The beginning of the last field; others come before it."""
 _WHO = "  description: Who was told about it.\n"
 _GUEST_FIELD = _GUEST + _WHO
 _BOARD_ID = "  type: string\n  max_length: 40\n"
@@ -130,24 +162,31 @@ _CHANNEL = _OLD.replace("{}", "guest").replace("string", "enum\n  values: {{{}}}
 _OLD_USER = "user_id:\n  deprecated: {since: 1.1.0, use: guest}\n"
 
 
-def _event(name: str, title: str = "Board put away", description: str = "") -> str:
-    """Another event after the last one."""
+def _event(name: str, verb: str, when: str = "it is done") -> str:
+    """Another event after the last one: someone has done something with a board."""
     return (
-        f"{_LAST}  {name}:\n    title: {title}\n"
-        f"    description: {description or 'Someone put a board away. Recorded when it left the lists.'}\n"
-        '    message: "{actor} put board {board_id} away."\n'
+        f"{_LAST}  {name}:\n    title: {name.replace('_', ' ').capitalize()}\n"
+        f"    description: Someone {verb} a board. Recorded when {when}.\n"
+        f'    message: "{{actor}} {verb} board {{board_id}}."\n'
         "    example: {board_id: b-1, visibility: team}\n"
     )
 
 
-def _undone(name: str) -> str:
-    """An event that undoes the one of `_event`."""
-    return _event(name, "Board back", "Someone took it out. Recorded when it shows.").removeprefix(_LAST)
+def _events(*events: str) -> str:
+    """Several events after the last one."""
+    return _LAST + "".join(event.removeprefix(_LAST) for event in events)
 
 
-def _field(name: str, description: str = "Who has to agree before others see it.") -> str:
-    """The field `guest` with another name or description."""
-    return _GUEST.replace("guest", name) + f"  description: {description}\n"
+_STEP_2 = _event("step_2_done", "finished step 2 of")
+_STEP2 = _event("step2_done", "finished setting up").replace("Step2 done", "Setup finished")
+_LOCKED = _event("board_locked", "locked", "nobody can edit it any more")
+_UNLOCKED = _event("board_unlocked", "unlocked", "it can be edited again")
+_LABEL_ADDED = _event("label_added", "added a label to", "the label shows")
+_LABEL_REMOVED = _event("label_removed", "removed a label from", "the label is gone")
+_APPROVER = (
+    "approver:\n  title: Approver\n  type: email\n  sensitivity: personal\n"
+    "  description: Who has to agree before others see it.\n"
+)
 
 
 EXAMPLES = {
@@ -164,15 +203,15 @@ EXAMPLES = {
     "AC012": Example("fields.yaml", "  type: text\n  max_length: 40\n", _BOARD_ID),
     "AC101": Example(_BOARDS, _DELETED + "    aliases: [workspace.boards.board_created]\n",
                      _DELETED + "    aliases: [workspace.boards.board_removed]\n", _DELETED),
-    "AC102": Example(_BOARDS, _event("created_board"), _event("board_put_away"), _LAST),
-    "AC103": Example(_BOARDS, _event("link_1") + _undone("link1"), _event("link_put_away"), _LAST),
+    "AC102": Example(_BOARDS, _event("created_board", "copied"), _event("board_copied", "copied"), _LAST),
+    "AC103": Example(_BOARDS, _events(_STEP_2, _STEP2), _STEP_2, _LAST),
     "AC105": Example(_BOARDS, "{except: [bord_deleted]}", "{except: [board_deleted]}"),
     "AC106": Example(_BOARDS, "      gest: {required: false}\n", _GUEST_USE),
     "AC107": Example(_BOARDS, "      days: {max: 365, when: {visibility: everyone}}\n",
                      "      days: {max: 30, when: {visibility: everyone}}\n", _WHEN),
     "AC108": Example("catalog.yaml", _VERSION + "reserved: {days: It counted hours until 0.9}\n",
                      _VERSION + "reserved: {hours: It became days with 0.9}\n", _VERSION),
-    "AC110": Example("fields.yaml", _GUEST_FIELD + _field("approver"), _GUEST_FIELD, _GUEST_FIELD),
+    "AC110": Example("fields.yaml", _GUEST_FIELD + _APPROVER, _GUEST_FIELD, _GUEST_FIELD),
     "AC111": Example("catalog.yaml", "  workspace:\n    title: Workspace events\n"
                      "    metadata: [user_id, ip_address]\n  billing:\n    title: Billing events\n",
                      "  workspace:\n    title: Workspace events\n    metadata: [user_id, ip_address]\n"),
@@ -187,7 +226,8 @@ EXAMPLES = {
     "AC207": Example("fields.yaml", _OLD.format("guest").replace("reader:", "info:") + _GUEST,
                      _OLD.format("guest") + _GUEST, _GUEST),
     "AC210": Example(_BOARDS, "  list:\n", "  link_sent:\n"),
-    "AC211": Example(_BOARDS, f"  {'link_sent_to_everyone' * 3}:\n", "  link_sent:\n"),
+    "AC211": Example(_BOARDS, "  link_to_a_board_sent_to_a_person_of_another_workspace:\n",
+                     "  link_sent:\n"),
     "AC302": Example("fields.yaml", "  description: who was told about it\n", _WHO),
     "AC303": Example("fields.yaml", "  description: The guest.\n", _WHO),
     "AC306": Example("fields.yaml", "  description: TODO.\n", _WHO),
@@ -208,38 +248,38 @@ EXAMPLES = {
                      "      days: {min: 10, when: {visibility: everyone}}\n", _WHEN),
     "AC413": Example("fields.yaml", '  type: string\n  pattern: "^b-[0-9]{9}$"\n  max_length: 5\n',
                      '  type: string\n  pattern: "^b-[0-9]{1,9}$"\n  max_length: 11\n', _BOARD_ID),
-    "AC502": Example(_BOARDS, "days: 300, guest", "days: 30, guest"),
+    "AC502": Example(_BOARDS, "days: 300, passcode", "days: 30, passcode"),
     "AC503": Example(_BOARDS, "guest: ada@lovelace.net", "guest: ada@example.com"),
     "AC504": Example(_BOARDS, '    message: "{actor} sent a link to board {name}."\n', _SENT_MESSAGE),
-    "AC505": Example("fields.yaml", "  type: string\n  sensitivity: secret\n", "  type: string\n", _BOARD_ID),
+    "AC505": Example(_BOARDS, '    message: "{actor} sent a link with {passcode} to board {board_id}."\n',
+                     _SENT_MESSAGE),
     "AC506": Example(_BOARDS, '    message: "{actor} told {guest} of board {board_id}."\n', _SENT_MESSAGE),
     "AC507": Example(_BOARDS, '    message: "{actor} sent a link to board {board_id!r}."\n', _SENT_MESSAGE),
     "AC508": Example(_BOARDS, '    message: "{user_id} sent a link to board {board_id}."\n', _SENT_MESSAGE),
     "AC602": Example("fields.yaml", "guest:\n  title: Guest\n  type: email\n", _GUEST),
-    "AC608": Example("fields.yaml", "  type: email\n  sensitivity: secret\n",
-                     "  type: email\n  sensitivity: personal\n"),
+    "AC608": Example("fields.yaml", "  sensitivity: secret\n  min_length: 8\n", "  sensitivity: secret\n"),
     "AC610": Example("fields.yaml", "  entry: actor_id\n  max_length: 9\n", "  entry: actor_id\n"),
     "AC611": Example("fields.yaml", _DAYS + "  column: true\n", _DAYS),
-    "AC651": Example(_BOARDS, _event("label_added"),
-                     _event("label_added") + _undone("label_removed"), _LAST),
-    "AC652": Example(_BOARDS, _event("board_locked"),
-                     _event("board_locked") + _undone("board_unlocked"), _LAST),
+    "AC651": Example(_BOARDS, _LABEL_ADDED, _events(_LABEL_ADDED, _LABEL_REMOVED), _LAST),
+    "AC652": Example(_BOARDS, _LOCKED, _events(_LOCKED, _UNLOCKED), _LAST),
     "AC653": Example(_BOARDS, _EVENTS.replace("]", ", board_updated]") + _UPDATED + "{board_id: b-1}\n",
                      _EVENTS + _UPDATED + "{board_id: b-1, visibility: team}\n", _EVENTS),
     "AC701": Example(_BOARDS, _DELETED + "    since: 2.0.0\n", _DELETED + "    since: 1.1.0\n", _DELETED),
-    "AC702": Example(_BOARDS, _DELETED + "    since: 1.1.0\n    deprecated: {since: 1.0.0, note: Old.}\n",
-                     _DELETED + "    since: 1.0.0\n    deprecated: {since: 1.1.0, note: Old.}\n", _DELETED),
+    "AC702": Example(_BOARDS,
+                     _DELETED + "    since: 1.1.0\n    deprecated: {since: 1.0.0, note: Use archives.}\n",
+                     _DELETED + "    since: 1.0.0\n    deprecated: {since: 1.1.0, note: Use archives.}\n",
+                     _DELETED),
     "AC703": Example("fields.yaml", _GUEST + "  deprecated: {since: 1.1.0, use: guests}\n",
                      _GUEST + "  deprecated: {since: 1.1.0, use: board_id}\n", _GUEST),
     "AC704": Example("fields.yaml", _OLD.format("user_id") + _OLD_USER, _OLD.format("guest") + _OLD_USER,
                      "user_id:\n"),
-    "AC705": Example("fields.yaml", "days:\n  deprecated: {since: 1.1.0, note: Links work for ever.}\n",
-                     "days:\n", "days:\n"),
+    "AC705": Example(_BOARDS, "      expires: {when: {visibility: team}}\n",
+                     "      expires: {required: false}\n"),
     "AC706": Example("fields.yaml", _GUEST + "  deprecated: {since: 1.1.0}\n",
                      _GUEST + "  deprecated: {since: 1.1.0, note: Nobody is told any more.}\n", _GUEST),
     "AC707": Example("catalog.yaml", "version: 1.2.0-next\n", "version: 1.2.0-rc.1\n", "version: 1.2.0\n"),
     "AC951": Example(_BOARDS, _DELETED + "    suppress: {AC999: {reason: We know}}\n", _DELETED),
-    "AC952": Example(_BOARDS, _DELETED + "    suppress: {AC651: {reason: There is no creating}}\n", _DELETED),
+    "AC952": Example(_BOARDS, _DELETED + "    suppress: {AC651: {reason: Made elsewhere}}\n", _DELETED),
     "AC953": Example("fields.yaml",
                      '  title: Guest\n  suppress: {AC307: {reason: Soon, until: "2020-01-31"}}\n',
                      "  title: Guest\n"),

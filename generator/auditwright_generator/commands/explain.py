@@ -2,12 +2,15 @@
 
 import argparse
 import sys
+import tempfile
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditwright_generator.commands.base import CLEAN, UNREADABLE
 
 if TYPE_CHECKING:
+    from auditwright_generator.checks.explanations import Example
     from auditwright_generator.commands.rules import RuleSummary
 
 
@@ -39,10 +42,25 @@ def explain(rule: "RuleSummary") -> str:
     parts = [f"{rule.code} {rule.name} ({rule.kind})", f"Why: {rule.why}.", *rule.more]
     example = EXAMPLES.get(rule.code)
     if example:
-        parts.append(f"Wrong, in {example.path}:\n{textwrap.indent(example.bad.strip(chr(10)), '    ')}")
-        right = example.good.strip("\n") or "# no such file"
-        parts.append(f"Right:\n{textwrap.indent(right, '    ')}")
+        parts.append(f"Wrong, in {example.path}:\n{_excerpt(example, example.bad)}")
+        parts.append(f"`auditwright check` says:\n    {_message(example)}")
+        parts.append(f"Right:\n{_excerpt(example, example.good) or '    # no such file'}")
         if rule.kind == "warning" and not rule.code.startswith("AC95"):
             answer = f"suppress: {{{rule.code}: {{reason: Why it is intended}}}}"
             parts.append(f"To suppress it, add to its owner:\n    {answer}")
     return "\n\n".join(parts)
+
+
+def _excerpt(example: "Example", text: str) -> str:
+    return textwrap.indent(example.shown(text).strip("\n"), "    ")
+
+
+def _message(example: "Example") -> str:
+    """What `check` finds in the wrong version."""
+    from auditwright_generator.check import read_catalog
+
+    with tempfile.TemporaryDirectory() as folder:
+        for path, text in example.catalog(example.bad).items():
+            (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(folder) / path).write_text(text, "utf-8")
+        return read_catalog(Path(folder)).findings[0].message

@@ -70,8 +70,10 @@ def test_a_rule_is_explained(word: str, capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out == (
         "AC302 description-style (warning)\n\n"
         "Why: the reference shows descriptions as prose.\n\n"
-        "Wrong, in fields.yaml:\n      description: who was told about it\n\n"
-        "Right:\n      description: Who was told about it.\n\n"
+        "Wrong, in fields.yaml:\n    guest:\n      description: who was told about it\n\n"
+        "`auditwright check` says:\n"
+        '    description of field guest starts with "who"; start with a capital letter\n\n'
+        "Right:\n    guest:\n      description: Who was told about it.\n\n"
         "To suppress it, add to its owner:\n    suppress: {AC302: {reason: Why it is intended}}\n"
     )
 
@@ -82,8 +84,33 @@ def test_explain_offers_no_suppression_for_an_error(capsys: pytest.CaptureFixtur
         "AC011 misplaced-file (error)\n\n"
         "Why: a file in the wrong place is not read.\n\n"
         "Wrong, in workspace/old/boards.yaml:\n    category: boards\n\n"
+        "`auditwright check` says:\n"
+        "    workspace/old/boards.yaml is not read; move it directly into the folder of its level\n\n"
         "Right:\n    # no such file\n"
     )
+
+
+def test_explain_shows_an_event_that_the_message_is_about(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.explain, "AC652") == 0
+    wrong = (
+        "    events:\n"
+        "      board_locked:\n"
+        "        title: Board locked\n"
+        "        description: Someone locked a board. Recorded when nobody can edit it any more.\n"
+        '        message: "{actor} locked board {board_id}."\n'
+        "        example: {board_id: b-1, visibility: team}\n"
+    )
+    shown = capsys.readouterr().out
+    assert f"Wrong, in workspace/boards.yaml:\n{wrong}\n" in shown
+    assert f"Right:\n{wrong}      board_unlocked:\n        title: Board unlocked\n" in shown
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_examples_are_shown_below_their_keys(code: str) -> None:
+    example = EXAMPLES[code]
+    for text in (example.bad, example.good):
+        first = example.shown(text).strip("\n").partition("\n")[0]
+        assert first == first.lstrip()
 
 
 def test_explain_shows_whom_a_change_breaks(capsys: pytest.CaptureFixture[str]) -> None:
