@@ -269,9 +269,9 @@ class Script:
         assert spec is not None
         assert spec.loader is not None
         self.notes = "# Events 1.1.0\n\n- a change\n"
-        self.module: Any = importlib.util.module_from_spec(spec)
+        self.module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.module)
-        self.module.run = lambda *command: subprocess.CompletedProcess(command, 0, self.notes)
+        vars(self.module)["run"] = lambda *command: subprocess.CompletedProcess(command, 0, self.notes)
 
     def comment(self, summary: str = "1 change") -> None:
         self.module.comment_on_changes(["--catalog", "catalog"], summary)

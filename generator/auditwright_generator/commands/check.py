@@ -16,6 +16,7 @@ FORMATS = ("text", "json", "github", "sarif")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
+    parser.epilog = "exit code: 0 no findings, 1 findings, 2 the catalog cannot be read"
     add_catalog_option(parser)
     parser.add_argument(
         "--format",

@@ -37,14 +37,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PATTERN",
         action="append",
         default=[],
-        help="leave out files and folders whose name or path fits, such as tests or '*_test.py'; repeatable",
+        help="leave out files and folders whose name or path fits, such as tests or '*_test.py'; "
+        "may be repeated",
     )
     parser.add_argument(
         "--elsewhere",
         metavar="PATTERN",
         action="append",
         default=[],
-        help="events whose keys fit are emitted by other code, such as 'tool.guardrails.*'; repeatable",
+        help="events whose keys fit are emitted by other code, such as 'tool.guardrails.*'; may be repeated",
     )
     parser.add_argument("--list", action="store_true", help="list where each event is emitted, too")
     parser.add_argument("--format", choices=["text", "json", "github"], default="text", help="default: text")

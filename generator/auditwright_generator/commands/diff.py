@@ -17,6 +17,7 @@ from auditwright_generator.commands.base import (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
+    parser.epilog = "exit code: 0 nothing to do, 1 a break or a version that is too low, 2 unreadable input"
     add_catalog_option(parser)
     parser.add_argument(
         "--against",

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("rule", metavar="CODE", help="a code or a name, such as AC106 or unknown-field")
+    parser.add_argument(
+        "rule",
+        metavar="CODE",
+        help="a code or a name, such as AC106 or unknown-field; `auditwright rules` lists them",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

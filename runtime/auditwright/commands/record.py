@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--metadata",
         metavar="JSON",
         default="{}",
-        help="the metadata as a JSON object; - reads it from stdin",
+        help="the metadata as a JSON object; - reads it from stdin (default: {})",
     )
     add_actor(parser, "who did it")
     parser.add_argument("--ip", metavar="ADDRESS", help="the actor's IP address")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -102,6 +103,23 @@ def test_every_option_has_a_help_text(auditwright: Auditwright, name: str) -> No
     cli.find_commands()[name].configure(parser)
     for action in parser._actions:
         assert action.help, f"{name} {action.dest} has no help"
+
+
+def arguments_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from arguments_of(below)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_default_is_in_the_help(name: str) -> None:
+    parser = argparse.ArgumentParser()
+    cli.find_commands()[name].configure(parser)
+    for action in arguments_of(parser):
+        if action.default not in (None, False, "", [], argparse.SUPPRESS):
+            assert "default: " in (action.help or ""), f"{name} {action.option_strings or action.dest}"
 
 
 def test_prints_the_version(auditwright: Auditwright) -> None:
