@@ -42,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
 def explain(rule: "RuleSummary") -> str:
     """The rule in words, with its examples if it has any."""
     from auditwright_generator.checks.explanations import EXAMPLES
+    from auditwright_generator.coverage.explanations import EXAMPLES as IN_CODE
 
     parts = [f"{rule.code} {rule.name} ({rule.kind})", f"Why: {rule.why}.", *rule.more]
     example = EXAMPLES.get(rule.code)
@@ -52,6 +53,9 @@ def explain(rule: "RuleSummary") -> str:
         if rule.kind == "warning" and not rule.code.startswith("AC95"):
             answer = f"suppress: {{{rule.code}: {{reason: Why it is intended}}}}"
             parts.append(f"To suppress it, add to its owner:\n    {answer}")
+    if rule.code in IN_CODE:
+        bad, good, _ = IN_CODE[rule.code]
+        parts += [f"Wrong:\n{textwrap.indent(bad, '    ')}", f"Right:\n{textwrap.indent(good, '    ')}"]
     return "\n\n".join(parts)
 
 

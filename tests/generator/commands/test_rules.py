@@ -1,6 +1,7 @@
 """`auditwright rules` and `auditwright explain`; every rule has correct examples."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from auditwright_generator.check import CheckResult, read_catalog
 from auditwright_generator.checks.explanations import BASE, EXAMPLES, Example
 from auditwright_generator.checks.rules import RULES
 from auditwright_generator.commands.rules import every_rule
+from auditwright_generator.coverage.explanations import EXAMPLES as IN_CODE
+from auditwright_generator.coverage.rules import RULES as RULES_OF_COVERAGE
 
 
 def checked(folder: Path, files: dict[str, str]) -> CheckResult:
@@ -37,6 +40,32 @@ def test_only_the_wrong_example_gives_the_finding(code: str, tmp_path: Path) -> 
     assert {Path(finding.path).name for finding in found} <= {Path(path).name for path in BASE}
     right = checked(tmp_path / "good", example.catalog(example.good)).findings
     assert right == (), [str(finding) for finding in right]
+
+
+def test_every_rule_of_coverage_has_an_example() -> None:
+    assert list(IN_CODE) == [rule.code for rule in RULES_OF_COVERAGE]
+
+
+@pytest.mark.parametrize("code", IN_CODE)
+def test_only_the_wrong_code_gives_the_finding(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good, deleted = IN_CODE[code]
+    boards = BASE["workspace/boards.yaml"].replace(
+        "    title: Board deleted\n", f"    title: Board deleted\n    {deleted}\n"
+    )
+    checked(tmp_path / "catalog", BASE | {"workspace/boards.yaml": boards})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AUDITWRIGHT_CATALOG_DIR", raising=False)
+    for text in (bad, good):
+        command = shlex.split(text)[2:] if text.startswith("auditwright coverage ") else ["src"]
+        (tmp_path / "src").mkdir(exist_ok=True)
+        service = f"from board_events import AuditEvents\naudit: AuditEvents\n{text}\n"
+        (tmp_path / "src" / "service.py").write_text(service, "utf-8")
+        run(cli.coverage, *command, "--format", "json")
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        found = {each["code"] for each in findings if code != "AC971" or "board_deleted" in each["message"]}
+        assert (code in found) == (text == bad)
 
 
 def test_codes_and_names_are_unique_across_commands() -> None:
