@@ -136,6 +136,7 @@ def packages(modules: Iterable[str]) -> set[str]:
     [
         ("auditwright", SQL_TOOLKIT | OTHERS | {"pydantic", "audit_events", "auditwright_events"}),
         ("audit_events", SQL_TOOLKIT | OTHERS),
+        ("auditwright.alembic", SQL_TOOLKIT | OTHERS | {"pydantic", "orjson"}),
         ("auditwright.cli", SQL_TOOLKIT | OTHERS | {"pydantic"}),
         (
             "auditwright_generator.cli",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.databases import USUAL, Database, open_log
+from tests.support.databases import USUAL, Database, SQLiteDatabase, open_log
 from tests.support.markdown import blocks, follow, run
 from tests.support.paths import DOCS, ROOT
 
@@ -21,29 +21,40 @@ def operations(folder: Path) -> list[tuple[str, str]]:
     return found
 
 
-def test_env_py_migrates_only_the_application(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    open_log(database).close()
-    monkeypatch.setenv("DATABASE_URL", database.sqlalchemy_url)
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an application."""
     monkeypatch.setenv("PGOPTIONS", USUAL)
     folder = tmp_path / "service"
     folder.mkdir()
     for name in ("generated", "runtime"):
         (folder / name).symlink_to(ROOT / name)
-    assert follow(PAGE, folder) == 5
-    assert operations(folder) == [("create_table", "scanner")]
+    return folder
+
+
+def test_env_py_migrates_only_the_application(
+    other_database: Database, service: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: Database = SQLiteDatabase(service / "service.db")  # the page's own
+    if other_database.engine == "postgresql":
+        stored = other_database
+        open_log(stored).close()
+        monkeypatch.setenv("DATABASE_URL", stored.sqlalchemy_url)
+    assert follow(PAGE, service) == 5
+    assert operations(service) == [("create_table", "scanner")]
+    assert stored.rows("SELECT count(*) FROM audit_entry, scanner") == [(0,)]
+    if stored.engine == "postgresql":
+        return
 
     # The application changes, and imports the tables of the log.
-    models = (folder / "models.py").read_text("utf-8")
+    models = (service / "models.py").read_text("utf-8")
     level = "    level: str | None = Field(sa_type=Text)\n"
-    (folder / "models.py").write_text(f"import audit_events.tables\n{models}{level}")
-    done = run("alembic revision --autogenerate -m levels && alembic upgrade head --sql", folder)
+    (service / "models.py").write_text(f"import audit_events.tables\n{models}{level}")
+    done = run("alembic revision --autogenerate -m levels && alembic upgrade head --sql", service)
     assert done.returncode == 0, done.stderr
-    assert operations(folder) == [("add_column", "scanner")]
+    assert operations(service) == [("add_column", "scanner")]
     assert "ALTER TABLE scanner ADD COLUMN level TEXT" in done.stdout
     assert "audit" not in done.stdout
-    assert database.rows("SELECT count(*) FROM audit_entry") == [(0,)]
 
 
 def test_hooks_of_the_application_decide_the_rest() -> None:
