@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from auditwright.ids import LAST
 from auditwright.storage.csv_cells import FORMULA_SQL, SKIPPED, category_titles, csv_line, event_titles
 from auditwright.storage.sqlite import queries
-from auditwright.storage.sqlite.export_worker import EVERY_ID, HIGH, LOW, Titles, Work
+from auditwright.storage.sqlite.export_worker import EVERY_ID, HIGH, KNOWN_DAY, LOW, Titles, Work
 from auditwright.storage.sqlite.schema import all_null, checks, in_groups, quoted, with_fields
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def work_of(scope: Scope, line: str, newest_first: bool, size: int, entries: int
         (found,) = queries.statements(open_ends, f"id, {line} AS line")
         made, values, ids = f"{found[0]}{order} LIMIT ?", bounded(found), []
     else:  # merging ids costs less than merging whole rows
-        made, values = queries.by_row_ids(f"id, {line} AS line", "?3"), []
+        made, values = queries.by_row_ids(f"id, {line} AS line", "?"), []
         ids = [(f"{found[0]}{order}", bounded(found)) for found in queries.statements(open_ends, "id, rowid")]
     candidates = next(queries.statements(open_ends.indexed, "id"))
     return Work(
@@ -162,7 +162,7 @@ def _time(column: str) -> list[str]:
     """SQL for the date, hour, minute and second of a column."""
     date = f"strftime('%Y-%m-%d', {column} / 1000000, 'unixepoch')"
     return [
-        f"CASE {column} / {_DAY} WHEN ?1 THEN ?2 ELSE {date} END",
+        f"CASE {column} / {_DAY} {KNOWN_DAY} ELSE {date} END",
         f"{column} / 3600000000 % 24",
         f"{column} / 60000000 % 60",
         f"{column} / 1000000 % 60",

@@ -34,6 +34,11 @@ BLOCK, MAX_BLOCKS = 1 << 16, 128
 MAX_LINES, MAX_BYTES = 250, 2_000_000
 """The limits of one text built by SQLite, fewer lines if they are long; a piece has one text or several."""
 
+KNOWN_DAY = "WHEN ? THEN ?"
+"""The part of a statement for the values of `date_at`, before all other parameters. They are not numbered:
+early versions of Python 3.12 warn of numbered parameters whose values are a sequence.
+"""
+
 LAST_DAY = 2_932_896
 """The last day of the calendar, counted from 1970; an id can hold later ones."""
 
@@ -126,12 +131,13 @@ def _in_order(
 ) -> Iterator[tuple[int, bytes]]:
     """Texts in the order of one index; each continues after the last id of the one before."""
     statement, values = work.piece
+    days = statement.count(KNOWN_DAY)
     size = min(work.size, MAX_LINES)
     last = bounds[HIGH] if work.newest_first else bounds[LOW]
     while limit != 0:
         line_limit = size if limit is None else min(size, limit)
         text, lines, last = connection.execute(
-            statement, [*date_at(last), *_bound(values, bounds), line_limit]
+            statement, [*days * date_at(last), *_bound(values, bounds), line_limit]
         ).fetchone()
         if not lines:
             return
@@ -153,12 +159,13 @@ def _merged(
 ) -> Iterator[tuple[int, bytes]]:
     """Texts from several indexes: their ids are merged, and each text reads its rows by row id."""
     statement, _ = work.piece
+    days = statement.count(KNOWN_DAY)
     cursors = [connection.execute(ids, _bound(values, bounds)) for ids, values in work.ids]
     found = islice(heapq.merge(*cursors, reverse=work.newest_first), limit)
 
     def made(part: list[tuple[bytes, int]]) -> tuple[int, bytes]:
         row_ids = json.dumps([row_id for _, row_id in part])
-        text, lines, _ = connection.execute(statement, [*date_at(part[0][0]), row_ids]).fetchone()
+        text, lines, _ = connection.execute(statement, [*days * date_at(part[0][0]), row_ids]).fetchone()
         return lines, text
 
     size = min(work.size, MAX_LINES)

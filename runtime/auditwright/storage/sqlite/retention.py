@@ -117,7 +117,9 @@ class SQLiteRetentionStore:
                     )
                 connection.execute("DELETE FROM audit_retention")
                 connection.execute(self._insert, record(before, old))
-                connection.executemany(_FORGET, set(users))
+                connection.executemany(
+                    _FORGET, [{"account": account, "actor": actor} for account, actor in set(users)]
+                )
             yield old
             if old.entries < BATCH:
                 return
@@ -178,8 +180,9 @@ class SQLiteRetentionStore:
 
 # A user keeps every name until its last entry is deleted. No row is involved, so SQLite checks that once.
 _FORGET = """
-    DELETE FROM audit_user WHERE account_id = ?1 AND actor_id = ?2 AND NOT EXISTS
-        (SELECT 1 FROM audit_entry INDEXED BY audit_entry_user WHERE account_id = ?1 AND actor_id = ?2)"""
+    DELETE FROM audit_user WHERE account_id = :account AND actor_id = :actor AND NOT EXISTS
+        (SELECT 1 FROM audit_entry INDEXED BY audit_entry_user
+         WHERE account_id = :account AND actor_id = :actor)"""
 _HOLDS = "SELECT account_id, reason, until, created_at FROM audit_hold"
 
 

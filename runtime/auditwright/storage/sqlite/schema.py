@@ -404,10 +404,10 @@ def _find_users(connection: sqlite3.Connection) -> None:
             {"account": account},
         ).fetchall()
         connection.executemany(
-            "INSERT OR IGNORE INTO audit_user SELECT ?1, ?2, ?3, ?4, ?5 WHERE "
-            "NOT EXISTS (SELECT 1 FROM audit_user WHERE account_id = ?1 AND actor_id = ?2 "
+            "INSERT OR IGNORE INTO audit_user SELECT ?, ?, ?, ?, ? WHERE "
+            "NOT EXISTS (SELECT 1 FROM audit_user WHERE account_id = ? AND actor_id = ? "
             f"LIMIT 1 OFFSET {MAX_NAMES - 1})",
-            [user[:5] for user in users],
+            [(*user[:5], *user[:2]) for user in users],
         )
 
 
