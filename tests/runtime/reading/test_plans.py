@@ -9,7 +9,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import count, product
 from typing import Any
@@ -118,8 +118,7 @@ def _read(
 def _wanted(shape: Shape, max_work: int) -> list[bytes]:
     """The ids of the newest matching entries."""
     conditions = [_holding(each) for each in shape.where.conditions]
-    every = (1 << len(_entries())) - 1
-    fitting = every if shape.where.match == "all" or shape.where == NO_FILTER else 0
+    fitting = _every() if shape.where.match == "all" or shape.where == NO_FILTER else 0
     for each in conditions:
         fitting = fitting & each if shape.where.match == "all" else fitting | each
     fitting &= _narrowed(shape)
@@ -143,9 +142,23 @@ _PLACES = {name: place for place, (name, _, _) in enumerate(columns(CATALOG))}
 @cache
 def _holding(condition: Condition) -> int:
     """A bit for each entry, the newest one lowest: whether the condition is true."""
-    place = _PLACES["actor_id" if condition.field == "user" else condition.field]
-    wanted = condition.operator == "is"
-    return _bits(lambda row: (row[place] == condition.value) == wanted)
+    if condition.operator == "is_not":
+        return _every() ^ _holding(replace(condition, operator="is"))
+    column, value = _column("actor_id" if condition.field == "user" else condition.field), condition.value
+    return int("".join(["1" if each == value else "0" for each in column]), 2)
+
+
+@cache
+def _column(name: str) -> list[Any]:
+    """The values of all entries, oldest first."""
+    place = _PLACES[name]
+    return [row[place] for row in _entries()]
+
+
+@cache
+def _every() -> int:
+    """A bit for each entry."""
+    return (1 << len(_entries())) - 1
 
 
 def _narrowed(shape: Shape) -> int:
