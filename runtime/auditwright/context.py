@@ -1,6 +1,6 @@
 """The context of a call: actor, account and address, so that emitters need not be passed them.
 
-`AuditLog.acting` and `AuditMiddleware` set it, `set_actor` changes it, `recording/` reads it. It is kept in a
+`AuditLog.acting` and the middleware set it, `set_actor` changes it, `recording/` reads it. It is kept in a
 ContextVar; each thread or asyncio task sees the context in which it was started. `dump_context` and
 `load_context` carry it to another process, such as a worker.
 """
@@ -41,7 +41,7 @@ class Context:
 
 
 class NoContext(AuditwrightError, RuntimeError):
-    """`set_actor` was called outside of `acting` and `AuditMiddleware`."""
+    """`set_actor` was called outside of `acting`, `load_context` and the middleware."""
 
 
 _EMPTY = Context()
@@ -87,8 +87,8 @@ def set_actor(actor: Actor | None, account_id: str | None = None) -> None:
     context = _current.get()
     if context is _EMPTY:
         raise NoContext(
-            "set_actor: no context is around this call; install AuditMiddleware outside of what calls it, "
-            "or call it inside `with log.acting():`"
+            "set_actor: no context is around this call; install AuditMiddleware or AuditWsgiMiddleware "
+            "outside of what calls it, or call it inside `with log.acting():`"
         )
     if context.origin is None:
         context.ip_address = context.address_of(actor)

@@ -214,8 +214,8 @@ def test_outside_of_any_context_no_actor_can_be_set() -> None:
     with pytest.raises(NoContext) as caught:
         set_actor(ADA, "acme")
     assert str(caught.value) == (
-        "set_actor: no context is around this call; install AuditMiddleware outside of what calls it, or "
-        "call it inside `with log.acting():`"
+        "set_actor: no context is around this call; install AuditMiddleware or AuditWsgiMiddleware outside "
+        "of what calls it, or call it inside `with log.acting():`"
     )
     assert isinstance(caught.value, AuditwrightError)
     assert isinstance(caught.value, RuntimeError)
