@@ -318,22 +318,36 @@ def find_catalog(package: str | None = None) -> Catalog:
     if named:
         return _load(named)
     found = installed_packages()
-    if not found:
-        raise CatalogError(
-            "no catalog package is installed; install yours with pip install ./generated, "
-            f"or name one with catalog=, --catalog-package or {VARIABLE}"
-        )
-    if len(found) > 1:
+    if len(found) == 1:
+        return _load(found[0])
+    if found:
         raise CatalogError(
             f"several catalog packages are installed ({', '.join(found)}); "
             f"name one with catalog= (such as catalog={found[0]}.CATALOG), --catalog-package or {VARIABLE}"
         )
-    if not _is_there(found[0]):
+    gone = _announced()
+    if gone:
         raise CatalogError(
-            f"the installed catalog package {found[0]} is not there; if it was renamed, install it again, "
+            f"the installed catalog package {gone[0]} is not there; if it was renamed, install it again, "
             "such as with pip install ./generated"
         )
-    return _load(found[0])
+    raise CatalogError(
+        "no catalog package is installed; install yours with pip install ./generated, "
+        f"or name one with catalog=, --catalog-package or {VARIABLE}"
+    )
+
+
+def installed_packages() -> list[str]:
+    """The catalog packages that installed distributions announce, sorted.
+
+    A package that was renamed is left out: an editable install goes on announcing the former name.
+    """
+    return [package for package in _announced() if _is_there(package)]
+
+
+def _announced() -> list[str]:
+    points = distributions.entry_points(group=ENTRY_POINTS)
+    return sorted({point.value.partition(":")[0] for point in points})
 
 
 def _is_there(package: str) -> bool:
@@ -343,12 +357,6 @@ def _is_there(package: str) -> bool:
     except (ValueError, ImportError):
         return True  # importing it says what is wrong
     return spec is not None and spec.origin is not None
-
-
-def installed_packages() -> list[str]:
-    """The catalog packages that installed distributions announce, sorted."""
-    points = distributions.entry_points(group=ENTRY_POINTS)
-    return sorted({point.value.partition(":")[0] for point in points})
 
 
 def _package_name(package: str) -> str:

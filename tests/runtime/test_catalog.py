@@ -54,11 +54,11 @@ def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_several_installed_ones_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    install(monkeypatch, "zebra_events", "audit_events", "audit_events")
+    install(monkeypatch, "auditwright_events", "audit_events", "audit_events")
     with pytest.raises(CatalogError) as caught:
         AuditLog.open(f"sqlite:///{tmp_path}/a.db")
     assert str(caught.value) == (
-        "several catalog packages are installed (audit_events, zebra_events); name one with catalog= "
+        "several catalog packages are installed (audit_events, auditwright_events); name one with catalog= "
         "(such as catalog=audit_events.CATALOG), --catalog-package or AUDITWRIGHT_CATALOG"
     )
     assert find_catalog("audit_events").package == "audit_events"
@@ -122,6 +122,12 @@ def test_another_series_says_which_to_upgrade(tmp_path: Path, needed: str, messa
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("auditwright.errors.CatalogError: audit_events 1.0.1 ")
     assert done.stderr.endswith(f"{message}\n")
+
+
+def test_former_name_of_a_renamed_package_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distribution that was renamed with its package leaves the former one installed."""
+    install(monkeypatch, "former_events", "audit_events")
+    assert find_catalog().package == "audit_events"
 
 
 def test_catalog_json_without_a_series_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
