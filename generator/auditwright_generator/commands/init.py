@@ -1,39 +1,141 @@
 """`auditwright init`: writes a new catalog that passes `check`."""
 
 import argparse
+import os
 import shlex
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditwright_generator.commands.base import CLEAN, FINDINGS, UNREADABLE
+
+if TYPE_CHECKING:
+    from auditwright_generator.scaffold.start_names import StartNames
+
+_HELP = """\
+Names that are not given are derived from the folder above DIR, and asked for on a terminal. For a catalog in
+acme-billing/catalog they are the package acme_billing_audit, the distribution acme-billing-audit and the
+title "Acme billing: audit events". A prefix such as the company's name keeps them free in every index.
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
+    parser.epilog = _HELP
     text = "a new or empty folder (default: catalog)"
     parser.add_argument("folder", metavar="DIR", nargs="?", default="catalog", help=text)
-    text = "the Python package to generate (default: audit_events)"
-    parser.add_argument("--package", metavar="NAME", default="audit_events", help=text)
-    text = 'of the reference (default: "Audit events")'
-    parser.add_argument("--title", metavar="TEXT", default="Audit events", help=text)
+    text = "the Python package to generate, such as acme_audit"
+    parser.add_argument("--package", metavar="NAME", help=text)
+    text = "the name under which pip installs it, such as acme-audit (default: the package with hyphens)"
+    parser.add_argument("--distribution", metavar="NAME", help=text)
+    text = 'of the reference, such as "Acme: audit events"'
+    parser.add_argument("--title", metavar="TEXT", help=text)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
-    from auditwright_generator.scaffold.starter import start_catalog, starter_files
+    from auditwright_generator.scaffold.start_names import PLAIN_TITLE, is_installed
+    from auditwright_generator.scaffold.starter import refuse_folder, start_catalog, starter_files
     from auditwright_generator.scaffold.trial import Refused
 
     folder = Path(options.folder)
-    files = starter_files(options.package, options.title)
     try:
-        start_catalog(folder, files)
+        refuse_folder(folder)
+        names = _choose_names(options, folder)
+        if names is None:
+            return UNREADABLE
+        files = starter_files(names)
+        try:
+            start_catalog(folder, files)
+        except Refused:
+            if options.title is not None:
+                raise
+            names = replace(names, title=PLAIN_TITLE)  # no title can be derived from such a folder
+            files = starter_files(names)
+            start_catalog(folder, files)
     except Refused as error:
         print(*error.findings, f"auditwright: {error}", sep="\n", file=sys.stderr)
         return UNREADABLE if error.findings else FINDINGS  # findings come from the options: wrong usage
+    if is_installed(names.distribution):
+        print(
+            f"auditwright: {names.distribution} is installed in this environment already; the command below "
+            "replaces it",
+            file=sys.stderr,
+        )
     for path in files:
         print(folder / path)
-    where = [] if folder == Path("catalog") else ["--catalog", str(folder)]
-    out = [] if folder.parent == Path() else ["--out", str(folder.parent / "generated")]
-    check, generate = ["auditwright", "check", *where], ["auditwright", "generate", *where, *out]
-    print(f"next: `{shlex.join(check)}`, then `{shlex.join(generate)}`")
+    print(f"package {names.package}, distribution {names.distribution}, title {names.title}")
+    print("next:", *_next_commands(folder, names), sep="\n  ")
     return CLEAN
+
+
+def _choose_names(options: argparse.Namespace, folder: Path) -> "StartNames | None":
+    """The names that are given, asked for or derived; None with a message if one is refused."""
+    from auditwright_generator.scaffold import start_names
+
+    package: str | None = options.package
+    distribution: str | None = options.distribution
+    if package is None:
+        name = start_names.project_name(folder) if distribution is None else distribution
+        proposal = start_names.propose_package(name, distribution)
+        package = _ask("Python package", proposal, start_names.refused_package)
+    elif reason := start_names.refused_package(package, distribution):
+        _refuse("--package", package, reason, start_names.propose_package(package))
+        return None
+
+    def refused_distribution(name: str) -> str | None:
+        return start_names.refused_distribution(name, package)
+
+    if distribution is None:
+        proposal = start_names.propose_distribution(package)
+        distribution = _ask("Distribution", proposal, refused_distribution)
+    elif reason := refused_distribution(distribution):
+        _refuse("--distribution", distribution, reason, start_names.propose_distribution(package))
+        return None
+    title: str | None = options.title
+    if title is None:
+        title = _ask("Title", start_names.propose_title(folder), lambda _: None)
+    return start_names.StartNames(package, distribution, title)
+
+
+def _refuse(option: str, name: str, reason: str, other: str) -> None:
+    from auditwright_generator.findings import quote
+
+    print(
+        f"auditwright: {option} {quote(name)} is refused: {reason}; choose another name, such as {other}",
+        file=sys.stderr,
+    )
+
+
+def _ask(what: str, proposal: str, refused: Callable[[str], str | None]) -> str:
+    """The answer of a person at a terminal, where an empty one takes the proposal; else the proposal."""
+    while sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI"):
+        print(f"{what} [{proposal}]: ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline()
+        name = answer.strip()
+        if not name:
+            break
+        reason = refused(name)
+        if reason is None:
+            return name
+        print(f"{name} is refused: {reason}", file=sys.stderr)
+    return proposal
+
+
+def _next_commands(folder: Path, names: "StartNames") -> list[str]:
+    from auditwright_generator.scaffold.start_names import other_catalogs
+    from auditwright_generator.source.yaml_nodes import catalog_option
+
+    where = catalog_option(folder)
+    out = "" if folder.parent == Path() else str(folder.parent / "generated")
+    package = out or "generated"
+    package = package if Path(package).is_absolute() else f"./{package}"
+    demo = f" --catalog-package {names.package}" if other_catalogs(names.package) else ""
+    return [
+        f"auditwright check{where}",
+        f"auditwright generate{where}{f' --out {shlex.quote(out)}' if out else ''}",
+        f"pip install -e {shlex.quote(package)}",
+        f"auditwright demo{demo}",
+    ]

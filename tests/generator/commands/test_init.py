@@ -3,6 +3,8 @@
 import csv
 import io
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +13,11 @@ import pytest
 from tests.generator.run_command import run
 
 from auditwright_generator import cli
+from auditwright_generator.check import read_catalog
 from auditwright_generator.scaffold import starter
+from auditwright_generator.scaffold.start_names import StartNames
 
+DEFAULT = StartNames("audit_events", "audit-events", "Audit events")
 FILES = ["account/projects.yaml", "catalog.yaml", "fields.yaml"]
 
 LIST = ("-m", "auditwright", "list", "--account", "acme", "--format", "csv")
@@ -35,9 +40,11 @@ with AuditLog.open("sqlite:///audit.db", account_id="acme", catalog=CATALOG) as 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, which is empty."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    """The current folder, which is empty: that of a project."""
+    folder = tmp_path / "acme-billing"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def files_in(folder: Path) -> list[str]:
@@ -50,7 +57,12 @@ def test_it_prints_the_files_and_the_next_commands(here: Path, capsys: pytest.Ca
         "catalog/catalog.yaml\n"
         "catalog/fields.yaml\n"
         "catalog/account/projects.yaml\n"
-        "next: `auditwright check`, then `auditwright generate`\n",
+        "package acme_billing_audit, distribution acme-billing-audit, title Acme billing: audit events\n"
+        "next:\n"
+        "  auditwright check\n"
+        "  auditwright generate\n"
+        "  pip install -e ./generated\n"
+        "  auditwright demo --catalog-package acme_billing_audit\n",
         "",
     )
     assert files_in(here) == [f"catalog/{name}" for name in FILES]
@@ -68,7 +80,7 @@ def _umask() -> int:
     return mask
 
 
-@pytest.mark.parametrize("package", ["audit_events", "billing_events"])
+@pytest.mark.parametrize("package", ["acme_audit", "billing_events"])
 def test_its_events_are_recorded_and_listed(
     package: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,8 +118,12 @@ def test_the_next_commands_name_another_folder(here: Path, capsys: pytest.Captur
         "some where/audit/catalog.yaml",
         "some where/audit/fields.yaml",
         "some where/audit/account/projects.yaml",
-        "next: `auditwright check --catalog 'some where/audit'`, then "
-        "`auditwright generate --catalog 'some where/audit' --out 'some where/generated'`",
+        "package some_where_audit, distribution some-where-audit, title Some where: audit events",
+        "next:",
+        "  auditwright check --catalog 'some where/audit'",
+        "  auditwright generate --catalog 'some where/audit' --out 'some where/generated'",
+        "  pip install -e './some where/generated'",
+        "  auditwright demo --catalog-package some_where_audit",
     ]
     assert run(cli.check, "--catalog", "some where/audit") == 0
     assert run(cli.generate, "--catalog", "some where/audit", "--out", "some where/generated") == 0
@@ -145,52 +161,221 @@ def test_a_failed_start_leaves_nothing_behind(existed: bool, here: Path) -> None
     if existed:
         (here / "deep" / "catalog").mkdir(parents=True)
     before = sorted(here.rglob("*"))
-    texts = starter.starter_files("audit_events", "Audit events")
+    texts = starter.starter_files(DEFAULT)
     with pytest.raises(OSError, match="too long"):
         starter.start_catalog(here / "deep" / "catalog", {**texts, "n" * 300: ""})
     assert sorted(here.rglob("*")) == before
 
 
 @pytest.mark.parametrize(
-    ("arguments", "finding"),
-    [
-        (
-            ("--package", "json"),
-            'AC210 reserved-name: package "json" is refused: it is a module of Python\'s standard '
-            "library; choose another name",
-        ),
-        (("--package", "auditwright"), "AC210"),
-        (("--package", "Our-Events"), "AC201"),
-        (("--package", "a\nb: c"), "AC201"),
-        (("--title", " x"), "AC012"),
-        (("--title", "a\nb"), "AC012"),
-        (("--title", "x" * 201), "AC012"),
-        (("--title", "a\x07b"), "AC001"),
-        (("--title", "\udcff"), "AC001"),
-    ],
+    ("title", "code"),
+    [(" x", "AC012"), ("a\nb", "AC012"), ("x" * 201, "AC012"), ("a\x07b", "AC001"), ("\udcff", "AC001")],
 )
-def test_names_that_check_refuses_leave_no_files(
-    arguments: tuple[str, ...], finding: str, here: Path, capsys: pytest.CaptureFixture[str]
+def test_a_title_that_check_refuses_leaves_no_files(
+    title: str, code: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(cli.init, *arguments) == 2
+    assert run(cli.init, "--title", title) == 2
     printed, problems = capsys.readouterr()
     first, *_, last = problems.splitlines()
     assert printed == ""
     assert first.startswith("catalog/catalog.yaml:")
-    assert f" error {finding}" in first
+    assert f" error {code}" in first
     assert last == (
-        "auditwright: nothing was written: the catalog would have these findings; "
-        "give another --package or --title"
+        "auditwright: nothing was written: the catalog would have these findings; give another --title"
     )
     assert list(here.iterdir()) == []
+
+
+# --- names ----------------------------------------------------------------------------------------------
+
+LETTERS = "lower-case letters, digits and single underscores, beginning with a letter"
+HYPHENS = "lower-case letters, digits and single hyphens, such as acme-audit"
+OWN = "names that begin with auditwright are Auditwright's own"
+
+
+def names() -> tuple[str, str, str]:
+    """The names of the catalog that was written, which passes `check`."""
+    checked = read_catalog(Path("catalog"))
+    assert (checked.findings, checked.catalog is None) == ((), False)
+    assert checked.catalog is not None
+    return checked.catalog.package, checked.catalog.distribution, checked.catalog.title
+
+
+@pytest.mark.parametrize(
+    ("folder", "package", "title"),
+    [
+        ("acme-billing", "acme_billing_audit", "Acme billing: audit events"),
+        ("AcmeBilling", "acme_billing_audit", "Acme billing: audit events"),
+        ("My shop (new)", "my_shop_new_audit", "My shop new: audit events"),
+        ("acme-audit", "acme_audit", "Acme: audit events"),
+        ("3d-printing", "audit_3d_printing", "3d printing: audit events"),
+        ("Größe", "grosse_audit", "Grösse: audit events"),
+        ("class", "class_audit", "Class: audit events"),
+        ("json", "json_audit", "Json: audit events"),
+        ("todo", "todo_audit", "Audit events"),
+        ("auditwright", "audit_auditwright", "Auditwright: audit events"),
+        ("x" * 200, f"{'x' * 40}_audit", f"X{'x' * 39}: audit events"),
+        ("a\nb\udcff", "a_b_audit", "A b: audit events"),
+    ],
+)
+def test_names_are_derived_from_the_folder(
+    folder: str, package: str, title: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / folder).mkdir()
+    monkeypatch.chdir(here / folder)
+    assert run(cli.init) == 0
+    assert names() == (package, package.replace("_", "-"), title)
+
+
+@pytest.mark.parametrize("folder", ["日本", "...", "audit", "home"])
+def test_a_folder_that_names_nothing_gives_plain_names(
+    folder: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(here / "home"))
+    (here / folder).mkdir()
+    monkeypatch.chdir(here / folder)
+    assert run(cli.init) == 0
+    package, distribution, title = names()
+    assert re.fullmatch(r"audit_events(_\d+)?", package)  # the sample's package may be installed
+    assert distribution == package.replace("_", "-")
+    assert title in ("Audit events", "日本: audit events")
+
+
+def test_given_names_win_and_give_the_others(here: Path) -> None:
+    assert run(cli.init, "--distribution", "acme-events") == 0
+    assert names() == ("acme_events", "acme-events", "Acme billing: audit events")
+    shutil.rmtree("catalog")
+    assert run(cli.init, "--package", "acme_audit", "--title", "Acme") == 0
+    assert names() == ("acme_audit", "acme-audit", "Acme")
+    shutil.rmtree("catalog")
+    assert run(cli.init, "--package", "events_of_acme", "--distribution", "acme-1") == 0
+    assert names()[:2] == ("events_of_acme", "acme-1")
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "reason", "other"),
+    [
+        ("package", "json", "it is a module of Python's standard library", "json_audit"),
+        ("package", "class", "it is a Python keyword", "class_audit"),
+        ("package", "docs", "a folder of that name is generated next to it", "docs_audit"),
+        ("package", "auditwright_x", OWN, "audit_auditwright_x"),
+        ("package", "Our-Names", f"it must be {LETTERS}", "our_names_audit"),
+        ("package", "9x", f"it must be {LETTERS}", "audit_9x"),
+        ("package", "a\nb: c", f"it must be {LETTERS}", "a_b_c_audit"),
+        ("package", "flask", "the installed distribution flask has a package of that name", "flask_audit"),
+        ("distribution", "auditwright-x", OWN, "audit-auditwright-x"),
+        ("distribution", "Acme", f"it must be {HYPHENS}", "acme-audit"),
+        ("distribution", "acme--x", f"it must be {HYPHENS}", "acme-x-audit"),
+        ("distribution", "pyyaml", "a distribution of that name is installed already", "pyyaml-audit"),
+    ],
+)
+def test_a_name_that_is_taken_is_refused_with_another(
+    option: str, name: str, reason: str, other: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(cli.init, f"--{option}", name) == 2
+    shown = name.replace("\n", "\\n")
+    assert capsys.readouterr() == (
+        "",
+        f'auditwright: --{option} "{shown}" is refused: {reason}; choose another name, such as {other}\n',
+    )
+    assert list(here.iterdir()) == []
+    assert run(cli.init, f"--{option}", other) == 0
+
+
+def install(folder: Path, distribution: str, package: str, *, is_catalog: bool) -> None:
+    """A distribution with a package, as pip leaves it."""
+    (folder / package).mkdir(parents=True)
+    (folder / package / "__init__.py").touch()
+    info = folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n", "utf-8")
+    (info / "RECORD").write_text(f"{package}/__init__.py,,\n{info.name}/METADATA,,\n", "utf-8")
+    if is_catalog:
+        points = f"[auditwright.catalogs]\n{package} = {package}:CATALOG\n"
+        (info / "entry_points.txt").write_text(points, "utf-8")
+
+
+def test_a_team_starts_again_where_its_package_is_installed(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(here / "site", "acme-billing-audit", "acme_billing_audit", is_catalog=True)
+    monkeypatch.syspath_prepend(str(here / "site"))
+    assert run(cli.init) == 0
+    assert names()[:2] == ("acme_billing_audit", "acme-billing-audit")
+    assert capsys.readouterr().err == (
+        "auditwright: acme-billing-audit is installed in this environment already; the command below "
+        "replaces it\n"
+    )
+    shutil.rmtree("catalog")
+    assert run(cli.init, "--package", "acme_billing_audit", "--distribution", "acme-x") == 2
+    assert "the installed distribution acme-billing-audit has a package of that name" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_package_of_another_distribution_is_avoided(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(here / "site", "acme-billing-audit", "acme_billing_audit", is_catalog=False)
+    monkeypatch.syspath_prepend(str(here / "site"))
+    assert run(cli.init) == 0
+    assert names()[:2] == ("audit_acme_billing", "audit-acme-billing")
+    shutil.rmtree("catalog")
+    assert run(cli.init, "--package", "acme_billing_audit") == 2
+    assert run(cli.init, "--package", "acme_x", "--distribution", "acme-billing-audit") == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert "the installed distribution acme-billing-audit has a package of that name" in first
+    assert "a distribution of that name is installed already; choose another name, such as acme-x" in second
+
+
+def test_a_module_on_the_path_is_no_free_name(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "src").mkdir()
+    (here / "src" / "billing.py").touch()
+    monkeypatch.syspath_prepend(str(here / "src"))
+    assert run(cli.init, "--package", "billing") == 2
+    assert f"Python finds a module of that name in {here}/src/billing.py" in capsys.readouterr().err
+
+
+# --- a person at a terminal -----------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_is_asked_for_names_that_are_not_given(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = Terminal()
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(sys, "stdin", Terminal("json\nacme_audit\n\n"))
+    monkeypatch.setattr(sys, "stderr", talk)
+    assert run(cli.init, "--title", "Acme") == 0
+    assert talk.getvalue() == (
+        "Python package [acme_billing_audit]: json is refused: it is a module of Python's standard library\n"
+        "Python package [acme_billing_audit]: Distribution [acme-audit]: "
+    )
+    assert names() == ("acme_audit", "acme-audit", "Acme")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_nothing_is_asked_in_ci(is_terminal: bool, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = Terminal()
+    monkeypatch.setenv("CI", "true" if is_terminal else "")
+    monkeypatch.setattr(sys, "stdin", Terminal("x\n") if is_terminal else io.StringIO("x\n"))
+    monkeypatch.setattr(sys, "stderr", talk)
+    assert run(cli.init) == 0
+    assert talk.getvalue() == ""
+    assert names()[0] == "acme_billing_audit"
 
 
 @pytest.mark.parametrize(
     "title", ["2026", "true", "no", "Größe: 'x' #1", "{braces}", "- dash", "x\\y", "🜁", "a\xa0b"]
 )
 def test_any_title_is_read_back(title: str) -> None:
-    from auditwright_generator.check import read_catalog
-
     assert run(cli.init, "--title", title) == 0
     checked = read_catalog(Path("catalog"))
     assert (checked.findings, checked.catalog and checked.catalog.title) == ((), title)
@@ -200,5 +385,5 @@ def test_the_starter_is_a_valid_catalog() -> None:
     folder = Path(starter.__file__).parent / "starter"
     assert files_in(folder) == FILES
     assert run(cli.check, "--catalog", str(folder)) == 0
-    texts = starter.starter_files("audit_events", "Audit events")
+    texts = starter.starter_files(DEFAULT)
     assert texts == {name: (folder / name).read_text("utf-8") for name in FILES}
