@@ -23,6 +23,7 @@ COMMANDS = [
     "auditwright generate --check",
     'auditwright diff --against origin/main --format "${FORMAT:-text}"',
     'auditwright coverage src --format "${FORMAT:-text}"',
+    "pip install -e ./generated",
     "pip install mkdocs",
     "mkdocs build --strict -f generated/docs/mkdocs.yml",
 ]
@@ -42,11 +43,21 @@ def workflow() -> Any:
 
 
 class Repository:
-    """A git repository with a catalog, its generated files and a service that emits every event."""
+    """A git repository."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._programs = programs
+        self._programs = folder.parent / "programs"
+        self._programs.mkdir()
+        for name, line in PROGRAMS.items():
+            (self._programs / name).write_text(f"#!/bin/sh\n{line}\n")
+            (self._programs / name).chmod(0o755)
+        folder.mkdir()
+        self.git("init", "-q", "-b", "main")
+
+    def add_sample(self) -> None:
+        """The sample catalog, its generated files and a service that emits every event, on main."""
+        folder = self.folder
         for name in ("catalog", "generated"):
             ignored = shutil.ignore_patterns("__pycache__", "runtime")
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
@@ -54,7 +65,10 @@ class Repository:
         assert catalog is not None
         self.write("src/service.py", "".join(f"audit.{event.key}\n" for event in catalog.events))
         assert self.run("auditwright generate").returncode == 0
-        self.git("init", "-q", "-b", "main")
+        self.start_change()
+
+    def start_change(self) -> None:
+        """Commit everything to main, and begin a branch."""
         self.commit()
         self.git("update-ref", "refs/remotes/origin/main", "main")
         self.git("checkout", "-q", "-b", "change")
@@ -94,14 +108,16 @@ class Repository:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name, line in PROGRAMS.items():
-        (programs / name).write_text(f"#!/bin/sh\n{line}\n")
-        (programs / name).chmod(0o755)
-    (tmp_path / "repository").mkdir()
-    return Repository(tmp_path / "repository", programs)
+def empty(tmp_path: Path) -> Repository:
+    """A repository without a commit."""
+    return Repository(tmp_path / "acme-billing")
+
+
+@pytest.fixture
+def repository(empty: Repository) -> Repository:
+    """A repository with the sample catalog."""
+    empty.add_sample()
+    return empty
 
 
 def test_the_recipe_is_a_shell_script_of_these_commands() -> None:
@@ -136,7 +152,40 @@ def test_the_recipe_passes_without_findings(repository: Repository) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "78 emitted from 1 file; no findings\n" in done.stdout
     assert done.stdout.startswith("pip install auditwright[generator]\n")
+    assert "\npip install -e ./generated\n" in done.stdout
     assert done.stdout.endswith("pip install mkdocs\nmkdocs build --strict -f generated/docs/mkdocs.yml\n")
+
+
+def test_a_first_pull_request_passes_as_init_writes_it(empty: Repository) -> None:
+    empty.write("src/service.py", '"""A service that records nothing yet."""\n')
+    empty.start_change()
+    done = empty.run(blocks(PAGE, "sh")[1].text)
+    assert (done.returncode, done.stderr) == (0, "")
+    empty.commit()
+    done = empty.run(recipe())
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "\n3 events, " in done.stdout
+    assert "\neverything is new in 0.1.0: origin/main has no catalog in catalog/\n" in done.stdout
+    assert "\n3 events, 1 file read: none emitted, 3 suppressed; no findings\n" in done.stdout
+    assert done.stdout.endswith("mkdocs build --strict -f generated/docs/mkdocs.yml\n")
+    mistyped = empty.run("auditwright diff --against origin/mian")
+    assert mistyped.returncode == 2
+    assert "no git commit of that name" in mistyped.stderr
+
+
+def test_a_second_pull_request_is_compared_with_the_first(empty: Repository) -> None:
+    empty.write("src/service.py", "audit.account.projects.project_created()\n")
+    assert empty.run("auditwright init && auditwright generate").returncode == 0
+    empty.start_change()
+    done = empty.run("auditwright coverage src")
+    assert done.returncode == 1
+    assert "AC952 unused-suppression: suppression of AC971 has no effect here; remove it" in done.stdout
+    suppression = r"    # `auditwright coverage`.*\n    suppress: .*\n"
+    path = empty.folder / "catalog" / "account" / "projects.yaml"
+    path.write_text(re.sub(suppression, "", path.read_text("utf-8"), count=1), "utf-8")
+    done = empty.run(recipe())
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "\nno changes; 0.1.0 -> 0.1.0\n" in done.stdout
 
 
 def test_a_mistake_in_the_catalog_stops_the_recipe(repository: Repository) -> None:
@@ -220,7 +269,7 @@ def test_another_theme_keeps_the_pages_and_the_site() -> None:
 
 
 def test_contributors_run_the_commands_of_the_recipe() -> None:
-    own = blocks(PAGE, "sh")[1].text.splitlines()
+    own = blocks(PAGE, "sh")[2].text.splitlines()
     assert [line.split()[:2] for line in own] == [line.split()[:2] for line in COMMANDS[1:5]]
 
 

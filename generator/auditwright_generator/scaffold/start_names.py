@@ -59,13 +59,13 @@ def refused_package(name: str, distribution: str | None = None) -> str | None:
         return f"names that begin with {_OWN_PREFIX} are Auditwright's own"
     if reason := refuse_package(name):
         return reason
-    place = _place_of(name)
-    owners = _distributions_with(name, is_importable=place is not None)
+    where = _location_of(name)
+    owners = _distributions_with(name, is_importable=where is not None)
     own = name.replace("_", "-") if distribution is None else distribution
     if others := owners - {own} or (owners if not _is_catalog_of(own, name) else set()):
         return f"the installed distribution {min(others)} has a package of that name"
-    if place and not owners and not Path(place, "catalog.json").is_file():
-        return f"Python finds a module of that name in {place}"
+    if where and not owners and not Path(where, "catalog.json").is_file():
+        return f"Python finds a module of that name in {where}"
     return None
 
 
@@ -112,7 +112,7 @@ def _distributions_with(package: str, *, is_importable: bool) -> set[str]:
     return {re.sub(r"[-_.]+", "-", owner).lower() for owner in owners}
 
 
-def _place_of(package: str) -> str | None:
+def _location_of(package: str) -> str | None:
     """Where Python finds a module; None if it finds none."""
     try:
         spec = find_spec(package)

@@ -175,7 +175,7 @@ BILLING = "`auditwright new category account.billing` adds it"
         ("event", "account.projects.Archived", f'event "Archived" {NAME}'),
         ("category", "account./tmp/x", f'category "/tmp/x" {NAME}'),
         ("field", "a: b", f'field "a: b" {NAME}'),
-        ("level", "account", "already exists at catalog/catalog.yaml:10"),
+        ("level", "account", "already exists at catalog/catalog.yaml:11"),
         ("level", "Shop", f'level "Shop" {NAME}'),
     ],
 )
