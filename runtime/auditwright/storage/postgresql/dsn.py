@@ -52,6 +52,7 @@ class Dsn:
             raise _unreadable("unexpected @ in host, port or database")
         self._parameters.setdefault("connect_timeout", CONNECT_SECONDS)
         self._parameters.setdefault("application_name", "auditwright")
+        self._parameters["client_encoding"] = "utf8"  # whatever the URL says
         self._parameters.setdefault("tcp_user_timeout", LOST_SECONDS * 1000)
         server = f"{host}:{port}" if port else host
         location = f"/{database}?host={host}" if host.startswith("/") else f"{server}/{database}"
@@ -104,9 +105,7 @@ class Dsn:
 
     def _connect(self) -> Connection:
         losses = self.availability.losses
-        connection = TimedConnection.connect(
-            **self._parameters, client_encoding="utf8", autocommit=True, row_factory=tuple_row
-        )
+        connection = TimedConnection.connect(**self._parameters, autocommit=True, row_factory=tuple_row)
         connection.availability, connection.losses = self.availability, losses
         connection.until, connection.patience = current(), self._timeout
         return connection

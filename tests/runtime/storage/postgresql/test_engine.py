@@ -531,6 +531,12 @@ def test_both_url_schemes_are_accepted(database: PostgreSQLDatabase, scheme: str
     assert len(database.rows()) == 1
 
 
+def test_text_is_utf8_whatever_encoding_the_url_names(database: PostgreSQLDatabase) -> None:
+    with AuditLog.open(f"{database.url}&client_encoding=latin1", account_id="acme", catalog=CATALOG) as log:
+        log.record_event(KEY_CREATED, {}, {"actor": Actor.system("Ж")})
+        assert [entry.actor.name for entry in log.account("acme").all()] == ["Ж"]
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
