@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.db import router
@@ -39,8 +41,9 @@ def set_up(*, using: str, verbosity: int = 1, **given: Any) -> None:
 def _close_log_in_time(creation: BaseDatabaseCreation) -> None:
     """Let the test runner close the log before it drops or copies the database of the tests.
 
-    PostgreSQL refuses to drop a database that somebody is connected to, and a copy of a SQLite file lacks
-    what is in its write-ahead log.
+    PostgreSQL refuses to drop a database that somebody is connected to. Beside a SQLite file there is a
+    write-ahead log: a copy of the file lacks what is in it, and a later copy of the same name must not get
+    what a process of the test runner has left.
     """
     for name in ("destroy_test_db", "clone_test_db"):
         if name not in vars(creation):
@@ -51,6 +54,11 @@ def _closing(creation: BaseDatabaseCreation, function: Any) -> Any:
     def closed(*arguments: Any, **options: Any) -> Any:
         log.close()
         creation.connection.close()
+        given = signature(function).bind(*arguments, **options).arguments
+        if given.get("suffix") and not given.get("keepdb") and creation.connection.vendor == "sqlite":
+            name = creation.get_test_db_clone_settings(given["suffix"])["NAME"]
+            for each in ("-wal", "-shm"):
+                Path(f"{name}{each}").unlink(missing_ok=True)
         return function(*arguments, **options)
 
     return closed

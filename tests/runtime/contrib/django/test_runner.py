@@ -42,7 +42,7 @@ def run_tests(database: dict[str, Any], processes: int) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("processes", [1])
+@pytest.mark.parametrize("processes", [1, 2])
 def test_sqlite_file_is_created_copied_and_removed(tmp_path: Path, processes: int) -> None:
     name = str(tmp_path / "test.sqlite3")
     said = run_tests(project.SQLITE | {"TEST": {"NAME": name}}, processes)
