@@ -13,7 +13,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
@@ -108,7 +108,10 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def follow(page: Path, folder: Path, only_errors_fail: bool = True) -> int:
+Runner = Callable[[str, Path], "subprocess.CompletedProcess[str]"]
+
+
+def follow(page: Path, folder: Path, only_errors_fail: bool = True, run: Runner = run) -> int:
     """Apply a page's files, diffs and commands from top to bottom; returns how many commands ran.
 
     With `only_errors_fail` a command must fail where the page shows an error, and succeed elsewhere.
