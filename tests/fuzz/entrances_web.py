@@ -117,6 +117,7 @@ PARAMETERS = {
     "before": ("",),
     "exact": ("true", "false"),
     "format": ("csv", "jsonl"),
+    "excel": ("comma", "semicolon"),
     "text": ("u-1",),
     "unknown": ("1",),
 }
