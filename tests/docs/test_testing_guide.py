@@ -1,6 +1,9 @@
 """docs/testing.md: its blocks are a test module that passes, and its report is the one of a failure."""
 
 import pytest
+from sqlalchemy import orm
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
 from tests.support.markdown import blocks
 from tests.support.paths import DOCS
 
@@ -14,8 +17,10 @@ pytest_plugins = ("pytester",)
 
 PAGE = DOCS / "testing.md"
 PLUGIN = ("-p", "auditwright.contrib.pytest_plugin")
-KEPT = (audit_events, auditwright_events, engine, pytest_audit)
-"""A run inside of this process forgets what it imports, so all of it is imported before."""
+KEPT = (audit_events, auditwright_events, engine, orm, pytest_audit, sqlalchemy_asyncio, sqlite)
+"""A run inside of this process forgets what it imports, so all of it is imported before: SQLAlchemy takes no
+second import.
+"""
 
 
 @pytest.fixture

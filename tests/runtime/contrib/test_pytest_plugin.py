@@ -7,6 +7,9 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from sqlalchemy import orm
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
 from tests.support.paths import ROOT
 from tests.support.sample_events import KEY_CREATED
 
@@ -18,8 +21,10 @@ from auditwright.storage.sqlite import engine
 
 pytest_plugins = ("pytester",)
 
-KEPT = (audit_events, auditwright_events, engine, pytest_audit, watching)
-"""A run inside of this process forgets what it imports, so all of it is imported before."""
+KEPT = (audit_events, auditwright_events, engine, orm, pytest_audit, sqlalchemy_asyncio, sqlite, watching)
+"""A run inside of this process forgets what it imports, so all of it is imported before: SQLAlchemy takes no
+second import.
+"""
 
 ADA = """
 import pytest
@@ -212,6 +217,8 @@ def test_several_catalogs_are_named_by_the_option(run: Run) -> None:
     (folder / "entry_points.txt").write_text(
         "[auditwright.catalogs]\none = one:CATALOG\ntwo = two:CATALOG\n", "utf-8"
     )
+    for name in ("one", "two"):
+        run.pytester.mkpydir(name)
     run.pytester.syspathinsert()
     result = run("""
 def test_catalog(audit):
