@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from auditwright.context import Context
     from auditwright.contrib.watching import Sighting, Watch
     from auditwright.entry import Entry
+    from auditwright.event_model import EventModel
 
 KEY = SecretKey("test", bytes(32))
 """The key of `audit.log`: the same in every run, so that fingerprints are too."""
@@ -121,8 +122,8 @@ class Audit:
         - `fields` are fields of the event; None is a field that was left out. The value of a secret field is
           given as the code gives it. `metadata` takes fields with the names of other parameters.
 
-        Raises `ValidationError` for an event or a field that the catalog does not have, and for a value that
-        the field cannot have.
+        Raises `ValidationError` for an event or a field that the catalog does not have, for a value that the
+        field cannot have, and for an `ip_address` that is none.
         """
         __tracebackhide__ = True
         if count is not None and (type(count) is not int or count < 1):
@@ -179,19 +180,16 @@ class Audit:
     ) -> Wanted:
         if not isinstance(actor, (Actor, str, type(None))):
             raise invalid(key or "actor", "actor", "an Actor or the id of one", type(actor).__name__)
-        event = None if key is None else self._event(key)
+        event, model = (None, None) if key is None else self._event(key)
         if event is None and fields:
             raise TypeError(f"nothing_recorded: name the event that has the field {next(iter(fields))!r}")
-        return Wanted(event, actor, account_id, ip_address, fields)
+        return Wanted(event, model, actor, account_id, ip_address, fields)
 
-    def _event(self, key: str) -> Event:
-        """The event of a key, in the catalog of the fixture or of a log that recorded."""
+    def _event(self, key: str) -> tuple[Event, type[EventModel]]:
+        """The event of a key and its model, in the catalog of a log that recorded or of the fixture."""
         seen = {id(each.log.catalog): each.log.catalog for each in self._watch.sightings()}
-        found = (catalog.event(key) for catalog in seen.values())
-        event = next((each for each in found if each is not None), None)
+        catalog = next((each for each in seen.values() if each.event(key)), None) or self._own.catalog()
+        event = catalog.event(key)
         if event is None:
-            catalog = self._own.catalog()
-            event = catalog.event(key)
-            if event is None:
-                raise invalid(key, "event", "an event of the catalog", catalog.unknown_event(key))
-        return event
+            raise invalid(key, "event", "an event of the catalog", catalog.unknown_event(key))
+        return event, catalog.model(event)

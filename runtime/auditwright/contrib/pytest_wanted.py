@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from pydantic import ValidationError as ModelError
+
+from auditwright.actor import ip_address as normal_address
 from auditwright.emitters import timestamp
 from auditwright.errors import Problem, ValidationError, did_you_mean
 from auditwright.ids import format_time, parse_time
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from auditwright.actor import Actor
     from auditwright.catalog import Event, Field
     from auditwright.contrib.watching import Sighting
+    from auditwright.event_model import EventModel
     from auditwright.log import AuditLog
 
 
@@ -39,6 +44,7 @@ class Wanted:
     def __init__(
         self,
         event: Event | None,
+        model: type[EventModel] | None,
         actor: Actor | str | None,
         account_id: str | None,
         ip_address: str | None,
@@ -47,7 +53,8 @@ class Wanted:
         self.event = event
         self.actor = actor
         self.account_id = account_id
-        self.ip_address = ip_address
+        self.ip_address = normal_address(ip_address)
+        self._model = model
         self._declared = {field.name: field for field in event.metadata} if event is not None else {}
         self.fields = {name: self._value(name, value) for name, value in fields.items()}
 
@@ -101,11 +108,28 @@ class Wanted:
                 raise _impossible(event, field, each, did_you_mean(each, field.values))
         if field.kind == "timestamp":
             items = [_in_utc(each) for each in items]
-            return items if field.many and isinstance(value, list) else items[0]
+            value = items if field.many and isinstance(value, list) else items[0]
+        if all(type(each) in _PLAIN for each in items) and self._is_refused(field, value):
+            raise _impossible(event, field, value)
         return value
 
+    def _is_refused(self, field: Field, value: object) -> bool:
+        """Whether the event's model refuses the value, whatever the values of the other fields are."""
+        assert self._model is not None
+        if field.sensitivity == "secret" and type(value) is str and FINGERPRINT.match(value):
+            return False
+        try:
+            self._model.model_validate({field.name: value})
+        except ModelError as error:
+            faults = error.errors(include_url=False, include_context=False, include_input=False)
+            return any(
+                fault["loc"][:1] == (field.name,) and not fault["type"].startswith("when_")
+                for fault in faults
+            )
+        return False
 
-_PLAIN = {str, int, float, bool, list, dict}
+
+_PLAIN = {str, int, float, bool, list, dict, bytes, set, frozenset, date, UUID}
 """Types whose values are compared as they are; others may be equal to anything, like `unittest.mock.ANY`."""
 _TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
 

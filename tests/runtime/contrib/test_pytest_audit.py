@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 from unittest.mock import ANY
 from uuid import UUID
@@ -289,6 +290,18 @@ def test_values_are_compared_as_entries_have_them(seen: Audit) -> None:
     seen.nothing_recorded(TUNED, ip_address="203.0.113.8")
 
 
+def test_addresses_are_compared_in_normal_form(seen: Audit) -> None:
+    record(seen.log, KEY_CREATED, ip_address="2001:DB8::58")
+    seen.recorded(KEY_CREATED, ip_address="2001:DB8:0::58")
+    with pytest.raises(AssertionError, match="expected no entry"):
+        seen.nothing_recorded(ip_address="2001:DB8::58")
+
+
+def test_a_value_is_checked_without_its_condition(seen: Audit) -> None:
+    seen.nothing_recorded(ADDED, deployment_name="d-1")
+    seen.nothing_recorded(ADDED, deployment_name=None, model_name=ANY)
+
+
 def test_the_newest_of_several_is_returned(seen: Audit) -> None:
     add(seen.log, "m-17")
     add(seen.log, "m-18")
@@ -326,6 +339,22 @@ def test_the_newest_of_several_is_returned(seen: Audit) -> None:
             ADDED,
             {"model_id": 17},
             "account.models.model_added: metadata.model_id: expected a string of 1 to 200 characters, got 17",
+        ),
+        (
+            ADDED,
+            {"model_id": ""},
+            "account.models.model_added: metadata.model_id: expected a string of 1 to 200 characters, got ''",
+        ),
+        (
+            ADDED,
+            {"model_id": date(2026, 1, 2)},
+            "account.models.model_added: metadata.model_id: expected a string of 1 to 200 characters, "
+            "got date",
+        ),
+        (
+            ADDED,
+            {"ip_address": "203.0.113"},
+            "ip_address: expected an IPv4 or IPv6 address, got other text",
         ),
         (
             ADDED,
@@ -410,9 +439,12 @@ def test_reports_are_bounded(seen: Audit) -> None:
     for number in range(30):
         record(seen.log, ADDED, {**MODEL, "model_id": "m" * 190 + str(number), "deployment_name": "d" * 300})
     with pytest.raises(AssertionError) as error:
-        seen.recorded(ADDED, model_id="x" * 100_000, model_name="y" * 100_000, deployment_name="z" * 100_000)
+        seen.recorded(ADDED, model_id="x" * 200, model_name="y" * 300, deployment_name="z" * 300)
     assert len(text_of(error)) < 5_000
     assert text_of(error).count("\n") < 30
+    with pytest.raises(ValidationError) as wrong:
+        seen.recorded(ADDED, model_id="x" * 100_000)
+    assert len(str(wrong.value)) < 300
 
 
 def test_secrets_are_not_shown(seen: Audit) -> None:
