@@ -75,7 +75,7 @@ def test_pip_installs_the_requirement_as_it_is(tmp_path: Path, given: str, insta
     done = subprocess.run(
         ["bash", "-e", "-c", STEPS[1]["run"]], env=variables, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == ["-m", "pip", "install", "--quiet", installed or given]
+    assert done.stdout.splitlines() == ["-P", "-m", "pip", "install", "--quiet", installed or given]
 
 
 # --- a fake GitHub ---------------------------------------------------------------------------------
@@ -309,6 +309,8 @@ def test_the_comment_is_found_among_many(script: Script, github: FakeGitHub) -> 
 def test_comments_of_others_are_left_alone(script: Script, github: FakeGitHub) -> None:
     github.add("mallory", f"{MARKER}\nmine")
     github.add(BOT, "<!-- auditwright diff of billing -->\nanother catalog")
+    github.add("ghost", f"{MARKER}\nof a deleted account")
+    github.comments[-1]["user"] = None
     script.comment()
     assert github.writes == ["POST /repos/acme/shop/issues/7/comments"]
     assert [each["body"].partition("\n")[2] for each in github.comments[:2]] == ["mine", "another catalog"]

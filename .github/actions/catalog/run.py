@@ -123,7 +123,8 @@ def find_comment(comments: str, marker: str) -> Any:
     number = 1
     while found := request("GET", f"{comments}?per_page={PAGE}&page={number}"):
         for each in found:
-            if each["user"]["login"] == AUTHOR and each["body"].startswith(marker):
+            author = each["user"] or {}  # none for an account that was deleted
+            if author.get("login") == AUTHOR and each["body"].startswith(marker):
                 return each
         number += 1
     return None
