@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
-    from auditwright_generator.scaffold.start_names import PLAIN_TITLE, is_installed
+    from auditwright_generator.scaffold.start_names import PLAIN_TITLE, is_installed, propose_title
     from auditwright_generator.scaffold.starter import refuse_folder, start_catalog, starter_files
     from auditwright_generator.scaffold.trial import Refused
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             start_catalog(folder, files)
         except Refused:
-            if options.title is not None:
+            if names.title != propose_title(folder):
                 raise
             names = replace(names, title=PLAIN_TITLE)  # no title can be derived from such a folder
             files = starter_files(names)

@@ -126,7 +126,10 @@ def _location_of(package: str) -> str | None:
 def project_name(folder: Path) -> str:
     """The name of the folder that a catalog's folder is in; "" where it says nothing about the project."""
     project = folder.resolve().parent
-    return "" if project == Path.home() else project.name
+    try:
+        return "" if project == Path.home() else project.name
+    except RuntimeError:  # the user has no home, as in many containers
+        return project.name
 
 
 def _ascii(name: str) -> str:

@@ -361,6 +361,29 @@ def test_a_terminal_is_asked_for_names_that_are_not_given(
     assert names() == ("acme_audit", "acme-audit", "Acme")
 
 
+def test_a_typed_title_that_check_refuses_is_not_replaced(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = Terminal()
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(sys, "stdin", Terminal("\n\nTODO\n"))
+    monkeypatch.setattr(sys, "stderr", talk)
+    assert run(cli.init) == 2
+    assert talk.getvalue().splitlines()[-1] == (
+        "auditwright: nothing was written: the catalog would have these findings; give another --title"
+    )
+    assert list(here.iterdir()) == []
+
+
+def test_a_user_without_a_home_gets_names(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert run(cli.init) == 0
+    assert names()[0] == "acme_billing_audit"
+
+
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_nothing_is_asked_in_ci(is_terminal: bool, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     talk = Terminal()
