@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from itertools import chain, count
 from pathlib import Path
 
-from auditwright_generator.names import refuse_package
+from auditwright_generator.names import refuse_distribution, refuse_package
 from auditwright_generator.scaffold.derived_text import title_of
 from auditwright_generator.source.structure import DEFS, is_name
 
@@ -21,7 +21,6 @@ PLAIN_TITLE = "Audit events"
 _WORDS_OF_TITLE = frozenset({"audit", "events"})
 _MAX_WORDS = 40
 """The most characters of a folder's name that a proposal has."""
-_OWN_PREFIX = "auditwright"
 _ENTRY_POINTS = "auditwright.catalogs"
 
 
@@ -55,8 +54,6 @@ def refused_package(name: str, distribution: str | None = None) -> str | None:
     """Why a new catalog cannot have the package, or None; `distribution` is the catalog's own, if known."""
     if not is_name(name):
         return f"it must be {DEFS['name']['description']}"
-    if name.startswith(_OWN_PREFIX):
-        return f"names that begin with {_OWN_PREFIX} are Auditwright's own"
     if reason := refuse_package(name):
         return reason
     where = _location_of(name)
@@ -74,8 +71,8 @@ def refused_distribution(name: str, package: str) -> str | None:
     form = DEFS["distribution"]
     if len(name) > form["maxLength"] or not re.fullmatch(form["pattern"], name):
         return f"it must be {form['description']}"
-    if name.startswith(_OWN_PREFIX):
-        return f"names that begin with {_OWN_PREFIX} are Auditwright's own"
+    if reason := refuse_distribution(name):
+        return reason
     if is_installed(name) and not _is_catalog_of(name, package):
         return "a distribution of that name is installed already"
     return None

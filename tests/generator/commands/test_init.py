@@ -14,7 +14,7 @@ from tests.generator.run_command import run
 
 from auditwright_generator import cli
 from auditwright_generator.check import read_catalog
-from auditwright_generator.scaffold import starter
+from auditwright_generator.scaffold import start_names, starter
 from auditwright_generator.scaffold.start_names import StartNames
 
 DEFAULT = StartNames("audit_events", "audit-events", "Audit events")
@@ -190,7 +190,7 @@ def test_a_title_that_check_refuses_leaves_no_files(
 
 LETTERS = "lower-case letters, digits and single underscores, beginning with a letter"
 HYPHENS = "lower-case letters, digits and single hyphens, such as acme-audit"
-OWN = "names that begin with auditwright are Auditwright's own"
+OWN = "names with this beginning are Auditwright's own"
 
 
 def names() -> tuple[str, str, str]:
@@ -266,7 +266,8 @@ def test_given_names_win_and_give_the_others(here: Path) -> None:
         ("distribution", "auditwright-x", OWN, "audit-auditwright-x"),
         ("distribution", "Acme", f"it must be {HYPHENS}", "acme-audit"),
         ("distribution", "acme--x", f"it must be {HYPHENS}", "acme-x-audit"),
-        ("distribution", "pyyaml", "a distribution of that name is installed already", "pyyaml-audit"),
+        ("distribution", "flask", "a distribution of that name is installed already", "flask-audit"),
+        ("distribution", "pyyaml", "a dependency of auditwright has that name", "pyyaml-audit"),
     ],
 )
 def test_a_name_that_is_taken_is_refused_with_another(
@@ -280,6 +281,15 @@ def test_a_name_that_is_taken_is_refused_with_another(
     )
     assert list(here.iterdir()) == []
     assert run(cli.init, f"--{option}", other) == 0
+
+
+def test_dependencies_are_refused_where_they_are_not_installed(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(start_names, "is_installed", lambda _: False)
+    assert run(cli.init, "--distribution", "fastapi") == 2
+    assert capsys.readouterr().err.startswith('auditwright: --distribution "fastapi" is refused: ')
+    assert list(here.iterdir()) == []
 
 
 def install(folder: Path, distribution: str, package: str, *, is_catalog: bool) -> None:
