@@ -63,6 +63,23 @@ def enter(context: Context) -> Iterator[Context]:
         _current.reset(token)
 
 
+class Steps:
+    """The steps of a request whose response is streamed, each in the context that the one before it left."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Set the context inside the `with` block; afterwards the thread has the one that it had before."""
+        with enter(self._context):
+            try:
+                yield
+            finally:
+                # A generator may yield inside of `with log.acting(...)`, and goes on there.
+                self._context = current()
+
+
 @contextmanager
 def isolated() -> Iterator[None]:
     """Forget at the end of the `with` block what was set inside it, by `set_actor` too; for tests."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from io import IOBase
 from typing import TYPE_CHECKING, TypeVar
 
-from auditwright.context import Context, current, enter
+from auditwright.context import Context, Steps
 from auditwright.limits import shown
 from auditwright.request_context import MARK, RequestContexts
 
@@ -65,23 +65,22 @@ def _is_sent_by_the_server(body: object, environ: WSGIEnvironment) -> bool:
 
 
 class _Steps:
-    """Runs the steps of one request, each in the context that the step before it left."""
+    """Runs the steps of one request, and marks its environ meanwhile."""
 
     def __init__(self, environ: WSGIEnvironment, context: Context) -> None:
         self._environ = environ
-        self._request = self._context = context
+        self._request = context
+        self._steps = Steps(context)
 
     def run(self, step: Callable[..., _Result], *arguments: object) -> _Result:
-        """The result of `step`; afterwards the thread has the context that it had before."""
+        """The result of `step`, which runs in the context of the request."""
         # The mark is in the environ only meanwhile: the server's next request may be given the same one.
         self._environ[MARK] = self._request
-        with enter(self._context):
-            try:
+        try:
+            with self._steps.step():
                 return step(*arguments)
-            finally:
-                # A generator may yield inside of `with log.acting(...)`, and goes on there.
-                self._context = current()
-                self._environ.pop(MARK, None)
+        finally:
+            self._environ.pop(MARK, None)
 
 
 class _Body:

@@ -10,7 +10,7 @@ from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from auditwright.actor import Actor
-from auditwright.context import Context, enter
+from auditwright.context import Context, Steps, enter
 from auditwright.contrib.django.conf import Configuration, configuration, trusted_proxies
 
 Answer = HttpResponseBase | Awaitable[HttpResponseBase]
@@ -29,6 +29,7 @@ class RequestContext(Context):
         self._is_final = False
         self._actor: Actor | None = None
         self._account_id: str | None = None
+        self._is_account_set = False
         super().__init__(ip_address=address, origin=address)
         self._is_final = False
 
@@ -52,7 +53,7 @@ class RequestContext(Context):
 
     @account_id.setter
     def account_id(self, account_id: str | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self._account_id = account_id
+        self._account_id, self._is_account_set = account_id, account_id is not None
 
     def look_up(self) -> None:
         """Look actor and account up now, as the database may be needed for it."""
@@ -61,8 +62,10 @@ class RequestContext(Context):
         _ = self.account_id
 
     def look_up_again(self) -> None:
-        """Look them up anew, as another user is signed in."""
-        self._actor, self._account_id, self._is_final = None, None, False
+        """Look them up anew, as another user is signed in; an account that was set stays."""
+        self._actor, self._is_final = None, False
+        if not self._is_account_set:
+            self._account_id = None
         self.look_up()
 
 
@@ -120,18 +123,28 @@ class AuditMiddleware:
 
 
 def _with_context(response: HttpResponseBase, context: Context) -> HttpResponseBase:
-    """The response, whose body is generated inside the context too: that is after the view."""
+    """The response, whose body is generated and closed inside the context too: that is after the view."""
     if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
+        steps = Steps(context)
         content: Any = response.streaming_content
         response.streaming_content = (
-            _async_parts(content, context) if response.is_async else _parts(content, context)
+            _async_parts(content, steps) if response.is_async else _parts(content, steps)
         )
+        response.close = _closing(response.close, steps)  # type: ignore[method-assign]
     return response
 
 
-def _parts(content: Iterator[bytes], context: Context) -> Iterator[bytes]:
+def _closing(close: Callable[[], None], steps: Steps) -> Callable[[], None]:
+    def closed() -> None:
+        with steps.step():
+            close()
+
+    return closed
+
+
+def _parts(content: Iterator[bytes], steps: Steps) -> Iterator[bytes]:
     while True:
-        with enter(context):  # not around the `yield`: what is outside would see the context
+        with steps.step():  # not around the `yield`: what is outside would see the context
             try:
                 part = next(content)
             except StopIteration:
@@ -139,9 +152,9 @@ def _parts(content: Iterator[bytes], context: Context) -> Iterator[bytes]:
         yield part
 
 
-async def _async_parts(content: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
+async def _async_parts(content: AsyncIterator[bytes], steps: Steps) -> AsyncIterator[bytes]:
     while True:
-        with enter(context):
+        with steps.step():
             try:
                 part = await anext(content)
             except StopAsyncIteration:

@@ -54,6 +54,7 @@ from django.contrib.auth.models import Group  # noqa: E402
 from django.urls import include, path  # noqa: E402
 
 from audit_events import AsyncAuditEvents, AuditEvents  # noqa: E402
+from auditwright import Actor  # noqa: E402
 from auditwright.contrib.django import log  # noqa: E402
 
 audit, async_audit = AuditEvents(log), AsyncAuditEvents(log)
@@ -118,6 +119,32 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(parts())
 
 
+def stream_parts_of_others(request: HttpRequest) -> StreamingHttpResponse:
+    """Stream two parts; the second is by the system, and the end by the user again."""
+
+    def parts() -> Iterator[str]:
+        try:
+            with log.acting(Actor.system("Exporter")):
+                yield "1"
+                audit.account.roles.role_changed()
+                yield "2"
+        finally:
+            audit.account.roles.role_changed()
+
+    return StreamingHttpResponse(parts())
+
+
+async def stream_parts_of_others_async(request: HttpRequest) -> StreamingHttpResponse:
+    async def parts() -> AsyncIterator[str]:
+        with log.acting(Actor.system("Exporter")):
+            yield "1"
+            await async_audit.account.roles.role_changed()
+            yield "2"
+        await async_audit.account.roles.role_changed()
+
+    return StreamingHttpResponse(parts())
+
+
 async def stream_async(request: HttpRequest) -> StreamingHttpResponse:
     async def parts() -> AsyncIterator[str]:
         for _ in range(2):
@@ -137,5 +164,7 @@ urlpatterns = [
     path("sign-out/", sign_out),
     path("stream/", stream),
     path("stream-async/", stream_async),
+    path("others/", stream_parts_of_others),
+    path("others-async/", stream_parts_of_others_async),
     path("audit/", include("auditwright.contrib.django.urls")),
 ]

@@ -10,13 +10,15 @@ import httpx
 import pytest
 from django.core.asgi import get_asgi_application
 from django.db import connections, transaction
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from tests.runtime.contrib.django import project
 from tests.runtime.contrib.django.conftest import Project
 
-from auditwright import Actor, StorageError, ValidationError, set_actor
+from auditwright import Actor, StorageError, ValidationError, dump_context, set_actor
+from auditwright.context import enter
 from auditwright.contrib.django import log
-from auditwright.contrib.django.conf import SETTING
+from auditwright.contrib.django.conf import SETTING, configuration
+from auditwright.contrib.django.middleware import RequestContext
 
 from django.contrib.auth.models import Group  # isort: skip
 
@@ -87,6 +89,35 @@ def test_streamed_body_has_the_context(site: Project, kind: str, server: type[Ws
     assert site.recorded()[1:] == [("role_changed", "ada", CLIENT)] * 2
     with pytest.raises(ValidationError, match="an actor"):
         project.audit.account.roles.role_changed()
+
+
+@pytest.mark.parametrize(("kind", "server"), [("", Wsgi), ("-async", Asgi)])
+def test_block_around_streamed_parts_stays_entered(
+    site: Project, kind: str, server: type[Wsgi | Asgi]
+) -> None:
+    browser = server()
+    browser.get("/sign-in/?name=ada")
+    assert browser.get(f"/others{kind}/") == (200, b"12")
+    expected = [("role_changed", "Exporter", None), ("role_changed", "ada", CLIENT)]
+    assert site.recorded()[1:] == expected
+
+
+def test_stream_that_is_not_read_is_closed_in_its_context(site: Project) -> None:
+    client = Client(REMOTE_ADDR=CLIENT)
+    client.get("/sign-in/?name=ada")
+    answer: Any = client.get("/others/")
+    next(iter(answer))
+    answer.close()
+    assert dump_context() == {}
+    assert site.recorded()[1:] == [("role_changed", "ada", CLIENT)]
+
+
+def test_account_that_is_set_stays_when_a_user_signs_in(site: Project) -> None:
+    with enter(RequestContext(RequestFactory().get("/"), configuration(), CLIENT)) as context:
+        set_actor(None, "globex")
+        assert isinstance(context, RequestContext)
+        context.look_up_again()
+        assert dump_context()["account_id"] == "globex"
 
 
 @pytest.mark.parametrize("kind", ["", "-async"])
