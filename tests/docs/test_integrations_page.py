@@ -18,7 +18,7 @@ def table() -> dict[str, list[str]]:
 
 
 def pinned() -> dict[str, list[str]]:
-    """The versions of each distribution in constraints.txt, in its order."""
+    """The versions of each distribution in constraints.txt, that for Python 3.11 first."""
     found: dict[str, list[str]] = {}
     for name, version in re.findall(
         r"^([\w.-]+)==([\w.]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE
@@ -31,7 +31,7 @@ def test_versions_of_packages_are_those_that_are_pinned() -> None:
     versions, pins = table(), pinned()
     packages = {name: tested for name, tested in versions.items() if name not in SERVERS}
     assert len(packages) > 15
-    assert packages == {name: pins.get(name.lower()) for name in packages}
+    assert packages == {name: pins.get(name.lower(), [])[:1] for name in packages}
 
 
 def test_versions_of_servers_are_those_of_the_guide() -> None:
