@@ -118,7 +118,7 @@ class Catalog:
             _check_series(package, self.version, content["auditwright"])
             self.title: str = content["title"]
             self.categories = tuple(_categories(content, package))
-        except (OSError, ModuleNotFoundError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ModuleNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CatalogError(
                 f"{package}: its catalog.json cannot be read ({error}); run `auditwright generate` again"
             ) from error
@@ -371,13 +371,12 @@ def _load(package: str) -> Catalog:
     if not all(part.isidentifier() for part in package.split(".")):
         raise CatalogError(f'"{truncate(sanitize(package), 200)}" is not the name of a package')
     try:
-        catalog = importlib.import_module(package).CATALOG
-    except AttributeError:
-        catalog = None
+        module = importlib.import_module(package)
     except CatalogError:
         raise
     except Exception as error:  # importing the package runs arbitrary code
         raise CatalogError(f'the catalog package "{package}" cannot be imported: {error}') from error
+    catalog = getattr(module, "CATALOG", None)
     if not isinstance(catalog, Catalog):
         raise CatalogError(f'"{package}" is not a generated catalog package: it has no CATALOG')
     return catalog

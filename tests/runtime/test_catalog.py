@@ -136,6 +136,22 @@ def test_catalog_json_without_a_series_is_unreadable(tmp_path: Path, monkeypatch
         make_catalog(tmp_path, lambda content: content.pop("auditwright"))
 
 
+@pytest.mark.parametrize("series", [5, None, "1", "one.two"])
+def test_catalog_json_with_a_wrong_series_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, series: object
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(CatalogError, match=r"run `auditwright generate` again$"):
+        make_catalog(tmp_path, lambda content: content.update(auditwright=series))
+
+
+def test_an_attribute_that_a_package_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "failing_events.py").write_text("import json\njson.lods\n", "utf-8")
+    with pytest.raises(CatalogError, match="cannot be imported: module 'json' has no attribute 'lods'"):
+        find_catalog("failing_events")
+
+
 @pytest.mark.parametrize("emitters", [AuditEvents, AsyncAuditEvents])
 def test_emitters_refuse_a_log_of_another_catalog(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, emitters: type[AuditEvents | AsyncAuditEvents]
