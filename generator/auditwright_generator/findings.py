@@ -38,9 +38,8 @@ class Finding:
         return Position(self.path, self.line, self.column)
 
     def __str__(self) -> str:
-        return (
-            f"{self.path}:{self.line}:{self.column}: {self.severity} {self.code} {self.name}: {self.message}"
-        )
+        path = on_one_line(self.path)
+        return f"{path}:{self.line}:{self.column}: {self.severity} {self.code} {self.name}: {self.message}"
 
 
 Mistakes = Iterator[tuple[Position, str]]
@@ -64,6 +63,11 @@ class Rule:
         return Finding(
             position.path, position.line, position.column, self.severity, self.code, self.name, message
         )
+
+
+def on_one_line(path: str) -> str:
+    """A path in a report: a line end or an escape sequence in a file's name would look like the report's."""
+    return path if path.isprintable() else path.encode("unicode_escape").decode("ascii")
 
 
 def quote(value: object) -> str:

@@ -80,6 +80,13 @@ def test_control_characters_are_not_printed(
     assert "\u202e" not in printed
 
 
+def test_a_file_name_cannot_end_the_line(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (catalog / "workspace" / "a\n::error::b\x1b[31m.yaml").write_text("title: x\n", "utf-8")
+    lines = check("text", capsys).splitlines()
+    assert any(r"/workspace/a\n::error::b\x1b[31m.yaml:1:1: error AC004 " in line for line in lines)
+    assert [line for line in lines if line.startswith("::") or "\x1b" in line] == []
+
+
 def test_json_has_findings_suppressions_and_rules(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(check("json", capsys))
     assert found["findings"] == [
