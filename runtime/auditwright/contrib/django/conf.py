@@ -72,9 +72,15 @@ class Configuration:
         return None if account is None else identifier("account_id", account)
 
     def accounts_of(self, request: HttpRequest) -> tuple[str, ...]:
-        """The accounts that a user may read; none where only `get_account` is set, which names any tenant."""
+        """The accounts that a user may read; none where only `get_account` is set, which names any tenant.
+
+        Raises `TypeError` if the function returns no list: each letter of a text would be an account.
+        """
         if self.get_accounts is not None:
-            return tuple(function_of(self.get_accounts)(request))
+            accounts = function_of(self.get_accounts)(request)
+            if isinstance(accounts, str) or not isinstance(accounts, Iterable):
+                raise TypeError(f"GET_ACCOUNTS returns a list of accounts, not {shown(accounts)}")
+            return tuple(accounts)
         return (self.account,) if self.account is not None and self.get_account is None else ()
 
 

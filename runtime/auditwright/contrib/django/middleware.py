@@ -56,10 +56,11 @@ class RequestContext(Context):
         self._account_id, self._is_account_set = account_id, account_id is not None
 
     def look_up(self) -> None:
-        """Look actor and account up now, as the database may be needed for it."""
-        if not self._is_final:
-            self._actor, self._is_final = self._settings.actor_of(self._request), True
-        _ = self.account_id
+        """Look actor and account up now, as the database may be needed for it.
+
+        Where there is none, it may still become known inside the view.
+        """
+        _ = self.actor, self.account_id
 
     def look_up_again(self) -> None:
         """Look them up anew, as another user is signed in; an account that was set stays."""

@@ -50,7 +50,7 @@ if not settings.configured:
     django.setup()
 
 from django.contrib.auth import aauthenticate, alogin, authenticate, login, logout  # noqa: E402
-from django.contrib.auth.models import Group  # noqa: E402
+from django.contrib.auth.models import Group, User  # noqa: E402
 from django.urls import include, path  # noqa: E402
 
 from audit_events import AsyncAuditEvents, AuditEvents  # noqa: E402
@@ -103,6 +103,17 @@ async def sign_in_async(request: HttpRequest) -> HttpResponse:
     await alogin(request, user)
     await async_audit.account.login_logout.login(email_id="ada@example.com")
     return HttpResponse()
+
+
+def change_by_token(request: HttpRequest) -> HttpResponse:
+    """Sets the user inside the view, without a session."""
+    request.user = User.objects.get(username="grace")
+    return change(request)
+
+
+async def change_by_token_async(request: HttpRequest) -> HttpResponse:
+    request.user = await User.objects.aget(username="grace")
+    return await change_async(request)
 
 
 def sign_out(request: HttpRequest) -> HttpResponse:
@@ -162,6 +173,8 @@ urlpatterns = [
     path("sign-in/", sign_in),
     path("sign-in-async/", sign_in_async),
     path("sign-out/", sign_out),
+    path("tokens/", change_by_token),
+    path("tokens-async/", change_by_token_async),
     path("stream/", stream),
     path("stream-async/", stream_async),
     path("others/", stream_parts_of_others),

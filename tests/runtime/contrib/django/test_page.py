@@ -163,6 +163,15 @@ def test_only_named_accounts_are_shown(filled: Project) -> None:
         assert client_of(filled, "ada").get("/audit/").status_code == 403
 
 
+def test_text_is_no_list_of_accounts(filled: Project) -> None:
+    own = project.AUDITWRIGHT | {"GET_ACCOUNTS": lambda request: "acme"}
+    with (
+        override_settings(**{SETTING: own}),
+        pytest.raises(TypeError, match="a list of accounts, not 'acme'"),
+    ):
+        client_of(filled, "ada").get("/audit/")
+
+
 # --- long exports ----------------------------------------------------------------------------------
 
 

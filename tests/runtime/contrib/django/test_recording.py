@@ -73,6 +73,12 @@ def test_signed_in_user_is_the_actor(site: Project, browser: Wsgi | Asgi, kind: 
 
 
 @pytest.mark.parametrize("kind", ["", "-async"])
+def test_user_that_the_view_sets_is_the_actor(site: Project, browser: Wsgi | Asgi, kind: str) -> None:
+    assert browser.get(f"/tokens{kind}/") == (200, CLIENT.encode())
+    assert site.recorded() == [("role_changed", "grace", CLIENT)]
+
+
+@pytest.mark.parametrize("kind", ["", "-async"])
 def test_anonymous_request_has_no_actor(
     site: Project, browser: Wsgi | Asgi, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
