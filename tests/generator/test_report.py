@@ -101,7 +101,7 @@ def test_json_has_findings_suppressions_and_rules(catalog: Path, capsys: pytest.
         }
     ]
     [suppressed] = found["suppressed"]
-    assert (suppressed["code"], suppressed["line"], suppressed["reason"]) == ("AC307", 30, "We like it")
+    assert (suppressed["code"], suppressed["line"], suppressed["reason"]) == ("AC307", 40, "We like it")
     assert found["rules"]["off"] == {"AC307": "We like it"}
     assert found["rules"]["ran"] == [rule.code for rule in RULES if rule.code != "AC307"]
     assert found["summary"] == SUMMARY
