@@ -171,7 +171,11 @@ def _reference(session: Any) -> Callable[[], object]:
 def _is_inside(connection: Any, row: Row) -> bool:
     """Whether a row can be seen in a transaction that is still open. Begins none."""
     if isinstance(connection, sqlite3.Connection):
-        return connection.in_transaction and _has_row(connection.execute(_statement("sqlite", row)))
+        try:
+            is_open = connection.in_transaction
+        except sqlite3.ProgrammingError:
+            return False  # the connection is closed, which rolls back
+        return is_open and _has_row(connection.execute(_statement("sqlite", row)))
     from sqlalchemy import Connection
 
     if not isinstance(connection, Connection):  # of psycopg

@@ -213,6 +213,8 @@ def test_connections_of_drivers_are_looked_into(seen: Audit, log: AuditLog, data
         seen.nothing_recorded()
         add(log, session=connection)
         connection.commit()
+        add(log, "m-18", session=connection)
+    seen.nothing_recorded(ADDED, model_id="m-18")  # closing has rolled back
     seen.recorded(ADDED, count=1)
 
 
