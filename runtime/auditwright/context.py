@@ -8,7 +8,7 @@ ContextVar; each thread or asyncio task sees the context in which it was started
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -60,7 +60,9 @@ def enter(context: Context) -> Iterator[Context]:
     try:
         yield context
     finally:
-        _current.reset(token)
+        # A generator that nobody reads to its end is closed elsewhere, where nothing was set.
+        with suppress(ValueError):
+            _current.reset(token)
 
 
 class Steps:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import FrozenInstanceError
@@ -24,7 +24,7 @@ from auditwright import (
     load_context,
     set_actor,
 )
-from auditwright.context import Context, current, enter
+from auditwright.context import Context, acting, current, enter
 
 NO_ACCOUNT = (
     "account_id: expected an account: open the log with account_id=, use log.acting(account_id=...) or "
@@ -433,3 +433,17 @@ def test_an_actor_comes_back_as_it_was(log: AuditLog, audit: AuditEvents) -> Non
         found = log.account("acme").get(entry.id)
         assert found is not None
         assert found.actor == actor
+
+
+def test_block_of_a_generator_may_be_closed_elsewhere() -> None:
+    def parts() -> Generator[str, None, None]:
+        with acting(ADA):
+            yield "1"
+
+    def read() -> Generator[str, None, None]:
+        reader = parts()
+        next(reader)
+        return reader
+
+    copy_context().run(read).close()
+    assert dump_context() == {}
