@@ -120,7 +120,41 @@ SEEDED = [
         "catalog.yaml",
         "version: 1.0.1",
         "version: 1.0",
-        'AC006 yaml-implicit-type: the catalog: "version" must be text, not 1.0; quote it: "1.0"',
+        'AC006 yaml-implicit-type: the catalog: "version" must be a version such as 1.0.0, not 1.0',
+    ),
+    (
+        "catalog.yaml",
+        "package: audit_events",
+        "package: 7",
+        'AC006 yaml-implicit-type: the catalog: "package" must be lower-case letters, digits and single '
+        "underscores, beginning with a letter, not 7",
+    ),
+    (
+        "catalog.yaml",
+        "title: Audit log event reference",
+        "title: 7",
+        'AC006 yaml-implicit-type: the catalog: "title" must be text, not 7; quote it: "7"',
+    ),
+    (
+        "account/login_logout.yaml",
+        "email_id: ada@example.com",
+        "email_id: 2026-01-31",
+        "AC006 yaml-implicit-type: some YAML readers take 2026-01-31 for a date; quote it if it is text: "
+        '"2026-01-31"; write the time too if it is a timestamp: "2026-01-31T12:00:00Z"',
+    ),
+    (
+        "account/login_logout.yaml",
+        "email_id: ada@example.com",
+        "email_id: 2026-01-31T12:00:00Z",
+        "AC006 yaml-implicit-type: some YAML readers take 2026-01-31T12:00:00Z for a date; quote it if it "
+        'is text: "2026-01-31T12:00:00Z"',
+    ),
+    (
+        "tool/tool_management.yaml",
+        "timeout: {}",
+        "timeout: {max: 1_000}",
+        "AC006 yaml-implicit-type: some YAML readers take 1_000 for a number; quote it if it is text: "
+        '"1_000"; write only digits, such as 1000 or 0.5, if it is a number',
     ),
     (
         "catalog.yaml",

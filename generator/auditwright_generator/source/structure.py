@@ -329,7 +329,7 @@ class _Explainer:
             message = f"name {quote(key)} must be {error.schema['description']}"
             yield None, NAME_FORMAT.at(node.entries[key].key_position, message)
         elif error.validator == "type":
-            yield path, self._wrong_type(node, thing, path, error.validator_value)
+            yield path, self._wrong_type(node, thing, path, error.schema)
         elif error.validator == "const":
             message = f"format {quote(error.instance)} is unknown; this version reads format: 1"
             yield path, FORMAT_VERSION.at(node.position, message)
@@ -365,13 +365,17 @@ class _Explainer:
                 continue  # the finding of the unknown key suggests the missing one
             yield None, MISSING_KEY.at(node.key_position, f"{thing} has no {quote(key)}; add {key}: ...")
 
-    def _wrong_type(self, node: Node, thing: str, path: KeyPath, wanted: str | list[str]) -> Finding:
+    def _wrong_type(self, node: Node, thing: str, path: KeyPath, schema: Schema) -> Finding:
+        wanted: str | list[str] = schema["type"]
         kinds = [wanted] if isinstance(wanted, str) else wanted
         words = " or ".join(_WANTED[kind] for kind in kinds)
         introduced = not path or thing != _thing(self.kind, path[:-1])
         where = thing if introduced else f"{thing}: {_slot(path)}"
         value = node.value
         if "string" in kinds and isinstance(value, bool | int | float):
+            if not matches(schema.get("pattern", ""), node.text):  # quotes would not be enough
+                message = f"{where} must be {schema['description']}, not {node.text}"
+                return IMPLICIT_TYPE.at(node.position, message)
             message = f"{where} must be {words}, not {node.text}; quote it: {quote(node.text)}"
             return IMPLICIT_TYPE.at(node.position, message)
         if value is None and not path:

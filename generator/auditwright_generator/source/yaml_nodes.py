@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from auditwright_generator.findings import Finding, Position, Rule, quote
+from auditwright_generator.patterns import TIMESTAMP, matches
 from auditwright_generator.source.scalars import YamlScalar, read_plain
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -348,4 +349,10 @@ class _Reader:
 def _instead(text: str, what: str = "") -> str:
     """How to write an ambiguous plain scalar."""
     quoted = f"quote it if it is text: {quote(text)}"
-    return f"{quoted}; write true or false if it is a boolean" if what == "a boolean" else quoted
+    if what == "a boolean":
+        return f"{quoted}; write true or false if it is a boolean"
+    if what == "a date" and not matches(TIMESTAMP, text):
+        return f'{quoted}; write the time too if it is a timestamp: "2026-01-31T12:00:00Z"'
+    if what in ("a number", "a number in base 60", "a number in another base"):
+        return f"{quoted}; write only digits, such as 1000 or 0.5, if it is a number"
+    return quoted
