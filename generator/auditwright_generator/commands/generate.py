@@ -77,10 +77,14 @@ def _refuse_options(options: argparse.Namespace) -> str | None:
 
 def _generate(options: argparse.Namespace, catalog: "Catalog", events: int, inputs: str | None) -> int:
     from auditwright_generator.generate import render_changed
+    from auditwright_generator.output.owner import other_package
     from auditwright_generator.output.write import compare, write
 
     out = Path(options.out)
     try:
+        other = other_package(out, catalog.package, catalog.folder, catalog.title)
+        if other is not None:
+            return _report_other(out, other, catalog.package)
         files, notes = render_changed(catalog, None if options.all else out, inputs)
         difference = compare(out, files) if options.check else write(out, files, notes)
     except OSError as error:
@@ -107,6 +111,16 @@ def _report_current(
             f"{written} written, {removed} removed, the others were current"
         )
     return CLEAN
+
+
+def _report_other(out: Path, other: str, package: str) -> int:
+    print(
+        f"auditwright: {out.as_posix()} has the generated package {other} of another catalog, and this one "
+        f"generates {package}; nothing was written; pass another folder with --out, or delete "
+        f"{out.as_posix()} if the package was renamed",
+        file=sys.stderr,
+    )
+    return UNREADABLE
 
 
 def _report_foreign(out: Path, difference: "Difference") -> int:

@@ -129,8 +129,8 @@ def _next_commands(folder: Path, names: "StartNames") -> list[str]:
     from auditwright_generator.source.yaml_nodes import catalog_option
 
     where = catalog_option(folder)
-    out = "" if folder.parent == Path() else str(folder.parent / "generated")
-    package = out or "generated"
+    package = str(_free_output(folder, names))
+    out = "" if package == "generated" else package
     package = package if Path(package).is_absolute() else f"./{package}"
     demo = f" --catalog-package {names.package}" if other_catalogs(names.package) else ""
     return [
@@ -139,3 +139,15 @@ def _next_commands(folder: Path, names: "StartNames") -> list[str]:
         f"pip install -e {shlex.quote(package)}",
         f"auditwright demo{demo}",
     ]
+
+
+def _free_output(folder: Path, names: "StartNames") -> Path:
+    """`generated` beside the catalog; a folder named after the package if another catalog has that one."""
+    from auditwright_generator.output.owner import other_package
+
+    usual = folder.parent / "generated"
+    try:
+        other = other_package(usual, names.package, folder.resolve().name, names.title)
+    except OSError:  # `generate` says what is wrong with the folder
+        return usual
+    return usual if other is None else folder.parent / f"{names.package}_generated"

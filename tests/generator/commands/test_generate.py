@@ -85,6 +85,7 @@ def test_generate_removes_the_files_of_a_removed_event(
     old = files_in(project / "generated")
     shutil.rmtree(project / "devices")
     shutil.copytree(project / "catalog", project / "devices")
+    _edit(project / "devices/catalog.yaml", "title: Board events", "title: Device events")
     capsys.readouterr()
     assert run(cli.generate, "--catalog", "devices") == 0
     left = files_in(project / "generated")
@@ -93,6 +94,67 @@ def test_generate_removes_the_files_of_a_removed_event(
     removed = len(set(old) - set(left))
     assert removed > 20
     assert f" {removed} removed, " in capsys.readouterr().out
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+@pytest.mark.parametrize("options", [[], ["--all"], ["--check"]])
+def test_the_folder_of_another_catalog_is_refused(
+    options: list[str], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(cli.generate)
+    before = {path: path.read_bytes() for path in (project / "generated").rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert run(cli.generate, "--catalog", "devices", *options) == 2
+    assert capsys.readouterr() == (
+        "",
+        "auditwright: generated has the generated package board_events of another catalog, and this one "
+        "generates device_events; nothing was written; pass another folder with --out, or delete generated "
+        "if the package was renamed\n",
+    )
+    after = {path: path.read_bytes() for path in (project / "generated").rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_catalog_of_another_project_is_another_one(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(cli.generate)
+    (project / "fleet").mkdir()
+    (project / "devices").rename(project / "fleet/catalog")
+    capsys.readouterr()
+    assert run(cli.generate, "--catalog", "fleet/catalog") == 2
+    assert "the generated package board_events of another catalog" in capsys.readouterr().err
+
+
+def test_a_renamed_package_replaces_the_former_one(project: Path) -> None:
+    run(cli.generate)
+    _edit(project / "catalog/catalog.yaml", "package: board_events", "package: acme_audit")
+    assert run(cli.generate, "--check") == 1
+    assert run(cli.generate) == 0
+    assert (project / "generated/acme_audit/catalog.json").is_file()
+    assert not (project / "generated/board_events").exists()
+
+
+def test_a_renamed_folder_and_title_keep_their_package(project: Path) -> None:
+    run(cli.generate)
+    _edit(project / "catalog/catalog.yaml", "title: Board events", "title: Boards")
+    (project / "catalog").rename(project / "boards")
+    assert run(cli.generate, "--catalog", "boards") == 0
+
+
+@pytest.mark.parametrize("damaged", [b"<<<<<<< ours", b"[]", b"\xff", None])
+def test_an_unreadable_package_is_not_removed(damaged: bytes | None, project: Path) -> None:
+    run(cli.generate)
+    facts = project / "generated/board_events/catalog.json"
+    facts.unlink() if damaged is None else facts.write_bytes(damaged)
+    assert run(cli.generate, "--catalog", "devices") == 2
+    shutil.rmtree(project / "generated/board_events")
+    assert run(cli.generate, "--catalog", "devices") == 0
 
 
 def test_check_lists_differences_and_writes_nothing(

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -127,6 +128,32 @@ def test_the_next_commands_name_another_folder(here: Path, capsys: pytest.Captur
     ]
     assert run(cli.check, "--catalog", "some where/audit") == 0
     assert run(cli.generate, "--catalog", "some where/audit", "--out", "some where/generated") == 0
+
+
+@pytest.mark.parametrize("parent", ["", "some where/"])
+def test_a_second_catalog_gets_a_folder_of_its_own(
+    parent: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(cli.init, f"{parent}catalog", "--package", "acme_audit")
+    run(cli.generate, "--catalog", f"{parent}catalog", "--out", f"{parent}generated")
+    capsys.readouterr()
+    assert run(cli.init, f"{parent}catalog2", "--package", "two_audit") == 0
+    printed = capsys.readouterr().out.splitlines()
+    commands = [shlex.split(line) for line in printed[printed.index("next:") + 1 :]]
+    assert commands[1][2:] == ["--catalog", f"{parent}catalog2", "--out", f"{parent}two_audit_generated"]
+    assert commands[2] == ["pip", "install", "-e", f"./{parent}two_audit_generated"]
+    assert run(cli.generate, *commands[1][2:]) == 0
+    assert (here / parent / "generated/acme_audit/catalog.json").is_file()
+
+
+def test_a_second_start_keeps_the_usual_folder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(cli.init, "--package", "acme_audit")
+    run(cli.generate)
+    shutil.rmtree(here / "catalog")
+    capsys.readouterr()
+    assert run(cli.init, "--package", "two_audit") == 0
+    assert "  auditwright generate\n" in capsys.readouterr().out
+    assert run(cli.generate) == 0
 
 
 def test_an_empty_folder_is_filled(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
