@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from auditwright.errors import CatalogError, did_you_mean
+from auditwright.errors import CatalogError, Problem, did_you_mean
 from auditwright.limits import sanitize, shown, text_of, truncate
 
 if TYPE_CHECKING:
@@ -178,8 +178,15 @@ class Catalog:
         text = text_of(key)
         if text is None:
             return f"{shown(key)} is not the key of an event"
-        nearest = did_you_mean(text[:200], self.current)
-        return f'"{text}" is not an event of {self.package} {self.version}{nearest}'
+        return f'"{text}" is not an event of {self.package} {self.version}{self._nearest(text)}'
+
+    def event_problem(self, key: str) -> Problem:
+        """The problem of an entry whose event this catalog does not have, with the nearest key."""
+        expected = f"an event of {self.package} {self.version}"
+        return Problem("event", expected, f"an unknown one{self._nearest(key)}")
+
+    def _nearest(self, text: str) -> str:
+        return did_you_mean(text[:200], self.current)
 
     def model(self, event: Event) -> type[EventModel]:
         """The generated metadata model of an event; its category's module is imported on first use."""
@@ -262,7 +269,7 @@ def _check_series(package: str, version: str, needed: str) -> None:
     raise CatalogError(
         f"{package} {version} was generated for auditwright {needed}, and this is {SERIES}; upgrade "
         f"{package}: run `auditwright generate` again, and install the result as before "
-        "(such as pip install ./generated)"
+        "(such as pip install -e ./generated)"
     )
 
 
@@ -329,10 +336,11 @@ def find_catalog(package: str | None = None) -> Catalog:
     if gone:
         raise CatalogError(
             f"the installed catalog package {gone[0]} is not there; if it was renamed, install it again, "
-            "such as with pip install ./generated"
+            "such as with pip install -e ./generated"
         )
     raise CatalogError(
-        "no catalog package is installed; install yours with pip install ./generated, "
+        "no catalog package is installed; install yours with pip install -e ./generated (auditwright init "
+        "starts a catalog, auditwright generate makes its package), "
         f"or name one with catalog=, --catalog-package or {VARIABLE}"
     )
 

@@ -69,7 +69,8 @@ def test_no_installed_catalog_is_an_error_with_a_hint(monkeypatch: pytest.Monkey
     with pytest.raises(CatalogError) as caught:
         find_catalog()
     assert str(caught.value) == (
-        "no catalog package is installed; install yours with pip install ./generated, "
+        "no catalog package is installed; install yours with pip install -e ./generated (auditwright init "
+        "starts a catalog, auditwright generate makes its package), "
         "or name one with catalog=, --catalog-package or AUDITWRIGHT_CATALOG"
     )
 
@@ -87,7 +88,7 @@ def test_renamed_package_is_installed_again(
         find_catalog()
     assert str(caught.value) == (
         "the installed catalog package former_events is not there; if it was renamed, install it again, "
-        "such as with pip install ./generated"
+        "such as with pip install -e ./generated"
     )
 
 
@@ -101,7 +102,7 @@ def test_renamed_package_is_installed_again(
         (
             "0.0",
             f"and this is {SERIES}; upgrade audit_events: run `auditwright generate` again, and install the "
-            "result as before (such as pip install ./generated)",
+            "result as before (such as pip install -e ./generated)",
         ),
     ],
 )

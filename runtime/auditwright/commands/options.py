@@ -232,6 +232,10 @@ def no_entries_text(log: AuditLog, account: AccountLog, selection: FilteredSelec
     """The message for an empty result. Names other accounts where this one is empty."""
     if is_narrowed(selection):
         return f'no entry of the account "{account.account_id}" matches'
+    return f'the account "{account.account_id}" has no entries{other_accounts(log)}'
+
+
+def other_accounts(log: AuditLog) -> str:
+    """The hint where an account has no entries: accounts that have some, or nothing."""
     others = ", ".join(log.accounts(limit=5))
-    hint = f"; there are entries of {others}: select one by --account" if others else ""
-    return f'the account "{account.account_id}" has no entries{hint}'
+    return f"; there are entries of {others}: select one by --account" if others else ""

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from auditwright.catalog import Catalog
-from auditwright.commands.options import add_log, open_log
+from auditwright.commands.options import add_log, open_log, other_accounts
 from auditwright.commands.text import print_json, time_text
 from auditwright.entry import Entry
+from auditwright.log import AuditLog
 from auditwright.text import printable
 
 LISTED = 10
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     with open_log(options) as log:
         found = log.account(options.account).find(options.id, LISTED + 1)
         if len(found) != 1:
-            for line in _not_one(options, found):
+            for line in _not_one(options, log, found):
                 print(printable(line), file=sys.stderr)
             return 1
         (entry,) = found
@@ -52,11 +53,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _not_one(options: argparse.Namespace, found: list[Entry]) -> Iterator[str]:
+def _not_one(options: argparse.Namespace, log: AuditLog, found: list[Entry]) -> Iterator[str]:
     """The message where no entry has the id, or several have its beginning."""
     if not found:
         begins = "" if len(options.id.replace("-", "")) == 32 else "whose id begins with "
-        yield f'auditwright: the account "{options.account}" has no entry {begins}{options.id}'
+        hint = "" if log.account(options.account).count_up_to(1).entries else other_accounts(log)
+        yield f'auditwright: the account "{options.account}" has no entry {begins}{options.id}{hint}'
         return
     yield f"auditwright: the ids of several entries begin with {options.id}:"
     for entry in found[:LISTED]:

@@ -13,6 +13,7 @@ from auditwright import context
 from auditwright.actor import Actor
 from auditwright.contrib import pytest_texts as texts
 from auditwright.contrib.pytest_wanted import Wanted, invalid
+from auditwright.errors import ValidationError
 from auditwright.limits import shown
 from auditwright.log import AuditLog
 from auditwright.recording.fingerprint import SecretKey
@@ -191,5 +192,5 @@ class Audit:
         catalog = next((each for each in seen.values() if each.event(key)), None) or self._own.catalog()
         event = catalog.event(key)
         if event is None:
-            raise invalid(key, "event", "an event of the catalog", catalog.unknown_event(key))
+            raise ValidationError(key, (catalog.event_problem(key),))
         return event, catalog.model(event)

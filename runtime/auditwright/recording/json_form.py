@@ -160,8 +160,7 @@ class Schemas:
         """The error for an event that the catalog does not have."""
         shown = truncate(sanitize(key), 200)
         if recorded_under is None:
-            nearest = did_you_mean(key, self._catalog.current)
-            return _refused(shown, "event", "an event of the catalog", f"an unknown one{nearest}")
+            return ValidationError(shown, (self._catalog.event_problem(key),))
         catalog = f"{self._catalog.package} {self._catalog.version}"
         return _refused(
             shown,

@@ -18,7 +18,7 @@ from pydantic import ValidationError as ModelError
 from auditwright.actor import identifier
 from auditwright.context import current
 from auditwright.entry import Entry, Row, digest
-from auditwright.errors import Problem, SecretKeyMissing, ValidationError
+from auditwright.errors import SecretKeyMissing, ValidationError
 from auditwright.ids import clock, format_time, make_id, parse_time
 from auditwright.limits import (
     MAX_STRING,
@@ -199,11 +199,7 @@ class Recorder:
     def _plan(self, key: str) -> _EventPlan:
         event = self.catalog.event(key)
         if event is None:
-            shown = truncate(sanitize(str(key)), 200)
-            problem = Problem(
-                "event", "an event of the catalog", f"{shown!r}: {self.catalog.unknown_event(shown)}"
-            )
-            raise ValidationError(shown, (problem,))
+            raise ValidationError(truncate(sanitize(key), 200), (self.catalog.event_problem(key),))
         fields = {field.name: field for field in event.metadata}
         plan = _EventPlan(
             event,

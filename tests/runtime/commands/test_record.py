@@ -92,8 +92,8 @@ def test_unknown_event_suggests_the_nearest(auditwright: Auditwright) -> None:
     done = auditwright("record", "tool.guardrails.input_scaner_added")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        "auditwright: tool.guardrails.input_scaner_added: event: expected an event of the catalog, got an "
-        f'unknown one; did you mean "{SCANNER}"?\n'
+        "auditwright: tool.guardrails.input_scaner_added: event: expected an event of audit_events 1.0.1, "
+        f'got an unknown one; did you mean "{SCANNER}"?\n'
     )
 
 

@@ -40,6 +40,10 @@ def test_entry_of_another_account_is_not_shown(recorded: Auditwright) -> None:
     done = recorded("show", entry_id, "--account", "globex")
     assert (done.code, done.out) == (1, "")
     assert done.err == f'auditwright: the account "globex" has no entry {entry_id}\n'
+    assert recorded("show", entry_id, "--account", "initech").err == (
+        f'auditwright: the account "initech" has no entry {entry_id}; there are entries of acme, globex: '
+        "select one by --account\n"
+    )
     assert recorded("show", "x").usage_error == (
         "auditwright show: error: argument ID: 'x' is not an entry's id or the beginning of one; "
         "`auditwright list` shows them"

@@ -243,7 +243,7 @@ def test_bad_lines_are_reported_and_others_stored(log: AuditLog, database: Datab
         4: "entry: expected a JSON object, got a list",
         5: invalid_json,
         6: f"{DEPLOYED}: metadata.temperature: expected a number of at least 0 and at most 2, got 5",
-        8: "account.models.model_aded: event: expected an event of the catalog, got an unknown one; "
+        8: "account.models.model_aded: event: expected an event of audit_events 1.0.1, got an unknown one; "
         'did you mean "account.models.model_added"?',
         9: f"{KEY_CREATED}: account: expected one of id, account_id, event, occurred_at, actor, ip_address, "
         'metadata, got an unknown name; did you mean "account_id"?',
@@ -515,7 +515,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     ),
     "a long unknown event": (
         line(form("account.app_api_key." + "x" * 900_000, {})),
-        "event: expected an event of the catalog, got an unknown one",
+        "event: expected an event of audit_events 1.0.1, got an unknown one",
     ),
 }
 
@@ -609,7 +609,10 @@ def test_damaged_file_is_imported_up_to_a_line(
     read = int(found[1].replace(",", ""))
     assert read > 500
     assert caught.value.__notes__ == [f"the lines up to {found[1]} are imported, and none after it"]
-    assert len(list(empty.account("acme").all())) == read - len(refused)
+    stored = len(list(empty.account("acme").all()))
+    # What a damaged file gives may repeat lines, which are stored once.
+    assert 0 < stored <= read - len(refused)
+    assert how == "damaged" or stored == read - len(refused)
 
 
 @pytest.mark.sqlite_only
