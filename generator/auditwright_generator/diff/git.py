@@ -56,8 +56,8 @@ def folder_in_repository(folder: Path) -> str:
 def catalog_at(folder: Path, ref: str, package: str) -> CommittedCatalog | None:
     """The files that the catalog of a folder had at a commit; None if the commit has no such catalog.
 
-    A catalog that is in another folder there, and no longer in the working tree, was moved; one with the
-    same package is preferred. Raises `GitError`.
+    A catalog of the same package that is in another folder there, and no longer in the working tree, was
+    moved. Raises `GitError`.
     """
     if ref.startswith("-") or not ref.isprintable():
         raise GitError("it is not a valid name of a commit", HINT)
@@ -94,12 +94,11 @@ def _moved_from(folder: Path, commit: str, package: str) -> str | None:
         for blob in _blobs(folder, commit, "")
         if PurePosixPath(blob.path).name == "catalog.yaml" and not (root / blob.path).exists()
     ]
-    packages: dict[str, str] = {}
+    gone: list[str] = []
     for blob, data in zip(blobs, _contents(folder, [blob.id for blob in blobs]), strict=True):
         node, _ = parse_yaml(data, blob.path)
-        if isinstance(node.value, dict) and {"format", "levels"} <= node.entries.keys():
-            packages[blob.path.removesuffix("catalog.yaml")] = node.string("package")
-    gone = [path for path, name in packages.items() if name == package] or list(packages)
+        if isinstance(node.value, dict) and "package" in node.entries and node.string("package") == package:
+            gone.append(blob.path.removesuffix("catalog.yaml"))
     if len(gone) > 1:
         reason = f"the commit has no catalog in {folder.name}, but the working tree lacks {join_words(gone)}"
         raise GitError(reason, "check the commit out and name the folder to compare with")

@@ -237,6 +237,15 @@ def test_of_several_moved_catalogs_the_package_decides(
     assert diff("two", "audit") == 0
     assert "the catalog was in till/ at two" in capsys.readouterr().err
     edit(repository / "audit/catalog.yaml", "till_events", "audit_events")
+    assert diff("two", "audit") == 0
+    assert capsys.readouterr().out.endswith("everything is new in 1.0.0: two has no catalog in audit/\n")
+
+
+def test_which_of_two_copies_was_moved_is_asked(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree("services/catalog", "till")
+    commit(repository, "two")
+    shutil.move("till", "audit")
+    shutil.rmtree("services")
     assert diff("two", "audit") == 2
     assert capsys.readouterr() == (
         "",
