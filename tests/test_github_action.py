@@ -180,6 +180,9 @@ class Repository:
         (origin / "service.py").write_text(code, "utf-8")
         subprocess.run(["auditwright", "generate"], cwd=origin, env=self.variables, check=True)
         self._commit(origin)
+        self._git(origin, "tag", "v1")  # of a commit that the clone does not have
+        (origin / "README.md").write_text("A shop.\n", "utf-8")
+        self._commit(origin)
         self._git(folder, "clone", "-q", "--depth=1", f"file://{origin}", str(self.folder))
         self._git(self.folder, "checkout", "-q", "-b", "change")
 
@@ -255,7 +258,16 @@ def test_a_base_that_does_not_exist_fails_and_runs_nothing(tmp_path: Path, githu
     assert done.returncode == 1
     assert done.stdout.endswith("::error title=auditwright::failed: auditwright diff\n")
     assert not (repository.folder / "injected").exists()
+    # The name of a folder is no commit, though `diff` would compare with the folder.
+    done = repository.run(BASE="catalog", SOURCES="")
+    assert done.stdout.endswith("::error title=auditwright::failed: auditwright diff\n")
     assert github.writes == []
+
+
+def test_a_tag_may_be_the_base(tmp_path: Path, github: FakeGitHub) -> None:
+    repository = Repository(tmp_path, github)
+    done = repository.run(BASE="v1", SOURCES="")
+    assert (done.returncode, done.stderr) == (0, "fatal: couldn't find remote ref refs/heads/v1\n")
 
 
 # --- the comment -----------------------------------------------------------------------------------

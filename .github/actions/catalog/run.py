@@ -4,6 +4,7 @@ The diff becomes annotations, and one comment of the pull request, which later r
 from environment variables, which action.yml sets. Needs only the standard library and `auditwright`.
 """
 
+import http.client
 import json
 import os
 import shlex
@@ -83,10 +84,12 @@ def find_base(base: str) -> str:
     """
     remote = f"refs/remotes/origin/{base}"
     tip = commit_of(remote) or commit_of(base)
-    if not tip:
-        run("git", "fetch", "--quiet", "--no-tags", "--depth=1", "origin", f"+refs/heads/{base}:{remote}")
-        tip = commit_of(remote)
-    return run("git", "merge-base", "HEAD", tip, quiet=True).stdout.strip() or tip or base
+    for there in (f"refs/heads/{base}", base):  # a branch, else a tag or the id of a commit
+        if not tip:
+            run("git", "fetch", "--quiet", "--no-tags", "--depth=1", "origin", f"+{there}:{remote}")
+            tip = commit_of(remote)
+    # Without a commit `diff` fails, and says so: `base` alone may be the path of a folder.
+    return run("git", "merge-base", "HEAD", tip, quiet=True).stdout.strip() or tip or remote
 
 
 def commit_of(name: str) -> str:
@@ -111,7 +114,7 @@ def comment_on_changes(arguments: list[str], summary: str) -> None:
         elif own is not None and own["body"].strip() != body.strip():
             one = f"repos/{os.environ['GITHUB_REPOSITORY']}/issues/comments/{own['id']}"
             request("PATCH", one, {"body": body})
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code in (403, 404):
             say("notice", READ_ONLY)
         else:
