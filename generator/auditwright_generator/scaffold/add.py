@@ -43,7 +43,7 @@ def add_event(folder: Path, key: str, entry: Entry, example: Mapping[str, str]) 
         # The level and the category give fields to the event, too: only a copy that holds it knows all.
         fields = _fields_of(trial.source_with(path, _insert(trial, path, "events", name, entry)[0]), key)
         entry["message"] = entry["message"] or message_of(name, str(entry["title"]), fields)
-        entry["example"] = derive_example(fields, example, _nearest(trial, level, category_name)) or None
+        entry["example"] = derive_example(fields, example, _nearest(trial, level, category_name))
         return trial.write(path, *_insert(trial, path, "events", name, entry))
 
 

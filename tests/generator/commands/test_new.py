@@ -290,6 +290,24 @@ def test_change_that_check_refuses_is_not_written(
     assert content() == before
 
 
+@pytest.mark.parametrize(("field", "code"), [("reasn", "AC106"), ("Reason", "AC201")])
+def test_only_unknown_fields_give_no_other_finding(
+    field: str, code: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert new("category", "account.sites", "--description", "Sites of the account.") == 0
+    capsys.readouterr()
+    assert new("event", "account.sites.site_found", *SAYS, "--field", field) == 1
+    found, last = capsys.readouterr().err.splitlines()
+    assert found.startswith(f"--field: error {code}")
+    assert last == REFUSED
+
+
+def test_an_event_without_fields_has_an_empty_example(project: Path) -> None:
+    assert new("category", "account.sites", "--description", "Sites of the account.") == 0
+    assert new("event", "account.sites.site_found", *SAYS) == 0
+    assert event_of("account.sites.site_found").example == {}
+
+
 def test_a_hint_names_the_option_to_give(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert new("field", "api_token", *SAYS) == 1
     assert capsys.readouterr().err.splitlines() == [
