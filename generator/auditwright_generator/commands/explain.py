@@ -43,6 +43,7 @@ def explain(rule: "RuleSummary") -> str:
     """The rule in words, with its examples if it has any."""
     from auditwright_generator.checks.explanations import EXAMPLES
     from auditwright_generator.coverage.explanations import EXAMPLES as IN_CODE
+    from auditwright_generator.coverage.rules import NEVER_EMITTED
 
     parts = [f"{rule.code} {rule.name} ({rule.kind})", f"Why: {rule.why}.", *rule.more]
     example = EXAMPLES.get(rule.code)
@@ -50,12 +51,14 @@ def explain(rule: "RuleSummary") -> str:
         parts.append(f"Wrong, in {example.path}:\n{_excerpt(example, example.bad)}")
         parts.append(f"`auditwright check` says:\n    {_message(example)}")
         parts.append(f"Right:\n{_excerpt(example, example.good) or '    # no such file'}")
-        if rule.kind == "warning" and not rule.code.startswith("AC95"):
-            answer = f"suppress: {{{rule.code}: {{reason: Why it is intended}}}}"
-            parts.append(f"To suppress it, add to its owner:\n    {answer}")
     if rule.code in IN_CODE:
         bad, good, _ = IN_CODE[rule.code]
         parts += [f"Wrong:\n{textwrap.indent(bad, '    ')}", f"Right:\n{textwrap.indent(good, '    ')}"]
+    if rule.code == NEVER_EMITTED.code or (
+        example and rule.kind == "warning" and not rule.code.startswith("AC95")
+    ):
+        answer = f"suppress: {{{rule.code}: {{reason: Why it is intended}}}}"
+        parts.append(f"To suppress it, add to its owner:\n    {answer}")
     return "\n\n".join(parts)
 
 

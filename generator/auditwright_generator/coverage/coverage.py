@@ -218,7 +218,10 @@ class _Comparison:
             for event in self._index.events.values()
         )
         for key in (each.event.key for each in events if each.state == "never"):
-            hint = f"emit it, deprecate it, or excuse it with --elsewhere {key}"
+            hint = (
+                f"emit it, deprecate it, excuse it with --elsewhere {key}, or, if nothing emits it yet, "
+                "write `suppress: {AC971: {reason: ...}}` at the event"
+            )
             self._find(rules.NEVER_EMITTED, declared[key], f"{key} is emitted nowhere in {searched}; {hint}")
         for pattern in elsewhere:
             fitting = {each.state for each in events if fnmatchcase(each.event.key, pattern)}

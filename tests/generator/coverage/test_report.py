@@ -28,9 +28,11 @@ def place(order):
 }
 TEXT = """\
 catalog/device/orders.yaml:6:3: warning AC971 event-never-emitted: device.orders.order_shown is emitted \
-nowhere in src; emit it, deprecate it, or excuse it with --elsewhere device.orders.order_shown
+nowhere in src; emit it, deprecate it, excuse it with --elsewhere device.orders.order_shown, or, \
+if nothing emits it yet, write `suppress: {AC971: {reason: ...}}` at the event
 catalog/shop/orders.yaml:12:3: warning AC971 event-never-emitted: shop.orders.order_shipped is emitted \
-nowhere in src; emit it, deprecate it, or excuse it with --elsewhere shop.orders.order_shipped
+nowhere in src; emit it, deprecate it, excuse it with --elsewhere shop.orders.order_shipped, or, \
+if nothing emits it yet, write `suppress: {AC971: {reason: ...}}` at the event
 src/shop/old.py:1:1: error AC974 unreadable-source: PYTHON cannot parse it: Missing parentheses in call to \
 'print'. Did you mean print(...)?
 src/shop/orders.py:6:23: error AC972 unknown-emitter: shop.orders has no emitter "order_plased"; \
