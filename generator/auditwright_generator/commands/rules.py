@@ -45,9 +45,11 @@ def _of_change(rule: "ChangeRule") -> RuleSummary:
     heading = "Breaks" if rule.effect == "break" else "Seen by"
     more = [f"{heading} {'; '.join(whom)}."] if whom else []
     hint = rule.hint.replace("{old}", "OLD").replace("{new}", "NEW")
+    accepted = f"accepted: [{{rule: {rule.code}, at: KEY, version: NEW, reason: Why it is intended}}]"
+    answer = [f"To accept it, add to catalog.yaml:\n    {accepted}"] if rule.effect == "break" else []
     return RuleSummary(
         *(rule.code, rule.effect, rule.name, rule.why),
-        more=(*more, f"Requires a {rule.bump} version.", f"What to do: {hint}."),
+        more=(*more, f"Requires a {rule.bump} version.", f"What to do: {hint}.", *answer),
     )
 
 

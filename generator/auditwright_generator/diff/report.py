@@ -40,10 +40,10 @@ def _position(change: CatalogChange) -> Position:
 
 
 def summary(comparison: Comparison) -> str:
-    """The number of changes and breaks, and whether the version is high enough."""
+    """The number of changes and breaks, whether the version is high enough, and how to accept a break."""
     if comparison.old_version is None:
         return f"everything is new in {comparison.new_version}: {comparison.note}"
-    return f"{_counts(comparison)}; {_versions(comparison)}"
+    return "; ".join((_counts(comparison), _versions(comparison), *_how_to_accept(comparison)))
 
 
 def _counts(comparison: Comparison) -> str:
@@ -57,9 +57,23 @@ def _counts(comparison: Comparison) -> str:
 
 def _versions(comparison: Comparison) -> str:
     step = f"{comparison.old_version} -> {comparison.new_version}"
-    if any(finding.code in ("BR901", "BR902") for finding in comparison.findings):
+    if _is_too_low(comparison):
         return f"{step}, and {comparison.needed_version} is required"
     return f"{step} is enough" if comparison.changes else step
+
+
+def _how_to_accept(comparison: Comparison) -> list[str]:
+    """The entry for the first break that is not accepted, if there is one."""
+    for change in comparison.breaks:
+        if comparison.accepted.reason(change) is None:
+            version = comparison.needed_version if _is_too_low(comparison) else comparison.new_version
+            entry = f"{{rule: {change.rule.code}, at: {change.key}, version: {version}, reason: ...}}"
+            return [f"to accept a break, list it in catalog.yaml: `accepted: [{entry}]`"]
+    return []
+
+
+def _is_too_low(comparison: Comparison) -> bool:
+    return any(finding.code in ("BR901", "BR902") for finding in comparison.findings)
 
 
 # --- JSON -----------------------------------------------------------------------------------------------

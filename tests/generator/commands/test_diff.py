@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -85,7 +86,9 @@ def test_text_shows_position_rule_change_audience_and_hint(capsys: pytest.Captur
         "catalog/shop/stock.yaml:5:3: break BR203 field-removed: shop.stock.item_moved.shelf: the field "
         '"Shelf" was removed; breaks emitters, readers, database; keep it, and deprecate it in fields.yaml '
         "if no event needs it",
-        "3 changes: 1 break (0 accepted), 2 safe; 1.0.0 -> 1.1.0, and 2.0.0 is required",
+        "3 changes: 1 break (0 accepted), 2 safe; 1.0.0 -> 1.1.0, and 2.0.0 is required; to accept a break, "
+        "list it in catalog.yaml: "
+        "`accepted: [{rule: BR203, at: shop.stock.item_moved.shelf, version: 2.0.0, reason: ...}]`",
     ]
 
 
@@ -147,7 +150,8 @@ def test_github_shows_breaks_and_accepted_breaks(
         "::notice file=catalog/shop/stock.yaml,line=5,col=3,title=BR203 field-removed::"
         'shop.stock.item_moved.shelf: the field "Shelf" was removed; breaks emitters, readers, database; '
         "accepted for 2.0.0: No *shelves*, 100%25.",
-        "4 changes: 2 breaks (1 accepted), 2 safe; 1.0.0 -> 2.0.0 is enough",
+        "4 changes: 2 breaks (1 accepted), 2 safe; 1.0.0 -> 2.0.0 is enough; to accept a break, list it in "
+        "catalog.yaml: `accepted: [{rule: BR231, at: amount, version: 2.0.0, reason: ...}]`",
     ]
 
 
@@ -311,7 +315,19 @@ def test_an_acceptance_without_a_break_is_a_finding(
     assert diff() == 1
     found, summary = findings(capsys)
     assert found.removeprefix("catalog/catalog.yaml:15:") == said
-    assert summary == "3 changes: 1 break (0 accepted), 2 safe; 1.0.0 -> 2.0.0 is enough"
+    assert summary.startswith("3 changes: 1 break (0 accepted), 2 safe; 1.0.0 -> 2.0.0 is enough; ")
+
+
+def test_the_proposed_acceptance_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    remove_a_field_and_add_one()
+    set_version("2.0.0-rc.1")
+    assert diff() == 1
+    summary = capsys.readouterr().out.splitlines()[-1]
+    [proposal] = re.findall("`(.*)`", summary)
+    path = Path("catalog/catalog.yaml")
+    path.write_text(f"{path.read_text('utf-8')}\n{proposal}\n", "utf-8")
+    assert diff() == 0
+    assert "to accept a break" not in capsys.readouterr().out
 
 
 def test_an_acceptance_may_stay_until_the_version_changes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -149,6 +149,24 @@ def test_explain_shows_whom_a_change_breaks(capsys: pytest.CaptureFixture[str]) 
     assert lines[2].startswith("Breaks readers: code that reads stored entries")
     assert lines[3] == "Requires a major version."
     assert lines[4].startswith("What to do: ")
+    assert lines[5:] == [
+        "To accept it, add to catalog.yaml:\n"
+        "    accepted: [{rule: BR222, at: KEY, version: NEW, reason: Why it is intended}]\n"
+    ]
+
+
+@pytest.mark.parametrize("word", ["event-added", "BR901"])
+def test_explain_accepts_only_breaks(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.explain, word) == 0
+    assert "accepted:" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("word", "number"), [("AC971", 1), ("AC973", 0)])
+def test_explain_suppresses_only_events_without_code(
+    word: str, number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(cli.explain, word) == 0
+    assert capsys.readouterr().out.count(f"suppress: {{{word}: {{reason: Why it is intended}}}}\n") == number
 
 
 def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:
