@@ -187,6 +187,11 @@ def another_name(what: str, name: str) -> str:
     return f"{what}_{name}" if has_reserved_beginning else f"{name}_{what}"
 
 
+def another_package(name: str) -> str:
+    """A package to suggest in place of a refused one."""
+    return f"audit_{name}" if name.startswith(OWN_PREFIX) else f"{name}_audit"
+
+
 def too_long(name: str) -> bool:
     """Whether PostgreSQL would truncate the name."""
     return len(name.encode()) > MAX_BYTES

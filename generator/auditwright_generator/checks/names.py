@@ -109,7 +109,8 @@ def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
     package_name = str(package.scalar) if package else ""
     reason = names.refuse_package(package_name) if package else None
     if package and reason:
-        yield package.position, f"package {quote(package.scalar)} is refused: {reason}; choose another name"
+        message = f"package {quote(package.scalar)} is refused: {reason}; choose another name"
+        yield package.position, f"{message}, such as {names.another_package(package_name)}"
     distribution = source.node.get("distribution")
     if distribution and (reason := names.refuse_distribution(str(distribution.scalar))):
         message = f"distribution {quote(distribution.scalar)} is refused: {reason}; choose another name"

@@ -150,7 +150,8 @@ def _candidates(name: str) -> Iterator[str]:
     if len(words) > 1 and _WORDS_OF_TITLE & set(words):
         yield stem
     if words and words != ["audit"]:
-        yield f"{stem}_audit"
-        yield f"audit_{stem}"  # a name begins with a letter
+        other = "events" if "audit" in words else "audit"
+        yield f"{stem}_{other}"
+        yield f"{other}_{stem}"  # a name begins with a letter
     yield "audit_events"
     yield from (f"audit_events_{number}" for number in count(2))

@@ -388,6 +388,8 @@ class _Explainer:
             got, hint = "a mapping", "; quote text that begins with {" if "string" in kinds else ""
         elif isinstance(value, tuple):
             got, hint = "a list", "; quote text that begins with [" if "string" in kinds else ""
+            if self.kind == "fields" and path[1:] == ("values",):
+                hint = f"; write a title for each value: {_titled(value)}"
         else:
             got, hint = quote(value), ""
         return WRONG_TYPE.at(node.position, f"{where} must be {words}, not {got}{hint}")
@@ -397,6 +399,13 @@ class _Explainer:
         for step in path:
             node = node.entries[step] if isinstance(step, str) else node.items[step]
         return node
+
+
+def _titled(items: Sequence[Node]) -> str:
+    """`{phone: Phone, web: Web}` for a list of names."""
+    keys = [item.text for item in items if is_name(item.text)] or ["key"]
+    pairs = [f"{key}: {key.replace('_', ' ').capitalize()}" for key in keys[:3]]
+    return f"{{{', '.join(pairs)}{', ...' if len(items) > len(pairs) else ''}}}"
 
 
 def _slot(path: KeyPath) -> str:

@@ -365,6 +365,15 @@ def test_a_package_of_another_distribution_is_avoided(
     assert "a distribution of that name is installed already; choose another name, such as acme-x" in second
 
 
+def test_no_proposal_says_audit_twice(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(here / "site", "vet-audit", "vet_audit", is_catalog=False)
+    monkeypatch.syspath_prepend(str(here / "site"))
+    (here / "vet-audit").mkdir()
+    monkeypatch.chdir(here / "vet-audit")
+    assert run(cli.init) == 0
+    assert names()[:2] == ("vet_audit_events", "vet-audit-events")
+
+
 def test_a_module_on_the_path_is_no_free_name(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
