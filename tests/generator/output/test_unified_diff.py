@@ -23,7 +23,7 @@ NOT_CURRENT = "not current; run `auditwright generate`"
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
     """The current folder, with a catalog and its generated files."""
     monkeypatch.chdir(tmp_path)
-    run(cli.init)
+    run(cli.init, "--package", "team_events")
     (tmp_path / "catalog" / "account" / "teams.yaml").write_text(TEAMS, "utf-8")
     run(cli.generate)
     capsys.readouterr()
@@ -85,25 +85,25 @@ def test_a_catalog_change_is_shown_in_every_affected_file(
 def test_a_missing_file_is_shown_as_new_and_truncated(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (project / "generated" / "audit_events" / "py.typed").unlink()
-    emitters = project / "generated" / "audit_events" / "catalog.json"
+    (project / "generated" / "team_events" / "py.typed").unlink()
+    emitters = project / "generated" / "team_events" / "catalog.json"
     text = emitters.read_text("utf-8").splitlines()
     emitters.unlink()
     lines = check(1, capsys)
     assert lines[:2] == [
-        "generated/audit_events/catalog.json: missing",
-        "generated/audit_events/py.typed: missing",
+        "generated/team_events/catalog.json: missing",
+        "generated/team_events/py.typed: missing",
     ]
     assert lines[2:6] == [
         "--- /dev/null",
-        "+++ b/audit_events/catalog.json",
+        "+++ b/team_events/catalog.json",
         f"@@ -0,0 +1,{len(text)} @@",
         f"+{text[0]}",
     ]
     assert lines[-4:] == [
-        f"… {len(text) + 3 - 60} more lines of audit_events/catalog.json",
+        f"… {len(text) + 3 - 60} more lines of team_events/catalog.json",
         "--- /dev/null",
-        "+++ b/audit_events/py.typed",
+        "+++ b/team_events/py.typed",
         NOT_CURRENT,
     ]
     assert len(lines) == 2 + 60 + 4

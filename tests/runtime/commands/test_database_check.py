@@ -642,4 +642,6 @@ def test_help_lists_every_action(auditwright: Auditwright) -> None:
     assert auditwright("database", "chek").usage_error.startswith(
         "auditwright database: error: argument ACTION: invalid choice: 'chek'"
     )
-    assert auditwright("database", "check", "--event").usage_error.endswith("unrecognized arguments: --event")
+    assert auditwright("database", "check", "--event").usage_error.endswith(
+        "unrecognized arguments: --event; --help lists all"
+    )
