@@ -228,7 +228,7 @@ def test_runs_of_a_pull_request_write_one_comment(tmp_path: Path, github: FakeGi
     assert done.stdout.endswith("::error title=auditwright::failed: auditwright generate, auditwright diff\n")
     (comment,) = github.comments
     summary, _, notes = comment["body"].removeprefix(f"{MARKER}\n").partition("\n\n")
-    assert summary.endswith("; 1.2.0 -> 1.2.0, and 2.0.0 is required")
+    assert "; 1.2.0 -> 1.2.0, and 2.0.0 is required; to accept a break, list it in " in summary
     assert notes.startswith("# Events of the boards 1.2.0\n\n## Breaking\n\n- ")
 
     # The change is taken back: the comment stays, and says so.

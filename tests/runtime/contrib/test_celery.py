@@ -38,6 +38,14 @@ Sent = dict[str, str]
 pytestmark = pytest.mark.sqlite_only
 
 
+@pytest.fixture(autouse=True, scope="module")
+def root_level() -> Iterator[None]:
+    """A worker sets the level of the root logger, which later tests need as it was."""
+    level = logging.root.level
+    yield
+    logging.root.setLevel(level)
+
+
 class Jobs:
     """An app whose tasks return the context that they see, and what the test lends them."""
 
