@@ -32,7 +32,8 @@ from tests.support.sample_events import ADA, GRACE
 from audit_events import AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, AuditMiddleware, NoContext, ValidationError, set_actor
 from auditwright.context import Context, current
-from auditwright.middleware import MARK, App, Message, Scope
+from auditwright.middleware import App, Message, Scope
+from auditwright.request_context import MARK
 from auditwright.storage.sqlite import connections as sqlite
 
 CLIENT, PROXY, LIE = "203.0.113.7", "10.0.0.1", "198.51.100.66"
