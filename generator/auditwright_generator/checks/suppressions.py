@@ -1,7 +1,8 @@
 """`suppress:` in a catalog hides a warning, with a reason and optionally until a date.
 
-A suppression applies to the thing it is written at and to everything inside it. At the top of catalog.yaml it
-switches the rule off. Errors cannot be suppressed, because nothing can be generated from them.
+A suppression applies to the thing it is written at and to everything inside it, in the same file: one at a
+level does not reach its categories. At the top of catalog.yaml it switches the rule off. Errors cannot be
+suppressed, because nothing can be generated from them.
 
 `check` leaves the suppressions of AC971 to `coverage`, which alone knows whether code records an event.
 """

@@ -1,6 +1,6 @@
 """The value of the fixture `audit`: what a test has recorded, and assertions on it.
 
-`watching.py` sees the entries, `pytest_wanted.py` compares them, `pytest_texts.py` words what is reported.
+`pytest_watching.py` sees the entries, `pytest_wanted.py` compares them, `pytest_texts.py` words the reports.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from auditwright.catalog import Catalog, Event
     from auditwright.context import Context
-    from auditwright.contrib.watching import Sighting, Watch
+    from auditwright.contrib.pytest_watching import Sighting, Watch
     from auditwright.entry import Entry
     from auditwright.event_model import EventModel
 

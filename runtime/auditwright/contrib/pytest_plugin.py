@@ -59,7 +59,7 @@ def audit(
     from auditwright.catalog import find_catalog
     from auditwright.context import isolated
     from auditwright.contrib.pytest_audit import Audit, OwnLog
-    from auditwright.contrib.watching import watching
+    from auditwright.contrib.pytest_watching import watching
     from auditwright.errors import CatalogError
 
     config = request.config

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from auditwright.catalog import Field
     from auditwright.contrib.pytest_wanted import Wanted
-    from auditwright.contrib.watching import Sighting
+    from auditwright.contrib.pytest_watching import Sighting
 
 Uncounted = tuple["Sighting", str, str]
 """An entry that does not count, its state, and why that is unclear."""

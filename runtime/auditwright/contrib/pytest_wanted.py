@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from auditwright.actor import Actor
     from auditwright.catalog import Event, Field
-    from auditwright.contrib.watching import Sighting
+    from auditwright.contrib.pytest_watching import Sighting
     from auditwright.event_model import EventModel
     from auditwright.log import AuditLog
 

@@ -22,7 +22,7 @@ from tests.support.sample_events import ADA, ADDED, ASYNC, GRACE, KEY_CREATED, M
 from audit_events import CATALOG, AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, SecretKey, StorageError, ValidationError
 from auditwright.contrib.pytest_audit import Audit, OwnLog
-from auditwright.contrib.watching import watching
+from auditwright.contrib.pytest_watching import watching
 from auditwright.ids import make_id
 
 REST = {"model_name": "Llama", "model_type": "open_source", "deployment_name": "prod-eu"}

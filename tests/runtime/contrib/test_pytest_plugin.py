@@ -16,12 +16,21 @@ from tests.support.sample_events import KEY_CREATED
 import audit_events.account.app_api_key
 import audit_events.models.account.app_api_key
 import auditwright_events
-from auditwright.contrib import pytest_audit, watching
+from auditwright.contrib import pytest_audit, pytest_watching
 from auditwright.storage.sqlite import engine
 
 pytest_plugins = ("pytester",)
 
-KEPT = (audit_events, auditwright_events, engine, orm, pytest_audit, sqlalchemy_asyncio, sqlite, watching)
+KEPT = (
+    audit_events,
+    auditwright_events,
+    engine,
+    orm,
+    pytest_audit,
+    sqlalchemy_asyncio,
+    sqlite,
+    pytest_watching,
+)
 """A run inside of this process forgets what it imports, so all of it is imported before: SQLAlchemy takes no
 second import.
 """

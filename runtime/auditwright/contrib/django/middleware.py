@@ -21,7 +21,8 @@ ATTRIBUTE = "audit_context"
 class RequestContext(Context):
     """The context of a request; actor and account are looked up when an entry needs them.
 
-    So an anonymous page reads no session, and a user who signs in inside the view is the actor from then on.
+    So an anonymous page of a sync view reads no session, and a user who signs in inside the view is the actor
+    from then on.
     """
 
     def __init__(self, request: HttpRequest, settings: Configuration, address: str | None) -> None:
@@ -31,7 +32,7 @@ class RequestContext(Context):
         self._account_id: str | None = None
         self._is_account_set = False
         super().__init__(ip_address=address, origin=address)
-        self._is_final = False
+        self._is_final = False  # the setter of `actor` has set it meanwhile
 
     @property
     def actor(self) -> Actor | None:
