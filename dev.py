@@ -83,7 +83,7 @@ def set_up() -> None:
     run(sys.executable, "-m", "pip", "--python", BIN / "python", "install", "-q", *PINS, "pip")
     install: list[str | Path] = [BIN / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     build = ["--build-constraint", "constraints.txt"]
-    extras = "generator,asyncio,server,postgres,analytics,zstd,completion"
+    extras = "generator,asyncio,server,postgres,analytics,zstd,completion,site"
     sample = ["-e", "./generated"] if installed_as() else []
     run(*install, *PINS, *build, "--group", "dev", "-e", f".[{extras}]", *sample)
     ready.write_text(digest.hexdigest())
