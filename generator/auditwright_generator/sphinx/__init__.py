@@ -1,0 +1,70 @@
+"""A Sphinx extension that builds one site from guides and from what `auditwright generate` writes.
+
+A site is a folder with a `conf.py` and Markdown files:
+
+    project = "Acme audit log"
+    extensions = ["auditwright_generator.sphinx"]
+    auditwright_references = {"reference": "../generated"}
+
+`auditwright_references`
+    Folder of the site -> folder that `auditwright generate` writes, relative to `conf.py`.
+    Its Markdown is copied to that folder of the site, which git ignores.
+`auditwright_pages`
+    Markdown file of the site -> a single file from elsewhere, such as `{"changelog.md": "../CHANGELOG.md"}`.
+`auditwright_edition`
+    `"developer"`, or `"reader"` for a site without Python, queries and the page about validation.
+`auditwright_source_url`
+    Where the files of the repository can be viewed, such as `https://example.com/acme/blob/main`.
+    Links to files that are not on the site lead there; without it they become plain text.
+`auditwright_html_tables`
+    True by default: tables are written as HTML, which takes less than half of the time.
+    False gives them to Sphinx, which builders other than HTML need.
+
+A mistake in these values is an `InvalidSite`. Pages of the site are ordinary MyST Markdown. In them a comment
+`<!-- toctree` with a page on each line and `-->` becomes a hidden toctree, which a forge does not show.
+"""
+
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+from auditwright_generator.sphinx import anchors, links, markdown, mirror, navigation
+from auditwright_generator.sphinx.defaults import set_defaults
+from auditwright_generator.sphinx.site import InvalidSite, Site, read_site, site_of
+
+__all__ = ["InvalidSite", "Site", "setup", "site_of"]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the configuration, the extensions that the pages need, and the steps of a build."""
+    app.add_config_value("auditwright_references", {}, "env", types=[dict])
+    app.add_config_value("auditwright_pages", {}, "env", types=[dict])
+    app.add_config_value("auditwright_edition", "developer", "env", types=[str])
+    app.add_config_value("auditwright_source_url", "", "env", types=[str])
+    app.add_config_value("auditwright_html_tables", True, "env", types=[bool])
+    for extension in ("myst_parser", "sphinx_design", "sphinx_copybutton"):
+        app.setup_extension(extension)
+    set_defaults(app)
+    app.connect("config-inited", copy_pages)
+    app.connect("source-read", convert_page)
+    app.connect("doctree-read", anchors.move_anchors, priority=100)
+    app.connect("doctree-resolved", links.resolve_links)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def copy_pages(app: Sphinx, config: Config) -> None:
+    """Read the configuration, and copy the pages from elsewhere into the folder of the site."""
+    site = read_site(app, config)
+    mirror.write_copies(site.folder, site.copies)
+
+
+def convert_page(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Turn the Markdown of a forge into MyST."""
+    site = site_of(app)
+    text = links.relink(site, app, docname, content[0])
+    if site.is_copy(docname):
+        text = markdown.from_forge(text, site.edition)
+    if app.config.auditwright_html_tables:
+        text = markdown.tables_as_html(text, docname)
+    content[0] = navigation.add_toctree(site, docname, text)

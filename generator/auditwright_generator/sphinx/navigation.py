@@ -1,0 +1,60 @@
+"""The navigation: hidden toctrees, made from the catalog of each reference.
+
+The root leads to references and single pages, a reference to its levels and indexes, a level to its
+categories, and a category to the pages that continue it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from auditwright_generator.sphinx.site import Reference, Site
+
+INDEXES = ("events", "fields", "enums", "sensitive", "entry", "json_schema", "changes")
+"""Pages of a reference besides its levels, in the order of the navigation; those that exist are shown."""
+
+_COMMENT = re.compile(r"^<!-- toctree\n(.*?)-->$", re.MULTILINE | re.DOTALL)
+
+
+def add_toctree(site: Site, docname: str, text: str) -> str:
+    """The text of a page with hidden toctrees for the pages below it."""
+    text = _COMMENT.sub(lambda match: _toctree(match[1].split("\n")), text)
+    pages = [page for page in _below(site, docname) if f"/{page}\n" not in text]
+    return f"{text.rstrip()}\n\n{_toctree(f'/{page}' for page in pages)}" if pages else text
+
+
+def _toctree(entries: Iterable[str]) -> str:
+    lines = "".join(f"{entry.strip()}\n" for entry in entries if entry.strip())
+    return f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n\n{lines}```\n"
+
+
+def _below(site: Site, docname: str) -> Iterator[str]:
+    """The pages that the navigation shows below a page."""
+    if docname == "index":
+        yield from (f"{reference.folder}/index" for reference in site.references)
+        yield from (path.removesuffix(".md") for path in site.pages)
+    for reference in site.references:
+        if docname.startswith(f"{reference.folder}/"):
+            name = docname.removeprefix(f"{reference.folder}/")
+            below = (f"{reference.folder}/{each}" for each in _below_page(reference, name))
+            yield from (page for page in below if f"{page}.md" in site.copies)
+
+
+def _below_page(reference: Reference, name: str) -> Iterator[str]:
+    """The pages below a page of a reference, whether they exist or not."""
+    levels = {level.name: [each.name for each in level.categories] for level in reference.catalog.levels}
+    docs = reference.generated / "docs"
+    level, _, page = name.partition("/")
+    if name == "index":
+        for each, categories in levels.items():
+            has_index = (docs / each / "index.md").is_file()
+            yield from [f"{each}/index"] if has_index else [f"{each}/{category}" for category in categories]
+        yield from INDEXES
+    elif page == "index":
+        yield from (f"{level}/{category}" for category in levels.get(level, ()))
+    elif page in levels.get(level, ()):
+        yield from (f"{name}/{number}" for number in _continuations(docs / name))
+
+
+def _continuations(folder: Path) -> list[str]:
+    return sorted((path.stem for path in folder.glob("*.md")), key=int)
