@@ -1,30 +1,39 @@
-"""README.md: the first own event works as written, and the page is short and leads to all others."""
+"""README.md: its commands and its example work as written, and it is short and leads on.
 
-import re
+docs/index.md, the home page of the site, has the same example.
+"""
+
 from pathlib import Path
 
 import dev
 import pytest
-from tests.support.markdown import OWN_PAGES, README, blocks, follow, prose, section
-from tests.support.paths import ROOT
+from tests.support.markdown import README, blocks, follow, prose
+from tests.support.paths import CATALOG as FOLDER
+from tests.support.paths import DOCS
 
 from audit_events import CATALOG
 
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A folder with the catalog and the generated files, like the root of a checkout."""
-    for name in ("catalog", "generated"):
-        for path in (ROOT / name).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                target = tmp_path / name / path.relative_to(ROOT / name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(path.read_bytes())
-    return tmp_path
+HOME = DOCS / "index.md"
 
 
-def test_the_first_own_event_works_as_written(checkout: Path) -> None:
-    assert follow(README, checkout) == 5
+@pytest.mark.parametrize("page", [README, HOME], ids=["readme", "home"])
+def test_the_declared_event_is_one_of_the_catalog(page: Path) -> None:
+    (block,) = blocks(page, "yaml")
+    category = FOLDER / "account" / "default_role.yaml"
+    assert block.text in category.read_text("utf-8")
+
+
+def test_the_example_records_as_written(tmp_path: Path) -> None:
+    assert follow(README, tmp_path) == 2
+
+
+def test_the_home_page_has_the_example_of_the_readme() -> None:
+    assert [block.text for block in blocks(HOME, "python")] == [
+        block.text for block in blocks(README, "python")
+    ]
+    assert [block.text for block in blocks(HOME, "console")] == [
+        block.text for block in blocks(README, "console")
+    ]
 
 
 def test_the_readme_has_at_most_200_lines() -> None:
@@ -34,11 +43,6 @@ def test_the_readme_has_at_most_200_lines() -> None:
 def test_the_readme_counts_what_the_catalog_has() -> None:
     size = f"{len(CATALOG.events)} events in {len(CATALOG.categories)} categories on two levels"
     assert size in prose(README)
-
-
-def test_the_readme_leads_to_every_other_page() -> None:
-    links = re.findall(r"\]\(([^)]+)\)", section(README, "Where to go on"))
-    assert {ROOT / link for link in links} == set(OWN_PAGES) - {README}
 
 
 def test_the_shell_commands_are_tasks_and_the_activation() -> None:

@@ -7,6 +7,7 @@ The word after a fence's language says what becomes of the block:
     ```diff                applied to the files it names; its hunks have no line numbers
     ```python              a part of the page's program
     ```console             commands after `$ `, each with its output; `...` matches anything
+    ```{name}              a directive of the site, which holds its menu or its layout
 """
 
 import os
@@ -21,12 +22,16 @@ from types import CodeType
 from tests.support.paths import DOCS, ROOT
 
 README, LANGUAGE = ROOT / "README.md", ROOT / "catalog" / "README.md"
+CHANGELOG, BENCHMARKS = ROOT / "CHANGELOG.md", ROOT / "tests" / "benchmarks" / "README.md"
+COPIED = {"catalog-language.md": LANGUAGE, "changelog.md": CHANGELOG, "benchmarks.md": BENCHMARKS}
+"""Pages of the site that are copies: their names in `docs/`, where a build puts them, and what they copy."""
 REFERENCE_FOLDER = ROOT / "generated" / "docs"
 REFERENCE = sorted(REFERENCE_FOLDER.rglob("*.md"))
-GUIDES = sorted(DOCS.glob("*.md"))
+GUIDES = sorted(page for page in DOCS.glob("*.md") if page.name not in COPIED)
+_FENCED = re.compile(r"^(`{3,})(\w+|{[\w-]+})(?: ([^\n]+))?\n(.*?)^\1$", re.DOTALL | re.MULTILINE)
 IMPORT_ROOTS = ("runtime", "generator", "generated", "generated/runtime")
-OWN_PAGES = [README, ROOT / "CHANGELOG.md", LANGUAGE, *GUIDES]
-PAGES = [*OWN_PAGES, *sorted((ROOT / "generated").rglob("*.md"))]
+OWN_PAGES = [README, CHANGELOG, LANGUAGE, *GUIDES]
+PAGES = [*OWN_PAGES, BENCHMARKS, *sorted((ROOT / "generated").rglob("*.md"))]
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,8 @@ class Block:
 
 def blocks(page: Path, language: str = "") -> list[Block]:
     text = page.read_text("utf-8")
-    found = re.finditer(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    every = [Block(m[1], m[2] or "", m[3], text.count("\n", 0, m.start(3)) + 1) for m in found]
+    found = _FENCED.finditer(text)
+    every = [Block(m[2], m[3] or "", m[4], text.count("\n", 0, m.start(4)) + 1) for m in found]
     return [block for block in every if language in ("", block.language)]
 
 
@@ -62,7 +67,7 @@ def program(page: Path) -> CodeType:
 
 
 def prose(page: Path) -> str:
-    return re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return _FENCED.sub("", page.read_text("utf-8"))
 
 
 def section(page: Path, title: str) -> str:
