@@ -357,6 +357,11 @@ class PostgreSQLServer:
         return self._create("")
 
     @property
+    def programs(self) -> Path:
+        """The folder of its programs, such as pg_dump, which are of the server's version."""
+        return Path(self._server.bin_path)
+
+    @property
     def bare_url(self) -> str:
         """The URL of the server's own database, `postgres`."""
         return self._admin.url

@@ -183,6 +183,15 @@ _OF_WRITERS = re.compile(".+_writer_(inserts|knows)")
 """The policies that `auditwright database roles` makes."""
 
 
+_COMPARISON = r"\([^()]*(?:\([^()]*\))?[^()]*\)"
+_NESTED = re.compile(rf"\(\(({_COMPARISON} AND {_COMPARISON})\) AND ")
+
+
+def _restored(definition: str) -> str:
+    """The definition as a dump and a restore leave it: `(a AND b) AND c` is read as `a AND b AND c`."""
+    return _NESTED.sub(r"(\1 AND ", definition)
+
+
 def _compared(expected: Part, table: str, found: Part | None, hint: str) -> Iterator[Difference]:
     name = expected.name
     what = {
@@ -197,7 +206,7 @@ def _compared(expected: Part, table: str, found: Part | None, hint: str) -> Iter
     elif not found.is_on:
         change = f"TRIGGER {name}" if name else "ROW LEVEL SECURITY"
         yield Difference(f"{what} is switched off", f"ALTER TABLE {table} ENABLE {change}")
-    elif found.definition != expected.definition:
+    elif _restored(found.definition) != _restored(expected.definition):
         yield Difference(f"{what} is {found.definition}, and should be {expected.definition}", BY_HAND)
 
 

@@ -77,6 +77,21 @@ def test_a_changed_part_is_named_with_both_definitions(
     postgresql.drop(made)
 
 
+def test_constraints_made_by_a_restore_are_no_drift(postgresql: PostgreSQLServer) -> None:
+    made = postgresql.another()
+    for name, definition in made.rows(
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE conrelid = 'audit_entry'::regclass AND contype = 'c'"
+    ):
+        made.change(
+            f"ALTER TABLE audit_entry DROP CONSTRAINT {name}",
+            f"ALTER TABLE audit_entry ADD CONSTRAINT {name} {definition}",
+        )
+    with closing(open_inspection(made.url, CATALOG)) as inspection:
+        assert inspection.differences() == ()
+    postgresql.drop(made)
+
+
 def test_functions_of_an_older_revision_are_not_changes_by_hand(postgresql: PostgreSQLServer) -> None:
     made = postgresql.another()
     made.change(
