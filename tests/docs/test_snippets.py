@@ -17,7 +17,7 @@ from audit_events import CATALOG, AuditEvents
 from auditwright import Actor, AuditLog, Entry, SecretKey
 
 LANGUAGES = {"console", "diff", "mermaid", "python", "sh", "text", "yaml"}
-DIRECTIVES = {"guides.md": {"{toctree}"}, "index.md": {"{grid}", "{toctree}"}}
+DIRECTIVES = {"index.md": {"{grid}"}}
 """Directives of the site by the pages that need them; a forge shows them as code."""
 
 

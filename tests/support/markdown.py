@@ -7,7 +7,7 @@ The word after a fence's language says what becomes of the block:
     ```diff                applied to the files it names; its hunks have no line numbers
     ```python              a part of the page's program
     ```console             commands after `$ `, each with its output; `...` matches anything
-    ```{name}              a directive of the site, which holds its menu or its layout
+    ```{name}              a directive of the site, which lays the page out
 """
 
 import os
@@ -67,7 +67,8 @@ def program(page: Path) -> CodeType:
 
 
 def prose(page: Path) -> str:
-    return _FENCED.sub("", page.read_text("utf-8"))
+    """What readers see of a page besides its blocks."""
+    return re.sub(r"<!--.*?-->", "", _FENCED.sub("", page.read_text("utf-8")), flags=re.DOTALL)
 
 
 def section(page: Path, title: str) -> str:

@@ -22,6 +22,7 @@ A site is a folder with a `conf.py` and Markdown files:
 
 A mistake in these values is an `InvalidSite`. Pages of the site are ordinary MyST Markdown. In them a comment
 `<!-- toctree` with a page on each line and `-->` becomes a hidden toctree, which a forge does not show.
+Options such as `:caption: Guides` can stand before the pages.
 """
 
 from typing import Any

@@ -14,18 +14,37 @@ INDEXES = ("events", "fields", "enums", "sensitive", "entry", "json_schema", "ch
 """Pages of a reference besides its levels, in the order of the navigation; those that exist are shown."""
 
 _COMMENT = re.compile(r"^<!-- toctree\n(.*?)-->$", re.MULTILINE | re.DOTALL)
+_DIRECTIVE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def add_toctree(site: Site, docname: str, text: str) -> str:
     """The text of a page with hidden toctrees for the pages below it."""
     text = _COMMENT.sub(lambda match: _toctree(match[1].split("\n")), text)
-    pages = [page for page in _below(site, docname) if f"/{page}\n" not in text]
+    listed = set(_listed_by_hand(site)) if docname == "index" else set()
+    pages = [page for page in _below(site, docname) if page not in listed]
     return f"{text.rstrip()}\n\n{_toctree(f'/{page}' for page in pages)}" if pages else text
 
 
-def _toctree(entries: Iterable[str]) -> str:
-    lines = "".join(f"{entry.strip()}\n" for entry in entries if entry.strip())
-    return f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n\n{lines}```\n"
+def _toctree(lines: Iterable[str]) -> str:
+    """A hidden toctree of the entries; lines such as `:caption: Guides` are its options."""
+    stripped = [line.strip() for line in lines if line.strip()]
+    options = "".join(f"{line}\n" for line in stripped if line.startswith(":"))
+    entries = "".join(f"{line}\n" for line in stripped if not line.startswith(":"))
+    return f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n{options}\n{entries}```\n"
+
+
+def _listed_by_hand(site: Site) -> Iterator[str]:
+    """The pages that hand-written pages put into a toctree, so that none is in the navigation twice."""
+    for path in site.folder.rglob("*.md"):
+        if path.relative_to(site.folder).as_posix() not in site.copies:
+            text = path.read_text("utf-8")
+            for match in (*_COMMENT.finditer(text), *_DIRECTIVE.finditer(text)):
+                yield from (_page_of(line) for line in match[1].splitlines())
+
+
+def _page_of(entry: str) -> str:
+    """The page of a line of a toctree: `Reference </reference/index>` is `reference/index`."""
+    return entry.strip().removesuffix(">").rpartition("<")[2].removeprefix("/").removesuffix(".md")
 
 
 def _below(site: Site, docname: str) -> Iterator[str]:
