@@ -1,0 +1,1 @@
+"""Draws what docs/pictures/ holds: `python -m tests.pictures`."""
