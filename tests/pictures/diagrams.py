@@ -38,7 +38,8 @@ _SETTINGS = {
 _STYLE = """
 #ID { background: var(--pst-color-background, #fff); font: 16px system-ui, sans-serif }
 #ID text { fill: var(--pst-color-text-base, #222832) }
-#ID .node rect, #ID .node path { fill: var(--pst-color-surface, #f3f4f5); stroke: var(--pst-color-primary, #0a7d91); rx: 4px }
+#ID .node rect, #ID .node path { fill: var(--pst-color-surface, #f3f4f5); rx: 4px }
+#ID .node rect, #ID .node path { stroke: var(--pst-color-primary, #0a7d91) }
 #ID .cluster rect { fill: none; stroke: var(--pst-color-border, #d1d5da); stroke-width: 1.5px }
 #ID .flowchart-link { fill: none; stroke: var(--pst-color-text-muted, #48566b) }
 #ID marker { fill: var(--pst-color-text-muted, #48566b) }
@@ -56,9 +57,10 @@ _DRAW = """async ([settings, id, style, source, digest]) => {
   for (const marker of svg.querySelectorAll("marker"))
     if (!svg.querySelector(`[marker-end="url(#${marker.id})"]`)) marker.remove();
   for (const each of svg.querySelectorAll("*"))
-    for (const { name } of [...each.attributes])
-      if (name.startsWith("data-") || (each.tagName != "marker" && name == "id" && !/title|desc/.test(each.tagName)))
-        each.removeAttribute(name);
+    for (const { name } of [...each.attributes]) {
+      const isNeeded = name != "id" || ["title", "desc", "marker"].includes(each.tagName);
+      if (!isNeeded || name.startsWith("data-") || !each.getAttribute(name)) each.removeAttribute(name);
+    }
   for (const edge of svg.querySelectorAll(".flowchart-link")) {
     edge.setAttribute("class", "flowchart-link");
     edge.removeAttribute("style");

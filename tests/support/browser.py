@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, Literal, NoReturn
 import pytest
 import starlette.requests
 import uvicorn
+from fastapi import FastAPI
 
 from auditwright import Actor, AuditLog, Entry, SecretKey
 from auditwright.server import Principal, create_app
@@ -163,20 +165,26 @@ def make_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     path = tmp_path_factory.mktemp("site") / "audit.db"
     with AuditLog.open(f"sqlite:///{path}", secret_key=SecretKey("k1", bytes(range(32)))) as log:
         _fill(log, datetime.now(UTC).replace(microsecond=0))
-        app = create_app(log, lambda request: PRINCIPALS[_who(request)])
-        with socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
-            listening.listen(64)  # from here on whoever asks is answered, if only once uvicorn is there
-            server = uvicorn.Server(
-                uvicorn.Config(app, log_config=None, ws="none", lifespan="off", timeout_graceful_shutdown=5)
-            )
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-            thread.start()
-            try:
-                yield Site(f"http://127.0.0.1:{listening.getsockname()[1]}", log)
-            finally:
-                server.should_exit = True
-                thread.join()
+        with serving(create_app(log, lambda request: PRINCIPALS[_who(request)])) as url:
+            yield Site(url, log)
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """An application at a free port of this machine; the value is its URL."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(64)  # from here on whoever asks is answered, if only once uvicorn is there
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, ws="none", lifespan="off", timeout_graceful_shutdown=5)
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def _who(request: starlette.requests.Request) -> str:
