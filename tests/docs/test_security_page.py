@@ -1,0 +1,163 @@
+"""docs/security.md: the tests that it names exist, and its headers and weaknesses are those of the code.
+
+The fix of a weakness fails its test here; then the page and the test change with it.
+"""
+
+import json
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.from_thread import BlockingPortal
+from tests.generator.run_command import run
+from tests.support.command_line import Auditwright
+from tests.support.databases import Database
+from tests.support.markdown import names_in, prose, rows, section
+from tests.support.paths import DOCS, ROOT
+from tests.support.sample_events import ASYNC, refused
+from tests.support.web import Client, authorize
+
+from auditwright import AuditLog, errors
+from auditwright.server import create_app
+from auditwright.server.headers import HEADERS
+from auditwright_generator import cli
+
+PAGE = DOCS / "security.md"
+SECRET = {"tool_id": "t-4", "version_id": "v-1", "timeout": False, "access_token": "sk-1"}
+
+
+def test_every_named_test_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", prose(PAGE)))
+    modules = [path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    defined = {name for text in modules for name in re.findall(r"def (test_\w+)", text)}
+    assert len(named) > 50
+    assert named - defined == set()
+
+
+def test_every_claim_and_weakness_names_a_test() -> None:
+    claims = [row[1] for row in rows(section(PAGE, "The tests"))]
+    weaknesses = re.findall(r"^- (.*)$", section(PAGE, "Known weaknesses"), re.MULTILINE)
+    assert [text for text in claims + weaknesses if not re.search(r"`test_\w+`", text)] == []
+
+
+def test_its_headers_are_those_of_the_code() -> None:
+    table = [[names_in(cell)[0] for cell in row] for row in rows(section(PAGE, "Headers of the page"))]
+    assert table == [
+        *([name.decode(), value.decode()] for name, value in HEADERS.items()),
+        ["cache-control", "no-store"],
+    ]
+
+
+# --- known weaknesses ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def client(log: AuditLog, portal: BlockingPortal) -> Client:
+    return Client(create_app(log, authorize), portal)
+
+
+def form(event: str = ASYNC, **parts: Any) -> dict[str, Any]:
+    return {"event": event, "actor": {"type": "system"}, "metadata": SECRET, **parts}
+
+
+def test_system_events_can_be_recorded_by_anybody(log: AuditLog, path: Path) -> None:
+    ceo = {"type": "user", "id": "u-1", "name": "CEO"}
+    entry = log.record_json(
+        json.dumps({"event": "audit.log.exported", "actor": ceo, "metadata": {"format": "csv"}})
+    )
+    assert entry.description == "CEO exported the audit log as CSV."
+
+
+def test_recording_principals_can_name_any_actor(client: Client, path: Path) -> None:
+    named: dict[str, Any] = {
+        "actor": {"type": "user", "id": "u-1", "name": "CEO"},
+        "ip_address": "192.0.2.1",
+        "occurred_at": "2020-01-31T00:00:00.000000Z",
+    }
+    answer = client.post("/api/entries", json=form(**named), user="service").json()
+    assert {name: answer[name] for name in named} == named
+
+
+def test_guesses_at_a_secret_get_different_answers(client: Client, path: Path) -> None:
+    stored = client.post("/api/entries", json=form(), user="service").json()
+    same = {name: stored[name] for name in ("id", "occurred_at")}
+    codes = [
+        client.post(
+            "/api/entries", json=form(**same, metadata=SECRET | {"access_token": guess}), user="service"
+        )
+        for guess in ("sk-2", "sk-1")
+    ]
+    assert [answer.status_code for answer in codes] == [409, 201]
+
+
+def test_equal_secrets_are_equal_in_every_account(log: AuditLog, path: Path) -> None:
+    entries = [log.record_form(form(account_id=account)) for account in ("acme", "globex")]
+    assert len({entry.metadata["access_token"] for entry in entries}) == 1
+
+
+def delete_all(path: Path) -> int:
+    """Delete every entry of a SQLite file with a permit of retention, as any program can."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO audit_retention SELECT DISTINCT account_id, x'ff' FROM audit_entry")
+        deleted = connection.execute("DELETE FROM audit_entry").rowcount
+        connection.execute("DELETE FROM audit_retention")
+    return deleted
+
+
+def test_permit_of_retention_lets_sqlite_delete(log: AuditLog, path: Path, auditwright: Auditwright) -> None:
+    log.record_form(form())
+    assert delete_all(path) == 1
+    assert auditwright("database", "check", "--database", f"sqlite:///{path}").code == 0
+
+
+def test_database_check_misses_a_rewritten_entry(
+    log: AuditLog, database: Database, path: Path, auditwright: Auditwright
+) -> None:
+    log.record_form(form())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        row = dict(connection.execute("SELECT * FROM audit_entry").fetchone())
+    delete_all(path)
+    database.insert(row | {"description": "Nothing happened."}, checked=True)
+    assert auditwright("database", "check", "--database", f"sqlite:///{path}").code == 0
+
+
+def test_plain_http_export_from_another_site_is_served(client: Client, path: Path) -> None:
+    """Browsers send neither Sec-Fetch-Site nor Origin with a link to an address of plain HTTP."""
+    assert client.get("/api/export", headers={"referer": "http://elsewhere.example/"}).status_code == 200
+
+
+def test_errors_can_have_line_breaks_of_the_input(log: AuditLog, path: Path) -> None:
+    assert "\nforged" in str(refused(log, ASYNC, SECRET | {"a\nforged": 1}))
+
+
+def test_each_unknown_event_is_compared_with_all(
+    log: AuditLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[object] = []
+
+    def close_matches(word: str, *_: object, **__: object) -> list[str]:
+        compared.append(word)
+        return []
+
+    monkeypatch.setattr(errors, "get_close_matches", close_matches)
+    log.record_forms([form(f"account.models.unknown_{number}") for number in range(20)])
+    assert len(compared) == 20
+
+
+def test_check_and_generate_follow_links(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outside, catalog, out = (tmp_path / name for name in ("outside", "catalog", "out"))
+    outside.mkdir()
+    out.mkdir()
+    assert run(cli.init, str(catalog), "--package", "my_events", "--distribution", "d", "--title", "T") == 0
+    (out / "docs").symlink_to(outside)
+    assert run(cli.generate, "--catalog", str(catalog), "--out", str(out)) == 0
+    assert (outside / "index.md").exists()
+
+    (outside / "notes.yaml").write_text("password: of somebody\n")
+    (catalog / "account" / "notes.yaml").symlink_to(outside / "notes.yaml")
+    assert run(cli.check, "--catalog", str(catalog)) == 1
+    assert "password: of somebody" in capsys.readouterr().out
