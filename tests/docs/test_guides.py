@@ -16,7 +16,7 @@ def groups() -> dict[str, list[str]]:
     for title in re.findall(r"^## (.+)$", prose(PAGE), re.MULTILINE):
         listed = re.findall(r"^- \[[^]]+\]\(([^)]+)\): .+\.$", section(PAGE, title), re.MULTILINE)
         paths = [(DOCS / link).resolve() for link in listed]
-        found[title] = [copied.get(path, path.name).removesuffix(".md") for path in paths]
+        found[title] = [(copied.get(path) or path.name).removesuffix(".md") for path in paths]
     return found
 
 
