@@ -30,7 +30,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from auditwright_generator.sphinx import anchors, links, markdown, mirror, navigation
+from auditwright_generator.sphinx import anchors, domain, links, markdown, marks, mirror, navigation
 from auditwright_generator.sphinx.defaults import set_defaults
 from auditwright_generator.sphinx.site import InvalidSite, Site, read_site, site_of
 
@@ -48,9 +48,13 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.setup_extension(extension)
     set_defaults(app)
     app.connect("config-inited", copy_pages)
+    app.connect("config-inited", marks.add_static_files)
     app.connect("source-read", convert_page)
     app.connect("doctree-read", anchors.move_anchors, priority=100)
+    app.connect("doctree-read", marks.mark_page, priority=200)  # sections have the ids of their events
     app.connect("doctree-resolved", links.resolve_links)
+    app.add_domain(domain.AuditDomain)
+    app.connect("env-updated", domain.find_objects)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

@@ -41,4 +41,5 @@ def set_defaults(app: Sphinx) -> None:
     if not (written.get("copyright") or written.get("project_copyright")):
         written.setdefault("html_show_copyright", False)
     if app.config.overrides.get("html_theme", written["html_theme"]) == PYDATA:
+        written["html_context"] = {"default_mode": "auto"} | written.get("html_context", {})
         written["html_theme_options"] = PYDATA_OPTIONS | written.get("html_theme_options", {})
