@@ -1,4 +1,4 @@
-"""docs/commands.md lists every command and every variable; its lines for shells install the completion."""
+"""docs/commands.md lists every command, option and variable; its lines for shells install the completion."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.command_options import options_by_command
 from tests.support.markdown import blocks, names_in, rows, section
 from tests.support.paths import DOCS, ROOT
 
@@ -22,6 +23,15 @@ def test_the_page_lists_every_command_and_no_other() -> None:
     own = listed("On the log") + listed("For the shell")
     assert own == list(COMMANDS)
     assert listed("On the catalog") + own == list(find_commands())
+
+
+def test_the_page_lists_every_option_of_every_command() -> None:
+    listed_options = {
+        names_in(row[0])[0].removeprefix("auditwright "): tuple(names_in(row[1]))
+        for row in rows(section(PAGE, "Options"))
+    }
+    wanted = {name: options for name, options in options_by_command().items() if options}
+    assert list(listed_options.items()) == list(wanted.items())
 
 
 def test_the_page_lists_every_variable_that_is_read() -> None:

@@ -1,0 +1,46 @@
+"""Figures of speed and size: in a section that links to the benchmarks, each is one of the benchmarks."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.support.markdown import GUIDES, README, prose
+from tests.support.paths import DOCS, ROOT
+
+BENCHMARKS = ROOT / "tests" / "benchmarks" / "README.md"
+UNIT = r"(?:us|ms|s|bytes|KiB|MiB|GiB|MB|GB|(?:entries|rows|pages|requests|events) a second|times)\b"
+FIGURE = re.compile(rf"(?<![\d.,])(\d[\d,]*(?:\.\d+)?)(?: (?:and|or|to) (\d[\d,]*(?:\.\d+)?))? {UNIT}")
+"""A number, or two, and a unit: `0.36 ms`, `415 and 450 entries a second`."""
+
+
+def figures(text: str) -> set[str]:
+    """The numbers that have a unit of speed or size."""
+    return {number for found in FIGURE.findall(text) for number in found if number}
+
+
+def sections(page: Path) -> list[str]:
+    """The sections of a page that link to the benchmarks."""
+    parts = re.split(r"^#+ ", prose(page), flags=re.MULTILINE)
+    return [part for part in parts if "benchmarks/README.md" in part]
+
+
+@pytest.mark.parametrize("page", [README, *GUIDES], ids=lambda page: page.name)
+def test_figures_of_the_benchmarks_are_found_there(page: Path) -> None:
+    text = BENCHMARKS.read_text("utf-8")
+    missing = [
+        figure
+        for part in sections(page)
+        for figure in sorted(figures(part))
+        if not re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d.,]*\d)", text)
+    ]
+    assert missing == []
+
+
+def test_sizing_names_figures_of_both_engines() -> None:
+    (sizing,) = sections(DOCS / "operate.md")
+    assert figures(sizing) >= {"498", "648", "18,954", "17,889", "2.64", "1.91", "6.2", "7.8"}
+
+
+def test_every_way_to_write_a_figure_is_seen() -> None:
+    text = "It takes 0.36 ms, 2.8 to 4.1 us or 498 bytes; 1,047 and 1,628 entries a second in 3 s, 30 rows."
+    assert figures(text) == {"0.36", "2.8", "4.1", "498", "1,047", "1,628", "3"}
