@@ -25,3 +25,12 @@ def refused_pieces(message: str) -> tuple[str, ...]:
         for piece in pieces
         if piece.group()[0] in "{}" and piece.group(1) is None and piece.group() not in ("{{", "}}")
     )
+
+
+def pieces(message: str) -> tuple[tuple[str, str | None], ...]:
+    """The message in parts, in order: text with None, or "" with the name of a placeholder."""
+    braces = {"{{": "{", "}}": "}"}
+    return tuple(
+        ("", match[1]) if match[1] else (braces.get(match[0], match[0]), None)
+        for match in _PIECE.finditer(message)
+    )

@@ -1,20 +1,11 @@
-"""All pages: their blocks are of a known kind, their links lead somewhere, their tables are whole.
-
-The calls and examples of the generated reference are recorded.
-"""
+"""All pages: their blocks are of a known kind, their links lead somewhere, their tables are whole."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from tests.support.markdown import OWN_PAGES, PAGES, REFERENCE, REFERENCE_FOLDER, blocks, cells, prose
+from tests.support.markdown import OWN_PAGES, PAGES, REFERENCE, blocks, cells, prose
 from tests.support.paths import ROOT
-
-from audit_events import CATALOG, AuditEvents
-from auditwright import Actor, AuditLog, Entry, SecretKey
 
 LANGUAGES = {"console", "diff", "mermaid", "python", "sh", "text", "yaml"}
 DIRECTIVES = {"index.md": {"{grid}"}}
@@ -80,41 +71,3 @@ def test_anchors_of_the_reference_are_unique() -> None:
 def test_all_rows_of_a_table_have_equally_many_cells(page: Path) -> None:
     for table in re.findall(r"(?:^\|.*\n)+", prose(page), re.MULTILINE):
         assert len({len(cells(line)) for line in table.splitlines()}) == 1, table
-
-
-def test_mkdocs_lists_every_page() -> None:
-    navigation = yaml.safe_load((REFERENCE_FOLDER / "mkdocs.yml").read_text("utf-8"))["nav"]
-
-    def paths(node: Any) -> Iterator[str]:
-        if isinstance(node, str):
-            yield node
-        else:
-            for each in node.values() if isinstance(node, dict) else node:
-                yield from paths(each)
-
-    assert sorted(paths(navigation)) == sorted(
-        page.relative_to(REFERENCE_FOLDER).as_posix() for page in REFERENCE
-    )
-
-
-# --- the reference's calls ---------------------------------------------------------------------------
-
-
-def test_every_call_and_json_example_of_the_reference_records(tmp_path: Path) -> None:
-    key = SecretKey.generate("test")
-    calls: list[Entry] = []
-    forms: list[Entry] = []
-    with AuditLog.open(f"sqlite:///{tmp_path}/audit.db", account_id="acme", secret_key=key) as log:
-        audit = AuditEvents(log)
-        for page in sorted(REFERENCE_FOLDER.glob("*/*.md")):  # those of categories
-            with log.acting(Actor.user("u-17", "Ada Lovelace"), ip_address="203.0.113.7"):
-                calls += [eval(block.text, {"audit": audit}) for block in blocks(page, "python")]
-            forms += [log.record_json(block.text) for block in blocks(page, "json")]
-        stored = log.account("acme").count()
-    assert (len(calls), len(forms), stored) == (78, 78, 156)
-    assert {entry.event for entry in calls} == set(CATALOG.events)
-    for called, posted in zip(calls, forms, strict=True):
-        assert called.event == posted.event
-        assert called.metadata == posted.metadata
-        assert called.description == posted.description
-        assert (called.actor, called.ip_address) == (posted.actor, posted.ip_address)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, col, create_engine, select
@@ -596,16 +595,6 @@ def test_hostile_texts_keep_markdown_tables_intact(hostile: Path) -> None:
             assert cells == columns, line
         assert not fenced
     assert tables == 2 + len(HOSTILE)
-
-
-def test_hostile_texts_make_a_readable_mkdocs_file(hostile: Path) -> None:
-    read = yaml.safe_load((hostile / "docs" / "mkdocs.yml").read_text("utf-8"))
-    assert read["site_name"] == HOSTILE[4]
-    assert read["nav"] == [
-        {"Index": "index.md"},
-        {"JSON Schemas": "json_schema.md"},
-        {HOSTILE[2]: [{HOSTILE[5]: "scope/hostile.md"}]},
-    ]
 
 
 # --- names -----------------------------------------------------------------------------------------

@@ -73,12 +73,22 @@ def prose(text: str, indent: int = 0, width: int = 100, first: int | None = None
     return "\n".join(lines)[len(lead) :]
 
 
-_BEGINS_A_BLOCK = re.compile(r"^([>+-])|^([0-9]{1,9})(?=[.)])|(?<!\S)(?=#)")
+_BEGINS_A_BLOCK = re.compile(r"^([>+%:(=-])|^([0-9]{1,9})(?=[.)])")
+"""What would begin a quotation, a list, a heading or, in MyST, a comment, a directive or a target."""
+_MARKUP = re.compile(r"([\\`*_\[\]|~])|(&)|(<)|(?<!\S)(?=#)")
 
 
+def markdown_text(text: str) -> str:
+    """Text for the inside of a Markdown line, with all markup escaped."""
+    return _MARKUP.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\{match[0]}" if match[1] or not match[0] else {"&": "&amp;", "<": "&lt;"}[match[0]]
+
+
+@functools.lru_cache(maxsize=4096)
 def markdown_cell(text: str) -> str:
-    """Text for a Markdown table or paragraph, with all markup escaped."""
-    escaped = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    for character in "\\`*_[]|~":
-        escaped = escaped.replace(character, f"\\{character}")
-    return _BEGINS_A_BLOCK.sub(lambda match: f"\\{match[1]}" if match[1] else f"{match[2] or ''}\\", escaped)
+    """Text for a Markdown table or paragraph: on one line, with all markup escaped."""
+    escaped = markdown_text(" ".join(text.split()))
+    return _BEGINS_A_BLOCK.sub(lambda match: f"\\{match[1]}" if match[1] else f"{match[2]}\\", escaped)

@@ -104,6 +104,10 @@ def test_cell_stays_on_one_line(text: str) -> None:
         ("> no quotation", r"\> no quotation"),
         ("~~~ no fence", r"\~\~\~ no fence"),
         ("no closing #", r"no closing \#"),
+        ("% no comment", r"\% no comment"),
+        (":::{note}", r"\:::{note}"),
+        ("(no-target)=", r"\(no-target)="),
+        ("=== no heading", r"\=== no heading"),
         ("C# and a - b > c", "C# and a - b > c"),
     ],
 )
@@ -113,7 +117,7 @@ def test_markup_in_a_cell_is_escaped(text: str, cell: str) -> None:
 
 def test_misspelt_name_in_a_template_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="'head' is undefined"):
-        render("mkdocs.yml.j2")
+        render("README.md.j2")
 
 
 def test_header_names_source_and_command() -> None:

@@ -1,0 +1,34 @@
+"""The reference in Markdown: pages of levels, categories and events, indexes, and pages about entries.
+
+The pages read well where the repository is viewed; `auditwright_generator.sphinx` builds a site from them.
+"""
+
+from __future__ import annotations
+
+from auditwright_generator.model import Catalog, Category, Level
+from auditwright_generator.names import OWN_PACKAGE
+from auditwright_generator.targets.docs import category as category_pages
+from auditwright_generator.targets.docs import entry, indexes, overview
+from auditwright_generator.targets.json_schema import schema_path
+from auditwright_generator.targets.templating import header, render
+
+
+def whole(catalog: Catalog) -> dict[str, str]:
+    """`README.md`, and in `docs/` the pages of levels, the indexes and the pages about entries."""
+    head = header(f"{catalog.folder}/")
+    paths = (schema_path(catalog, event) for event in catalog.events)
+    example = next(paths, f"{catalog.package}/json_schema/<level>/<category>/<event>.json")
+    return {
+        "README.md": render(
+            "README.md.j2", head=head, catalog=catalog, installable=catalog.package != OWN_PACKAGE
+        ),
+        "docs/json_schema.md": render("json_schema.md.j2", head=head, catalog=catalog, example=example),
+        "docs/entry.md": entry.page(catalog),
+        **{f"docs/{path}": text for path, text in overview.pages(catalog).items()},
+        **{f"docs/{path}": text for path, text in indexes.pages(catalog).items()},
+    }
+
+
+def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
+    """`docs/<level>/<category>.md`, and its further pages."""
+    return {f"docs/{path}": text for path, text in category_pages.pages(catalog, level, category).items()}

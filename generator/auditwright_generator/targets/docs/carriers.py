@@ -1,0 +1,121 @@
+"""Which events have a field: all of a level, all of a category, or some that are named one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from auditwright_generator.model import Catalog, Category, Event, Field, Level
+from auditwright_generator.targets.templating import markdown_cell
+
+MAX_LINKS = 30
+"""The most links of one field. What has no link is counted."""
+
+_Part = TypeVar("_Part")
+Place = tuple[Level, Category, Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A field, and the events that have it in this form, in catalog order."""
+
+    field: Field
+    places: list[Place]
+
+
+def events_of(catalog: Catalog) -> Iterator[Place]:
+    """Every event with its level and its category, in catalog order."""
+    for level in catalog.levels:
+        for category in level.categories:
+            for event in category.events:
+                yield level, category, event
+
+
+def carried_fields(
+    catalog: Catalog, form: Callable[[Field], Hashable], given: Callable[[Field], bool] = lambda _: True
+) -> list[Carried]:
+    """The given fields with their events, A to Z by title and name.
+
+    Args:
+        catalog: The catalog.
+        form: What tells two forms of a field apart.
+        given: Which fields are wanted.
+    """
+    found: dict[Hashable, Carried] = {}
+    for place in events_of(catalog):
+        for field in place[2].fields:
+            if given(field):
+                found.setdefault(form(field), Carried(field, [])).places.append(place)
+    return sorted(found.values(), key=lambda each: (each.field.title.casefold(), each.field.name))
+
+
+class Links:
+    """Links to levels, categories and events from a page from which `up` leads to the docs folder."""
+
+    def __init__(self, catalog: Catalog, up: str) -> None:
+        self._up = up
+        self._events = {
+            level.name: sum(len(each.events) for each in level.categories) for level in catalog.levels
+        }
+        self._titles = Counter(category.title for category in catalog.categories)
+
+    def level(self, level: Level) -> str:
+        """A link to the level."""
+        return f"[{markdown_cell(level.title)}]({self._up}{level.name}/index.md)"
+
+    def category(self, category: Category) -> str:
+        """A link to the category."""
+        return f"[{markdown_cell(category.title)}]({self._path(category)})"
+
+    def event(self, category: Category, event: Event) -> str:
+        """A link to the event."""
+        return f"[{markdown_cell(event.title)}]({self._path(category)}#{event.name})"
+
+    def carriers(self, carried: Carried) -> str:
+        """Links to all that have a field, as few as possible, and how many events are left out."""
+        shown: list[str] = []
+        room, left = MAX_LINKS, len(carried.places)
+        for lead, links, number in self._groups(carried):
+            if room <= 0:
+                break
+            shown.append(lead + ", ".join(links[:room]))
+            left -= number if len(links) <= room else room
+            room -= len(links)
+        return "; ".join([*shown, *([f"and {left:,} more"] if left else [])])
+
+    def _groups(self, carried: Carried) -> Iterator[tuple[str, list[str], int]]:
+        """The words before the links, the links, and the number of events, of each level or category."""
+        for level, in_level in _grouped(carried.places, lambda place: place[0]):
+            if len(in_level) == self._events[level.name]:
+                yield "", [f"{self.level(level)} (all {_events(len(in_level))})"], len(in_level)
+                continue
+            for category, places in _grouped(in_level, lambda place: place[1]):
+                if len(places) == len(category.events) > 1:
+                    yield "", [f"{self._named(level, category)} (all {_events(len(places))})"], len(places)
+                else:
+                    links = [self.event(category, event) for _, _, event in places]
+                    yield f"{self._title(level, category)}: ", links, len(places)
+
+    def _path(self, category: Category) -> str:
+        return f"{self._up}{category.key.replace('.', '/')}.md"
+
+    def _named(self, level: Level, category: Category) -> str:
+        return f"[{self._title(level, category)}]({self._path(category)})"
+
+    def _title(self, level: Level, category: Category) -> str:
+        """The title of a category, with that of its level where two categories have the same."""
+        title = markdown_cell(category.title)
+        return f"{markdown_cell(level.title)}, {title}" if self._titles[category.title] > 1 else title
+
+
+def _grouped(places: Iterable[Place], part: Callable[[Place], _Part]) -> list[tuple[_Part, list[Place]]]:
+    found: dict[int, tuple[_Part, list[Place]]] = {}
+    for place in places:
+        found.setdefault(id(part(place)), (part(place), []))[1].append(place)
+    return list(found.values())
+
+
+def _events(number: int) -> str:
+    return f"{number:,} event{'s' if number != 1 else ''}"

@@ -1,0 +1,174 @@
+"""The example of an event: as JSON, as a call, as a query, and as the log shows the entry.
+
+The description is rendered by the rules of the runtime, which the generator does not import; a test records
+the examples and compares.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from auditwright_generator.message import BUILT_IN, pieces
+from auditwright_generator.model import Catalog, Category, Event, Field, Level, Scalar, Value
+from auditwright_generator.targets.python_code import bracketed, imports, literal
+from auditwright_generator.targets.templating import markdown_cell, markdown_text
+
+ACTOR = {"type": "user", "id": "u-17", "name": "Ada Lovelace"}
+ADDRESS = "203.0.113.7"
+TIME = "2026-01-31 09:30:00.000"
+
+_MAX_BYTES = 4096
+"""The most bytes of a stored text; the runtime cuts longer ones."""
+_MAX_COMPARED = 60
+"""The longest text that a query compares with."""
+_TITLES = {"actor": "User or App Name", "ip_address": "IP Address"}
+
+
+# --- the message -------------------------------------------------------------------------------------
+
+
+def message(event: Event) -> str:
+    """The message in Markdown, with the fields named by their titles in emphasis."""
+    titles = {field.name: field.title for field in event.metadata} | _TITLES
+    parts = [(text, name) for text, name in pieces(" ".join(event.message.split())) if text or name]
+    written = ""
+    previous = False
+    for index, (text, name) in enumerate(parts):
+        next_is_field = index + 1 < len(parts) and parts[index + 1][1] is not None
+        written += (
+            _emphasized(titles.get(name, name), previous or next_is_field) if name else markdown_text(text)
+        )
+        previous = name is not None
+    return written
+
+
+def _emphasized(title: str, beside_another: bool) -> str:
+    """Asterisks begin and end emphasis only beside letters and digits, and never beside each other."""
+    text = markdown_text(" ".join(title.split()))
+    if beside_another or not (text[:1].isalnum() and text[-1:].isalnum()):
+        return f"<em>{text}</em>"
+    return f"*{text}*"
+
+
+def description(event: Event) -> str:
+    """The description of the example's entry, as the runtime renders it."""
+    fields = {field.name: field for field in event.metadata}
+    filled = {"actor": ACTOR["name"], "ip_address": ADDRESS}
+    text = ""
+    for plain, name in pieces(event.message):
+        if name is None:
+            text += plain
+        elif name in BUILT_IN:
+            text += filled[name]
+        else:
+            text += _shown(event.example[name], fields[name])
+    return _cut(text)
+
+
+def _shown(value: Value, field: Field) -> str:
+    if isinstance(value, list):
+        return ", ".join(_shown(item, field) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if field.kind == "number":
+        return str(float(value) or 0.0)  # never -0.0
+    text = str(value).replace("\0", "\ufffd")
+    if field.kind == "timestamp":
+        return _in_utc(text)
+    titles = {each.key: each.title for each in field.values}
+    return titles.get(text, _cut(text))
+
+
+def _in_utc(text: str) -> str:
+    moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _cut(text: str) -> str:
+    content = text.encode()
+    if len(content) <= _MAX_BYTES:
+        return text
+    return content[: _MAX_BYTES - len("…".encode())].decode(errors="ignore") + "…"
+
+
+def row(category: Category, event: Event) -> list[str]:
+    """The cells of the example's entry in the order of an exported CSV, as Markdown."""
+    texts = (event.title, category.title, description(event), ACTOR["name"])
+    return [TIME, *map(markdown_cell, texts), ADDRESS]
+
+
+# --- JSON and Python ---------------------------------------------------------------------------------
+
+
+def json_form(event: Event) -> str:
+    """The entry that a service sends."""
+    form: dict[str, Any] = {
+        "event": event.key,
+        "actor": ACTOR,
+        "ip_address": ADDRESS,
+        "metadata": event.example,
+    }
+    return json.dumps(form, indent=2, ensure_ascii=False)
+
+
+def call(event: Event) -> str:
+    """The emitter call that records the example."""
+    arguments = "".join(f"    {name}={_python(value)},\n" for name, value in event.example.items())
+    return f"audit.{event.key}(\n{arguments})" if arguments else f"audit.{event.key}()"
+
+
+def _python(value: Value) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_python(item) for item in value)}]"
+    return literal(value)
+
+
+def query(catalog: Catalog, level: Level, category: Category, event: Event) -> str:
+    """A query for the entries of the event through its view class, newest first."""
+    cls = event.class_name
+    conditions = [f'{cls}.account_id == "acme"', *_condition(event)]
+    modules = {
+        f"{catalog.package}.tables.{level.name}.{category.name}": [cls],
+        "sqlmodel": ["Session", "col", "select"],
+    }
+    return "\n".join(
+        [
+            imports(modules),
+            "",
+            "query = (",
+            f"    select({cls})",
+            f"    {bracketed('.where(', conditions, ')', 4)}",
+            f"    .order_by(col({cls}.id).desc())",
+            ")",
+            "with Session(engine) as session:",
+            "    entries = session.exec(query).all()",
+        ]
+    )
+
+
+def _condition(event: Event) -> list[str]:
+    """A condition that the example fulfils: on a field of its own, if it has one that can be compared."""
+    for field in sorted(event.metadata, key=lambda field: field.declared_in != "event"):
+        value = event.example.get(field.name)
+        if value is not None and field.sensitivity != "secret" and field.kind != "timestamp":
+            comparison = _comparison(f"{event.class_name}.{field.name}", field, value)
+            if comparison:
+                return [comparison]
+    return []
+
+
+def _comparison(column: str, field: Field, value: Value) -> str | None:
+    if isinstance(value, list):
+        items: list[Scalar] = [item for item in value if _is_short(item)]
+        return f"col({column}).contains({literal(items[0])})" if items else None
+    if isinstance(value, bool):
+        return f"col({column}).is_({value})"
+    if field.kind in ("integer", "number"):
+        return f"col({column}) >= {literal(value)}"
+    return f"{column} == {literal(value)}" if _is_short(value) else None
+
+
+def _is_short(value: Scalar) -> bool:
+    return not isinstance(value, str) or (len(value) <= _MAX_COMPARED and "\0" not in value)

@@ -1,0 +1,88 @@
+"""`index.md` and `<level>/index.md`: the levels, with their categories and events by name.
+
+A page with too many events for one page has fewer details, so that the whole stays on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from auditwright_generator.model import Catalog, Category, Level
+from auditwright_generator.targets.docs.parts import MAX_SIZE, pages_of_table, size
+from auditwright_generator.targets.docs.words import sentences_of
+from auditwright_generator.targets.templating import header, markdown_cell, render
+
+
+def pages(catalog: Catalog) -> dict[str, str]:
+    """The pages by their paths in the docs folder."""
+    made = {"index.md": _index(catalog)}
+    for level in catalog.levels:
+        made |= _pages_of_level(catalog, level)
+    return made
+
+
+def _index(catalog: Catalog) -> str:
+    """The index with every event by name; in a large catalog with categories only, or with levels only."""
+    for names_events, names_categories in ((True, True), (False, True), (False, False)):
+        rows = {
+            level.name: _rows(level, names_events, f"{level.name}/") if names_categories else []
+            for level in catalog.levels
+        }
+        text = render(
+            "index.md.j2",
+            head=header(f"{catalog.folder}/"),
+            catalog=catalog,
+            rows=rows,
+            counts={level.name: _count(level.categories) for level in catalog.levels},
+            count=_count([category for level in catalog.levels for category in level.categories]),
+        )
+        if size(text) <= MAX_SIZE:
+            break
+    return text
+
+
+def _pages_of_level(catalog: Catalog, level: Level) -> dict[str, str]:
+    names_events = size("".join(_rows(level, True))) <= MAX_SIZE
+    return pages_of_table(
+        f"{level.name}/index", partial(_rows, level, names_events), partial(_level_page, catalog, level)
+    )
+
+
+def _level_page(catalog: Catalog, level: Level, rows: Sequence[str], number: int, links: str) -> str:
+    return render(
+        "level.md.j2",
+        head=header(f"{catalog.folder}/"),
+        catalog=catalog,
+        level=level,
+        shared=sentences_of(level.metadata, {}, "every event of the level"),
+        count=_count(level.categories),
+        rows=rows,
+        number=number,
+        links=links,
+    )
+
+
+def _rows(level: Level, names_events: bool, folder: str = "") -> list[str]:
+    """A row for each category: its title, what it covers, and its events by name or by their number."""
+    rows = []
+    for category in level.categories:
+        title = f"[{markdown_cell(category.title)}]({folder}{category.name}.md)"
+        events = _events(category, folder) if names_events else str(len(category.events))
+        rows.append(f"| {title} | {markdown_cell(category.description)} | {events} |\n")
+    return rows
+
+
+def _events(category: Category, folder: str) -> str:
+    return ", ".join(
+        f"[{markdown_cell(event.title)}]({folder}{category.name}.md#{event.name})"
+        + (" *deprecated*" if event.deprecated else "")
+        for event in category.events
+    )
+
+
+def _count(categories: Sequence[Category]) -> str:
+    """How many events there are: `78 events in 18 categories`."""
+    events = sum(len(category.events) for category in categories)
+    many = "categories" if len(categories) != 1 else "category"
+    return f"{events:,} event{'s' if events != 1 else ''} in {len(categories):,} {many}"

@@ -1,0 +1,198 @@
+"""What the catalog says about fields, in words: types, ranges, values, conditions and shared metadata.
+
+Every function returns Markdown for the inside of a line, with the texts of the catalog escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from auditwright_generator.model import Category, Condition, Event, Field, Level, Scalar, SharedField
+from auditwright_generator.targets.templating import markdown_cell
+
+MAX_VALUES = 20
+"""The most values of an enum that are listed where an event has it; the page of enums has them all."""
+
+_TYPES = {
+    "string": ("Text", "texts"),
+    "integer": ("Whole number", "whole numbers"),
+    "number": ("Number", "numbers"),
+    "boolean": ("Yes or no", "yes or no"),
+    "timestamp": ("Date and time", "dates and times"),
+    "ip": ("IP address", "IP addresses"),
+    "url": ("URL", "URLs"),
+    "email": ("Email address", "email addresses"),
+    "enum": ("One of", "values"),
+}
+"""The words for a type, and for the items of a list of it."""
+
+SENSITIVITY = {"public": "", "personal": "personal data", "secret": "secret"}
+"""The words for a sensitivity."""
+
+
+def bare_type(field: Field) -> str:
+    """The type without its constraints: `List of texts`."""
+    one, many = _TYPES[field.kind]
+    if field.many:
+        return f"List of {many}"
+    return "One of several values" if field.kind == "enum" else one
+
+
+def full_type(field: Field) -> str:
+    """The type with unit, ranges and values: `Number, from 0 to 2`."""
+    one, many = _TYPES[field.kind]
+    base = f"List of {many}" if field.many else one
+    if field.values:
+        base = f"{base}: {values(field, MAX_VALUES)}"
+    each = _of_one(field)
+    if field.many and each:
+        each = [f"each {each[0]}", *each[1:]]
+    items = _span(field.min_items, field.max_items, "item") if field.many else []
+    return ", ".join([base, *items, *each])
+
+
+def values(field: Field, most: int | None = None) -> str:
+    """The values of an enum by title and key; of more than `most` the first ones, and how many more."""
+    shown = ", ".join(f"{markdown_cell(value.title)} ({code(value.key)})" for value in field.values[:most])
+    more = len(field.values) - most if most is not None else 0
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _of_one(field: Field) -> list[str]:
+    low, high = field.min, field.max
+    words = _span(field.min_length, field.max_length, "character")
+    if low is not None and high is not None:
+        words.append(f"from {low} to {high}")
+    elif low is not None or high is not None:
+        words.append(f"at least {low}" if high is None else f"at most {high}")
+    if field.unit:
+        words.append(f"in {markdown_cell(field.unit)}")
+    if field.pattern is not None:
+        words.append(f"matching {code(field.pattern)}")
+    return words
+
+
+def _span(low: int | None, high: int | None, what: str) -> list[str]:
+    if low is None and high is None:
+        return []
+    number = low if high is None else high
+    things = what if number == 1 else f"{what}s"
+    if low == high:
+        return [f"{low} {things}"]
+    if low is not None and high is not None:
+        return [f"{low} to {high} {things}"]
+    return [f"at least {low} {things}" if high is None else f"at most {high} {things}"]
+
+
+def code(text: str) -> str:
+    """Text as code inside a table, where a code span cannot contain a backtick or a bar."""
+    if text.strip() == text != "" and not {"`", "|", "\n", "\r"} & set(text):
+        return f"`{text}`"
+    return f"<code>{''.join(each if each.isalnum() else f'&#{ord(each)};' for each in text)}</code>"
+
+
+def condition(when: Iterable[Condition], fields: Mapping[str, Field]) -> str:
+    """When a field is there, by the titles of other fields: `only if Model Type is Commercial`."""
+    parts = []
+    for part in when:
+        other = fields[part.field]
+        given = or_([_value(value, other) for value in part.values])
+        parts.append(f"{markdown_cell(other.title)} is {given}")
+    return "only if " + " and ".join(parts)
+
+
+def _value(value: Scalar, field: Field) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    titles = {each.key: each.title for each in field.values}
+    return markdown_cell(titles[str(value)]) if str(value) in titles else code(str(value))
+
+
+def required(field: Field, fields: Mapping[str, Field]) -> str:
+    """Whether an entry has the field: `Yes`, `No`, `Only if …` or `From the entry`."""
+    if field.entry:
+        return "From the entry"
+    if field.when:
+        words = condition(field.when, fields)
+        return words[0].upper() + words[1:]
+    return "Yes" if field.required else "No"
+
+
+def meaning(field: Field) -> str:
+    """The description, the sensitivity and the lifecycle."""
+    notes = {
+        "personal": "*Personal data.*",
+        "secret": "*Secret: only a keyed fingerprint is stored.*",
+    }
+    parts = [markdown_cell(field.description), notes.get(field.sensitivity, "")]
+    if field.since:
+        parts.append(f"*Since {markdown_cell(field.since)}.*")
+    if field.deprecated:
+        parts.append(f"*Deprecated since {markdown_cell(field.deprecated.since)}.*")
+        parts.append(f"Use {code(field.deprecated.use)}." if field.deprecated.use else "")
+        parts.append(markdown_cell(field.deprecated.note or ""))
+    return " ".join(filter(None, parts))
+
+
+def declared_in(field: Field, level: Level, category: Category, event: Event) -> str:
+    """The title of the level, category or event that gives the field to the event."""
+    owners = {"level": level.title, "category": category.title, "event": event.title}
+    return markdown_cell(owners[field.declared_in])
+
+
+def additional(category: Category, event: Event) -> str:
+    """The fields that only the event declares, by title and condition; a dash if there are none."""
+    shared = {each.field for each in category.metadata}
+    fields = {field.name: field for field in event.fields}
+    own = [field for field in event.fields if field.declared_in == "event" and field.name not in shared]
+    noted = [
+        markdown_cell(field.title) + (f" ({condition(field.when, fields)})" if field.when else "")
+        for field in own
+    ]
+    return ", ".join(noted) or "—"
+
+
+def shared_sentences(level: Level, category: Category) -> list[str]:
+    """The metadata that level and category give to their events, in sentences."""
+    titles = {event.name: event.title for event in category.events}
+    own = {shared.field for shared in category.metadata}
+    of_level = [each for each in level.metadata if each.field not in own]
+    sentences = [
+        *sentences_of(of_level, titles, "every event of the level"),
+        *sentences_of(category.metadata, titles, "all events"),
+    ]
+    return sentences or ["No metadata is shared by the events of this category."]
+
+
+def sentences_of(metadata: Sequence[SharedField], titles: Mapping[str, str], everything: str) -> list[str]:
+    """Shared metadata in sentences, one for the fields that the same events have."""
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for shared in metadata:
+        groups.setdefault((shared.only, shared.except_), []).append(shared.title)
+    sentences = []
+    for (only, except_), names in groups.items():
+        subject = and_([f"**{markdown_cell(name)}**" for name in names])
+        given = f"{subject} {'is' if len(names) == 1 else 'are'} shown"
+        if only:
+            listed = ", ".join(markdown_cell(titles.get(name, name)) for name in only)
+            sentences.append(f"{given} for: {listed}.")
+        elif except_:
+            exceptions = and_([markdown_cell(titles.get(name, name)) for name in except_])
+            sentences.append(f"{given} for {everything} except {exceptions}.")
+        else:
+            sentences.append(f"{given} for {everything}.")
+    return sentences
+
+
+def and_(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return _listed(words, "and")
+
+
+def or_(words: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return _listed(words, "or")
+
+
+def _listed(words: Sequence[str], last: str) -> str:
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
