@@ -1,6 +1,6 @@
 """From Markdown that reads well on a forge to MyST: functions from text to text.
 
-Tabs are paragraphs such as `**JSON**`, by the contract with `targets/docs.py`. Tables become HTML, since
+Tabs are paragraphs such as `**JSON**`, by the contract with `targets/docs/`. Tables become HTML, since
 docutils needs more time for tables than for everything else.
 """
 
