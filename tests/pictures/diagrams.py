@@ -1,21 +1,14 @@
-"""Diagrams: every Mermaid block of our pages as an SVG, so that the site needs neither script nor network.
+"""Draws the diagrams: every Mermaid block of our pages as an SVG, with text that is text."""
 
-A block's `accTitle` names its file, and `accDescr` is its text for whoever does not see it. The SVG holds the
-digest of its source, by which docs/conf.py finds it and a test tells that it is older than the block.
-"""
-
-import hashlib
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+from tests.pictures.sources import PICTURES, digest, name_of, sources
 from tests.support.browser import ARGUMENTS, CHROMIUM
-from tests.support.markdown import OWN_PAGES, README, blocks
-from tests.support.paths import DOCS
 
-PICTURES = DOCS / "pictures"
 INSTALL = "npm install --prefix FOLDER mermaid@11.17.2; AUDITWRIGHT_NODE_MODULES=FOLDER/node_modules"
 
 # The boxes are as wide as their text in the font of the machine that draws; most fonts are narrower than
@@ -74,25 +67,8 @@ _DRAW = """async ([settings, id, style, source, digest]) => {
 }"""
 
 
-def digest(source: str) -> str:
-    """What tells one version of a block from another."""
-    return hashlib.sha256(source.strip().encode()).hexdigest()[:16]
-
-
-def name_of(source: str) -> str:
-    """The name of a block's picture, without its suffix."""
-    title = re.search(r"^\s*accTitle: (.+)$", source, re.MULTILINE)
-    assert title, f"a diagram needs accTitle and accDescr, which say what it shows:\n{source}"
-    return re.sub(r"\W+", "-", title[1].strip().lower())
-
-
-def sources() -> list[str]:
-    """The blocks of all pages that are on the site."""
-    return [block.text for page in OWN_PAGES if page != README for block in blocks(page, "mermaid")]
-
-
 def draw() -> Iterator[Path]:
-    """Draw every block; yields the files."""
+    """Draw every block, and remove the pictures of former ones; yields the files."""
     mermaid = Path(os.environ.get("AUDITWRIGHT_NODE_MODULES", "")) / "mermaid/dist/mermaid.min.js"
     if not mermaid.is_file():
         raise SystemExit(f"AUDITWRIGHT_NODE_MODULES names no folder with mermaid: {INSTALL}")
@@ -100,14 +76,17 @@ def draw() -> Iterator[Path]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
         page = browser.new_context(offline=True).new_page()
         page.add_script_tag(path=mermaid)
-        for source in sources():
-            path = PICTURES / f"{name_of(source)}.svg"
+        wanted = {PICTURES / f"{name_of(source)}.svg": source for source in sources()}
+        for former in set(PICTURES.glob("*.svg")) - wanted.keys():
+            former.unlink()
+        for path, source in wanted.items():
             path.write_text(_svg(page, source, path.stem), "utf-8")
             yield path
         browser.close()
 
 
 def _svg(page: Page, source: str, name: str) -> str:
+    name = f"diagram-{name}"  # a section may have the name alone as its id
     style = _STYLE.replace("ID", name)
     svg: str = page.evaluate(_DRAW, [_SETTINGS, name, style, source, digest(source)])
     # Positions to a tenth of a pixel are exact enough, and a third of the file.

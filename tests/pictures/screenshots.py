@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
-from tests.pictures.diagrams import PICTURES
+from tests.pictures.sources import PICTURES
 from tests.support.browser import ADA, ARGUMENTS, CHROMIUM, GRACE, RADIA, serving
 
 from auditwright import Actor, AuditLog, SecretKey
