@@ -43,10 +43,10 @@ class CatalogChange:
     @property
     def message(self) -> str:
         """What changed, on one line."""
-        return f"{self.key}: {self.what}{self._reach}"
+        return f"{self.key}: {self.what}{self.reach}"
 
     @property
-    def _reach(self) -> str:
+    def reach(self) -> str:
         """The events that a change of a shared field affects."""
         if self.subject.field is None or len(self.events) < 2:
             return ""

@@ -1,9 +1,10 @@
 """The whole comparison: changes with positions, accepted breaks, the required version, and findings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from auditwright_generator.diff import rules
-from auditwright_generator.diff.accepted import AcceptedBreaks, accept, read_acceptances
+from auditwright_generator.diff.accepted import Acceptance, AcceptedBreaks, accept, read_acceptances
 from auditwright_generator.diff.change import CatalogChange
 from auditwright_generator.diff.compare import compare
 from auditwright_generator.diff.locator import Locator
@@ -64,6 +65,23 @@ def compare_catalogs(old: Catalog, new: Catalog, source: CatalogSource) -> Compa
         changes=tuple(changes),
         accepted=accepted,
         findings=tuple(sorted(findings)),
+    )
+
+
+def compare_versions(old: Catalog, new: Catalog, accepted: Sequence[Acceptance] = ()) -> Comparison:
+    """Compares two published versions: without positions and findings.
+
+    `accepted` are the breaks that the newer one accepts.
+    """
+    changes = compare(old, new)
+    return Comparison(
+        title=new.title,
+        old_version=old.version,
+        new_version=new.version,
+        needed_version=new.version,
+        changes=tuple(sorted(changes, key=_position)),
+        accepted=replace(accept(accepted, changes, old.version, new.version), findings=()),
+        findings=(),
     )
 
 

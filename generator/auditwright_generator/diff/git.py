@@ -27,6 +27,10 @@ class GitError(ValueError):
         super().__init__(f"{reason}; {hint}")
 
 
+class NoRepository(GitError):
+    """The catalog is not in a git repository."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Blob:
     """A file of a commit."""
@@ -50,7 +54,7 @@ class CommittedCatalog:
 
 def folder_in_repository(folder: Path) -> str:
     """The path of a folder in its repository, with a slash at its end; "" for the root."""
-    return _text(_git(folder, "rev-parse", "--show-prefix")).removesuffix("\n")
+    return text_of(git(folder, "rev-parse", "--show-prefix")).removesuffix("\n")
 
 
 def catalog_at(folder: Path, ref: str, package: str) -> CommittedCatalog | None:
@@ -65,7 +69,7 @@ def catalog_at(folder: Path, ref: str, package: str) -> CommittedCatalog | None:
     commit = _commit(folder, ref)
     blobs = list(_blobs(folder, commit, prefix))
     if not _has_catalog(blobs, prefix):
-        found = _moved_from(folder, commit, package)
+        found = moved_from(folder, commit, package)
         if found is None:
             return None
         prefix = found
@@ -86,9 +90,9 @@ def _has_catalog(blobs: Sequence[_Blob], prefix: str) -> bool:
     return any(blob.path == f"{prefix}catalog.yaml" for blob in blobs)
 
 
-def _moved_from(folder: Path, commit: str, package: str) -> str | None:
+def moved_from(folder: Path, commit: str, package: str) -> str | None:
     """The folder of the commit's catalog that is no longer in the working tree; None if there is none."""
-    root = Path(_text(_git(folder, "rev-parse", "--show-toplevel")).removesuffix("\n"))
+    root = Path(text_of(git(folder, "rev-parse", "--show-toplevel")).removesuffix("\n"))
     blobs = [
         blob
         for blob in _blobs(folder, commit, "")
@@ -106,17 +110,17 @@ def _moved_from(folder: Path, commit: str, package: str) -> str | None:
 
 
 def _commit(folder: Path, ref: str) -> str:
-    found = _git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", refused=b"")
+    found = git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", refused=b"")
     if not found:
         reason = "there is no such file or folder, and no git commit of that name"
         raise GitError(reason, f"{HINT}, and `git fetch` what a shallow clone lacks")
-    return _text(found).strip()
+    return text_of(found).strip()
 
 
 def _blobs(folder: Path, commit: str, prefix: str) -> Iterator[_Blob]:
     """The YAML files of a catalog, without hidden ones."""
     below = ["--", prefix] if prefix else []
-    listed = _git(folder, "ls-tree", "-r", "-z", "--full-tree", commit, *below)
+    listed = git(folder, "ls-tree", "-r", "-z", "--full-tree", commit, *below)
     for line in listed.split(b"\0")[:-1]:
         head, _, name = line.partition(b"\t")
         mode, kind, blob = head.decode("ascii").split()
@@ -128,19 +132,30 @@ def _blobs(folder: Path, commit: str, prefix: str) -> Iterator[_Blob]:
 
 
 def _contents(folder: Path, blobs: Sequence[str]) -> Iterator[bytes]:
-    """The contents of the blobs, read by one process."""
-    answer = _git(folder, "cat-file", "--batch", given="".join(f"{blob}\n" for blob in blobs).encode())
+    """The contents of the blobs."""
+    for content in contents_of(folder, blobs):
+        if content is None:
+            raise GitError("this clone lacks files of that commit", "fetch the whole commit")
+        yield content
+
+
+def contents_of(folder: Path, objects: Sequence[str]) -> Iterator[bytes | None]:
+    """The contents of objects such as `<commit>:<path>`, read by one process; None for a missing one."""
+    given = b"".join(os.fsencode(f"{name}\n") for name in objects)
+    answer = git(folder, "cat-file", "--batch", given=given)
     at = 0
-    for _ in blobs:
+    for _ in objects:
         end = answer.index(b"\n", at)
         size = answer[at:end].split()[-1]
         if size == b"missing":
-            raise GitError("this clone lacks files of that commit", "fetch the whole commit")
-        at = end + 1 + int(size) + 1
-        yield answer[end + 1 : at - 1]
+            at = end + 1
+            yield None
+        else:
+            at = end + 1 + int(size) + 1
+            yield answer[end + 1 : at - 1]
 
 
-def _git(folder: Path, *arguments: str, given: bytes = b"", refused: bytes | None = None) -> bytes:
+def git(folder: Path, *arguments: str, given: bytes = b"", refused: bytes | None = None) -> bytes:
     """The output of git. If git fails, returns `refused`, or raises `GitError` if that is None."""
     environment = {name: value for name, value in os.environ.items() if name not in _DISCOVERED}
     try:
@@ -165,10 +180,11 @@ def _error(said: bytes) -> GitError:
     text = said.decode("utf-8", "replace").strip()
     if "not a git repository" in text:
         reason = "there is no such file or folder, and the catalog is not in a git repository"
-        return GitError(reason, "name a catalog's folder, a generated package's folder or a catalog.json")
+        return NoRepository(reason, "name a catalog's folder, a generated package's folder or a catalog.json")
     first = text.partition("\n")[0].removeprefix("fatal: ")
     return GitError(f"git failed: {first}", "fix that, or name a folder or a catalog.json")
 
 
-def _text(output: bytes) -> str:
+def text_of(output: bytes) -> str:
+    """The output of git as text."""
     return os.fsdecode(output)

@@ -164,9 +164,9 @@ def _in_order(comparison: Comparison) -> list[CatalogChange]:
 def _note(comparison: Comparison, change: CatalogChange) -> str:
     reason = comparison.accepted.reason(change)
     what = change.message[len(change.key) + 2 :]
-    parts = [_marked(what), change.impact if change.rule.effect == "break" else ""]
+    parts = [marked(what), change.impact if change.rule.effect == "break" else ""]
     if change.rule.effect == "break":
-        parts.append(_marked(change.hint) if reason is None else f"accepted: {markdown_cell(reason)}")
+        parts.append(marked(change.hint) if reason is None else f"accepted: {markdown_cell(reason)}")
     return f"- `{change.key}`: {'; '.join(filter(None, parts))}\n"
 
 
@@ -174,19 +174,23 @@ _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`|\b[a-z][a-z0-9_]*(?:\.[a-z][a-z0
 """Quoted text, which comes from the catalog; code; and keys outside of both."""
 
 
-def _marked(text: str) -> str:
-    """A message as Markdown: keys as code, text of the catalog escaped."""
+def _code(key: str) -> str:
+    return f"`{key}`"
+
+
+def marked(text: str, show_key: Callable[[str], str] = _code) -> str:
+    """A message as Markdown: text of the catalog escaped, and keys as `show_key` gives them."""
     made, at = [], 0
     for piece in _PIECE.finditer(text):
-        made += [_plain(text[at : piece.start()]), _mark(piece.group())]
+        made += [_plain(text[at : piece.start()]), _mark(piece.group(), show_key)]
         at = piece.end()
     return "".join((*made, _plain(text[at:])))
 
 
-def _mark(piece: str) -> str:
+def _mark(piece: str, show_key: Callable[[str], str]) -> str:
     if piece.startswith("`"):
         return piece
-    return _plain(piece) if piece.startswith('"') else f"`{piece}`"
+    return _plain(piece) if piece.startswith('"') else show_key(piece)
 
 
 def _plain(text: str) -> str:

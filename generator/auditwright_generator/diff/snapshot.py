@@ -13,7 +13,7 @@ from auditwright_generator.diff.change import bare
 from auditwright_generator.diff.git import HINT, GitError, catalog_at, folder_in_repository
 from auditwright_generator.findings import Finding, counted
 from auditwright_generator.model import Catalog
-from auditwright_generator.source.catalog_source import read_source
+from auditwright_generator.source.catalog_source import CatalogSource, read_source
 from auditwright_generator.source.resolve import resolve_catalog
 from auditwright_generator.source.yaml_nodes import UnreadableCatalog, shown_path
 
@@ -60,7 +60,7 @@ def _exists(path: Path) -> bool:
 
 def _in_folder(path: Path) -> Catalog:
     if (path / "catalog.yaml").is_file():
-        return _read_folder(path, shown_path(path))
+        return read_folder(path, shown_path(path))[0]
     if (path / "catalog.json").is_file():
         return _in_json(path / "catalog.json")
     packages = [each for each in path.glob("*/catalog.json") if (each.parent / "__init__.py").is_file()]
@@ -84,27 +84,48 @@ def _in_json(path: Path) -> Catalog:
 
 
 def _at_commit(ref: str, folder: Path, package: str) -> Snapshot:
+    found = committed_catalog(ref, folder, package)
+    name = bare(ref)
+    if found is None:
+        where = folder_in_repository(folder)
+        return Snapshot(None, f"{name} has no catalog" + (f" in {where}" if where else ""))
+    return Snapshot(found.catalog, f"the catalog was in {found.was_in} at {name}" if found.was_in else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The catalog of a commit, and the files from which it was read."""
+
+    catalog: Catalog
+    source: CatalogSource
+    was_in: str = ""
+    """The folder where it was, if that was another one."""
+
+
+def committed_catalog(ref: str, folder: Path, package: str) -> Committed | None:
+    """The catalog that a folder had at a commit, or None. Raises `UnreadableCatalog`."""
     name = bare(ref)
     try:
         found = catalog_at(folder, ref, package)
-        if found is None:
-            where = folder_in_repository(folder)
-            return Snapshot(None, f"{name} has no catalog" + (f" in {where}" if where else ""))
     except GitError as error:
         raise UnreadableCatalog(name, error.reason, error.hint) from error
-    was = (found.folder or "the root of the repository") if found.is_moved else shown_path(folder)
+    if found is None:
+        return None
+    moved = (found.folder or "the root of the repository") if found.is_moved else ""
     with tempfile.TemporaryDirectory(prefix="auditwright-") as made:
         root = Path(made) / folder.resolve().name
         for path, data in found.files.items():
             target = root / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-        catalog = _read_folder(root, f"{was} at {name}")
-    return Snapshot(catalog, f"the catalog was in {was} at {name}" if found.is_moved else "")
+        return Committed(*read_folder(root, f"{moved or shown_path(folder)} at {name}"), moved)
 
 
-def _read_folder(folder: Path, label: str) -> Catalog:
-    """The catalog of a folder, even if it has findings. `label` is its name in errors."""
+def read_folder(folder: Path, label: str) -> tuple[Catalog, CatalogSource]:
+    """The catalog of a folder, even if it has findings, and its files. `label` is its name in errors.
+
+    Raises `UnreadableCatalog`.
+    """
     try:
         source, findings = read_source(folder)
     except UnreadableCatalog as error:
@@ -112,7 +133,7 @@ def _read_folder(folder: Path, label: str) -> Catalog:
     errors = _errors(findings) or _errors(check_codes(source, _UNRESOLVABLE))
     if not errors:
         try:
-            return resolve_catalog(source)
+            return resolve_catalog(source), source
         except (KeyError, ValueError):  # an example does not fit its field
             errors = _errors(check_meaning(source))
             if not errors:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.generator.run_command import run
+from tests.support.repositories import commit, edit, git
 
 from auditwright_generator import cli
 from auditwright_generator.check import read_catalog
@@ -18,17 +19,6 @@ from auditwright_generator.source.yaml_nodes import UnreadableCatalog
 BASE = Path(__file__).parent / "catalog"
 NOTHING = "no changes; 1.0.0 -> 1.0.0\n"
 NAMED = "name a commit or branch, a catalog's folder, a generated package's folder or a catalog.json"
-
-
-def git(folder: Path, *arguments: str) -> None:
-    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(
-        ["git", *identity, *arguments],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-        env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"},
-    )
 
 
 @pytest.fixture
@@ -43,18 +33,6 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(BASE, folder / "services" / "catalog")
     commit(folder, "catalog")
     return folder
-
-
-def commit(folder: Path, tag: str) -> None:
-    git(folder, "add", "--all")
-    git(folder, "commit", "--message", tag)
-    git(folder, "tag", tag)
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), "utf-8")
 
 
 def diff(against: str, catalog: str = "services/catalog") -> int:
