@@ -22,7 +22,7 @@ PYDATA_OPTIONS: dict[str, Any] = {
     "primary_sidebar_end": [],
     "show_prev_next": False,
     "show_toc_level": 2,
-    "collapse_navigation": True,
+    "collapse_navigation": False,  # one menu for all pages of a folder, which the theme then makes once
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": [],
     "footer_end": [],

@@ -8,6 +8,7 @@ import functools
 import posixpath
 import re
 from collections.abc import Iterator
+from html import escape
 
 from markdown_it import MarkdownIt
 
@@ -22,6 +23,14 @@ _BREADCRUMB = re.compile(r"^\[[^\n]*\]\([^\n]*\) › [^\n]*\n\n", re.MULTILINE)
 _TAB = re.compile(rf"^\*\*({'|'.join(TABS)})\*\*\n\n", re.MULTILINE)
 _END_OF_TABS = re.compile(r"^(?:<a id=|#{1,6} )", re.MULTILINE)
 _TABLE = re.compile(r"(?<=\n\n)\|[^\n]*\n\|[ :|-]*-[ :|-]*(?:\n\|[^\n]*)*(?=\n\n|\n?\Z)")
+_TABLE_START = '<div class="pst-scrollable-table-container">\n<table class="table">'
+_ALIGNMENTS = {
+    ":-": ' style="text-align:left"',
+    "-:": ' style="text-align:right"',
+    "::": ' style="text-align:center"',
+}
+_MARKUP = re.compile(r"[\\`*_<&\[!]")
+_PAGE_LINK = re.compile(r'href="([^":#]+\.md)(?=[#"])')
 _ONLY_IN_MYST = re.compile(r"^(?=%|\+\+\+|:::|\([^\s()]*\)=)|(?=\{[^\s{}`]+\}`)", re.MULTILINE)
 
 
@@ -95,21 +104,43 @@ def tables_as_html(text: str, docname: str) -> str:
     return "".join(pieces) + text[end:]
 
 
+def _html(table: str, docname: str) -> str:
+    header, delimiters, *rows = table.split("\n")
+    styles = [_ALIGNMENTS.get(f"{each[:1]}{each[-1:]}", "") for each in _cells(delimiters)]
+    lines = ["<thead>", _row("th", header, styles), "</thead>", "<tbody>"]
+    lines += [_row("td", row, styles) for row in rows]
+    body = _PAGE_LINK.sub(lambda match: f'href="site:{_on_site(docname, match[1])}', "\n".join(lines))
+    body = body.replace('<a href="http', '<a class="reference external" href="http')
+    return f"{_TABLE_START}\n{body}\n</tbody>\n</table>\n</div>"
+
+
+def _row(tag: str, row: str, styles: list[str]) -> str:
+    cells = _cells(row)[: len(styles)]
+    cells += [""] * (len(styles) - len(cells))
+    return "".join(
+        (
+            "<tr>",
+            *(f"<{tag}{style}>{_cell(cell)}</{tag}>" for cell, style in zip(cells, styles, strict=True)),
+            "</tr>",
+        )
+    )
+
+
+def _cells(row: str) -> list[str]:
+    cells = re.split(r"(?<!\\)\|", row.strip().removeprefix("|"))
+    return [cell.strip().replace("\\|", "|") for cell in (cells if cells[-1].strip() else cells[:-1])]
+
+
+@functools.lru_cache(maxsize=10_000)
+def _cell(text: str) -> str:
+    """The HTML of one cell. Most cells are repeated in many tables, or have no markup."""
+    return _renderer().renderInline(text) if _MARKUP.search(text) else escape(text, quote=False)
+
+
 @functools.cache
 def _renderer() -> MarkdownIt:
-    return MarkdownIt("commonmark").enable("table")
+    return MarkdownIt("commonmark")
 
 
-def _html(table: str, docname: str) -> str:
-    renderer = _renderer()
-    tokens = renderer.parse(table)
-    for token in tokens:
-        for child in token.children or ():
-            target = child.attrGet("href")
-            if isinstance(target, str) and re.fullmatch(r"[^:#]+\.md(?:#.*)?", target):
-                page = posixpath.normpath(posixpath.join(posixpath.dirname(docname), target))
-                child.attrSet("href", f"site:{page}")
-            elif child.type == "link_open" and isinstance(target, str) and "://" in target:
-                child.attrSet("class", "reference external")
-    body = renderer.renderer.render(tokens, renderer.options, {}).replace("<table>", '<table class="table">')
-    return f'<div class="pst-scrollable-table-container">\n{body.strip()}\n</div>'
+def _on_site(docname: str, target: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(docname), target))

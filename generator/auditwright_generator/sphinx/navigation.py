@@ -30,7 +30,7 @@ def _toctree(lines: Iterable[str]) -> str:
     stripped = [line.strip() for line in lines if line.strip()]
     options = "".join(f"{line}\n" for line in stripped if line.startswith(":"))
     entries = "".join(f"{line}\n" for line in stripped if not line.startswith(":"))
-    return f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n{options}\n{entries}```\n"
+    return f"```{{toctree}}\n:hidden:\n:titlesonly:\n{options}\n{entries}```\n"
 
 
 def _listed_by_hand(site: Site) -> Iterator[str]:
