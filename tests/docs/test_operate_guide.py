@@ -1,5 +1,6 @@
 """docs/operate.md: its backups are restored on real databases, and its commands run as written."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tests.support.databases import (
     SQLiteDatabase,
     temporary_server,
 )
-from tests.support.markdown import blocks, commands, fits, run
+from tests.support.markdown import blocks, commands, fits, names_in, run, section
 from tests.support.paths import DOCS, ROOT
 
 from audit_events import AuditEvents
@@ -67,6 +68,20 @@ def test_sqlite_backup_is_restored_while_a_log_is_open(folder: Path) -> None:
         record(log, 1)
     done = run("auditwright import later.jsonl", folder)
     assert (done.returncode, done.stdout) == (0, "later.jsonl: 1 stored, 3 already there, 0 refused\n")
+
+
+def test_commands_of_retention_and_monitoring_run(folder: Path) -> None:
+    with AuditLog.open(f"sqlite:///{folder}/audit.db", account_id="acme") as log:
+        record(log, 3)
+    (crontab,) = (block.text for block in blocks(GUIDE, "text"))
+    jobs = re.findall(r"^[\d*]+ .* audit  \S+/(auditwright .*)$", crontab, re.MULTILINE)
+    text = section(GUIDE, "Monitor") + section(GUIDE, "Retention")
+    named = [name for name in names_in(text) if re.match("(auditwright|sqlite3) ", name)]
+    assert (len(jobs), len(named)) == (2, 4)
+    for command in (*jobs, *named):
+        done = run(command, folder)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert len(SQLiteDatabase(folder / "audit.db").rows()) == 3
 
 
 # --- PostgreSQL ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from anyio.from_thread import BlockingPortal
+from pydantic import ValidationError as PydanticError
 from tests.generator.run_command import run
 from tests.support.command_line import Auditwright
 from tests.support.databases import Database
@@ -23,6 +24,7 @@ from tests.support.web import Client, authorize
 from auditwright import AuditLog, errors
 from auditwright.server import create_app
 from auditwright.server.headers import HEADERS
+from auditwright.text import printable
 from auditwright_generator import cli
 
 PAGE = DOCS / "security.md"
@@ -132,6 +134,17 @@ def test_plain_http_export_from_another_site_is_served(client: Client, path: Pat
 
 def test_errors_can_have_line_breaks_of_the_input(log: AuditLog, path: Path) -> None:
     assert "\nforged" in str(refused(log, ASYNC, SECRET | {"a\nforged": 1}))
+
+
+def test_invisible_characters_are_shown_unescaped() -> None:
+    assert printable("Ada\u200b\u061c") == "Ada\u200b\u061c"
+
+
+def test_wrong_typed_secret_is_in_the_error_context(log: AuditLog, path: Path) -> None:
+    error = refused(log, ASYNC, SECRET | {"access_token": 4711})
+    assert "4711" not in str(error)
+    assert isinstance(error.__context__, PydanticError)
+    assert [each["input"] for each in error.__context__.errors()] == [4711]
 
 
 def test_each_unknown_event_is_compared_with_all(
