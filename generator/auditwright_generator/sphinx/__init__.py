@@ -30,9 +30,19 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from auditwright_generator.sphinx import anchors, domain, links, markdown, marks, mirror, navigation
+from auditwright_generator.sphinx import (
+    anchors,
+    domain,
+    links,
+    markdown,
+    marks,
+    mirror,
+    navigation,
+    settings,
+    tables,
+)
 from auditwright_generator.sphinx.defaults import set_defaults
-from auditwright_generator.sphinx.site import InvalidSite, Site, read_site, site_of
+from auditwright_generator.sphinx.site import InvalidSite, Site, set_site, site_of
 
 __all__ = ["InvalidSite", "Site", "setup", "site_of"]
 
@@ -49,6 +59,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     set_defaults(app)
     app.connect("config-inited", copy_pages)
     app.connect("config-inited", marks.add_static_files)
+    app.connect("env-get-outdated", links.pages_with_broken_links)
     app.connect("source-read", convert_page)
     app.connect("doctree-read", anchors.move_anchors, priority=100)
     app.connect("doctree-read", marks.mark_page, priority=200)  # sections have the ids of their events
@@ -60,16 +71,17 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def copy_pages(app: Sphinx, config: Config) -> None:
     """Read the configuration, and copy the pages from elsewhere into the folder of the site."""
-    site = read_site(app, config)
+    site = settings.read_site(app, config)
+    set_site(app, site)
     mirror.write_copies(site.folder, site.copies)
 
 
 def convert_page(app: Sphinx, docname: str, content: list[str]) -> None:
     """Turn the Markdown of a forge into MyST."""
     site = site_of(app)
-    text = links.relink(site, app, docname, content[0])
+    text = links.relink(site, app.env, docname, content[0])
     if site.is_copy(docname):
         text = markdown.from_forge(text, site.edition)
     if app.config.auditwright_html_tables:
-        text = markdown.tables_as_html(text, docname)
+        text = tables.tables_as_html(text, docname)
     content[0] = navigation.add_toctree(site, docname, text)

@@ -20,7 +20,7 @@ _DIRECTIVE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.MULTILINE | re.DOTALL
 def add_toctree(site: Site, docname: str, text: str) -> str:
     """The text of a page with hidden toctrees for the pages below it."""
     text = _COMMENT.sub(lambda match: _toctree(match[1].split("\n")), text)
-    listed = set(_listed_by_hand(site)) if docname == "index" else set()
+    listed = {docname, *(_listed_by_hand(site) if docname == site.root else ())}
     pages = [page for page in _below(site, docname) if page not in listed]
     return f"{text.rstrip()}\n\n{_toctree(f'/{page}' for page in pages)}" if pages else text
 
@@ -49,7 +49,7 @@ def _page_of(entry: str) -> str:
 
 def _below(site: Site, docname: str) -> Iterator[str]:
     """The pages that the navigation shows below a page."""
-    if docname == "index":
+    if docname == site.root:
         yield from (f"{reference.folder}/index" for reference in site.references)
         yield from (path.removesuffix(".md") for path in site.pages)
     for reference in site.references:
