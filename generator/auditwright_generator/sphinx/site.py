@@ -61,8 +61,6 @@ class Site:
 
     folder: Path
     """The source folder of Sphinx."""
-    root: str
-    """The page at the top: `index`."""
     repository: Path
     """The folder that links to the source are relative to."""
     source_url: str
@@ -70,6 +68,8 @@ class Site:
     references: tuple[Reference, ...]
     pages: Mapping[str, Path]
     """Single pages: path on the site -> the file."""
+    root: str = "index"
+    """The page at the top."""
     copies: dict[str, Path | str] = field(default_factory=dict)
     """Everything that is copied into the folder: path on the site -> the file it comes from, or its text."""
     left_out: set[Path] = field(default_factory=set)
