@@ -1,9 +1,10 @@
 """The site of this repository: the guides, and the references of both catalogs.
 
-`auditwright site build docs` writes it to build/site. The pages that are copied here are in .gitignore.
+`python3 dev.py site` builds it into build/site. What is copied into this folder is in .gitignore.
 """
 
 import hashlib
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -25,7 +26,11 @@ html_theme_options = {
     "logo": {"image_light": "_static/icon.svg", "image_dark": "_static/icon.svg", "text": project}
 }
 
-_log = logging.getLogger(__name__)
+
+def name_files(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Show the name of the file that a block is written or appended to, which its first line has."""
+    block = r"^(`{3,})(\w+) (?:file|append)=(\S+)$"
+    content[0] = re.sub(block, r"\1{code-block} \2\n:caption: \3", content[0], flags=re.MULTILINE)
 
 
 def show_diagrams(app: Sphinx, doctree: nodes.document) -> None:
@@ -36,10 +41,12 @@ def show_diagrams(app: Sphinx, doctree: nodes.document) -> None:
             digest = hashlib.sha256(block.astext().strip().encode()).hexdigest()[:16]
             svg = next((each for each in pictures if f'data-source="{digest}"' in each), "")
             if not svg:
-                _log.warning("a diagram has no picture; run `python -m tests.pictures`", location=block)
+                hint = "a diagram has no picture of it as it is now; run `python -m tests.pictures`"
+                logging.getLogger(__name__).warning(hint, location=block)
             block.replace_self(nodes.raw("", f'<div class="diagram">{svg}</div>', format="html"))
 
 
 def setup(app: Sphinx) -> None:
     """Register what only this site has."""
+    app.connect("source-read", name_files, priority=900)
     app.connect("doctree-read", show_diagrams)

@@ -9,7 +9,7 @@ from posixpath import dirname, join, normpath
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from tests.support.markdown import COPIED, GUIDES, REFERENCE, REFERENCE_FOLDER
+from tests.support.markdown import COPIED, GUIDES, REFERENCE, REFERENCE_FOLDER, blocks
 from tests.support.paths import DOCS, ROOT
 from tests.support.site_fixtures import build_site
 
@@ -70,6 +70,14 @@ def _targets(page: str, html: str) -> Iterator[str]:
 def test_a_diagram_is_a_picture_and_not_its_source(site: Site) -> None:
     assert [path for path, html in site.pages.items() if "flowchart TB" in html] == []
     assert site.pages["architecture.html"].count('<div class="diagram"><svg') == 1
+
+
+def test_a_block_for_a_file_shows_its_name(site: Site) -> None:
+    caption = '<div class="code-block-caption"><span class="caption-text">([^<]+)</span>'
+    names = re.findall(caption, site.pages["changes.html"])
+    files = [block.use.partition("=")[2] for block in blocks(DOCS / "changes.md") if "=" in block.use]
+    assert names == files
+    assert len(files) >= 3
 
 
 def test_pictures_have_alternative_texts(site: Site) -> None:
