@@ -40,3 +40,4 @@ generate = Command("generate schemas, models, tables, emitters and docs", "gener
 init = Command("start a new catalog", "init")
 new = Command("add an event, a category, a level or a field to the catalog", "new")
 rules = Command("list the rules of check, diff and coverage", "rules")
+site = Command("build a site from the reference and your own pages", "site")

@@ -71,6 +71,13 @@ EXTRAS = {
     "shtab": "completion",
     "psycopg": "postgres",
     "alembic": "postgres",
+    "sphinx": "site",
+    "docutils": "site",
+    "markdown_it": "site",
+    "myst_parser": "site",
+    "pydata_sphinx_theme": "site",
+    "sphinx_copybutton": "site",
+    "sphinx_design": "site",
 }
 """The extra that installs a missing package."""
 

@@ -1,5 +1,6 @@
 """Values for whatever `conf.py` does not set, so that it stays short."""
 
+import html
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -42,4 +43,8 @@ def set_defaults(app: Sphinx) -> None:
         written.setdefault("html_show_copyright", False)
     if app.config.overrides.get("html_theme", written["html_theme"]) == PYDATA:
         written["html_context"] = {"default_mode": "auto"} | written.get("html_context", {})
-        written["html_theme_options"] = PYDATA_OPTIONS | written.get("html_theme_options", {})
+        options = PYDATA_OPTIONS | written.get("html_theme_options", {})
+        if written.get("html_title") and not written.get("html_logo"):
+            # The theme writes the title into the bar as HTML.
+            options.setdefault("logo", {"text": html.escape(written["html_title"])})
+        written["html_theme_options"] = options

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from auditwright_generator.sphinx.markdown import without_code
 from auditwright_generator.sphinx.site import Reference, Site
 
 INDEXES = ("events", "fields", "enums", "sensitive", "entry", "json_schema", "changes")
@@ -19,7 +20,8 @@ _DIRECTIVE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.MULTILINE | re.DOTALL
 
 def add_toctree(site: Site, docname: str, text: str) -> str:
     """The text of a page with hidden toctrees for the pages below it."""
-    text = _COMMENT.sub(lambda match: _toctree(match[1].split("\n")), text)
+    for match in reversed(list(_COMMENT.finditer(without_code(text)))):
+        text = text[: match.start()] + _toctree(match[1].split("\n")) + text[match.end() :]
     listed = {docname, *(_listed_by_hand(site) if docname == site.root else ())}
     pages = [page for page in _below(site, docname) if page not in listed]
     return f"{text.rstrip()}\n\n{_toctree(f'/{page}' for page in pages)}" if pages else text
@@ -38,7 +40,7 @@ def _listed_by_hand(site: Site) -> Iterator[str]:
     for path in site.folder.rglob("*.md"):
         if path.relative_to(site.folder).as_posix() not in site.copies:
             text = path.read_text("utf-8")
-            for match in (*_COMMENT.finditer(text), *_DIRECTIVE.finditer(text)):
+            for match in (*_COMMENT.finditer(without_code(text)), *_DIRECTIVE.finditer(text)):
                 yield from (_page_of(line) for line in match[1].splitlines())
 
 

@@ -30,6 +30,7 @@ COMMANDS = (
     "init",
     "new",
     "rules",
+    "site",
     "record",
     "list",
     "count",
