@@ -193,8 +193,9 @@ def test_holds_every_file_of_a_package(wheel: Path, package: str) -> None:
     assert {f"{package}/py.typed", f"{package}/__init__.py"} <= files
 
 
-def test_wheel_has_templates(wheel: Path) -> None:
-    assert "auditwright_generator/targets/templates/pyproject.toml.j2" in names_in(wheel)
+def test_wheel_has_templates_and_static_files(wheel: Path) -> None:
+    files = {"targets/templates/pyproject.toml.j2", "sphinx/static/auditwright.css"}
+    assert {f"auditwright_generator/{name}" for name in files} - names_in(wheel) == set()
 
 
 def test_sample_is_a_distribution_of_its_own(sample: Path) -> None:
