@@ -37,11 +37,6 @@ class Hit:
     anchor: str
     priority: int = FIRST
 
-    @property
-    def name(self) -> str:
-        """Its name in objects.inv, unique among the things of its kind in one reference."""
-        return f"{self.anchor}={self.key}" if self.kind == "value" else self.key
-
     def shown(self, reference: str = "") -> str:
         """What the list of results shows; the key is last, where Sphinx looks for exact matches."""
         parts = (self.title, reference, self.place, self.key)
@@ -81,12 +76,11 @@ def find_objects(app: Sphinx, env: BuildEnvironment) -> None:
     """Tell the domain what the references have; all pages have been read."""
     hits = [(each, hit) for each in site_of(app).references for hit in _hits_of(each, env)]
     counts = Counter(hit.shown() for _, hit in hits)
-    objects, names = [], set[tuple[str, str]]()
+    objects = []
     for reference, hit in hits:
-        alike = counts[hit.shown()] > 1
-        name = f"{reference.folder}/{hit.name}" if (hit.kind, hit.name) in names else hit.name
-        names.add((hit.kind, name))
-        shown = hit.shown(reference.catalog.title if alike else "")
+        # Not the anchor alone: Sphinx leaves out an anchor that equals the name, and leads to what is shown.
+        name = f"{reference.folder}/{hit.anchor}={hit.key}"
+        shown = hit.shown(reference.catalog.title if counts[hit.shown()] > 1 else "")
         objects.append((name, shown, hit.kind, hit.page, hit.anchor, hit.priority))
     env.domaindata[AuditDomain.name]["objects"] = objects
 
@@ -124,5 +118,8 @@ def _places(env: BuildEnvironment, page: str) -> dict[str, str]:
 
     The first page of a long category only lists the events; the pages after it describe them.
     """
-    pages = sorted(each for each in env.found_docs if each == page or each.startswith(f"{page}/"))
+    further = (
+        each for each in env.found_docs if each.startswith(f"{page}/") and each[len(page) + 1 :].isdigit()
+    )
+    pages = [*({page} & env.found_docs), *further]
     return {anchor: each for each in pages for anchor in env.metadata[each].get("myst_slugs", ())}

@@ -1,0 +1,275 @@
+"""The built site in a browser: search, keys, tabs, tables, print, accessibility; without JavaScript, too."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.support.browser import SIZE, make_browser, make_playwright, violations
+from tests.support.built_site import (
+    HOSTILE_TITLE,
+    SiteVisit,
+    make_built_site,
+    make_site_visit,
+    make_site_visits,
+)
+
+from playwright.sync_api import Locator, Page, expect  # isort: skip
+
+FIXTURES = (make_browser, make_playwright, make_built_site, make_site_visit, make_site_visits)
+
+MODELS = "reference/account/models.html"
+PAGES = {
+    "home": "index.html",
+    "guide": "guide.html",
+    "reference": "reference/index.html",
+    "level": "reference/account/index.html",
+    "category": "sink/device/lifecycle.html",
+    "events": "sink/events.html",
+    "fields": "sink/fields.html",
+    "enums": "sink/enums.html",
+    "sensitive": "sink/sensitive.html",
+    "entry": "sink/entry.html",
+    "schemas": "sink/json_schema.html",
+    "hostile": "hostile/search/fields.html",
+    "results": "search.html?q=api+key+created",
+}
+
+
+def results(page: Page) -> Locator:
+    """The results of a search that is done."""
+    expect(page.get_by_text("Search finished")).to_be_visible()
+    return page.locator("ul.search li")
+
+
+def search(visit: SiteVisit, words: str, from_file: bool = False) -> Locator:
+    """Search from the home page, by the keyboard."""
+    page = visit(from_file=from_file)
+    page.keyboard.press("Control+k")
+    page.keyboard.type(words)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?*")
+    return results(page)
+
+
+# --- search ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("model added", f"{MODELS}#model_added"),
+        ("account.prompts.api_key_created", "reference/account/prompts.html#api_key_created"),
+        ("Training method", "reference/fields.html#training_method"),
+        ("ip_address", "reference/fields.html#ip_address"),
+        ("Fine-tuned", "reference/enums.html#model_type"),
+        ("device.names.device_renamed", "sink/device/lifecycle.html#device_renamed"),
+        (HOSTILE_TITLE, "hostile/search/fields.html#static"),
+    ],
+    ids=["title", "key", "label", "name", "value", "former key", "hostile title"],
+)
+def test_search_finds_the_place_first(visit: SiteVisit, words: str, place: str) -> None:
+    link = search(visit, words).first.locator("a").first
+    expect(link).to_have_attribute("href", place)
+    link.click()
+    target = link.page.locator(f"[id='{place.partition('#')[2]}']")
+    expect(target).to_be_in_viewport()
+
+
+def test_search_tells_equal_titles_apart(visit: SiteVisit) -> None:
+    found = search(visit, "API Key created")
+    texts = [" ".join(found.nth(number).inner_text().split()) for number in range(3)]
+    assert texts == [
+        f"API Key created (event, {place})"
+        for place in (
+            "Account-level events › Models, account.models.api_key_created",
+            "Account-level events › Prompts, account.prompts.api_key_created",
+            "Tool-level events › Tool Management, tool.tool_management.api_key_created",
+        )
+    ]
+
+
+def test_search_lists_each_place_once(visit: SiteVisit) -> None:
+    links = (
+        search(visit, "API Key created").locator("> a").evaluate_all("links => links.map(each => each.href)")
+    )
+    assert len(links) == len(set(links)) > 3
+
+
+def test_search_shows_hostile_titles_as_text(visit: SiteVisit) -> None:
+    found = search(visit, "static")
+    expect(found.locator("a", has_text="document.title='taken'").first).to_have_text(
+        HOSTILE_TITLE.replace("·", "∙")
+    )
+
+
+def test_search_works_on_files(visit: SiteVisit) -> None:
+    found = search(visit, "Model added", from_file=True)
+    found.first.locator("a").first.click()
+    expect(found.page).to_have_url(re.compile(rf"^file://.*{re.escape(MODELS)}#model_added$"))
+    expect(found.page.get_by_role("heading", name="Model added")).to_be_in_viewport()
+
+
+# --- an event -----------------------------------------------------------------------------------------
+
+
+def test_button_copies_the_key(visit: SiteVisit) -> None:
+    page = visit(MODELS, permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy account.models.model_added").press("Enter")
+    expect(page.get_by_role("status")).to_have_text("Copied account.models.model_added")
+    assert page.evaluate("navigator.clipboard.readText()") == "account.models.model_added"
+
+
+def test_badges_stand_beside_the_key(visit: SiteVisit) -> None:
+    line = visit(PAGES["category"]).locator("#device_renamed .audit-key-line")
+    assert line.locator(".audit-badge").all_inner_texts() == ["since 0.1.0", "deprecated since 0.2.0"]
+
+
+def test_tabs_change_by_keyboard(visit: SiteVisit) -> None:
+    event = visit(MODELS).locator("section#model_added")
+    event.get_by_role("radio", name="JSON", exact=True).focus()
+    outline = event.get_by_text("JSON", exact=True).first.evaluate(
+        "each => getComputedStyle(each).outlineStyle"
+    )
+    assert outline != "none"
+    event.page.keyboard.press("ArrowRight")
+    expect(event.get_by_role("link", name="account/models/model_added.json")).to_be_visible()
+    event.page.keyboard.press("ArrowRight")
+    expect(event.get_by_text("audit.account.models.model_added(")).to_be_visible()
+    expect(event.get_by_text('"ip_address": "203.0.113.7"')).to_be_hidden()
+
+
+def test_switch_shows_deprecated_events(visit: SiteVisit) -> None:
+    page = visit(PAGES["events"])
+    row = page.get_by_role("link", name="Device renamed")
+    expect(row).to_be_hidden()
+    page.get_by_label("Show 1 deprecated event").check()
+    expect(row).to_be_visible()
+
+
+# --- tables and widths --------------------------------------------------------------------------------
+
+
+def test_wide_table_scrolls_by_keyboard(visit: SiteVisit) -> None:
+    page = visit("guide.html")
+    page.set_viewport_size({"width": 390, "height": 844})
+    table = page.get_by_role("region", name="Table 1: A guide")
+    expect(table).to_have_attribute("tabindex", "0")
+    table.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.scrollLeft > 0")
+
+
+def test_table_that_fits_is_no_stop_of_tab(visit: SiteVisit) -> None:
+    page = visit(PAGES["reference"])
+    expect(page.get_by_role("region", name="Table 1: Account-level events")).not_to_have_attribute(
+        "tabindex", "0"
+    )
+
+
+# --- every kind of page --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def shown(request: pytest.FixtureRequest, site_visits: SiteVisit) -> Page:
+    """A page of each kind; the tests with it share one visit."""
+    page = site_visits(PAGES[request.param])
+    if request.param == "results":
+        results(page)
+    return page
+
+
+def test_axe_finds_nothing_in_light_and_dark(shown: Page) -> None:
+    shown.emulate_media(color_scheme="light")
+    light = violations(shown)
+    shown.emulate_media(color_scheme="dark")
+    assert (light, violations(shown, "color-contrast")) == ("", "")  # other rules do not depend on colours
+
+
+def test_page_is_as_wide_as_a_phone(shown: Page) -> None:
+    shown.set_viewport_size({"width": 390, "height": 844})
+    widths = shown.evaluate("[document.documentElement, document.body].map((each) => each.scrollWidth)")
+    shown.set_viewport_size(SIZE)
+    assert widths == [390, 390]
+
+
+# --- without JavaScript --------------------------------------------------------------------------------
+
+
+def test_pages_read_without_javascript(visit: SiteVisit) -> None:
+    page = visit("index.html", java_script_enabled=False)
+    page.get_by_role("link", name="Audit log event reference").first.click()
+    page.get_by_role("navigation").get_by_role("link", name="Account-level events").first.click()
+    page.get_by_role("link", name="Model added").click()
+    expect(page).to_have_url(re.compile(r"models\.html#model_added$"))
+    event = page.locator("section#model_added")
+    expect(event.get_by_role("region", name="Model added").first).to_be_visible()
+    event.get_by_text("Python", exact=True).click()
+    expect(event.get_by_text("audit.account.models.model_added(")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+
+
+def test_switch_needs_no_javascript(visit: SiteVisit) -> None:
+    page = visit(PAGES["events"], java_script_enabled=False)
+    expect(page.get_by_role("link", name="Device renamed")).to_be_hidden()
+    page.get_by_label("Show 1 deprecated event").check()
+    expect(page.get_by_role("link", name="Device renamed")).to_be_visible()
+
+
+def test_dark_mode_needs_no_javascript(visit: SiteVisit) -> None:
+    page = visit(MODELS, java_script_enabled=False, color_scheme="dark")
+    background, text = (
+        page.locator("body").evaluate(f"each => getComputedStyle(each).{name}.match(/\\d+/g).map(Number)")
+        for name in ("backgroundColor", "color")
+    )
+    assert max(background) < 80 < 160 < min(text)
+
+
+# --- print -----------------------------------------------------------------------------------------------
+
+
+def test_print_has_all_tabs_and_no_menu(visit: SiteVisit) -> None:
+    page = visit(MODELS)
+    page.emulate_media(media="print")
+    event = page.locator("section#model_added")
+    for name in ("JSON", "JSON Schema", "Python", "Query"):
+        expect(event.get_by_text(name, exact=True).first).to_be_visible()
+    expect(event.get_by_text('"ip_address": "203.0.113.7"')).to_be_visible()
+    expect(event.get_by_text("audit.account.models.model_added(")).to_be_visible()
+    expect(event.get_by_text("select(ModelAdded)")).to_be_visible()
+    for each in ("#pst-header", ".bd-sidebar-primary", ".bd-sidebar-secondary", ".copybtn", ".audit-copy"):
+        expect(page.locator(each).first).to_be_hidden()
+
+
+def test_print_cuts_no_table(visit: SiteVisit) -> None:
+    page = visit("guide.html")
+    page.set_viewport_size({"width": 680, "height": 1000})  # what A4 has between its margins, in CSS pixels
+    page.emulate_media(media="print")
+    wider = "tables => tables.filter((each) => each.scrollWidth > each.clientWidth + 1).length"
+    assert page.locator(".audit-table").evaluate_all(wider) == 0
+
+
+def test_printed_pages_are_a4_and_few(visit: SiteVisit, tmp_path: Path) -> None:
+    page = visit("guide.html", color_scheme="dark")
+    page.emulate_media(media="print")
+    assert page.locator("body").evaluate("each => getComputedStyle(each).color") == "rgb(0, 0, 0)"
+    made = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", made)) == 1
+    assert re.search(rb"/MediaBox\s*\[0 0 59[45][.0-9]* 84[12]", made)
+
+
+# --- questions of a reader ---------------------------------------------------------------------------------
+
+
+def test_one_search_lists_events_of_api_keys(visit: SiteVisit) -> None:
+    found = search(visit, "API key")
+    texts = found.locator("> a").all_inner_texts()
+    assert len([text for text in texts if re.search("API key (created|deleted)", text, re.IGNORECASE)]) >= 7
+
+
+def test_two_clicks_list_who_carries_an_address(visit: SiteVisit) -> None:
+    page = visit("reference/index.html")
+    page.get_by_role("navigation").get_by_role("link", name="Fields A to Z").first.click()
+    row = page.get_by_role("row").filter(has=page.locator("#ip_address"))
+    expect(row).to_contain_text("Account-level events (all 53 events)")
+    row.get_by_role("link", name="Account-level events").click()
+    expect(page.get_by_role("heading", name="Account-level events")).to_be_visible()
