@@ -19,7 +19,7 @@ Place = tuple[Level, Category, Event]
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A field, and the events that have it in this form, in catalog order."""
+    """A field, and the events that have it."""
 
     field: Field
     places: list[Place]
@@ -33,22 +33,27 @@ def events_of(catalog: Catalog) -> Iterator[Place]:
                 yield level, category, event
 
 
-def carried_fields(
-    catalog: Catalog, form: Callable[[Field], Hashable], given: Callable[[Field], bool] = lambda _: True
-) -> list[Carried]:
-    """The given fields with their events, A to Z by title and name.
-
-    Args:
-        catalog: The catalog.
-        form: What tells two forms of a field apart.
-        given: Which fields are wanted.
-    """
-    found: dict[Hashable, Carried] = {}
+def fields_of(catalog: Catalog) -> list[Carried]:
+    """Every field of every event. Events share a field that they have by the same uses."""
+    found: dict[int, Carried] = {}
     for place in events_of(catalog):
         for field in place[2].fields:
-            if given(field):
-                found.setdefault(form(field), Carried(field, [])).places.append(place)
-    return sorted(found.values(), key=lambda each: (each.field.title.casefold(), each.field.name))
+            found.setdefault(id(field), Carried(field, [])).places.append(place)
+    return list(found.values())
+
+
+def merged(carried: Iterable[Carried], form: Callable[[Field], Hashable]) -> list[Carried]:
+    """The fields A to Z by title and name, one for each form."""
+    found: dict[Hashable, list[Carried]] = {}
+    for each in carried:
+        found.setdefault(form(each.field), []).append(each)
+    return sorted(
+        (
+            Carried(same[0].field, [place for each in same for place in each.places])
+            for same in found.values()
+        ),
+        key=lambda each: (each.field.title.casefold(), each.field.name),
+    )
 
 
 class Links:

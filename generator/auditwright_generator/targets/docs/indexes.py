@@ -5,13 +5,14 @@ Each is one table, which continues on further pages when it is long.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from auditwright_generator.model import Catalog, Field
 from auditwright_generator.targets.docs import words
-from auditwright_generator.targets.docs.carriers import Carried, Links, carried_fields, events_of
+from auditwright_generator.targets.docs.carriers import Carried, Links, Place, events_of, fields_of, merged
 from auditwright_generator.targets.docs.parts import pages_of_table
 from auditwright_generator.targets.templating import header, markdown_cell, render
 
@@ -27,19 +28,25 @@ class _Index:
     columns: tuple[str, ...]
     none: str
     """The sentence in place of an empty table."""
-    rows: Callable[[Catalog, Links], list[tuple[str, ...]]]
+    items: Callable[[Catalog, list[Carried]], list[Any]]
+    """What has a row each, in order, from the catalog and its fields."""
+    row: Callable[[Any, Links], tuple[str, ...]]
+    """The cells of an item."""
 
 
 def pages(catalog: Catalog) -> dict[str, str]:
     """The pages of all indexes by their paths in the docs folder."""
+    fields = fields_of(catalog)
+    links = {up: Links(catalog, up) for up in ("", "../")}
     made: dict[str, str] = {}
     for index in INDEXES:
-        made |= pages_of_table(index.name, partial(_rows, catalog, index), partial(_page, catalog, index))
+        row = partial(_row, index, links)
+        made |= pages_of_table(index.name, index.items(catalog, fields), row, partial(_page, catalog, index))
     return made
 
 
-def _rows(catalog: Catalog, index: _Index, up: str) -> list[str]:
-    return [f"| {' | '.join(cells)} |\n" for cells in index.rows(catalog, Links(catalog, up))]
+def _row(index: _Index, links: dict[str, Links], item: Any, up: str) -> str:
+    return f"| {' | '.join(index.row(item, links[up]))} |\n"
 
 
 def _page(catalog: Catalog, index: _Index, rows: Sequence[str], number: int, links: str) -> str:
@@ -54,68 +61,76 @@ def _page(catalog: Catalog, index: _Index, rows: Sequence[str], number: int, lin
     )
 
 
-def _events(catalog: Catalog, links: Links) -> list[tuple[str, ...]]:
-    return [
-        (
-            links.event(category, event) + (" *deprecated*" if event.deprecated else ""),
-            links.category(category),
-            links.level(level),
-            ", formerly ".join(f"`{key}`" for key in (event.key, *event.aliases)),
-        )
-        for level, category, event in sorted(
-            events_of(catalog), key=lambda place: (place[2].title.casefold(), place[2].key)
-        )
-    ]
+def _events(catalog: Catalog, _: list[Carried]) -> list[Place]:
+    return sorted(events_of(catalog), key=lambda place: (place[2].title.casefold(), place[2].key))
 
 
-def _fields(catalog: Catalog, links: Links) -> list[tuple[str, ...]]:
-    carried = carried_fields(catalog, lambda field: (field.title, field.name))
-    return [
-        (*names, words.bare_type(each.field), links.carriers(each))
-        for names, each in zip(_names(carried), carried, strict=True)
-    ]
-
-
-def _enums(catalog: Catalog, links: Links) -> list[tuple[str, ...]]:
-    carried = carried_fields(
-        catalog, lambda field: (field.title, field.name, field.values), lambda field: bool(field.values)
+def _event_row(place: Place, links: Links) -> tuple[str, ...]:
+    level, category, event = place
+    return (
+        links.event(category, event) + (" *deprecated*" if event.deprecated else ""),
+        links.category(category),
+        links.level(level),
+        ", formerly ".join(f"`{key}`" for key in (event.key, *event.aliases)),
     )
-    return [
-        (*names, words.values(each.field), links.carriers(each))
-        for names, each in zip(_names(carried), carried, strict=True)
-    ]
 
 
-def _sensitive(catalog: Catalog, links: Links) -> list[tuple[str, ...]]:
-    carried = carried_fields(
-        catalog,
-        lambda field: (field.title, field.name, field.sensitivity),
-        lambda field: field.sensitivity != "public",
-    )
-    carried.sort(key=lambda each: each.field.sensitivity != "secret")
-    return [
-        (*names, words.SENSITIVITY[each.field.sensitivity], _stored(each.field), links.carriers(each))
-        for names, each in zip(_names(carried), carried, strict=True)
-    ]
+@dataclass(frozen=True, slots=True)
+class _FieldItem:
+    """A field in an index. The first one of a name has an anchor."""
+
+    carried: Carried
+    has_anchor: bool
+
+    @property
+    def field(self) -> Field:
+        return self.carried.field
+
+    def cells(self, links: Links, *between: str) -> tuple[str, ...]:
+        """Title and name, what the index tells about the field, and the events."""
+        anchor = f'<a id="{self.field.name}"></a>' if self.has_anchor else ""
+        title = f"{anchor}{markdown_cell(self.field.title)}"
+        return title, f"`{self.field.name}`", *between, links.carriers(self.carried)
 
 
-def _stored(field: Field) -> str:
-    if field.entry:
-        return "as part of the entry itself"
-    return "a keyed fingerprint" if field.sensitivity == "secret" else "the value"
+def _items(carried: Iterable[Carried]) -> list[_FieldItem]:
+    seen: set[str] = set()
+    items = []
+    for each in carried:
+        items.append(_FieldItem(each, each.field.name not in seen))
+        seen.add(each.field.name)
+    return items
 
 
-def _names(carried: Sequence[Carried]) -> list[tuple[str, str]]:
-    """The title and the name of each field; the first field of a name has an anchor."""
-    first = {each.field.name: number for number, each in reversed(list(enumerate(carried)))}
-    return [
-        (
-            (f'<a id="{each.field.name}"></a>' if first[each.field.name] == number else "")
-            + markdown_cell(each.field.title),
-            f"`{each.field.name}`",
-        )
-        for number, each in enumerate(carried)
-    ]
+def _fields(_: Catalog, fields: list[Carried]) -> list[_FieldItem]:
+    return _items(merged(fields, lambda field: (field.title, field.name)))
+
+
+def _field_row(item: _FieldItem, links: Links) -> tuple[str, ...]:
+    return item.cells(links, words.bare_type(item.field))
+
+
+def _enums(_: Catalog, fields: list[Carried]) -> list[_FieldItem]:
+    enums = (each for each in fields if each.field.values)
+    return _items(merged(enums, lambda field: (field.title, field.name, field.values)))
+
+
+def _enum_row(item: _FieldItem, links: Links) -> tuple[str, ...]:
+    return item.cells(links, words.values(item.field))
+
+
+def _sensitive(_: Catalog, fields: list[Carried]) -> list[_FieldItem]:
+    sensitive = (each for each in fields if each.field.sensitivity != "public")
+    found = merged(sensitive, lambda field: (field.title, field.name, field.sensitivity))
+    return _items(sorted(found, key=lambda each: each.field.sensitivity != "secret"))
+
+
+def _sensitive_row(item: _FieldItem, links: Links) -> tuple[str, ...]:
+    if item.field.entry:
+        stored = "as a part of every entry"
+    else:
+        stored = "a keyed fingerprint" if item.field.sensitivity == "secret" else "the value"
+    return item.cells(links, words.SENSITIVITY[item.field.sensitivity], stored)
 
 
 _ALL = "A level or a category is named where all its events have the field."
@@ -128,6 +143,7 @@ INDEXES = (
         ("Event", "Category", "Level", "Key"),
         "The catalog has no events.",
         _events,
+        _event_row,
     ),
     _Index(
         "fields",
@@ -136,6 +152,7 @@ INDEXES = (
         ("Field", "Name", "Type", "Events"),
         "No event has a field.",
         _fields,
+        _field_row,
     ),
     _Index(
         "enums",
@@ -147,6 +164,7 @@ INDEXES = (
         ("Field", "Name", "Values", "Events"),
         "No event has a field with a fixed set of values.",
         _enums,
+        _enum_row,
     ),
     _Index(
         "sensitive",
@@ -163,6 +181,7 @@ INDEXES = (
         ("Field", "Name", "Sensitivity", "Stored", "Events"),
         "No event has a field with personal data or a secret.",
         _sensitive,
+        _sensitive_row,
     ),
 )
-"""Every index. To add one, add a row here and a function that makes its rows."""
+"""Every index. To add one, add a row here and functions for its items and their cells."""

@@ -26,8 +26,9 @@ def _index(catalog: Catalog) -> str:
     """The index with every event by name; in a large catalog with categories only, or with levels only."""
     for names_events, names_categories in ((True, True), (False, True), (False, False)):
         rows = {
-            level.name: _rows(level, names_events, f"{level.name}/") if names_categories else []
+            level.name: [_row(category, names_events, f"{level.name}/") for category in level.categories]
             for level in catalog.levels
+            if names_categories
         }
         text = render(
             "index.md.j2",
@@ -43,10 +44,12 @@ def _index(catalog: Catalog) -> str:
 
 
 def _pages_of_level(catalog: Catalog, level: Level) -> dict[str, str]:
-    names_events = size("".join(_rows(level, True))) <= MAX_SIZE
-    return pages_of_table(
-        f"{level.name}/index", partial(_rows, level, names_events), partial(_level_page, catalog, level)
-    )
+    named = size("".join(_row(category, names_events=True) for category in level.categories)) <= MAX_SIZE
+
+    def row(category: Category, up: str) -> str:
+        return _row(category, named, up)
+
+    return pages_of_table(f"{level.name}/index", level.categories, row, partial(_level_page, catalog, level))
 
 
 def _level_page(catalog: Catalog, level: Level, rows: Sequence[str], number: int, links: str) -> str:
@@ -63,14 +66,11 @@ def _level_page(catalog: Catalog, level: Level, rows: Sequence[str], number: int
     )
 
 
-def _rows(level: Level, names_events: bool, folder: str = "") -> list[str]:
-    """A row for each category: its title, what it covers, and its events by name or by their number."""
-    rows = []
-    for category in level.categories:
-        title = f"[{markdown_cell(category.title)}]({folder}{category.name}.md)"
-        events = _events(category, folder) if names_events else str(len(category.events))
-        rows.append(f"| {title} | {markdown_cell(category.description)} | {events} |\n")
-    return rows
+def _row(category: Category, names_events: bool, folder: str = "") -> str:
+    """The row of a category: its title, what it covers, and its events by name or by their number."""
+    title = f"[{markdown_cell(category.title)}]({folder}{category.name}.md)"
+    events = _events(category, folder) if names_events else f"{len(category.events):,}"
+    return f"| {title} | {markdown_cell(category.description)} | {events} |\n"
 
 
 def _events(category: Category, folder: str) -> str:

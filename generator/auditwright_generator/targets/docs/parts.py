@@ -7,6 +7,9 @@ Each is filled in order up to a limit, so the first page stays where it is, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
 
 MAX_SIZE = 60_000
 """The most bytes of Markdown on a page. Its HTML is about four times as large, without the theme."""
@@ -43,25 +46,26 @@ def links(name: str, number: int, last: int) -> str:
 
 
 def pages_of_table(
-    path: str, rows: Callable[[str], Sequence[str]], page: Callable[[Sequence[str], int, str], str]
+    path: str,
+    items: Sequence[_Item],
+    row: Callable[[_Item, str], str],
+    page: Callable[[Sequence[str], int, str], str],
 ) -> dict[str, str]:
     """The pages of a table by their paths.
 
     Args:
         path: The path of the first page, without `.md`.
-        rows: The rows for a page from which the prefix that it gets leads to the folder of the first one.
+        items: What has a row each.
+        row: The row of an item on a page from which the given prefix leads to the folder of the first page.
         page: The text of a page with some of the rows, its number, and the links to the other pages.
     """
-    first = rows("")
-    numbers = fill(first, MAX_SIZE - size(page([], 1, "")))
-    if numbers[-1:] in ([], [1]):
-        return {f"{path}.md": page(first, 1, "")}
+    below = [row(item, "../") for item in items]
+    numbers = fill(below, MAX_SIZE - size(page([], 1, "")))
+    first = [row(item, "") for item in items[: numbers.count(1)]]
+    last = numbers[-1] if numbers else 1
     name = path.rpartition("/")[2]
-    others = rows("../")
-    made = {}
-    for number in range(1, numbers[-1] + 1):
-        own = first if number == 1 else others
-        shown = [row for row, on in zip(own, numbers, strict=True) if on == number]
-        where = f"{path}.md" if number == 1 else f"{path}/{number}.md"
-        made[where] = page(shown, number, links(name, number, numbers[-1]))
+    made = {f"{path}.md": page(first, 1, links(name, 1, last) if last > 1 else "")}
+    for number in range(2, last + 1):
+        shown = [text for text, on in zip(below, numbers, strict=True) if on == number]
+        made[f"{path}/{number}.md"] = page(shown, number, links(name, number, last))
     return made
