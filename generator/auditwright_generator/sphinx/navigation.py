@@ -73,9 +73,10 @@ def _below_page(reference: Reference, name: str) -> Iterator[str]:
         yield from INDEXES
     elif page == "index":
         yield from (f"{level}/{category}" for category in levels.get(level, ()))
-    elif page in levels.get(level, ()):
+    if name in INDEXES or page == "index" or page in levels.get(level, ()):
         yield from (f"{name}/{number}" for number in _continuations(docs / name))
 
 
 def _continuations(folder: Path) -> list[str]:
-    return sorted((path.stem for path in folder.glob("*.md")), key=int)
+    """The numbers of the pages that continue the page of a folder's name."""
+    return sorted((path.stem for path in folder.glob("*.md") if path.stem.isdecimal()), key=int)

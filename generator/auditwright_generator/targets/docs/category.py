@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from auditwright_generator.model import Catalog, Category, Event, Level
 from auditwright_generator.targets.docs import examples, words
-from auditwright_generator.targets.docs.parts import MAX_SIZE, fill, links, size
+from auditwright_generator.targets.docs.parts import LINE, MAX_HTML, ROW, fill, html_size, links
 from auditwright_generator.targets.json_schema import schema_path
 from auditwright_generator.targets.templating import header, markdown_cell, render
 
@@ -19,13 +19,15 @@ def pages(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
     """The pages of a category by their paths in the docs folder."""
     path = f"{level.name}/{category.name}"
     sections = [_section(catalog, level, category, event, "../") for event in category.events]
-    unsplit = _first_page(catalog, level, category, [1] * len(sections))
-    if size(unsplit) + sum(map(size, sections)) <= MAX_SIZE:
-        return {f"{path}.md": unsplit + "".join(sections)}
-    numbers = fill(sections, MAX_SIZE - size(unsplit))
+    sizes = [html_size(section, LINE) for section in sections]
+    numbers = [1] * len(sections)
     first = _first_page(catalog, level, category, numbers)
+    if html_size(first, ROW) + sum(sizes) > MAX_HTML:
+        longest = _first_page(catalog, level, category, [len(sections)] * len(sections))
+        numbers = fill(sizes, MAX_HTML - html_size(longest, ROW))
+        first = _first_page(catalog, level, category, numbers)
     made = {f"{path}.md": first + "".join(sections[: numbers.count(1)])}
-    for number in range(2, numbers[-1] + 1):
+    for number in range(2, max(numbers, default=1) + 1):
         events = [event for event, on in zip(category.events, numbers, strict=True) if on == number]
         made[f"{path}/{number}.md"] = _next_page(catalog, level, category, number, numbers[-1]) + "".join(
             _section(catalog, level, category, event, "../../") for event in events
@@ -44,8 +46,8 @@ def _first_page(catalog: Catalog, level: Level, category: Category, numbers: lis
         category=category,
         shared=words.shared_sentences(level, category),
         rows=rows,
-        brief=sum(size(row.description + row.additional) for row in rows) > MAX_SIZE // 2,
-        pages=links(category.name, 1, numbers[-1]) if numbers[-1:] > [1] else "",
+        brief=html_size("".join(row.description + row.additional for row in rows), ROW) > MAX_HTML // 2,
+        pages=links(category.name, 1, max(numbers, default=1)),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from auditwright_generator.model import Catalog, Category, Level
-from auditwright_generator.targets.docs.parts import MAX_SIZE, pages_of_table, size
+from auditwright_generator.targets.docs.parts import MAX_HTML, ROW, html_size, pages_of_table
 from auditwright_generator.targets.docs.words import sentences_of
 from auditwright_generator.targets.templating import header, markdown_cell, render
 
@@ -38,13 +38,14 @@ def _index(catalog: Catalog) -> str:
             counts={level.name: _count(level.categories) for level in catalog.levels},
             count=_count([category for level in catalog.levels for category in level.categories]),
         )
-        if size(text) <= MAX_SIZE:
+        if html_size(text, ROW) <= MAX_HTML:
             break
     return text
 
 
 def _pages_of_level(catalog: Catalog, level: Level) -> dict[str, str]:
-    named = size("".join(_row(category, names_events=True) for category in level.categories)) <= MAX_SIZE
+    whole = "".join(_row(category, names_events=True) for category in level.categories)
+    named = html_size(whole, ROW) <= MAX_HTML
 
     def row(category: Category, up: str) -> str:
         return _row(category, named, up)

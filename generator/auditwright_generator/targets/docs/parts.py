@@ -6,35 +6,39 @@ Each is filled in order up to a limit, so the first page stays where it is, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
 
-MAX_SIZE = 60_000
-"""The most bytes of Markdown on a page. Its HTML is about four times as large, without the theme."""
+MAX_HTML = 240_000
+"""The most bytes of HTML that the Markdown of a page makes, by estimation. The theme adds some 40 kB."""
+
+ROW, LINE = 40, 100
+"""The bytes of HTML that a line adds to its text: a row of a table, or a line with highlighted code."""
 
 
-def size(text: str) -> int:
-    """The size of a text, for comparison with `MAX_SIZE`."""
-    return len(text.encode())
+def html_size(text: str, per_line: int) -> int:
+    """The bytes of HTML that a text makes, by estimation."""
+    return len(text.encode()) * 13 // 10 + text.count("\n") * per_line
 
 
-def fill(blocks: Sequence[str], room: int) -> list[int]:
-    """The number of the page, from 1, that each block is put on; the first page has `room` bytes left."""
+def fill(sizes: Iterable[int], room: int) -> list[int]:
+    """The number of the page, from 1, for each part of a size; the first page has `room` bytes left."""
     numbers: list[int] = []
     number = 1
-    for block in blocks:
-        needed = size(block)
-        if needed > room and (number == 1 or numbers[-1] == number):
-            number, room = number + 1, MAX_SIZE
+    for size in sizes:
+        if size > room and (number == 1 or numbers[-1] == number):
+            number, room = number + 1, MAX_HTML
         numbers.append(number)
-        room -= needed
+        room -= size
     return numbers
 
 
 def links(name: str, number: int, last: int) -> str:
-    """A line of links from one page of `name` to the others: `Page 1, [2](models/2.md), [3](models/3.md)`."""
+    """A line of links to all pages of `name`: `Page 1, [2](models/2.md)`; empty if there is only one."""
+    if last == 1:
+        return ""
 
     def path(other: int) -> str:
         if other == 1:
@@ -60,11 +64,11 @@ def pages_of_table(
         page: The text of a page with some of the rows, its number, and the links to the other pages.
     """
     below = [row(item, "../") for item in items]
-    numbers = fill(below, MAX_SIZE - size(page([], 1, "")))
+    numbers = fill((html_size(text, ROW) for text in below), MAX_HTML - html_size(page([], 1, ""), ROW))
     first = [row(item, "") for item in items[: numbers.count(1)]]
     last = numbers[-1] if numbers else 1
     name = path.rpartition("/")[2]
-    made = {f"{path}.md": page(first, 1, links(name, 1, last) if last > 1 else "")}
+    made = {f"{path}.md": page(first, 1, links(name, 1, last))}
     for number in range(2, last + 1):
         shown = [text for text, on in zip(below, numbers, strict=True) if on == number]
         made[f"{path}/{number}.md"] = page(shown, number, links(name, number, last))
