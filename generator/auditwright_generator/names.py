@@ -61,6 +61,9 @@ GLOBALS = words("str bytes int float bool list dict tuple datetime timestamp dep
 GENERATED_MODULES = words("models tables json_schema docs emitters registry catalog")
 """Modules of the generated package besides its levels."""
 
+PAGES_OF_LEVELS = words("index")
+"""Pages in the folder of a level besides those of its categories."""
+
 OWN_LEVELS = words("audit")
 """Levels of the runtime's own catalog, whose events can be in every log."""
 
@@ -140,6 +143,13 @@ def refuse_level(name: str, package: str = "") -> str | None:
     return refuse_class(name)
 
 
+def refuse_category(name: str) -> str | None:
+    """Why a category cannot have the name, or None. The name becomes a module, a class and a page."""
+    if name in PAGES_OF_LEVELS:
+        return "the page of its level has that name"
+    return refuse_class(name)
+
+
 def refuse_event(name: str) -> str | None:
     """Why an event cannot have the name, or None. The name becomes a method and a class."""
     if name in GLOBALS:
@@ -148,7 +158,7 @@ def refuse_event(name: str) -> str | None:
 
 
 def refuse_class(name: str) -> str | None:
-    """Why a category or level cannot have the name, or None. It becomes a module and a class."""
+    """Why a category, a level or an event cannot have the name, or None. It becomes a class."""
     class_name = camel(name)
     if keyword.iskeyword(name) or keyword.iskeyword(class_name):
         return "it is a Python keyword"

@@ -88,6 +88,7 @@ def test_refused_names_are_documented() -> None:
     assert listed["pydantic reserves them"] == set(names.MODEL_PREFIXES)
     assert listed["generated code uses it"] == names.GLOBALS
     assert listed["the generated package has a module of that name"] == names.GENERATED_MODULES
+    assert listed["the page of its level has that name"] == names.PAGES_OF_LEVELS
     assert listed["Auditwright records its own events there"] == names.OWN_LEVELS
     assert listed["the field would hide it"] <= names.MODEL_ATTRIBUTES
     assert names.refuse_class("session")

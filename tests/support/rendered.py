@@ -13,8 +13,10 @@ class Rendered:
 
     tables: list[list[list[str]]]
     """The texts of the cells of each table, with the head as the first row."""
-    texts: list[str]
-    """The texts of headings and paragraphs, in order."""
+    headings: list[tuple[str, str]]
+    """The level of each heading, such as `h2`, and its text."""
+    paragraphs: list[str]
+    """The texts of paragraphs and of items of lists."""
     elements: set[str]
     """The names of all elements."""
     links: list[str]
@@ -39,7 +41,7 @@ def rows_below(markdown: str, head: str) -> Iterator[list[str]]:
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.page = Rendered([], [], set(), [], [], [])
+        self.page = Rendered([], [], [], set(), [], [], [])
         self._text: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -62,7 +64,9 @@ class _Reader(HTMLParser):
         text = "".join(self._text)
         if tag in ("th", "td"):
             self.page.tables[-1][-1].append(text)
-        elif tag in ("p", "h1", "h2", "h3", "li"):
-            self.page.texts.append(text)
+        elif tag in ("h1", "h2", "h3"):
+            self.page.headings.append((tag, text))
+        elif tag in ("p", "li"):
+            self.page.paragraphs.append(text)
         elif tag == "pre":
             self.page.code.append(text)

@@ -124,7 +124,7 @@ def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
         if reason := names.refuse_level(level.name, package_name):
             yield level.node.key_position, _refused("level", level.name, reason)
     for category in source.categories:
-        if reason := names.refuse_class(category.name):
+        if reason := names.refuse_category(category.name):
             name = category.node.get("category")
             yield (
                 name.position if name else category.node.position,
