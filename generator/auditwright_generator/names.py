@@ -86,16 +86,23 @@ NEWER_MODULES = words("annotationlib compression")
 """Modules that the standard library has in Python 3.14, and not in 3.11."""
 
 DEPENDENCIES = words("""
-    alembic annotated_doc annotated_types anyio attr attrs click fastapi greenlet h11 idna jinja2 jsonschema
-    jsonschema_rs jsonschema_specifications mako markupsafe opentelemetry orjson psycopg psycopg_binary
-    pyarrow pydantic pydantic_core referencing rpds shtab sqlalchemy sqlmodel starlette tests
-    typing_extensions typing_inspection tzdata uuid_utils uvicorn yaml zstandard
+    a11y_pygments alabaster alembic annotated_doc annotated_types anyio attr attrs babel bs4 certifi
+    charset_normalizer click docutils fastapi greenlet h11 idna imagesize jinja2 jsonschema
+    jsonschema_rs jsonschema_specifications mako markdown_it markupsafe mdit_py_plugins mdurl myst_parser
+    opentelemetry orjson packaging psycopg psycopg_binary pyarrow pydantic pydantic_core pydata_sphinx_theme
+    pygments referencing requests roman_numerals rpds shtab snowballstemmer soupsieve sphinx sphinx_copybutton
+    sphinx_design sphinxcontrib sqlalchemy sqlmodel starlette tests typing_extensions typing_inspection tzdata
+    urllib3 uuid_utils uvicorn yaml zstandard
     """)
 """Packages that a generated package of the same name would hide: with the extras, and what they need."""
 
-DEPENDENCY_DISTRIBUTIONS = (DEPENDENCIES - words("attr opentelemetry rpds tests yaml")) | words(
-    "hatchling opentelemetry_api pyyaml rpds_py"
-)
+DEPENDENCY_DISTRIBUTIONS = (
+    DEPENDENCIES - words("a11y_pygments attr bs4 markdown_it opentelemetry rpds sphinxcontrib tests yaml")
+) | words("""
+    accessible_pygments beautifulsoup4 hatchling markdown_it_py opentelemetry_api pyyaml rpds_py
+    sphinxcontrib_applehelp sphinxcontrib_devhelp sphinxcontrib_htmlhelp sphinxcontrib_jsmath
+    sphinxcontrib_qthelp sphinxcontrib_serializinghtml
+    """)
 """The distributions that have them, and the one that builds, with underscores."""
 
 GENERATED_FOLDERS = words("docs language")
