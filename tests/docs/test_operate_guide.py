@@ -11,11 +11,13 @@ from tests.support.databases import (
     SQLiteDatabase,
     temporary_server,
 )
-from tests.support.markdown import blocks, commands, fits, names_in, run, section
+from tests.support.markdown import blocks, commands, fits, names_in, prose, run, section
 from tests.support.paths import DOCS, ROOT
 
 from audit_events import AuditEvents
 from auditwright import Actor, AuditLog
+from auditwright.storage.postgresql.connections import MAX_READERS
+from auditwright.storage.postgresql.schema import MINIMUM
 
 GUIDE = DOCS / "operate.md"
 SQLITE = "sqlite3 is not installed: apt-get install sqlite3"
@@ -25,6 +27,13 @@ ADA = Actor.user("u-17", "Ada Lovelace")
 def record(log: AuditLog, number: int) -> None:
     for _ in range(number):
         AuditEvents(log).account.app_api_key.app_api_key_created(actor=ADA)
+
+
+def test_its_numbers_are_those_of_the_code() -> None:
+    text = prose(GUIDE)
+    assert f"up to [{MAX_READERS + 1} connections](database.md#connections)" in text
+    assert f"a server, version {MINIMUM} or newer" in text
+    assert f"at most {MAX_READERS} more" in prose(DOCS / "database.md")
 
 
 # --- SQLite --------------------------------------------------------------------------------------
