@@ -36,10 +36,10 @@ from auditwright_generator.sphinx import (
     links,
     markdown,
     marks,
+    menus,
     mirror,
     navigation,
     settings,
-    side_menu,
     tables,
 )
 from auditwright_generator.sphinx.defaults import set_defaults
@@ -65,7 +65,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-read", anchors.move_anchors, priority=100)
     app.connect("doctree-read", marks.mark_page, priority=200)  # sections have the ids of their events
     app.connect("doctree-resolved", links.resolve_links)
-    app.connect("html-page-context", side_menu.name_arrows, priority=900)  # after the theme
+    app.connect("html-page-context", menus.correct_menus, priority=900)  # after the theme
     app.add_domain(domain.AuditDomain)
     app.connect("env-updated", domain.find_objects)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from tests.support.browser import SIZE, make_browser, make_playwright, violations
@@ -41,14 +42,9 @@ def results(page: Page) -> Locator:
     return page.locator("ul.search li")
 
 
-def search(visit: SiteVisit, words: str, from_file: bool = False) -> Locator:
-    """Search from the home page, by the keyboard."""
-    page = visit(from_file=from_file)
-    page.keyboard.press("Control+k")
-    page.keyboard.type(words)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/search.html?*")
-    return results(page)
+def search(visit: SiteVisit, words: str) -> Locator:
+    """Search for words, at the address that the search field leads to."""
+    return results(visit(f"search.html?{urlencode({'q': words})}"))
 
 
 # --- search ------------------------------------------------------------------------------------------
@@ -102,8 +98,19 @@ def test_search_shows_hostile_titles_as_text(visit: SiteVisit) -> None:
     )
 
 
+def test_menu_shows_hostile_titles_as_text(visit: SiteVisit) -> None:
+    menu = visit().locator("#pst-header")
+    expect(menu.get_by_role("link", name="<b>Hostile</b> & Donau")).to_be_visible()
+    expect(menu.locator("b")).to_have_count(0)
+
+
 def test_search_works_on_files(visit: SiteVisit) -> None:
-    found = search(visit, "Model added", from_file=True)
+    page = visit(from_file=True)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("Model added")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?*")
+    found = results(page)
     found.first.locator("a").first.click()
     expect(found.page).to_have_url(re.compile(rf"^file://.*{re.escape(MODELS)}#model_added$"))
     expect(found.page.get_by_role("heading", name="Model added")).to_be_in_viewport()
