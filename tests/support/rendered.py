@@ -27,8 +27,14 @@ class Rendered:
 def rendered(markdown: str) -> Rendered:
     """The page as CommonMark with tables, as a forge shows it."""
     reader = _Reader()
-    reader.feed(MarkdownIt("commonmark").enable("table").render(markdown))
+    reader.feed(html_of(markdown))
     return reader.page
+
+
+def html_of(markdown: str) -> str:
+    """The HTML of a page, without a theme."""
+    html: str = MarkdownIt("commonmark").enable("table").render(markdown)
+    return html
 
 
 def rows_below(markdown: str, head: str) -> Iterator[list[str]]:

@@ -12,7 +12,7 @@ from auditwright_generator.model import Catalog, Category, Event, Level
 from auditwright_generator.targets.docs import examples, words
 from auditwright_generator.targets.docs.parts import LINE, MAX_HTML, ROW, fill, html_size, links
 from auditwright_generator.targets.json_schema import schema_path
-from auditwright_generator.targets.templating import header, markdown_cell, render
+from auditwright_generator.targets.templating import header, markdown_cell, markdown_text, render
 
 
 def pages(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
@@ -117,8 +117,8 @@ def _badges(event: Event) -> list[str]:
     """What is special about an event, in a few words each. Every entry has an actor and an address anyway."""
     sensitivities = {field.sensitivity for field in event.metadata}
     return [
-        *([f"since {markdown_cell(event.since)}"] if event.since else []),
-        *([f"deprecated since {markdown_cell(event.deprecated.since)}"] if event.deprecated else []),
+        *([f"since {markdown_text(event.since)}"] if event.since else []),
+        *([f"deprecated since {markdown_text(event.deprecated.since)}"] if event.deprecated else []),
         *(text for each, text in words.SENSITIVITY.items() if text and each in sensitivities),
     ]
 

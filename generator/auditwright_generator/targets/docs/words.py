@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from auditwright_generator.model import Category, Condition, Event, Field, Level, Scalar, SharedField
-from auditwright_generator.targets.templating import markdown_cell
+from auditwright_generator.targets.templating import markdown_cell, markdown_text
 
 MAX_VALUES = 20
 """The most values of an enum that are listed where an event has it; the page of enums has them all."""
@@ -126,9 +126,9 @@ def meaning(field: Field) -> str:
     }
     parts = [markdown_cell(field.description), notes.get(field.sensitivity, "")]
     if field.since:
-        parts.append(f"*Since {markdown_cell(field.since)}.*")
+        parts.append(f"*Since {markdown_text(field.since)}.*")
     if field.deprecated:
-        parts.append(f"*Deprecated since {markdown_cell(field.deprecated.since)}.*")
+        parts.append(f"*Deprecated since {markdown_text(field.deprecated.since)}.*")
         parts.append(f"Use {code(field.deprecated.use)}." if field.deprecated.use else "")
         parts.append(markdown_cell(field.deprecated.note or ""))
     return " ".join(filter(None, parts))
