@@ -34,6 +34,7 @@ TASKS: dict[str, tuple[str, list[list[str]]]] = {
         ["auditwright", "generate", "--check"],
         ["auditwright", "generate", *OWN_CATALOG, "--check"],
     ]),
+    "site": ("build the site of this repository into build/site", [["auditwright", "site", "build"]]),
     "benchmarks": ("print the figures of tests/benchmarks/", [["python", "-m", "tests.benchmarks"]]),
     "pins": ("renew constraints.txt", [
         [

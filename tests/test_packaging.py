@@ -194,7 +194,12 @@ def test_holds_every_file_of_a_package(wheel: Path, package: str) -> None:
 
 
 def test_wheel_has_templates_and_static_files(wheel: Path) -> None:
-    files = {"targets/templates/pyproject.toml.j2", "sphinx/static/auditwright.css"}
+    files = {
+        "targets/templates/pyproject.toml.j2",
+        "sphinx/static/auditwright.css",
+        "scaffold/site_starter/conf.py.template",
+        "scaffold/site_starter/brand.css",
+    }
     assert {f"auditwright_generator/{name}" for name in files} - names_in(wheel) == set()
 
 
