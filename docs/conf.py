@@ -14,6 +14,7 @@ from sphinx.util import logging
 project = "Auditwright"
 extensions = ["auditwright_generator.sphinx"]
 auditwright_references = {"reference": "../generated", "system": "../generated/runtime"}
+auditwright_versions = {"reference": "../catalog", "system": "../runtime/catalog"}
 auditwright_pages = {
     "catalog-language.md": "../catalog/README.md",
     "changelog.md": "../CHANGELOG.md",

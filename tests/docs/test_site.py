@@ -13,7 +13,8 @@ from tests.support.markdown import COPIED, GUIDES, REFERENCE, REFERENCE_FOLDER, 
 from tests.support.paths import DOCS, ROOT
 from tests.support.site_fixtures import build_site
 
-PARTS = ("catalog", "docs", "generated", "tests/benchmarks", "CHANGELOG.md", "README.md")
+FOLDERS = ("catalog", "docs", "generated", "runtime/catalog", "tests/benchmarks")
+PARTS = (*FOLDERS, "CHANGELOG.md", "README.md")
 
 
 @dataclass(frozen=True)

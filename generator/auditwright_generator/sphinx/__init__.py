@@ -16,6 +16,10 @@ A site is a folder with a `conf.py` and Markdown files:
 `auditwright_source_url`
     Where the files of the repository can be viewed, such as `https://example.com/acme/blob/main`.
     Links to files that are not on the site lead there; without it they become plain text.
+`auditwright_versions`
+    Folder of a reference on the site -> where older versions of its catalog are: the folder of
+    `catalog.yaml`, whose history in git is read, or a folder with the `catalog.json` of each older version.
+    Such a reference has a page of changes.
 `auditwright_html_tables`
     True by default: tables are written as HTML, which takes less than half of the time.
     False gives them to Sphinx, which builders other than HTML need.
@@ -32,8 +36,10 @@ from sphinx.config import Config
 
 from auditwright_generator.sphinx import (
     anchors,
+    changes,
     domain,
     links,
+    machine_files,
     markdown,
     marks,
     menus,
@@ -54,6 +60,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("auditwright_pages", {}, "env", types=[dict])
     app.add_config_value("auditwright_edition", "developer", "env", types=[str])
     app.add_config_value("auditwright_source_url", "", "env", types=[str])
+    app.add_config_value("auditwright_versions", {}, "", types=[dict])
     app.add_config_value("auditwright_html_tables", True, "env", types=[bool])
     for extension in ("myst_parser", "sphinx_design", "sphinx_copybutton"):
         app.setup_extension(extension)
@@ -68,6 +75,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", menus.correct_menus, priority=900)  # after the theme
     app.add_domain(domain.AuditDomain)
     app.connect("env-updated", domain.find_objects)
+    machine_files.connect(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -75,6 +83,7 @@ def copy_pages(app: Sphinx, config: Config) -> None:
     """Read the configuration, and copy the pages from elsewhere into the folder of the site."""
     site = settings.read_site(app, config)
     set_site(app, site)
+    changes.add_changes(app, config, site)
     mirror.write_copies(site.folder, site.copies)
 
 

@@ -48,18 +48,21 @@ class _Link:
     """The rest of its target: `#model_added`, or nothing."""
 
 
-def relink(site: Site, env: BuildEnvironment, docname: str, text: str) -> str:
-    """The Markdown of a page with links that fit its place on the site. Code stays as it is."""
+def relink(site: Site, env: BuildEnvironment, docname: str, text: str, warn: bool = True) -> str:
+    """The Markdown of a page with links that fit its place on the site. Code stays as it is.
+
+    Without `warn`, links that lead to no file are not reported.
+    """
     pieces, end = [], 0
     for match in _LINK.finditer(without_code(text)):
         target = match["target"].strip("<>")
         if match.start() < end or target.startswith("#") or _HAS_SCHEME.match(target):
             continue
         start, stop = match.span()
-        label = relink(site, env, docname, text[match.start("text") : match.end("text")])
+        label = relink(site, env, docname, text[match.start("text") : match.end("text")], warn)
         path, hash_, fragment = target.partition("#")
         file = Path(os.path.normpath(site.origin(docname).parent / unquote(path)))
-        if not file.exists():
+        if warn and not file.exists():
             _warn(env, docname, text.count("\n", 0, start) + 1, target)
         if file in site.left_out:
             start, stop, made = text.rfind("\n", 0, start) + 1, _end_of_line(text, stop), ""

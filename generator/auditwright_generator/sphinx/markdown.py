@@ -5,13 +5,13 @@ what only MyST would make of it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 TABS = ("JSON", "JSON Schema", "Python", "Query")
 DEVELOPERS_TABS = ("Python", "Query")
 """Tabs that the reader's edition leaves out."""
 
-_FENCE = re.compile(
+FENCE = re.compile(
     r"^ {0,3}(?P<fence>`{3,}(?=[^`\n]*\n)|~{3,})[^\n]*\n(?:.*?\n)?? {0,3}(?P=fence)[`~]*[ \t]*$",
     re.MULTILINE | re.DOTALL,
 )
@@ -30,7 +30,7 @@ def without_code(text: str) -> str:
 
 def without_code_blocks(text: str) -> str:
     """Text of the same length, with code blocks blanked out."""
-    return _FENCE.sub(_blank, text)
+    return FENCE.sub(_blank, text)
 
 
 def _blank(code: re.Match[str]) -> str:
@@ -39,8 +39,13 @@ def _blank(code: re.Match[str]) -> str:
 
 def from_forge(text: str, edition: str) -> str:
     """MyST of a page that was written for a forge: without notice and breadcrumb, with tabs."""
-    text = _BREADCRUMB.sub("", _COMMENT.sub("", text), count=1)
+    text = _BREADCRUMB.sub("", without_notice(text), count=1)
     return tabs(escape_myst(text), DEVELOPERS_TABS if edition == "reader" else ())
+
+
+def without_notice(text: str) -> str:
+    """Text without the comment at its beginning that says that it is generated."""
+    return _COMMENT.sub("", text)
 
 
 def escape_myst(text: str) -> str:
@@ -56,6 +61,16 @@ def escape_myst(text: str) -> str:
 
 def tabs(text: str, left_out: tuple[str, ...] = ()) -> str:
     """Text in which each run of `**JSON**`, `**Python**` ... is a set of tabs."""
+    return _with_tabs(text, left_out, _tab_set)
+
+
+def without_tabs(text: str, left_out: tuple[str, ...]) -> str:
+    """Text for a forge without some of the paragraphs `**JSON**`, `**Python**` ... and what they head."""
+    return _with_tabs(text, left_out, lambda items: "".join(f"**{name}**\n\n{body}" for name, body in items))
+
+
+def _with_tabs(text: str, left_out: tuple[str, ...], written: Callable[[list[tuple[str, str]]], str]) -> str:
+    """Text in which each run of tabs, without those that are left out, is written in some way."""
     masked = without_code_blocks(text)
     pieces, end = [], 0
     for start, stop in _runs(masked):
@@ -63,7 +78,7 @@ def tabs(text: str, left_out: tuple[str, ...] = ()) -> str:
         ends = [*(each.start() for each in names[1:]), stop]
         items = [(name[1], text[name.end() : last]) for name, last in zip(names, ends, strict=True)]
         items = [each for each in items if each[0] not in left_out]
-        pieces += [text[end:start], _tab_set(items) if items else ""]
+        pieces += [text[end:start], written(items) if items else ""]
         end = stop
     return "".join(pieces) + text[end:]
 

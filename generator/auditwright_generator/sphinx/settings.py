@@ -16,8 +16,8 @@ OF_SPHINX = ("genindex", "search")
 def read_site(app: Sphinx, config: Config) -> Site:
     """The site that conf.py describes. Raises `InvalidSite`."""
     base = Path(app.confdir)
-    folders = _places(config, "auditwright_references")
-    pages = _places(config, "auditwright_pages")
+    folders = places(config, "auditwright_references")
+    pages = places(config, "auditwright_pages")
     references = tuple(_reference(folder, base / generated) for folder, generated in folders.items())
     _check_apart(references, pages)
     return Site(
@@ -46,7 +46,7 @@ def _source_url(value: object) -> str:
     return value.rstrip("/")
 
 
-def _places(config: Config, name: str) -> dict[str, str]:
+def places(config: Config, name: str) -> dict[str, str]:
     """A mapping from places on the site to paths."""
     given = config[name]
     if not isinstance(given, dict) or not all(

@@ -1,0 +1,104 @@
+"""The files for machines: catalog.json, JSON Schemas, Markdown beside each page, and llms.txt.
+
+They are written beside the HTML. A file is written only if it differs, and removed when its page is gone.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.osutil import relative_uri
+
+from auditwright_generator.output.write import replace_file
+from auditwright_generator.sphinx.links import relink
+from auditwright_generator.sphinx.llms_txt import PATH as LLMS_TXT
+from auditwright_generator.sphinx.llms_txt import llms_txt
+from auditwright_generator.sphinx.plain_markdown import plain_markdown
+from auditwright_generator.sphinx.site import Reference, Site, site_of
+
+BUILDERS = ("html", "dirhtml")
+"""The builders of Sphinx that write a page for each document."""
+_LIST = "auditwright-machine-files"
+
+
+def connect(app: Sphinx) -> None:
+    """Add the steps of the build."""
+    app.connect("html-page-context", link_machine_files)
+    app.connect("build-finished", write_machine_files)
+
+
+# --- writing --------------------------------------------------------------------------------------------
+
+
+def write_machine_files(app: Sphinx, exception: Exception | None) -> None:
+    """Write all files for machines after a build without errors."""
+    if exception is not None or app.builder.name not in BUILDERS:
+        return
+    site, out = site_of(app), Path(app.outdir)
+    pages = {f"{docname}.md": _markdown(site, app, docname) for docname in markdown_pages(app)}
+    for path, text in {**pages, LLMS_TXT: llms_txt(app, site, pages)}.items():
+        _write(out / path, text.encode())
+    for origin, path in site.files.items():
+        _write(out / path, origin.read_bytes())
+    _remove_former(app, {*pages, LLMS_TXT, *site.files.values()})
+
+
+def markdown_pages(app: Sphinx) -> Iterator[str]:
+    """The pages that have a Markdown file."""
+    return (name for name in sorted(app.env.found_docs) if _is_markdown(app, name))
+
+
+def _is_markdown(app: Sphinx, docname: str) -> bool:
+    return app.env.doc2path(docname).suffix == ".md"
+
+
+def _markdown(site: Site, app: Sphinx, docname: str) -> str:
+    text = (site.folder / f"{docname}.md").read_text("utf-8")
+    return plain_markdown(relink(site, app.env, docname, text, warn=False), docname, site.edition)
+
+
+def _write(path: Path, content: bytes) -> None:
+    if not path.is_file() or path.read_bytes() != content:
+        replace_file(path, content.decode())
+
+
+def _remove_former(app: Sphinx, paths: Iterable[str]) -> None:
+    """Remove what an earlier build wrote and this one did not."""
+    kept = Path(app.doctreedir) / _LIST
+    former = kept.read_text("utf-8").splitlines() if kept.is_file() else []
+    for path in sorted(set(former) - set(paths)):
+        (Path(app.outdir) / path).unlink(missing_ok=True)
+    _write(kept, "".join(f"{path}\n" for path in sorted(paths)).encode())
+
+
+# --- links to them --------------------------------------------------------------------------------------
+
+
+def link_machine_files(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Name the Markdown of a page in its head, and the files at the end of the pages of a reference."""
+    if doctree is None or app.builder.name not in BUILDERS or not _is_markdown(app, pagename):
+        return
+    here = app.builder.get_target_uri(pagename)
+    page = relative_uri(here, f"{pagename}.md")
+    link = f'<link rel="alternate" type="text/markdown" href="{page}" title="Markdown">'
+    context["metatags"] = f"{context.get('metatags') or ''}\n    {link}"
+    for reference in site_of(app).references:
+        if pagename.startswith(f"{reference.folder}/"):
+            context["body"] = f"{context['body']}\n{_line(here, page, reference)}\n"
+
+
+def _line(here: str, page: str, reference: Reference) -> str:
+    """The paragraph at the end of a reference's page."""
+    others = {
+        f"{reference.folder}/catalog.json": "the catalog as JSON",
+        f"{reference.folder}/json_schema/index.json": "JSON Schemas",
+        LLMS_TXT: LLMS_TXT,
+    }
+    links = [(page, "this page as Markdown")]
+    links += [(relative_uri(here, path), text) for path, text in others.items()]
+    named = ", ".join(f'<a href="{target}">{text}</a>' for target, text in links)
+    return f'<p class="auditwright-machines">For machines: {named}</p>'
