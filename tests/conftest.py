@@ -25,7 +25,6 @@ pytest_plugins = (
     "tests.support.campaigns",
     "tests.support.command_line",
     "tests.support.database_fixtures",
-    "tests.support.site_fixtures",
     "tests.support.web",
 )
 

@@ -63,7 +63,8 @@ def relink(site: Site, env: BuildEnvironment, docname: str, text: str, warn: boo
         path, hash_, fragment = target.partition("#")
         file = Path(os.path.normpath(site.origin(docname).parent / unquote(path)))
         if warn and not file.exists():
-            _warn(env, docname, text.count("\n", 0, start) + 1, target)
+            _warn(site, env, docname, text.count("
+", 0, start) + 1, target)
         if file in site.left_out:
             start, stop, made = text.rfind("\n", 0, start) + 1, _end_of_line(text, stop), ""
         else:
@@ -77,11 +78,11 @@ def _end_of_line(text: str, place: int) -> int:
     return text.find("\n", place) + 1 or len(text)
 
 
-def _warn(env: BuildEnvironment, docname: str, line: int, target: str) -> None:
+def _warn(site: Site, env: BuildEnvironment, docname: str, line: int, target: str) -> None:
     env.metadata[docname][_BROKEN] = True
     _logger.warning(
-        "a link to %r, which is no file",
-        target,
+        "%s:%d: a link to %r, which is no file",
+        *(site.origin(docname), line, target),
         location=(docname, line),
         type="auditwright",
         subtype="link",

@@ -1,69 +1,156 @@
-"""The site of the sample catalog, as plain Sphinx builds it."""
+"""A site as plain Sphinx builds it, of a small catalog: links, anchors, editions, themes, rebuilding."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
-from tests.support.site_fixtures import text_of
+import pytest
+from tests.generator.run_command import run
+from tests.support.site_fixtures import article, build_site, run_sphinx, text_of, write_site
+
+from auditwright_generator import cli
+
+DOCS = "../../generated/docs"
+GUIDE = f"""\
+# Where to look
+
+- [A list]({DOCS}/workspace/lists.md#lists_given) is an event.
+- [As JSON](../../generated/kitchen_sink_events/catalog.json), for machines.
+
+| Page | Event |
+|---|---|
+| [Lists]({DOCS}/workspace/lists.md) | [Seen]({DOCS}/device/lifecycle.md#device_seen) |
+"""
 
 
-def html(site: Path, page: str) -> str:
-    return (site / page).read_text("utf-8")
+@pytest.fixture(scope="module")
+def repository(kitchen_sink: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a team has: generated files, a changelog, and the folder of a site."""
+    top = tmp_path_factory.mktemp("repository")
+    shutil.copytree(kitchen_sink, top / "generated", ignore=shutil.ignore_patterns("__pycache__"))
+    (top / "CHANGELOG.md").write_text("# Changelog\n\n- [A guide](docs/guides/look.md)\n")
+    write_site(
+        top / "docs",
+        {"guides/look.md": GUIDE, "index.md": "# Acme audit log\n\n<!-- toctree\nguides/look\n-->\n"},
+        auditwright_references={"reference": "../generated"},
+        auditwright_pages={"changelog.md": "../CHANGELOG.md"},
+    )
+    return top
 
 
-def article(site: Path, page: str) -> str:
-    """The content of a page, without menus."""
-    found = re.search(r"<article.*?</article>", html(site, page), re.DOTALL)
-    assert found
-    return found[0]
+@pytest.fixture(scope="module")
+def site(repository: Path) -> Path:
+    """The site, built from nothing."""
+    return build_site(repository / "docs", repository / "site")
 
 
-def test_anchor_of_an_event_is_its_section(sample_site: Path) -> None:
-    page = article(sample_site, "reference/account/models.html")
-    assert '<section id="model_added">' in page
-    assert "<a id=" not in page
+def test_anchor_of_an_event_is_its_section(site: Path) -> None:
+    page = article(site, "reference/workspace/lists.html")
+    assert '<section id="lists_given">' in page
+    assert '<a id="lists_given">' not in page
 
 
-def test_links_between_pages_lead_to_events(sample_site: Path) -> None:
-    page = article(sample_site, "guides/look.html")
-    assert 'href="../reference/account/models.html#model_added"' in page
-    assert 'href="../system/index.html"' in page
-    assert '<td><a href="../reference/account/roles.html#role_changed">Role changed</a></td>' in page
+def test_links_between_pages_lead_to_events(site: Path) -> None:
+    page = article(site, "guides/look.html")
+    assert 'href="../reference/workspace/lists.html#lists_given"' in page
+    assert '<td><a href="../reference/device/lifecycle.html#device_seen">Seen</a></td>' in page
+    assert 'href="../reference/catalog.json"' in page
 
 
-def test_link_from_a_single_page_fits_its_place(sample_site: Path) -> None:
-    assert 'href="guides/look.html"' in article(sample_site, "changelog.html")
+def test_links_of_a_single_page_fit_its_place(site: Path) -> None:
+    assert 'href="guides/look.html"' in article(site, "changelog.html")
 
 
-def test_notice_and_breadcrumb_of_the_forge_are_gone(sample_site: Path) -> None:
-    page = text_of(article(sample_site, "reference/account/models.html"))
-    assert "DO NOT EDIT" not in page
-    assert "›" not in page
+def test_notice_and_breadcrumb_of_the_forge_are_gone(site: Path) -> None:
+    text = text_of(article(site, "reference/workspace/lists.html"))
+    assert "DO NOT EDIT" not in text
+    assert "›" not in text
 
 
-def test_side_menu_lists_the_catalog(sample_site: Path) -> None:
-    menu = html(sample_site, "reference/index.html").partition("<article")[0]
-    for page in ("account/models.html", "tool/guardrails.html", "json_schema.html"):
-        assert f'href="{page}"' in menu
+def test_menus_list_what_the_catalog_has(site: Path) -> None:
+    top, reference = (site / "index.html").read_text(), (site / "reference/index.html").read_text()
+    for page in ("reference/index.html", "changelog.html", "guides/look.html"):
+        assert f'href="{page}"' in top
+    for page in ("workspace/index.html", "workspace/lists.html", "device/lifecycle.html", "events.html"):
+        assert f'href="{page}"' in reference.partition("<article")[0]
 
 
-def test_root_lists_references_and_pages(sample_site: Path) -> None:
-    menu = html(sample_site, "index.html")
-    for page in ("reference/index.html", "system/index.html", "changelog.html", "guides/look.html"):
-        assert f'href="{page}"' in menu
+def test_two_processes_write_the_same_pages_as_one(site: Path, repository: Path, tmp_path: Path) -> None:
+    other = build_site(repository / "docs", tmp_path, "-j", "2")
+    pages = [path.relative_to(site) for path in site.rglob("*.html")]
+    assert len(pages) > 10
+    assert [page for page in pages if (site / page).read_bytes() != (other / page).read_bytes()] == []
 
 
-def test_every_page_is_below_300_kilobytes(sample_site: Path) -> None:
-    pages = list(sample_site.rglob("*.html"))
-    assert len(pages) > 25
-    assert [page for page in pages if page.stat().st_size > 300_000] == []
+def test_only_a_changed_page_is_read_again(repository: Path, site: Path) -> None:
+    page = repository / "generated/docs/workspace/lists.md"
+    page.write_text(page.read_text() + "\nA new line.\n")
+    done = run_sphinx(repository / "docs", site)
+    assert "0 added, 1 changed, 0 removed" in done.stdout
+    assert "A new line." in (site / "reference/workspace/lists.html").read_text()
 
 
-def test_no_page_asks_another_host(sample_site: Path) -> None:
-    for page in sample_site.rglob("*.html"):
-        assert (
-            re.findall(
-                r'<(?:script|link|img)[^>]+(?:src|href)="(?:https?:)?//[^"]+',
-                html(sample_site, page.as_posix()),
-            )
-            == []
-        )
+# --- other catalogs, themes and editions ---------------------------------------------------------------
+
+HOSTILE = {
+    "title": "<script>alert(1)</script> `{sub}` % | {{x}}",
+    "description": "% {ref}`x` (x)= ::: **JSON** [x](y.md) <!-- $a$ @b `|` \\\\ $${x}$$ " + "word" * 100,
+}
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reader's edition of a catalog with one level and hostile texts, in another theme."""
+    top = tmp_path_factory.mktemp("other")
+    event = {**HOSTILE, "message": "{actor} did % it to {thing}.", "example": {"thing": "```"}}
+    names = ("all_events", "events", "python")
+    events = {name: {**event, "title": f"{HOSTILE['title']} {name}"} for name in names}
+    catalog = {
+        "catalog.yaml": {"format": 1, "package": "other_events", "version": "1.0.0", **HOSTILE}
+        | {"levels": {"scope": {**HOSTILE, "metadata": ["thing"]}}},
+        "fields.yaml": {"thing": {**HOSTILE, "type": "string"}},
+        "scope/events.yaml": {"category": "events", **HOSTILE, "events": events},
+    }
+    for path, content in catalog.items():
+        (top / "catalog" / path).parent.mkdir(parents=True, exist_ok=True)
+        (top / "catalog" / path).write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
+    assert run(cli.generate, "--catalog", str(top / "catalog"), "--out", str(top / "generated")) == 0
+    write_site(
+        top / "docs",
+        auditwright_references={"events": "../generated"},
+        auditwright_edition="reader",
+        html_theme="alabaster",
+    )
+    return build_site(top / "docs", top / "site")
+
+
+def test_hostile_texts_are_shown_as_written(other: Path) -> None:
+    page = article(other, "events/scope/events.html")
+    text = text_of(page)
+    assert HOSTILE["title"] in text
+    assert "% {ref}`x` (x)= ::: **JSON** [x](y.md) <!-- $a$ @b `|` \\\\ $${x}$$ wordword" in text
+    assert "<script>alert" not in page
+
+
+def test_every_id_is_there_once(other: Path) -> None:
+    for path in other.rglob("*.html"):
+        ids = re.findall(r'\bid="([^"]+)"', path.read_text())
+        assert sorted(ids) == sorted(set(ids)), path
+
+
+def test_readers_see_neither_python_nor_validation(other: Path) -> None:
+    text = text_of(article(other, "events/scope/events.html"))
+    assert "JSON Schema" in text
+    assert not re.search(r"\bPython\b|\bQuery\b|audit\.json", text)
+    assert not (other / "events/json_schema.html").exists()
+    assert "json_schema.html" not in (other / "events/index.html").read_text()
+    assert "JSON Schemas" not in (other / "events/index.html").read_text()
+
+
+def test_broken_link_is_told_by_every_run(tmp_path: Path) -> None:
+    folder = write_site(tmp_path / "docs", {"index.md": "# Home\n\nSee [x](../missing.md).\n"})
+    for _ in range(2):
+        done = run_sphinx(folder, tmp_path / "out", "-q")
+        assert done.returncode == 1
+        assert f"{folder}/index.md:3: a link to '../missing.md', which is no file" in done.stderr
