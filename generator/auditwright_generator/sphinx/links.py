@@ -63,8 +63,7 @@ def relink(site: Site, env: BuildEnvironment, docname: str, text: str, warn: boo
         path, hash_, fragment = target.partition("#")
         file = Path(os.path.normpath(site.origin(docname).parent / unquote(path)))
         if warn and not file.exists():
-            _warn(site, env, docname, text.count("
-", 0, start) + 1, target)
+            _warn(site, env, docname, text.count("\n", 0, start) + 1, target)
         if file in site.left_out:
             start, stop, made = text.rfind("\n", 0, start) + 1, _end_of_line(text, stop), ""
         else:
