@@ -13,6 +13,8 @@ from tests.support.markdown import COPIED, GUIDES, REFERENCE, REFERENCE_FOLDER, 
 from tests.support.paths import DOCS, ROOT
 from tests.support.site_fixtures import build_site
 
+from auditwright_generator.sphinx.html_links import check_site
+
 FOLDERS = ("catalog", "docs", "generated", "runtime/catalog", "tests/benchmarks")
 PARTS = (*FOLDERS, "CHANGELOG.md", "README.md")
 
@@ -39,6 +41,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     folder = build_site(checkout / "docs", checkout / "build" / "site")
     html = [path for path in sorted(folder.rglob("*.html")) if "_static" not in path.parts]
     return Site(folder, {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in html})
+
+
+def test_links_resources_and_sizes_are_right(site: Site) -> None:
+    assert check_site(site.folder) == []
 
 
 def test_every_page_of_the_repository_is_on_the_site(site: Site) -> None:
