@@ -28,6 +28,7 @@ CONF = """
 project = "Acme audit log"
 extensions = ["auditwright_generator.sphinx"]
 auditwright_references = {"reference": %r, "sink": %r, "hostile": "../generated"}
+auditwright_versions = {"sink": "../versions"}
 """
 
 INDEX = """# Acme audit log
@@ -127,7 +128,11 @@ def make_built_site(tmp_path_factory: pytest.TempPathFactory, kitchen_sink: Path
 
 
 def _write_sources(base: Path, kitchen_sink: Path) -> None:
+    newer = (kitchen_sink / "kitchen_sink_events" / "catalog.json").read_text("utf-8")
     texts = {
+        "versions/older.json": newer.replace("0.3.0-beta.1", "0.2.0").replace(
+            "Device moved", "Device carried"
+        ),
         "docs/conf.py": CONF % (str(ROOT / "generated"), str(kitchen_sink)),
         "docs/index.md": INDEX,
         "docs/guide.md": GUIDE,
