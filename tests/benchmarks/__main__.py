@@ -1,7 +1,8 @@
 """Runs the named benchmarks; the default is all except those that need installations, gigabytes or kills.
 
-Numbers select sizes: the events of a catalog for `scale` and `linkml`, the processes to kill for `crashes`,
-and the accounts, by millions of entries, for `pages`. `build` makes the log that `pages` and `export` read.
+Numbers select sizes: the events of a catalog for `scale`, `linkml` and `site`, the processes to kill for
+`crashes`, and the accounts, by millions of entries, for `pages`.
+`build` makes the log that `pages` and `export` read.
 """
 
 import platform
@@ -10,8 +11,8 @@ import sys
 from importlib import import_module, metadata
 
 NAMES = ("emitters", "first_event", "bulk", "load", "postgresql", "commands", "page", "scale")
-OTHERS = ("linkml", "crashes", "far", "build", "pages", "export", "indexes")
-SIZED = ("scale", "linkml", "crashes", "pages")
+OTHERS = ("linkml", "crashes", "far", "build", "pages", "export", "indexes", "site")
+SIZED = ("scale", "linkml", "crashes", "pages", "site")
 MODULES = {"build": "large"}
 
 if __name__ == "__main__":

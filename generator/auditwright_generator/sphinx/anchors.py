@@ -1,7 +1,7 @@
 """`<a id="x"></a>` above a heading becomes the id of its section: what links, search and contents lead to."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from docutils import nodes
 from sphinx import addnodes
@@ -53,9 +53,8 @@ def _give_id(doctree: nodes.document, section: nodes.section, name: str) -> None
     doctree.ids[name] = section
 
 
-def _link_inside_the_page(doctree: nodes.document, names: object) -> None:
+def _link_inside_the_page(doctree: nodes.document, names: Collection[str]) -> None:
     """Links to anchors of the same page, which MyST did not know when it read them."""
-    assert hasattr(names, "__contains__")
     for link in list(doctree.findall(addnodes.pending_xref)):
         is_local = link["reftype"] == "myst" and link.get("refdomain") is None
         if is_local and link["reftarget"] in names:

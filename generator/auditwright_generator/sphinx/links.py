@@ -59,7 +59,9 @@ def relink(site: Site, env: BuildEnvironment, docname: str, text: str, warn: boo
         if match.start() < end or target.startswith("#") or _HAS_SCHEME.match(target):
             continue
         start, stop = match.span()
-        label = relink(site, env, docname, text[match.start("text") : match.end("text")], warn)
+        label = text[match.start("text") : match.end("text")]
+        if "](" in label:  # a picture that is a link
+            label = relink(site, env, docname, label, warn)
         path, hash_, fragment = target.partition("#")
         file = Path(os.path.normpath(site.origin(docname).parent / unquote(path)))
         if warn and not file.exists():
