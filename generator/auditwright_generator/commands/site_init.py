@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         return FINDINGS
     try:
         refuse_site_folder(folder, Path(options.catalog), generated)
-        texts = site_files(checked.catalog, folder, generated)
+        texts = site_files(checked.catalog, folder, Path(options.catalog), generated)
         write_site(folder, texts)
     except Refused as error:
         print(f"auditwright: {error}", file=sys.stderr)

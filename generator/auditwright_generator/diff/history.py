@@ -18,7 +18,7 @@ from auditwright_generator.model import Catalog
 from auditwright_generator.source.yaml_nodes import UnreadableCatalog, shown_path
 from auditwright_generator.versions import SemanticVersion
 
-MOST = 20
+MAX_VERSIONS = 20
 """How many versions are listed by default."""
 UNCOMMITTED = "It is not committed yet."
 EDITED = "Some of its changes are not committed yet."
@@ -59,7 +59,7 @@ class History:
     """Whether older versions could be looked for."""
 
 
-def history_in_git(folder: Path, most: int = MOST) -> History:
+def history_in_git(folder: Path, most: int = MAX_VERSIONS) -> History:
     """The versions of the catalog in a folder: that of its files, and those in the history of git.
 
     `most` limits how many are listed. Raises `UnreadableCatalog` if the files themselves cannot be read.
@@ -76,7 +76,7 @@ def history_in_git(folder: Path, most: int = MOST) -> History:
     return History(_compared(read)[:most], max(0, 1 + len(older) - most), committed.notes)
 
 
-def history_in_files(folder: Path, current: Catalog, most: int = MOST) -> History:
+def history_in_files(folder: Path, current: Catalog, most: int = MAX_VERSIONS) -> History:
     """The versions of a catalog: the current one, and older ones from the `catalog.json` files of a folder.
 
     The files may have any names that end in `.json`; the version of each is read from it. Raises

@@ -19,12 +19,18 @@ REFERENCE = "reference"
 """The folder of the site that has the reference."""
 
 
-def site_files(catalog: Catalog, folder: Path, generated: Path) -> dict[str, str]:
-    """The files of a new site by their path in its folder."""
+def site_files(catalog: Catalog, folder: Path, source: Path, generated: Path) -> dict[str, str]:
+    """The files of a new site by their path in its folder; `source` is the folder of catalog.yaml."""
     below = Path(os.path.relpath(generated, folder)).as_posix()
+    versions = Path(os.path.relpath(source, folder)).as_posix()
     description = re.sub(r"^(?=[%:(])", r"\\", markdown_cell(catalog.description))
     return {
-        "conf.py": _filled("conf.py.template", title=literal(catalog.title), generated=literal(below)),
+        "conf.py": _filled(
+            "conf.py.template",
+            title=literal(catalog.title),
+            generated=literal(below),
+            catalog=literal(versions),
+        ),
         "index.md": _filled(
             "index.md.template",
             title=markdown_cell(catalog.title),

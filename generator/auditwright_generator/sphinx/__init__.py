@@ -36,8 +36,8 @@ from sphinx.config import Config
 
 from auditwright_generator.sphinx import (
     anchors,
-    changes,
     domain,
+    history_page,
     links,
     machine_files,
     markdown,
@@ -83,7 +83,7 @@ def copy_pages(app: Sphinx, config: Config) -> None:
     """Read the configuration, and copy the pages from elsewhere into the folder of the site."""
     site = settings.read_site(app, config)
     set_site(app, site)
-    changes.add_changes(app, config, site)
+    history_page.add_changes(app, config, site)
     mirror.write_copies(site.folder, site.copies)
 
 

@@ -14,9 +14,9 @@ from auditwright_generator.findings import counted
 from auditwright_generator.model import Catalog
 from auditwright_generator.targets.templating import markdown_cell
 
-MOST_CHANGES = 200
+MAX_CHANGES = 200
 """How many changes of one version are listed."""
-MOST_LINES = 600
+MAX_LINES = 600
 """How many changes the page lists in all, newest first."""
 HEADINGS = {
     "Breaking": "Breaking changes",
@@ -40,9 +40,9 @@ def changes_page(history: History, current: Catalog) -> str:
     parts += [f"{note}\n" for note in map(marked, history.notes)]
     if not history.is_known:
         parts.append(_HOW_TO_GIVE_VERSIONS)
-    left = MOST_LINES
+    left = MAX_LINES
     for version in history.versions:
-        most = min(left, MOST_CHANGES)
+        most = min(left, MAX_CHANGES)
         parts.append(_version(version, links, most))
         left -= min(most, len(version.comparison.changes) if version.comparison else 0)
     if history.omitted:

@@ -18,7 +18,7 @@ from auditwright_generator.diff.comparison import compare_versions
 from auditwright_generator.diff.history import History, Version
 from auditwright_generator.diff.snapshot import read_folder
 from auditwright_generator.model import Catalog
-from auditwright_generator.sphinx.changes_page import MOST_CHANGES, changes_page
+from auditwright_generator.sphinx.changes_page import MAX_CHANGES, changes_page
 
 BASE = Path(__file__).parents[1] / "diff" / "catalog"
 
@@ -154,7 +154,7 @@ def test_a_version_with_countless_changes_stays_readable(folder: Path) -> None:
     )
     page = changes_page(History(versions), catalog_in(folder))
     assert page.count("\n- ") == 600
-    assert page.count(f"\nNot listed: {1000 - MOST_CHANGES} further changes.\n") == 3
+    assert page.count(f"\nNot listed: {1000 - MAX_CHANGES} further changes.\n") == 3
     assert page.count("\nNot listed: 1000 further changes.\n") == 17
     assert len(page.encode()) < 100_000
 
