@@ -221,6 +221,8 @@ def test_dark_mode_needs_no_javascript(visit: SiteVisit) -> None:
         for name in ("backgroundColor", "color")
     )
     assert max(background) < 80 < 160 < min(text)
+    bar = page.locator(".bd-header").evaluate("each => getComputedStyle(each).backgroundColor")
+    assert not bar.startswith("rgba("), "text scrolls through the bar at the top"
 
 
 # --- print -----------------------------------------------------------------------------------------------
