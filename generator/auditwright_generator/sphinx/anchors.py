@@ -8,6 +8,8 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 _ANCHOR = re.compile(r'<a id="([a-zA-Z0-9_-]+)"></a>')
+_START = re.compile(r'<a id="([a-zA-Z0-9_-]+)">')
+"""Inside a line of Markdown, the two tags of an anchor are two nodes."""
 
 
 def move_anchors(app: Sphinx, doctree: nodes.document) -> None:
@@ -22,7 +24,7 @@ def move_anchors(app: Sphinx, doctree: nodes.document) -> None:
         else:
             slugs.setdefault(name, (holder.line or 0, name, name))
     for raw in doctree.findall(nodes.raw):
-        for name in _ANCHOR.findall(raw.astext()):
+        for name in _START.findall(raw.astext()):
             slugs.setdefault(name, (raw.line or 0, name, name))
     _link_inside_the_page(doctree, slugs.keys())
 
