@@ -25,6 +25,8 @@ pytest_plugins = (
     "tests.support.campaigns",
     "tests.support.command_line",
     "tests.support.database_fixtures",
+    "tests.support.team_site",
+    "tests.support.site_fixtures",
     "tests.support.web",
 )
 

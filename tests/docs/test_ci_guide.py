@@ -169,11 +169,13 @@ def test_a_first_pull_request_passes_as_init_writes_it(empty: Repository) -> Non
     done = empty.run(blocks(PAGE, "sh")[1].text)
     assert (done.returncode, done.stderr) == (0, "")
     empty.commit()
-    done = empty.run(recipe_without_site())
+    done = empty.run(recipe())
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "\n3 events, " in done.stdout
     assert "\neverything is new in 0.1.0: origin/main has no catalog in catalog/\n" in done.stdout
     assert "\n3 events, 1 file read: none emitted, 3 suppressed; no findings\n" in done.stdout
+    assert re.search(r"\n\d+ pages in [0-9.]+ s: build/site; .*\n\Z", done.stdout)
+    assert "<h1>Acme billing: audit events<" in (empty.folder / "build/site/index.html").read_text("utf-8")
     mistyped = empty.run("auditwright diff --against origin/mian")
     assert mistyped.returncode == 2
     assert "no git commit of that name" in mistyped.stderr

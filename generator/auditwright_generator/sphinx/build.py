@@ -245,5 +245,16 @@ def _line_of_origin(app: Sphinx, docname: str, line: int) -> int:
 def _from_html(app: Sphinx, site: Site) -> Iterator[Finding]:
     for found in check_site(Path(app.outdir)):
         docname = found.page.removesuffix(".html")
-        is_page = docname in app.env.found_docs
-        yield Finding(shown_path(site.origin(docname)) if is_page else found.page, 0, found.message)
+        if docname in app.env.found_docs:
+            origin = site.origin(docname)
+            yield Finding(shown_path(origin), _line_with(origin, found.sought), found.message)
+        else:
+            yield Finding(found.page, 0, found.message)
+
+
+def _line_with(page: Path, text: str) -> int:
+    """The first line that has a text; 0 if none has, as for what a theme adds to a page."""
+    if not text or not page.is_file():
+        return 0
+    lines = page.read_text("utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if text in line), 0)

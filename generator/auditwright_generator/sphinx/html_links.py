@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
-from posixpath import dirname, join, normpath
-from urllib.parse import unquote, urlsplit
+from posixpath import basename, dirname, join, normpath
+from urllib.parse import unquote
 
 from auditwright_generator.findings import counted
 
@@ -38,6 +38,8 @@ _RESOURCES = {
 _FETCHED = {"stylesheet", "icon", "apple-touch-icon", "manifest", "mask-icon", "modulepreload", "preload"}
 _FETCHED |= {"preconnect", "dns-prefetch", "prefetch"}
 """The kinds of `<link>` for which a browser asks the host."""
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
+_OTHER_HOST = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//")
 _IN_CSS = re.compile(r"""url\(\s*["']?([^"')\s]+)|@import\s+["']([^"']+)""")
 _SIZE = re.compile(r"\s+[\d.]+[wx]$")
 _TAG = re.compile(
@@ -59,6 +61,8 @@ class SiteFinding:
     page: str
     """The file that has it, below the site's folder."""
     message: str
+    sought: str = ""
+    """What the line of a source has that refers to the target, such as the end of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,16 @@ def check_site(folder: Path) -> list[SiteFinding]:
     Raises:
         OSError: A file cannot be read.
     """
-    files = sorted(_files(folder))
-    pages = {name: _read_page(folder / name) for name in files if _is_read(name)}
-    found: dict[str, list[str]] = {}
+    files = frozenset(_files(folder))
+    pages = {name: _read_page(folder / name) for name in sorted(files) if _is_read(name)}
+    found: dict[tuple[str, str], list[str]] = {}
     for name, page in pages.items():
-        for message in _mistakes(name, page, pages, frozenset(files)):
-            found.setdefault(message, []).append(name)
-    findings = [SiteFinding(where[0], message + _elsewhere(where)) for message, where in found.items()]
+        for mistake in _mistakes(name, page, pages, files):
+            found.setdefault(mistake, []).append(name)
+    findings = [
+        SiteFinding(where[0], message + _elsewhere(where), sought)
+        for (message, sought), where in found.items()
+    ]
     return sorted([*findings, *_too_large(folder, pages)])
 
 
@@ -118,28 +125,32 @@ def _too_large(folder: Path, names: Iterable[str]) -> Iterator[SiteFinding]:
 # --- what a page refers to ---------------------------------------------------------------------------
 
 
-def _mistakes(name: str, page: _Page, pages: dict[str, _Page], files: frozenset[str]) -> Iterator[str]:
+def _mistakes(
+    name: str, page: _Page, pages: dict[str, _Page], files: frozenset[str]
+) -> Iterator[tuple[str, str]]:
+    """The message of each mistake, and what to look for in the source."""
     for url in page.resources:
-        parts = urlsplit(url)
-        if parts.netloc:
-            yield f"loads {url} from another host; a copy belongs into `html_static_path`"
-        elif not parts.scheme:
+        if _OTHER_HOST.match(url):
+            yield f"loads {url} from another host; a copy belongs into `html_static_path`", url
+        elif not _SCHEME.match(url):
             yield from _missing("loads", name, url, pages, files)
     for url in page.links:
-        parts = urlsplit(url)
-        if not parts.scheme and not parts.netloc:
+        if not _SCHEME.match(url) and not _OTHER_HOST.match(url):
             yield from _missing("links to", name, url, pages, files)
 
 
-def _missing(verb: str, name: str, url: str, pages: dict[str, _Page], files: frozenset[str]) -> Iterator[str]:
+def _missing(
+    verb: str, name: str, url: str, pages: dict[str, _Page], files: frozenset[str]
+) -> Iterator[tuple[str, str]]:
     path, _, anchor = url.partition("#")
     target = _target(name, unquote(path.partition("?")[0]))
     if target not in files:
         target = normpath(f"{target}/index.html")
     if target not in files:
-        yield f"{verb} {target.removesuffix('/index.html')}, which is not on the site"
+        shown = target.removesuffix("/index.html")
+        yield f"{verb} {shown}, which is not on the site", basename(shown)
     elif target in pages and not pages[target].has(anchor):
-        yield f"{verb} {target}#{anchor}, and that page has no such anchor"
+        yield f"{verb} {target}#{anchor}, and that page has no such anchor", f"#{anchor}"
 
 
 def _target(name: str, path: str) -> str:

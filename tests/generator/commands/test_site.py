@@ -1,13 +1,130 @@
 """`auditwright site`: the site of another team, its findings, and what ends a build."""
 
+import re
+import resource
 import shutil
 from pathlib import Path
 
 import pytest
 from tests.runtime.commands.test_command_line import BLOCKED, python
 from tests.support.command_line import Auditwright
+from tests.support.team_site import TITLE, Team
 
-TITLE = 'Acme & Söhne: "audit" <b>events'
+ESCAPED = "Acme &amp; Söhne: &quot;audit&quot; &lt;b&gt;events"
+AS_IT_WAS = "build/site is as it was"
+LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle cx="4" cy="4" r="4"/></svg>'
+
+
+def test_three_commands_make_the_site_of_another_team(team_site: Team) -> None:
+    home, page = (
+        team_site.read("build/site/index.html"),
+        team_site.read("build/site/reference/account/projects.html"),
+    )
+    assert f"<h1>{ESCAPED}<" in home
+    assert "<b>events" not in home + page
+    assert 'href="reference/index.html"' in home
+    assert 'id="project_created"' in page
+    assert 'href="_static/brand.css' in home
+    assert team_site.read("build/.site/.gitignore") == "*\n"
+
+
+def test_an_unchanged_site_is_left_alone(team_site: Team) -> None:
+    before = team_site.times("build/site")
+    done = team_site.run("site", "build")
+    assert (done.code, done.err) == (0, "")
+    assert team_site.times("build/site") == before
+
+
+def test_title_logo_and_colours_are_the_teams(team: Team) -> None:
+    """The page about validation goes with the edition, and with its page on the site."""
+    team.replace("docs/conf.py", "# html_logo", "html_logo")
+    team.write("docs/_static/logo.svg", LOGO)
+    conf = re.sub("^project = .*$", 'project = "Globex"', team.read("docs/conf.py"), flags=re.M)
+    team.write("docs/conf.py", conf)
+    team.replace("docs/_static/brand.css", "--pst-color-primary: #0b5394", "--pst-color-primary: #7a0019")
+    done = team.run("site", "build", "--edition", "reader", "--out", "public")
+    assert (done.code, done.err) == (0, ""), done.out
+    assert not (team.folder / "public/reference/json_schema.html").exists()
+    home = team.read("public/index.html")
+    assert "— Globex</title>" in home or "&#8212; Globex</title>" in home
+    assert 'src="_static/logo.svg"' in home
+    assert "--pst-color-primary: #7a0019;" in team.read("public/_static/brand.css")
+    assert "Python" not in team.read("public/reference/account/projects.html")
+
+
+def test_findings_are_at_the_lines_that_people_edit(team: Team) -> None:
+    table = "\n| a | b |\n|---|---|\n| c | d |\n\n[x](nowhere.md) and [y](#nowhere)\n\n{nothing}`z`\n"
+    team.append("docs/index.md", table)
+    line = team.read("docs/index.md").splitlines().index("{nothing}`z`") + 1
+    before = team.times("build/site")
+    for _ in range(2):  # a finding of a page is not forgotten when the page has not changed
+        done = team.run("site", "build")
+        assert (done.code, done.err) == (1, "")
+        target = "'myst' cross-reference target not found: 'nowhere'"
+        assert done.out.splitlines() == [
+            f"docs/index.md:{line - 2}: {target} [myst.xref_missing]",
+            f"docs/index.md:{line - 2}: a link to 'nowhere.md', which is no file [auditwright.link]",
+            f'docs/index.md:{line}: Unknown interpreted text role "nothing". [myst.role_unknown]',
+            f"3 findings; {AS_IT_WAS}",
+        ]
+    assert team.times("build/site") == before
+
+
+def test_check_finds_broken_links_of_html_and_leaves_no_site(team: Team) -> None:
+    html = '\n<a href="reference/none.html">x</a> <img src="https://cdn.example.com/a.png" alt="">\n'
+    team.append("docs/index.md", html)
+    line = len(team.read("docs/index.md").splitlines())
+    before = team.times("build")
+    done = team.run("site", "check")
+    assert (done.code, done.err) == (1, "")
+    assert done.out.splitlines() == [
+        f"docs/index.md:{line}: links to reference/none.html, which is not on the site",
+        f"docs/index.md:{line}: loads https://cdn.example.com/a.png from another host; "
+        "a copy belongs into `html_static_path`",
+        "2 findings",
+    ]
+    assert team.times("build") == before
+
+
+def test_an_outdated_reference_is_a_finding(team: Team) -> None:
+    team.replace("catalog/account/projects.yaml", "title: Project created", "title: Project added")
+    done = team.run("site", "build")
+    assert (done.code, done.err) == (1, "")
+    assert (
+        done.out
+        == f"generated: not current with catalog; run `auditwright generate`\n1 finding; {AS_IT_WAS}\n"
+    )
+
+
+def test_an_interrupted_build_leaves_the_site_and_nothing_half_done(team: Team) -> None:
+    """The interruption comes to all processes of the build while they read, as from a terminal."""
+    hook = (
+        "\n\ndef setup(app):\n    import os, signal\n"
+        "    app.connect('doctree-read', lambda *_: os.killpg(0, signal.SIGINT))\n"
+    )
+    whole, conf = team.times("build/site"), team.read("docs/conf.py")
+    team.append("docs/conf.py", hook)
+    done = team.run("site", "build")
+    assert (done.code, done.out) == (130, "")
+    assert done.err == f"\nauditwright: stopped; {AS_IT_WAS}\nauditwright: interrupted\n"
+    assert team.times("build/site") == whole
+    team.write("docs/conf.py", conf)
+    done = team.run("site", "build")
+    assert (done.code, done.err) == (0, ""), done.out
+
+
+def test_a_full_disk_leaves_the_site_as_it_was(team: Team) -> None:
+    """A limit on the size of files stands for a disk that has no room for the larger ones."""
+    before = team.times("build/site")
+    team.append("docs/index.md", "\nMore.\n")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    done = team.run("site", "build", "--all", before=limit)
+    assert (done.code, done.out) == (2, "")
+    assert re.fullmatch(rf"auditwright: .*File too large.*; {AS_IT_WAS}\n", done.err)
+    assert team.times("build/site") == before
 
 
 # --- errors in one line --------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ def findings(folder: Path, **pages: str) -> list[str]:
         '<a href="https://example.com/none.html#none">',
         '<a href="//example.com/">',
         '<a href="mailto:ada@example.com">',
+        '<a href="http://[not a host/">',
         '<link rel="canonical" href="https://example.com/">',
         '<img src="data:image/png;base64,AAAA">',
         '<img src="my%20logo.svg" srcset="my%20logo.svg 1x, my%20logo.svg 2x">',
