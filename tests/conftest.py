@@ -26,7 +26,6 @@ pytest_plugins = (
     "tests.support.command_line",
     "tests.support.database_fixtures",
     "tests.support.team_site",
-    "tests.support.site_fixtures",
     "tests.support.web",
 )
 

@@ -38,7 +38,7 @@ def test_the_table_has_the_values_of_the_extension() -> None:
 
 def test_plain_sphinx_builds_the_site_with_another_theme(team: Team) -> None:
     """`alabaster` comes with Sphinx; the edit is the one that the page describes."""
-    (block,) = blocks(GUIDE, "python")
+    (block,) = [each for each in blocks(GUIDE, "python") if each.text.startswith("html_theme")]
     theme = block.text.replace("furo", "alabaster")
     team.write("docs/conf.py", re.sub(r"(?m)^html_theme = .*\n", theme, team.read("docs/conf.py")))
     (line,) = re.findall(r"(?m)^sphinx-build (.+)$", GUIDE.read_text("utf-8"))

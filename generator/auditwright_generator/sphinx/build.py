@@ -93,7 +93,8 @@ def build_site(
     with one_line_errors(source / "conf.py"):
         _prepare(cache, source)
         app = _sphinx(source, cache, overrides, _Stream(show), _Stream(warnings.append))
-        findings = [Finding(*each) for each in outdated_references(site_of(app), catalog)]
+        outdated = outdated_references(site_of(app), catalog, app.config.auditwright_versions)
+        findings = [Finding(*each) for each in outdated]
         if not findings:
             (cache / SOUND).unlink(missing_ok=True)  # until this run has ended
             app.connect("env-get-outdated", _remove_pages)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from auditwright_generator.check import read_catalog
@@ -17,10 +18,17 @@ from auditwright_generator.sphinx.site import Reference, Site
 _PACKAGE = re.compile(r"""^package:\s*["']?([a-z0-9_]+)""", re.MULTILINE)
 
 
-def outdated_references(site: Site, catalog: Path) -> Iterator[tuple[str, int, str]]:
-    """Path, line and message for each reference that is not current, with the command that makes it so."""
+def outdated_references(
+    site: Site, catalog: Path, versions: Mapping[str, str]
+) -> Iterator[tuple[str, int, str]]:
+    """Path, line and message for each reference that is not current, with the command that makes it so.
+
+    Its catalog is the one that is given, that of its versions, or the one beside it.
+    """
     for reference in site.references:
-        for folder in (catalog, reference.generated.parent / "catalog"):
+        beside = reference.generated.parent / "catalog"
+        of_versions = site.folder / versions.get(reference.folder, beside)
+        for folder in (catalog, Path(os.path.normpath(of_versions)), beside):
             if _package_of(folder) == reference.package.name:
                 yield from _outdated(reference, folder)
                 break

@@ -252,6 +252,7 @@ def test_init_writes_four_files_and_names_the_next_command(auditwright: Auditwri
     exec(conf, values)
     assert values["project"] == TITLE
     assert values["auditwright_references"] == {"reference": "../generated"}
+    assert values["auditwright_versions"] == {"reference": "../catalog"}
     assert (tmp_path / "docs/.gitignore").read_text("utf-8") == "/reference/\n"
     assert "/* links, and what is selected */" in (tmp_path / "docs/_static/brand.css").read_text("utf-8")
 
@@ -267,6 +268,7 @@ def test_init_follows_catalog_and_output_elsewhere(auditwright: Auditwright, tmp
     ]
     conf, home = ((tmp_path / "web/pages" / name).read_text("utf-8") for name in ("conf.py", "index.md"))
     assert 'auditwright_references = {"reference": "../../some where/made"}' in conf
+    assert 'auditwright_versions = {"reference": "../../some where/audit"}' in conf
     assert "[The reference](<../../some where/made/docs/index.md>)" in home
 
 
