@@ -39,10 +39,10 @@ def _anchors(doctree: nodes.document) -> Iterator[tuple[nodes.Element, str]]:
 
 def _section_below(holder: nodes.Element) -> nodes.section | None:
     """The section that follows an anchor, which docutils puts at the end of the section before."""
-    outer, place = holder.parent, holder.parent.index(holder)
-    while place == len(outer) - 1 and isinstance(outer, nodes.section):
-        outer, place = outer.parent, outer.parent.index(outer)
-    below = outer[place + 1] if place + 1 < len(outer) else None
+    outer, index = holder.parent, holder.parent.index(holder)
+    while index == len(outer) - 1 and isinstance(outer, nodes.section):
+        outer, index = outer.parent, outer.parent.index(outer)
+    below = outer[index + 1] if index + 1 < len(outer) else None
     return below if isinstance(below, nodes.section) else None
 
 

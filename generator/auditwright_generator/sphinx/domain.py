@@ -31,7 +31,7 @@ class Hit:
     key: str
     """What identifies it: the key of an event or a value, the name of a field."""
     title: str
-    place: str
+    context: str
     """What tells things of equal titles apart, such as the level and the category; may be empty."""
     page: str
     anchor: str
@@ -39,9 +39,9 @@ class Hit:
 
     def shown(self, reference: str = "") -> str:
         """What the list of results shows; the key is last, where Sphinx looks for exact matches."""
-        parts = (self.title, reference, self.place, self.key)
-        clean = (" ".join(part.split()).replace(SEPARATOR, SUBSTITUTE) for part in parts if part)
-        return f" {SEPARATOR} ".join(clean)
+        parts = (self.title, reference, self.context, self.key)
+        words = (" ".join(part.split()).replace(SEPARATOR, SUBSTITUTE) for part in parts if part)
+        return f" {SEPARATOR} ".join(words)
 
 
 class AuditDomain(Domain):
@@ -105,10 +105,10 @@ def _hits_of(reference: Reference, env: BuildEnvironment) -> Iterator[Hit]:
 
 def _hits_of_event(level: Level, category: Category, event: Event, page: str) -> Iterator[Hit]:
     """An event, and its former keys, which lead to it."""
-    place = f"{level.title} › {category.title}"
+    context = f"{level.title} › {category.title}"
     title = f"{event.title} (deprecated)" if event.deprecated else event.title
     priority = LATER if event.deprecated else FIRST
-    yield Hit("event", event.key, title, place, page, event.name, priority)
+    yield Hit("event", event.key, title, context, page, event.name, priority)
     for key in event.aliases:
         yield Hit("event", key, title, f"now {event.key}, formerly", page, event.name, LATER)
 

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from auditwright_generator.findings import counted
 
-MOST_BYTES = 300_000
+MAX_BYTES = 300_000
 """The most bytes of a page."""
 
 _LINKS = {"a": "href", "area": "href", "form": "action"}
@@ -116,9 +116,9 @@ def _elsewhere(pages: list[str]) -> str:
 def _too_large(folder: Path, names: Iterable[str]) -> Iterator[SiteFinding]:
     for name in names:
         size = (folder / name).stat().st_size
-        if name.endswith(".html") and size > MOST_BYTES:
+        if name.endswith(".html") and size > MAX_BYTES:
             yield SiteFinding(
-                name, f"has {size:,} bytes, and {MOST_BYTES:,} are the most that loads well; split the page"
+                name, f"has {size:,} bytes, and {MAX_BYTES:,} are the most that loads well; split the page"
             )
 
 

@@ -31,7 +31,7 @@ _LINK = re.compile(
 )
 _HAS_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|/")
 _PENDING = re.compile(rf'href="{SCHEME}([^"#]*)(#[^"]*)?"')
-_BROKEN = "auditwright_broken_links"
+_HAS_BROKEN_LINKS = "auditwright_broken_links"
 
 _logger = logging.getLogger(__name__)
 
@@ -75,12 +75,12 @@ def relink(site: Site, env: BuildEnvironment, docname: str, text: str, warn: boo
     return "".join(pieces) + text[end:]
 
 
-def _end_of_line(text: str, place: int) -> int:
-    return text.find("\n", place) + 1 or len(text)
+def _end_of_line(text: str, start: int) -> int:
+    return text.find("\n", start) + 1 or len(text)
 
 
 def _warn(site: Site, env: BuildEnvironment, docname: str, line: int, target: str) -> None:
-    env.metadata[docname][_BROKEN] = True
+    env.metadata[docname][_HAS_BROKEN_LINKS] = True
     _logger.warning(
         "%s:%d: a link to %r, which is no file",
         *(site.origin(docname), line, target),
@@ -92,7 +92,7 @@ def _warn(site: Site, env: BuildEnvironment, docname: str, line: int, target: st
 
 def pages_with_broken_links(_app: Sphinx, env: BuildEnvironment, *_changes: object) -> Iterable[str]:
     """Pages to read again: the file may be there now, and if not, the warning must not be forgotten."""
-    return [docname for docname in env.found_docs if env.metadata.get(docname, {}).get(_BROKEN)]
+    return [docname for docname in env.found_docs if env.metadata.get(docname, {}).get(_HAS_BROKEN_LINKS)]
 
 
 def _linked(site: Site, env: BuildEnvironment, docname: str, link: _Link) -> str:

@@ -51,8 +51,8 @@ def without_notice(text: str) -> str:
 def escape_myst(text: str) -> str:
     """Text in which whatever only MyST gives a meaning is escaped: comments, roles, targets, breaks."""
     places = [match.start() for match in _ONLY_IN_MYST.finditer(without_code(text))]
-    for place in reversed(places):
-        text = f"{text[:place]}\\{text[place:]}"
+    for start in reversed(places):
+        text = f"{text[:start]}\\{text[start:]}"
     return text
 
 
@@ -85,11 +85,11 @@ def _with_tabs(text: str, left_out: tuple[str, ...], written: Callable[[list[tup
 
 def _runs(masked: str) -> Iterator[tuple[int, int]]:
     """Where each set of tabs starts and ends: at the next anchor, heading, or the end of the page."""
-    place = 0
-    while first := _TAB.search(masked, place):
+    start = 0
+    while first := _TAB.search(masked, start):
         stop = _END_OF_TABS.search(masked, first.end())
-        place = stop.start() if stop else len(masked)
-        yield first.start(), place
+        start = stop.start() if stop else len(masked)
+        yield first.start(), start
 
 
 def _tab_set(items: list[tuple[str, str]]) -> str:

@@ -56,21 +56,21 @@ def places(config: Config, name: str) -> dict[str, str]:
             f"{name}: expected a dict of a place on the site to a path, both texts, got {given!r}"
         )
     places: dict[str, str] = {}
-    for place, path in given.items():
-        inside = _inside(name, place)
+    for site_path, path in given.items():
+        inside = _inside(name, site_path)
         if inside in places:
             raise InvalidSite(f"{name}: {inside!r} is there twice; give each its own place")
         places[inside] = path
     return places
 
 
-def _inside(name: str, place: str) -> str:
+def _inside(name: str, site_path: str) -> str:
     """A place on the site without superfluous parts."""
-    parts = PurePosixPath(place).parts
-    if not parts or place.startswith("/") or any(part == ".." or part[0] in "._" for part in parts):
+    parts = PurePosixPath(site_path).parts
+    if not parts or site_path.startswith("/") or any(part == ".." or part[0] in "._" for part in parts):
         raise InvalidSite(
             f"{name}: expected a place below the folder of conf.py, no part of which starts with '.' or '_', "
-            f"got {place!r}"
+            f"got {site_path!r}"
         )
     return "/".join(parts)
 
@@ -105,11 +105,11 @@ def _reference(folder: str, generated: Path) -> Reference:
     return Reference(folder, generated, packages[0])
 
 
-def _page(place: str, origin: Path) -> Path:
-    if not place.endswith(".md") or place.removesuffix(".md") in OF_SPHINX:
-        raise InvalidSite(f"auditwright_pages: expected a place such as 'changelog.md', got {place!r}")
+def _page(site_path: str, origin: Path) -> Path:
+    if not site_path.endswith(".md") or site_path.removesuffix(".md") in OF_SPHINX:
+        raise InvalidSite(f"auditwright_pages: expected a place such as 'changelog.md', got {site_path!r}")
     if not origin.is_file():
-        raise InvalidSite(f"auditwright_pages: {place!r}: there is no file {origin.resolve()}")
+        raise InvalidSite(f"auditwright_pages: {site_path!r}: there is no file {origin.resolve()}")
     return origin.resolve()
 
 

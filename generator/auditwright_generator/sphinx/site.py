@@ -92,7 +92,7 @@ class Site:
     @functools.cached_property
     def files(self) -> dict[Path, str]:
         """Files that are on the site without being pages, such as schemas -> their path on the site."""
-        return {path: place for reference in self.references for place, path in reference.files}
+        return {file: path for reference in self.references for path, file in reference.files}
 
     def is_copy(self, docname: str) -> bool:
         """Whether a page comes from elsewhere, and so is Markdown for a forge."""

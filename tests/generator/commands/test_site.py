@@ -96,7 +96,7 @@ def test_an_outdated_reference_is_a_finding(team: Team) -> None:
     )
 
 
-def test_an_interrupted_build_leaves_the_site_and_nothing_half_done(team: Team) -> None:
+def test_an_interrupted_build_leaves_the_earlier_site(team: Team) -> None:
     """The interruption comes to all processes of the build while they read, as from a terminal."""
     hook = (
         "\n\ndef setup(app):\n    import os, signal\n"

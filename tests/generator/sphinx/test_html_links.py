@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from auditwright_generator.sphinx.html_links import MOST_BYTES, check_site
+from auditwright_generator.sphinx.html_links import MAX_BYTES, check_site
 
 
 def findings(folder: Path, **pages: str) -> list[str]:
@@ -90,7 +90,7 @@ def test_broken_links_and_missing_files_are_found(link: str, message: str, tmp_p
     ],
 )
 @pytest.mark.parametrize("url", ["https://cdn.example.com/x", "//cdn.example.com/x"])
-def test_what_is_loaded_from_another_host_is_found(tag: str, url: str, tmp_path: Path) -> None:
+def test_resources_of_other_hosts_are_found(tag: str, url: str, tmp_path: Path) -> None:
     message = f"loads {url} from another host; a copy belongs into `html_static_path`"
     assert findings(tmp_path, index=tag.format(url)) == [f"index.html: {message}"]
 
@@ -107,7 +107,7 @@ def test_style_sheets_are_read_too(tmp_path: Path) -> None:
     ]
 
 
-def test_what_all_pages_share_is_one_finding(tmp_path: Path) -> None:
+def test_a_fault_of_all_pages_is_one_finding(tmp_path: Path) -> None:
     link = '<a href="/none.html">'
     assert findings(tmp_path, b=link, a=link, c=link + '<a href="a.html#x">') == [
         "a.html: links to none.html, which is not on the site (and 2 other pages)",
@@ -116,6 +116,6 @@ def test_what_all_pages_share_is_one_finding(tmp_path: Path) -> None:
 
 
 def test_a_page_that_is_too_large_is_found(tmp_path: Path) -> None:
-    assert findings(tmp_path, large="x" * (MOST_BYTES + 1), right="x" * MOST_BYTES) == [
+    assert findings(tmp_path, large="x" * (MAX_BYTES + 1), right="x" * MAX_BYTES) == [
         "large.html: has 300,001 bytes, and 300,000 are the most that loads well; split the page"
     ]

@@ -65,7 +65,7 @@ def test_link_fits_the_site(site: Site, env: BuildEnvironment, docname: str, wri
     ],
     ids=["other places", "code span", "code block", "tildes", "escaped", "no link"],
 )
-def test_what_is_no_link_to_a_file_stays(site: Site, env: BuildEnvironment, text: str) -> None:
+def test_text_that_is_no_link_to_a_file_stays(site: Site, env: BuildEnvironment, text: str) -> None:
     assert relink(site, env, "guide", text) == text
 
 

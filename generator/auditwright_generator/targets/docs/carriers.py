@@ -14,7 +14,7 @@ MAX_LINKS = 30
 """The most links of one field. What has no link is counted."""
 
 _Part = TypeVar("_Part")
-Place = tuple[Level, Category, Event]
+EventPath = tuple[Level, Category, Event]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class Carried:
     """A field, and the events that have it."""
 
     field: Field
-    places: list[Place]
+    paths: list[EventPath]
 
 
-def events_of(catalog: Catalog) -> Iterator[Place]:
+def events_of(catalog: Catalog) -> Iterator[EventPath]:
     """Every event with its level and its category, in catalog order."""
     for level in catalog.levels:
         for category in level.categories:
@@ -36,9 +36,9 @@ def events_of(catalog: Catalog) -> Iterator[Place]:
 def fields_of(catalog: Catalog) -> list[Carried]:
     """Every field of every event. Events share a field that they have by the same uses."""
     found: dict[int, Carried] = {}
-    for place in events_of(catalog):
-        for field in place[2].fields:
-            found.setdefault(id(field), Carried(field, [])).places.append(place)
+    for path in events_of(catalog):
+        for field in path[2].fields:
+            found.setdefault(id(field), Carried(field, [])).paths.append(path)
     return list(found.values())
 
 
@@ -48,10 +48,7 @@ def merged(carried: Iterable[Carried], form: Callable[[Field], Hashable]) -> lis
     for each in carried:
         found.setdefault(form(each.field), []).append(each)
     return sorted(
-        (
-            Carried(same[0].field, [place for each in same for place in each.places])
-            for same in found.values()
-        ),
+        (Carried(same[0].field, [path for each in same for path in each.paths]) for same in found.values()),
         key=lambda each: (each.field.title.casefold(), each.field.name),
     )
 
@@ -81,7 +78,7 @@ class Links:
     def carriers(self, carried: Carried) -> str:
         """Links to all that have a field, as few as possible, and how many events are left out."""
         shown: list[str] = []
-        room, left = MAX_LINKS, len(carried.places)
+        room, left = MAX_LINKS, len(carried.paths)
         for lead, links, number in self._groups(carried):
             if room <= 0:
                 break
@@ -92,16 +89,16 @@ class Links:
 
     def _groups(self, carried: Carried) -> Iterator[tuple[str, list[str], int]]:
         """The words before the links, the links, and the number of events, of each level or category."""
-        for level, in_level in _grouped(carried.places, lambda place: place[0]):
+        for level, in_level in _grouped(carried.paths, lambda path: path[0]):
             if len(in_level) == self._events[level.name]:
                 yield "", [f"{self.level(level)} (all {_events(len(in_level))})"], len(in_level)
                 continue
-            for category, places in _grouped(in_level, lambda place: place[1]):
-                if len(places) == len(category.events) > 1:
-                    yield "", [f"{self._named(level, category)} (all {_events(len(places))})"], len(places)
+            for category, paths in _grouped(in_level, lambda path: path[1]):
+                if len(paths) == len(category.events) > 1:
+                    yield "", [f"{self._named(level, category)} (all {_events(len(paths))})"], len(paths)
                 else:
-                    links = [self.event(category, event) for _, _, event in places]
-                    yield f"{self._title(level, category)}: ", links, len(places)
+                    links = [self.event(category, event) for _, _, event in paths]
+                    yield f"{self._title(level, category)}: ", links, len(paths)
 
     def _path(self, category: Category) -> str:
         return f"{self._up}{category.key.replace('.', '/')}.md"
@@ -115,10 +112,12 @@ class Links:
         return f"{markdown_cell(level.title)}, {title}" if self._titles[category.title] > 1 else title
 
 
-def _grouped(places: Iterable[Place], part: Callable[[Place], _Part]) -> list[tuple[_Part, list[Place]]]:
-    found: dict[int, tuple[_Part, list[Place]]] = {}
-    for place in places:
-        found.setdefault(id(part(place)), (part(place), []))[1].append(place)
+def _grouped(
+    paths: Iterable[EventPath], part: Callable[[EventPath], _Part]
+) -> list[tuple[_Part, list[EventPath]]]:
+    found: dict[int, tuple[_Part, list[EventPath]]] = {}
+    for path in paths:
+        found.setdefault(id(part(path)), (part(path), []))[1].append(path)
     return list(found.values())
 
 

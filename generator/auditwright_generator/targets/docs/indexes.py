@@ -12,7 +12,14 @@ from typing import Any
 
 from auditwright_generator.model import Catalog, Field
 from auditwright_generator.targets.docs import words
-from auditwright_generator.targets.docs.carriers import Carried, Links, Place, events_of, fields_of, merged
+from auditwright_generator.targets.docs.carriers import (
+    Carried,
+    EventPath,
+    Links,
+    events_of,
+    fields_of,
+    merged,
+)
 from auditwright_generator.targets.docs.parts import pages_of_table
 from auditwright_generator.targets.templating import header, markdown_cell, render
 
@@ -61,12 +68,12 @@ def _page(catalog: Catalog, index: _Index, rows: Sequence[str], number: int, lin
     )
 
 
-def _events(catalog: Catalog, _: list[Carried]) -> list[Place]:
-    return sorted(events_of(catalog), key=lambda place: (place[2].title.casefold(), place[2].key))
+def _events(catalog: Catalog, _: list[Carried]) -> list[EventPath]:
+    return sorted(events_of(catalog), key=lambda path: (path[2].title.casefold(), path[2].key))
 
 
-def _event_row(place: Place, links: Links) -> tuple[str, ...]:
-    level, category, event = place
+def _event_row(path: EventPath, links: Links) -> tuple[str, ...]:
+    level, category, event = path
     return (
         links.event(category, event) + (" *deprecated*" if event.deprecated else ""),
         links.category(category),
