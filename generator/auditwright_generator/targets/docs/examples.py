@@ -12,7 +12,7 @@ from typing import Any
 
 from auditwright_generator.message import BUILT_IN, pieces
 from auditwright_generator.model import Catalog, Category, Event, Field, Level, Scalar, Value
-from auditwright_generator.targets.python_code import bracketed, imports, literal
+from auditwright_generator.targets.python_code import bracketed, fits, imports, literal
 from auditwright_generator.targets.templating import markdown_cell, markdown_text
 
 ACTOR = {"type": "user", "id": "u-17", "name": "Ada Lovelace"}
@@ -137,15 +137,21 @@ def query(catalog: Catalog, level: Level, category: Category, event: Event) -> s
         [
             imports(modules),
             "",
-            "query = (",
-            f"    select({cls})",
-            f"    {bracketed('.where(', conditions, ')', 4)}",
-            f"    .order_by(col({cls}.id).desc())",
-            ")",
+            *_statement(cls, conditions),
             "with Session(engine) as session:",
             "    entries = session.exec(query).all()",
         ]
     )
+
+
+def _statement(cls: str, conditions: list[str]) -> list[str]:
+    """The assignment of the query, on one line if that is short enough."""
+    order = f".order_by(col({cls}.id).desc())"
+    short = f"query = select({cls}).where({', '.join(conditions)}){order}"
+    if fits(short):
+        return [short]
+    where = bracketed(".where(", conditions, ")", 4)
+    return ["query = (", f"    select({cls})", f"    {where}", f"    {order}", ")"]
 
 
 def _condition(event: Event) -> list[str]:
