@@ -13,7 +13,7 @@ from tests.support.markdown import COPIED, GUIDES, REFERENCE, REFERENCE_FOLDER, 
 from tests.support.paths import DOCS, ROOT
 from tests.support.site_fixtures import build_site
 
-from auditwright_generator.sphinx.html_links import check_site
+from auditwright_generator.site.html_check import check_site
 
 FOLDERS = ("catalog", "docs", "generated", "runtime/catalog", "tests/benchmarks")
 PARTS = (*FOLDERS, "CHANGELOG.md", "README.md")

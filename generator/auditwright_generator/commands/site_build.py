@@ -11,7 +11,8 @@ from auditwright_generator.commands.base import CLEAN, FINDINGS, UNREADABLE, add
 from auditwright_generator.commands.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from auditwright_generator.sphinx.build import BuiltSite
+    from auditwright_generator.site.build import BuiltSite
+    from auditwright_generator.site.cache import BuildCache
 
 EDITIONS = ("developer", "reader")
 
@@ -35,8 +36,10 @@ def configure_build(parser: argparse.ArgumentParser) -> None:
 
 def check(options: argparse.Namespace) -> int:
     """Build in a temporary folder; returns the exit code."""
+    from auditwright_generator.site.cache import BuildCache
+
     with tempfile.TemporaryDirectory() as folder:
-        built = _build(options, Path(folder), "")
+        built = _build(options, BuildCache(Path(folder)), "")
     if built is None:
         return UNREADABLE
     if built.findings:
@@ -47,24 +50,25 @@ def check(options: argparse.Namespace) -> int:
 
 def build(options: argparse.Namespace) -> int:
     """Build the site and put it into its folder; returns the exit code."""
-    from auditwright_generator.sphinx import build, publish
-    from auditwright_generator.sphinx.build_errors import SiteError
+    from auditwright_generator.site.cache import BuildCache
+    from auditwright_generator.site.errors import SiteError
+    from auditwright_generator.site.publish import publish, refuse_folder
 
     out, source = Path(options.out), Path(options.folder)
     before = f"; {options.out} {'is as it was' if out.exists() else 'was not written'}"
     try:
-        publish.refuse_folder(out, source)
+        refuse_folder(out, source)
     except SiteError as error:
         print(f"auditwright: {error}", file=sys.stderr)
         return UNREADABLE
     try:
-        cache = publish.cache_of(out)
+        cache = BuildCache.beside(out)
         if options.all:
-            build.forget(cache)
+            cache.forget()
         built = _build(options, cache, before)
         if built is None or built.findings:
             return UNREADABLE if built is None else FINDINGS
-        publish.publish(cache / build.HTML, out)
+        publish(cache.html, out)
     except SiteError as error:
         print(f"auditwright: {error}{before}", file=sys.stderr)
         return UNREADABLE
@@ -73,10 +77,10 @@ def build(options: argparse.Namespace) -> int:
     return CLEAN
 
 
-def _build(options: argparse.Namespace, cache: Path, before: str) -> "BuiltSite | None":
+def _build(options: argparse.Namespace, cache: "BuildCache", before: str) -> "BuiltSite | None":
     """The build, with its findings printed; None with a message if there is none."""
-    from auditwright_generator.sphinx.build import build_site
-    from auditwright_generator.sphinx.build_errors import SiteError
+    from auditwright_generator.site.build import build_site
+    from auditwright_generator.site.errors import SiteError
 
     overrides = {"auditwright_edition": options.edition} if options.edition else {}
     try:

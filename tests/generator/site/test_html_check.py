@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from auditwright_generator.sphinx.html_links import MAX_BYTES, check_site
+from auditwright_generator.site.html_check import MAX_BYTES, check_site
 
 
 def findings(folder: Path, **pages: str) -> list[str]:

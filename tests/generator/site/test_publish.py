@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from auditwright_generator.sphinx.build_errors import SiteError
-from auditwright_generator.sphinx.publish import publish, refuse_folder
+from auditwright_generator.site.errors import SiteError
+from auditwright_generator.site.publish import publish, refuse_folder
 
 
 def write(folder: Path, **files: str) -> Path:

@@ -55,7 +55,7 @@ _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'<>]+)"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class SiteFinding:
+class HtmlFinding:
     """One mistake of a site."""
 
     page: str
@@ -79,7 +79,7 @@ class _Page:
         return known or anchor in self.anchors or unquote(anchor) in self.anchors
 
 
-def check_site(folder: Path) -> list[SiteFinding]:
+def check_site(folder: Path) -> list[HtmlFinding]:
     """All findings of a folder of HTML, sorted. What several pages share is one finding of the first page.
 
     Raises:
@@ -92,7 +92,7 @@ def check_site(folder: Path) -> list[SiteFinding]:
         for mistake in _mistakes(name, page, pages, files):
             found.setdefault(mistake, []).append(name)
     findings = [
-        SiteFinding(where[0], message + _elsewhere(where), sought)
+        HtmlFinding(where[0], message + _elsewhere(where), sought)
         for (message, sought), where in found.items()
     ]
     return sorted([*findings, *_too_large(folder, pages)])
@@ -113,11 +113,11 @@ def _elsewhere(pages: list[str]) -> str:
     return f" (and {counted(len(pages) - 1, 'other page')})" if len(pages) > 1 else ""
 
 
-def _too_large(folder: Path, names: Iterable[str]) -> Iterator[SiteFinding]:
+def _too_large(folder: Path, names: Iterable[str]) -> Iterator[HtmlFinding]:
     for name in names:
         size = (folder / name).stat().st_size
         if name.endswith(".html") and size > MAX_BYTES:
-            yield SiteFinding(
+            yield HtmlFinding(
                 name, f"has {size:,} bytes, and {MAX_BYTES:,} are the most that loads well; split the page"
             )
 

@@ -10,16 +10,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from auditwright_generator.site.errors import SiteError
 from auditwright_generator.source.yaml_nodes import shown_path
-from auditwright_generator.sphinx.build_errors import SiteError
 
 MARK = ".buildinfo"
 """A file that Sphinx writes into every site."""
-
-
-def cache_of(out: Path) -> Path:
-    """Where the build of a site is kept: beside it, so that it is not published."""
-    return out.with_name(f".{out.name}")
 
 
 def refuse_folder(out: Path, source: Path) -> None:
