@@ -22,6 +22,10 @@ _HEADER = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
 _ROW = re.compile(r"<tr>(?=\s*<td\b[^>]*>(?:(?!</td>).)*?<em>deprecated)", re.DOTALL)
 _BADGE = re.compile(r"<em>(deprecated|personal|secret)\b([^<]*?)\.?</em>", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
+_NAME = re.compile(r"(?<=<td><code>)\w+(?=</code></td>)")
+_PLAIN = "audit-table"
+_CLASSES = {"Date and Time (UTC)": f"{_PLAIN} audit-entry", "Declared in": f"{_PLAIN} audit-fields"}
+"""The classes of a table of the reference by its first or its last header."""
 
 
 def add_static_files(app: Sphinx, config: Config) -> None:
@@ -83,7 +87,10 @@ def _title_above(node: nodes.Element) -> str:
 
 def _region(table: str, name: str) -> str:
     """The HTML of a table, with a named container that takes the focus."""
-    classes = "audit-table audit-entry" if _first_header(table) == "Date and Time (UTC)" else "audit-table"
+    headers = _headers(table)
+    classes = next((_CLASSES[each] for each in (*headers[:1], *headers[-1:]) if each in _CLASSES), _PLAIN)
+    if classes.endswith("-fields"):
+        table = _NAME.sub(lambda match: match[0].replace("_", "_<wbr>"), table)
     container = (
         f'<div class="{classes} pst-scrollable-table-container" role="region" '
         f'aria-label="{html.escape(name)}" tabindex="0">'
@@ -94,15 +101,14 @@ def _region(table: str, name: str) -> str:
 def _mark_deprecated(table: str) -> str:
     """The HTML of a table with badges; a table of events gets a switch for those that are deprecated."""
     switch = ""
-    if _first_header(table) == "Event":
+    if _headers(table)[:1] == ["Event"]:
         table, deprecated = _ROW.subn('<tr class="audit-deprecated-row">', table)
         switch = _switch(deprecated)
     return switch + _BADGE.sub(_badge, table)
 
 
-def _first_header(table: str) -> str:
-    header = _HEADER.search(table)
-    return html.unescape(_TAG.sub("", header[1])) if header else ""
+def _headers(table: str) -> list[str]:
+    return [html.unescape(_TAG.sub("", header)) for header in _HEADER.findall(table)]
 
 
 def _badge(match: re.Match[str]) -> str:

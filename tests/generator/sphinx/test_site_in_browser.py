@@ -165,6 +165,22 @@ def test_table_that_fits_is_no_stop_of_tab(visit: SiteVisit) -> None:
     expect(page.get_by_role("region", name="Table 1: Events A to Z")).not_to_have_attribute("tabindex", "0")
 
 
+def test_meaning_has_room_in_table_of_fields(visit: SiteVisit) -> None:
+    tables = visit(PAGES["category"]).locator(".audit-fields")
+    assert tables.count() > 0
+    meanings = "tables => tables.map((each) => each.querySelectorAll('th')[4].clientWidth)"
+    assert min(tables.evaluate_all(meanings)) >= 200
+    wider = "tables => tables.filter((each) => each.scrollWidth > each.clientWidth).length"
+    assert visit(MODELS).locator(".audit-fields").evaluate_all(wider) == 0
+
+
+def test_bar_covers_no_target_of_a_link(visit: SiteVisit) -> None:
+    page = visit(f"{MODELS}#model_deleted")
+    bar, heading = page.locator(".bd-header"), page.get_by_role("heading", name="Model deleted")
+    gap = _top(heading) - bar.evaluate("each => each.getBoundingClientRect().bottom")
+    assert 8 < gap < 48
+
+
 # --- every kind of page --------------------------------------------------------------------------------
 
 
