@@ -145,11 +145,11 @@ def query(catalog: Catalog, level: Level, category: Category, event: Event) -> s
 
 
 def _statement(cls: str, conditions: list[str]) -> list[str]:
-    """The assignment of the query, on one line if that is short enough."""
+    """The assignment of the query, on one line if it fits."""
     order = f".order_by(col({cls}.id).desc())"
-    short = f"query = select({cls}).where({', '.join(conditions)}){order}"
-    if fits(short):
-        return [short]
+    line = f"query = select({cls}).where({', '.join(conditions)}){order}"
+    if fits(line):
+        return [line]
     where = bracketed(".where(", conditions, ")", 4)
     return ["query = (", f"    select({cls})", f"    {where}", f"    {order}", ")"]
 
