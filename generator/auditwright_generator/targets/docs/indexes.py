@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from auditwright_generator.model import Catalog, Field
 from auditwright_generator.targets.docs import words
@@ -35,10 +34,12 @@ class _Index:
     columns: tuple[str, ...]
     none: str
     """The sentence in place of an empty table."""
-    items: Callable[[Catalog, list[Carried]], list[Any]]
-    """What has a row each, in order, from the catalog and its fields."""
-    row: Callable[[Any, Links], tuple[str, ...]]
-    """The cells of an item."""
+    rows: Callable[[Catalog, list[Carried]], list[_Row]]
+    """The rows, in order, from the catalog and its fields."""
+
+
+_Row = Callable[[Links], tuple[str, ...]]
+"""Makes the cells of a row, for a page with such links."""
 
 
 def pages(catalog: Catalog) -> dict[str, str]:
@@ -47,13 +48,13 @@ def pages(catalog: Catalog) -> dict[str, str]:
     links = {up: Links(catalog, up) for up in ("", "../")}
     made: dict[str, str] = {}
     for index in INDEXES:
-        row = partial(_row, index, links)
-        made |= pages_of_table(index.name, index.items(catalog, fields), row, partial(_page, catalog, index))
+        rows = index.rows(catalog, fields)
+        made |= pages_of_table(index.name, rows, partial(_line, links), partial(_page, catalog, index))
     return made
 
 
-def _row(index: _Index, links: dict[str, Links], item: Any, up: str) -> str:
-    return f"| {' | '.join(index.row(item, links[up]))} |\n"
+def _line(links: dict[str, Links], row: _Row, up: str) -> str:
+    return f"| {' | '.join(row(links[up]))} |\n"
 
 
 def _page(catalog: Catalog, index: _Index, rows: Sequence[str], number: int, links: str) -> str:
@@ -68,8 +69,9 @@ def _page(catalog: Catalog, index: _Index, rows: Sequence[str], number: int, lin
     )
 
 
-def _events(catalog: Catalog, _: list[Carried]) -> list[EventPath]:
-    return sorted(events_of(catalog), key=lambda path: (path[2].title.casefold(), path[2].key))
+def _events(catalog: Catalog, _: list[Carried]) -> list[_Row]:
+    paths = sorted(events_of(catalog), key=lambda path: (path[2].title.casefold(), path[2].key))
+    return [partial(_event_row, path) for path in paths]
 
 
 def _event_row(path: EventPath, links: Links) -> tuple[str, ...]:
@@ -82,62 +84,44 @@ def _event_row(path: EventPath, links: Links) -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _FieldItem:
-    """A field in an index. The first one of a name has an anchor."""
-
-    carried: Carried
-    has_anchor: bool
-
-    @property
-    def field(self) -> Field:
-        return self.carried.field
-
-    def cells(self, links: Links, *between: str) -> tuple[str, ...]:
-        """Title and name, what the index tells about the field, and the events."""
-        anchor = f'<a id="{self.field.name}"></a>' if self.has_anchor else ""
-        title = f"{anchor}{markdown_cell(self.field.title)}"
-        return title, f"`{self.field.name}`", *between, links.carriers(self.carried)
+def _fields(_: Catalog, fields: list[Carried]) -> list[_Row]:
+    found = merged(fields, lambda field: (field.title, field.name))
+    return _field_rows(found, lambda field: (words.bare_type(field),))
 
 
-def _items(carried: Iterable[Carried]) -> list[_FieldItem]:
-    seen: set[str] = set()
-    items = []
-    for each in carried:
-        items.append(_FieldItem(each, each.field.name not in seen))
-        seen.add(each.field.name)
-    return items
-
-
-def _fields(_: Catalog, fields: list[Carried]) -> list[_FieldItem]:
-    return _items(merged(fields, lambda field: (field.title, field.name)))
-
-
-def _field_row(item: _FieldItem, links: Links) -> tuple[str, ...]:
-    return item.cells(links, words.bare_type(item.field))
-
-
-def _enums(_: Catalog, fields: list[Carried]) -> list[_FieldItem]:
+def _enums(_: Catalog, fields: list[Carried]) -> list[_Row]:
     enums = (each for each in fields if each.field.values)
-    return _items(merged(enums, lambda field: (field.title, field.name, field.values)))
+    found = merged(enums, lambda field: (field.title, field.name, field.values))
+    return _field_rows(found, lambda field: (words.values(field),))
 
 
-def _enum_row(item: _FieldItem, links: Links) -> tuple[str, ...]:
-    return item.cells(links, words.values(item.field))
-
-
-def _sensitive(_: Catalog, fields: list[Carried]) -> list[_FieldItem]:
+def _sensitive(_: Catalog, fields: list[Carried]) -> list[_Row]:
     sensitive = (each for each in fields if each.field.sensitivity != "public")
     found = merged(sensitive, lambda field: (field.title, field.name, field.sensitivity))
-    return _items(sorted(found, key=lambda each: each.field.sensitivity != "secret"))
+    secrets_first = sorted(found, key=lambda each: each.field.sensitivity != "secret")
+    return _field_rows(secrets_first, lambda field: (words.SENSITIVITY[field.sensitivity], _stored(field)))
 
 
-def _sensitive_row(item: _FieldItem, links: Links) -> tuple[str, ...]:
-    if item.field.entry:
-        stored = "as a part of every entry"
-    else:
-        stored = "a keyed fingerprint" if item.field.sensitivity == "secret" else "the value"
-    return item.cells(links, words.SENSITIVITY[item.field.sensitivity], stored)
+def _stored(field: Field) -> str:
+    if field.entry:
+        return "as a part of every entry"
+    return "a keyed fingerprint" if field.sensitivity == "secret" else "the value"
+
+
+def _field_rows(carried: Iterable[Carried], told: Callable[[Field], tuple[str, ...]]) -> list[_Row]:
+    """A row for each field, with what the index tells about it. The first one of a name has an anchor."""
+    seen: set[str] = set()
+    rows: list[_Row] = []
+    for each in carried:
+        rows.append(partial(_field_row, each, told(each.field), each.field.name not in seen))
+        seen.add(each.field.name)
+    return rows
+
+
+def _field_row(carried: Carried, told: tuple[str, ...], has_anchor: bool, links: Links) -> tuple[str, ...]:
+    field = carried.field
+    anchor = f'<a id="{field.name}"></a>' if has_anchor else ""
+    return f"{anchor}{markdown_cell(field.title)}", f"`{field.name}`", *told, links.carriers(carried)
 
 
 _ALL = "A level or a category is named where all its events have the field."
@@ -150,7 +134,6 @@ INDEXES = (
         ("Event", "Category", "Level", "Key"),
         "The catalog has no events.",
         _events,
-        _event_row,
     ),
     _Index(
         "fields",
@@ -159,7 +142,6 @@ INDEXES = (
         ("Field", "Name", "Type", "Events"),
         "No event has a field.",
         _fields,
-        _field_row,
     ),
     _Index(
         "enums",
@@ -171,7 +153,6 @@ INDEXES = (
         ("Field", "Name", "Values", "Events"),
         "No event has a field with a fixed set of values.",
         _enums,
-        _enum_row,
     ),
     _Index(
         "sensitive",
@@ -188,7 +169,6 @@ INDEXES = (
         ("Field", "Name", "Sensitivity", "Stored", "Events"),
         "No event has a field with personal data or a secret.",
         _sensitive,
-        _sensitive_row,
     ),
 )
-"""Every index. To add one, add a row here and functions for its items and their cells."""
+"""Every index. To add one, add a row here and a function for its rows."""
