@@ -36,6 +36,16 @@ def test_the_layers_are_those_of_the_import_contracts(title: str, package: str) 
     assert listed == [set(layer.split(" | ")) for layer in layers]
 
 
+def test_the_steps_are_those_of_the_sphinx_extension() -> None:
+    folder = IMPORT_ROOTS["auditwright_generator"] / "auditwright_generator" / "sphinx"
+    steps = rows(section(PAGE, "The steps of the Sphinx extension"))
+    connected = re.findall(r'app\.connect\("([\w-]+)"', (folder / "__init__.py").read_text("utf-8"))
+    events = [names_in(row[0])[0] for row in steps]
+    assert list(dict.fromkeys(events)) == list(dict.fromkeys(connected))
+    modules = {name for row in steps for name in names_in(row[2])}
+    assert modules == {path.stem for path in folder.glob("*.py")} - {"__init__"}
+
+
 def exists(name: str) -> bool:
     """Whether a path names a file of the checkout, or of one of the two packages.
 

@@ -55,7 +55,7 @@ def compare(folder: Path, files: Mapping[str, str | None]) -> Difference:
         text = files[path]
         if text is None:
             continue
-        data = _read(folder / path)
+        data = read_file(folder / path)
         if data is None:
             missing.append(path)
         elif data != text.encode():
@@ -67,7 +67,7 @@ def compare(folder: Path, files: Mapping[str, str | None]) -> Difference:
     orphaned = [
         path
         for path in sorted(written)
-        if path not in files and _is_inside(folder, path) and (folder / path).is_file()
+        if path not in files and is_inside(folder, path) and (folder / path).is_file()
     ]
     return Difference(tuple(missing), tuple(stale), tuple(edited), tuple(orphaned), tuple(foreign))
 
@@ -100,8 +100,13 @@ def write(folder: Path, files: Mapping[str, str | None], notes: str = "") -> Dif
 
 def _write_notes(folder: Path, notes: str) -> None:
     for path, text in ((NOTES, notes), (f"{Path(NOTES).parent}/.gitignore", "*\n")):
-        if _read(folder / path) != text.encode():
-            replace_file(folder / path, text)
+        update_file(folder / path, text)
+
+
+def update_file(path: Path, text: str) -> None:
+    """Write the file if its content differs, so that an unchanged file keeps its time. Raises `OSError`."""
+    if read_file(path) != text.encode():
+        replace_file(path, text)
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -132,12 +137,13 @@ def _remove_empty(top: Path, folder: Path) -> None:
         folder = folder.parent
 
 
-def _is_inside(folder: Path, path: str) -> bool:
+def is_inside(folder: Path, path: str) -> bool:
     """Whether the path stays inside the folder when links are followed."""
     return (folder / path).parent.resolve().is_relative_to(folder.resolve())
 
 
-def _read(path: Path) -> bytes | None:
+def read_file(path: Path) -> bytes | None:
+    """The content of a file; None if there is none. Raises `OSError`."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 
 from auditwright_generator.model import Catalog
+from auditwright_generator.scaffold.new_files import new_files
 from auditwright_generator.scaffold.trial import Refused
 from auditwright_generator.source.yaml_nodes import shown_path
 from auditwright_generator.targets.python_code import literal
@@ -83,17 +84,5 @@ def write_site(folder: Path, texts: dict[str, str]) -> None:
             f"{', '.join(existing)} {'exists' if len(existing) == 1 else 'exist'}, and nothing was written; "
             "name another folder, or remove what is not needed"
         )
-    made: list[Path] = []
-    try:
-        for path, text in texts.items():
-            target = folder / path
-            for parent in reversed([each for each in target.parents if not each.exists()]):
-                parent.mkdir()
-                made.append(parent)
-            with target.open("xb") as file:
-                made.append(target)
-                file.write(text.encode())
-    except BaseException:
-        for each in reversed(made):
-            each.rmdir() if each.is_dir() else each.unlink()
-        raise
+    with new_files(folder, texts):
+        pass

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from auditwright_generator.check import read_catalog
+from auditwright_generator.scaffold.new_files import new_files
 from auditwright_generator.scaffold.start_names import StartNames
 from auditwright_generator.scaffold.trial import Refused
 from auditwright_generator.scaffold.yaml_text import yaml_flow
@@ -35,23 +36,10 @@ def refuse_folder(folder: Path) -> None:
 def start_catalog(folder: Path, texts: dict[str, str]) -> None:
     """Write the files into a new or empty folder, all or none; raises `Refused`, also if `check` objects."""
     refuse_folder(folder)
-    made: list[Path] = []
-    try:
-        for path, text in texts.items():
-            target = folder / path
-            for parent in reversed([each for each in target.parents if not each.exists()]):
-                parent.mkdir()
-                made.append(parent)
-            with target.open("xb") as file:
-                made.append(target)
-                file.write(text.encode())
+    with new_files(folder, texts):
         findings = read_catalog(folder).findings
         if findings:
             raise Refused(
                 "nothing was written: the catalog would have these findings; give another --title",
                 findings,
             )
-    except BaseException:
-        for each in reversed(made):
-            each.rmdir() if each.is_dir() else each.unlink()
-        raise

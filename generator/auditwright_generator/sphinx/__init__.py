@@ -65,17 +65,19 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for extension in ("myst_parser", "sphinx_design", "sphinx_copybutton"):
         app.setup_extension(extension)
     set_defaults(app)
+    app.add_domain(domain.AuditDomain)
+    # In the order in which Sphinx calls them.
     app.connect("config-inited", copy_pages)
     app.connect("config-inited", marks.add_static_files)
     app.connect("env-get-outdated", links.pages_with_broken_links)
     app.connect("source-read", convert_page)
     app.connect("doctree-read", anchors.move_anchors, priority=100)
     app.connect("doctree-read", marks.mark_page, priority=200)  # sections have the ids of their events
-    app.connect("doctree-resolved", links.resolve_links)
-    app.connect("html-page-context", menus.correct_menus, priority=900)  # after the theme
-    app.add_domain(domain.AuditDomain)
     app.connect("env-updated", domain.find_objects)
-    machine_files.connect(app)
+    app.connect("doctree-resolved", links.resolve_links)
+    app.connect("html-page-context", machine_files.link_machine_files)
+    app.connect("html-page-context", menus.correct_menus, priority=900)  # after the theme
+    app.connect("build-finished", machine_files.write_machine_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

@@ -11,7 +11,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.osutil import relative_uri
 
-from auditwright_generator.output.write import replace_file
+from auditwright_generator.output.write import update_file
 from auditwright_generator.sphinx.links import relink
 from auditwright_generator.sphinx.llms_txt import PATH as LLMS_TXT
 from auditwright_generator.sphinx.llms_txt import llms_txt
@@ -21,12 +21,6 @@ from auditwright_generator.sphinx.site import Reference, Site, site_of
 BUILDERS = ("html", "dirhtml")
 """The builders of Sphinx that write a page for each document."""
 _LIST = "auditwright-machine-files"
-
-
-def connect(app: Sphinx) -> None:
-    """Add the steps of the build."""
-    app.connect("html-page-context", link_machine_files)
-    app.connect("build-finished", write_machine_files)
 
 
 # --- writing --------------------------------------------------------------------------------------------
@@ -39,9 +33,9 @@ def write_machine_files(app: Sphinx, exception: Exception | None) -> None:
     site, out = site_of(app), Path(app.outdir)
     pages = {f"{docname}.md": _markdown(site, app, docname) for docname in markdown_pages(app)}
     for path, text in {**pages, LLMS_TXT: llms_txt(app, site, pages)}.items():
-        _write(out / path, text.encode())
+        update_file(out / path, text)
     for origin, path in site.files.items():
-        _write(out / path, origin.read_bytes())
+        update_file(out / path, origin.read_bytes().decode())
     _remove_former(app, {*pages, LLMS_TXT, *site.files.values()})
 
 
@@ -59,18 +53,13 @@ def _markdown(site: Site, app: Sphinx, docname: str) -> str:
     return plain_markdown(relink(site, app.env, docname, text, warn=False), docname, site.edition)
 
 
-def _write(path: Path, content: bytes) -> None:
-    if not path.is_file() or path.read_bytes() != content:
-        replace_file(path, content.decode())
-
-
 def _remove_former(app: Sphinx, paths: Iterable[str]) -> None:
     """Remove what an earlier build wrote and this one did not."""
     kept = Path(app.doctreedir) / _LIST
     former = kept.read_text("utf-8").splitlines() if kept.is_file() else []
     for path in sorted(set(former) - set(paths)):
         (Path(app.outdir) / path).unlink(missing_ok=True)
-    _write(kept, "".join(f"{path}\n" for path in sorted(paths)).encode())
+    update_file(kept, "".join(f"{path}\n" for path in sorted(paths)))
 
 
 # --- links to them --------------------------------------------------------------------------------------

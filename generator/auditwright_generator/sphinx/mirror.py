@@ -7,7 +7,7 @@ files of others, which are never overwritten or removed.
 from collections.abc import Mapping
 from pathlib import Path
 
-from auditwright_generator.output.write import MARK, replace_file
+from auditwright_generator.output.write import MARK, is_inside, read_file, update_file
 from auditwright_generator.sphinx.site import InvalidSite
 
 LIST = ".auditwright/copies"
@@ -17,18 +17,17 @@ LIST = ".auditwright/copies"
 def write_copies(folder: Path, copies: Mapping[str, Path | str]) -> None:
     """Write the copies that differ, and remove former copies. Raises `InvalidSite`."""
     try:
-        former = set((_read(folder / LIST) or b"").decode().splitlines())
+        former = set((read_file(folder / LIST) or b"").decode().splitlines())
         new = {path: _text(origin) for path, origin in copies.items()}
         for path, text in new.items():
             _check_ours(folder, path, text, path in former)
         for path, text in new.items():
-            if _read(folder / path) != text.encode():
-                replace_file(folder / path, text)
+            update_file(folder / path, text)
         for path in sorted(former - copies.keys()):
             _remove(folder, path)
         if former != copies.keys():
-            replace_file(folder / LIST, "".join(f"{path}\n" for path in sorted(copies)))
-            replace_file((folder / LIST).with_name(".gitignore"), "*\n")
+            update_file(folder / LIST, "".join(f"{path}\n" for path in sorted(copies)))
+            update_file((folder / LIST).with_name(".gitignore"), "*\n")
     except OSError as error:
         raise InvalidSite(f"{error.filename}: {error.strerror}; the pages cannot be copied") from None
 
@@ -44,32 +43,21 @@ def _text(origin: Path | str) -> str:
 
 def _check_ours(folder: Path, path: str, text: str, was_written: bool) -> None:
     """Only a copy may be replaced, and only inside the folder, where links cannot lead out of it."""
-    old = _read(folder / path)
+    old = read_file(folder / path)
     if old not in (None, text.encode()) and not was_written and MARK not in (old or b"")[:1000]:
         raise InvalidSite(
             f"{folder / path}: a copy belongs here, and this file is not one; "
             "move it, or choose another place in conf.py"
         )
-    if not _is_inside(folder, path):
+    if not is_inside(folder, path):
         raise InvalidSite(f"{folder / path}: a link leads out of the folder of the site; remove it")
 
 
 def _remove(folder: Path, path: str) -> None:
-    if not _is_inside(folder, path):
+    if not is_inside(folder, path):
         return
     (folder / path).unlink(missing_ok=True)
     for parent in (folder / path).parents:
         if parent == folder or not parent.is_dir() or any(parent.iterdir()):
             return
         parent.rmdir()
-
-
-def _is_inside(folder: Path, path: str) -> bool:
-    return (folder / path).parent.resolve().is_relative_to(folder.resolve())
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
