@@ -25,6 +25,7 @@ pytest_plugins = (
     "tests.support.campaigns",
     "tests.support.command_line",
     "tests.support.database_fixtures",
+    "tests.support.sample_site",
     "tests.support.team_site",
     "tests.support.web",
 )

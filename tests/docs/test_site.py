@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from tests.support.markdown import COPIED, GUIDES, REFERENCE, REFERENCE_FOLDER, blocks
 from tests.support.paths import DOCS, ROOT
-from tests.support.site_fixtures import build_site
+from tests.support.sphinx_site import build_once, build_site
 
 from auditwright_generator.site.html_check import check_site
 
@@ -28,17 +28,21 @@ class Site:
     """Path of each page in the folder -> its HTML."""
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """The site of a copy of this checkout, built without a warning."""
-    checkout = tmp_path_factory.mktemp("checkout")
+def build(checkout: Path) -> None:
+    """Build the site of a copy of this checkout, without a warning."""
     for name in PARTS:
         (checkout / name).parent.mkdir(exist_ok=True)
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, checkout / name)
-    folder = build_site(checkout / "docs", checkout / "build" / "site")
+    build_site(checkout / "docs", checkout / "build" / "site")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The site of this repository."""
+    folder = build_once(tmp_path_factory, "own_site", build) / "build" / "site"
     html = [path for path in sorted(folder.rglob("*.html")) if "_static" not in path.parts]
     return Site(folder, {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in html})
 

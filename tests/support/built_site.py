@@ -1,4 +1,4 @@
-"""One built site for the tests in a browser: three references and a guide, on loopback and as files.
+"""The site of `sample_site.py` for the tests in a browser, on loopback and as files.
 
 `built_site` has the folder and the address; `visit` opens pages, and its test fails for a request to another
 host. A module imports the fixtures by their `make_` names, and those of the browser from `browser.py`.
@@ -6,8 +6,6 @@ host. A module imports the fixtures by their `make_` names, and those of the bro
 
 import functools
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,80 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.generator.run_command import run
 from tests.support.browser import SIZE
-from tests.support.paths import ROOT
-
-from auditwright_generator import cli
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route  # isort: skip
-
-CONF = """
-project = "Acme audit log"
-extensions = ["auditwright_generator.sphinx"]
-auditwright_references = {"reference": %r, "sink": %r, "hostile": "../generated"}
-auditwright_versions = {"sink": "../versions"}
-"""
-
-INDEX = """# Acme audit log
-
-What our software records.
-
-<!-- toctree
-guide
--->
-"""
-
-GUIDE = """# A guide
-
-Read [the reference](reference/index.md), or [a page elsewhere](https://acme.example/help).
-
-| Setting | Type | Default | Since | Meaning of the setting | A word that no screen has the room for |
-|---|---|---|---|---|---|
-| `a_setting_with_a_long_name` | Text | none | 1.0 | What it is | abcdefghijklmnopqrstuvwxyz0123456789 |
-
-```sh
-auditwright generate --catalog a/folder/of/a/catalog --out another/folder/that/makes/this/a/long/line --check
-```
-
-<details><summary>More about it</summary>
-
-Folded text.
-
-</details>
-"""
-
-WORD = "Donaudampfschifffahrtsgesellschaft" * 4
-HOSTILE_TITLE = "<script>document.title='taken'</script> & \"A · B\" `|` {x}"
-
-HOSTILE_CATALOG = f"""format: 1
-package: hostile_events
-title: '<b>Hostile</b> & {WORD[:60]}'
-description: 'Texts with | pipes, `ticks`, {{braces}} and \\ backslashes.'
-version: 1.0.0
-levels:
-  search:
-    title: 'Level "one" | <i>'
-    metadata: [search]
-"""
-
-HOSTILE_FIELDS = f"""search:
-  title: '<img src=x onerror=alert(1)> | {WORD[:70]}'
-  type: string
-  description: 'Any `text`.'
-"""
-
-HOSTILE_CATEGORY = f"""category: fields
-title: 'רחל ברוך-סגל & <b>'
-description: 'Any *text* _here_.'
-events:
-  static:
-    title: '{HOSTILE_TITLE.replace("'", "''")}'
-    description: 'It happened to {WORD}, or to somebody else.'
-    message: '{{actor}} did it to {{search}}.'
-    example: {{search: '</script><script>document.title=1</script>'}}
-"""
-
 
 ELSEWHERE = re.compile(r"^(?!http://127\.0\.0\.1:|file:|data:|about:|blob:)")
 
@@ -103,47 +30,14 @@ class BuiltSite:
 
 
 @pytest.fixture(scope="module", name="built_site")
-def make_built_site(tmp_path_factory: pytest.TempPathFactory, kitchen_sink: Path) -> Iterator[BuiltSite]:
-    """The site, built by plain Sphinx with warnings as errors."""
-    base = tmp_path_factory.mktemp("built_site")
-    _write_sources(base, kitchen_sink)
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-q",
-        "-W",
-        "--keep-going",
-        str(base / "docs"),
-        str(base / "site"),
-    ]
-    built = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert (built.returncode, built.stdout + built.stderr) == (0, "")
-    with _Server(("127.0.0.1", 0), functools.partial(_Handler, directory=str(base / "site"))) as server:
+def make_built_site(sample_site: Path) -> Iterator[BuiltSite]:
+    """The site of the samples, served on loopback."""
+    with _Server(("127.0.0.1", 0), functools.partial(_Handler, directory=str(sample_site))) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield BuiltSite(base / "site", f"http://127.0.0.1:{server.server_address[1]}/")
+        yield BuiltSite(sample_site, f"http://127.0.0.1:{server.server_address[1]}/")
         server.shutdown()
         thread.join()
-
-
-def _write_sources(base: Path, kitchen_sink: Path) -> None:
-    newer = (kitchen_sink / "kitchen_sink_events" / "catalog.json").read_text("utf-8")
-    texts = {
-        "versions/older.json": newer.replace("0.3.0-beta.1", "0.2.0").replace(
-            "Device moved", "Device carried"
-        ),
-        "docs/conf.py": CONF % (str(ROOT / "generated"), str(kitchen_sink)),
-        "docs/index.md": INDEX,
-        "docs/guide.md": GUIDE,
-        "catalog/catalog.yaml": HOSTILE_CATALOG,
-        "catalog/fields.yaml": HOSTILE_FIELDS,
-        "catalog/search/fields.yaml": HOSTILE_CATEGORY,
-    }
-    for name, text in texts.items():
-        (base / name).parent.mkdir(parents=True, exist_ok=True)
-        (base / name).write_text(text, "utf-8")
-    assert run(cli.generate, "--catalog", str(base / "catalog"), "--out", str(base / "generated")) == 0
 
 
 class _Server(ThreadingHTTPServer):

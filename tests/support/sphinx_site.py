@@ -1,11 +1,15 @@
 """Sites that tests build with plain Sphinx."""
 
+import fcntl
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 def write_site(folder: Path, pages: dict[str, str] | None = None, **values: Any) -> Path:
@@ -35,6 +39,19 @@ def build_site(folder: Path, out: Path, *options: str) -> Path:
     done = run_sphinx(folder, out, "-q", *options)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     return out
+
+
+def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """A folder that the first process of a run to need it builds, and that tests only read."""
+    base = factory.getbasetemp()
+    folder = (base.parent if base.name.startswith("popen-") else base) / name
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "built").exists():
+            build(folder)
+            (folder / "built").touch()
+    return folder
 
 
 def article(site: Path, page: str) -> str:

@@ -4,13 +4,17 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import yaml
 from markdown_it import MarkdownIt
+from sphinx.application import Sphinx
+from sphinx.config import Config
 from tests.generator.run_command import run
 from tests.support.repositories import commit, edit, git
-from tests.support.site_fixtures import build_site, run_sphinx, text_of, write_site
+from tests.support.sphinx_site import build_site, text_of, write_site
 
 from auditwright_generator import cli
 from auditwright_generator.diff.accepted import read_acceptances
@@ -19,6 +23,8 @@ from auditwright_generator.diff.history import History, Version
 from auditwright_generator.diff.snapshot import read_folder
 from auditwright_generator.model import Catalog
 from auditwright_generator.sphinx.changes_page import MAX_CHANGES, changes_page
+from auditwright_generator.sphinx.history_page import add_changes
+from auditwright_generator.sphinx.site import InvalidSite, Reference, Site
 
 BASE = Path(__file__).parents[1] / "diff" / "catalog"
 
@@ -173,7 +179,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     edit(root / "catalog" / "shop" / "stock.yaml", ", bin: {required: false}", "")
     commit(root, "v2", "2026-02-01")
     generate(root)
-    site(root, {"reference": "../catalog"})
+    write_site(
+        root / "docs",
+        html_theme="basic",
+        auditwright_references={"reference": "../generated"},
+        auditwright_versions={"reference": "../catalog"},
+    )
     build_site(root / "docs", root / "out")
     yield root
     shutil.rmtree(root)
@@ -181,15 +192,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def generate(root: Path) -> None:
     assert run(cli.generate, "--catalog", str(root / "catalog"), "--out", str(root / "generated")) == 0
-
-
-def site(root: Path, versions: dict[str, str]) -> None:
-    write_site(
-        root / "docs",
-        html_theme="basic",
-        auditwright_references={"reference": "../generated"},
-        auditwright_versions=versions,
-    )
 
 
 def page(root: Path) -> str:
@@ -234,6 +236,20 @@ def test_a_new_version_is_on_the_page_of_the_next_build(repository: Path) -> Non
     assert "2.0.1 (2026-03-01)" in text_of(page(repository))
 
 
+# --- where the versions are -------------------------------------------------------------------------------
+
+
+def made(root: Path, versions: dict[str, str]) -> str:
+    """The page that the extension adds to a site, as Markdown."""
+    generated, docs = root / "generated", root / "docs"
+    docs.mkdir()
+    references = (Reference("reference", generated, generated / "shop_events"),)
+    site = Site(docs, root, "", "developer", references, {})
+    app = SimpleNamespace(confdir=docs, doctreedir=root / "doctrees")
+    add_changes(cast(Sphinx, app), cast(Config, {"auditwright_versions": versions}), site)
+    return str(site.copies["reference/changes.md"])
+
+
 def test_older_versions_come_from_files_too(repository: Path, tmp_path: Path) -> None:
     shutil.copytree(repository / "generated", tmp_path / "generated")
     (tmp_path / "versions").mkdir()
@@ -241,9 +257,7 @@ def test_older_versions_come_from_files_too(repository: Path, tmp_path: Path) ->
     shutil.copy(current, tmp_path / "versions" / "first.json")
     edit(tmp_path / "versions" / "first.json", '"version": "2.0', '"version": "1.5')
     edit(tmp_path / "versions" / "first.json", '"Item moved"', '"Item carried"')
-    site(tmp_path, {"reference": "../versions"})
-    assert run_sphinx(tmp_path / "docs", tmp_path / "out", "-b", "dummy").returncode == 0
-    text = (tmp_path / "docs" / "reference" / "changes.md").read_text("utf-8")
+    text = made(tmp_path, {"reference": "../versions"})
     assert 'the title was "Item carried" and is now "Item moved". *Breaks exports*' in text
 
 
@@ -253,9 +267,7 @@ def test_without_git_the_page_says_how_to_give_versions(
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     for name in ("catalog", "generated"):
         shutil.copytree(repository / name, tmp_path / name)
-    site(tmp_path, {"reference": "../catalog"})
-    assert run_sphinx(tmp_path / "docs", tmp_path / "out", "-b", "dummy").returncode == 0
-    text = (tmp_path / "docs" / "reference" / "changes.md").read_text("utf-8")
+    text = made(tmp_path, {"reference": "../catalog"})
     assert "Older versions are not known: the catalog is not in a git repository.\n\nWithout git, " in text
 
 
@@ -284,7 +296,5 @@ def test_a_mistake_in_the_versions_is_an_error(
         shutil.copytree(repository / name, tmp_path / name)
     shutil.copytree(BASE, tmp_path / "other")
     edit(tmp_path / "other" / "catalog.yaml", "shop_events", "till_events")
-    site(tmp_path, versions)
-    done = run_sphinx(tmp_path / "docs", tmp_path / "out", "-b", "dummy")
-    assert done.returncode == 2
-    assert said in done.stderr
+    with pytest.raises(InvalidSite, match=re.escape(said)):
+        made(tmp_path, versions)

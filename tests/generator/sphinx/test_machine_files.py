@@ -12,7 +12,8 @@ import jsonschema_rs
 import pytest
 from tests.generator.run_command import run
 from tests.support.paths import ROOT
-from tests.support.site_fixtures import build_site, write_site
+from tests.support.sample_site import WORD
+from tests.support.sphinx_site import build_site, write_site
 
 from auditwright_generator import cli
 from auditwright_generator.sphinx.plain_markdown import plain_markdown, title_and_summary
@@ -20,6 +21,7 @@ from auditwright_generator.sphinx.plain_markdown import plain_markdown, title_an
 CATALOG = Path(__file__).parents[1] / "diff" / "catalog"
 LINK = re.compile(r"(?<!\\)\[((?:[^\[\]\\]|\\.)*)\]\(([^()\s]+)\)")
 FILES = ("catalog.json", "json_schema/index.json")
+REFERENCES = ("reference", "sink", "hostile")
 HOME = "# Shop\n\nWhat the shop *logs*, in [events](reference/index.md).\n\n<!-- toctree\nguide\n-->\n"
 HREF = re.compile(r'<a href="([^"]*)">')
 
@@ -54,13 +56,12 @@ def broken_links(site: Path) -> list[str]:
 # --- the site of the sample catalog ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("folder", "package"), [("reference", "audit_events"), ("system", "runtime/auditwright_events")]
-)
+@pytest.mark.parametrize("folder", ["reference", "sink"])
 def test_catalog_and_schemas_are_those_that_were_generated(
-    folder: str, package: str, sample_site: Path
+    folder: str, sample_site: Path, kitchen_sink: Path
 ) -> None:
-    generated = ROOT / "generated" / package
+    packages = {"reference": ROOT / "generated/audit_events", "sink": kitchen_sink / "kitchen_sink_events"}
+    generated = packages[folder]
     paths = [generated / "catalog.json", *generated.glob("json_schema/**/*.json")]
     assert len(paths) > 5
     for path in paths:
@@ -102,10 +103,9 @@ def test_markdown_is_that_of_the_repository_with_other_links(sample_site: Path) 
     assert "**Python**\n\n```python\n" in text
     assert '<a id="model_added"></a>\n\n### Model added\n' in text
     assert "(../json_schema/account/models/model_added.json)" in text
-    guide = (sample_site / "guides" / "look.md").read_text("utf-8")
-    assert "[Model added](../reference/account/models.md#model_added)" in guide
+    assert "Read [the reference](reference/index.md)," in (sample_site / "guide.md").read_text("utf-8")
     home = (sample_site / "index.md").read_text("utf-8")
-    assert home == "# Acme audit log\n"
+    assert home == "# Acme audit log\n\nWhat our software records.\n"
 
 
 def test_links_in_markdown_lead_somewhere(sample_site: Path) -> None:
@@ -114,11 +114,12 @@ def test_links_in_markdown_lead_somewhere(sample_site: Path) -> None:
 
 def test_llms_txt_lists_every_page_in_sections(sample_site: Path) -> None:
     text = (sample_site / "llms.txt").read_text("utf-8")
-    assert text.startswith("# Acme audit log\n\n## ")
+    assert text.startswith("# Acme audit log\n\n> What our software records.\n\n## ")
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
         "Pages",
         "Audit log event reference",
-        "Events of the audit log itself",
+        "Kitchen sink",
+        f"<b>Hostile</b> & {WORD[:60]}",
         "For machines",
     ]
     entry = "- [Default Role Configuration](reference/account/default_role.md): The role that people receive"
@@ -126,7 +127,7 @@ def test_llms_txt_lists_every_page_in_sections(sample_site: Path) -> None:
     listed = [target for _, target in LINK.findall(text)]
     assert all((sample_site / target).is_file() for target in listed)
     pages = {path.relative_to(sample_site).as_posix() for path in sample_site.rglob("*.md")}
-    files = {f"{name}/{file}" for name in ("reference", "system") for file in FILES}
+    files = {f"{name}/{file}" for name in REFERENCES for file in FILES}
     assert set(listed) == pages - {"index.md"} | files
     assert len(listed) == len(set(listed))
 
@@ -142,7 +143,7 @@ def test_pages_of_a_reference_end_with_the_files_for_machines(sample_site: Path)
     ]
     for target in HREF.findall(line):
         assert (sample_site / "reference" / "account" / target).is_file()
-    assert "auditwright-machines" not in (sample_site / "guides" / "look.html").read_text("utf-8")
+    assert "auditwright-machines" not in (sample_site / "guide.html").read_text("utf-8")
 
 
 # --- a small site, for readers --------------------------------------------------------------------------
@@ -207,7 +208,8 @@ def test_only_what_differs_is_written_and_what_is_gone_removed(readers: Path) ->
 
 
 def test_pages_in_folders_of_their_own_name_their_markdown(readers: Path) -> None:
-    out = build_site(readers / "docs", readers / "folders", "-b", "dirhtml")
+    doctrees = str(readers / "out" / ".doctrees")  # the pages need not be read again
+    out = build_site(readers / "docs", readers / "folders", "-b", "dirhtml", "-d", doctrees)
     html = (out / "reference" / "shop" / "stock" / "index.html").read_text("utf-8")
     assert 'type="text/markdown" href="../stock.md"' in html
     assert (out / "reference" / "shop" / "stock.md").is_file()

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from tests.support.site_fixtures import run_sphinx, write_site
+from tests.support.sphinx_site import run_sphinx, write_site
 
 from auditwright_generator.sphinx.settings import read_site
 from auditwright_generator.sphinx.site import InvalidSite, Site

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.generator.run_command import run
-from tests.support.site_fixtures import article, build_site, run_sphinx, text_of, write_site
+from tests.support.sphinx_site import article, build_site, run_sphinx, text_of, write_site
 
 from auditwright_generator import cli
 
@@ -150,7 +150,7 @@ def test_readers_see_neither_python_nor_validation(other: Path) -> None:
 def test_broken_link_is_told_by_every_run(tmp_path: Path) -> None:
     folder = write_site(tmp_path / "docs", {"index.md": "# Home\n\nSee [x](../missing.md).\n"})
     for _ in range(2):
-        done = run_sphinx(folder, tmp_path / "out", "-q")
+        done = run_sphinx(folder, tmp_path / "out", "-q", "-b", "dummy")
         assert done.returncode == 1
         assert f"{folder}/index.md:3: a link to '../missing.md', which is no file" in done.stderr
 

@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 import pytest
 from tests.support.browser import SIZE, make_browser, make_playwright, violations
 from tests.support.built_site import (
-    HOSTILE_TITLE,
     SiteVisit,
     make_built_site,
     make_site_visit,
     make_site_visits,
 )
+from tests.support.sample_site import HOSTILE_TITLE
 
 from playwright.sync_api import Locator, Page, expect  # isort: skip
 
