@@ -149,6 +149,8 @@ def packages(modules: Iterable[str]) -> set[str]:
             "auditwright_generator.cli",
             {"auditwright", "yaml", "jinja2", "pydantic", "sqlmodel", "jsonschema"},
         ),
+        ("auditwright_generator.generate", OF_SITE["sphinx/"]),
+        ("auditwright_generator.commands.site", OF_SITE["sphinx/"] | {"yaml", "jinja2"}),
     ],
 )
 def test_importing_loads_nothing_heavy(module: str, never: set[str]) -> None:

@@ -6,17 +6,17 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.support.browser import SIZE, make_browser, make_playwright, violations
-from tests.support.built_site import (
+from tests.support.sample_site import HOSTILE_TITLE
+from tests.support.site_visits import (
     SiteVisit,
-    make_built_site,
+    make_served_site,
     make_site_visit,
     make_site_visits,
 )
-from tests.support.sample_site import HOSTILE_TITLE
 
 from playwright.sync_api import Locator, Page, expect  # isort: skip
 
-FIXTURES = (make_browser, make_playwright, make_built_site, make_site_visit, make_site_visits)
+FIXTURES = (make_browser, make_playwright, make_served_site, make_site_visit, make_site_visits)
 
 MODELS = "reference/account/models.html"
 PAGES = {

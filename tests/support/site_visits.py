@@ -1,6 +1,6 @@
 """The site of `sample_site.py` for the tests in a browser, on loopback and as files.
 
-`built_site` has the folder and the address; `visit` opens pages, and its test fails for a request to another
+`served_site` has the folder and the address; `visit` opens pages, and its test fails for a request to another
 host. A module imports the fixtures by their `make_` names, and those of the browser from `browser.py`.
 """
 
@@ -22,20 +22,20 @@ ELSEWHERE = re.compile(r"^(?!http://127\.0\.0\.1:|file:|data:|about:|blob:)")
 
 
 @dataclass(frozen=True)
-class BuiltSite:
-    """A site as it was built: its folder, and where it is served."""
+class ServedSite:
+    """A built site: its folder, and where it is served."""
 
     folder: Path
     url: str
 
 
-@pytest.fixture(scope="module", name="built_site")
-def make_built_site(sample_site: Path) -> Iterator[BuiltSite]:
+@pytest.fixture(scope="module", name="served_site")
+def make_served_site(sample_site: Path) -> Iterator[ServedSite]:
     """The site of the samples, served on loopback."""
     with _Server(("127.0.0.1", 0), functools.partial(_Handler, directory=str(sample_site))) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield BuiltSite(sample_site, f"http://127.0.0.1:{server.server_address[1]}/")
+        yield ServedSite(sample_site, f"http://127.0.0.1:{server.server_address[1]}/")
         server.shutdown()
         thread.join()
 
@@ -54,7 +54,7 @@ class SiteVisit:
     """Opens pages of the site: `visit("guide.html")`. The options are those of a context of Playwright."""
 
     browser: Browser
-    site: BuiltSite
+    site: ServedSite
     foreign: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
     plain: Page | None = None
@@ -96,8 +96,8 @@ class SiteVisit:
 
 
 @pytest.fixture(scope="module", name="site_visits")
-def make_site_visits(browser: Browser, built_site: BuiltSite) -> SiteVisit:
-    return SiteVisit(browser, built_site)
+def make_site_visits(browser: Browser, served_site: ServedSite) -> SiteVisit:
+    return SiteVisit(browser, served_site)
 
 
 @pytest.fixture(name="visit")
