@@ -36,6 +36,7 @@ from sphinx.config import Config
 
 from auditwright_generator.sphinx import (
     anchors,
+    copies,
     domain,
     history_page,
     links,
@@ -43,7 +44,6 @@ from auditwright_generator.sphinx import (
     markdown,
     marks,
     menus,
-    mirror,
     navigation,
     settings,
     tables,
@@ -86,7 +86,7 @@ def copy_pages(app: Sphinx, config: Config) -> None:
     site = settings.read_site(app, config)
     set_site(app, site)
     history_page.add_changes(app, config, site)
-    mirror.write_copies(site.folder, site.copies)
+    copies.write_copies(site.folder, site.copies)
 
 
 def convert_page(app: Sphinx, docname: str, content: list[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auditwright_generator.sphinx.mirror import write_copies
+from auditwright_generator.sphinx.copies import write_copies
 from auditwright_generator.sphinx.site import InvalidSite
 
 
