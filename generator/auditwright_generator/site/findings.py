@@ -39,7 +39,8 @@ class SiteFinding:
 def find_mistakes(app: Sphinx, warnings: Iterable[str]) -> list[SiteFinding]:
     """What Sphinx has warned about, and what the HTML has that a site should not."""
     site = site_of(app)
-    findings = [_from_warning(app, site, text) for text in warnings]
+    # A copy: finding the line of a page reads the page again, and what that warns of is known.
+    findings = [_from_warning(app, site, text) for text in tuple(warnings)]
     pages = {finding.path for finding in findings}
     # What is wrong with a page's links is known already, where Sphinx has warned about the page.
     return [*findings, *(found for found in _from_html(app, site) if found.path not in pages)]

@@ -12,6 +12,17 @@ from tests.support.team_site import TITLE, Team
 
 ESCAPED = "Acme &amp; Söhne: &quot;audit&quot; &lt;b&gt;events"
 AS_IT_WAS = "build/site is as it was"
+HOOK = """
+
+def setup(app):
+    from sphinx.util import logging
+
+    def warn(app, page, text):
+        if page == "index":
+            logging.getLogger("acme").warning("as it is read", location=(page, 1))
+
+    app.connect("source-read", warn)
+"""
 LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle cx="4" cy="4" r="4"/></svg>'
 
 
@@ -55,6 +66,7 @@ def test_title_logo_and_colours_are_the_teams(team: Team) -> None:
 def test_findings_are_at_the_lines_that_people_edit(team: Team) -> None:
     table = "\n| a | b |\n|---|---|\n| c | d |\n\n[x](nowhere.md) and [y](#nowhere)\n\n{nothing}`z`\n"
     team.append("docs/index.md", table)
+    team.append("docs/conf.py", HOOK)
     line = team.read("docs/index.md").splitlines().index("{nothing}`z`") + 1
     before = team.times("build/site")
     for _ in range(2):  # a finding of a page is not forgotten when the page has not changed
@@ -62,10 +74,11 @@ def test_findings_are_at_the_lines_that_people_edit(team: Team) -> None:
         assert (done.code, done.err) == (1, "")
         target = "'myst' cross-reference target not found: 'nowhere'"
         assert done.out.splitlines() == [
+            "docs/index.md:1: as it is read",
             f"docs/index.md:{line - 2}: {target} [myst.xref_missing]",
             f"docs/index.md:{line - 2}: a link to 'nowhere.md', which is no file [auditwright.link]",
             f'docs/index.md:{line}: Unknown interpreted text role "nothing". [myst.role_unknown]',
-            f"3 findings; {AS_IT_WAS}",
+            f"4 findings; {AS_IT_WAS}",
         ]
     assert team.times("build/site") == before
 
