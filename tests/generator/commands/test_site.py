@@ -267,7 +267,9 @@ def test_init_writes_four_files_and_names_the_next_command(auditwright: Auditwri
     assert values["auditwright_references"] == {"reference": "../generated"}
     assert values["auditwright_versions"] == {"reference": "../catalog"}
     assert (tmp_path / "docs/.gitignore").read_text("utf-8") == "/reference/\n"
-    assert "/* links, and what is selected */" in (tmp_path / "docs/_static/brand.css").read_text("utf-8")
+    brand = (tmp_path / "docs/_static/brand.css").read_text("utf-8")
+    assert "/* links, and what is selected */" in brand
+    assert brand.count("--pst-color-link-higher-contrast: ") == 2  # links in tables, in light and in dark
 
 
 def test_init_follows_catalog_and_output_elsewhere(auditwright: Auditwright, tmp_path: Path) -> None:

@@ -276,6 +276,19 @@ def test_print_cuts_no_table(visit: SiteVisit) -> None:
     assert page.locator(".audit-table").evaluate_all(wider) == 0
 
 
+def test_print_breaks_no_title_of_a_field(visit: SiteVisit) -> None:
+    page = visit(MODELS)
+    page.set_viewport_size({"width": 680, "height": 1000})
+    page.emulate_media(media="print")
+    titles = page.locator("#model_added .audit-fields td:first-child")
+    heights = titles.evaluate_all("""cells => cells.map((each) => {
+        const range = document.createRange();
+        range.selectNodeContents(each);
+        return range.getClientRects().length;
+    })""")
+    assert dict(zip(titles.all_inner_texts(), heights, strict=True))["Deployment Name"] == 2
+
+
 def test_printed_pages_are_a4_and_few(visit: SiteVisit, tmp_path: Path) -> None:
     page = visit("guide.html", color_scheme="dark")
     page.emulate_media(media="print")
@@ -288,8 +301,9 @@ def test_printed_pages_are_a4_and_few(visit: SiteVisit, tmp_path: Path) -> None:
 # --- questions of a reader ---------------------------------------------------------------------------------
 
 
-def test_one_search_lists_events_of_api_keys(visit: SiteVisit) -> None:
-    found = search(visit, "API key")
+@pytest.mark.parametrize("words", ["API key", "API keys"])
+def test_one_search_lists_events_of_api_keys(visit: SiteVisit, words: str) -> None:
+    found = search(visit, words)
     texts = found.locator("> a").all_inner_texts()
     assert len([text for text in texts if re.search("API key (created|deleted)", text, re.IGNORECASE)]) >= 7
 

@@ -94,7 +94,11 @@
   function improveSearch() {
     if (typeof Search === "undefined" || typeof Search._performSearch !== "function") return;
     const search = Search._performSearch;
-    Search._performSearch = (query, ...others) => improve(search(query, ...others), query);
+    Search._performSearch = (query, ...others) => {
+      const names = others.pop(); // words of which Sphinx finds only parts of names: "keys" is none of "API key"
+      const parts = new Set([...names].map((word) => (word.length > 3 ? word.replace(/s$/, "") : word)));
+      return improve(search(query, ...others, parts), query);
+    };
   }
 
   // --- printing ------------------------------------------------------------------------------------------
