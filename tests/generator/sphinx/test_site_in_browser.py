@@ -58,9 +58,10 @@ def search(visit: SiteVisit, words: str) -> Locator:
         ("ip_address", "reference/fields.html#ip_address"),
         ("Fine-tuned", "reference/enums.html#model_type"),
         ("device.names.device_renamed", "sink/device/lifecycle.html#device_renamed"),
+        ("Device renamed", "sink/device/lifecycle.html#device_renamed"),
         (HOSTILE_TITLE, "hostile/search/fields.html#static"),
     ],
-    ids=["title", "key", "label", "name", "value", "former key", "hostile title"],
+    ids=["title", "key", "label", "name", "value", "former key", "deprecated", "hostile title"],
 )
 def test_search_finds_the_place_first(visit: SiteVisit, words: str, place: str) -> None:
     link = search(visit, words).first.locator("a").first

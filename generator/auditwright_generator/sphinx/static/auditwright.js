@@ -73,7 +73,7 @@
     const kind = result[ABOUT].split(",")[0];
     result[TITLE] = title;
     result[ABOUT] = [kind, ...others].join(", ");
-    return [title, others.at(-1) ?? title];
+    return [title.replace(/ \(deprecated\)$/, ""), others.at(-1) ?? title];
   }
 
   /** Results in Sphinx's order, the best one last: each place once, and exact matches before all others. */
@@ -81,11 +81,14 @@
     const wanted = query.trim().toLowerCase();
     const seen = new Set();
     const exact = [], others = [];
+    const placeOf = (result) => result[PAGE] + result[ANCHOR];
+    const isObject = (result) => result[KIND] === "object";
+    const told = new Set(results.filter(isObject).map(placeOf)); // an object says more than its heading
     for (const result of results.toReversed()) {
-      const place = result[PAGE] + result[ANCHOR];
-      if (seen.has(place)) continue;
+      const place = placeOf(result);
+      if (seen.has(place) || (told.has(place) && !isObject(result))) continue;
       seen.add(place);
-      const names = result[KIND] === "object" ? split(result) : [result[TITLE]];
+      const names = isObject(result) ? split(result) : [result[TITLE]];
       (names.some((name) => name.toLowerCase() === wanted) ? exact : others).push(result);
     }
     return [...exact, ...others].reverse();
