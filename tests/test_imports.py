@@ -66,7 +66,7 @@ EXTRAS = {
     "transfer/parquet.py": {"pyarrow"},
 }
 """What a module of an optional extra may import besides."""
-OF_SITE = {"sphinx/": {"docutils", "markdown_it", "sphinx"}, "site/": {"sphinx"}}
+OF_SITE = {"sphinx/": {"docutils", "markdown_it", "markupsafe", "sphinx"}, "site/": {"sphinx"}}
 """What the Sphinx extension, and what runs it, may import besides."""
 
 

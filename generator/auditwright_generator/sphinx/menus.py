@@ -1,4 +1,4 @@
-"""The menus of the PyData theme, which other themes do not have: names for arrows, and titles as text."""
+"""Titles as text, where themes write them as HTML, and names for the arrows of the PyData theme's menu."""
 
 import html
 import re
@@ -6,10 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from docutils import nodes
+from markupsafe import escape
 from sphinx.application import Sphinx
 
 _ARROW = re.compile(r'<summary>(?=<span class="toctree-toggle")')
 _TAG = re.compile(r"<[^>]*>")
+
+_TITLES = {"docstitle", "project", "shorttitle"}
+"""What templates call the title of the site; that of the theme's search page writes it as HTML."""
 
 Make = Callable[..., object]
 """A function of the theme that makes the HTML of a menu."""
@@ -19,6 +23,8 @@ def correct_menus(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Correct the menus of a page, which the theme makes when the page is rendered."""
+    for name in _TITLES & context.keys():
+        context[name] = escape(context[name])  # themes that escape it themselves do not do so twice
     for name, correct in (
         ("generate_toctree_html", _name_arrows),
         ("generate_header_nav_html", _escape_titles),

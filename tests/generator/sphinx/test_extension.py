@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.sphinx_site import article, build_site, run_sphinx, text_of, 
 from auditwright_generator import cli
 
 DOCS = "../../generated/docs"
+TITLE = 'Acme </title><script>alert(1)</script> "log" & more'
 GUIDE = f"""\
 # Where to look
 
@@ -33,6 +35,7 @@ def repository(kitchen_sink: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     write_site(
         top / "docs",
         {"guides/look.md": GUIDE, "index.md": "# Acme audit log\n\n<!-- toctree\nguides/look\n-->\n"},
+        project=TITLE,
         auditwright_references={"reference": "../generated"},
         auditwright_pages={"changelog.md": "../CHANGELOG.md"},
     )
@@ -56,6 +59,14 @@ def test_links_between_pages_lead_to_events(site: Path) -> None:
     assert 'href="../reference/workspace/lists.html#lists_given"' in page
     assert '<td><a href="../reference/device/lifecycle.html#device_seen">Seen</a></td>' in page
     assert 'href="../reference/catalog.json"' in page
+
+
+def test_title_of_the_site_is_text_on_every_page(site: Path) -> None:
+    for path in (path for path in site.rglob("*.html") if "_static" not in path.parts):
+        head = path.read_text().partition("</head>")[0]
+        title = head.partition("<title>")[2].partition("</title>")[0]
+        assert unescape(title).endswith(TITLE), path
+        assert "<script>alert" not in path.read_text(), path
 
 
 def test_links_of_a_single_page_fit_its_place(site: Path) -> None:
