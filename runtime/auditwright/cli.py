@@ -90,6 +90,7 @@ def find_commands() -> dict[str, Command]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks becomes an escape
             stream.reconfigure(errors="backslashreplace")
@@ -98,6 +99,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nauditwright: interrupted", file=sys.stderr)
         return 130
+
+
+def _open_closed_streams() -> None:
+    """A stream that was closed before the start, as by `>&-`, takes what is written and drops it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            null = os.open(
+                os.devnull, os.O_WRONLY
+            )  # takes the descriptor of the stream
+            setattr(sys, name, open(null, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def make_parser(commands: Mapping[str, Command]) -> tuple[argparse.ArgumentParser, Parsers]:

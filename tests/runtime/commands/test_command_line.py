@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import functools
 import os
 import shutil
 import signal
@@ -255,6 +256,15 @@ def test_closed_pipe_ends_quietly(tmp_path: Path) -> None:
             assert process.stdout.readline().startswith(b"Date and Time (UTC)")
             process.stdout.close()
             assert (process.wait(60), process.stderr.read()) == (1, b"")
+
+
+def test_stream_closed_before_the_start_is_no_error(tmp_path: Path) -> None:
+    fill(tmp_path, 1)
+    done = subprocess.run(
+        [*PROCESS, "list"], cwd=tmp_path, env=CLEAN, capture_output=True, text=True, check=False,
+        preexec_fn=functools.partial(os.close, 1),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_ctrl_c_ends_quietly(tmp_path: Path) -> None:
