@@ -105,9 +105,7 @@ def _open_closed_streams() -> None:
     """A stream that was closed before the start, as by `>&-`, takes what is written and drops it."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            null = os.open(
-                os.devnull, os.O_WRONLY
-            )  # takes the descriptor of the stream
+            null = os.open(os.devnull, os.O_WRONLY)  # takes the descriptor of the stream
             setattr(sys, name, open(null, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 

@@ -17,6 +17,8 @@ LIST = ".auditwright/copies"
 def write_copies(folder: Path, copies: Mapping[str, Path | str]) -> None:
     """Write the copies that differ, and remove former copies. Raises `InvalidSite`."""
     try:
+        if not is_inside(folder, LIST):
+            raise InvalidSite(f"{(folder / LIST).parent}: it leads out of the folder of the site; remove it")
         former = set((read_file(folder / LIST) or b"").decode().splitlines())
         new = {path: _text(origin) for path, origin in copies.items()}
         for path, text in new.items():

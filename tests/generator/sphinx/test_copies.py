@@ -88,6 +88,14 @@ def test_copies_do_not_follow_a_link_out_of_the_site(site: Path, tmp_path: Path)
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+def test_list_does_not_follow_a_link_out_of_the_site(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (site / ".auditwright").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InvalidSite, match=r"\.auditwright: it leads out of the folder of the site"):
+        write_copies(site, {"one.md": "# One\n"})
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_page_that_is_not_utf_8_is_told(site: Path, origin: Path) -> None:
     origin.write_bytes(b"# Caf\xe9\n")
     with pytest.raises(InvalidSite, match=re.escape(f"{origin}: it is not UTF-8 (")):
