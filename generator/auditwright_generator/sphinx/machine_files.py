@@ -1,9 +1,10 @@
 """The files for machines: catalog.json, JSON Schemas, Markdown beside each page, and llms.txt.
 
 They are written beside the HTML. A file is written only if it differs, and removed when its page is gone.
+The Markdown of a page is made again only if the page, or something that all pages depend on, has changed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.osutil import relative_uri
 
+from auditwright_generator.output.incremental import generator_identity
+from auditwright_generator.output.manifest import digest
 from auditwright_generator.output.write import update_file
 from auditwright_generator.sphinx.links import relink
 from auditwright_generator.sphinx.llms_txt import PATH as LLMS_TXT
@@ -21,6 +24,7 @@ from auditwright_generator.sphinx.site import Reference, Site, site_of
 BUILDERS = ("html", "dirhtml")
 """The builders of Sphinx that write a page for each document."""
 _LIST = "auditwright-machine-files"
+"""What was written, with the digest of what a page was made from: one on each line."""
 
 
 # --- writing --------------------------------------------------------------------------------------------
@@ -31,12 +35,23 @@ def write_machine_files(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.name not in BUILDERS:
         return
     site, out = site_of(app), Path(app.outdir)
-    pages = {f"{docname}.md": _markdown(site, app, docname) for docname in markdown_pages(app)}
-    for path, text in {**pages, LLMS_TXT: llms_txt(app, site, pages)}.items():
-        update_file(out / path, text)
+    kept = Path(app.doctreedir) / _LIST
+    former, inputs = _read_list(kept), _inputs_of_all(app, site)
+    written = dict.fromkeys((LLMS_TXT, *site.files.values()), "")
+    pages = {}
+    for docname in markdown_pages(app):
+        path = f"{docname}.md"
+        text = (site.folder / path).read_text("utf-8")
+        written[path] = digest(f"{inputs}\n{text}".encode())
+        if former.get(path) != written[path] or not (out / path).is_file():
+            update_file(out / path, _markdown(site, app, docname, text))
+        pages[path] = (out / path).read_text("utf-8")
+    update_file(out / LLMS_TXT, llms_txt(app, site, pages))
     for origin, path in site.files.items():
         update_file(out / path, origin.read_bytes().decode())
-    _remove_former(app, {*pages, LLMS_TXT, *site.files.values()})
+    for path in sorted(former.keys() - written.keys()):
+        (out / path).unlink(missing_ok=True)
+    update_file(kept, "".join(f"{made} {path}\n" for path, made in sorted(written.items())))
 
 
 def markdown_pages(app: Sphinx) -> Iterator[str]:
@@ -48,18 +63,22 @@ def _is_markdown(app: Sphinx, docname: str) -> bool:
     return app.env.doc2path(docname).suffix == ".md"
 
 
-def _markdown(site: Site, app: Sphinx, docname: str) -> str:
-    text = (site.folder / f"{docname}.md").read_text("utf-8")
+def _markdown(site: Site, app: Sphinx, docname: str, text: str) -> str:
     return plain_markdown(relink(site, app.env, docname, text, warn=False), docname, site.edition)
 
 
-def _remove_former(app: Sphinx, paths: Iterable[str]) -> None:
-    """Remove what an earlier build wrote and this one did not."""
-    kept = Path(app.doctreedir) / _LIST
-    former = kept.read_text("utf-8").splitlines() if kept.is_file() else []
-    for path in sorted(set(former) - set(paths)):
-        (Path(app.outdir) / path).unlink(missing_ok=True)
-    update_file(kept, "".join(f"{path}\n" for path in sorted(paths)))
+def _inputs_of_all(app: Sphinx, site: Site) -> str:
+    """The digest of what the Markdown of every page is made from, besides its own text."""
+    places = sorted(f"{origin}\n{path}" for origin, path in (*site.by_origin.items(), *site.files.items()))
+    parts = (generator_identity(), site.edition, site.source_url, *sorted(app.env.found_docs), *places)
+    return digest("\n".join(parts).encode())
+
+
+def _read_list(kept: Path) -> dict[str, str]:
+    """What an earlier build wrote, with the digest of what a page was made from."""
+    lines = kept.read_text("utf-8").splitlines() if kept.is_file() else []
+    parts = (line.partition(" ") for line in lines)
+    return {path: made for made, _, path in parts if path}
 
 
 # --- links to them --------------------------------------------------------------------------------------

@@ -207,6 +207,20 @@ def test_only_what_differs_is_written_and_what_is_gone_removed(readers: Path) ->
     assert "guide.md" not in (out / "llms.txt").read_text("utf-8")
 
 
+def test_markdown_is_made_again_if_it_may_be_another(readers: Path) -> None:
+    out = build_site(readers / "docs", readers / "again")
+    page, other = out / "reference/shop/stock.md", out / "reference/events.md"
+    text = page.read_text("utf-8")
+    page.unlink()
+    other.write_text("Made before.\n", "utf-8")
+    build_site(readers / "docs", out)
+    assert page.read_text("utf-8") == text
+    assert other.read_text("utf-8") == "Made before.\n"  # nothing that it is made from has changed
+    build_site(readers / "docs", out, "-D", "auditwright_edition=developer")
+    assert "**Python**" in page.read_text("utf-8")
+    assert "# Events" in other.read_text("utf-8")
+
+
 def test_pages_in_folders_of_their_own_name_their_markdown(readers: Path) -> None:
     doctrees = str(readers / "out" / ".doctrees")  # the pages need not be read again
     out = build_site(readers / "docs", readers / "folders", "-b", "dirhtml", "-d", doctrees)
