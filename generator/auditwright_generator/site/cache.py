@@ -1,7 +1,8 @@
 """Where a site is built: a folder beside the published one, which the next run of Sphinx goes on from.
 
 It has the HTML, what Sphinx remembers, and a note of a run without findings. Without that note, or after a
-change of the code that makes pages, the next run begins from scratch.
+change of the code that makes pages, the next run begins from scratch. HTML that is the same as that of the
+noted run is not checked again.
 """
 
 from __future__ import annotations
@@ -50,19 +51,33 @@ class BuildCache:
         self.html.mkdir(parents=True, exist_ok=True)
         (self.folder / ".gitignore").write_text("*\n", "utf-8")
 
-    def forget(self) -> None:
-        """Let the next run build all pages, unless this one ends without findings."""
+    def forget(self) -> str | None:
+        """Let the next run build all pages, unless this one ends without findings.
+
+        Returns the digest of the HTML of the last run without findings; None if there was none.
+        """
+        noted = self._noted()
         self._note.unlink(missing_ok=True)
+        return noted[1] if len(noted) == 2 else None
+
+    def html_digest(self) -> str:
+        """The digest of the paths and contents of the built files."""
+        files = sorted(path for path in self.html.rglob("*") if path.is_file())
+        lines = (f"{path.relative_to(self.html).as_posix()} {digest(path.read_bytes())}" for path in files)
+        return digest("\n".join(lines).encode())
 
     def keep(self, source: Path) -> None:
         """Note that a run has ended without findings."""
-        self._note.write_text(_identity(source), "utf-8")
+        self._note.write_text(f"{_identity(source)}\n{self.html_digest()}", "utf-8")
 
     def _is_sound(self, source: Path) -> bool:
+        return self._noted()[:1] == [_identity(source)]
+
+    def _noted(self) -> list[str]:
         try:
-            return self._note.read_text("utf-8") == _identity(source)
+            return self._note.read_text("utf-8").split("\n")
         except OSError:
-            return False
+            return []
 
 
 def _identity(source: Path) -> str:
