@@ -57,7 +57,7 @@ def build_site(
         start = f"auditwright site init {shlex.quote(shown_path(source))}"
         raise SiteError(f"{shown_path(conf)}: no such file; `{start}` writes one")
     with one_line_errors(conf):
-        cache.prepare(source)
+        cache.prepare(source, overrides)
         warnings: list[str] = []
         app = _sphinx(source, cache, overrides, _Stream(show), _Stream(warnings.append))
         outdated = outdated_references(site_of(app), catalog, app.config.auditwright_versions)
@@ -65,7 +65,7 @@ def build_site(
         if not findings:
             findings = _build(app, cache, warnings)
         if not findings:
-            cache.keep(source)
+            cache.keep(source, overrides)
     return BuiltSite(len(app.env.found_docs), time.monotonic() - began, tuple(sorted(set(findings))))
 
 

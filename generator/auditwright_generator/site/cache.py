@@ -8,6 +8,7 @@ noted run is not checked again.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -43,9 +44,9 @@ class BuildCache:
     def _note(self) -> Path:
         return self.folder / "sound"
 
-    def prepare(self, source: Path) -> None:
-        """Remove what an earlier run left, unless it was without findings and of the same code."""
-        if not self._is_sound(source):
+    def prepare(self, source: Path, overrides: Mapping[str, object]) -> None:
+        """Remove what an earlier run left, unless it was without findings, of the same code and values."""
+        if not self._is_sound(source, overrides):
             for folder in (self.html, self.doctrees):
                 shutil.rmtree(folder, ignore_errors=True)
         self.html.mkdir(parents=True, exist_ok=True)
@@ -66,12 +67,12 @@ class BuildCache:
         lines = (f"{path.relative_to(self.html).as_posix()} {digest(path.read_bytes())}" for path in files)
         return digest("\n".join(lines).encode())
 
-    def keep(self, source: Path) -> None:
+    def keep(self, source: Path, overrides: Mapping[str, object]) -> None:
         """Note that a run has ended without findings."""
-        self._note.write_text(f"{_identity(source)}\n{self.html_digest()}", "utf-8")
+        self._note.write_text(f"{_identity(source, overrides)}\n{self.html_digest()}", "utf-8")
 
-    def _is_sound(self, source: Path) -> bool:
-        return self._noted()[:1] == [_identity(source)]
+    def _is_sound(self, source: Path, overrides: Mapping[str, object]) -> bool:
+        return self._noted()[:1] == [_identity(source, overrides)]
 
     def _noted(self) -> list[str]:
         try:
@@ -80,11 +81,16 @@ class BuildCache:
             return []
 
 
-def _identity(source: Path) -> str:
-    """The digest of all code that makes pages: Sphinx itself compares sources, templates and values only."""
+def _identity(source: Path, overrides: Mapping[str, object]) -> str:
+    """The digest of all code and values that make pages.
+
+    Sphinx itself compares sources, templates and values, but its index keeps words that only the earlier
+    values gave to a page.
+    """
     versions = [f"{name} {_version(name)}" for name in _PACKAGES]
     conf = digest((source / "conf.py").read_bytes())
-    return digest("\n".join([generator_identity(), conf, str(source.resolve()), *versions]).encode())
+    parts = [generator_identity(), conf, repr(sorted(overrides.items())), str(source.resolve()), *versions]
+    return digest("\n".join(parts).encode())
 
 
 def _version(package: str) -> str:

@@ -19,9 +19,9 @@ def source(tmp_path: Path) -> Path:
 def cache(tmp_path: Path, source: Path) -> BuildCache:
     """The cache after a run without findings."""
     cache = BuildCache.beside(tmp_path / "site")
-    cache.prepare(source)
+    cache.prepare(source, {})
     (cache.html / "index.html").write_text("<p>Index</p>", "utf-8")
-    cache.keep(source)
+    cache.keep(source, {})
     return cache
 
 
@@ -42,5 +42,10 @@ def test_a_run_that_was_not_noted_has_no_digest(cache: BuildCache) -> None:
 
 def test_html_goes_when_conf_py_has_changed(cache: BuildCache, source: Path) -> None:
     (source / "conf.py").write_text('project = "Globex"\n', "utf-8")
-    cache.prepare(source)
+    cache.prepare(source, {})
+    assert list(cache.html.iterdir()) == []
+
+
+def test_html_goes_for_another_edition(cache: BuildCache, source: Path) -> None:
+    cache.prepare(source, {"auditwright_edition": "reader"})
     assert list(cache.html.iterdir()) == []
