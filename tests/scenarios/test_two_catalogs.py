@@ -892,7 +892,8 @@ def test_schemas_say_what_is_deprecated(shops: Shops) -> None:
 
 def test_docs_show_deprecations_and_former_keys(shops: Shops) -> None:
     page = (shops.folders[1] / "docs" / "store" / "orders.md").read_text()
-    assert f"**Deprecated since 2.0.0.** Use `{SHIPPED}`. Shipped orders are archived." in page
+    link = f"[`{SHIPPED}`](../store/orders.md#order_shipped)"
+    assert f"**Deprecated since 2.0.0.** Use {link}. Shipped orders are archived." in page
     assert "*Deprecated since 2.0.0.*" in page
     assert PLACED in page
 
