@@ -46,6 +46,7 @@ from auditwright_generator.sphinx import (
     menus,
     navigation,
     settings,
+    stems,
     tables,
 )
 from auditwright_generator.sphinx.defaults import set_defaults
@@ -66,6 +67,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.setup_extension(extension)
     set_defaults(app)
     app.add_domain(domain.AuditDomain)
+    app.add_search_language(stems.RememberingEnglish)
     # In the order in which Sphinx calls them.
     app.connect("config-inited", copy_pages)
     app.connect("config-inited", marks.add_static_files)
