@@ -58,12 +58,19 @@ def _costs(site: Path, rounds: int) -> tuple[dict[str, Cost], int]:
     largest = 0
     for number in range(rounds):
         for name, options in VARIANTS.items():
-            out = site.with_name(f"site{number}{len(options)}")
-            build = (sys.executable, "-m", "sphinx", "-q", "-j", "auto", *options, str(site), str(out))
-            costs.setdefault(name, []).append(measure(build))
-        costs.setdefault("tables as HTML, nothing changed", []).append(measure(build))
+            costs.setdefault(name, []).append(measure(_command(site, _out(site, number, options), options)))
+        out = _out(site, number, ())
+        costs.setdefault("tables as HTML, nothing changed", []).append(measure(_command(site, out, ())))
         largest = max(path.stat().st_size for path in out.rglob("*.html"))
     return {name: median(each) for name, each in costs.items()}, largest
+
+
+def _out(site: Path, number: int, options: tuple[str, ...]) -> Path:
+    return site.with_name(f"site{number}{len(options)}")
+
+
+def _command(site: Path, out: Path, options: tuple[str, ...]) -> tuple[str, ...]:
+    return (sys.executable, "-m", "sphinx", "-q", "-j", "auto", *options, str(site), str(out))
 
 
 def _print(costs: dict[str, Cost]) -> None:
