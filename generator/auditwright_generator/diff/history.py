@@ -56,7 +56,7 @@ class History:
     notes: tuple[str, ...] = ()
     """What else there is to know about older versions, in sentences."""
     is_known: bool = True
-    """Whether older versions could be looked for."""
+    """False if git has no history of the catalog to read."""
 
 
 def history_in_git(folder: Path, most: int = MAX_VERSIONS) -> History:
