@@ -65,10 +65,10 @@ def newcomer(folder: Path, requirement: str) -> Iterator[Runner]:
             with log.open("wb") as out:
                 server = f"exec {command[:-2]}"
                 started.append(
-                    subprocess.Popen(server, shell=True, cwd=folder, env=environment, stdout=out, stderr=out)
+                    subprocess.Popen(server, shell=True, cwd=folder, env=environment, stdout=out, stderr=out)  # noqa: S602 - a command of a guide
                 )
             return subprocess.CompletedProcess(command, 0, "", "")
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S602 - a command of a guide
             command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=180
         )
         if done.stdout and not done.stdout.endswith("\n"):

@@ -82,7 +82,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 @contextmanager
 def _database(engine: str, folder: Path | None) -> Iterator[tuple[Database, Path]]:
     """An empty database. Durability is not what is tried here, so that a file in memory will do."""
-    memory = Path("/dev/shm")
+    memory = Path("/dev/shm")  # noqa: S108 - memory, with a folder of its own in it
     parent = folder or (memory if os.access(memory, os.W_OK) else None)
     with tempfile.TemporaryDirectory(prefix="auditwright-fuzz-", dir=parent) as made:
         if engine == "sqlite":

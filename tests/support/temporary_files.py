@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-MEMORY = Path("/dev/shm")
+MEMORY = Path("/dev/shm")  # noqa: S108 - memory, with a folder of its own in it
 ROOM = 4 << 30
 """The free bytes without which the files stay on the disk; a run of all tests takes about half of them."""
 

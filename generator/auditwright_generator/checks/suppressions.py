@@ -146,7 +146,7 @@ def _suppressions(source: CatalogSource) -> "Iterator[Suppression | Finding]":
             try:
                 day = date.fromisoformat(str(until.scalar)) if until else None
             except ValueError:
-                assert until is not None
+                assert until is not None  # noqa: S101 - for type checkers
                 message = (
                     f"suppression of {code}: {quote(until.scalar)} is not a date in the calendar; correct it"
                 )

@@ -36,7 +36,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=False,  # noqa: S701 - filters escape for Python, JSON and Markdown
     )
     environment.filters["json"] = json_literal
     environment.filters["literal"] = literal

@@ -151,7 +151,7 @@ def end(text: str) -> datetime:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a time; write 2026-01-31, 2026-01-31T09:30 or 2026-01-31T09:30:00+01:00"
         ) from None
-    assert until is not None
+    assert until is not None  # noqa: S101 - for type checkers
     return until
 
 

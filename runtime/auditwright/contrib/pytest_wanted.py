@@ -91,7 +91,7 @@ class Wanted:
     def _value(self, name: str, value: object) -> object:
         """The value as an entry has it; raises `ValidationError` for one that no entry can have."""
         event, field = self.event, self._declared.get(name)
-        assert event is not None
+        assert event is not None  # noqa: S101 - for type checkers
         if field is None:
             raise ValidationError(event.key, (unknown(event, name, ("actor", "account_id", "ip_address")),))
         if isinstance(value, tuple):
@@ -115,7 +115,7 @@ class Wanted:
 
     def _is_refused(self, field: Field, value: object) -> bool:
         """Whether the event's model refuses the value, whatever the values of the other fields are."""
-        assert self._model is not None
+        assert self._model is not None  # noqa: S101 - for type checkers
         if field.sensitivity == "secret" and type(value) is str and FINGERPRINT.match(value):
             return False
         try:

@@ -198,7 +198,7 @@ def _in_run_sync() -> bool:
 def _statement(engine: str, row: Row) -> str:
     entry_id = row[ID].hex()
     value = f"x'{entry_id}'" if engine == "sqlite" else f"'{entry_id}'::uuid"
-    return f"SELECT 1 FROM audit_entry WHERE id = {value}"
+    return f"SELECT 1 FROM audit_entry WHERE id = {value}"  # noqa: S608 - hexadecimal digits
 
 
 def _has_row(found: Any) -> bool:

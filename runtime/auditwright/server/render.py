@@ -94,7 +94,7 @@ def _options(pairs: list[tuple[str, list[Choice]]]) -> Markup:
 
 def _chosen(options: Markup, value: str | None) -> Markup:
     attribute = Markup('value="{}"').format(value)
-    return Markup(str(options).replace(str(attribute), f"{attribute} selected", 1)) if value else options
+    return options.replace(attribute, attribute + " selected", 1) if value else options
 
 
 @functools.cache

@@ -64,7 +64,7 @@ def in_shell(command: str, folder: Path, **variables: str) -> subprocess.Complet
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AUDITWRIGHT_")}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**kept, "PATH": path, "PYTHONPATH": "", **variables}
-    return subprocess.run(
+    return subprocess.run(  # noqa: S602 - a command of a guide
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=60
     )
 

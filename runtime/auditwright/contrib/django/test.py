@@ -49,7 +49,7 @@ def _exists(entry: Entry) -> bool:
     entry_id = "%s" if is_sqlite else "CAST(%s AS uuid)"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT 1 FROM audit_entry WHERE account_id = %s AND id = {entry_id}",
+            f"SELECT 1 FROM audit_entry WHERE account_id = %s AND id = {entry_id}",  # noqa: S608 - one of two constants
             [entry.account_id, entry.id.bytes if is_sqlite else str(entry.id)],
         )
         return cursor.fetchone() is not None

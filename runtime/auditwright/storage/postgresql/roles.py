@@ -89,7 +89,7 @@ def role_changes(connection: Connection[Any], roles: Roles) -> list[Change]:
 
 def _one(connection: Connection[Any], statement: str, values: tuple[Any, ...] = ()) -> Any:
     row = connection.execute(statement.encode(), values).fetchone()
-    assert row is not None
+    assert row is not None  # noqa: S101 - for type checkers
     return row[0]
 
 

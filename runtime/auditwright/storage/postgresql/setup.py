@@ -134,7 +134,7 @@ def _connected(url: str) -> Iterator[_Database]:
     try:
         with closing(engine.connect()) as wrapped:
             connection = wrapped.connection.driver_connection
-            assert connection is not None
+            assert connection is not None  # noqa: S101 - for type checkers
             with wrapped.begin():
                 begin(connection)
                 schema = schema_of(connection, name)

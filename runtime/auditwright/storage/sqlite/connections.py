@@ -318,7 +318,7 @@ def _begin(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
                 raise
-            time.sleep(random.uniform(*NAP_SECONDS))
+            time.sleep(random.uniform(*NAP_SECONDS))  # noqa: S311 - spreads retries
         else:
             return
 

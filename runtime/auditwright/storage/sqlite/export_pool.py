@@ -95,7 +95,7 @@ class Worker:
 
     def __init__(self, path: Path, file: tuple[int, int] | None) -> None:
         self._path, self._file = path, file
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - the project's own worker
             [sys.executable, "-I", "-S", export_worker.__file__, str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -134,7 +134,7 @@ class Worker:
         self._process.wait()
 
     def _send(self, line: bytes) -> None:
-        assert self._process.stdin is not None
+        assert self._process.stdin is not None  # noqa: S101 - for type checkers
         try:
             self._process.stdin.write(line)
             self._process.stdin.flush()
@@ -143,7 +143,7 @@ class Worker:
 
     @property
     def _out(self) -> IO[bytes]:
-        assert self._process.stdout is not None
+        assert self._process.stdout is not None  # noqa: S101 - for type checkers
         return self._process.stdout
 
     def _frame(self) -> tuple[int, bytes]:

@@ -184,7 +184,7 @@ def test_times_round_trip_to_the_microsecond(
     assert entry.recorded_at == from_microseconds(micros)
 
 
-ADDRESSES = ["0.0.0.0", "255.255.255.255", "::", "::1", "::5", "::ffff:0:1", "1::", "2001:db8::1", "::1:2"]
+ADDRESSES = ["0.0.0.0", "255.255.255.255", "::", "::1", "::5", "::ffff:0:1", "1::", "2001:db8::1", "::1:2"]  # noqa: S104 - data
 
 
 @pytest.mark.usefixtures("way")

@@ -49,7 +49,7 @@ def source(name: str, schema: str) -> str:
 def run_file(name: str) -> None:
     """Execute the statement in a file of `sql/`, in a revision."""
     config = op.get_context().config
-    assert config is not None
+    assert config is not None  # noqa: S101 - for type checkers
     op.execute(source(name, config.attributes["schema"]))
 
 
