@@ -39,8 +39,27 @@ def test_every_named_test_exists() -> None:
     assert named - defined == set()
 
 
+def actors() -> dict[str, str]:
+    """What the threat model says of each actor, by their heading."""
+    _, _, after = prose(PAGE).partition("\n## Threat model\n")
+    model, _, _ = after.partition("\n## ")
+    parts = [part.partition("\n") for part in re.split(r"^### ", model, flags=re.MULTILINE)[1:]]
+    return {title: text for title, _, text in parts}
+
+
+def test_the_threat_model_is_complete_for_each_actor() -> None:
+    starts = {
+        title: [line.split()[0] for line in re.findall(r"^- (.*\.)$", text, re.MULTILINE)]
+        for title, text in actors().items()
+    }
+    assert len(starts) >= 10
+    assert {tuple(words) for words in starts.values()} == {("Can", "Is", "Not")}, starts
+
+
 def test_every_claim_and_weakness_names_a_test() -> None:
-    claims = [row[1] for row in rows(section(PAGE, "The tests"))]
+    tables = [rows(text) for text in actors().values()]
+    assert all(tables)
+    claims = [row[1] for table in tables for row in table]
     weaknesses = re.findall(r"^- (.*)$", section(PAGE, "Known weaknesses"), re.MULTILINE)
     assert [text for text in claims + weaknesses if not re.search(r"`test_\w+`", text)] == []
 
