@@ -7,6 +7,7 @@ This module alone defines the columns of a row and their order. `recording/recor
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -55,6 +56,11 @@ EVENT, ACTOR_TYPE, ACTOR_ID, ACTOR_NAME, IP_ADDRESS, DESCRIPTION = range(6, len(
 CATALOG_VERSION, DIGEST, ALTERATIONS, METADATA = range(-len(TRAILING), 0)
 """Positions in a row. The columns that a catalog adds stand between the two groups."""
 
+FINGERPRINT = re.compile(r"(?:hkdf|hmac)-sha256:[A-Za-z0-9_-]{1,32}:[0-9a-f]{64}\Z")
+"""A fingerprint, which is stored instead of a secret; `recording/fingerprint.py` makes it. Those with `hmac-`
+were made without a key of their own for each account and field.
+"""
+
 MAX_SHOWN = 100
 """Bytes of each text in an entry's `repr`."""
 
@@ -73,15 +79,30 @@ def digest(
     alterations: str | None,
     metadata: bytes,
 ) -> bytes:
-    """SHA-256 of the content: two entries with the same id and digest are equal.
+    """SHA-256 of what the caller said: a retry has the same id and the same digest.
 
-    `metadata` is JSON with sorted keys. The description is included because it may end with details, and the
+    `metadata` is JSON with sorted keys, without the secrets: otherwise whoever repeats an entry with a guess
+    would learn whether it is right. The description is included because it may end with details, and the
     alterations because they have the SHA-256 of values that were truncated.
     """
     head = orjson.dumps(
         (event, occurred_at, actor.type, actor.id, actor.name, ip_address, description, alterations)
     )
     return hashlib.sha256(head + metadata).digest()
+
+
+def without_fingerprints(row: Row) -> Row:
+    """The row without the fingerprints in its metadata and in the columns that a catalog adds."""
+    first, last = len(LEADING), len(row) - len(TRAILING)
+    metadata = orjson.loads(row[METADATA])
+    kept = {name: value for name, value in metadata.items() if not _is_fingerprint(value)}
+    in_columns = (None if _is_fingerprint(value) else value for value in row[first:last])
+    body = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
+    return (*row[:first], *in_columns, *row[last:METADATA], body)
+
+
+def _is_fingerprint(value: object) -> bool:
+    return isinstance(value, str) and FINGERPRINT.match(value) is not None
 
 
 class Entry:
@@ -166,7 +187,7 @@ class Entry:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the content; see `digest` in this module."""
+        """SHA-256 of what the caller said; see `digest` in this module."""
         return self.row[DIGEST]  # type: ignore[no-any-return]
 
     @property

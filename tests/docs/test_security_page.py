@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from anyio.from_thread import BlockingPortal
-from pydantic import ValidationError as PydanticError
 from tests.generator.run_command import run
 from tests.support.command_line import Auditwright
 from tests.support.databases import Database
@@ -102,23 +101,6 @@ def test_recording_principals_can_name_any_actor(client: Client, path: Path) -> 
     assert {name: answer[name] for name in named} == named
 
 
-def test_guesses_at_a_secret_get_different_answers(client: Client, path: Path) -> None:
-    stored = client.post("/api/entries", json=form(), user="service").json()
-    same = {name: stored[name] for name in ("id", "occurred_at")}
-    codes = [
-        client.post(
-            "/api/entries", json=form(**same, metadata=SECRET | {"access_token": guess}), user="service"
-        )
-        for guess in ("sk-2", "sk-1")
-    ]
-    assert [answer.status_code for answer in codes] == [409, 201]
-
-
-def test_equal_secrets_are_equal_in_every_account(log: AuditLog, path: Path) -> None:
-    entries = [log.record_form(form(account_id=account)) for account in ("acme", "globex")]
-    assert len({entry.metadata["access_token"] for entry in entries}) == 1
-
-
 def delete_all(path: Path) -> int:
     """Delete every entry of a SQLite file with a permit of retention, as any program can."""
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -157,13 +139,6 @@ def test_errors_can_have_line_breaks_of_the_input(log: AuditLog, path: Path) -> 
 
 def test_invisible_characters_are_shown_unescaped() -> None:
     assert printable("Ada\u200b\u061c") == "Ada\u200b\u061c"
-
-
-def test_wrong_typed_secret_is_in_the_error_context(log: AuditLog, path: Path) -> None:
-    error = refused(log, ASYNC, SECRET | {"access_token": 4711})
-    assert "4711" not in str(error)
-    assert isinstance(error.__context__, PydanticError)
-    assert [each["input"] for each in error.__context__.errors()] == [4711]
 
 
 def test_each_unknown_event_is_compared_with_all(

@@ -60,11 +60,11 @@ def opening(world: World, random: Random) -> Outcome:
 def secret_keys(world: World, random: Random) -> Outcome:
     """The functions of `SecretKey`."""
     calls: dict[str, Callable[[Any], Any]] = {
-        "SecretKey.parse": lambda text: SecretKey.parse(text).fingerprint("x"),
+        "SecretKey.parse": lambda text: SecretKey.parse(text).fingerprint("x", account_id="a", field="b"),
         "SecretKey.generate": lambda name: SecretKey.generate(name).text(),
-        "SecretKey.fingerprint": lambda text: KEY.fingerprint(text),
-        "SecretKey": lambda key: SecretKey("k1", key).fingerprint("x"),
-        "SecretKey.id": lambda name: SecretKey(name, bytes(32)).fingerprint("x"),
+        "SecretKey.fingerprint": lambda text: KEY.fingerprint(text, account_id=text, field=text),
+        "SecretKey": lambda key: SecretKey("k1", key).fingerprint("x", account_id="a", field="b"),
+        "SecretKey.id": lambda name: SecretKey(name, bytes(32)).fingerprint("x", account_id="a", field="b"),
     }
     name = random.choice(tuple(calls))
     value = mostly(random, (KEY.text(), "k1", bytes(32), "k1:", "k1:!!!!"))

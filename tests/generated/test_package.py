@@ -51,7 +51,8 @@ def as_stored(event: Event) -> dict[str, Any]:
     """The example as stored: secrets are fingerprints."""
     secrets = {field.name for field in event.metadata if field.sensitivity == "secret"}
     return {
-        name: KEY.fingerprint(value) if name in secrets else value for name, value in event.example.items()
+        name: KEY.fingerprint(value, account_id="acme", field=name) if name in secrets else value
+        for name, value in event.example.items()
     }
 
 

@@ -269,7 +269,9 @@ def test_secret_key_is_accepted_as_its_text(database: Database, key: SecretKey) 
             (f.name for f in CATALOG.events[KEY_CREATED].metadata if f.sensitivity == "secret"), None
         )
         entry = log.record_event(KEY_CREATED, example, {})
-        assert secret is None or entry.metadata[secret] == key.fingerprint(example[secret])
+        assert secret is None or entry.metadata[secret] == key.fingerprint(
+            example[secret], account_id=entry.account_id, field=secret
+        )
         assert log._recorder.secret_key == key
 
 
@@ -288,7 +290,8 @@ def test_wrong_secret_key_is_refused_at_open(database: Database, wrong: Any) -> 
         lambda: SecretKey.parse(None),  # type: ignore[arg-type]
         lambda: SecretKey("k1", "x" * 32),  # type: ignore[arg-type]
         lambda: SecretKey(7, bytes(32)),  # type: ignore[arg-type]
-        lambda: SecretKey("k1", bytes(32)).fingerprint(7),  # type: ignore[arg-type]
+        lambda: SecretKey("k1", bytes(32)).fingerprint(7, account_id="a", field="b"),  # type: ignore[arg-type]
+        lambda: SecretKey("k1", bytes(32)).fingerprint("x", account_id=7, field="b"),  # type: ignore[arg-type]
     ],
 )
 def test_secret_key_of_wrong_types_is_refused(make: Callable[[], object]) -> None:

@@ -6,11 +6,10 @@ import argparse
 import sys
 from typing import Any
 
-import orjson
-
 from auditwright.commands.options import add_actor, add_log, moment, open_log
 from auditwright.commands.text import print_json
 from auditwright.errors import Problem, ValidationError
+from auditwright.recording.json_form import NotJson, decoded
 from auditwright.text import printable
 
 
@@ -58,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
 def _metadata(options: argparse.Namespace) -> Any:
     text = sys.stdin.buffer.read() if options.metadata == "-" else options.metadata
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        return decoded(text)
+    except NotJson as error:
         problem = Problem("metadata", "a JSON object", f"invalid JSON: {error}")
         raise ValidationError(options.event, (problem,)) from None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditwright.actor import Actor
+from auditwright.entry import FINGERPRINT
 from auditwright.limits import shown, truncate
-from auditwright.recording.fingerprint import FINGERPRINT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

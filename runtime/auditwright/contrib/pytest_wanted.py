@@ -11,10 +11,10 @@ from pydantic import ValidationError as ModelError
 
 from auditwright.actor import ip_address as normal_address
 from auditwright.emitters import timestamp
+from auditwright.entry import FINGERPRINT
 from auditwright.errors import Problem, ValidationError, did_you_mean
 from auditwright.ids import format_time, parse_time
 from auditwright.limits import shown
-from auditwright.recording.fingerprint import FINGERPRINT
 from auditwright.recording.problem_text import expected as expected_by
 from auditwright.recording.problem_text import unknown
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from auditwright.catalog import Event, Field
     from auditwright.contrib.pytest_watching import Sighting
     from auditwright.event_model import EventModel
-    from auditwright.log import AuditLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Wanted:
         for name, wanted in self.fields.items():
             field, got = self._declared[name], metadata.get(name)
             if field.sensitivity == "secret":
-                wanted = _fingerprint(wanted, sighting.log)
+                wanted = _fingerprint(wanted, name, sighting)
             if not _equal(wanted, got):
                 found.append(Difference(name, wanted, got, field))
         return found
@@ -146,11 +145,11 @@ def _equal(wanted: Any, got: Any) -> bool:
     return bool(wanted == got)
 
 
-def _fingerprint(value: object, log: AuditLog) -> object:
-    key = log._recorder.secret_key
+def _fingerprint(value: object, field: str, sighting: Sighting) -> object:
+    key = sighting.log._recorder.secret_key
     if type(value) is not str or FINGERPRINT.match(value) or key is None:
         return value
-    return key.fingerprint(value)
+    return key.fingerprint(value, account_id=sighting.entry.account_id, field=field)
 
 
 def _in_utc(value: object) -> object:

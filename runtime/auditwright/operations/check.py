@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from auditwright.catalog import release
 from auditwright.damage import json_object
+from auditwright.entry import FINGERPRINT
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import LAST, from_microseconds
-from auditwright.recording.fingerprint import FINGERPRINT
 from auditwright.recording.json_form import HINT, Schemas, problems_of
 from auditwright.recording.problem_text import condition_holds
 from auditwright.storage.base import Difference, Views

@@ -126,10 +126,13 @@ class Filter:
         """A filter from `{"match": "all", "conditions": [{"field", "operator", "value"}]}`."""
         parsed: Any = form
         if issubclass(type(form), (bytes, str)):
+            fault = ""
             try:
                 parsed = orjson.loads(text_of(form) or form)  # type: ignore[arg-type]
             except orjson.JSONDecodeError as error:
-                raise FilterError(f"a filter is a JSON object, not invalid JSON: {error}") from None
+                fault = str(error)  # the error itself has the whole text
+            if fault:
+                raise FilterError(f"a filter is a JSON object, not invalid JSON: {fault}")
         filter_parts = _parts(
             parsed,
             ("match", "conditions"),

@@ -1,8 +1,9 @@
 """Keyed fingerprints, which are stored instead of secrets.
 
-`hmac-sha256:<key id>:<64 hex digits>` is the HMAC-SHA256 (RFC 2104) of the UTF-8 value with a key of the
-deployment. Equal secrets have equal fingerprints, so that a known token can be found. The secret cannot be
-recovered.
+`hkdf-sha256:<key id>:<64 hex digits>` is the HMAC-SHA256 (RFC 2104) of the UTF-8 value. Its key is derived by
+HKDF-SHA256 (RFC 5869) from the key of the deployment, for one account and one field. So equal secrets have
+equal fingerprints only within an account and a field: a known token can be found there, and nobody sees that
+two accounts share one. The secret cannot be recovered.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ HINT = (
     f"set {VARIABLE}=<key id>:<base64 of at least 32 random bytes>, or pass secret_key= to AuditLog.open; "
     "`auditwright secret-key` makes one"
 )
-FINGERPRINT = re.compile(r"hmac-sha256:[A-Za-z0-9_-]{1,32}:[0-9a-f]{64}\Z")
+_SALT = b"auditwright fingerprint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,29 @@ class SecretKey:
         """The key in the form that `parse` reads. Keep it in a secret store and never log it."""
         return f"{self.id}:{base64.b64encode(self.key).decode()}"
 
-    def fingerprint(self, secret: str) -> str:
-        """The fingerprint of a secret; lone surrogates are allowed. Raises `ValueError` for other types."""
-        text = text_of(secret)
-        if text is None:
-            raise ValueError(f"a secret is a string, not {type(secret).__name__}")
-        digest = hmac.digest(self.key, text.encode("utf-8", "surrogatepass"), "sha256")
-        return f"hmac-sha256:{self.id}:{digest.hex()}"
+    def fingerprint(self, secret: str, *, account_id: str, field: str) -> str:
+        """The fingerprint of a secret in a field of an account; lone surrogates are allowed.
+
+        `field` is the name of the field. Raises `ValueError` for other types than strings.
+        """
+        value = _utf8("a secret", secret)
+        account, name = _utf8("a secret's account_id", account_id), _utf8("a secret's field", field)
+        # With its length, so that no other account and field have the same bytes.
+        subkey = hkdf_sha256(self.key, _SALT, b"%d:%b%b" % (len(account), account, name))
+        return f"hkdf-sha256:{self.id}:{hmac.digest(subkey, value, 'sha256').hex()}"
+
+
+def _utf8(name: str, given: object) -> bytes:
+    text = text_of(given)
+    if text is None:
+        raise ValueError(f"{name} is a string, not {type(given).__name__}")
+    return text.encode("utf-8", "surrogatepass")
+
+
+def hkdf_sha256(key: bytes, salt: bytes, info: bytes) -> bytes:
+    """32 bytes that are derived from a key for one purpose, `info` (HKDF-SHA256, RFC 5869)."""
+    extracted = hmac.digest(salt, key, "sha256")
+    return hmac.digest(extracted, info + b"\1", "sha256")
 
 
 def key_of(given: SecretKey | str | None) -> SecretKey | None:

@@ -58,17 +58,29 @@ def parse(payload: bytes | str) -> Form:
     """The JSON object of a payload; raises `ValidationError` for anything else."""
     if not issubclass(type(payload), (bytes, bytearray, memoryview, str)):
         raise _refused("entry", "", "a JSON object as bytes or str", type(payload).__name__)
-    payload = text_of(payload) or payload
     try:
-        form = orjson.loads(payload)
+        return as_form(decoded(text_of(payload) or payload))
+    except NotJson as error:
+        raise _refused("entry", "", "a JSON object", f"invalid JSON: {error}") from None
+
+
+class NotJson(ValueError):
+    """A text is not JSON; the message says where. Unlike a decoder's error it does not have the text."""
+
+
+def decoded(payload: bytes | str) -> Any:
+    """The value of JSON, which may have lone surrogates, as other languages write them. Raises `NotJson`."""
+    try:
+        return orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        form = with_surrogates(payload)
-        if form is None:
-            raise _refused("entry", "", "a JSON object", f"invalid JSON: {error}") from None
-    return as_form(form)
+        fault = str(error)
+    value = _with_surrogates(payload)
+    if value is None:
+        raise NotJson(fault)
+    return value
 
 
-def with_surrogates(payload: bytes | str) -> Any:
+def _with_surrogates(payload: bytes | str) -> Any:
     """The value of JSON with lone surrogates, which orjson refuses; None if there are none."""
     try:
         text = payload if isinstance(payload, str) else bytes(payload).decode()

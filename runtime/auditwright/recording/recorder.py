@@ -17,7 +17,7 @@ from pydantic import ValidationError as ModelError
 
 from auditwright.actor import identifier
 from auditwright.context import current
-from auditwright.entry import Entry, Row, digest
+from auditwright.entry import FINGERPRINT, Entry, Row, digest
 from auditwright.errors import SecretKeyMissing, ValidationError
 from auditwright.ids import clock, format_time, make_id, parse_time
 from auditwright.limits import (
@@ -33,7 +33,7 @@ from auditwright.limits import (
 )
 from auditwright.recording.description import MessageTemplate
 from auditwright.recording.envelope import TimeAhead, envelope_of, missing
-from auditwright.recording.fingerprint import FINGERPRINT, HINT, SecretKey
+from auditwright.recording.fingerprint import HINT, SecretKey
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
@@ -114,7 +114,7 @@ class Recorder:
             raise ValidationError(event.key, missing(account_id, actor))
 
         alterations: Alterations = {}
-        data, body = self._data(plan, values, imported, alterations)
+        data, body = self._data(plan, account_id, values, imported, alterations)
         if imported is not None and imported.description is not None:
             description = imported.description
         else:
@@ -130,7 +130,11 @@ class Recorder:
             key, altered = imported.event, imported.alterations or altered
             level, category = imported.level or level, imported.category or category
             version, recorded_at = imported.catalog_version or version, imported.recorded_at
-        content = digest(key, occurred_at, actor, address, description, altered, body)
+        said = body
+        if plan.secrets:
+            given = {name: value for name, value in data.items() if name not in plan.secrets}
+            said = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+        content = digest(key, occurred_at, actor, address, description, altered, said)
         in_columns = self._no_columns
         if plan.columns:
             in_columns = tuple(data.pop(name, None) for name in self.catalog.columns)
@@ -161,22 +165,27 @@ class Recorder:
     def _data(
         self,
         plan: _EventPlan,
+        account_id: str,
         values: Mapping[str, Any],
         imported: ImportedParts | None,
         alterations: Alterations,
     ) -> tuple[dict[str, Any], bytes]:
         """The values to store, validated, and their JSON with sorted keys."""
+        data: dict[str, Any] = {}
         if plan.secrets:
-            values = self._without_secrets(plan, values, imported is not None)
+            values = self._without_secrets(plan, account_id, values, imported is not None)
         if imported is not None and imported.skip_validation:
             data = dict(values)
             if imported.catalog_version in (None, self.catalog.version):
                 data |= {name: _in_utc(data[name]) for name in plan.times if name in data}
             return data, orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+        refusal: ModelError | None = None
         try:
             data = _given(plan, plan.validate(values))
         except ModelError as error:
-            data = self._sanitized(plan, values, error, alterations)
+            refusal = error
+        if refusal is not None:
+            data = self._sanitized(plan, values, refusal, alterations)
         if plan.times:
             for name in plan.times:
                 if name in data:
@@ -186,7 +195,7 @@ class Recorder:
         except TypeError:  # a lone surrogate in an unconstrained string, which pydantic accepts
             body = b"\\u0000"
         if b"\\u0000" in body:
-            data = _given(plan, plan.validate(sanitize_values(data, alterations)))
+            data = self._sanitized(plan, data, None, alterations)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         if b"-0.0" in body:
             data = {name: _without_negative_zero(value) for name, value in data.items()}
@@ -213,7 +222,9 @@ class Recorder:
         self._plans[key] = plan
         return plan
 
-    def _without_secrets(self, plan: _EventPlan, values: Mapping[str, Any], imported: bool) -> dict[str, Any]:
+    def _without_secrets(
+        self, plan: _EventPlan, account_id: str, values: Mapping[str, Any], imported: bool
+    ) -> dict[str, Any]:
         """The values with a fingerprint for each secret; nothing else ever sees the secrets."""
         safe = dict(values)
         for name in plan.secrets:
@@ -225,22 +236,30 @@ class Recorder:
                     f'{plan.event.key}: the field "{name}" is secret and no key is configured to keep its '
                     f"fingerprint; {HINT}"
                 )
-            safe[name] = self.secret_key.fingerprint(secret)
+            safe[name] = self.secret_key.fingerprint(secret, account_id=account_id, field=name)
         return safe
 
     def _sanitized(
-        self, plan: _EventPlan, values: Mapping[str, Any], error: ModelError, alterations: Alterations
+        self,
+        plan: _EventPlan,
+        values: Mapping[str, Any],
+        refusal: ModelError | None,
+        alterations: Alterations,
     ) -> dict[str, Any]:
-        """The validated data if sanitizing makes it valid; otherwise raises every problem."""
+        """The validated data if sanitizing makes it valid; otherwise raises every problem.
+
+        `refusal` is the error of the values as they are; None if they are valid. The error is raised outside
+        of `except`: as its context, pydantic's error would show the values, secrets among them.
+        """
         sanitized = sanitize_values(dict(values), alterations)
-        try:
-            if alterations:
+        if alterations or refusal is None:
+            try:
                 return _given(plan, plan.validate(sanitized))
-        except ModelError as second_error:
-            error = second_error
+            except ModelError as error:
+                refusal = error
         from auditwright.recording.problem_text import model_faults  # needed for errors only
 
-        raise ValidationError(plan.event.key, model_faults(plan.event, error, sanitized)) from None
+        raise ValidationError(plan.event.key, model_faults(plan.event, refusal, sanitized))
 
 
 def _given(plan: _EventPlan, model: EventModel) -> dict[str, Any]:

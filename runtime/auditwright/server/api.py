@@ -18,7 +18,7 @@ from auditwright.entry import Entry
 from auditwright.errors import AuditwrightError, FilterError
 from auditwright.ids import format_time, to_microseconds
 from auditwright.limits import truncate
-from auditwright.recording.json_form import as_form, with_surrogates
+from auditwright.recording.json_form import NotJson, as_form, decoded
 from auditwright.server import downloads
 from auditwright.server.access import Principal, RequireExport, RequireRecord, RequireUser, account_of
 from auditwright.server.audit_page import COUNT_LIMIT, entry_of
@@ -277,11 +277,9 @@ async def record(request: Request, principal: RequireRecord) -> Response:
 
 def _record(log: AuditLog, principal: Principal, body: bytes) -> Response:
     try:
-        forms = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        forms = with_surrogates(body)  # other languages write them
-        if forms is None:
-            raise HttpProblem(400, "not-json", f"Invalid JSON: {error}.") from None
+        forms = decoded(body)
+    except NotJson as error:
+        raise HttpProblem(400, "not-json", f"Invalid JSON: {error}.") from None
     if not isinstance(forms, list):
         form = as_form(forms)
         account = account_of(principal, _text(form.get("account_id")))

@@ -130,7 +130,7 @@ def test_secret_is_stored_as_a_fingerprint(auditwright: Auditwright, monkeypatch
     done = auditwright(
         "record", "tool.tool_management.api_async_enabled", "--metadata", given, "--format", "json"
     )
-    assert json.loads(done.out)["metadata"]["access_token"].startswith("hmac-sha256:here:")
+    assert json.loads(done.out)["metadata"]["access_token"].startswith("hkdf-sha256:here:")
     assert "sesame" not in done.out
 
 

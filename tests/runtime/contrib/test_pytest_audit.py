@@ -84,7 +84,7 @@ def test_own_log_takes_emitters_and_secrets(seen: Audit) -> None:
         )
     assert seen.recorded(ADDED, model_id="m-17", actor=ADA, account_id="acme") == entry
     found = seen.recorded(ASYNC, access_token="open sesame")
-    assert found.metadata["access_token"].startswith("hmac-sha256:test:")
+    assert found.metadata["access_token"].startswith("hkdf-sha256:test:")
     assert [each.event for each in seen.entries] == [ADDED, ASYNC]
 
 

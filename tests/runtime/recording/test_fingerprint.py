@@ -1,5 +1,6 @@
 """Secrets and personal values: what is stored, and that nothing else shows them."""
 
+import hmac
 import io
 import json
 from pathlib import Path
@@ -7,16 +8,33 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from pydantic import ValidationError as PydanticError
 from tests.support.databases import Database, open_log
 from tests.support.sample_events import ASYNC, any_text, form, record, refused
 
 from audit_events.models.tool.tool_management import ApiAsyncEnabled
-from auditwright import AccountLog, AuditLog, AuditwrightError, SecretKey, SecretKeyMissing, ValidationError
-from auditwright.recording.fingerprint import FINGERPRINT
+from auditwright import (
+    AccountLog,
+    Actor,
+    AuditLog,
+    AuditwrightError,
+    Entry,
+    IdConflict,
+    SecretKey,
+    SecretKeyMissing,
+    ValidationError,
+)
+from auditwright.entry import FINGERPRINT, without_fingerprints
+from auditwright.recording.fingerprint import hkdf_sha256
 
 TOKEN = "sk-live-0123456789"
 VALUES: dict[str, Any] = {"tool_id": "t-4", "version_id": "v-1", "timeout": False}
 LOGIN = "account.login_logout.login"
+
+
+def of_token(key: SecretKey, token: str = TOKEN) -> str:
+    """The fingerprint of a token in the account of the tests."""
+    return key.fingerprint(token, account_id="acme", field="access_token")
 
 
 def error_text(error: BaseException) -> str:
@@ -24,7 +42,9 @@ def error_text(error: BaseException) -> str:
     texts = []
     seen: BaseException | None = error
     while seen is not None:
-        texts += [str(seen), repr(seen), *getattr(seen, "__notes__", []), repr(seen.args)]
+        texts += [str(seen), repr(seen), *getattr(seen, "__notes__", []), repr(seen.args), repr(vars(seen))]
+        if isinstance(seen, PydanticError):
+            texts.append(repr(seen.errors()))
         seen = seen.__cause__ or seen.__context__
     return "\n".join(texts)
 
@@ -33,8 +53,8 @@ def test_only_the_fingerprint_of_a_secret_is_stored(
     log: AuditLog, database: Database, path: Path, key: SecretKey
 ) -> None:
     entry = record(log, ASYNC, VALUES | {"access_token": TOKEN})
-    assert entry.metadata["access_token"] == key.fingerprint(TOKEN)
-    assert FINGERPRINT.match(key.fingerprint(TOKEN))
+    assert entry.metadata["access_token"] == of_token(key)
+    assert FINGERPRINT.match(of_token(key))
     assert TOKEN not in repr(database.rows())
     assert TOKEN not in repr(entry) + repr(entry.row) + json.dumps(entry.to_json())
     log.close()
@@ -48,7 +68,7 @@ def test_no_export_shows_a_secret(log: AuditLog, acme: AccountLog, key: SecretKe
     acme.export_jsonl(lines)
     for export in (csv, lines):
         assert TOKEN.encode() not in export.getvalue()
-        assert key.fingerprint(TOKEN).encode() in export.getvalue()
+        assert of_token(key).encode() in export.getvalue()
 
 
 def test_secret_without_a_key_is_refused_with_a_hint(database: Database) -> None:
@@ -146,28 +166,69 @@ def test_validation_error_does_not_show_the_secret() -> None:
 
 
 def test_equal_secrets_match_under_the_same_key_only(key: SecretKey) -> None:
-    assert key.fingerprint(TOKEN) == SecretKey("k1", bytes(range(32))).fingerprint(TOKEN)
-    assert key.fingerprint(TOKEN) != SecretKey("k1", bytes(32)).fingerprint(TOKEN)
-    assert SecretKey("k2", bytes(range(32))).fingerprint(TOKEN).split(":")[::2] == [
-        "hmac-sha256",
-        key.fingerprint(TOKEN).split(":")[2],
+    assert of_token(key) == of_token(SecretKey("k1", bytes(range(32))))
+    assert of_token(key) != of_token(SecretKey("k1", bytes(32)))
+    assert of_token(SecretKey("k2", bytes(range(32)))).split(":")[::2] == [
+        "hkdf-sha256",
+        of_token(key).split(":")[2],
     ]
 
 
-def test_a_fingerprint_is_hmac_sha256() -> None:
-    # RFC 4231, test case 6: the key is 131 bytes of 0xaa.
-    text = "Test Using Larger Than Block-Size Key - Hash Key First"
-    digest = "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
-    assert SecretKey("k", b"\xaa" * 131).fingerprint(text) == f"hmac-sha256:k:{digest}"
+def test_equal_secrets_differ_by_account_and_field(log: AuditLog, key: SecretKey) -> None:
+    entries = [
+        log.record_form(form(ASYNC, VALUES | {"access_token": TOKEN}, account_id=account))
+        for account in ("acme", "globex", "acme")
+    ]
+    first, other, again = (entry.metadata["access_token"] for entry in entries)
+    assert first == again != other
+    fingerprints = {
+        key.fingerprint(TOKEN, account_id=account, field=field)
+        for account, field in (("a", "bc"), ("ab", "c"), ("ab", "d"), ("1", "1:b"), ("11:b", "b"))
+    }
+    assert len(fingerprints) == 5
+
+
+def test_subkeys_are_those_of_rfc_5869() -> None:
+    # Test cases 1 and 3; the first block of the output is what is needed here.
+    secret = b"\x0b" * 22
+    salt, info = bytes(range(13)), bytes(range(0xF0, 0xFA))
+    assert hkdf_sha256(secret, salt, info).hex() == (
+        "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
+    )
+    assert hkdf_sha256(secret, b"", b"").hex() == (
+        "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
+    )
+
+
+def test_a_fingerprint_is_hmac_sha256_with_the_subkey(key: SecretKey) -> None:
+    subkey = hkdf_sha256(key.key, b"auditwright fingerprint", b"4:acmeaccess_token")
+    digest = hmac.new(subkey, TOKEN.encode(), "sha256").hexdigest()
+    assert of_token(key) == f"hkdf-sha256:k1:{digest}"
+
+
+def test_retry_is_recognised_without_its_secret(log: AuditLog, database: Database) -> None:
+    stored = record(log, ASYNC, VALUES | {"access_token": TOKEN}, actor=Actor.user("u-17"))
+    for guess in ({"access_token": "a guess"}, {"access_token": TOKEN}, {}):
+        assert record(log, ASYNC, VALUES | guess, id=stored.id, actor=stored.actor) == stored
+        results = log.record_forms([form(ASYNC, VALUES | guess, id=str(stored.id))])
+        assert results == [stored]
+    assert len(database.rows()) == 1
+    with pytest.raises(IdConflict):
+        record(log, ASYNC, VALUES | {"tool_id": "t-5"}, id=stored.id, actor=stored.actor)
+
+
+def test_fingerprints_of_a_row_can_be_left_out(log: AuditLog) -> None:
+    entry = record(log, ASYNC, VALUES | {"access_token": TOKEN})
+    assert Entry(log.catalog, without_fingerprints(entry.row)).metadata == VALUES
 
 
 def test_value_like_a_fingerprint_is_fingerprinted_again(log: AuditLog, key: SecretKey) -> None:
-    lookalike = key.fingerprint(TOKEN)
+    lookalike = of_token(key)
     for entry in (
         record(log, ASYNC, VALUES | {"access_token": lookalike}),
         log.record_form(form(ASYNC, VALUES | {"access_token": lookalike})),
     ):
-        assert entry.metadata["access_token"] == key.fingerprint(lookalike)
+        assert entry.metadata["access_token"] == of_token(key, lookalike)
 
 
 def test_import_keeps_fingerprints_and_hashes_plain_secrets(
@@ -175,18 +236,18 @@ def test_import_keeps_fingerprints_and_hashes_plain_secrets(
 ) -> None:
     lines = [
         json.dumps(form(ASYNC, VALUES | {"access_token": token})).encode()
-        for token in (SecretKey.generate("old").fingerprint(TOKEN), TOKEN)
+        for token in (of_token(SecretKey.generate("old")), f"hmac-sha256:older:{'0' * 64}", TOKEN)
     ]
     log.import_jsonl(lines, lambda number, error: pytest.fail(f"{number}: {error}"))
     tokens = {entry.metadata["access_token"] for entry in acme.all()}
-    assert key.fingerprint(TOKEN) in tokens
-    assert {token.split(":")[1] for token in tokens} == {"old", "k1"}
+    assert of_token(key) in tokens
+    assert {token.split(":")[1] for token in tokens} == {"old", "older", "k1"}
     assert TOKEN not in repr(database.rows())
 
 
 @given(any_text())
 def test_any_text_has_a_fingerprint(secret: str) -> None:
-    assert FINGERPRINT.match(SecretKey("k", bytes(32)).fingerprint(secret))
+    assert FINGERPRINT.match(of_token(SecretKey("k", bytes(32)), secret))
 
 
 # --- keys ----------------------------------------------------------------------------------------
@@ -244,4 +305,4 @@ def test_the_key_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("AUDITWRIGHT_SECRET_KEY", key.text())
     with AuditLog.open(f"sqlite:///{tmp_path}/a.db", account_id="acme") as log:
         entry = record(log, ASYNC, VALUES | {"access_token": TOKEN})
-    assert entry.metadata["access_token"] == key.fingerprint(TOKEN)
+    assert entry.metadata["access_token"] == of_token(key)

@@ -869,7 +869,7 @@ def test_secret_shows_its_fingerprint_only(visit: Visit, log: AuditLog) -> None:
     page = visit(f"/entries/{entry.id}")
     shown = dict(metadata(page))["Access token"]
     assert shown == f"{entry.metadata['access_token']} secret: only its fingerprint is stored"
-    assert shown.startswith("hmac-sha256:k1:")
+    assert shown.startswith("hkdf-sha256:k1:")
     assert "s3cret" not in page.text
 
 

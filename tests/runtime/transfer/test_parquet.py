@@ -155,7 +155,7 @@ def test_secret_is_exported_as_its_fingerprint(sink: AuditLog, key: SecretKey) -
         {"actor": ADA},
     )
     row = rows_of(sink.account("acme"))[0]
-    assert row["api_key"] == key.fingerprint("hunter2")
+    assert row["api_key"] == key.fingerprint("hunter2", account_id="acme", field="api_key")
     assert "hunter2" not in row["metadata"]
 
 

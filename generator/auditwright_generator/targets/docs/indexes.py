@@ -159,10 +159,10 @@ INDEXES = (
         "Personal data and secrets",
         (
             "Personal data is stored as it is given, and the log shows and exports it.",
-            "Of a secret only a fingerprint is stored, `hmac-sha256:<key id>:<64 hex digits>`: "
-            "the HMAC-SHA256 of the secret with a key of the deployment. "
-            "Equal secrets have equal fingerprints under one key, so that a known secret can be found, "
-            "and the secret cannot be computed from it.",
+            "Of a secret only a fingerprint is stored, `hkdf-sha256:<key id>:<64 hex digits>`: "
+            "the HMAC-SHA256 of the secret, with a key of the deployment for each account and field. "
+            "Equal secrets have equal fingerprints within an account and a field, so that a known secret "
+            "can be found there, and the secret cannot be computed from it.",
             "Besides these fields [every entry](entry.md) has who acted and the address, whatever its event.",
             _ALL,
         ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import select
 import time
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -42,10 +43,12 @@ class Dsn:
     """The location of a database and the login for it. Raises `StorageError` for an unreadable DSN."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
-        try:
-            self._parameters: dict[str, Any] = dict(conninfo_to_dict(url))
-        except psycopg.Error:  # its text quotes the URL, which may hold a password
-            raise _unreadable("it cannot be read") from None
+        parameters: dict[str, Any] | None = None
+        with suppress(psycopg.Error):  # its text quotes the URL, which may hold a password
+            parameters = dict(conninfo_to_dict(url))
+        if parameters is None:
+            raise _unreadable("it cannot be read")
+        self._parameters = parameters
         self._password = str(self._parameters.get("password") or "")
         host, port, database = (str(self._parameters.get(each) or "") for each in ("host", "port", "dbname"))
         if "@" in host + port + database:
@@ -74,9 +77,9 @@ class Dsn:
         except psycopg.Error as error:
             if isinstance(error, SILENCE):
                 self.availability.lose()
-            message = self._without_password(message_of(error))
-            hint = _REFUSED_OPTIONS if "unsupported startup parameter" in message else ""
-            raise StorageError(f"{self.name}: cannot connect: {message}{hint}") from None
+            message = self._without_password(message_of(error))  # that of the error may have it
+        hint = _REFUSED_OPTIONS if "unsupported startup parameter" in message else ""
+        raise StorageError(f"{self.name}: cannot connect: {message}{hint}")
 
     def _prepared(self, connection: Connection) -> Connection:
         """The connection with the settings of a session, unless a pooler is in between."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from auditwright.entry import ACCOUNT_ID, DIGEST, ID, Row
+from auditwright.entry import ACCOUNT_ID, DIGEST, ID, Row, without_fingerprints
 from auditwright.storage.base import Count, Pieces, Rows
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, SchemaMismatch, StorageError
@@ -212,11 +212,14 @@ class PostgreSQLStorage:
                 raise self.connections.error("write", error, is_stored=False) from error
 
     def _as_stored(self, row: Row) -> Row:
-        """The stored row with the same id and content; the given row if this role may not read it."""
-        try:
-            return self.row(row[ACCOUNT_ID], row[ID]) or row
-        except StorageError:  # stored it is, also if reading fails
-            return row
+        """The stored row with the same id and content; if this role may not read it, the given one.
+
+        Of the given one without its fingerprints: they need not be those that are stored.
+        """
+        stored: Row | None = None
+        with suppress(StorageError):  # stored it is, also if reading fails
+            stored = self.row(row[ACCOUNT_ID], row[ID])
+        return stored or without_fingerprints(row)
 
     def _copy(self, connection: Connection, rows: Sequence[Row]) -> bool:
         """Store new rows by COPY; False, and nothing stored, if one is stored already or COPY is refused."""
