@@ -11,7 +11,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from tests.support.markdown import names_in, program, prose, rows, section
 from tests.support.paths import DOCS
-from tests.support.web import Client
+from tests.support.web import EXPORTING, Client
 
 from auditwright.server import Principal
 from auditwright.server.view import NAMES, View
@@ -55,8 +55,8 @@ def test_links_of_the_mounted_page_stay_below_its_path(client: Client) -> None:
 def test_an_export_is_recorded_with_the_address_behind_the_proxy(
     client: Client, guide: dict[str, Any]
 ) -> None:
-    headers = {**FRANCES, "x-forwarded-for": "198.51.100.9"}
-    assert client.post("/audit/export", data={"what": "all"}, headers=headers).status_code == 200
+    headers = {"cookie": f"{FRANCES['cookie']}; {EXPORTING['cookie']}", "x-forwarded-for": "198.51.100.9"}
+    assert client.export({"what": "all"}, "/audit/export", headers=headers).status_code == 200
     with closing(sqlite3.connect(guide["database"])) as connection:
         found = connection.execute("SELECT account_id, event, actor_id, ip_address FROM audit_entry")
         # The client of the tests is no proxy, so that what it writes into the header is not believed.

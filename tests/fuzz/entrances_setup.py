@@ -174,6 +174,7 @@ def applications(world: World, random: Random) -> Outcome:
             "accounts": mostly(random, (("acme",), (), ("a", "b"))),
             "may_export": mostly(random, (True, False)),
             "may_record": mostly(random, (True, False)),
+            "may_impersonate": mostly(random, (True, False)),
         }
         world.input = ("Principal", (), principal)
         Principal(**principal)

@@ -1,6 +1,6 @@
 """A client of the web application in this process, and who is signed in: whoever a header names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,16 +12,19 @@ from starlette.requests import Request
 
 from auditwright import Actor, AuditLog
 from auditwright.server import Principal
+from auditwright.server.export_token import COOKIE
 
 ADA = Actor.user("u-17", "Ada Lovelace")
 GRACE = Actor.user("u-18", "Grace Hopper")
 AUDITOR = Actor.user("u-90", "Frances Allen")
+PIPELINE = Actor.app("app-ci", "Pipeline")
 
 PRINCIPALS = {
     "auditor": Principal(AUDITOR, ("acme",), may_export=True),
     "reader": Principal(GRACE, ("acme",)),
-    "service": Principal(Actor.app("app-ci", "Pipeline"), ("acme",), may_record=True),
-    "owner": Principal(ADA, ("acme", "globex"), may_export=True, may_record=True),
+    "service": Principal(PIPELINE, ("acme",), may_record=True, may_impersonate=True),
+    "program": Principal(PIPELINE, ("acme",), may_record=True),
+    "owner": Principal(ADA, ("acme", "globex"), may_export=True, may_record=True, may_impersonate=True),
     "outsider": Principal(GRACE, ("globex",), may_export=True, may_record=True),
     "nowhere": Principal(GRACE, ()),
 }
@@ -32,13 +35,27 @@ async def authorize(request: Request) -> Principal | None:
     return PRINCIPALS.get(request.headers.get("x-user", "auditor"))
 
 
-class Client:
-    """A browser without a browser: requests to an application in this process, no redirect followed."""
+TOKEN = "a-token_of-the-form-for-exports-of-43-bytes"
+EXPORTING = {"cookie": f"{COOKIE}={TOKEN}", "x-requested-with": "tests"}
+"""The headers that an export needs: the cookie of the form on the page, and the header of a program."""
 
-    def __init__(self, app: FastAPI, portal: BlockingPortal) -> None:
+
+class Client:
+    """A browser without a browser: requests to an application in this process, no redirect followed.
+
+    It sends the headers of `EXPORTING`, or instead those that are given.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        portal: BlockingPortal,
+        headers: Mapping[str, str] = EXPORTING,
+        base_url: str = "http://audit.example",
+    ) -> None:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("203.0.113.9", 4711))
         self._portal = portal
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://audit.example")
+        self._client = httpx.AsyncClient(transport=transport, base_url=base_url, headers=headers)
 
     def request(self, method: str, url: str, **options: Any) -> httpx.Response:
         """The whole answer; `user` among the options is the X-User header."""
@@ -53,6 +70,12 @@ class Client:
     def post(self, url: str, **options: Any) -> httpx.Response:
         """See `request`."""
         return self.request("POST", url, **options)
+
+    def export(
+        self, form: Mapping[str, str] | None = None, url: str = "/export", **options: Any
+    ) -> httpx.Response:
+        """Submit the export form of the page, with its token."""
+        return self.post(url, data={"token": TOKEN, **(form or {})}, **options)
 
 
 @pytest.fixture(scope="session")

@@ -41,24 +41,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let programs on this machine record entries by POST /api/entries",
     )
+    parser.add_argument(
+        "--allow-impersonation",
+        action="store_true",
+        help="let these programs also name any actor, address and time; implies --allow-recording",
+    )
     add_log(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve the page of the account until interrupted."""
     with open_log(options) as log:
-        return serve(log, options.account, options.port, options.actor, options.allow_recording)
+        return serve(
+            log,
+            options.account,
+            options.port,
+            options.actor,
+            may_record=options.allow_recording or options.allow_impersonation,
+            may_impersonate=options.allow_impersonation,
+        )
 
 
-def serve(log: AuditLog, account: str, port: int, actor: Actor, may_record: bool = False) -> int:
-    """Serve the page of one account on loopback until interrupted. Every local user has access."""
+def serve(log: AuditLog, account: str, port: int, actor: Actor, **granted: bool) -> int:
+    """Serve the page of one account on loopback until interrupted. Every local user has access.
+
+    `granted` has rights of a `Principal` besides exporting.
+    """
     import socket
 
     import uvicorn
 
     from auditwright.server import Principal, create_app
 
-    principal = Principal(actor, (account,), may_export=True, may_record=may_record)
+    principal = Principal(actor, (account,), may_export=True, **granted)
 
     async def authorize(_: Request) -> Principal:
         return principal

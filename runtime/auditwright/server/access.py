@@ -22,7 +22,8 @@ class Principal:
 
     `actor` is recorded as the actor of exports, and of entries that are recorded without one. `accounts` are
     the ids of all accounts that it may read, 1 to 256 characters each; the first one is the default.
-    Exporting and recording are granted separately, and denied by default.
+    Exporting and recording are granted separately, and denied by default. What a principal records has itself
+    as the actor, its own address and a time of the last hour, unless it `may_impersonate`.
 
     Raises `ValidationError` for an invalid id, `TypeError` for a wrong type.
     """
@@ -31,6 +32,7 @@ class Principal:
     accounts: tuple[str, ...]
     may_export: bool = False
     may_record: bool = False
+    may_impersonate: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.actor, Actor):
@@ -38,9 +40,10 @@ class Principal:
         if not isinstance(self.accounts, tuple):
             got = type(self.accounts).__name__
             raise TypeError(f'accounts is a tuple of ids, such as ("acme",), not {got}')
-        for granted in (self.may_export, self.may_record):
+        for name in ("may_export", "may_record", "may_impersonate"):
+            granted: object = getattr(self, name)
             if not isinstance(granted, bool):  # "false" would grant it
-                raise TypeError(f"may_export and may_record are True or False, not {shown(granted)}")
+                raise TypeError(f"{name} is True or False, not {shown(granted)}")
         for account in self.accounts:
             identifier("accounts", account)
 
@@ -111,3 +114,19 @@ def check_same_origin(request: Request) -> None:
         allowed = origin is None or origin.partition("://")[2] == request.headers.get("host", "") != ""
     if not allowed:
         raise HttpProblem(403, "other-site", "This request came from another site and was refused.")
+
+
+def check_not_a_link(request: Request) -> None:
+    """Refuse a GET request that a link on another site, in a mail or a document could have started.
+
+    Over plain HTTP browsers do not tell where a link comes from. No link and no form sets a header, and a
+    script of another site must ask first (CORS).
+    """
+    headers = request.headers
+    if "x-requested-with" not in headers and headers.get("sec-fetch-site") != "same-origin":
+        raise HttpProblem(
+            403,
+            "unconfirmed",
+            "A link could have started this export, so it was not made. Send the header X-Requested-With "
+            "with any value, or the same selection by POST as application/json.",
+        )

@@ -6,7 +6,6 @@ import logging
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import APIRouter, Query, Request
@@ -20,21 +19,32 @@ from auditwright.ids import format_time, to_microseconds
 from auditwright.limits import truncate
 from auditwright.recording.json_form import NotJson, as_form, decoded
 from auditwright.server import downloads
-from auditwright.server.access import Principal, RequireExport, RequireRecord, RequireUser, account_of
+from auditwright.server.access import (
+    Principal,
+    RequireExport,
+    RequireRecord,
+    RequireUser,
+    account_of,
+    check_not_a_link,
+)
 from auditwright.server.audit_page import COUNT_LIMIT, entry_of
 from auditwright.server.openapi import (
     ACCOUNT,
+    EXPORT_FORM,
+    EXPORT_OPTIONS,
     MAX_ENTRIES,
     PAGING,
+    REQUESTED_WITH,
     SELECTION,
-    TEXT,
+    file_responses,
     object_schema,
     reference,
     responses_of,
 )
+from auditwright.server.own_entries import own_entry
 from auditwright.server.problems import HttpProblem, problem_of
+from auditwright.server.selection import query_of_json, read_selection, require_json
 from auditwright.server.view import View, query_of, read_query
-from auditwright.transfer.text_export import SEPARATORS
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -120,7 +130,7 @@ _EXACT = {
 )
 def count_entries(request: Request, principal: RequireUser) -> Response:
     """The number of matching entries."""
-    found, view, account_id = _selected(request, principal, "exact")
+    found, view, account_id = read_selection(query_of(request), principal, "exact")
     exact = found.get("exact", ["false"])[0]
     if exact not in ("true", "false"):
         raise FilterError(f"exact: expected true or false, got {truncate(repr(exact), 80)}")
@@ -146,38 +156,40 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
 
 @router.get(
     "/export",
-    openapi_extra={
-        "parameters": [
-            *SELECTION,
-            {
-                "name": "format",
-                "in": "query",
-                "description": "CSV for spreadsheets, or JSON Lines without loss; csv by default.",
-                "schema": {"enum": list(downloads.MEDIA)},
-            },
-            {
-                "name": "excel",
-                "in": "query",
-                "description": "CSV that Excel opens by a double click, with a byte order mark and times in "
-                "whole seconds: semicolon where the decimal sign of the user's system is a comma, else "
-                "comma. Not with jsonl.",
-                "schema": {"enum": list(SEPARATORS)},
-            },
-        ]
-    },
+    openapi_extra={"parameters": [*SELECTION, *EXPORT_OPTIONS, REQUESTED_WITH]},
     # FastAPI adds the media type of the response class to a success; this one has none.
     response_class=StreamingResponse,
-    responses={
-        **responses_of({}, 400, 404, 429, 503),
-        200: {
-            "description": "The file",
-            "content": {"text/csv": {"schema": TEXT}, "application/jsonl": {"schema": TEXT}},
-        },
-    },
+    responses=file_responses(),
 )
 def export(request: Request, principal: RequireExport) -> Response:
-    """The matching entries as a file. If the connection breaks, the export has failed."""
-    found, view, account = _selected(request, principal, "format", "excel")
+    """The matching entries as a file. If the connection breaks, the export has failed.
+
+    It needs the header X-Requested-With, so that no link can start it; POST needs no such header.
+    """
+    check_not_a_link(request)
+    return _export(request, principal, query_of(request))
+
+
+@router.post(
+    "/export",
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": EXPORT_FORM}}}
+    },
+    response_class=StreamingResponse,
+    responses=file_responses(408, 413, 415),
+)
+async def export_by_post(request: Request, principal: RequireExport) -> Response:
+    """The same file for a JSON object that has the parameters as strings, and `where` as a list of them.
+
+    `{}` exports all entries of your first account.
+    """
+    read_query(query_of(request), ())
+    require_json(request, "selection")
+    return _export(request, principal, query_of_json(await request.body()))
+
+
+def _export(request: Request, principal: Principal, query: str) -> Response:
+    found, view, account = read_selection(query, principal, "format", "excel")
     form = found.get("format", ["csv"])[0]
     if form not in downloads.MEDIA:
         raise FilterError(f"format: expected csv or jsonl, got {truncate(repr(form), 80)}")
@@ -265,12 +277,12 @@ def list_users(
 async def record(request: Request, principal: RequireRecord) -> Response:
     """Record an entry, or an array of entries, each validated by its event's JSON Schema.
 
-    The defaults of account and actor are your first account and yourself. Recording is idempotent for an
+    The defaults of account and actor are your first account and yourself. Without the right to impersonate
+    you may name no other actor and address, and no time before the last hour. Recording is idempotent for an
     entry with an id. Of an array, valid entries are stored even if others are refused.
     """
     read_query(query_of(request), ())
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise HttpProblem(415, "not-json", "Send the entry as application/json.")
+    require_json(request, "entry")
     body = await request.body()
     return await run_in_threadpool(_record, _log(request), principal, body)
 
@@ -283,6 +295,7 @@ def _record(log: AuditLog, principal: Principal, body: bytes) -> Response:
     if not isinstance(forms, list):
         form = as_form(forms)
         account = account_of(principal, _text(form.get("account_id")))
+        form = own_entry(form, principal)
         with acting(principal.actor, account_id=account):
             return _json(log.record_form(form).to_json(), 201)
     if len(forms) > MAX_ENTRIES:
@@ -291,20 +304,26 @@ def _record(log: AuditLog, principal: Principal, body: bytes) -> Response:
 
 
 def _record_each(log: AuditLog, principal: Principal, forms: list[Any]) -> list[dict[str, Any]]:
-    """A result for each entry. Entries of accounts without access never reach the log."""
-    results: list[Entry | AuditwrightError | HttpProblem | None] = [None] * len(forms)
-    allowed = []
+    """A result for each entry. Entries that the principal may not record never reach the log."""
+    allowed: dict[int, Any] = {}
+    results: dict[int, Entry | AuditwrightError | HttpProblem] = {}
     for number, form in enumerate(forms):
         try:
-            account_of(principal, _text(form.get("account_id")) if isinstance(form, dict) else None)
-            allowed.append(number)
+            allowed[number] = _allowed(form, principal)
         except HttpProblem as problem:
             results[number] = problem
     with acting(principal.actor, account_id=principal.accounts[0]):
-        stored = log.record_forms([forms[number] for number in allowed])
-    for number, result in zip(allowed, stored, strict=True):
-        results[number] = result
-    return [_result(result) for result in results if result is not None]
+        stored = log.record_forms(list(allowed.values()))
+    results.update(zip(allowed, stored, strict=True))
+    return [_result(results[number]) for number in range(len(forms))]
+
+
+def _allowed(form: Any, principal: Principal) -> Any:
+    """An entry of an array as the principal may record it; the log refuses what is no object."""
+    if not isinstance(form, dict):
+        return form
+    account_of(principal, _text(form.get("account_id")))
+    return own_entry(form, principal)
 
 
 def _result(result: Entry | AuditwrightError | HttpProblem) -> dict[str, Any]:
@@ -318,15 +337,6 @@ def _result(result: Entry | AuditwrightError | HttpProblem) -> dict[str, Any]:
 
 def _log(request: Request) -> AuditLog:
     return cast("AuditLog", request.app.state.log)
-
-
-def _selected(request: Request, principal: Principal, *others: str) -> tuple[dict[str, list[str]], View, str]:
-    """Parse a query with a selection and other names: their values, the view and the account."""
-    names = (*(each["name"] for each in SELECTION), *others)
-    found = read_query(query_of(request), names, several=("where",))
-    rest = {name: found.pop(name) for name in others if name in found}
-    view = View.parse(urlencode(found, doseq=True))
-    return rest, view, account_of(principal, view.account)
 
 
 def _named_account(request: Request, *others: str) -> str | None:

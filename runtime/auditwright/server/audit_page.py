@@ -18,6 +18,7 @@ from auditwright.reading.filters import MATCHES, MAX_CONDITIONS, Condition, Filt
 from auditwright.reading.pages import search_text
 from auditwright.server import downloads
 from auditwright.server.access import RequireExport, RequireUser, account_of
+from auditwright.server.export_token import refusal, send_token, token_of
 from auditwright.server.metadata_rows import metadata_rows
 from auditwright.server.phrases import category_title, chips
 from auditwright.server.problems import HttpProblem
@@ -74,7 +75,8 @@ def _list(
     links = _links(page, view, now)
     more = bool(links.older and view.is_first and not links.scan)
     faults = [number for number, row in enumerate(form, 1) if row.fault]
-    return render(
+    token = token_of(request)
+    response = render(
         request,
         "list.html",
         422 if faults or refused else 200,
@@ -99,7 +101,11 @@ def _list(
         refused=refused,
         users=account.users(limit=USERS),
         name_of=name_of,
+        token=token,
     )
+    if principal.may_export:
+        send_token(request, response, token)
+    return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,9 +432,12 @@ def entry_of(log: AuditLog, account: str, entry_id: str) -> Entry:
 
 @router.post("/export")
 async def export(request: Request, principal: RequireExport) -> Response:
-    """A CSV of all entries of the account, or of the filtered ones."""
+    """A CSV of all entries of the account, or of the filtered ones.
+
+    A form without the token of the cookie is answered by a page that asks to confirm the export.
+    """
     read_query(query_of(request), ())
-    form = _form((await request.body()).decode(errors="replace"), re.compile("view|what|excel"))
+    form = _form((await request.body()).decode(errors="replace"), re.compile("view|what|excel|token"))
     view = View.parse(form.get("view", "")).first_page()
     if form.get("what", "all") not in ("all", "filtered"):
         raise FilterError("what: expected all or filtered")
@@ -436,4 +445,16 @@ async def export(request: Request, principal: RequireExport) -> Response:
         view = View(account=view.account)
     excel = downloads.excel_of(form.get("excel") or None)
     account = account_of(principal, view.account)
+    if (reason := refusal(request, form.get("token", ""))) is not None:
+        return _confirmation(request, view, excel, reason)
     return downloads.export(request.app, principal, account, view, "csv", excel)
+
+
+def _confirmation(request: Request, view: View, excel: str | None, reason: str) -> Response:
+    """A page with a valid form for the export that was not made, and why."""
+    token = token_of(request)
+    response = render(
+        request, "confirm_export.html", 403, view=view, excel=excel or "", reason=reason, token=token
+    )
+    send_token(request, response, token)
+    return response

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from auditwright.damage import PARTS
 from auditwright.reading.filters import FIELDS, MATCHES, MAX_CONDITIONS, OPERATORS
 from auditwright.reading.pages import MAX_PAGE, MAX_SEARCH, MIN_SEARCH
+from auditwright.server.downloads import MEDIA
 from auditwright.server.problems import TITLES
 from auditwright.server.view import LIMIT, PERIODS
+from auditwright.transfer.text_export import SEPARATORS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -95,11 +97,22 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "properties": {
             "event": TEXT,
             "metadata": {"type": "object"},
-            "actor": {"$ref": "#/components/schemas/Actor"},
-            "ip_address": TEXT,
+            "actor": {
+                "$ref": "#/components/schemas/Actor",
+                "description": "Yourself by default; another one needs the right to impersonate.",
+            },
+            "ip_address": {
+                **TEXT,
+                "description": "The address of your request by default; another one needs the right to "
+                "impersonate.",
+            },
             "account_id": TEXT,
             "id": _ID,
-            "occurred_at": {**_TIME, "description": "With Z or any offset; no leap seconds."},
+            "occurred_at": {
+                **_TIME,
+                "description": "With Z or any offset; no leap seconds. A time before the last hour needs the "
+                "right to impersonate; so does an id that states one.",
+            },
         },
         "additionalProperties": False,
     },
@@ -193,6 +206,43 @@ PAGING = [
     ),
     _parameter("at", "The end of 24h, 7d and 30d; the same for all pages of a list.", _TIME),
 ]
+EXPORT_OPTIONS = [
+    _parameter(
+        "format",
+        "CSV for spreadsheets, or JSON Lines without loss; csv by default.",
+        {"enum": list(MEDIA)},
+    ),
+    _parameter(
+        "excel",
+        "CSV that Excel opens by a double click, with a byte order mark and times in whole seconds: "
+        "semicolon where the decimal sign of the user's system is a comma, else comma. Not with jsonl.",
+        {"enum": list(SEPARATORS)},
+    ),
+]
+REQUESTED_WITH = {
+    "name": "X-Requested-With",
+    "in": "header",
+    "description": "Any value. A browser's own scripts can leave it out (Sec-Fetch-Site: same-origin).",
+    "schema": TEXT,
+}
+EXPORT_FORM = {
+    "type": "object",
+    "properties": {
+        each["name"]: {**each["schema"], "description": each["description"]}
+        for each in (*SELECTION, *EXPORT_OPTIONS)
+    },
+    "additionalProperties": False,
+    "example": {"format": "jsonl", "period": "24h", "where": ["user:is:u-17"]},
+}
+
+
+def file_responses(*problems: int) -> dict[int | str, dict[str, Any]]:
+    """The responses of an export, with problems besides those that every export has."""
+    types = {each.partition(";")[0]: {"schema": TEXT} for each in MEDIA.values()}
+    return {
+        **responses_of({}, 400, 404, 429, 503, *problems),
+        200: {"description": "The file", "content": types},
+    }
 
 
 def describe(app: FastAPI, catalog: Catalog) -> None:

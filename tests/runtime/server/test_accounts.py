@@ -70,8 +70,8 @@ def test_no_response_contains_another_account(
         client.get(f"/api/entries?{query}&limit=1000"),
         client.get(f"/api/export?{query}"),
         client.get(f"/api/export?{query}&format=jsonl"),
-        client.post("/export", data={"view": query, "what": "filtered"}),
-        client.post("/export", data={"view": "", "what": "all"}),
+        client.export({"view": query, "what": "filtered"}),
+        client.export({"view": "", "what": "all"}),
         client.get("/api/users"),
         client.get(f"/api/users?text={PART}"),
     ]
@@ -84,7 +84,7 @@ def test_no_response_contains_another_account(
         client.get("/api/users?account=globex"),
         client.get(f"/api/entries/{hidden[0]}?account=globex"),
         client.get("/api/export?account=globex"),
-        client.post("/export", data={"view": "account=globex", "what": "all"}),
+        client.export({"view": "account=globex", "what": "all"}),
         client.get("/filter?account=globex"),
     ]
     entry = {"event": SCANNER, "metadata": {"tool_id": "t-1"}, "account_id": "globex"}

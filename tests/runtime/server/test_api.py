@@ -562,7 +562,7 @@ def test_recording_needs_permission(client: Client, log: AuditLog) -> None:
 def test_refused_export_is_not_recorded(client: Client, log: AuditLog) -> None:
     for user in ("reader", "service"):
         problem_of(client.get("/api/export", user=user), 403, "not-allowed")
-        assert client.post("/export", user=user).status_code == 403
+        assert client.export(user=user).status_code == 403
     assert stored(log) == []
 
 

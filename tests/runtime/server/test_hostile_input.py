@@ -9,7 +9,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from tests.support.web import ADA, AUDITOR, Client, authorize, fill
+from tests.support.web import ADA, AUDITOR, TOKEN, Client, authorize, fill
 
 from auditwright import Actor, AuditLog
 from auditwright.server import Principal, create_app
@@ -113,7 +113,7 @@ def test_hostile_form_redirects_to_this_page_or_is_refused(client: Client, name:
         answer = client.get("/filter", params={**row, name: text})
         assert answer.status_code in (303, 400, 404, 422)
         assert re.match(r"/(\?|$)", answer.headers.get("location", "/"))
-        answer = client.post("/export", data={"view": text, "what": text})
+        answer = client.export({"view": text, "what": text})
         assert answer.status_code == 400
 
 
@@ -129,7 +129,8 @@ def test_hostile_form_redirects_to_this_page_or_is_refused(client: Client, name:
     ],
 )  # fmt: skip
 def test_every_response_has_the_security_headers(client: Client, method: str, path: str, status: int) -> None:
-    answer = client.request(method, f"http://audit.example{path}")
+    form = {"token": TOKEN} if path == "/export" else None
+    answer = client.request(method, f"http://audit.example{path}", data=form)
     assert answer.status_code == status
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
@@ -173,7 +174,7 @@ def test_only_same_site_requests_export_and_record(
     fill(log, 1)
     entry = {"event": "tool.guardrails.input_scanner_added", "metadata": {"tool_id": "t-4"}}
     answers = [
-        client.post("/export", data={"what": "all"}, headers=headers, user="owner"),
+        client.export({"what": "all"}, headers=headers, user="owner"),
         client.get("/api/export", headers=headers, user="owner"),
         client.post("/api/entries", json=entry, headers=headers, user="owner"),
     ]
@@ -231,6 +232,6 @@ def test_authorize_must_return_a_principal(log: AuditLog, portal: BlockingPortal
     [("nobody", 401, "Not signed in"), ("nowhere", 403, "No account"), ("reader", 403, "Not allowed")],
 )
 def test_denied_access_has_an_error_page(client: Client, user: str, status: int, title: str) -> None:
-    answer = client.post("/export", data={"what": "all"}, user=user)
+    answer = client.export({"what": "all"}, user=user)
     assert answer.status_code == status
     assert f"<h2>{title}</h2>" in answer.text

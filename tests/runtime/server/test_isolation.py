@@ -53,6 +53,10 @@ class World:
         """The responses of both to the same request."""
         return [client.post(url, **options) for client in self.clients]
 
+    def export(self, form: dict[str, str]) -> list[httpx.Response]:
+        """The responses of both to the same form."""
+        return [client.export(form) for client in self.clients]
+
 
 @pytest.fixture
 def world(tmp_path: Path, portal: BlockingPortal, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
@@ -161,7 +165,7 @@ def test_exports_do_not_depend_on_other_accounts(
         one, other = ([line for line in each.text.split("\n") if "export" not in line] for each in answers)
         assert one == other  # except the ids of earlier exports
         assert len(answers[0].text.split("\n")) == len(answers[1].text.split("\n"))
-    answers = world.post("/export", data={"view": query, "what": "filtered"})
+    answers = world.export({"view": query, "what": "filtered"})
     one, other = ([line for line in each.text.split("\n") if "export" not in line] for each in answers)
     assert one == other
 

@@ -82,6 +82,7 @@ def test_document_is_openapi_3_1(document: dict[str, Any], log: AuditLog) -> Non
         ("get", "/api/entries/{entry_id}"),
         ("get", "/api/count"),
         ("get", "/api/export"),
+        ("post", "/api/export"),
         ("get", "/api/events"),
         ("get", "/api/events/{key}/schema"),
         ("get", "/api/users"),
@@ -112,7 +113,7 @@ def test_every_operation_has_text_and_a_unique_name(document: dict[str, Any]) ->
         keys = [(parameter["in"], parameter["name"]) for parameter in parameters]
         assert len(set(keys)) == len(keys)
         for parameter in parameters:
-            assert parameter["in"] in ("path", "query")
+            assert parameter["in"] in ("path", "query", "header")
             assert "schema" in parameter
         named = {name for place, name in keys if place == "path"}
         assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
@@ -128,9 +129,10 @@ def test_every_operation_documents_its_problems(document: dict[str, Any]) -> Non
 
 
 def test_an_export_is_not_described_as_json(document: dict[str, Any]) -> None:
-    responses = document["paths"]["/api/export"]["get"]["responses"]
-    assert list(responses["200"]["content"]) == ["text/csv", "application/jsonl"]
-    assert {media["schema"]["type"] for media in responses["200"]["content"].values()} == {"string"}
+    for operation in document["paths"]["/api/export"].values():
+        content = operation["responses"]["200"]["content"]
+        assert list(content) == ["text/csv", "application/jsonl"]
+        assert {media["schema"]["type"] for media in content.values()} == {"string"}
 
 
 def test_excel_parameter_names_its_separators(document: dict[str, Any]) -> None:
@@ -152,12 +154,12 @@ def test_every_success_has_its_media_type(document: dict[str, Any]) -> None:
 
 def test_refusals_that_pass_say_when_to_try_again(document: dict[str, Any]) -> None:
     bounded = {
-        path: response
-        for path, _, operation in operations(document)
+        (method, path): response
+        for path, method, operation in operations(document)
         if (response := operation["responses"].get("429"))
     }
-    assert list(bounded) == ["/api/count", "/api/export"]
-    assert [list(response["headers"]) for response in bounded.values()] == [["Retry-After"]] * 2
+    assert list(bounded) == [("get", "/api/count"), ("get", "/api/export"), ("post", "/api/export")]
+    assert [list(response["headers"]) for response in bounded.values()] == [["Retry-After"]] * 3
 
 
 # --- its examples -----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from tests.support.campaigns import examples
-from tests.support.web import ADA, PRINCIPALS, Client, authorize, fill
+from tests.support.web import ADA, EXPORTING, PRINCIPALS, Client, authorize, fill
 
 from auditwright import Actor, AuditLog
 from auditwright.server import Principal, create_app
@@ -59,7 +59,7 @@ def raw(app: FastAPI, portal: BlockingPortal) -> Raw:
     def request(
         path: str = "/", query: bytes = b"", method: str = "GET", body: bytes = b"", **headers: str
     ) -> httpx.Response:
-        named = {"host": "audit.example", "x-user": "owner", **headers}
+        named = {"host": "audit.example", "x-user": "owner", **EXPORTING, **headers}
         pairs = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in named.items()]
         return portal.call(partial(ask, method, path, query, pairs, body))
 
@@ -143,7 +143,15 @@ QUERIES = st.one_of(
 BODIES = st.one_of(
     st.binary(max_size=60),
     st.sampled_from(
-        [b"[{}]", b'{"event":"x","metadata":{}}', b"what=filtered", b"view=%FF", b"[[]]", b"null"]
+        [
+            b"[{}]",
+            b'{"event":"x","metadata":{}}',
+            b"what=filtered",
+            b"view=%FF",
+            b"token=%FF",
+            b"[[]]",
+            b"null",
+        ]
     ),
 )
 
@@ -179,7 +187,7 @@ def test_any_request_gets_a_response_with_the_headers(
         ("GET", "/export", "POST"),
         ("DELETE", "/entries/x", "GET"),
         ("DELETE", "/api/entries", "GET, POST"),
-        ("POST", "/api/export", "GET"),
+        ("DELETE", "/api/export", "GET, POST"),
         ("POST", "/api/users", "GET"),
         ("PATCH", "/static/audit.css", "GET, HEAD"),
     ],
@@ -315,8 +323,9 @@ def test_authorize_is_not_called_for_other_hosts(
         ({"accounts": ("a\0",)}, "accounts: expected a string of 1 to 256 characters, got one with a NUL"),
         ({"actor": "u-17"}, "actor is an Actor, not str"),
         ({"actor": None}, "actor is an Actor, not NoneType"),
-        ({"may_export": "false"}, "may_export and may_record are True or False, not 'false'"),
-        ({"may_record": 1}, "may_export and may_record are True or False, not 1"),
+        ({"may_export": "false"}, "may_export is True or False, not 'false'"),
+        ({"may_record": 1}, "may_record is True or False, not 1"),
+        ({"may_impersonate": "no"}, "may_impersonate is True or False, not 'no'"),
     ],
 )
 def test_invalid_principal_denies_access(
@@ -379,5 +388,5 @@ def test_authorize_runs_before_any_data_is_read(log: AuditLog, portal: BlockingP
                  f"/api/entries/{entry}", "/api/export?format=x", "/api/events", "/api/events/x/schema",
                  "/api/users"):  # fmt: skip
         assert client.get(path).status_code == 401, path
-    assert client.post("/export", data={"what": "nonsense"}).status_code == 401
+    assert client.export({"what": "nonsense"}).status_code == 401
     assert client.post("/api/entries", content=b"{", headers={"content-type": "x/y"}).status_code == 401

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.middleware.base import BaseHTTPMiddleware
 from tests.support.databases import Database, open_log
 from tests.support.waiting import wait_until
-from tests.support.web import PRINCIPALS, authorize, fill
+from tests.support.web import EXPORTING, PRINCIPALS, TOKEN, authorize, fill
 
 from auditwright import Actor, AuditLog, Filter
 from auditwright.server import Principal, create_app, long_reads
@@ -63,7 +63,8 @@ def serving(app: Any) -> Iterator[int]:
 @contextmanager
 def client_of(port: int) -> Iterator[httpx.Client]:
     """A client that reads what it requests."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
+    address = f"http://127.0.0.1:{port}"
+    with httpx.Client(base_url=address, trust_env=False, timeout=60, headers=EXPORTING) as client:
         yield client
 
 
@@ -73,7 +74,9 @@ def request(port: int, head: str, user: str = "auditor") -> socket.socket:
     sent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sent.settimeout(60)
     sent.connect(("127.0.0.1", port))
-    sent.sendall(f"{head}\r\nHost: audit.example\r\nX-User: {user}\r\n\r\n".encode())
+    headers = {"Host": "audit.example", "X-User": user, **EXPORTING}
+    lines = [head, *(f"{name}: {value}" for name, value in headers.items())]
+    sent.sendall("\r\n".join([*lines, "", BODY if head == PAGE_EXPORT else ""]).encode())
     return sent
 
 
@@ -95,7 +98,8 @@ def rest_of(stalled: socket.socket) -> bytes:
 
 
 EXPORT = "GET /api/export?format=jsonl HTTP/1.1"
-PAGE_EXPORT = "POST /export HTTP/1.1\r\nContent-Length: 0"
+BODY = f"token={TOKEN}"
+PAGE_EXPORT = f"POST /export HTTP/1.1\r\nContent-Length: {len(BODY)}"
 
 
 # --- clients that do not read ----------------------------------------------------------------------
@@ -294,7 +298,7 @@ def test_exports_are_bounded_by_principal_and_in_all(log: AuditLog, tenants: lis
         counted = client.get("/api/count?exact=true", headers={"x-user": tenants[4]})
         assert counted.status_code == 429
         assert client.get("/api/count", headers={"x-user": tenants[4]}).status_code == 200
-        page = client.post("/export", headers={"x-user": tenants[0]})
+        page = client.post("/export", data={"token": TOKEN}, headers={"x-user": tenants[0]})
         assert (page.status_code, page.headers["retry-after"]) == (429, "10")
         assert "<h2>Too many exports</h2>" in page.text
         assert "2 exports of yours are running, and no more at once are allowed." in page.text

@@ -30,7 +30,7 @@ async def _authorize(request: Any) -> Principal | None:
 _bridge = Bridge(lambda: create_app(log, _authorize))
 
 
-# The page itself redirects to the login, and refuses POST requests that come from other sites.
+# The page itself redirects to the login, and its forms have a token of their own.
 @login_not_required
 @csrf_exempt
 @non_atomic_requests
@@ -83,13 +83,22 @@ def _response(exchange: Exchange, is_async: bool) -> HttpResponseBase:
     """The response of the application: whole if it says how long it is, otherwise as a stream."""
     try:
         start = exchange.next()
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
+        pairs = [
+            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start["headers"]
+        ]
+        headers = {name: value for name, value in pairs if name != "set-cookie"}
+        response: HttpResponseBase
         if "content-length" in headers:
             body = b"".join(Parts(exchange))
             exchange.close()
-            return HttpResponse(body, status=start["status"], headers=headers)
-        content = AsyncParts(exchange) if is_async else Parts(exchange)
-        return StreamingHttpResponse(content, status=start["status"], headers=headers)
+            response = HttpResponse(body, status=start["status"], headers=headers)
+        else:
+            content = AsyncParts(exchange) if is_async else Parts(exchange)
+            response = StreamingHttpResponse(content, status=start["status"], headers=headers)
+        for name, value in pairs:
+            if name == "set-cookie":
+                response.cookies.load(value)
+        return response
     except BaseException:
         exchange.close()
         raise

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
@@ -32,7 +33,7 @@ def filled(site: Project) -> Project:
 
 
 def client_of(site: Project, name: str | None) -> Client:
-    client = Client(REMOTE_ADDR="203.0.113.9")
+    client = Client(REMOTE_ADDR="203.0.113.9", headers={"x-requested-with": "tests"})
     if name is not None:
         client.force_login(site.users[name])
     return client
@@ -54,7 +55,8 @@ def asgi(client: Client, method: str, path: str, **options: Any) -> httpx.Respon
         app: Any = get_asgi_application()
         transport = httpx.ASGITransport(app, client=("203.0.113.9", 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as browser:
-            headers = {"cookie": cookies_of(client), **options.pop("headers", {})}
+            sent = {"cookie": cookies_of(client), "x-requested-with": "tests"}
+            headers = {**sent, **options.pop("headers", {})}
             return await browser.request(method, path, headers=headers, **options)
 
     return asyncio.run(send())
@@ -122,18 +124,40 @@ def test_export_needs_its_own_permission(filled: Project) -> None:
     assert filled.recorded() == [("exported", "ada", "203.0.113.9")]
 
 
-def test_export_from_another_site_is_refused(filled: Project) -> None:
+def token_in(answer: Any) -> str:
+    return re.findall('name="token" value="([^"]*)"', answer.content.decode())[0]
+
+
+def test_export_needs_the_form_of_the_page(filled: Project) -> None:
+    """The middleware of Django against CSRF is on, and the token is the page's own."""
     client = Client(enforce_csrf_checks=True)
     client.force_login(filled.users["ada"])
 
-    def post(site: str) -> Any:
-        kind = "application/x-www-form-urlencoded"
-        return client.post("/audit/export", "what=all", kind, headers={"sec-fetch-site": site})
+    def post(site: str, **form: str) -> Any:
+        sent, kind = urlencode({"what": "all", **form}), "application/x-www-form-urlencoded"
+        return client.post("/audit/export", sent, kind, headers={"sec-fetch-site": site})
 
-    assert (post("cross-site").status_code, filled.recorded()) == (403, [])
-    taken = post("same-origin")
+    page = post("same-origin")
+    assert page.status_code == 403
+    cookie = page.cookies["auditwright-export"]
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "strict", "/")
+    form = {"token": token_in(page)}
+    assert form["token"] == cookie.value
+    assert "auditwright-export" not in client.get("/audit/").cookies
+    assert (post("cross-site", **form).status_code, filled.recorded()) == (403, [])
+    taken = post("same-origin", **form)
     assert taken.status_code == 200
     assert "@example.com" in body(taken)
+
+
+def test_cookie_behind_a_proxy_with_tls_is_secure(filled: Project) -> None:
+    client = client_of(filled, "ada")
+    with override_settings(SECURE_PROXY_SSL_HEADER=("HTTP_X_TLS", "on")):
+        (name,) = client.get("/audit/", headers={"x-tls": "on"}).cookies
+    assert name == "__Host-auditwright-export"
+    answer = asgi(client_of(filled, "ada"), "GET", "/audit/")
+    assert answer.headers["set-cookie"].startswith("auditwright-export=")
+    assert "HttpOnly" in answer.headers["set-cookie"]
 
 
 def test_nobody_may_record_through_the_api(filled: Project) -> None:
@@ -233,7 +257,11 @@ def test_asgi_export_ends_when_the_client_leaves(many: Project) -> None:
                 gone.set()
                 await asyncio.sleep(60)  # it reads nothing more
 
-        headers = [(b"host", b"testserver"), (b"cookie", cookies_of(client).encode())]
+        headers = [
+            (b"host", b"testserver"),
+            (b"cookie", cookies_of(client).encode()),
+            (b"x-requested-with", b"tests"),
+        ]
         scope = {
             "type": "http",
             "method": "GET",

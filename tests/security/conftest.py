@@ -1,0 +1,5 @@
+"""The web application over an empty log, as in the tests of the server."""
+
+from tests.runtime.server.conftest import app, client, log
+
+__all__ = ["app", "client", "log"]
