@@ -37,7 +37,7 @@ from auditwright.ids import id_head, to_microseconds
 from auditwright.recording.recorder import Recorder
 from auditwright.storage.layout import INDEXES
 from auditwright.storage.postgresql import row_format
-from auditwright.storage.sqlite.schema import triggers
+from auditwright.storage.sqlite.triggers import triggers
 
 ACCOUNTS = {"1m": 1_000_000, "3m": 3_000_000, "10m": 10_000_000}
 END = datetime(2026, 11, 1, tzinfo=UTC)

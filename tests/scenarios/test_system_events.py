@@ -5,9 +5,7 @@ import importlib
 import io
 import json
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import pytest
 from sqlmodel import Session, create_engine, select
 from tests.conftest import import_view
 from tests.support.processes import run_python
-from tests.support.sample_events import ADA, make_catalog, record, refused, rows
+from tests.support.sample_events import ADA, change, make_catalog, record, refused, rows
 
 import audit_events
 from auditwright import AuditLog, Catalog, Entry, Filter
@@ -227,10 +225,12 @@ def test_reference_rows_join_and_catalog_is_the_services(entry: Entry, path: Pat
 
 
 def test_older_file_gets_the_system_events(log: AuditLog, path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("DROP VIEW audit_log_exported")
-        connection.execute("DELETE FROM audit_event WHERE level = 'audit'")
-        connection.execute("DELETE FROM audit_category WHERE level = 'audit'")
+    change(
+        path,
+        "DROP VIEW audit_log_exported",
+        "DELETE FROM audit_event WHERE level = 'audit'",
+        "DELETE FROM audit_category WHERE level = 'audit'",
+    )
     AuditLog.open(f"sqlite:///{path}", catalog=CATALOG).close()
     assert rows(path, "SELECT * FROM audit_log_exported") == []
     assert rows(path, "SELECT key FROM audit_event WHERE level = 'audit'") == [(key,) for key in EVENTS]

@@ -155,8 +155,10 @@ class SQLiteDatabase:
             return connection.execute(sql).fetchall()
 
     def change(self, *statements: str) -> None:
-        """See `Database`."""
-        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+        """See `Database`: the owner's is the connection that Auditwright permits to change its tables."""
+        from auditwright.storage.sqlite.triggers import changing
+
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection, changing(connection):
             for statement in statements:
                 connection.execute(statement)
 
@@ -173,7 +175,7 @@ class SQLiteDatabase:
 
     def insert_damaged(self, *rows: dict[str, Any]) -> None:
         """See `Database`."""
-        from auditwright.storage.sqlite.schema import triggers
+        from auditwright.storage.sqlite.triggers import triggers
 
         self.change("DROP TRIGGER IF EXISTS audit_entry_sound")
         self.insert(*rows)

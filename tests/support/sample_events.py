@@ -71,7 +71,7 @@ def rows(path: Path, sql: str = ALL) -> list[tuple[Any, ...]]:
 
 
 def change(path: Path, *statements: str) -> None:
-    """Run statements on the file with plain sqlite3, each in its own transaction."""
+    """Run statements on the file as its owner, each in its own transaction."""
     SQLiteDatabase(path).change(*statements)
 
 

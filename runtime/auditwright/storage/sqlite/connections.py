@@ -19,7 +19,7 @@ from auditwright.forks import ForkAware, register
 from auditwright.limits import sanitize
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, StorageError
-from auditwright.storage.sqlite.schema import CONFLICT
+from auditwright.storage.sqlite.triggers import CONFLICT
 from auditwright.storage.write_lock import WriteLock
 
 MINIMUM = (3, 37, 0)

@@ -15,7 +15,8 @@ from auditwright.ids import LAST
 from auditwright.storage.csv_cells import FORMULA_SQL, SKIPPED, category_titles, csv_line, event_titles
 from auditwright.storage.sqlite import queries
 from auditwright.storage.sqlite.export_worker import EVERY_ID, HIGH, KNOWN_DAY, LOW, Titles, Work
-from auditwright.storage.sqlite.schema import all_null, checks, in_groups, quoted, with_fields
+from auditwright.storage.sqlite.schema import all_null, in_groups, quoted, with_fields
+from auditwright.storage.sqlite.triggers import checks
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog

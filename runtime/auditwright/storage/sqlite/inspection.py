@@ -18,15 +18,14 @@ from auditwright.storage.layout import INDEXES
 from auditwright.storage.sqlite.connections import BUSY_SECONDS, path_of, translated_errors
 from auditwright.storage.sqlite.schema import (
     check_fit,
-    checks,
     is_newest,
     other_columns,
     quoted,
     tables,
-    triggers,
     views,
     whole_metadata,
 )
+from auditwright.storage.sqlite.triggers import checks, triggers
 
 if TYPE_CHECKING:
     from pathlib import Path

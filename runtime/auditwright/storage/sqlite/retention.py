@@ -18,6 +18,7 @@ from auditwright.storage.sqlite.connections import WAL_BYTES, path_of, translate
 from auditwright.storage.sqlite.engine import SQLiteStorage
 from auditwright.storage.sqlite.queries import ACCOUNTS
 from auditwright.storage.sqlite.schema import insert_statement
+from auditwright.storage.sqlite.triggers import changing, deleting
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -103,23 +104,18 @@ class SQLiteRetentionStore:
                 old = self._old(account_id, bound, BATCH)
                 if old is None or self._is_held(account_id):
                     return
-                connection.execute("INSERT INTO audit_retention VALUES (?, ?)", (account_id, bound))
-                users = connection.execute(
-                    "DELETE FROM audit_entry WHERE rowid IN (SELECT rowid FROM audit_entry "
-                    "WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?) "
-                    "RETURNING account_id, actor_id",
-                    (account_id, bound, BATCH),
-                ).fetchall()
+                with deleting(connection, account_id, bound):
+                    users = connection.execute(_DELETE, (account_id, bound, BATCH)).fetchall()
                 if len(users) != old.entries:
                     raise StorageError(
                         f"{self.name}: the deletion was rolled back: {len(users)} rows were deleted, "
                         f"expected {old.entries}; run it again"
                     )
-                connection.execute("DELETE FROM audit_retention")
                 connection.execute(self._insert, record(before, old))
-                connection.executemany(
-                    _FORGET, [{"account": account, "actor": actor} for account, actor in set(users)]
-                )
+                with changing(connection, "audit_user"):
+                    connection.executemany(
+                        _FORGET, [{"account": account, "actor": actor} for account, actor in set(users)]
+                    )
             yield old
             if old.entries < BATCH:
                 return
@@ -144,11 +140,12 @@ class SQLiteRetentionStore:
             there = connection.execute(f"{_HOLDS} WHERE account_id = ?", (hold.account_id,)).fetchone()
             if there is not None and (there[1], there[2]) == (hold.reason, until):
                 return False
-            connection.execute(
-                "INSERT OR REPLACE INTO audit_hold (account_id, reason, until, created_at) "
-                "VALUES (?, ?, ?, ?)",
-                (hold.account_id, hold.reason, until, to_microseconds(hold.created_at)),
-            )
+            with changing(connection, "audit_hold"):
+                connection.execute(
+                    "INSERT OR REPLACE INTO audit_hold (account_id, reason, until, created_at) "
+                    "VALUES (?, ?, ?, ?)",
+                    (hold.account_id, hold.reason, until, to_microseconds(hold.created_at)),
+                )
             connection.execute(self._insert, row)
         return True
 
@@ -158,7 +155,8 @@ class SQLiteRetentionStore:
             there = connection.execute(f"{_HOLDS} WHERE account_id = ?", (account_id,)).fetchone()
             if there is None:
                 return None
-            connection.execute("DELETE FROM audit_hold WHERE account_id = ?", (account_id,))
+            with changing(connection, "audit_hold"):
+                connection.execute("DELETE FROM audit_hold WHERE account_id = ?", (account_id,))
             connection.execute(self._insert, record(_hold(there)))
         return _hold(there)
 
@@ -178,6 +176,10 @@ class SQLiteRetentionStore:
         return translated_errors(self.name, "delete", busy)
 
 
+_DELETE = """
+    DELETE FROM audit_entry WHERE rowid IN
+        (SELECT rowid FROM audit_entry WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?)
+    RETURNING account_id, actor_id"""
 # A user keeps every name until its last entry is deleted. No row is involved, so SQLite checks that once.
 _FORGET = """
     DELETE FROM audit_user WHERE account_id = :account AND actor_id = :actor AND NOT EXISTS

@@ -1,7 +1,7 @@
-"""The layout of a SQLite database: STRICT tables, indexes, triggers, and a view for each event.
+"""The layout of a SQLite database: STRICT tables, indexes, and a view for each event.
 
-It checks and creates them; rows are written by `engine.py`. A test compares the generated SQLModel classes
-with this layout.
+It checks and creates them, with the triggers of `triggers.py`. Rows are written by `engine.py`. A test
+compares the generated SQLModel classes with this layout.
 """
 
 from __future__ import annotations
@@ -13,106 +13,19 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from auditwright.catalog import release
-from auditwright.entry import LEADING, TRAILING, columns
-from auditwright.ids import LAST
-from auditwright.limits import MAX_ID, MAX_JSON, MAX_STRING
+from auditwright.entry import columns
 from auditwright.storage.base import MAX_NAMES, columns_in
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import INDEXES, reference_rows, view_name
 from auditwright.storage.sqlite.queries import ACCOUNTS
+from auditwright.storage.sqlite.triggers import changing, triggers
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event, Field
 
 T = TypeVar("T")
-CONFLICT = "auditwright: another entry has this id"
-"""The database's error for a row whose id is stored with other content."""
-
-DAMAGED = "auditwright: no log writes such an entry"
-"""The database's error for a row that a check refuses."""
 
 _TYPES = {"text": "TEXT", "id": "BLOB", "timestamp": "INTEGER", "digest": "BLOB", "json": "TEXT"}
-
-
-_TRIGGERS = {
-    # Equal content with a stored id is a retry and is skipped; other content is refused. An explicit row id
-    # would let INSERT OR REPLACE overwrite a row. Without one, NEW.rowid is -1 in a BEFORE trigger.
-    "audit_entry_once": f"""
-        BEFORE INSERT ON audit_entry
-        WHEN NEW.rowid <> -1 OR EXISTS
-            (SELECT 1 FROM audit_entry WHERE account_id = NEW.account_id AND id = NEW.id)
-        BEGIN
-            SELECT CASE
-                WHEN NEW.rowid <> -1 THEN RAISE(ABORT, 'auditwright: audit_entry takes no row ids')
-                WHEN NEW.digest = (SELECT digest FROM audit_entry
-                                   WHERE account_id = NEW.account_id AND id = NEW.id)
-                THEN RAISE(IGNORE)
-                ELSE RAISE(ABORT, '{CONFLICT}')
-            END;
-        END""",
-    # A BEFORE trigger cannot tell an explicit row id of -1 from none; an AFTER trigger sees the stored id.
-    "audit_entry_no_row_id": """
-        AFTER INSERT ON audit_entry
-        WHEN NEW.rowid < 0
-        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry takes no row ids'); END""",
-    "audit_entry_no_update": """
-        BEFORE UPDATE ON audit_entry
-        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
-    # Retention permits deletes in its transaction: the account, and the id below which it deletes.
-    "audit_entry_no_delete": """
-        BEFORE DELETE ON audit_entry
-        WHEN NOT EXISTS (SELECT 1 FROM audit_retention AS permit
-                         WHERE permit.account_id = OLD.account_id AND OLD.id < permit.before)
-            OR EXISTS (SELECT 1 FROM audit_hold AS hold
-                       WHERE hold.account_id = OLD.account_id
-                       AND (hold.until IS NULL OR hold.until > strftime('%s', 'now') * 1000000))
-        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
-    "audit_entry_users": f"""
-        AFTER INSERT ON audit_entry
-        WHEN NEW.actor_id IS NOT NULL AND NOT EXISTS
-            (SELECT 1 FROM audit_user WHERE account_id = NEW.account_id AND actor_id = NEW.actor_id
-             AND actor_type = NEW.actor_type AND actor_name = coalesce(NEW.actor_name, ''))
-        BEGIN
-            INSERT INTO audit_user (account_id, actor_id, actor_type, actor_name, first_id)
-            SELECT NEW.account_id, NEW.actor_id, NEW.actor_type, coalesce(NEW.actor_name, ''), NEW.id
-            WHERE NOT EXISTS
-                (SELECT 1 FROM audit_user WHERE account_id = NEW.account_id AND actor_id = NEW.actor_id
-                 LIMIT 1 OFFSET {MAX_NAMES - 1});
-        END""",
-}
-
-CHECKS = {
-    "id": "length({id}) = 16",
-    "occurred_at": f"{{occurred_at}} BETWEEN 0 AND {LAST}",
-    "recorded_at": f"{{recorded_at}} BETWEEN 0 AND {LAST}",
-    "actor": "CASE {actor_type} WHEN 'user' THEN {actor_id} IS NOT NULL "
-    "WHEN 'app' THEN {actor_id} IS NOT NULL WHEN 'system' THEN 1 ELSE {actor_type} = 'anonymous' END "
-    f"AND ({{actor_id}} IS NULL OR length({{actor_id}}) BETWEEN 1 AND {MAX_ID})",
-    "texts": f"length({{account_id}}) BETWEEN 1 AND {MAX_ID} AND length({{event}}) BETWEEN 1 AND {MAX_ID} "
-    f"AND length(CAST({{description}} AS BLOB)) <= {MAX_STRING}",
-    "digest": "length({digest}) = 32",
-    "alterations": "({alterations} IS NULL OR {alterations} >= '{{' AND json_valid({alterations}) "
-    f"AND json_type({{alterations}}) = 'object' AND length(CAST({{alterations}} AS BLOB)) <= {MAX_JSON})",
-    # Text that begins with { can only be an object.
-    "metadata": "{metadata} >= '{{' AND {metadata} < '|' AND json_valid({metadata}) "
-    f"AND length(CAST({{metadata}} AS BLOB)) <= {MAX_JSON}",
-}
-"""SQL that is true where a part of an entry is sound, with a placeholder for each column.
-
-It is the cheap part of what PostgreSQL's constraints say: comparing the id with the time would cost too much.
-"""
-
-
-def checks(prefix: str = "") -> dict[str, str]:
-    """The SQL of each check; `prefix` comes before the names of columns."""
-    names = {name: f"{prefix}{name}" for name, _, _ in (*LEADING, *TRAILING)}
-    return {part: check.format(**names) for part, check in CHECKS.items()}
-
-
-_TRIGGERS["audit_entry_sound"] = f"""
-        BEFORE INSERT ON audit_entry
-        WHEN NOT ({" AND ".join(checks("NEW.").values())})
-        BEGIN SELECT RAISE(ABORT, '{DAMAGED}'); END"""
 
 _USERS = "audit_entry_users"
 
@@ -145,7 +58,6 @@ def tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
             ("until", "INTEGER", False, 0),
             ("created_at", "INTEGER", True, 0),
         ),
-        "audit_retention": (*_text("account_id"), ("before", "BLOB", True, 0)),
         "audit_user": (
             *((name, "TEXT", True, position) for position, name in enumerate(_USER_KEY, 1)),
             ("first_id", "BLOB", True, 0),
@@ -169,7 +81,8 @@ def set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _create(connection, catalog)
+        with changing(connection):
+            _create(connection, catalog)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -282,11 +195,6 @@ def _column_or_json(name: str) -> str:
     return f"coalesce({quoted(name)}, {_json_value(name)})"
 
 
-def triggers() -> dict[str, str]:
-    """The CREATE statement of each trigger."""
-    return {name: f"CREATE TRIGGER {name} {body}" for name, body in _TRIGGERS.items()}
-
-
 def _programs(catalog: Catalog, others: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """Kind and CREATE statement of each trigger and view; those that differ are created again."""
     found = {name: ("TRIGGER", statement) for name, statement in triggers().items()}
@@ -302,7 +210,7 @@ def views(catalog: Catalog, others: tuple[str, ...]) -> dict[str, str]:
 def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     """Whether the database has everything that this catalog needs."""
     present = dict(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
-    if not {*tables(catalog), *INDEXES} <= present.keys():
+    if not {*tables(catalog), *INDEXES} <= present.keys() or _has_permits(connection):
         return False
     gained = set(_columns_of(connection, "audit_entry"))
     if not gained.issuperset(catalog.columns):
@@ -342,6 +250,8 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
         if newest or kind == "TRIGGER" or name not in found:
             connection.execute(f"DROP {kind} IF EXISTS {quoted(name)}")
             connection.execute(statement)
+    if _has_permits(connection):
+        connection.execute("DROP TABLE audit_retention")
     # Reference rows of a newer catalog are kept; rows that only this catalog has are added for its entries.
     insert = f"INSERT OR {'REPLACE' if newest else 'IGNORE'} INTO"
     for table, rows in reference_rows(catalog).items():
@@ -352,6 +262,11 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO audit_catalog VALUES (?, ?)", (catalog.version, catalog.json.decode())
     )
+
+
+def _has_permits(connection: sqlite3.Connection) -> bool:
+    """Whether the file has the table by which an earlier version permitted deletes, to anybody."""
+    return _columns_of(connection, "audit_retention") == ["account_id", "before"]
 
 
 def _create_tables(connection: sqlite3.Connection, catalog: Catalog) -> None:

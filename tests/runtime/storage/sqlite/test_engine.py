@@ -119,7 +119,7 @@ def test_recording_works_after_an_attack(log: AuditLog, acme: AccountLog, path: 
 
 def test_opening_makes_tables_views_triggers_and_reference_rows(log: AuditLog, path: Path) -> None:
     made = dict(rows(path, "SELECT type, count(*) FROM sqlite_schema WHERE sql IS NOT NULL GROUP BY type"))
-    assert made == {"table": 7, "view": 82, "index": 2, "trigger": made["trigger"]}
+    assert made == {"table": 6, "view": 82, "index": 2, "trigger": made["trigger"]}
     assert made["trigger"] >= 3
     assert rows(path, "SELECT count(*) FROM audit_event") == [(82,)]
     assert rows(path, "SELECT count(*) FROM audit_category") == [(19,)]

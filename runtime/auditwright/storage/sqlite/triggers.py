@@ -1,0 +1,188 @@
+"""The triggers of a SQLite database, and the functions that permit what they refuse.
+
+An entry is stored once and stays, and only Auditwright changes the other tables: by retention, by holds, and
+when it opens the file. SQLite has no roles. So triggers call functions that a connection does not have, and a
+statement fails with `no such function`. Auditwright registers them on its own connection for its own
+statements. Whoever can drop triggers or register functions can do the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from auditwright.entry import LEADING, TRAILING
+from auditwright.ids import LAST
+from auditwright.limits import MAX_ID, MAX_JSON, MAX_STRING
+from auditwright.storage.base import MAX_NAMES
+
+CONFLICT = "auditwright: another entry has this id"
+"""The database's error for a row whose id is stored with other content."""
+
+DAMAGED = "auditwright: no log writes such an entry"
+"""The database's error for a row that a check refuses."""
+
+ENTRIES_STAY = "audit_entry_is_append_only"
+"""The function of an account and an id that is true where the entry must stay."""
+
+GUARDED = {
+    "audit_catalog": ("INSERT", "UPDATE", "DELETE"),
+    "audit_category": ("INSERT", "UPDATE", "DELETE"),
+    "audit_event": ("INSERT", "UPDATE", "DELETE"),
+    "audit_hold": ("INSERT", "UPDATE", "DELETE"),
+    "audit_user": ("UPDATE", "DELETE"),
+}
+"""The statements that need a permit, by table."""
+
+
+def permit_of(table: str) -> str:
+    """The name of the function that permits changes of a table; SQLite says it in the error without one."""
+    return f"{table}_is_changed_by_auditwright_only"
+
+
+_TRIGGERS = {
+    # Equal content with a stored id is a retry and is skipped; other content is refused. An explicit row id
+    # would let INSERT OR REPLACE overwrite a row. Without one, NEW.rowid is -1 in a BEFORE trigger.
+    "audit_entry_once": f"""
+        BEFORE INSERT ON audit_entry
+        WHEN NEW.rowid <> -1 OR EXISTS
+            (SELECT 1 FROM audit_entry WHERE account_id = NEW.account_id AND id = NEW.id)
+        BEGIN
+            SELECT CASE
+                WHEN NEW.rowid <> -1 THEN RAISE(ABORT, 'auditwright: audit_entry takes no row ids')
+                WHEN NEW.digest = (SELECT digest FROM audit_entry
+                                   WHERE account_id = NEW.account_id AND id = NEW.id)
+                THEN RAISE(IGNORE)
+                ELSE RAISE(ABORT, '{CONFLICT}')
+            END;
+        END""",
+    # A BEFORE trigger cannot tell an explicit row id of -1 from none; an AFTER trigger sees the stored id.
+    "audit_entry_no_row_id": """
+        AFTER INSERT ON audit_entry
+        WHEN NEW.rowid < 0
+        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry takes no row ids'); END""",
+    "audit_entry_no_update": """
+        BEFORE UPDATE ON audit_entry
+        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
+    "audit_entry_no_delete": f"""
+        BEFORE DELETE ON audit_entry
+        WHEN {ENTRIES_STAY}(OLD.account_id, OLD.id)
+            OR EXISTS (SELECT 1 FROM audit_hold AS hold
+                       WHERE hold.account_id = OLD.account_id
+                       AND (hold.until IS NULL OR hold.until > strftime('%s', 'now') * 1000000))
+        BEGIN SELECT RAISE(ABORT, 'auditwright: audit_entry is append-only'); END""",
+    "audit_entry_users": f"""
+        AFTER INSERT ON audit_entry
+        WHEN NEW.actor_id IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM audit_user WHERE account_id = NEW.account_id AND actor_id = NEW.actor_id
+             AND actor_type = NEW.actor_type AND actor_name = coalesce(NEW.actor_name, ''))
+        BEGIN
+            INSERT INTO audit_user (account_id, actor_id, actor_type, actor_name, first_id)
+            SELECT NEW.account_id, NEW.actor_id, NEW.actor_type, coalesce(NEW.actor_name, ''), NEW.id
+            WHERE NOT EXISTS
+                (SELECT 1 FROM audit_user WHERE account_id = NEW.account_id AND actor_id = NEW.actor_id
+                 LIMIT 1 OFFSET {MAX_NAMES - 1});
+        END""",
+    # Whoever records adds users, by the trigger above, so a user must be the actor of a stored entry. A known
+    # user is skipped; INSERT OR REPLACE would change it.
+    "audit_user_no_insert": """
+        BEFORE INSERT ON audit_user
+        WHEN NOT EXISTS
+            (SELECT 1 FROM audit_entry WHERE account_id = NEW.account_id AND id = NEW.first_id
+             AND actor_id = NEW.actor_id AND actor_type = NEW.actor_type
+             AND coalesce(actor_name, '') = NEW.actor_name)
+            OR EXISTS
+            (SELECT 1 FROM audit_user WHERE account_id = NEW.account_id AND actor_id = NEW.actor_id
+             AND actor_type = NEW.actor_type AND actor_name = NEW.actor_name)
+        BEGIN
+            SELECT CASE
+                WHEN EXISTS
+                    (SELECT 1 FROM audit_user WHERE account_id = NEW.account_id AND actor_id = NEW.actor_id
+                     AND actor_type = NEW.actor_type AND actor_name = NEW.actor_name)
+                THEN RAISE(IGNORE)
+                ELSE RAISE(ABORT, 'auditwright: audit_user has the actors of entries only')
+            END;
+        END""",
+}
+
+CHECKS = {
+    "id": "length({id}) = 16",
+    "occurred_at": f"{{occurred_at}} BETWEEN 0 AND {LAST}",
+    "recorded_at": f"{{recorded_at}} BETWEEN 0 AND {LAST}",
+    "actor": "CASE {actor_type} WHEN 'user' THEN {actor_id} IS NOT NULL "
+    "WHEN 'app' THEN {actor_id} IS NOT NULL WHEN 'system' THEN 1 ELSE {actor_type} = 'anonymous' END "
+    f"AND ({{actor_id}} IS NULL OR length({{actor_id}}) BETWEEN 1 AND {MAX_ID})",
+    "texts": f"length({{account_id}}) BETWEEN 1 AND {MAX_ID} AND length({{event}}) BETWEEN 1 AND {MAX_ID} "
+    f"AND length(CAST({{description}} AS BLOB)) <= {MAX_STRING}",
+    "digest": "length({digest}) = 32",
+    "alterations": "({alterations} IS NULL OR {alterations} >= '{{' AND json_valid({alterations}) "
+    f"AND json_type({{alterations}}) = 'object' AND length(CAST({{alterations}} AS BLOB)) <= {MAX_JSON})",
+    # Text that begins with { can only be an object.
+    "metadata": "{metadata} >= '{{' AND {metadata} < '|' AND json_valid({metadata}) "
+    f"AND length(CAST({{metadata}} AS BLOB)) <= {MAX_JSON}",
+}
+"""SQL that is true where a part of an entry is sound, with a placeholder for each column.
+
+It is the cheap part of what PostgreSQL's constraints say: comparing the id with the time would cost too much.
+"""
+
+
+def checks(prefix: str = "") -> dict[str, str]:
+    """The SQL of each check; `prefix` comes before the names of columns."""
+    names = {name: f"{prefix}{name}" for name, _, _ in (*LEADING, *TRAILING)}
+    return {part: check.format(**names) for part, check in CHECKS.items()}
+
+
+_TRIGGERS["audit_entry_sound"] = f"""
+        BEFORE INSERT ON audit_entry
+        WHEN NOT ({" AND ".join(checks("NEW.").values())})
+        BEGIN SELECT RAISE(ABORT, '{DAMAGED}'); END"""
+_TRIGGERS |= {
+    f"{table}_no_{statement.lower()}": f"""
+        BEFORE {statement} ON {table}
+        BEGIN SELECT {permit_of(table)}(); END"""
+    for table, statements in GUARDED.items()
+    for statement in statements
+}
+
+
+def triggers() -> dict[str, str]:
+    """The CREATE statement of each trigger."""
+    return {name: f"CREATE TRIGGER {name} {body}" for name, body in _TRIGGERS.items()}
+
+
+@contextmanager
+def changing(connection: sqlite3.Connection, *tables: str) -> Iterator[None]:
+    """Permit changes of these tables, all of `GUARDED` if none is given, until the block ends."""
+    with _registered(connection, {permit_of(table): lambda: None for table in tables or GUARDED}):
+        yield
+
+
+@contextmanager
+def deleting(connection: sqlite3.Connection, account_id: str, bound: bytes) -> Iterator[None]:
+    """Permit deletes of an account's entries with an id below the bound, until the block ends."""
+
+    def stays(account: str, entry_id: bytes) -> bool:
+        return account != account_id or entry_id >= bound
+
+    with _registered(connection, {ENTRIES_STAY: stays}):
+        yield
+
+
+@contextmanager
+def _registered(
+    connection: sqlite3.Connection, functions: dict[str, Callable[..., object]]
+) -> Iterator[None]:
+    """Give the connection these functions, until the block ends."""
+    # Where SQLite was built with trusted_schema off, a trigger may not call a function of the program.
+    (trusted,) = connection.execute("PRAGMA trusted_schema").fetchone()
+    connection.execute("PRAGMA trusted_schema=ON")
+    for name, function in functions.items():
+        connection.create_function(name, -1, function)
+    try:
+        yield
+    finally:
+        for name in functions:
+            connection.create_function(name, -1, None)
+        connection.execute(f"PRAGMA trusted_schema={trusted}")
