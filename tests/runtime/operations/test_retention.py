@@ -317,9 +317,9 @@ def _delete_with_permit(database: Database, condition: str, account_id: str) -> 
     if isinstance(database, SQLiteDatabase):
         condition = condition.replace("id = '", "id = x'").replace("-", "")
         limit = bytes.fromhex(f"{int(BEFORE.timestamp() * 1000):012x}") + bytes(10)
-        with closing(sqlite3.connect(database.path)) as connection, deleting(connection, account_id, limit):
+        with closing(sqlite3.connect(database.path)) as file, deleting(file, account_id, limit):
             try:
-                return connection.execute(f"DELETE FROM audit_entry WHERE {condition}").rowcount == 1
+                return file.execute(f"DELETE FROM audit_entry WHERE {condition}").rowcount == 1
             except sqlite3.IntegrityError:
                 return False
     import psycopg

@@ -172,7 +172,7 @@ def deleting(connection: sqlite3.Connection, account_id: str, bound: bytes) -> I
 
 @contextmanager
 def _registered(
-    connection: sqlite3.Connection, functions: dict[str, Callable[..., object]]
+    connection: sqlite3.Connection, functions: dict[str, Callable[..., bool | None]]
 ) -> Iterator[None]:
     """Give the connection these functions, until the block ends."""
     # Where SQLite was built with trusted_schema off, a trigger may not call a function of the program.
