@@ -20,9 +20,10 @@ from auditwright import cli
 from auditwright.server import Principal, create_app
 
 ACCOUNT = "fuzz-api_record"
-PRINCIPAL = Principal(ADA, (READABLE, ACCOUNT), may_export=True, may_record=True)
+PRINCIPAL = Principal(ADA, (READABLE, ACCOUNT), may_export=True, may_record=True, may_impersonate=True)
 STATUSES = {200, 201, 303, 304, 307, 400, 401, 403, 404, 405, 409, 413, 415, 422, 429}
 PROBLEM = {"type", "title", "status", "detail"}
+PROGRAM = {"x-requested-with": "fuzz"}
 _apps: dict[int, Any] = {}
 
 
@@ -185,7 +186,7 @@ def api_read(world: World, random: Random) -> Outcome:
     path, given = _path(world, random, template), query(world, random, *names)
     world.input = ("GET", (path, given), {})
     before = _exports(world)
-    status, headers, body = request(world, "GET", path, given)
+    status, headers, body = request(world, "GET", path, given, PROGRAM)
     outcome = judged(status, headers, body, is_api=True)
     outcome.stored = _exports(world) - before if "export" in path else 0
     outcome.answered = outcome.answered if not outcome.stored else 0

@@ -75,7 +75,9 @@ def test_export_is_recorded_with_the_actor_option(recorded: Auditwright, tmp_pat
     assert recorded("list", "--account", "acme").code == 0
     actor = "user:u-90:Frances Allen"
     with serving(tmp_path, "serve", "--account", "acme", "--port", "0", "--actor", actor) as served:
-        exported = httpx.post(f"{served.url}export", data={"what": "all"})
+        with httpx.Client(base_url=served.url) as browser:
+            (token,) = re.findall('name="token" value="([^"]*)"', browser.get("/").text)
+            exported = browser.post("/export", data={"what": "all", "token": token})
         assert len(list(csv.reader(io.StringIO(exported.text)))) == 3
         (newest, *_) = httpx.get(f"{served.url}api/entries").json()["entries"]
     assert newest["description"] == "Frances Allen exported the audit log as CSV."
@@ -89,6 +91,17 @@ def test_recording_needs_the_allow_option(
     assert recorded("list", "--account", "acme").code == 0
     with serving(tmp_path, "serve", "--account", "acme", "--port", "0", *options) as served:
         entry = {"event": SCANNER, "metadata": {"tool_id": "t-9"}}
+        assert httpx.post(f"{served.url}api/entries", json=entry).status_code == status
+
+
+@pytest.mark.parametrize(("option", "status"), [("--allow-recording", 403), ("--allow-impersonation", 201)])
+def test_naming_another_actor_needs_its_own_option(
+    recorded: Auditwright, tmp_path: Path, option: str, status: int
+) -> None:
+    assert recorded("list", "--account", "acme").code == 0
+    with serving(tmp_path, "serve", "--account", "acme", "--port", "0", option) as served:
+        ceo = {"type": "user", "id": "u-1", "name": "CEO"}
+        entry = {"event": SCANNER, "metadata": {"tool_id": "t-9"}, "actor": ceo}
         assert httpx.post(f"{served.url}api/entries", json=entry).status_code == status
 
 
