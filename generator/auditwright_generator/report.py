@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from auditwright_generator.checks.suppressions import Suppressed
+from auditwright_generator.files import read_regular
 from auditwright_generator.findings import Finding, Rule
 
 WIDTH = 100
@@ -63,7 +64,7 @@ def excerpt(finding: Finding, lines: Sequence[str]) -> Iterator[str]:
 def read_lines(path: str) -> list[str]:
     """The lines of a file as YAML counts them; empty if the file cannot be read."""
     try:
-        content = Path(path).read_bytes().decode("utf-8-sig", "replace")
+        content = read_regular(Path(path)).decode("utf-8-sig", "replace")
     except OSError:
         return []
     return re.split("\r\n|\r|\n", content)

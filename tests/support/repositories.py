@@ -5,13 +5,15 @@ import subprocess
 from pathlib import Path
 
 
-def git(folder: Path, *arguments: str, date: str = "2026-01-01") -> None:
+def git(folder: Path, *arguments: str, date: str = "2026-01-01", given: bytes = b"") -> str:
+    """The output of git."""
     identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(
+    done = subprocess.run(
         ["git", *identity, *arguments],
         cwd=folder,
         check=True,
         capture_output=True,
+        input=given,
         env={
             **os.environ,
             "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -19,6 +21,7 @@ def git(folder: Path, *arguments: str, date: str = "2026-01-01") -> None:
             "GIT_COMMITTER_DATE": f"{date}T12:00:00Z",
         },
     )
+    return done.stdout.decode()
 
 
 def commit(folder: Path, tag: str, date: str = "2026-01-01") -> None:

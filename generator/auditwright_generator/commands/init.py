@@ -144,10 +144,11 @@ def _next_commands(folder: Path, names: "StartNames") -> list[str]:
 def _free_output(folder: Path, names: "StartNames") -> Path:
     """`generated` beside the catalog; a folder named after the package if another catalog has that one."""
     from auditwright_generator.output.owner import other_package
+    from auditwright_generator.source.catalog_source import folder_name
 
     usual = folder.parent / "generated"
     try:
-        other = other_package(usual, names.package, folder.resolve().name, names.title)
+        other = other_package(usual, names.package, folder_name(folder), names.title)
     except OSError:  # `generate` says what is wrong with the folder
         return usual
     return usual if other is None else folder.parent / f"{names.package}_generated"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from auditwright_generator.coverage.names import File
 from auditwright_generator.coverage.rules import UNREADABLE_SOURCE
+from auditwright_generator.files import read_regular
 from auditwright_generator.findings import Finding, Position
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
@@ -80,7 +81,7 @@ def parse(path: Path) -> tuple[ast.Module, File] | Finding | None:
     try:
         if not path.is_file():
             return UNREADABLE_SOURCE.at(Position(name, 1, 1), "it is not a file that can be read")
-        content = path.read_bytes()
+        content = read_regular(path)
         return None if content.startswith(GENERATED) else _parse(content, name)
     except OSError as error:
         return UNREADABLE_SOURCE.at(Position(name, 1, 1), f"it cannot be read: {error.strerror}")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from auditwright_generator.files import MAX_YAML_BYTES
 from auditwright_generator.findings import join_words
 from auditwright_generator.source.yaml_nodes import parse_yaml
 
@@ -100,6 +101,8 @@ def moved_from(folder: Path, commit: str, package: str) -> str | None:
     ]
     gone: list[str] = []
     for blob, data in zip(blobs, _contents(folder, [blob.id for blob in blobs]), strict=True):
+        if len(data) > MAX_YAML_BYTES:
+            continue  # no catalog that could be read
         node, _ = parse_yaml(data, blob.path)
         if isinstance(node.value, dict) and "package" in node.entries and node.string("package") == package:
             gone.append(blob.path.removesuffix("catalog.yaml"))

@@ -14,6 +14,7 @@ from auditwright_generator.diff.comparison import Comparison, compare_versions
 from auditwright_generator.diff.git import GitError, git
 from auditwright_generator.diff.git_versions import CommittedVersion, committed_versions
 from auditwright_generator.diff.snapshot import committed_catalog, read_folder
+from auditwright_generator.files import read_regular
 from auditwright_generator.model import Catalog
 from auditwright_generator.source.yaml_nodes import UnreadableCatalog, shown_path
 from auditwright_generator.versions import SemanticVersion
@@ -158,7 +159,7 @@ def _read_files(folder: Path) -> tuple[dict[str, tuple[str, Catalog]], list[str]
     notes: list[str] = []
     for path in _json_files(folder):
         try:
-            catalog = read_catalog_json(path.read_bytes())
+            catalog = read_catalog_json(read_regular(path))
         except (OSError, InvalidCatalogJson) as error:
             strerror = getattr(error, "strerror", None)
             notes.append(f"{path.name} cannot be read: {strerror.lower() if strerror else error}.")

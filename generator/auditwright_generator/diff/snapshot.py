@@ -11,7 +11,8 @@ from auditwright_generator.checks.rules import check_codes, check_meaning
 from auditwright_generator.diff.catalog_json import InvalidCatalogJson, read_catalog_json
 from auditwright_generator.diff.change import bare
 from auditwright_generator.diff.git import HINT, GitError, catalog_at, folder_in_repository
-from auditwright_generator.findings import Finding, counted
+from auditwright_generator.files import is_inside, read_regular
+from auditwright_generator.findings import Finding, counted, quote
 from auditwright_generator.model import Catalog
 from auditwright_generator.source.catalog_source import CatalogSource, read_source
 from auditwright_generator.source.resolve import resolve_catalog
@@ -73,7 +74,7 @@ def _in_json(path: Path) -> Catalog:
     try:
         if not path.is_file():
             raise UnreadableCatalog(shown_path(path), "it is not a regular file", HINT)
-        return read_catalog_json(path.read_bytes())
+        return read_catalog_json(read_regular(path))
     except OSError as error:
         reason = (error.strerror or "it cannot be opened").lower()
         raise UnreadableCatalog(shown_path(path), reason, "make it readable or name another file") from error
@@ -116,6 +117,9 @@ def committed_catalog(ref: str, folder: Path, package: str) -> Committed | None:
         root = Path(made) / folder.resolve().name
         for path, data in found.files.items():
             target = root / path
+            if not is_inside(root, path):  # git lists whatever a tree names
+                reason = f"its file {quote(path.as_posix())} leads out of the folder of the catalog"
+                raise UnreadableCatalog(name, reason, "name another commit")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
         return Committed(*read_folder(root, f"{moved or shown_path(folder)} at {name}"), moved)

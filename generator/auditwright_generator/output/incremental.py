@@ -10,12 +10,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
+from auditwright_generator.files import MAX_BYTES, MAX_YAML_BYTES, link_out, read_regular
 from auditwright_generator.model import Catalog, Category, Level
 from auditwright_generator.output.manifest import (
     MANIFEST,
@@ -102,7 +104,12 @@ def reusable_part(item: CategoryInput, earlier: Mapping[str, OutputPart], folder
 def are_current(folder: Path, digests: Mapping[str, str]) -> bool:
     """Whether all files have these digests. Raises `OSError`."""
     top = os.fspath(folder)
+    if link_out(folder, {path.rpartition("/")[0] for path in digests}) is not None:
+        return False
     for path, wanted in digests.items():
+        found = os.lstat(f"{top}/{path}")
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:
+            return False
         with open(f"{top}/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - faster, and there may be 100,000
             if hashlib.sha256(file.read()).hexdigest() != wanted:
                 return False
@@ -118,11 +125,9 @@ def catalog_inputs(folder: Path) -> str | None:
 
 
 def _catalog_inputs(folder: Path) -> str | None:
-    made = hashlib.sha256(f"{generator_identity()}\n{folder.resolve().name}\n".encode())
+    made = hashlib.sha256(b"%s\n%s\n" % (generator_identity().encode(), os.fsencode(folder.resolve().name)))
     for path in _yaml_files(folder):
-        if not path.is_file():  # reading a pipe would block
-            return None
-        content = path.read_bytes()
+        content = read_regular(path, MAX_YAML_BYTES)
         name = os.fsencode(path.relative_to(folder))
         made.update(b"%d %d %s" % (len(name), len(content), name))
         made.update(content)
@@ -141,6 +146,8 @@ def _yaml_files(folder: Path) -> list[Path]:
             for name in names
             if not name.startswith(".") and name.lower().endswith((".yaml", ".yml"))
         ]
+    if link_out(folder, (path.relative_to(folder).as_posix() for path in found)) is not None:
+        raise OSError("a link out of the folder, which read_source refuses")
     return sorted(found)
 
 

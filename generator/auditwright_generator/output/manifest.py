@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from auditwright_generator.files import read_regular
+
 MANIFEST = "manifest.sha256"
 NOTES = ".auditwright/made-from"
 """Relative to the output folder. A .gitignore next to it keeps it out of commits."""
@@ -101,13 +103,15 @@ def read_notes(folder: Path) -> Notes:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_bytes().decode(errors="replace")
+        return read_regular(path).decode(errors="replace")
     except (FileNotFoundError, NotADirectoryError):
         return ""
 
 
 def _stays_inside(path: str) -> bool:
-    return ".." not in path.split("/") and not path.startswith("/") and "\\" not in path
+    """Whether the path may be one of ours; no generated file has a hidden part, such as `.git`."""
+    is_hidden = any(part.startswith(".") for part in path.split("/"))
+    return not (is_hidden or path.startswith("/") or "\\" in path)
 
 
 def digest(data: bytes) -> str:

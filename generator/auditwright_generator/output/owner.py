@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from auditwright_generator.files import read_regular
 from auditwright_generator.output.manifest import read_manifest
 
 _MODULE = "/_catalog.py"
@@ -27,7 +28,7 @@ def other_package(folder: Path, package: str, source: str, title: str) -> str | 
 def _is_catalog(path: Path, source: str, title: str) -> bool:
     """Whether a generated catalog.json was made from such a catalog; not if it cannot be read."""
     try:
-        facts: Any = json.loads(path.read_bytes())
+        facts: Any = json.loads(read_regular(path))
     except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return False
     if not isinstance(facts, dict):

@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from auditwright_generator.files import read_regular
 from auditwright_generator.findings import counted
 from auditwright_generator.output.manifest import MANIFEST
 from auditwright_generator.output.write import Difference
@@ -30,7 +31,7 @@ def unified_diff(folder: Path, files: Mapping[str, str | None], difference: Diff
 
 def _diff(folder: Path, path: str, text: str) -> Iterator[str]:
     found = folder / path
-    before = found.read_bytes().decode("utf-8", "replace") if found.is_file() else None
+    before = read_regular(found).decode("utf-8", "replace") if found.is_file() else None
     name = f"a/{path}" if before is not None else "/dev/null"
     lines = difflib.unified_diff(_lines(before or ""), _lines(text), name, f"b/{path}", lineterm="")
     for line in lines:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from auditwright_generator.files import is_inside, read_regular, refuse_links_out
 from auditwright_generator.output.manifest import MANIFEST, NOTES, digest, read_manifest
 
 Files = dict[str, str | None]
@@ -33,7 +34,7 @@ class Difference:
     orphaned: tuple[str, ...]
     """Written by an earlier run and no longer generated."""
     foreign: tuple[str, ...] = ()
-    """Never generated, at the path of a generated file. Nothing is written while there are any."""
+    """Never generated, at the path of a file of this or of an earlier run. Then nothing is written."""
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.stale or self.edited or self.foreign or self.orphaned)
@@ -42,10 +43,11 @@ class Difference:
 def compare(folder: Path, files: Mapping[str, str | None]) -> Difference:
     """What writing the files (including the manifest) to the folder would change.
 
-    Raises `OSError`, also if the folder is a file.
+    Raises `OSError`, also if the folder is a file, or if a link at the path of a file leads out of it.
     """
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    refuse_links_out(folder, (*files, *_notes_files("")))
     written = read_manifest(folder)
     missing: list[str] = []
     stale: list[str] = []
@@ -64,11 +66,12 @@ def compare(folder: Path, files: Mapping[str, str | None]) -> Difference:
             else:
                 ours = path in written or MARK in data[:1000] or not text
                 (edited if ours else foreign).append(path)
-    orphaned = [
-        path
-        for path in sorted(written)
-        if path not in files and is_inside(folder, path) and (folder / path).is_file()
-    ]
+    orphaned: list[str] = []
+    for path in sorted(written.keys() - files.keys()):
+        if _is_file_of(folder, path):
+            data = read_regular(folder / path)
+            ours = digest(data) == written[path] or MARK in data[:1000]
+            (orphaned if ours else foreign).append(path)
     return Difference(tuple(missing), tuple(stale), tuple(edited), tuple(orphaned), tuple(foreign))
 
 
@@ -94,13 +97,18 @@ def write(folder: Path, files: Mapping[str, str | None], notes: str = "") -> Dif
     if MANIFEST in changed and manifest is not None:
         replace_file(folder / MANIFEST, manifest)
     if notes:
-        _write_notes(folder, notes)
+        for path, text in _notes_files(notes).items():
+            update_file(folder / path, text)
     return difference
 
 
-def _write_notes(folder: Path, notes: str) -> None:
-    for path, text in ((NOTES, notes), (f"{Path(NOTES).parent}/.gitignore", "*\n")):
-        update_file(folder / path, text)
+def _is_file_of(folder: Path, path: str) -> bool:
+    """Whether the folder itself has the file, and no link leads to it."""
+    return is_inside(folder, path) and (folder / path).is_file() and not (folder / path).is_symlink()
+
+
+def _notes_files(notes: str) -> dict[str, str]:
+    return {NOTES: notes, f"{Path(NOTES).parent}/.gitignore": "*\n"}
 
 
 def update_file(path: Path, text: str) -> None:
@@ -137,14 +145,9 @@ def _remove_empty(top: Path, folder: Path) -> None:
         folder = folder.parent
 
 
-def is_inside(folder: Path, path: str) -> bool:
-    """Whether the path stays inside the folder when links are followed."""
-    return (folder / path).parent.resolve().is_relative_to(folder.resolve())
-
-
 def read_file(path: Path) -> bytes | None:
-    """The content of a file; None if there is none. Raises `OSError`."""
+    """The content of a regular file; None if there is none. Raises `OSError`."""
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from auditwright_generator.files import link_out
 from auditwright_generator.model import Catalog
 from auditwright_generator.scaffold.new_files import new_files
 from auditwright_generator.scaffold.trial import Refused
@@ -84,5 +85,9 @@ def write_site(folder: Path, texts: dict[str, str]) -> None:
             f"{', '.join(existing)} {'exists' if len(existing) == 1 else 'exist'}, and nothing was written; "
             "name another folder, or remove what is not needed"
         )
+    link = link_out(folder, texts)
+    if link is not None:
+        shown = shown_path(folder / link)
+        raise Refused(f"{shown} is a link that leads out of {folder}, and nothing was written; remove it")
     with new_files(folder, texts):
         pass

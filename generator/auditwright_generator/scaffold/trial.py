@@ -85,5 +85,15 @@ def try_out(folder: Path, repairs: str | None = None) -> Iterator[Trial]:
         raise Refused("nothing was added: correct the errors in the catalog first", before.findings)
     with tempfile.TemporaryDirectory(prefix="auditwright-new-") as temporary:
         copy = Path(temporary).resolve() / folder.resolve().name
-        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(".*"), ignore_dangling_symlinks=True)
+        shutil.copytree(folder, copy, ignore=_unread)
         yield Trial(folder, before, copy)
+
+
+def _unread(parent: str, names: list[str]) -> list[str]:
+    """What `check` does not read either: it may be large, a link, or without an end."""
+    return [
+        name
+        for name in names
+        if name.startswith(".")
+        or not (name.lower().endswith((".yaml", ".yml")) or Path(parent, name).is_dir())
+    ]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from auditwright_generator.files import refuse_links_out
 from auditwright_generator.output.incremental import generator_identity
 from auditwright_generator.output.manifest import digest
 
@@ -45,7 +46,12 @@ class BuildCache:
         return self.folder / "sound"
 
     def prepare(self, source: Path, overrides: Mapping[str, object]) -> None:
-        """Remove what an earlier run left, unless it was without findings, of the same code and values."""
+        """Remove what an earlier run left, unless it was without findings, of the same code and values.
+
+        Raises `OSError`, also if it is a link that leads elsewhere.
+        """
+        names = ("", "/html", "/doctrees", "/sound", "/.gitignore")
+        refuse_links_out(self.folder.parent, (f"{self.folder.name}{name}" for name in names))
         if not self._is_sound(source, overrides):
             for folder in (self.html, self.doctrees):
                 shutil.rmtree(folder, ignore_errors=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from auditwright_generator.check import read_catalog
+from auditwright_generator.files import read_regular
 from auditwright_generator.generate import render_changed
 from auditwright_generator.output.incremental import catalog_inputs, current_run
 from auditwright_generator.output.write import compare
@@ -37,7 +38,7 @@ def outdated_references(
 def _package_of(catalog: Path) -> str | None:
     """The package that is generated from a catalog; None where there is no catalog."""
     try:
-        found = _PACKAGE.search((catalog / "catalog.yaml").read_text("utf-8"))
+        found = _PACKAGE.search(read_regular(catalog / "catalog.yaml").decode())
     except (OSError, ValueError):
         return None
     return found[1] if found else None

@@ -5,11 +5,12 @@ may be incomplete: what has a finding is invalid or missing.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auditwright_generator.files import link_out
 from auditwright_generator.findings import Finding, Position, Rule
 from auditwright_generator.model import OwnerKind
 from auditwright_generator.source.structure import FileKind, check_structure
@@ -183,7 +184,7 @@ def read_source(folder: Path) -> tuple[CatalogSource, list[Finding]]:
 
     levels = catalog.get("levels")
     source = CatalogSource(
-        folder=folder.resolve().name,
+        folder=folder_name(folder),
         node=catalog,
         fields={name: FieldSource(name, node) for name, node in fields.entries.items()},
         levels=tuple(
@@ -196,6 +197,12 @@ def read_source(folder: Path) -> tuple[CatalogSource, list[Finding]]:
         events_known=all(category.node.get("events") for category in categories),
     )
     return source, findings
+
+
+def folder_name(folder: Path) -> str:
+    """The name of a folder as generated files show it: in comments and Markdown, which it may not end."""
+    name = folder.resolve().name
+    return "".join(each if each.isprintable() and each not in "<>`\\" else "_" for each in name)
 
 
 def _find_files(folder: Path) -> dict[Path, Path]:
@@ -220,9 +227,18 @@ def _find_files(folder: Path) -> dict[Path, Path]:
                 )
         found += [Path(parent, name) for name in names if not name.startswith(".")]
     paths = {path: path for path in sorted(found) if path.suffix.lower() in (".yaml", ".yml")}
+    _refuse_links_out(folder, paths)
     if folder / "catalog.yaml" not in paths:
         raise UnreadableCatalog(shown, "it has no catalog.yaml", hint)
     return paths
+
+
+def _refuse_links_out(folder: Path, paths: Iterable[Path]) -> None:
+    """A file of somebody else would be read, and its lines shown in findings."""
+    link = link_out(folder, (path.relative_to(folder).as_posix() for path in paths))
+    if link is not None:
+        reason = "it is a link that leads out of the folder of the catalog"
+        raise UnreadableCatalog(shown_path(folder / link), reason, "replace it by the file, or remove it")
 
 
 def _misplaced(path: Path) -> str | None:
@@ -244,7 +260,7 @@ def _category(path: Path, node: Node) -> CategorySource:
     return CategorySource(
         level=level,
         name=name,
-        source=f"{path.parent.parent.resolve().name}/{level}/{path.name}",
+        source=f"{folder_name(path.parent.parent)}/{level}/{path.name}",
         node=node,
         uses=_uses(node, "category"),
         events=tuple(

@@ -4,6 +4,7 @@ Accepts the subset of YAML that all readers interpret alike. Reads the parser's 
 neither depth nor aliases can exhaust memory. Knows nothing of catalogs: see `structure.py` and the checks.
 """
 
+import errno
 import os
 import re
 import shlex
@@ -14,11 +15,11 @@ from pathlib import Path
 
 import yaml
 
+from auditwright_generator.files import MAX_YAML_BYTES, read_regular
 from auditwright_generator.findings import Finding, Position, Rule, quote
 from auditwright_generator.patterns import TIMESTAMP, matches
 from auditwright_generator.source.scalars import YamlScalar, read_plain
 
-MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
 
 SYNTAX = Rule("AC001", "yaml-syntax", "error", "a file must be YAML in UTF-8")
@@ -143,14 +144,13 @@ def _read_bytes(path: Path, shown: str) -> bytes:
     try:
         if not path.is_file():
             raise UnreadableCatalog(shown, "it is not a regular file", "replace it by a file or remove it")
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        return read_regular(path, MAX_YAML_BYTES)
     except OSError as error:
         reason = (error.strerror or "it cannot be opened").lower()
-        raise UnreadableCatalog(shown, reason, "make it readable or remove it") from error
-    if len(content) > MAX_BYTES:
-        raise UnreadableCatalog(shown, "it is larger than 4 MiB", "split the catalog into more categories")
-    return content
+        hint = "make it readable or remove it"
+        if error.errno == errno.EFBIG:
+            reason, hint = "it is larger than 4 MiB", "split the catalog into more categories"
+        raise UnreadableCatalog(shown, reason, hint) from error
 
 
 # libyaml refuses these, or counts them as line breaks where an editor does not.

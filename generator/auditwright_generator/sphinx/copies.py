@@ -7,7 +7,8 @@ files of others, which are never overwritten or removed.
 from collections.abc import Mapping
 from pathlib import Path
 
-from auditwright_generator.output.write import MARK, is_inside, read_file, update_file
+from auditwright_generator.files import is_inside, read_regular, refuse_links_out
+from auditwright_generator.output.write import MARK, read_file, update_file
 from auditwright_generator.sphinx.site import InvalidSite
 
 LIST = ".auditwright/copies"
@@ -17,8 +18,7 @@ LIST = ".auditwright/copies"
 def write_copies(folder: Path, copies: Mapping[str, Path | str]) -> None:
     """Write the copies that differ, and remove former copies. Raises `InvalidSite`."""
     try:
-        if not is_inside(folder, LIST):
-            raise InvalidSite(f"{(folder / LIST).parent}: it leads out of the folder of the site; remove it")
+        refuse_links_out(folder, (LIST, *copies))
         former = set((read_file(folder / LIST) or b"").decode().splitlines())
         new = {path: _text(origin) for path, origin in copies.items()}
         for path, text in new.items():
@@ -38,21 +38,19 @@ def _text(origin: Path | str) -> str:
     if isinstance(origin, str):
         return origin
     try:
-        return origin.read_bytes().decode()
+        return read_regular(origin).decode()
     except UnicodeDecodeError as error:
         raise InvalidSite(f"{origin}: it is not UTF-8 ({error.reason} at byte {error.start})") from None
 
 
 def _check_ours(folder: Path, path: str, text: str, was_written: bool) -> None:
-    """Only a copy may be replaced, and only inside the folder, where links cannot lead out of it."""
+    """Only a copy may be replaced."""
     old = read_file(folder / path)
     if old not in (None, text.encode()) and not was_written and MARK not in (old or b"")[:1000]:
         raise InvalidSite(
             f"{folder / path}: a copy belongs here, and this file is not one; "
             "move it, or choose another place in conf.py"
         )
-    if not is_inside(folder, path):
-        raise InvalidSite(f"{folder / path}: a link leads out of the folder of the site; remove it")
 
 
 def _remove(folder: Path, path: str) -> None:

@@ -12,6 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.osutil import relative_uri
 
+from auditwright_generator.files import read_regular
 from auditwright_generator.output.incremental import generator_identity
 from auditwright_generator.output.manifest import digest
 from auditwright_generator.output.write import update_file
@@ -48,7 +49,7 @@ def write_machine_files(app: Sphinx, exception: Exception | None) -> None:
         pages[path] = (out / path).read_text("utf-8")
     update_file(out / LLMS_TXT, llms_txt(app, site, pages))
     for origin, path in site.files.items():
-        update_file(out / path, origin.read_bytes().decode())
+        update_file(out / path, read_regular(origin).decode())
     for path in sorted(former.keys() - written.keys()):
         (out / path).unlink(missing_ok=True)
     update_file(kept, "".join(f"{made} {path}\n" for path, made in sorted(written.items())))

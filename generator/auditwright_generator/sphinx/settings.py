@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from auditwright_generator.files import link_out
 from auditwright_generator.sphinx.site import InvalidSite, Reference, Site
 
 EDITIONS = ("developer", "reader")
@@ -102,7 +103,15 @@ def _reference(folder: str, generated: Path) -> Reference:
             f"auditwright_references: {folder!r}: expected a folder that `auditwright generate` has written, "
             f"got {generated}; run `auditwright generate` first"
         )
-    return Reference(folder, generated, packages[0])
+    reference = Reference(folder, generated, packages[0])
+    copied = [path for _, path in (*reference.pages, *reference.files)]
+    link = link_out(generated, (path.relative_to(generated).as_posix() for path in copied))
+    if link is not None:
+        raise InvalidSite(
+            f"auditwright_references: {folder!r}: {generated / link} is a link that leads out of "
+            f"{generated}; remove it"
+        )
+    return reference
 
 
 def _page(site_path: str, origin: Path) -> Path:

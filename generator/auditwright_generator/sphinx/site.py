@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 
 from auditwright_generator.diff.catalog_json import InvalidCatalogJson, read_catalog_json
+from auditwright_generator.files import read_regular
 from auditwright_generator.model import Catalog
 
 DEVELOPERS_PAGES = ("json_schema.md",)
@@ -38,7 +39,7 @@ class Reference:
         """The catalog, read from catalog.json. Raises `InvalidSite`."""
         path = self.package / "catalog.json"
         try:
-            return read_catalog_json(path.read_bytes())
+            return read_catalog_json(read_regular(path))
         except InvalidCatalogJson as error:
             raise InvalidSite(f"{path}: {error}; run `auditwright generate`") from None
 

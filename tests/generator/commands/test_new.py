@@ -416,9 +416,9 @@ def test_line_ends_byte_order_mark_and_mode_are_kept(project: Path) -> None:
 
 
 def test_the_file_behind_a_symbolic_link_is_changed(project: Path) -> None:
-    elsewhere = project / "elsewhere.yaml"
+    elsewhere = CATALOG.with_name("elsewhere.txt")
     PROJECTS.rename(elsewhere)
-    PROJECTS.symlink_to(elsewhere)
+    PROJECTS.symlink_to(elsewhere.resolve())
     assert new("event", EVENT, *SAYS) == 0
     assert PROJECTS.is_symlink()
     assert b"project_archived:" in elsewhere.read_bytes()

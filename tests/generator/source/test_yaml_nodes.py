@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.support.campaigns import examples
 
 from auditwright_generator.check import read_catalog
+from auditwright_generator.files import MAX_YAML_BYTES
 from auditwright_generator.source.structure import FileKind, check_structure
 from auditwright_generator.source.yaml_nodes import (
     INVALID,
-    MAX_BYTES,
     Node,
     UnreadableCatalog,
     parse_yaml,
@@ -99,7 +99,7 @@ def test_depth_is_bounded(text: str) -> None:
 
 def test_too_large_file_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("big.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
+    Path("big.yaml").write_bytes(b"#" * (MAX_YAML_BYTES + 1))
     with pytest.raises(UnreadableCatalog) as caught:
         read_yaml(Path("big.yaml"))
     assert str(caught.value) == (
