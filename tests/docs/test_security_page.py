@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from anyio.from_thread import BlockingPortal
-from tests.generator.run_command import run
 from tests.support.command_line import Auditwright
 from tests.support.databases import Database
 from tests.support.markdown import names_in, prose, rows, section
@@ -24,7 +23,6 @@ from auditwright import AuditLog, errors
 from auditwright.server import create_app
 from auditwright.server.headers import HEADERS
 from auditwright.text import printable
-from auditwright_generator import cli
 
 PAGE = DOCS / "security.md"
 SECRET = {"tool_id": "t-4", "version_id": "v-1", "timeout": False, "access_token": "sk-1"}
@@ -125,18 +123,3 @@ def test_each_unknown_event_is_compared_with_all(
     monkeypatch.setattr(errors, "get_close_matches", close_matches)
     log.record_forms([form(f"account.models.unknown_{number}") for number in range(20)])
     assert len(compared) == 20
-
-
-def test_check_and_generate_follow_links(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    outside, catalog, out = (tmp_path / name for name in ("outside", "catalog", "out"))
-    outside.mkdir()
-    out.mkdir()
-    assert run(cli.init, str(catalog), "--package", "my_events", "--distribution", "d", "--title", "T") == 0
-    (out / "docs").symlink_to(outside)
-    assert run(cli.generate, "--catalog", str(catalog), "--out", str(out)) == 0
-    assert (outside / "index.md").exists()
-
-    (outside / "notes.yaml").write_text("password: of somebody\n")
-    (catalog / "account" / "notes.yaml").symlink_to(outside / "notes.yaml")
-    assert run(cli.check, "--catalog", str(catalog)) == 1
-    assert "password: of somebody" in capsys.readouterr().out
