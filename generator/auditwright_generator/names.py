@@ -33,7 +33,7 @@ EMITTER_OPTIONS = words("id session actor ip_address occurred_at account_id deta
 
 TABLE_COLUMNS = words("""
     account_id id occurred_at recorded_at level category event actor_type actor_id actor_name ip_address
-    description catalog_version digest alterations metadata data
+    description catalog_version digest row_digest alterations metadata data
     """)
 """Columns that every view has besides the fields."""
 

@@ -46,6 +46,7 @@ LEADING: tuple[tuple[str, ColumnKind, bool], ...] = (
 TRAILING: tuple[tuple[str, ColumnKind, bool], ...] = (
     ("catalog_version", "text", True),
     ("digest", "digest", True),
+    ("row_digest", "digest", False),
     ("alterations", "json", False),
     ("metadata", "json", True),
 )
@@ -53,7 +54,7 @@ TRAILING: tuple[tuple[str, ColumnKind, bool], ...] = (
 
 ACCOUNT_ID, ID, OCCURRED_AT, RECORDED_AT, LEVEL, CATEGORY = range(6)
 EVENT, ACTOR_TYPE, ACTOR_ID, ACTOR_NAME, IP_ADDRESS, DESCRIPTION = range(6, len(LEADING))
-CATALOG_VERSION, DIGEST, ALTERATIONS, METADATA = range(-len(TRAILING), 0)
+CATALOG_VERSION, DIGEST, ROW_DIGEST, ALTERATIONS, METADATA = range(-len(TRAILING), 0)
 """Positions in a row. The columns that a catalog adds stand between the two groups."""
 
 FINGERPRINT = re.compile(r"(?:hkdf|hmac)-sha256:[A-Za-z0-9_-]{1,32}:[0-9a-f]{64}\Z")
@@ -98,11 +99,26 @@ def without_fingerprints(row: Row) -> Row:
     kept = {name: value for name, value in metadata.items() if not _is_fingerprint(value)}
     in_columns = (None if _is_fingerprint(value) else value for value in row[first:last])
     body = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
-    return (*row[:first], *in_columns, *row[last:METADATA], body)
+    # It is no longer the row of this digest.
+    version, content, _, alterations, _ = row[last:]
+    return (*row[:first], *in_columns, version, content, None, alterations, body)
 
 
 def _is_fingerprint(value: object) -> bool:
     return isinstance(value, str) and FINGERPRINT.match(value) is not None
+
+
+def row_digest(
+    leading: Row, catalog_version: str, content: bytes, alterations: str | None, metadata: bytes
+) -> bytes:
+    """SHA-256 of a whole row, by which `auditwright database check` finds rows that were changed.
+
+    `leading` has the values of `LEADING`, and `content` is the row's `digest`. `metadata` is JSON with sorted
+    keys, including the fields with a column of their own: another catalog may have other columns.
+    """
+    account_id, entry_id, *rest = leading
+    head = orjson.dumps((account_id, entry_id.hex(), *rest, catalog_version, content.hex(), alterations))
+    return hashlib.sha256(head + metadata).digest()
 
 
 class Entry:
@@ -189,6 +205,13 @@ class Entry:
     def digest(self) -> bytes:
         """SHA-256 of what the caller said; see `digest` in this module."""
         return self.row[DIGEST]  # type: ignore[no-any-return]
+
+    @property
+    def row_digest(self) -> bytes | None:
+        """SHA-256 of the whole row; see `row_digest` in this module. None for an entry from before it, and
+        for one that could not be read back.
+        """
+        return self.row[ROW_DIGEST]  # type: ignore[no-any-return]
 
     @property
     def alterations(self) -> dict[str, Any]:

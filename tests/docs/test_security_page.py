@@ -5,15 +5,11 @@ The fix of a weakness fails its test here; then the page and the test change wit
 
 import json
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from anyio.from_thread import BlockingPortal
-from tests.support.command_line import Auditwright
-from tests.support.databases import Database
 from tests.support.markdown import names_in, prose, rows, section
 from tests.support.paths import DOCS, ROOT
 from tests.support.sample_events import ASYNC, refused
@@ -87,20 +83,6 @@ def test_system_events_can_be_recorded_by_anybody(log: AuditLog, path: Path) -> 
         json.dumps({"event": "audit.log.exported", "actor": ceo, "metadata": {"format": "csv"}})
     )
     assert entry.description == "CEO exported the audit log as CSV."
-
-
-def test_database_check_misses_a_rewritten_entry(
-    log: AuditLog, database: Database, path: Path, auditwright: Auditwright
-) -> None:
-    log.record_form(form())
-    with closing(sqlite3.connect(path)) as connection:
-        connection.row_factory = sqlite3.Row
-        row = dict(connection.execute("SELECT * FROM audit_entry").fetchone())
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.create_function("audit_entry_is_append_only", 2, lambda *_: False)
-        connection.execute("DELETE FROM audit_entry")
-    database.insert(row | {"description": "Nothing happened."}, checked=True)
-    assert auditwright("database", "check", "--database", f"sqlite:///{path}").code == 0
 
 
 def test_errors_can_have_line_breaks_of_the_input(log: AuditLog, path: Path) -> None:

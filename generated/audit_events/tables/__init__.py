@@ -67,6 +67,8 @@ class AuditEntry(AuditTable, table=True):
     """Which catalog was in force."""
     digest: bytes = Field(sa_type=Digest)
     """SHA-256 over the content."""
+    row_digest: bytes | None = Field(sa_type=Digest)
+    """SHA-256 over all columns; null for an entry from before Auditwright stored it."""
     alterations: dict[str, Any] | None = Field(sa_type=JsonAsWritten)
     """What was sanitized or truncated before storing; normally null."""
     data: dict[str, Any] = Field(sa_column=Column("metadata", Json, nullable=False))

@@ -16,6 +16,7 @@ from auditwright.ids import format_time, to_microseconds
 from auditwright.limits import sanitize, truncate
 from auditwright.operations.check import (
     CatalogVersion,
+    ChangedEntries,
     CheckReport,
     DamagedPart,
     Mismatch,
@@ -60,7 +61,12 @@ def run(options: argparse.Namespace) -> int:
             for line in _lines(report, remedy):
                 print(printable(line))
     outdated = report.views.missing or (report.views.different and not report.views.newer)
-    faulty = report.differences or report.damaged or (outdated and not inspection.opening_updates_views)
+    faulty = (
+        report.differences
+        or report.damaged
+        or report.changed
+        or (outdated and not inspection.opening_updates_views)
+    )
     return 0 if report.covered and not faulty else 1
 
 
@@ -72,6 +78,8 @@ def _lines(report: CheckReport, view_remedy: str) -> Iterator[str]:
         ("Events that are not in the catalog", _cut(report.unknown, _unknown_lines)),
         ("Metadata that does not match its event", _cut(report.mismatches or (), _mismatch_lines)),
         ("Damaged entries", _cut(report.damaged or (), _damaged_lines)),
+        ("Entries that were changed after they were recorded", _changed_lines(report.changed)),
+        ("Entries without a row digest", _missing_lines(report.without_row_digest or 0)),
         (
             "Entries under an alias",
             _cut(
@@ -97,6 +105,8 @@ def _lines(report: CheckReport, view_remedy: str) -> Iterator[str]:
     yield _verdict(report)
     if report.damaged:
         yield f"Damaged: {counted(sum(each.entries for each in report.damaged), 'part')} of entries."
+    if report.changed:
+        yield f"Changed: {counted(report.changed.entries, 'entry')}."
     if report.differences:
         yield f"Tables: {counted(len(report.differences), 'difference')}."
 
@@ -123,17 +133,30 @@ def _span(first: datetime, last: datetime) -> str:
 
 
 def _mismatch_lines(mismatch: Mismatch) -> Iterator[str]:
-    example = f"{mismatch.example} of the account {truncate(mismatch.account_id, 256)}"
-    such = f"such as {example}" if mismatch.entries > 1 else example
-    yield f"{mismatch.event}: {_fault(mismatch)}: {counted(mismatch.entries, 'entry')}, {such}"
+    count = counted(mismatch.entries, "entry")
+    yield f"{mismatch.event}: {_fault(mismatch)}: {count}, {_example(mismatch)}"
     yield f"  {mismatch.hint}"
 
 
 def _damaged_lines(damaged: DamagedPart) -> Iterator[str]:
-    example = f"{damaged.example} of the account {truncate(damaged.account_id, 256)}"
-    such = f"such as {example}" if damaged.entries > 1 else example
-    yield f"{damaged.part}: {counted(damaged.entries, 'entry')}, {such}"
+    yield f"{damaged.part}: {counted(damaged.entries, 'entry')}, {_example(damaged)}"
     yield f"  {damaged.hint}"
+
+
+def _changed_lines(changed: ChangedEntries | None) -> Iterator[str]:
+    if changed is not None:
+        yield f"{counted(changed.entries, 'entry')}, {_example(changed)}"
+        yield f"  {changed.hint}"
+
+
+def _missing_lines(missing: int) -> Iterator[str]:
+    if missing:
+        yield f"{counted(missing, 'entry')}, stored before Auditwright had it or by another program"
+
+
+def _example(found: Mismatch | DamagedPart | ChangedEntries) -> str:
+    example = f"{found.example} of the account {truncate(found.account_id, 256)}"
+    return f"such as {example}" if found.entries > 1 else example
 
 
 def _fault(mismatch: Mismatch) -> str:
@@ -230,7 +253,17 @@ def _json(report: CheckReport, database: str, catalog: Catalog, account_id: str 
             }
             for each in report.damaged
         ],
+        "changed": None if report.changed is None else _changed_json(report.changed),
+        "without_row_digest": report.without_row_digest,
         "differences": [{"what": each.what, "hint": each.hint} for each in report.differences],
+    }
+
+
+def _changed_json(changed: ChangedEntries) -> dict[str, Any]:
+    return {
+        "entries": changed.entries,
+        "example": {"account_id": changed.account_id, "id": str(changed.example)},
+        "hint": changed.hint,
     }
 
 

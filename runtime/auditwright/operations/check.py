@@ -7,15 +7,30 @@ reads; see `Inspection`.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from auditwright.catalog import release
 from auditwright.damage import json_object
-from auditwright.entry import FINGERPRINT
+from auditwright.entry import (
+    ACCOUNT_ID,
+    ALTERATIONS,
+    CATALOG_VERSION,
+    DIGEST,
+    EVENT,
+    FINGERPRINT,
+    ID,
+    LEADING,
+    METADATA,
+    ROW_DIGEST,
+    TRAILING,
+    row_digest,
+)
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import LAST, from_microseconds
 from auditwright.recording.json_form import HINT, Schemas, problems_of
@@ -91,6 +106,17 @@ class DamagedPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedEntries:
+    """How many entries are not as they were recorded: their digest of the row is another one."""
+
+    entries: int
+    account_id: str
+    example: uuid.UUID
+    """An entry of that account."""
+    hint: str = "Auditwright changes no entry: find out what did, and compare with a backup or an export"
+
+
+@dataclass(frozen=True, slots=True)
 class Alias:
     """An alias that entries are stored under. The catalog covers them."""
 
@@ -130,6 +156,10 @@ class CheckReport:
     """Of tables, constraints, indexes, triggers, functions, partitions and rights."""
     damaged: tuple[DamagedPart, ...] | None = None
     """None where entries were not read."""
+    changed: ChangedEntries | None = None
+    """None where no entry was changed, or entries were not read."""
+    without_row_digest: int | None = None
+    """Entries that cannot be compared, such as those from before the digest was stored; None as above."""
 
     @property
     def covered(self) -> bool:
@@ -149,10 +179,10 @@ def check_database(
     `account_id` limits the check to one account. Raises `StorageError`.
     """
     tallies = _tallies(inspection.stored(account_id))
-    metadata = _MetadataCheck(catalog)
+    metadata, digests = _MetadataCheck(catalog), _RowDigestCheck()
     if not events_only:
         with closing(inspection.entries(account_id)) as rows:
-            metadata.read(rows, progress)
+            _read(rows, catalog, metadata, digests, progress)
     keys = sorted(tallies)
     return CheckReport(
         entries=sum(tally.entries for tally in tallies.values()),
@@ -170,7 +200,29 @@ def check_database(
         views=inspection.views(),
         differences=inspection.differences(),
         damaged=None if events_only else tuple(map(_damaged, inspection.damaged(account_id))),
+        changed=digests.changed(),
+        without_row_digest=None if events_only else digests.missing,
     )
+
+
+def _read(
+    rows: Iterable[Row],
+    catalog: Catalog,
+    metadata_check: _MetadataCheck,
+    digest_check: _RowDigestCheck,
+    progress: Progress | None,
+) -> None:
+    """Read the rows of `Inspection.entries`, each once for both checks."""
+    for number, row in enumerate(rows, 1):
+        metadata = json_object(row[METADATA])
+        if metadata is not None:
+            for name, value in zip(catalog.columns, row[len(LEADING) : -len(TRAILING)], strict=True):
+                if value is not None:
+                    metadata[name] = value
+        digest_check.add(row, metadata)
+        metadata_check.add(row, metadata)
+        if progress is not None and number % _STEP == 0:
+            progress(number)
 
 
 def _damaged(found: Damage) -> DamagedPart:
@@ -180,6 +232,36 @@ def _damaged(found: Damage) -> DamagedPart:
 def _uuid(entry_id: bytes) -> uuid.UUID:
     """The id of an entry; foreign rows may have a shorter or a longer one."""
     return uuid.UUID(bytes=entry_id.ljust(16, b"\0")[:16])
+
+
+# --- digests ---------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _RowDigestCheck:
+    """Computes the digest of each row again, and counts those that differ."""
+
+    missing: int = 0
+    _entries: int = 0
+    _first: tuple[str, bytes] = ("", b"")
+
+    def add(self, row: Row, metadata: dict[str, Any] | None) -> None:
+        """Compare a row; `metadata` has all of its fields, or is None if it cannot be read."""
+        if row[ROW_DIGEST] is None:
+            self.missing += 1
+        elif metadata is None or row[ROW_DIGEST] != _digest_of(row, metadata):
+            self._first = self._first if self._entries else (row[ACCOUNT_ID], row[ID])
+            self._entries += 1
+
+    def changed(self) -> ChangedEntries | None:
+        """The entries that differ."""
+        account_id, example = self._first
+        return ChangedEntries(self._entries, account_id, _uuid(example)) if self._entries else None
+
+
+def _digest_of(row: Row, metadata: dict[str, Any]) -> bytes:
+    body = orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS)
+    return row_digest(row[: len(LEADING)], row[CATALOG_VERSION], row[DIGEST], row[ALTERATIONS], body)
 
 
 # --- events ----------------------------------------------------------------------------------------
@@ -229,9 +311,9 @@ def _moment(microseconds: int) -> datetime:
 
 
 def _versions(
-    seen: dict[str, str], catalog: Catalog, recorded: dict[bytes, int] | None
+    seen: dict[str, str], catalog: Catalog, recorded: dict[str, int] | None
 ) -> Iterator[CatalogVersion]:
-    counts = {} if recorded is None else {_text(version): count for version, count in recorded.items()}
+    counts = recorded or {}
     present = release(catalog.version)
     for version in sorted({*seen, *counts}, key=lambda each: (release(each), each)):
         yield CatalogVersion(
@@ -268,34 +350,30 @@ class _EventCheck:
 
 @dataclass(slots=True)
 class _MetadataCheck:
-    """Reads entries and counts the mismatches of their metadata."""
+    """Counts the mismatches of the metadata of entries."""
 
     catalog: Catalog
-    versions: dict[bytes, int] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
     mismatched_entries: int = 0
     _schemas: Schemas = field(init=False)
-    _checks: dict[bytes, _EventCheck | None] = field(default_factory=dict)
+    _checks: dict[str, _EventCheck | None] = field(default_factory=dict)
     _counts: dict[tuple[str, str, str, str], _MismatchCount] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._schemas = Schemas(self.catalog)
 
-    def read(self, rows: Iterable[Row], progress: Progress | None) -> None:
-        """Read the rows of `Inspection.entries`."""
-        versions, checks = self.versions, self._checks
-        for number, row in enumerate(rows, 1):
-            account_id, entry_id, key, version, alterations, metadata, *columns = row
-            versions[version] = versions.get(version, 0) + 1
-            if key not in checks:
-                checks[key] = self._event_check(key)
-            check = checks[key]
-            if check is not None and (faults := self._faults(check, metadata, columns, alterations)):
-                self.mismatched_entries += 1
-                newer = release(_text(version)) > release(self.catalog.version)
-                for fault in faults:
-                    self._add(check.event.key, fault, _MismatchCount(1, _text(account_id), entry_id, newer))
-            if progress is not None and number % _STEP == 0:
-                progress(number)
+    def add(self, row: Row, metadata: dict[str, Any] | None) -> None:
+        """Check an entry; `metadata` has all of its fields, or is None if it cannot be read."""
+        key, version = row[EVENT], row[CATALOG_VERSION]
+        self.versions[version] = self.versions.get(version, 0) + 1
+        if key not in self._checks:
+            self._checks[key] = self._event_check(key)
+        check = self._checks[key]
+        if check is not None and (faults := self._faults(check, metadata, row[ALTERATIONS])):
+            self.mismatched_entries += 1
+            newer = release(version) > release(self.catalog.version)
+            for fault in faults:
+                self._add(check.event.key, fault, _MismatchCount(1, row[ACCOUNT_ID], row[ID], newer))
 
     def mismatches(self) -> tuple[Mismatch, ...]:
         """The mismatches, ordered by event and field."""
@@ -315,8 +393,8 @@ class _MetadataCheck:
             )
         )
 
-    def _event_check(self, key: bytes) -> _EventCheck | None:
-        event = self.catalog.event(_text(key))
+    def _event_check(self, key: str) -> _EventCheck | None:
+        event = self.catalog.event(key)
         if event is None:
             return None
         return _EventCheck(
@@ -327,15 +405,11 @@ class _MetadataCheck:
         )
 
     def _faults(
-        self, check: _EventCheck, document: bytes, columns: Sequence[bytes | None], alterations: bytes | None
+        self, check: _EventCheck, metadata: dict[str, Any] | None, alterations: str | None
     ) -> set[tuple[str, str, str]]:
         """Path, fault and expectation of each mismatch; normally none."""
-        metadata = json_object(document)
         if metadata is None:
             return {("metadata", "unreadable", "a JSON object")}
-        for name, value in zip(self.catalog.columns, columns, strict=True):
-            if value is not None:
-                metadata[name] = _text(value)
         faults: set[tuple[str, str, str]] = set()
         for name in check.secrets:
             stored = metadata.get(name)
@@ -348,7 +422,7 @@ class _MetadataCheck:
         return faults
 
     def _problems(
-        self, check: _EventCheck, form: dict[str, Any], alterations: bytes | None
+        self, check: _EventCheck, form: dict[str, Any], alterations: str | None
     ) -> Iterable[Problem]:
         readable = alterations is not None and json_object(alterations) is not None
         altered = altered_fields(alterations) if readable else frozenset()
@@ -380,7 +454,3 @@ def _fault(check: _EventCheck, metadata: dict[str, Any], problem: Problem) -> tu
     if field.when and not (name in metadata and condition_holds(field, metadata)):
         return path, "condition", problem.expected
     return path, "value" if name in metadata else "missing", problem.expected
-
-
-def _text(data: bytes) -> str:
-    return data.decode(errors="replace")

@@ -17,7 +17,7 @@ from pydantic import ValidationError as ModelError
 
 from auditwright.actor import identifier
 from auditwright.context import current
-from auditwright.entry import FINGERPRINT, Entry, Row, digest
+from auditwright.entry import FINGERPRINT, Entry, Row, digest, row_digest
 from auditwright.errors import SecretKeyMissing, ValidationError
 from auditwright.ids import clock, format_time, make_id, parse_time
 from auditwright.limits import (
@@ -135,11 +135,7 @@ class Recorder:
             given = {name: value for name, value in data.items() if name not in plan.secrets}
             said = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
         content = digest(key, occurred_at, actor, address, description, altered, said)
-        in_columns = self._no_columns
-        if plan.columns:
-            in_columns = tuple(data.pop(name, None) for name in self.catalog.columns)
-            body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
-        row = (
+        leading = (
             account_id,
             entry_id or make_id(occurred_at),
             occurred_at,
@@ -152,12 +148,13 @@ class Recorder:
             actor.name,
             address,
             description,
-            *in_columns,
-            version,
-            content,
-            altered,
-            body.decode(),
-        )  # the order of `entry.columns`
+        )  # the order of `entry.LEADING`
+        of_row = row_digest(leading, version, content, altered, body)
+        in_columns = self._no_columns
+        if plan.columns:
+            in_columns = tuple(data.pop(name, None) for name in self.catalog.columns)
+            body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+        row = (*leading, *in_columns, version, content, of_row, altered, body.decode())
         if is_ahead:
             raise TimeAhead(event.key, row)
         return row
@@ -178,7 +175,7 @@ class Recorder:
             data = dict(values)
             if imported.catalog_version in (None, self.catalog.version):
                 data |= {name: _in_utc(data[name]) for name in plan.times if name in data}
-            return data, orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+            return _with_positive_zeros(data, orjson.dumps(data, option=orjson.OPT_SORT_KEYS))
         refusal: ModelError | None = None
         try:
             data = _given(plan, plan.validate(values))
@@ -197,9 +194,7 @@ class Recorder:
         if b"\\u0000" in body:
             data = self._sanitized(plan, data, None, alterations)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
-        if b"-0.0" in body:
-            data = {name: _without_negative_zero(value) for name, value in data.items()}
-            body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+        data, body = _with_positive_zeros(data, body)
         if len(body) > MAX_STRING:
             data = truncate_values(data, alterations)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
@@ -269,8 +264,15 @@ def _given(plan: _EventPlan, model: EventModel) -> dict[str, Any]:
     return {name: value for name, value in model.__dict__.items() if value is not None}
 
 
+def _with_positive_zeros(data: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    """The values and their JSON with 0.0 for -0.0, as PostgreSQL stores it: both engines have equal rows."""
+    if b"-0.0" not in body:
+        return data, body
+    data = {name: _without_negative_zero(value) for name, value in data.items()}
+    return data, orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+
+
 def _without_negative_zero(value: Any) -> Any:
-    """The value with 0.0 for -0.0, as PostgreSQL stores it: an import must come to the same digest."""
     if isinstance(value, list):
         return [_without_negative_zero(item) for item in value]
     return 0.0 if value == 0.0 and isinstance(value, float) else value

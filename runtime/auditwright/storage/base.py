@@ -132,9 +132,9 @@ class Inspection(Protocol):
         ...
 
     def entries(self, account_id: str | None) -> Rows:
-        """Account, id, event, version, alterations, metadata and the catalog's columns of each entry.
+        """Every entry as a row, in the order of `entry.columns`, with None for a column that is missing.
 
-        Texts are returned as stored, as bytes.
+        The metadata has the values in columns of other catalogs.
         """
         ...
 

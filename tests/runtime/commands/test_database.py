@@ -195,6 +195,7 @@ def test_postgresql_create_upgrade_and_roles(
         "  revision 007: the users of earlier entries",
         "  revision 008: functions that work under any settings of the server",
         "  revision 009: constraints that refuse damaged entries",
+        "  revision 010: the digest of a whole row",
         "  column till",
         "  9 views",
         "  2 rows of audit_category",
@@ -328,6 +329,7 @@ def test_check_of_an_older_database_names_the_upgrade(
     server.change(
         "DROP TABLE audit_user",
         "DROP FUNCTION audit_add_users CASCADE",
+        "ALTER TABLE audit_entry DROP COLUMN row_digest",
         f"ALTER TABLE audit_entry {', '.join(f'DROP CONSTRAINT audit_entry_{part}' for part in PARTS)}",
         "UPDATE audit_alembic_version SET version_num = '005'",
     )
@@ -336,8 +338,9 @@ def test_check_of_an_older_database_names_the_upgrade(
     lines = [line.strip() for line in done.out.splitlines()]
     found = lines[lines.index("Tables that differ from their definition") + 1 : -3]
     assert found[::2] == [
-        "the tables are at revision 005, and 009 is the last one",
+        "the tables are at revision 005, and 010 is the last one",
         "the table audit_user is missing",
+        "audit_entry.row_digest is missing",
         *(f"the constraint audit_entry_{part} is missing" for part in sorted(PARTS)),
         "the index audit_user_actor is missing",
         "the policy audit_user_of_account is missing",
@@ -350,6 +353,7 @@ def test_check_of_an_older_database_names_the_upgrade(
         "  revision 007: the users of earlier entries",
         "  revision 008: functions that work under any settings of the server",
         "  revision 009: constraints that refuse damaged entries",
+        "  revision 010: the digest of a whole row",
         "  8 valid constraints for entries",
     ]
     assert auditwright("database", "check", *V1).code == 0

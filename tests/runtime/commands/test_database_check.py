@@ -73,7 +73,7 @@ def report(auditwright: Auditwright, *options: str, version: int = 2) -> dict[st
     done = check(auditwright, "--format", "json", *options, version=version)
     assert done.err == ""
     found: dict[str, Any] = json.loads(done.out)
-    assert done.code == (0 if found["covered"] and not found["differences"] else 1)
+    assert done.code == (0 if found["covered"] and not found["differences"] and not found["changed"] else 1)
     return found
 
 
@@ -82,6 +82,15 @@ HINT = (
     "took its place"
 )
 NEWER = "recorded under a newer catalog than this one: check with that one"
+
+
+def forge(path: Path, *entries: Entry) -> None:
+    """Change the descriptions of entries, as whoever may write to the file can."""
+    ((trigger,),) = rows(path, "SELECT sql FROM sqlite_schema WHERE name = 'audit_entry_no_update'")
+    ids = ", ".join(f"x'{entry.id.hex}'" for entry in entries)
+    forged = f"UPDATE audit_entry SET description = 'forged' WHERE id IN ({ids})"
+    change(path, "DROP TRIGGER audit_entry_no_update", forged, trigger)
+
 
 # --- the report -------------------------------------------------------------------------------------
 
@@ -121,6 +130,54 @@ def test_reports_uncovered_entries_with_hints(
         "Not covered: 2 entries of 1 event that the catalog lacks "
         "and 3 entries with metadata that does not match.",
     ]
+
+
+def test_changed_entries_are_reported_with_an_example(
+    auditwright: Auditwright, path: Path, old: list[Entry]
+) -> None:
+    before = check(auditwright, version=1)
+    assert before.code == 0
+    forge(path, old[0])
+    done = check(auditwright, version=1)
+    assert (done.code, done.err) == (1, "")
+    hint = "Auditwright changes no entry: find out what did, and compare with a backup or an export"
+    start, _, last = before.out.partition("\nVersions of the catalog\n")
+    assert done.out == (
+        f"{start}\nEntries that were changed after they were recorded\n"
+        f"  1 entry, {old[0].id} of the account acme\n    {hint}\n"
+        f"\nVersions of the catalog\n{last}Changed: 1 entry.\n"
+    )
+    forge(path, *old[:3])
+    assert "  3 entries, such as " in check(auditwright, version=1).out
+    found = report(auditwright, version=1)
+    assert found["changed"]["entries"] == 3
+    assert found["changed"]["hint"] == hint
+    example = found["changed"]["example"]
+    assert example["account_id"] == "acme"
+    assert example["id"] in [str(entry.id) for entry in old[:3]]
+    fast = report(auditwright, "--events-only", version=1)
+    assert (fast["changed"], fast["without_row_digest"]) == (None, None)
+
+
+def test_file_from_before_row_digests_is_checked_and_upgraded(
+    auditwright: Auditwright, path: Path, shops: Shops, old: list[Entry]
+) -> None:
+    change(path, "ALTER TABLE audit_entry DROP COLUMN row_digest")
+    done = check(auditwright, version=1)
+    assert done.code == 1  # a column is missing
+    assert (
+        "\n  the column audit_entry.row_digest is missing\n    the next AuditLog.open makes it anew\n"
+        in done.out
+    )
+    missing = "\nEntries without a row digest\n  {}, stored before Auditwright had it or by another program\n"
+    assert missing.format(f"{len(old)} entries") in done.out
+    with open_shop(path, shops.v1) as log:
+        assert log.account("acme").get(old[0].id).row_digest is None
+        added = record_example(log, PAID, START + 5 * HOUR)
+        assert log.account("acme").get(added.id) == added
+    done = check(auditwright, version=1)
+    assert done.code == 0
+    assert missing.format(f"{len(old)} entries") in done.out
 
 
 def test_json_report_has_every_finding(auditwright: Auditwright, path: Path, both: list[Entry]) -> None:
@@ -182,6 +239,8 @@ def test_json_report_has_every_finding(auditwright: Auditwright, path: Path, bot
         ],
         "views": {"missing": [], "different": [], "newer": False},
         "damaged": [],
+        "changed": None,
+        "without_row_digest": 0,
         "differences": [],
     }
 

@@ -30,6 +30,7 @@ PARTS = (
         "log",
     ),
     ("", "digest", "The SHA-256 of the content, by which equal entries are recognized.", "log"),
+    ("", "row_digest", "The SHA-256 of all columns, by which changed entries are found.", "log"),
 )
 """Each part: its name in JSON, its column, what it is, and who gives it."""
 

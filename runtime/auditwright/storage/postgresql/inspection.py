@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from auditwright.entry import IP_ADDRESS, METADATA, columns
 from auditwright.storage.base import Damage, Difference, Rows, Stored, Views
 from auditwright.storage.errors import StorageError
 from auditwright.storage.layout import VERSION_TABLE
@@ -19,7 +20,7 @@ from auditwright.storage.postgresql.owner_connection import (
     errors,
     schema_of,
 )
-from auditwright.storage.postgresql.row_format import microseconds
+from auditwright.storage.postgresql.row_format import READ, microseconds, normal_address
 from auditwright.storage.postgresql.schema import as_object, columns_of, quoted, read_state, views
 
 if TYPE_CHECKING:
@@ -119,18 +120,18 @@ class PostgreSQLInspection:
     def entries(self, account_id: str | None) -> Rows:
         """See `Inspection.entries`."""
         where, values = _narrowed(account_id)
-        texts = ("account_id", "event", "catalog_version", "alterations", _metadata(self._others()))
-        account, *rest = (f"convert_to(({each})::text, 'UTF8')" for each in texts)
+        names = [name for name, _, _ in columns(self._catalog)]
         present = self._state.columns
-        gained = [
-            f"convert_to({quoted(name)}, 'UTF8')" if name in present else "NULL"
-            for name in self._catalog.columns
-        ]
-        statement = f"SELECT {', '.join([account, 'uuid_send(id)', *rest, *gained])} FROM audit_entry{where}"
+        parts = [READ.get(name, quoted(name)) if name in present else "NULL" for name in names]
+        parts[METADATA] = f"({_metadata(self._others())})::text"
+        statement = f"SELECT {', '.join(parts)} FROM audit_entry{where}"
         with self._errors(), self._connection.cursor("audit_check", binary=True) as cursor:
             cursor.itersize = FETCH
             cursor.execute(statement.encode(), values)
-            yield from cursor
+            for row in cursor:
+                address = normal_address(row[IP_ADDRESS])
+                same = address is row[IP_ADDRESS]
+                yield row if same else (*row[:IP_ADDRESS], address, *row[IP_ADDRESS + 1 :])
 
     def _others(self) -> tuple[str, ...]:
         return self._state.other_columns(self._catalog)

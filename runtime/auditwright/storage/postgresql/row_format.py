@@ -40,7 +40,7 @@ def microseconds(column: str) -> str:
     )
 
 
-_READ = {
+READ = {
     "id": "uuid_send(id)",
     "occurred_at": microseconds("occurred_at"),
     "recorded_at": microseconds("recorded_at"),
@@ -53,7 +53,7 @@ _READ = {
 
 def selected(columns: Columns, others: Sequence[str]) -> str:
     """The select list whose rows `row_of` takes."""
-    return ", ".join([*(_READ.get(name, f'"{name}"') for name, _, _ in columns), *map('"{}"'.format, others)])
+    return ", ".join([*(READ.get(name, f'"{name}"') for name, _, _ in columns), *map('"{}"'.format, others)])
 
 
 # --- in --------------------------------------------------------------------------------------------

@@ -328,7 +328,7 @@ def _view(catalog: Catalog, event: Event, others: tuple[str, ...], first: tuple[
 
 def view_columns(catalog: Catalog, event: Event, others: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """The columns of an event's view: the SQL of each value, and its type as PostgreSQL writes it."""
-    left_out = ("digest", "alterations", "metadata")
+    left_out = ("digest", "row_digest", "alterations", "metadata")
     found = {
         name: (name, _with_collation(column_type(name, kind)))
         for name, kind, _ in (*LEADING, *TRAILING)
@@ -406,10 +406,10 @@ def check_fit(connection: Connection[Any], catalog: Catalog, name: str) -> None:
     for column, kind, _ in (*LEADING, *TRAILING):
         wanted = type_name(column_type(column, kind))
         if found.get(column) != wanted:
-            got = found.get(column, "nothing")
+            got, command = (found[column], "check") if column in found else ("nothing", "upgrade")
             raise SchemaMismatch(
                 f"{name}: the table audit_entry does not fit: column {column}: expected {wanted}, got {got}; "
-                "run `auditwright database check`"
+                f"run `auditwright database {command}`"
             )
     missing = [column for column in catalog.columns if column not in found]
     if missing:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from auditwright.damage import PARTS
+from auditwright.entry import METADATA, columns
 from auditwright.storage.base import Damage, Difference, Rows, Stored, Views
 from auditwright.storage.errors import StorageError
 from auditwright.storage.layout import INDEXES
@@ -19,6 +20,7 @@ from auditwright.storage.sqlite.connections import BUSY_SECONDS, path_of, transl
 from auditwright.storage.sqlite.schema import (
     check_fit,
     is_newest,
+    later_columns,
     other_columns,
     quoted,
     tables,
@@ -96,7 +98,9 @@ class SQLiteInspection:
         """See `Inspection.differences`; opening a file with tables that do not fit fails."""
         with self._errors():
             present = dict(self._connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
+            missing = later_columns(self._connection)
         found = [f"the table {name} is missing" for name in tables(self._catalog) if name not in present]
+        found += [f"the column audit_entry.{name} is missing" for name in missing]
         found += [f"the index {name} is missing" for name in INDEXES if name not in present]
         for name, statement in triggers().items():
             if present.get(name) != statement:
@@ -140,17 +144,11 @@ class SQLiteInspection:
     def entries(self, account_id: str | None) -> Rows:
         """See `Inspection.entries`."""
         where, values = _narrowed(account_id)
-        parts = ["account_id", "id", "event", "catalog_version", "alterations", whole_metadata(self._others)]
-        try:
-            with self._errors():
-                present = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(audit_entry)")}
-                parts += [quoted(name) if name in present else "NULL" for name in self._catalog.columns]
-                self._connection.text_factory = bytes
-                yield from self._connection.execute(
-                    f"SELECT {', '.join(parts)} FROM audit_entry{where}", values
-                )
-        finally:
-            self._connection.text_factory = _text
+        with self._errors():
+            present = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(audit_entry)")}
+            parts = [quoted(name) if name in present else "NULL" for name, _, _ in columns(self._catalog)]
+            parts[METADATA] = whole_metadata(self._others)
+            yield from self._connection.execute(f"SELECT {', '.join(parts)} FROM audit_entry{where}", values)
 
     def close(self) -> None:
         """See `Inspection.close`."""

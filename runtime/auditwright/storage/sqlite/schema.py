@@ -30,6 +30,8 @@ _TYPES = {"text": "TEXT", "id": "BLOB", "timestamp": "INTEGER", "digest": "BLOB"
 _USERS = "audit_entry_users"
 
 _KEY = ("account_id", "id")
+_LATER = ("row_digest",)
+"""Columns that files from before do not have."""
 
 _USER_KEY = ("account_id", "actor_id", "actor_type", "actor_name")
 
@@ -122,14 +124,14 @@ def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> No
 def _difference(
     connection: sqlite3.Connection, catalog: Catalog, table: str, wanted: tuple[Column, ...]
 ) -> str | None:
-    """The first difference of a table, or None; new columns of the catalog are no difference."""
+    """The first difference of a table, or None; columns that opening adds are no difference."""
     found = {
         column: (column, kind, bool(never_null), key)
         for _, column, kind, never_null, _, key in connection.execute(f"PRAGMA table_info({table})")
     }
     for column in wanted:
         name = column[0]
-        if name not in found and table == "audit_entry" and name in catalog.columns:
+        if name not in found and table == "audit_entry" and name in (*catalog.columns, *_LATER):
             continue
         if found.get(name) != column:
             is_ = f"is {_described(found[name])}" if name in found else "is missing"
@@ -148,6 +150,12 @@ def _described(column: Column) -> str:
 
 def _columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
     return [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def later_columns(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The columns that a file from before does not have yet, except those of a catalog."""
+    present = _columns_of(connection, "audit_entry")
+    return tuple(name for name in _LATER if name not in present)
 
 
 def other_columns(connection: sqlite3.Connection, catalog: Catalog) -> tuple[str, ...]:
@@ -213,7 +221,7 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     if not {*tables(catalog), *INDEXES} <= present.keys() or _has_permits(connection):
         return False
     gained = set(_columns_of(connection, "audit_entry"))
-    if not gained.issuperset(catalog.columns):
+    if not gained.issuperset((*catalog.columns, *_LATER)):
         return False
     newest = is_newest(connection, catalog)
     for name, (kind, statement) in _programs(catalog, other_columns(connection, catalog)).items():
@@ -282,9 +290,9 @@ def _create_tables(connection: sqlite3.Connection, catalog: Catalog) -> None:
             f"({', '.join(definitions)}, PRIMARY KEY ({', '.join(key)})) {options}"
         )
     present = set(_columns_of(connection, "audit_entry"))
-    for name in catalog.columns:
+    for name, kind, _, _ in tables(catalog)["audit_entry"]:
         if name not in present:
-            connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {quoted(name)} TEXT")
+            connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {quoted(name)} {kind}")
     for index, names in INDEXES.items():
         connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry ({', '.join(names)})")
 
@@ -330,7 +338,7 @@ def _view(catalog: Catalog, event: Event, others: tuple[str, ...]) -> str:
     envelope = [
         name
         for name, _, _ in columns(catalog)
-        if name not in ("digest", "alterations", "metadata", *catalog.columns)
+        if name not in ("digest", "row_digest", "alterations", "metadata", *catalog.columns)
     ]
     # By name: a field of a system event that has the name of a service's column is stored in that column.
     in_columns = {*catalog.columns, *others}

@@ -85,7 +85,7 @@ def layout(database: PostgreSQLDatabase) -> list[tuple[Any, ...]]:
 def test_create_is_complete_and_idempotent(empty: PostgreSQLDatabase) -> None:
     done = create_database(empty.url, CATALOG)
     assert done.name == empty.name
-    assert done.changes[:10] == (
+    assert done.changes[:11] == (
         "revision 001: the entries, and the tables that describe a catalog",
         "revision 002: triggers that refuse to change entries",
         "revision 003: a partition for each month, made ahead",
@@ -95,6 +95,7 @@ def test_create_is_complete_and_idempotent(empty: PostgreSQLDatabase) -> None:
         "revision 007: the users of earlier entries",
         "revision 008: functions that work under any settings of the server",
         "revision 009: constraints that refuse damaged entries",
+        "revision 010: the digest of a whole row",
         "column tool_id",
     )
     assert len([each for each in done.changes if each.startswith("view ")]) == len(CATALOG.every_event)
@@ -246,6 +247,7 @@ def test_constraints_come_to_a_database_with_damaged_entries(postgresql: Postgre
         changes = upgrade_database(older.url, CATALOG).changes
         assert changes == (
             "revision 009: constraints that refuse damaged entries",
+            "revision 010: the digest of a whole row",
             "6 valid constraints for entries",
             *(
                 f"constraint audit_entry_{part}, for new entries: stored ones violate it, see "
@@ -253,7 +255,7 @@ def test_constraints_come_to_a_database_with_damaged_entries(postgresql: Postgre
                 for part in ("occurred_at", "metadata")
             ),
         )
-        assert upgrade_database(older.url, CATALOG).changes == changes[1:]
+        assert upgrade_database(older.url, CATALOG).changes == changes[2:]
         log.record(CATALOG.model(event)(**event.example), actor=Actor.system())
         with pytest.raises(Exception, match="violates check constraint"):
             older.insert(foreign_row(CATALOG) | {"metadata": "[]"}, checked=True)
