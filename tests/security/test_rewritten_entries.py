@@ -66,7 +66,7 @@ def check(database: Database, account_id: str | None = None) -> CheckReport:
 
 
 def record_one(log: AuditLog, account_id: str) -> Any:
-    options = {"occurred_at": LONG_AGO, "ip_address": "2001:db8::1", "actor": ADA}
+    options: dict[str, Any] = {"occurred_at": LONG_AGO, "ip_address": "2001:db8::1", "actor": ADA}
     return record(log, KEY_CREATED, account_id=account_id, **options)
 
 

@@ -172,7 +172,9 @@ def test_file_from_before_row_digests_is_checked_and_upgraded(
     missing = "\nEntries without a row digest\n  {}, stored before Auditwright had it or by another program\n"
     assert missing.format(f"{len(old)} entries") in done.out
     with open_shop(path, shops.v1) as log:
-        assert log.account("acme").get(old[0].id).row_digest is None
+        earlier = log.account("acme").get(old[0].id)
+        assert earlier is not None
+        assert earlier.row_digest is None
         added = record_example(log, PAID, START + 5 * HOUR)
         assert log.account("acme").get(added.id) == added
     done = check(auditwright, version=1)
