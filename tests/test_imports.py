@@ -173,6 +173,7 @@ LOADED_BY_IMPORT = {
     "auditwright.context",
     "auditwright.emitters",
     "auditwright.entry",
+    "auditwright.effort",
     "auditwright.errors",
     "auditwright.event_model",
     "auditwright.forks",

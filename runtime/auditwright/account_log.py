@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from auditwright.actor import Actor, packed_id
+from auditwright.effort import did_you_mean
 from auditwright.entry import ID, Entry
-from auditwright.errors import ExportError, FilterError, Problem, ValidationError, did_you_mean
+from auditwright.errors import ExportError, FilterError, Problem, ValidationError
 from auditwright.ids import least_id
 from auditwright.limits import MAX_ID, sanitize, shown, text_of
 from auditwright.reading.filters import Filter

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from auditwright.errors import CatalogError, Problem, did_you_mean
+from auditwright.effort import did_you_mean
+from auditwright.errors import CatalogError, Problem
 from auditwright.limits import sanitize, shown, text_of, truncate
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class Catalog:
         return Problem("event", expected, f"an unknown one{self._nearest(key)}")
 
     def _nearest(self, text: str) -> str:
-        return did_you_mean(text[:200], self.current)
+        return did_you_mean(text, self.current)
 
     def model(self, event: Event) -> type[EventModel]:
         """The generated metadata model of an event; its category's module is imported on first use."""
@@ -213,6 +214,19 @@ class Catalog:
             validator = jsonschema_rs.validator_for(self.schema(event), pattern_options=engine)
             self._validators[event.key] = validator
         return validator
+
+    def item_validator(self, event: Event, name: str) -> Any:
+        """The validator of one item of a field that is a list, made when first needed."""
+        import jsonschema_rs
+
+        known = self._validators.get(path := f"{event.key}[{name}]")
+        if known is not None:
+            return known
+        schema = self.schema(event)
+        items = schema["properties"]["metadata"]["properties"][name]["items"]
+        parts = {"$schema": schema["$schema"], "$defs": schema.get("$defs", {}), **items}
+        engine = jsonschema_rs.RegexOptions()
+        return self._validators.setdefault(path, jsonschema_rs.validator_for(parts, pattern_options=engine))
 
     def check_log(self, log: object) -> None:
         """Raise `CatalogError` unless `log` is an `AuditLog` whose catalog has these events."""

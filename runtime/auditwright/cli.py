@@ -152,7 +152,7 @@ def _main(arguments: list[str]) -> int:
 
 def _unknown(message: str, word: str, known: Iterable[str]) -> str:
     """The message with a hint: a known word that the unknown one begins or resembles, or how to list all."""
-    from auditwright.errors import did_you_mean
+    from auditwright.effort import did_you_mean
     from auditwright.text import printable
 
     known = sorted(known)

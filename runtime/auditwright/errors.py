@@ -7,21 +7,7 @@ into text and an exit code.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
-MAX_COMPARED = 200
-"""The characters of an unknown name that are compared with known ones: comparing takes the square of them."""
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean "model_name"?` for the nearest known name; empty if none is near."""
-    near = get_close_matches(str(name)[:MAX_COMPARED], list(known), n=1, cutoff=0.6)
-    return f'; did you mean "{near[0]}"?' if near else ""
+from typing import Any
 
 
 class AuditwrightError(Exception):

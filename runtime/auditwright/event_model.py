@@ -8,7 +8,7 @@ that the published schema states as if/then/else.
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any, Self, Unpack
+from typing import Any, Self, Unpack, get_args
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -80,14 +80,32 @@ class EventModel(BaseModel):
     def _validate(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
             model = handler(value)
-        except ValidationError as error:
-            whole = _whole_numbers(value, error)
+        except ValidationError:
+            whole = cls._with_whole_numbers(value)
             if whole is None:
                 raise
             model = handler(whole)
         if cls.__conditions__:
             cls._check_conditions(vars(model))
         return model
+
+    @classmethod
+    def _with_whole_numbers(cls, value: Any) -> dict[str, Any] | None:
+        """The input with 1.0 written as 1 wherever an integer is wanted; None if nothing changed.
+
+        It does not ask the error where: a long list has as many faults as items.
+        """
+        if not issubclass(type(value), dict):
+            return None
+        given = dict(dict.items(value))
+        names = [name for name in cls.model_fields if name in given]
+        changed = {
+            name: whole
+            for name in names
+            if _holds_integers(cls.model_fields[name].annotation)
+            and (whole := _whole(given[name])) is not given[name]
+        }
+        return given | changed if changed else None
 
     @classmethod
     def _check_conditions(cls, data: dict[str, Any]) -> None:
@@ -102,23 +120,21 @@ class EventModel(BaseModel):
             raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
 
 
-def _whole_numbers(value: Any, error: ValidationError) -> dict[str, Any] | None:
-    """The input with 1.0 written as 1 wherever an integer was wanted; None if nothing changed."""
-    if not issubclass(type(value), dict):
-        return None
-    corrected = dict(dict.items(value))
-    found = False
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        if problem["type"] != "int_type":
-            continue
-        name, *index = problem["loc"]
-        # No method of a subclass is called: it may do anything.
-        holder = corrected[name] if not index else [*list.__iter__(corrected[name])][int(index[0])]
-        if issubclass(type(holder), float) and float.is_integer(holder):
-            found = True
-            if index:
-                corrected[name] = [*list.__iter__(corrected[name])]
-                corrected[name][index[0]] = float.__int__(holder)
-            else:
-                corrected[name] = float.__int__(holder)
-    return corrected if found else None
+def _holds_integers(annotation: object) -> bool:
+    """Whether a type is an integer, or has it as a part: `int | None`, `list[int]`."""
+    return annotation is int or any(map(_holds_integers, get_args(annotation)))
+
+
+def _whole(value: Any) -> Any:
+    """An integer for a float without a fraction, alone or in a list; else the value itself.
+
+    No method of a subclass is called: it may do anything.
+    """
+    if issubclass(type(value), float):
+        return float.__int__(value) if float.is_integer(value) else value
+    if not issubclass(type(value), list):
+        return value
+    items = list(list.__iter__(value))
+    if not any(issubclass(kind, float) for kind in set(map(type, items))):
+        return value
+    return [_whole(item) if issubclass(type(item), float) else item for item in items]

@@ -24,7 +24,7 @@ MAX_METADATA = 32 * 1024
 MAX_JSON = 1024 * 1024
 """The most bytes of metadata or alterations that a row may have, as much as a line of an import."""
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _MARK = "…"
 
 Alterations = dict[str, dict[str, Any]]
@@ -54,7 +54,9 @@ def shown(value: object, limit: int = 80) -> str:
 
 def sanitize(text: str) -> str:
     """The text with U+FFFD for each NUL and lone surrogate; PostgreSQL stores neither."""
-    return _UNSTORABLE.sub("\ufffd", text)
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def truncate(text: str, limit: int = MAX_STRING) -> str:

@@ -15,6 +15,7 @@ from weakref import WeakSet
 from auditwright import context
 from auditwright.actor import identifier
 from auditwright.catalog import Catalog, find_catalog
+from auditwright.effort import bounded_effort
 from auditwright.entry import ID, Entry, Row
 from auditwright.errors import AuditwrightError, CatalogError, Problem, ValidationError
 from auditwright.event_model import EventModel
@@ -203,6 +204,7 @@ class AuditLog:
         session = options.pop("session", None)
         return self._store(self._entry_of_json(form, options), session)
 
+    @bounded_effort()
     def record_forms(self, forms: Sequence[object]) -> list[Entry | AuditwrightError]:
         """Record many entries in their JSON form; an invalid one does not affect the others.
 

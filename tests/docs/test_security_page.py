@@ -15,7 +15,7 @@ from tests.support.paths import DOCS, ROOT
 from tests.support.sample_events import ASYNC, refused
 from tests.support.web import Client, authorize
 
-from auditwright import AuditLog, errors
+from auditwright import AuditLog
 from auditwright.server import create_app
 from auditwright.server.headers import HEADERS
 from auditwright.text import printable
@@ -91,17 +91,3 @@ def test_errors_can_have_line_breaks_of_the_input(log: AuditLog, path: Path) -> 
 
 def test_invisible_characters_are_shown_unescaped() -> None:
     assert printable("Ada\u200b\u061c") == "Ada\u200b\u061c"
-
-
-def test_each_unknown_event_is_compared_with_all(
-    log: AuditLog, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compared: list[object] = []
-
-    def close_matches(word: str, *_: object, **__: object) -> list[str]:
-        compared.append(word)
-        return []
-
-    monkeypatch.setattr(errors, "get_close_matches", close_matches)
-    log.record_forms([form(f"account.models.unknown_{number}") for number in range(20)])
-    assert len(compared) == 20

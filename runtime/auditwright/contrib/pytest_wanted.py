@@ -10,9 +10,10 @@ from uuid import UUID
 from pydantic import ValidationError as ModelError
 
 from auditwright.actor import ip_address as normal_address
+from auditwright.effort import did_you_mean
 from auditwright.emitters import timestamp
 from auditwright.entry import FINGERPRINT
-from auditwright.errors import Problem, ValidationError, did_you_mean
+from auditwright.errors import Problem, ValidationError
 from auditwright.ids import format_time, parse_time
 from auditwright.limits import shown
 from auditwright.recording.problem_text import expected as expected_by

@@ -19,7 +19,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from auditwright.errors import FilterError, did_you_mean
+from auditwright.effort import did_you_mean, listed
+from auditwright.errors import FilterError
 from auditwright.limits import MAX_ID, sanitize, shown, text_of, truncate
 from auditwright.storage.query import Branch
 
@@ -39,7 +40,7 @@ MAX_CONDITIONS = 20
 def _choice(what: str, value: object, choices: Sequence[str]) -> str:
     text = text_of(value)
     if text is None or text not in choices:
-        nearest = did_you_mean(text[:80], choices) if text is not None else ""
+        nearest = did_you_mean(text, choices) if text is not None else ""
         raise FilterError(f"{what} is one of {', '.join(choices)}, not {shown(value)}{nearest}")
     return text
 
@@ -234,7 +235,7 @@ def _only(form: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
     for name in form:
         text = text_of(name)
         if text not in names:
-            nearest = did_you_mean(text[:80], names) if text is not None else ""
+            nearest = did_you_mean(text, names) if text is not None else ""
             raise FilterError(f"{what} has {' and '.join(names)}, not {shown(name)}{nearest}")
 
 
@@ -264,7 +265,7 @@ def _members(category: str, catalog: Catalog, keys: Iterable[str]) -> frozenset[
     if category not in known and not events and not removed:
         raise FilterError(
             f'"{truncate(category, 80)}" is not a category{did_you_mean(category, known)} '
-            f"(there are {', '.join(known)})"
+            f"(there are {listed(known)})"
         )
     return frozenset(key for event in events for key in (event.key, *event.aliases)) | removed
 

@@ -11,19 +11,21 @@ import math
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
 from auditwright.actor import Actor
-from auditwright.errors import MAX_PROBLEMS, Problem, ValidationError, did_you_mean
+from auditwright.effort import bounded_effort, did_you_mean
+from auditwright.errors import MAX_PROBLEMS, Problem, ValidationError
 from auditwright.ids import from_microseconds, parse_time
 from auditwright.limits import MAX_METADATA, MAX_STRING, sanitize, text_of, truncate
+from auditwright.recording.excerpt import as_json, excerpt, with_few_unknown, without_contents
 from auditwright.recording.problem_text import (
     MAX_INTEGER,
     conditional,
-    distinct,
+    described,
     fault,
     got,
     time_fault,
@@ -145,19 +147,36 @@ class Schemas:
             raise self._unknown(key, recorded_under)
         if self.fits(event, form):
             return event
-        form.update(_exact(form))
-        found = self._catalog.validator(event).iter_errors(_plain(form))
-        if recorded_under is not None:
-            problems = _envelope_faults(event, form, found) or unstorable(
-                event, form["metadata"], self._catalog.columns
-            )
-        elif altered:
-            problems = _problems_of_altered(event, form, list(found), altered)
-        else:
-            problems = distinct(islice(problems_of(event, form, found), MAX_PROBLEMS))
+        problems = self._problems(event, form, altered, recorded_under)
         if problems:
             raise ValidationError(event.key, problems)
         return event
+
+    @bounded_effort()
+    def _problems(
+        self, event: Event, form: Form, altered: frozenset[str], recorded_under: str | None
+    ) -> tuple[Problem, ...]:
+        """The problems of a form that does not fit the schema; see `check`."""
+        form.update(_exact(form))
+        found = self._catalog.validator(event).iter_errors(as_json(self._excerpt(event, form)))
+        if recorded_under is not None:
+            return _envelope_faults(event, form, found) or unstorable(
+                event, form["metadata"], self._catalog.columns
+            )
+        if altered:
+            return _problems_of_altered(event, form, list(found), altered)
+        return described(problems_of(event, form, found))
+
+    def _excerpt(self, event: Event, form: Form) -> Form:
+        """The parts of a form that are enough to find its problems."""
+        parts = with_few_unknown(form, (*WRITABLE, *READ_ONLY))
+        part = {name: without_contents(value) for name, value in parts.items()}
+        if type(actor := parts.get("actor")) is dict:
+            members = with_few_unknown(actor, ("type", "id", "name"))
+            part["actor"] = {name: without_contents(value) for name, value in members.items()}
+        if type(metadata := parts.get("metadata")) is dict:
+            part["metadata"] = excerpt(self._catalog, event, metadata)
+        return part
 
     def fits(self, event: Event, form: Form) -> bool:
         """Whether a JSON form is valid for the event's schema."""
@@ -166,7 +185,7 @@ class Schemas:
             return bool(validator.is_valid(form))
         except ValueError:  # a value that JSON cannot represent, or of a subclass, or a lone surrogate
             form.update(_exact(form))
-            return bool(validator.is_valid(_plain(form)))
+            return bool(validator.is_valid(as_json(form)))
 
     def _unknown(self, key: str, recorded_under: str | None) -> ValidationError:
         """The error for an event that the catalog does not have."""
@@ -192,7 +211,7 @@ HINT = (
 def _envelope_faults(event: Event, form: Form, faults: Iterable[Any]) -> tuple[Problem, ...]:
     """The problems outside of the metadata, including that it is no object."""
     outside = (each for each in faults if not _is_within_metadata(form, list(each.instance_path)))
-    return distinct(islice(problems_of(event, form, outside), MAX_PROBLEMS))
+    return described(problems_of(event, form, outside))
 
 
 def _is_within_metadata(form: Form, path: list[Any]) -> bool:
@@ -207,7 +226,7 @@ def _problems_of_altered(
         return outside
     exempt = altered & form["metadata"].keys()
     relevant = (each for each in problems_of(event, form, faults) if _field_of(each) not in exempt)
-    return distinct(islice(chain(relevant, _type_problems(event, form["metadata"])), MAX_PROBLEMS))
+    return described(chain(relevant, _type_problems(event, form["metadata"])))
 
 
 def unstorable(event: Event, values: Form, columns: Sequence[str]) -> tuple[Problem, ...]:
@@ -248,7 +267,6 @@ def _field_of(problem: Problem) -> str:
     return problem.path.removeprefix("metadata.").partition("[")[0]
 
 
-_BEYOND_JSON: list[Any] = [{}]
 _JSON_TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
 
 
@@ -294,22 +312,6 @@ def _exact(value: Any, depth: int = 0) -> Any:
         return float(value)
     except Exception:  # of the value's own method: it is no number
         return value
-
-
-def _plain(value: Any, depth: int = 0) -> Any:
-    """An exact copy as JSON: strings are sanitized; other values become one that no schema allows."""
-    kind = type(value)
-    if kind is dict and depth < 8:
-        return {sanitize(name): _plain(item, depth + 1) for name, item in value.items()}
-    if kind is list and depth < 8:
-        return [_plain(item, depth + 1) for item in value]
-    if kind is str:
-        return sanitize(value)
-    if kind is int and not -(2**63) <= value < 2**63:  # JSON's readers have floats for these
-        value = float(value) if abs(value) < 10**308 else math.inf
-    if value is None or kind in (bool, int) or (type(value) is float and math.isfinite(value)):
-        return value
-    return _BEYOND_JSON
 
 
 def problems_of(event: Event, form: Form, faults: Iterable[Any]) -> Iterator[Problem]:

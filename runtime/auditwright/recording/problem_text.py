@@ -6,9 +6,19 @@ that they are the same for both. It does not validate.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from auditwright.errors import MAX_PROBLEMS, Problem, did_you_mean
+from auditwright.effort import (
+    MAX_DETAILED,
+    MAX_LISTED,
+    bounded_effort,
+    did_you_mean,
+    listed,
+    note_described,
+    problems_to_describe,
+)
+from auditwright.errors import MAX_PROBLEMS, Problem
 from auditwright.ids import parse_time
 from auditwright.limits import sanitize, shown, text_of, truncate
 
@@ -42,7 +52,7 @@ def expected(field: Field, item: bool = False) -> str:
     """What a field expects: `an integer of at least 1`, `a list of 1 or more strings`."""
     one, several = _NOUNS.get(field.kind, ("", ""))
     if field.kind == "enum":
-        one = several = "one of " + ", ".join(field.values)
+        one = several = f"one of {listed(field.values)}"
     bounds = [
         f"of at least {field.min}" if field.min is not None else "",
         f"of at most {field.max}" if field.max is not None else "",
@@ -106,20 +116,24 @@ def unknown(event: Event, name: str, options: Iterable[str] = ()) -> Problem:
     by_entry = next((field for field in event.fields if field.name == name and field.entry), None)
     if by_entry is not None:
         return Problem(f"metadata.{name}", "no such field: the entry itself fills it", "a value")
-    choices = f"one of {', '.join(fields)}" if fields else "no fields"
-    got = f"an unknown field{did_you_mean(name[:100], [*fields, *options])}"
+    choices = f"one of {listed(fields)}" if fields else "no fields"
+    got = f"an unknown field{did_you_mean(name, [*fields, *options])}"
     return Problem(f"metadata.{truncate(sanitize(name), 100)}", choices, got)
 
 
 def conditional(field: Field, path: str, value: Any) -> Problem:
     """The problem for a field whose presence contradicts its condition."""
     when = " and ".join(
-        f"{other} is {' or '.join(_literal(value) for value in values)}"
+        f"{other} is {_alternatives([_literal(value) for value in values])}"
         for other, values in field.when.items()
     )
     if value is None:
         return Problem(path, f"{expected(field)}, because {when}", MISSING)
     return Problem(path, f"nothing unless {when}", got(value, field))
+
+
+def _alternatives(values: list[str]) -> str:
+    return " or ".join(values) if len(values) <= MAX_LISTED else f"one of {listed(values)}"
 
 
 def _literal(value: Any) -> str:
@@ -140,11 +154,12 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
             return conditional(field, path, value)
     if value is None and field.name not in values:
         return Problem(path, expected(field), MISSING)
-    items = list(list.__iter__(cast("list[Any]", value))) if _is_a(value, list) else None
-    if index and items is not None and isinstance(index[0], int) and index[0] < len(items):
-        return Problem(f"{path}[{index[0]}]", expected(field, item=True), got(items[index[0]], field))
+    items = cast("list[Any]", value) if _is_a(value, list) else None
+    if index and items is not None and isinstance(index[0], int) and index[0] < list.__len__(items):
+        item = list.__getitem__(items, index[0])
+        return Problem(f"{path}[{index[0]}]", expected(field, item=True), got(item, field))
     if items is not None and field.many:
-        return Problem(path, expected(field), f"{len(items)} items")
+        return Problem(path, expected(field), f"{list.__len__(items)} items")
     if field.kind == "integer" and type(value) is int and abs(value) > MAX_INTEGER:
         return Problem(path, f"{expected(field)}, within ±{MAX_INTEGER}", got(value, field))
     return Problem(path, expected(field), got(value, field))
@@ -160,13 +175,22 @@ def _plain(value: object) -> object:
     return value if type(value) is bool else text_of(value)
 
 
+@bounded_effort()
 def model_faults(event: Event, error: ModelError, values: Mapping[str, Any]) -> tuple[Problem, ...]:
     """The problems for a pydantic error, without duplicates."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     given = {name: value for name, value in values.items() if value is not None}
-    return distinct(fault(event, detail["loc"] or ("",), given) for detail in details[:MAX_PROBLEMS])
+    return described(fault(event, detail["loc"] or ("",), given) for detail in details)
 
 
-def distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The problems without duplicates, in order."""
-    return tuple(dict.fromkeys(problems))
+def described(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems of an entry without duplicates, in order, as many as an error of this call has."""
+    most, each = problems_to_describe(MAX_PROBLEMS), iter(problems)
+    found = tuple(dict.fromkeys(islice(each, most)))
+    if most == 1 and next(each, None) is not None:
+        found += (_MORE,)
+    note_described(len(found))
+    return found
+
+
+_MORE = Problem("entry", "no further problem", f"others, not listed after {MAX_DETAILED} problems")

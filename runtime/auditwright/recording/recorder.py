@@ -254,7 +254,21 @@ class Recorder:
                 refusal = error
         from auditwright.recording.problem_text import model_faults  # needed for errors only
 
+        refusal = self._with_few_faults(plan, refusal, sanitized)
         raise ValidationError(plan.event.key, model_faults(plan.event, refusal, sanitized))
+
+    def _with_few_faults(
+        self, plan: _EventPlan, refusal: ModelError, values: Mapping[str, Any]
+    ) -> ModelError:
+        """The error of an excerpt of the values, if the error of all has too many faults to read."""
+        from auditwright.recording.excerpt import MAX_FAULTS, excerpt
+
+        if refusal.error_count() > MAX_FAULTS:
+            try:
+                plan.validate(excerpt(self.catalog, plan.event, values))
+            except ModelError as error:
+                return error
+        return refusal
 
 
 def _given(plan: _EventPlan, model: EventModel) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from auditwright.effort import bounded_effort
 from auditwright.errors import FilterError
 from auditwright.limits import MAX_ID, truncate
 from auditwright.reading.filters import MATCHES, MAX_CONDITIONS, Condition, Filter
@@ -333,6 +334,7 @@ def _rows_of(view: View, number: int = 0) -> list[FilterRow]:
     return rows + [FilterRow()] * (max(number, 1) - len(rows))
 
 
+@bounded_effort()
 def _rows(form: dict[str, str], account: AccountLog, catalog: Catalog) -> list[FilterRow]:
     """The rows of the form, without the one that a button removes. Raises `FilterError`."""
     rows: dict[int, dict[str, str]] = {}

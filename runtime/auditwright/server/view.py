@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
-from auditwright.errors import FilterError, did_you_mean
+from auditwright.effort import did_you_mean
+from auditwright.errors import FilterError
 from auditwright.limits import sanitize, truncate
 from auditwright.reading.filters import MAX_CONDITIONS, Filter
 from auditwright.reading.pages import MAX_PAGE, FilteredSelection

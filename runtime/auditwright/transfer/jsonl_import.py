@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import orjson
 
+from auditwright.effort import bounded_effort
 from auditwright.entry import Row
 from auditwright.errors import AuditwrightError, Problem, SourceError, ValidationError
 from auditwright.limits import MAX_ID, MAX_STRING, sanitize, shown, text_of, truncate
@@ -70,6 +71,7 @@ class Imported:
     refused: int
 
 
+@bounded_effort()
 def import_lines(
     source: Iterable[bytes] | BinaryIO,
     recorder: Recorder,

@@ -6,7 +6,7 @@ import pytest
 
 from auditwright import Catalog, Problem, ValidationError
 from auditwright.catalog import Field
-from auditwright.errors import did_you_mean
+from auditwright.effort import did_you_mean
 from auditwright.recording.problem_text import expected, got, unknown
 
 
