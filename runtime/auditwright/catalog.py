@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from auditwright.effort import did_you_mean
 from auditwright.errors import CatalogError, Problem
 from auditwright.limits import sanitize, shown, text_of, truncate
 
@@ -187,6 +186,8 @@ class Catalog:
         return Problem("event", expected, f"an unknown one{self._nearest(key)}")
 
     def _nearest(self, text: str) -> str:
+        from auditwright.effort import did_you_mean  # for errors only
+
         return did_you_mean(text, self.current)
 
     def model(self, event: Event) -> type[EventModel]:

@@ -15,7 +15,6 @@ from weakref import WeakSet
 from auditwright import context
 from auditwright.actor import identifier
 from auditwright.catalog import Catalog, find_catalog
-from auditwright.effort import bounded_effort
 from auditwright.entry import ID, Entry, Row
 from auditwright.errors import AuditwrightError, CatalogError, Problem, ValidationError
 from auditwright.event_model import EventModel
@@ -204,7 +203,6 @@ class AuditLog:
         session = options.pop("session", None)
         return self._store(self._entry_of_json(form, options), session)
 
-    @bounded_effort()
     def record_forms(self, forms: Sequence[object]) -> list[Entry | AuditwrightError]:
         """Record many entries in their JSON form; an invalid one does not affect the others.
 
@@ -212,7 +210,10 @@ class AuditLog:
         was built. All valid entries are stored in one transaction. Raises `StorageError` if that fails; then
         none is stored.
         """
-        results = [self._entry_or_error(form) for form in self._items("forms", forms)]
+        from auditwright.effort import bounded_effort  # not needed by emitters
+
+        with bounded_effort():
+            results = [self._entry_or_error(form) for form in self._items("forms", forms)]
         entries = [each for each in results if isinstance(each, Entry)]
         if not entries:
             return results

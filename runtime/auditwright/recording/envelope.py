@@ -18,7 +18,6 @@ from auditwright.entry import OCCURRED_AT, Row
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import LAST, clock, format_time, id_time, utc_microseconds
 from auditwright.limits import MAX_DETAILS, shown, text_of
-from auditwright.recording.problem_text import unknown
 
 if TYPE_CHECKING:
     from auditwright.catalog import Event
@@ -66,6 +65,8 @@ def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None
     context = current()
     for name in options:
         if name not in OPTIONS:
+            from auditwright.recording.problem_text import unknown  # for errors only
+
             raise ValidationError(event.key, (unknown(event, text_of(name) or shown(name), OPTIONS),))
     actor = options.get("actor")
     if actor is None:
