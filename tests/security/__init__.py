@@ -1,0 +1,1 @@
+"""Attacks on a log, and what stops them: a module for each kind."""
