@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from auditwright_generator.text import printable, printable_json
+
 Severity = Literal["error", "warning"]
 
 
@@ -38,8 +40,8 @@ class Finding:
         return Position(self.path, self.line, self.column)
 
     def __str__(self) -> str:
-        path = on_one_line(self.path)
-        return f"{path}:{self.line}:{self.column}: {self.severity} {self.code} {self.name}: {self.message}"
+        where = f"{self.path}:{self.line}:{self.column}"
+        return printable(f"{where}: {self.severity} {self.code} {self.name}: {self.message}")
 
 
 Mistakes = Iterator[tuple[Position, str]]
@@ -65,16 +67,18 @@ class Rule:
         )
 
 
-def on_one_line(path: str) -> str:
-    """A path in a report: a line end or an escape sequence in a file's name would look like the report's."""
-    return path if path.isprintable() else path.encode("unicode_escape").decode("ascii")
+class PrintableError(ValueError):
+    """An error whose text is on one line and safe to print: it names files, and quotes what they hold."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 def quote(value: object) -> str:
     """A value for a message: text in double quotes, on one line, truncated after 60 characters."""
     if not isinstance(value, str):
         return json.dumps(value)
-    return json.dumps(value if len(value) <= 60 else value[:59] + "…", ensure_ascii=False)
+    return printable_json(json.dumps(value if len(value) <= 60 else value[:59] + "…", ensure_ascii=False))
 
 
 def join_words(words: Iterable[str]) -> str:

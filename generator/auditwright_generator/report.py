@@ -15,14 +15,12 @@ from typing import Any
 from auditwright_generator.checks.suppressions import Suppressed
 from auditwright_generator.files import read_regular
 from auditwright_generator.findings import Finding, Rule
+from auditwright_generator.text import UNPRINTABLE
 
 WIDTH = 100
 """The maximum number of characters of a line in an excerpt."""
 
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|[^\s,:\[\]{}#]+|\S")
-_UNPRINTABLE = re.compile(
-    "[^\x20-\x7e\xa0-\u200d\u2010-\u2027\u2030-\u2065\u206a-\ufefe\uff00-\uffff\U00010000-\U0010ffff]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def excerpt(finding: Finding, lines: Sequence[str]) -> Iterator[str]:
     token = _TOKEN.match(line, start)
     length = len(token.group()) if token else 1
     cut = max(0, min(start - WIDTH // 2, len(line) - WIDTH)) if len(line) > WIDTH else 0
-    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", line[cut : cut + WIDTH].replace("\t", " "))
+    shown = UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", line[cut : cut + WIDTH].replace("\t", " "))
     yield f"{finding.line:>6} | {shown}".rstrip()
     yield f"{'':>6} | {' ' * (start - cut)}{'^' * max(1, min(length, WIDTH - (start - cut)))}"
 

@@ -342,7 +342,7 @@ class AccountLog:
         for name in selection:
             if name not in Selection.__annotations__:
                 nearest = did_you_mean(name, Selection.__annotations__)
-                raise TypeError(f"unexpected keyword argument {name!r}{nearest}")
+                raise TypeError(f"unexpected keyword argument {shown(name)}{nearest}")
         where = Filter() if where is None else where
         if not isinstance(where, Filter):
             raise FilterError(f"a filter is a Filter, not {type(where).__name__}; Filter.from_json makes one")

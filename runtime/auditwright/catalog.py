@@ -23,6 +23,7 @@ import orjson
 
 from auditwright.errors import CatalogError, Problem
 from auditwright.limits import sanitize, shown, text_of, truncate
+from auditwright.text import printable
 
 if TYPE_CHECKING:
     from auditwright.event_model import EventModel
@@ -178,7 +179,7 @@ class Catalog:
         text = text_of(key)
         if text is None:
             return f"{shown(key)} is not the key of an event"
-        return f'"{text}" is not an event of {self.package} {self.version}{self._nearest(text)}'
+        return printable(f'"{text}" is not an event of {self.package} {self.version}{self._nearest(text)}')
 
     def event_problem(self, key: str) -> Problem:
         """The problem of an entry whose event this catalog does not have, with the nearest key."""

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
+from typing import Any, NoReturn
 
 GROUP = "auditwright.commands"
 Parsers = dict[str, argparse.ArgumentParser]
@@ -109,9 +109,18 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(null, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are safe to print: they quote arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        from auditwright.text import printable
+
+        super().error(printable(message))
+
+
 def make_parser(commands: Mapping[str, Command]) -> tuple[argparse.ArgumentParser, Parsers]:
     """The parser of the command line, and those of the commands by name, which have no options yet."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="auditwright",
         description="An audit log that is declared once.",
         epilog="`auditwright COMMAND --help` explains a command.",
@@ -153,19 +162,18 @@ def _main(arguments: list[str]) -> int:
 def _unknown(message: str, word: str, known: Iterable[str]) -> str:
     """The message with a hint: a known word that the unknown one begins or resembles, or how to list all."""
     from auditwright.effort import did_you_mean
-    from auditwright.text import printable
 
     known = sorted(known)
     longer = [each for each in known if word and each.startswith(word)]
     hint = f'; did you mean "{longer[0]}"?' if longer else did_you_mean(word, known)
-    return printable(message) + (hint or "; --help lists all")
+    return message + (hint or "; --help lists all")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the chosen command; an error becomes one message on stderr."""
     from auditwright.errors import AuditwrightError, ValidationError
     from auditwright.storage.errors import IdConflict
-    from auditwright.text import printable
+    from auditwright.text import print_lines
 
     try:
         code: int = options.run(options)
@@ -189,16 +197,16 @@ def run(options: argparse.Namespace) -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"auditwright: {printable(f'{where}{error.strerror or error}')}", file=sys.stderr)
+        print_lines(f"auditwright: {where}{error.strerror or error}", file=sys.stderr)
         return 2
     return code
 
 
 def _fail(error: Exception, code: int) -> int:
-    from auditwright.text import printable
+    from auditwright.text import print_lines
 
-    lines = [*str(error).splitlines(), *getattr(error, "__notes__", ())]
-    print(f"auditwright: {printable(lines[0])}", *map(printable, lines[1:]), sep="\n", file=sys.stderr)
+    lines = f"auditwright: {error}".split("\n")  # only those that the error itself makes
+    print_lines(*lines, *getattr(error, "__notes__", ()), file=sys.stderr)
     return code
 
 

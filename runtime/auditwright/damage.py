@@ -31,7 +31,7 @@ from auditwright.entry import (
     Entry,
 )
 from auditwright.ids import LAST, id_time
-from auditwright.limits import MAX_ID, MAX_JSON, MAX_STRING, truncate
+from auditwright.limits import MAX_ID, MAX_JSON, MAX_STRING, shown, truncate
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -65,9 +65,9 @@ def read_entry(catalog: Catalog, row: Row) -> Entry:
     if key not in _logged and len(_logged) < MAX_LOGGED:
         _logged.add(key)
         _log.warning(
-            "the entry %s of the account %r is damaged: %s; `auditwright database check` counts such entries",
+            "the entry %s of the account %s is damaged: %s; `auditwright database check` counts such entries",
             entry.id,
-            truncate(entry.account_id, MAX_ID),
+            shown(entry.account_id, MAX_ID),
             ", ".join(damaged),
         )
     return entry

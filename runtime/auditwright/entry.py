@@ -18,6 +18,7 @@ import orjson
 from auditwright.actor import Actor
 from auditwright.ids import format_time, from_microseconds
 from auditwright.limits import MAX_ID, truncate
+from auditwright.text import printable
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -298,6 +299,4 @@ class Entry:
 
 
 def _printed(text: str, limit: int = MAX_SHOWN) -> str:
-    from auditwright.text import printable  # recording does without
-
     return truncate(printable(text), limit)

@@ -9,12 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from auditwright.text import printable
+
 
 class AuditwrightError(Exception):
     """The base of every error of this package."""
 
     entry: Any = None
     """The entry, if the error came after it was built; see `NotStored`."""
+
+    def __str__(self) -> str:
+        """The text on one line, safe to print: parts of it can be what a caller or a row says."""
+        return printable(super().__str__())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,10 @@ class Problem:
     """The expected value, in words."""
     got: str
     """The value, or only its type if the field is personal or secret."""
+
+    def __post_init__(self) -> None:
+        for name in ("path", "expected", "got"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     def __str__(self) -> str:
         return f"{self.path}: expected {self.expected}, got {self.got}"
@@ -51,13 +61,11 @@ class ValidationError(AuditwrightError, ValueError):
         super().__init__(event, self.problems)
 
     def __str__(self) -> str:
-        lines = "".join(f"\n  {problem}" for problem in self.problems)
-        text = f"{self.event}: {len(self.problems)} problems{lines}"
+        event = printable(self.event)
         if len(self.problems) == 1:
             problem = self.problems[0]
-            text = str(problem) if problem.path == self.event else f"{self.event}: {problem}"
-        # A key as given may have lone surrogates, which no file or terminal takes.
-        return text.encode(errors="backslashreplace").decode()
+            return str(problem) if problem.path == event else f"{event}: {problem}"
+        return "\n  ".join((f"{event}: {len(self.problems)} problems", *map(str, self.problems)))
 
 
 class SecretKeyMissing(AuditwrightError):

@@ -13,6 +13,8 @@ from typing import Any, cast
 
 import orjson
 
+from auditwright.text import printable
+
 MAX_ID = 256
 """The most characters of an account id or an actor id."""
 MAX_DETAILS = 2000
@@ -44,7 +46,7 @@ def shown(value: object, limit: int = 80) -> str:
     """A value for an error: a text, bytes or a number as Python writes it, cut short; else its type."""
     text = value if type(value) is bytes else text_of(value)
     if text is not None:
-        return truncate(repr(text[: limit + 1]), limit)
+        return truncate(printable(repr(text[: limit + 1])), limit)
     if value is None or isinstance(value, bool) or type(value) is float:
         return repr(value)
     if type(value) is int and value.bit_length() <= 256:  # Python refuses to print very long ones

@@ -36,6 +36,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from auditwright.ids import LAST, format_time, from_microseconds, to_microseconds
+from auditwright.limits import shown
 
 
 def own_registry() -> registry:
@@ -217,7 +218,7 @@ class Json(TypeDecorator[Any]):
                 if isinstance(key, int):
                     return _Item(self.expr, literal(key))
                 if '"' in key or "\\" in key:
-                    raise ValueError(f"the name of a member has neither quotes nor backslashes: {key!r}")
+                    raise ValueError(f"the name of a member has neither quotes nor backslashes: {shown(key)}")
                 return _Member(self.expr, literal(key))
             if op is operators.contains_op:
                 (item,) = other

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditwright_generator.text import print_lines, printable, printable_json
+
 if TYPE_CHECKING:
     from auditwright_generator.check import CheckResult
 
@@ -31,7 +33,7 @@ def read_catalog_option(options: argparse.Namespace) -> "CheckResult | None":
     try:
         return read_catalog(Path(options.catalog))
     except UnreadableCatalog as error:
-        print(f"auditwright: {error}", file=sys.stderr)
+        print_lines(f"auditwright: {error}", file=sys.stderr)
         return None
 
 
@@ -39,13 +41,24 @@ def print_findings(checked: "CheckResult") -> None:
     """Prints findings to stderr, for commands with other output."""
     from auditwright_generator.colors import color_findings
 
-    for line in color_findings((*map(str, checked.findings), checked.summary), sys.stderr):
+    lines = map(printable, (*map(str, checked.findings), checked.summary))
+    for line in color_findings(lines, sys.stderr):
         print(line, file=sys.stderr)
 
 
 def print_report(lines: Iterable[str], form: str) -> None:
-    """Prints a report to stdout. Its text may have colors, and no other format."""
+    """Prints a report to stdout, safe to look at. Its text may have colors, and no other format."""
     from auditwright_generator.colors import color_findings
 
+    if form in ("json", "sarif"):
+        lines = map(printable_json, lines)
+    elif form != "markdown" or sys.stdout.isatty():  # notes for a file keep the texts of the catalog
+        lines = map(printable, lines)
     for line in color_findings(lines, sys.stdout) if form == "text" else lines:
         print(line)
+
+
+def ask(question: str) -> str:
+    """Asks a person at a terminal, on stderr; returns the line that was typed."""
+    print(f"{printable(question)}: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline()

@@ -14,6 +14,7 @@ from auditwright_generator.commands.base import (
     print_report,
     read_catalog_option,
 )
+from auditwright_generator.text import print_lines
 
 if TYPE_CHECKING:
     from auditwright_generator.coverage.coverage import Coverage
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         files = find_files([Path(source) for source in options.sources], options.exclude)
     except NothingToRead as error:
-        print(f"auditwright: {error}", file=sys.stderr)
+        print_lines(f"auditwright: {error}", file=sys.stderr)
         return UNREADABLE
     checked = read_catalog_option(options)
     if checked is None:

@@ -13,6 +13,7 @@ from auditwright_generator.commands.base import (
     print_report,
     read_catalog_option,
 )
+from auditwright_generator.text import print_lines
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,13 +54,13 @@ def run(options: argparse.Namespace) -> int:
         try:
             old = read_snapshot(options.against, Path(options.catalog), checked.catalog.package)
         except UnreadableCatalog as error:
-            print(f"auditwright: {error}", file=sys.stderr)
+            print_lines(f"auditwright: {error}", file=sys.stderr)
             return UNREADABLE
         if old.catalog is None:
             comparison = everything_is_new(checked.catalog, checked.source, old.note)
         else:
             comparison = compare_catalogs(old.catalog, checked.catalog, checked.source)
             if old.note:
-                print(f"auditwright: {old.note}, and is compared with it", file=sys.stderr)
+                print_lines(f"auditwright: {old.note}, and is compared with it", file=sys.stderr)
     print_report(FORMATS[options.format](comparison).removesuffix("\n").split("\n"), options.format)
     return FINDINGS if comparison.refused else CLEAN

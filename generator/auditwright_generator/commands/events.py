@@ -15,6 +15,7 @@ from auditwright_generator.commands.base import (
     print_findings,
     read_catalog_option,
 )
+from auditwright_generator.text import print_lines, printable, printable_json
 
 if TYPE_CHECKING:
     from auditwright_generator.model import Catalog, Event, Field
@@ -77,7 +78,7 @@ def _describe_field(field: "Field") -> dict[str, Any]:
 
 
 def _print_json(events: Sequence[dict[str, Any]]) -> None:
-    print(json.dumps(events, indent=2, ensure_ascii=False))
+    print(printable_json(json.dumps(events, indent=2, ensure_ascii=False)))
 
 
 def _print_table(events: Sequence[dict[str, Any]]) -> None:
@@ -85,8 +86,8 @@ def _print_table(events: Sequence[dict[str, Any]]) -> None:
     rows = [
         (
             event["key"],
-            event["title"],
-            event["category_title"],
+            printable(event["title"]),
+            printable(event["category_title"]),
             ", ".join(field["name"] for field in event["metadata"]),
         )
         for event in events
@@ -94,18 +95,22 @@ def _print_table(events: Sequence[dict[str, Any]]) -> None:
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(3)]
     for row in (header, *rows):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        print("  ".join((*cells, row[3])).rstrip())
+        print_lines("  ".join((*cells, row[3])).rstrip())
 
 
 def _print_csv(events: Sequence[dict[str, Any]]) -> None:
-    """RFC 4180, with a column per attribute. The values of an event's fields are joined by "; "."""
+    """RFC 4180, with a column per attribute. The values of an event's fields are joined by "; ".
+
+    A terminal shows unprintable characters as escapes.
+    """
+    shown = printable if sys.stdout.isatty() else str
     of_fields = ("name", "title", "type", "required", "sensitivity", "declared_in")
     of_events = ("key", "level", "category", "category_title", "event", "title", "description", "message")
     writer = csv.writer(sys.stdout, lineterminator="\r\n")
     writer.writerow((*of_events, "metadata", *(f"metadata_{fact}" for fact in of_fields[1:])))
     for event in events:
         facts = ["; ".join(_cell(field[fact]) for field in event["metadata"]) for fact in of_fields]
-        writer.writerow((*(event[fact] for fact in of_events), *facts))
+        writer.writerow(map(shown, (*(event[fact] for fact in of_events), *facts)))
 
 
 def _cell(value: str | bool) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditwright_generator.commands.base import CLEAN, UNREADABLE
+from auditwright_generator.text import print_lines
 
 if TYPE_CHECKING:
     from auditwright_generator.checks.explanations import Example
@@ -33,9 +34,9 @@ def run(options: argparse.Namespace) -> int:
     rule = known.get(options.rule) or known.get(options.rule.upper())
     if rule is None:
         hint = hint_for(options.rule, known, "`auditwright rules` lists them")
-        print(f"auditwright: unknown rule {options.rule!r}{hint}", file=sys.stderr)
+        print_lines(f"auditwright: unknown rule {options.rule!r}{hint}", file=sys.stderr)
         return UNREADABLE
-    print(explain(rule))
+    print_lines(*explain(rule).split("\n"))
     return CLEAN
 
 

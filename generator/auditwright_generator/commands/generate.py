@@ -14,6 +14,7 @@ from auditwright_generator.commands.base import (
     print_findings,
     read_catalog_option,
 )
+from auditwright_generator.text import print_lines, printable
 
 if TYPE_CHECKING:
     from auditwright_generator.model import Catalog
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
     problem = _refuse_options(options)
     if problem:
-        print(f"auditwright: {problem}", file=sys.stderr)
+        print_lines(f"auditwright: {problem}", file=sys.stderr)
         return UNREADABLE
     catalog = Path(options.catalog)
     inputs = catalog_inputs(catalog)
@@ -88,7 +89,7 @@ def _generate(options: argparse.Namespace, catalog: "Catalog", events: int, inpu
         files, notes = render_changed(catalog, None if options.all else out, inputs)
         difference = compare(out, files) if options.check else write(out, files, notes)
     except OSError as error:
-        print(f"auditwright: {error.filename or out}: {error.strerror or error}", file=sys.stderr)
+        print_lines(f"auditwright: {error.filename or out}: {error.strerror or error}", file=sys.stderr)
         return UNREADABLE
     if difference.foreign:
         return _report_foreign(out, difference)
@@ -104,9 +105,9 @@ def _report_current(
     from auditwright_generator.findings import counted
 
     if options.check:
-        print(f"{files} files in {Path(options.out)} are current")
+        print_lines(f"{files} files in {Path(options.out)} are current")
     else:
-        print(
+        print_lines(
             f"{counted(events, 'event')}, {files} files in {Path(options.out)}: "
             f"{written} written, {removed} removed, the others were current"
         )
@@ -114,7 +115,7 @@ def _report_current(
 
 
 def _report_other(out: Path, other: str, package: str) -> int:
-    print(
+    print_lines(
         f"auditwright: {out.as_posix()} has the generated package {other} of another catalog, and this one "
         f"generates {package}; nothing was written; pass another folder with --out, or delete "
         f"{out.as_posix()} if the package was renamed",
@@ -125,8 +126,8 @@ def _report_other(out: Path, other: str, package: str) -> int:
 
 def _report_foreign(out: Path, difference: "Difference") -> int:
     for path in difference.foreign:
-        print(f"{(out / path).as_posix()}: exists, but is not a generated file", file=sys.stderr)
-    print("auditwright: nothing was written; name another folder with --out", file=sys.stderr)
+        print_lines(f"{(out / path).as_posix()}: exists, but is not a generated file", file=sys.stderr)
+    print_lines("auditwright: nothing was written; name another folder with --out", file=sys.stderr)
     return UNREADABLE
 
 
@@ -139,13 +140,14 @@ def _report_difference(options: argparse.Namespace, files: "Files", difference: 
         ("orphaned: no longer generated", difference.orphaned),
     ):
         for path in paths:
-            print(f"{(out / path).as_posix()}: {state}")
+            print_lines(f"{(out / path).as_posix()}: {state}")
     if options.diff:
         from auditwright_generator.colors import color_diff
         from auditwright_generator.output.unified_diff import unified_diff
 
-        print(*color_diff(unified_diff(out, files, difference), sys.stdout), sep="\n")
-    print(f"not current; run `{_generate_command(options)}`")
+        lines = map(printable, unified_diff(out, files, difference))
+        print(*color_diff(lines, sys.stdout), sep="\n")
+    print_lines(f"not current; run `{_generate_command(options)}`")
     return FINDINGS
 
 

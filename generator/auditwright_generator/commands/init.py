@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditwright_generator.commands.base import CLEAN, FINDINGS, UNREADABLE
+from auditwright_generator.commands.base import CLEAN, FINDINGS, UNREADABLE, ask
+from auditwright_generator.text import print_lines
 
 if TYPE_CHECKING:
     from auditwright_generator.scaffold.start_names import StartNames
@@ -56,18 +57,17 @@ def run(options: argparse.Namespace) -> int:
             files = starter_files(names)
             start_catalog(folder, files)
     except Refused as error:
-        print(*error.findings, f"auditwright: {error}", sep="\n", file=sys.stderr)
+        print_lines(*error.findings, f"auditwright: {error}", file=sys.stderr)
         return UNREADABLE if error.findings else FINDINGS  # findings come from the options: wrong usage
     if is_installed(names.distribution):
-        print(
+        print_lines(
             f"auditwright: {names.distribution} is installed in this environment already; the command below "
             "replaces it",
             file=sys.stderr,
         )
-    for path in files:
-        print(folder / path)
-    print(f"package {names.package}, distribution {names.distribution}, title {names.title}")
-    print("next:", *_next_commands(folder, names), sep="\n  ")
+    print_lines(*(str(folder / path) for path in files))
+    print_lines(f"package {names.package}, distribution {names.distribution}, title {names.title}")
+    print_lines("next:", *(f"  {command}" for command in _next_commands(folder, names)))
     return CLEAN
 
 
@@ -103,7 +103,7 @@ def _choose_names(options: argparse.Namespace, folder: Path) -> "StartNames | No
 def _refuse(option: str, name: str, reason: str, other: str) -> None:
     from auditwright_generator.findings import quote
 
-    print(
+    print_lines(
         f"auditwright: {option} {quote(name)} is refused: {reason}; choose another name, such as {other}",
         file=sys.stderr,
     )
@@ -112,15 +112,13 @@ def _refuse(option: str, name: str, reason: str, other: str) -> None:
 def _ask(what: str, proposal: str, refused: Callable[[str], str | None]) -> str:
     """The answer of a person at a terminal, where an empty one takes the proposal; else the proposal."""
     while sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI"):
-        print(f"{what} [{proposal}]: ", end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline()
-        name = answer.strip()
+        name = ask(f"{what} [{proposal}]").strip()
         if not name:
             break
         reason = refused(name)
         if reason is None:
             return name
-        print(f"{name} is refused: {reason}", file=sys.stderr)
+        print_lines(f"{name} is refused: {reason}", file=sys.stderr)
     return proposal
 
 

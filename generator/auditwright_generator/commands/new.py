@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditwright_generator.commands.base import CLEAN, FINDINGS, UNREADABLE, add_catalog_option
+from auditwright_generator.commands.base import CLEAN, FINDINGS, UNREADABLE, add_catalog_option, ask
+from auditwright_generator.text import print_lines
 
 if TYPE_CHECKING:
     from auditwright_generator.scaffold.trial import Added
@@ -93,21 +94,20 @@ def run(options: argparse.Namespace) -> int:
     try:
         position, notes = _add(options)
     except (UnreadableCatalog, NoExample) as error:
-        print(f"auditwright: {error}", file=sys.stderr)
+        print_lines(f"auditwright: {error}", file=sys.stderr)
         return UNREADABLE
     except Refused as error:
-        print(*error.findings, f"auditwright: {error}", sep="\n", file=sys.stderr)
+        print_lines(*error.findings, f"auditwright: {error}", file=sys.stderr)
         return FINDINGS
-    for note in notes:
-        print(note, file=sys.stderr)
+    print_lines(*notes, file=sys.stderr)
     where = catalog_option(Path(options.catalog))
     following = {
         "level": f"new category {options.key}.NAME",
         "category": f"new event {options.key}.NAME",
         "field": f"new event ... --field {options.key}",
     }
-    print(f"{position}: added {options.thing} {options.key}")
-    print(f"next: `auditwright {following.get(options.thing, 'generate')}{where}`")
+    print_lines(f"{position}: added {options.thing} {options.key}")
+    print_lines(f"next: `auditwright {following.get(options.thing, 'generate')}{where}`")
     return CLEAN
 
 
@@ -143,8 +143,7 @@ def _description(options: argparse.Namespace) -> str:
     """The description on one line: given, or asked for on a terminal."""
     text: str = options.description
     if not text.strip() and sys.stdin.isatty() and sys.stderr.isatty():
-        print(f"Description ({options.asked}): ", end="", file=sys.stderr, flush=True)
-        text = sys.stdin.readline()
+        text = ask(f"Description ({options.asked})")
     if not text.strip():
         options.fail(f"say {options.asked}, with --description TEXT")
     return " ".join(text.split())

@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Self
 
+from auditwright_generator.text import printable
+
 SECONDS = 0.2
 """The least time between two updates."""
 
@@ -36,7 +38,7 @@ class ProgressLine:
         step = _STEP.match(_CONTROL.sub("", text)) if self._on and now - self._shown > SECONDS else None
         if step is not None:
             self._shown = now
-            line = step[1].strip() + (f" {step[2]} %" if step[2] else "")
+            line = printable(step[1].strip()) + (f" {step[2]} %" if step[2] else "")
             print(
                 f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}",
                 end="",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditwright_generator.commands.base import CLEAN
+from auditwright_generator.text import print_lines
 
 if TYPE_CHECKING:
     from auditwright_generator.diff.rules import ChangeRule
@@ -67,6 +68,6 @@ def run(options: argparse.Namespace) -> int:
         return CLEAN
     width = max(len(rule.name) for rule in rules)
     for rule in rules:
-        print(f"{rule.code}  {rule.kind:<7}  {rule.name:<{width}}  {rule.why}")
-    print(f"{len(rules)} rules; `auditwright explain CODE` shows one with examples")
+        print_lines(f"{rule.code}  {rule.kind:<7}  {rule.name:<{width}}  {rule.why}")
+    print_lines(f"{len(rules)} rules; `auditwright explain CODE` shows one with examples")
     return CLEAN

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditwright_generator.commands.base import CLEAN, FINDINGS, UNREADABLE, add_catalog_option
 from auditwright_generator.commands.progress import ProgressLine
+from auditwright_generator.text import print_lines, printable
 
 if TYPE_CHECKING:
     from auditwright_generator.site.build import BuiltSite
@@ -44,7 +45,7 @@ def check(options: argparse.Namespace) -> int:
         return UNREADABLE
     if built.findings:
         return FINDINGS
-    print(f"{_counted_pages(built)}: no findings")
+    print_lines(f"{_counted_pages(built)}: no findings")
     return CLEAN
 
 
@@ -59,7 +60,7 @@ def build(options: argparse.Namespace) -> int:
     try:
         refuse_folder(out, source)
     except SiteError as error:
-        print(f"auditwright: {error}", file=sys.stderr)
+        print_lines(f"auditwright: {error}", file=sys.stderr)
         return UNREADABLE
     try:
         cache = BuildCache.beside(out)
@@ -70,10 +71,10 @@ def build(options: argparse.Namespace) -> int:
             return UNREADABLE if built is None else FINDINGS
         publish(cache.html, out)
     except SiteError as error:
-        print(f"auditwright: {error}{before}", file=sys.stderr)
+        print_lines(f"auditwright: {error}{before}", file=sys.stderr)
         return UNREADABLE
     shown = shlex.quote(options.out)
-    print(f"{_counted_pages(built)}: {options.out}; `python -m http.server -d {shown}` shows it")
+    print_lines(f"{_counted_pages(built)}: {options.out}; `python -m http.server -d {shown}` shows it")
     return CLEAN
 
 
@@ -87,17 +88,16 @@ def _build(options: argparse.Namespace, cache: "BuildCache", before: str) -> "Bu
         with ProgressLine() as progress:
             built = build_site(Path(options.folder), cache, Path(options.catalog), overrides, progress)
     except SiteError as error:
-        print(f"auditwright: {error}{before}", file=sys.stderr)
+        print_lines(f"auditwright: {error}{before}", file=sys.stderr)
         return None
     except KeyboardInterrupt:
         if before:
-            print(f"\nauditwright: stopped{before}", end="", file=sys.stderr)
+            print(f"\nauditwright: stopped{printable(before)}", end="", file=sys.stderr)
         raise
     if built.findings:
         from auditwright_generator.findings import counted
 
-        print(*built.findings, sep="\n")
-        print(f"{counted(len(built.findings), 'finding')}{before}")
+        print_lines(*map(str, built.findings), f"{counted(len(built.findings), 'finding')}{before}")
     return built
 
 

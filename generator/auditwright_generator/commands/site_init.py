@@ -13,6 +13,7 @@ from auditwright_generator.commands.base import (
     print_findings,
     read_catalog_option,
 )
+from auditwright_generator.text import print_lines
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,11 +40,10 @@ def run(options: argparse.Namespace) -> int:
         texts = site_files(checked.catalog, folder, Path(options.catalog), generated)
         write_site(folder, texts)
     except Refused as error:
-        print(f"auditwright: {error}", file=sys.stderr)
+        print_lines(f"auditwright: {error}", file=sys.stderr)
         return FINDINGS
-    for path in texts:
-        print(folder / path)
-    print("next:", *_next_commands(folder, Path(options.catalog), generated), sep="\n  ")
+    commands = _next_commands(folder, Path(options.catalog), generated)
+    print_lines(*(str(folder / path) for path in texts), "next:", *(f"  {command}" for command in commands))
     return CLEAN
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from auditwright_generator.coverage.coverage import Coverage, EventCoverage, State
-from auditwright_generator.findings import Finding, Position, on_one_line
+from auditwright_generator.findings import Finding, Position
 from auditwright_generator.report import github_command
 
 
@@ -37,7 +37,7 @@ def _list(coverage: Coverage) -> Iterator[str]:
 
 def _at(position: Position) -> str:
     path, line, column = position
-    return f"{on_one_line(path)}:{line}:{column}: " if path else ""
+    return f"{path}:{line}:{column}: " if path else ""
 
 
 def print_json(coverage: Coverage, with_list: bool) -> Iterator[str]:

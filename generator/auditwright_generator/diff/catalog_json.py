@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from auditwright_generator.diff.change import shown
+from auditwright_generator.findings import PrintableError
 from auditwright_generator.model import Catalog, Category, Deprecated, Event, Field
 from auditwright_generator.source.structure import DEFS, KINDS
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 
-class InvalidCatalogJson(ValueError):
+class InvalidCatalogJson(PrintableError):
     """The data is not a catalog.json; the text says why."""
 
 

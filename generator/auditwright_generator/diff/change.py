@@ -1,11 +1,11 @@
 """A change between two catalogs: its rule, its subject, the old and new value, and the affected events."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditwright_generator.diff.rules import ChangeRule
 from auditwright_generator.findings import Position, counted, quote
+from auditwright_generator.text import printable
 
 Fact = str | int | float | bool | None
 """An old or new value; text for anything that is not a single value."""
@@ -73,7 +73,7 @@ def listed_events(keys: Sequence[str]) -> str:
 
 def bare(fact: Fact) -> str:
     """A fact inside a sentence: short text unquoted, everything else like `shown`."""
-    if isinstance(fact, str) and fact.isprintable() and len(fact) <= 120:
+    if isinstance(fact, str) and printable(fact) == fact and len(fact) <= 120:
         return fact
     return shown(fact)
 
@@ -82,5 +82,4 @@ def shown(value: object) -> str:
     """A value for a message: on one line, text in quotes, control characters escaped."""
     if value is None:
         return "nothing"
-    text = quote(value)
-    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+    return quote(value)

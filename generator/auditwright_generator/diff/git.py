@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from auditwright_generator.files import MAX_YAML_BYTES
-from auditwright_generator.findings import join_words
+from auditwright_generator.findings import PrintableError, join_words
 from auditwright_generator.source.yaml_nodes import parse_yaml
 
 HINT = "name a commit or branch, a catalog's folder, a generated package's folder or a catalog.json"
@@ -19,7 +19,7 @@ _DISCOVERED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_
 """Variables that git sets for hooks. They are removed, so that git finds the repository of the folder."""
 
 
-class GitError(ValueError):
+class GitError(PrintableError):
     """The files cannot be read; has the reason and a hint."""
 
     def __init__(self, reason: str, hint: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from auditwright_generator.diff.change import CatalogChange
 from auditwright_generator.diff.comparison import Comparison
-from auditwright_generator.findings import Finding, Position, counted, on_one_line
+from auditwright_generator.findings import Finding, Position, counted
 from auditwright_generator.report import github_command
 from auditwright_generator.targets.templating import markdown_cell
 
@@ -24,7 +24,7 @@ def as_text(comparison: Comparison) -> str:
 def _line(comparison: Comparison, change: CatalogChange) -> str:
     position, rule = _position(change), change.rule
     effect = "accepted" if comparison.accepted.reason(change) is not None else rule.effect
-    head = f"{on_one_line(position.path)}:{position.line}:{position.column}: {effect} {rule.code} {rule.name}"
+    head = f"{position.path}:{position.line}:{position.column}: {effect} {rule.code} {rule.name}"
     return f"{head}: {_explained(comparison, change)}"
 
 

@@ -6,6 +6,7 @@ Only values that the field accepts are used; where none is found, the author has
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from auditwright_generator.checks.values import refuse_value
+from auditwright_generator.findings import PrintableError
 from auditwright_generator.model import Condition, Event, Field, Value
 from auditwright_generator.scaffold.derived_text import title_of
 from auditwright_generator.source.yaml_nodes import parse_yaml
@@ -13,7 +14,7 @@ from auditwright_generator.source.yaml_nodes import parse_yaml
 _BY_KIND = {"timestamp": "2026-01-31T09:30:00Z", "ip": "203.0.113.7", "email": "ada@example.com"}
 
 
-class NoExample(ValueError):
+class NoExample(PrintableError):
     """No value is known that the field accepts."""
 
 

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 import yaml
 
+from auditwright_generator.findings import PrintableError
 from auditwright_generator.scaffold.yaml_text import yaml_flow, yaml_lines
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _KEEPS_BLANK_LINES = re.compile(r"[|>]\d?\+")
 
 
-class CannotInsert(ValueError):
+class CannotInsert(PrintableError):
     """The mapping is written in a style that has no place for a new line."""
 
 

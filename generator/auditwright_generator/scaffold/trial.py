@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auditwright_generator.check import CheckResult, read_catalog
-from auditwright_generator.findings import Finding
+from auditwright_generator.findings import Finding, PrintableError
 from auditwright_generator.output.write import replace_file
 from auditwright_generator.scaffold.new_entry import NewEntry
 from auditwright_generator.source.catalog_source import CatalogSource, read_source
@@ -21,7 +21,7 @@ _FOLLOW_UPS = ("AC110", "AC111", "AC65", "AC952")
 """Prefixes of warnings that ask for a second addition; a command adds one thing at a time."""
 
 
-class Refused(ValueError):
+class Refused(PrintableError):
     """Nothing was written; says why, with what `check` reports, a line each."""
 
     def __init__(self, message: str, findings: Iterable[object] = ()) -> None:

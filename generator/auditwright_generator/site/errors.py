@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sphinx.errors import ConfigError, ExtensionError, SphinxError, SphinxParallelError, ThemeError
 
+from auditwright_generator.findings import PrintableError
 from auditwright_generator.source.yaml_nodes import shown_path
 from auditwright_generator.sphinx.site import InvalidSite
 
@@ -17,7 +18,7 @@ EXTRA = ("myst_parser", "pydata_sphinx_theme", "sphinx_copybutton", "sphinx_desi
 """Packages of the extra `site` that Sphinx imports by their names."""
 
 
-class SiteError(Exception):
+class SiteError(PrintableError):
     """There is no site; the text says why, and what to do, in one line."""
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from auditwright_generator.findings import on_one_line
 from auditwright_generator.site.html_check import check_site
 from auditwright_generator.source.yaml_nodes import shown_path
 from auditwright_generator.sphinx.site import Site, site_of
+from auditwright_generator.text import printable
 
 _WARNING = re.compile(
     r"(?:(?P<path>[^\n]*?)(?::(?P<line>\d+))?:? ?)?\b(?:WARNING|ERROR|CRITICAL): (?P<text>.*)", re.DOTALL
@@ -32,8 +32,8 @@ class SiteFinding:
     message: str
 
     def __str__(self) -> str:
-        where = f"{on_one_line(self.path)}:{self.line}" if self.line else on_one_line(self.path)
-        return f"{where}: {self.message}"
+        where = f"{self.path}:{self.line}" if self.line else self.path
+        return printable(f"{where}: {self.message}")
 
 
 def find_mistakes(app: Sphinx, warnings: Iterable[str]) -> list[SiteFinding]:
@@ -60,8 +60,9 @@ def _from_warning(app: Sphinx, site: Site, text: str) -> SiteFinding:
     if docname not in app.env.found_docs:
         return SiteFinding(shown_path(path), line, message)
     origin = site.origin(docname)
-    if message.startswith(f"{origin}:{line}: "):
-        return SiteFinding(shown_path(origin), line, message.removeprefix(f"{origin}:{line}: "))
+    of_links = printable(f"{origin}:{line}: ")
+    if message.startswith(of_links):
+        return SiteFinding(shown_path(origin), line, message.removeprefix(of_links))
     return SiteFinding(shown_path(origin), _line_of_origin(app, docname, line) if line else 0, message)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from auditwright_generator.files import MAX_YAML_BYTES, read_regular
-from auditwright_generator.findings import Finding, Position, Rule, quote
+from auditwright_generator.findings import Finding, Position, PrintableError, Rule, quote
 from auditwright_generator.patterns import TIMESTAMP, matches
 from auditwright_generator.source.scalars import YamlScalar, read_plain
 
@@ -38,7 +38,7 @@ class Invalid(Enum):
 INVALID = Invalid.INVALID
 
 
-class UnreadableCatalog(ValueError):
+class UnreadableCatalog(PrintableError):
     """The input cannot be read, so nothing can be checked."""
 
     def __init__(self, path: str, reason: str, hint: str) -> None:

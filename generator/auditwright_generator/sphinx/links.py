@@ -21,6 +21,7 @@ from sphinx.util.osutil import relative_uri
 
 from auditwright_generator.sphinx.markdown import without_code
 from auditwright_generator.sphinx.site import Site
+from auditwright_generator.text import printable
 
 SCHEME = "site:"
 """Begins the target of a link in HTML to a path on the site, until the builder knows its URL."""
@@ -82,8 +83,8 @@ def _end_of_line(text: str, start: int) -> int:
 def _warn(site: Site, env: BuildEnvironment, docname: str, line: int, target: str) -> None:
     env.metadata[docname][_HAS_BROKEN_LINKS] = True
     _logger.warning(
-        "%s:%d: a link to %r, which is no file",
-        *(site.origin(docname), line, target),
+        "%s: a link to %s, which is no file",
+        *(printable(f"{site.origin(docname)}:{line}"), printable(repr(target))),
         location=(docname, line),
         type="auditwright",
         subtype="link",

@@ -14,6 +14,7 @@ from sphinx.errors import ConfigError
 from auditwright_generator.diff.catalog_json import InvalidCatalogJson, read_catalog_json
 from auditwright_generator.files import read_regular
 from auditwright_generator.model import Catalog
+from auditwright_generator.text import printable
 
 DEVELOPERS_PAGES = ("json_schema.md",)
 """Pages of a reference that the reader's edition leaves out."""
@@ -21,6 +22,9 @@ DEVELOPERS_PAGES = ("json_schema.md",)
 
 class InvalidSite(ConfigError):
     """A value in conf.py that no site can be built from; the text says which, and what to do."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import sys
 from auditwright.commands.options import add_log, add_selection, no_entries_text, open_log, selection_of
 from auditwright.commands.progress import ProgressLine
 from auditwright.storage.base import Count
-from auditwright.text import printable
+from auditwright.text import print_lines
 
 COUNT_LIMIT = 10_000
 """Where counting stops without --exact."""
@@ -36,9 +36,9 @@ def run(options: argparse.Namespace) -> int:
             found = Count(entries, whole=True)
         else:
             found = account.count_up_to(COUNT_LIMIT, **selection)
-        print(f"{found.entries}{'' if found.whole else '+'}")
+        print_lines(f"{found.entries}{'' if found.whole else '+'}")
         if not found.whole:
-            print("there may be more; --exact counts all entries", file=sys.stderr)
+            print_lines("there may be more; --exact counts all entries", file=sys.stderr)
         elif not found.entries:
-            print(printable(no_entries_text(log, account, selection)), file=sys.stderr)
+            print_lines(no_entries_text(log, account, selection), file=sys.stderr)
     return 0

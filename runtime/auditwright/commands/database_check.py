@@ -24,7 +24,7 @@ from auditwright.operations.check import (
     check_database,
 )
 from auditwright.storage import open_inspection
-from auditwright.text import printable
+from auditwright.text import print_lines
 
 SHOWN = 50
 """Findings of one kind in the text; JSON has all."""
@@ -56,10 +56,9 @@ def run(options: argparse.Namespace) -> int:
         else:
             account = "" if account_id is None else f" of the account {account_id}"
             entries = counted(report.entries, "entry")
-            print(printable(f"{inspection.name}: {entries}{account}, against {_name(catalog)}"))
+            print_lines(f"{inspection.name}: {entries}{account}, against {_name(catalog)}")
             remedy = "opening a log" if inspection.opening_updates_views else "`auditwright database upgrade`"
-            for line in _lines(report, remedy):
-                print(printable(line))
+            print_lines(*_lines(report, remedy))
     outdated = report.views.missing or (report.views.different and not report.views.newer)
     faulty = (
         report.differences

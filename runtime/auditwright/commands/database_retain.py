@@ -20,7 +20,7 @@ from auditwright.commands.text import counted, table
 from auditwright.limits import sanitize
 from auditwright.operations.retention import list_holds, place_hold, prune, remove_hold
 from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult
-from auditwright.text import printable
+from auditwright.text import print_lines
 
 MAX_DAYS = 36_500
 LISTED = 50
@@ -64,15 +64,15 @@ def retain(options: argparse.Namespace) -> int:
             dry_run=options.dry_run,
             progress=progress,
         )
-    print(printable(f"{result.name}: {_sentence(result, options.dry_run)}"))
+    print_lines(f"{result.name}: {_sentence(result, options.dry_run)}")
     _print_accounts(result.deleted)
     if result.dropped:
-        print(f"partitions {'to drop' if options.dry_run else 'dropped'}: {len(result.dropped)}")
+        print_lines(f"partitions {'to drop' if options.dry_run else 'dropped'}: {len(result.dropped)}")
     if result.held:
-        print("kept because of a hold:")
+        print_lines("kept because of a hold:")
         _print_accounts(result.held)
     if options.dry_run and result.deleted:
-        print("next: run the same command without --dry-run to delete them")
+        print_lines("next: run the same command without --dry-run to delete them")
     return 0
 
 
@@ -91,10 +91,10 @@ def _print_accounts(accounts: Sequence[ExpiredEntries]) -> None:
         [each.account_id, f"{each.entries:,}", f"{each.first:%Y-%m-%d %H:%M}", f"{each.last:%Y-%m-%d %H:%M}"]
         for each in accounts[:LISTED]
     ]
-    for line in table(["account", "entries", "first", "last"], rows, whole=("entries", "first", "last")):
-        print(f"  {line}")
+    lines = table(["account", "entries", "first", "last"], rows, whole=("entries", "first", "last"))
+    print_lines(*(f"  {line}" for line in lines))
     if len(accounts) > LISTED:
-        print(f"  and {counted(len(accounts) - LISTED, 'more account')}")
+        print_lines(f"  and {counted(len(accounts) - LISTED, 'more account')}")
 
 
 # --- holds -----------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def _add(options: argparse.Namespace) -> int:
     account_id, reason = sanitize(options.account), sanitize(options.reason)
     new = place_hold(options.database, catalog, account_id, reason, options.actor, options.until)
     until = "" if options.until is None else f" until {options.until:%Y-%m-%d %H:%M} (UTC)"
-    print(printable(f"{account_id} is on hold{until}: {reason}" + " (unchanged)" * (not new)))
+    print_lines(f"{account_id} is on hold{until}: {reason}" + " (unchanged)" * (not new))
     return 0
 
 
@@ -156,20 +156,19 @@ def _remove(options: argparse.Namespace) -> int:
     account_id = sanitize(options.account)
     removed = remove_hold(options.database, catalog, account_id, options.actor)
     if removed is None:
-        print(printable(f"{account_id} is not on hold"))
+        print_lines(f"{account_id} is not on hold")
         return 1
-    print(printable(f"{account_id} is no longer on hold: {removed.reason}"))
+    print_lines(f"{account_id} is no longer on hold: {removed.reason}")
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
     holds = list_holds(options.database, find_catalog(options.catalog_package))
     if not holds:
-        print("no account is on hold")
+        print_lines("no account is on hold")
         return 0
     rows = [_cells(each) for each in holds]
-    for line in table(["account", "since", "until", "reason"], rows, whole=("since", "until")):
-        print(line)
+    print_lines(*table(["account", "since", "until", "reason"], rows, whole=("since", "until")))
     return 0
 
 

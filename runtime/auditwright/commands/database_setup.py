@@ -12,7 +12,7 @@ from auditwright.commands.options import add_catalog_package, add_database
 from auditwright.commands.text import counted
 from auditwright.storage import create_database, make_roles, roles_sql, setup_sql, upgrade_database
 from auditwright.storage.base import SetupResult
-from auditwright.text import printable
+from auditwright.text import print_lines
 
 LISTED = 5
 """Changes of one kind that are listed by name; more are only counted."""
@@ -50,7 +50,9 @@ def create(options: argparse.Namespace) -> int:
     result = create_database(options.database, catalog)
     _report(result, f"everything that {_name(catalog)} needs exists")
     if result.has_roles:
-        print("next: `auditwright database roles` creates roles for services that cannot rewrite the log")
+        print_lines(
+            "next: `auditwright database roles` creates roles for services that cannot rewrite the log"
+        )
     return 0
 
 
@@ -70,10 +72,10 @@ def roles(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _print(roles_sql(options.database, prefix))
     _report(make_roles(options.database, prefix), "the roles exist, with their rights")
-    print("next: make the logins of your service members of the roles, for example")
-    print(f"  GRANT {prefix}_writer TO service_login;  -- for AuditLog.open(url)")
-    print(f"  GRANT {prefix}_reader TO page_login;     -- for AuditLog.open(url, read_url=)")
-    print(f"  GRANT {prefix}_owner TO operator_login;  -- for `auditwright database`")
+    print_lines("next: make the logins of your service members of the roles, for example")
+    print_lines(f"  GRANT {prefix}_writer TO service_login;  -- for AuditLog.open(url)")
+    print_lines(f"  GRANT {prefix}_reader TO page_login;     -- for AuditLog.open(url, read_url=)")
+    print_lines(f"  GRANT {prefix}_owner TO operator_login;  -- for `auditwright database`")
     return 0
 
 
@@ -82,20 +84,20 @@ def _print_sql(options: argparse.Namespace, catalog: Catalog, create: bool) -> i
 
 
 def _print(sql: str) -> int:
-    if sql:
+    if sql and sys.stdout.isatty():
+        print_lines(*sql.split("\n"))
+    elif sql:
         print(sql)
     else:
-        print("nothing to do", file=sys.stderr)
+        print_lines("nothing to do", file=sys.stderr)
     return 0
 
 
 def _report(result: SetupResult, nothing_to_do: str) -> None:
     if not result.changes:
-        print(printable(f"{result.name}: nothing to do: {nothing_to_do}"))
+        print_lines(f"{result.name}: nothing to do: {nothing_to_do}")
         return
-    print(printable(f"{result.name}: created"))
-    for line in _summary(result.changes):
-        print(printable(f"  {line}"))
+    print_lines(f"{result.name}: created", *(f"  {line}" for line in _summary(result.changes)))
 
 
 def _summary(changes: Sequence[str]) -> Iterator[str]:

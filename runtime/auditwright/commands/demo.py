@@ -22,6 +22,7 @@ from auditwright.errors import CatalogError
 from auditwright.log import AuditLog
 from auditwright.reading.filters import Filter
 from auditwright.recording.fingerprint import SecretKey
+from auditwright.text import print_lines
 
 ACCOUNT = "acme"
 ACTORS = (
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         for suffix in ("", "-wal", "-shm"):
             (folder / (FILE + suffix)).unlink(missing_ok=True)
     except OSError as error:
-        print(f"auditwright: {folder}: {error.strerror}", file=sys.stderr)
+        print_lines(f"auditwright: {folder}: {error.strerror}", file=sys.stderr)
         return 2
     database = f"sqlite:///{folder / FILE}"
     with AuditLog.open(
@@ -68,22 +69,25 @@ def run(options: argparse.Namespace) -> int:
         _record_every_event(log, catalog)
         account = log.account(ACCOUNT)
         count = account.count()
-        print(f"Recorded {count} of {len(catalog.events)} events by {len(ACTORS)} actors, one of each.\n")
+        print_lines(
+            f"Recorded {count} of {len(catalog.events)} events by {len(ACTORS)} actors, one of each.", ""
+        )
 
         category = max(catalog.categories, key=lambda each: len(each.events))
         conditions = [f"category:is:{category.key}", f"user:is_not:{ACTORS[0][0].id}"]
-        print(f"Entries of {category.title}, except those by {ACTORS[0][0].label}:\n")
+        print_lines(f"Entries of {category.title}, except those by {ACTORS[0][0].label}:", "")
         print_page(account.entries(Filter.parse(conditions), limit=10))
 
         csv = folder / "audit-log.csv"
         exported = account.export_csv(csv)
-    print(f"\nThe database   {folder / FILE}\nThe CSV        {csv} ({exported} entries)")
+    print_lines("", f"The database   {folder / FILE}", f"The CSV        {csv} ({exported} entries)")
     _print_next_steps(shown, folder, database, conditions)
     if count != len(catalog.events) or exported != count:
         return 1
     if not options.serve:
         return 0
-    print(flush=True)
+    print_lines("")
+    sys.stdout.flush()
     with AuditLog.open(database, account_id=ACCOUNT, catalog=catalog, create=False) as log:
         return serve(log, ACCOUNT, options.port, ACTORS[0][0])
 
@@ -154,14 +158,14 @@ def _print_next_steps(shown: _Shown, folder: Path, database: str, conditions: li
     output = shlex.quote(str(folder / "audit-log.jsonl"))
     reference = GENERATED / "docs" / "index.md"
     if shown.is_of_folder and reference.exists():
-        print(f"The reference  {reference}")
-    print(
-        f"""
-Try next (in .venv/bin, if that is not on the path):
-  {shown.command} list {where} {common}
-  {shown.command} serve {common}
-  {shown.command} export --format jsonl --output {output} {common}
-  auditwright --help"""
+        print_lines(f"The reference  {reference}")
+    print_lines(
+        "",
+        "Try next (in .venv/bin, if that is not on the path):",
+        f"  {shown.command} list {where} {common}",
+        f"  {shown.command} serve {common}",
+        f"  {shown.command} export --format jsonl --output {output} {common}",
+        "  auditwright --help",
     )
     if shown.is_of_folder and CATALOG.exists():
-        print(f"Then edit a file in {CATALOG}/ and run: auditwright check && auditwright generate")
+        print_lines(f"Then edit a file in {CATALOG}/ and run: auditwright check && auditwright generate")

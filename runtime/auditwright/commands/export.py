@@ -23,9 +23,10 @@ from auditwright.commands.options import (
     selection_of,
 )
 from auditwright.commands.progress import ProgressLine
+from auditwright.commands.terminal import open_stdout
 from auditwright.commands.text import counted
 from auditwright.system_events import record_export
-from auditwright.text import printable
+from auditwright.text import print_lines
 from auditwright.transfer.export_file import FORMATS, format_of
 from auditwright.transfer.text_export import SEPARATORS
 
@@ -77,12 +78,15 @@ def run(options: argparse.Namespace) -> int:
     selection = selection_of(options)
     form = options.format or format_of(options.output) or "csv"
     if options.full and form != "csv":
-        print("auditwright: --full is for CSV; JSON Lines and Parquet are always full", file=sys.stderr)
+        print_lines("auditwright: --full is for CSV; JSON Lines and Parquet are always full", file=sys.stderr)
         return 2
     if options.excel and form != "csv":
-        print(f"auditwright: --excel is for CSV, not {form}", file=sys.stderr)
+        print_lines(f"auditwright: --excel is for CSV, not {form}", file=sys.stderr)
         return 2
-    target = sys.stdout.buffer if options.output == "-" else Path(options.output)
+    if form == "parquet" and options.output == "-" and sys.stdout.isatty():
+        print_lines("auditwright: Parquet is binary; name a file, or redirect stdout", file=sys.stderr)
+        return 2
+    target = open_stdout(form) if options.output == "-" else Path(options.output)
     with open_log(options) as log, _exit_on_signals():
         account = log.account(options.account)
 
@@ -101,9 +105,9 @@ def run(options: argparse.Namespace) -> int:
         with ProgressLine("exported", lambda progress: count_total(progress=progress)) as progress:
             count = writers[form](target, **selection, progress=progress, begin=begin)
         if not count:
-            print(printable(no_entries_text(log, account, selection)), file=sys.stderr)
-    name = "stdout" if options.output == "-" else printable(options.output)
-    print(f"exported {counted(count, 'entry')} to {name}", file=sys.stderr)
+            print_lines(no_entries_text(log, account, selection), file=sys.stderr)
+    name = "stdout" if options.output == "-" else options.output
+    print_lines(f"exported {counted(count, 'entry')} to {name}", file=sys.stderr)
     return 0
 
 

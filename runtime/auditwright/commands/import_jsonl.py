@@ -10,7 +10,7 @@ from pathlib import Path
 from auditwright.commands.options import add_log, open_log
 from auditwright.commands.progress import ProgressLine
 from auditwright.errors import AuditwrightError
-from auditwright.text import printable
+from auditwright.text import print_lines
 from auditwright.transfer.jsonl_import import read_lines
 
 
@@ -26,14 +26,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Import the lines; report each refused one with its number. Returns 1 where there is one."""
-    name = printable(options.file)
+    name = options.file
 
     def report(number: int, error: AuditwrightError) -> None:
         progress.clear()
-        print(f"{name}:{number}: {printable(str(error))}", file=sys.stderr)
+        print_lines(f"{name}:{number}: {error}", file=sys.stderr)
 
     source = nullcontext(sys.stdin.buffer) if options.file == "-" else Path(options.file).open("rb")  # noqa: SIM115
     with source as stream, open_log(options, create=True) as log, ProgressLine("read") as progress:
         result = log.import_jsonl(progress.counting(read_lines(stream, f"{name}: ")), report)
-    print(f"{name}: {result.stored:,} stored, {result.known:,} already there, {result.refused:,} refused")
+    print_lines(
+        f"{name}: {result.stored:,} stored, {result.known:,} already there, {result.refused:,} refused"
+    )
     return 1 if result.refused else 0

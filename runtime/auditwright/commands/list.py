@@ -17,10 +17,11 @@ from auditwright.commands.options import (
     open_log,
     selection_of,
 )
+from auditwright.commands.terminal import open_stdout
 from auditwright.commands.text import print_json, table, time_text, width
 from auditwright.entry import Entry
 from auditwright.reading.pages import MAX_PAGE, FilteredSelection, Page
-from auditwright.text import printable
+from auditwright.text import print_lines
 from auditwright.transfer.text_export import CSV_COLUMNS
 
 
@@ -51,12 +52,12 @@ def run(options: argparse.Namespace) -> int:
     """Print the page, and on stderr the cursors of the pages around it."""
     selection = selection_of(options)
     if options.format == "csv" and options.before:
-        print("auditwright: --before is not for --format csv; use table or json", file=sys.stderr)
+        print_lines("auditwright: --before is not for --format csv; use table or json", file=sys.stderr)
         return 2
     with open_log(options) as log:
         account = log.account(options.account)
         if options.format == "csv":
-            account.export_csv(sys.stdout.buffer, **selection, limit=options.limit, after=options.after)
+            account.export_csv(open_stdout("csv"), **selection, limit=options.limit, after=options.after)
             page = _page_of_csv(account, selection, options.limit, options.after)
         else:
             page = account.entries(
@@ -68,9 +69,8 @@ def run(options: argparse.Namespace) -> int:
                 text = f"no {'older' if options.after else 'newer'} entry matches"
             else:
                 text = no_entries_text(log, account, selection)
-            print(printable(text), file=sys.stderr)
-    for line in _cursor_lines(page, bool(options.before)):
-        print(line, file=sys.stderr)
+            print_lines(text, file=sys.stderr)
+    print_lines(*_cursor_lines(page, bool(options.before)), file=sys.stderr)
     return 0
 
 
@@ -105,12 +105,11 @@ def _cursor_lines(page: Page, newer: bool) -> Iterator[str]:
 def print_page(page: Page, form: str = "table") -> None:
     """Print the entries of a page as a table or a JSON array, or their ids."""
     if form == "ids":
-        for entry in page.entries:
-            print(entry.id)
+        print_lines(*(str(entry.id) for entry in page.entries))
     elif form == "json":
         print_json([entry.to_json() for entry in page.entries])
     elif page.entries:
-        print("\n".join(_table(page.entries)))
+        print_lines(*_table(page.entries))
 
 
 TIME, ID = CSV_COLUMNS[0], "ID"

@@ -10,7 +10,7 @@ from auditwright.commands.options import add_actor, add_log, moment, open_log
 from auditwright.commands.text import print_json
 from auditwright.errors import Problem, ValidationError
 from auditwright.recording.json_form import NotJson, decoded
-from auditwright.text import printable
+from auditwright.text import print_lines
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print_json(entry.to_json())
     else:
-        print(f"{entry.id}  {entry.event}  {printable(entry.description)}")
+        print_lines(f"{entry.id}  {entry.event}  {entry.description}")
     return 0
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from auditwright.recording.fingerprint import VARIABLE, SecretKey
+from auditwright.text import print_lines
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,10 +19,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         key = SecretKey.generate(options.id)
     except ValueError as error:
-        print(f"auditwright: --id: {error}", file=sys.stderr)
+        print_lines(f"auditwright: --id: {error}", file=sys.stderr)
         return 2
-    print(key.text())
-    print(
+    print_lines(key.text())
+    print_lines(
         f"store it with the deployment's other secrets, as {VARIABLE}; not in the database", file=sys.stderr
     )
     return 0

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from auditwright.commands.options import add_actor, add_log, number_in, open_log
-from auditwright.text import printable
+from auditwright.text import print_lines
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -86,10 +86,13 @@ def serve(log: AuditLog, account: str, port: int, actor: Actor, **granted: bool)
             listener.bind((LOOPBACK, port))
             listener.listen(128)
         except OSError as error:
-            print(f"auditwright: port {port}: {error.strerror}; choose another by --port", file=sys.stderr)
+            print_lines(
+                f"auditwright: port {port}: {error.strerror}; choose another by --port", file=sys.stderr
+            )
             return 2
         address = f"http://{LOOPBACK}:{listener.getsockname()[1]}/"
-        print(f'Audit Logs of the account "{printable(account)}": {address} (stop with Ctrl-C)', flush=True)
+        print_lines(f'Audit Logs of the account "{account}": {address} (stop with Ctrl-C)')
+        sys.stdout.flush()
         config = uvicorn.Config(app, log_level="warning", proxy_headers=False, server_header=False)
         uvicorn.Server(config).run(sockets=[listener])
     return 0

@@ -13,7 +13,7 @@ from auditwright.commands.options import add_log, open_log, other_accounts
 from auditwright.commands.text import print_json, time_text
 from auditwright.entry import Entry
 from auditwright.log import AuditLog
-from auditwright.text import printable
+from auditwright.text import print_lines, printable
 
 LISTED = 10
 """Entries that are listed if an id is ambiguous."""
@@ -41,15 +41,14 @@ def run(options: argparse.Namespace) -> int:
     with open_log(options) as log:
         found = log.account(options.account).find(options.id, LISTED + 1)
         if len(found) != 1:
-            for line in _not_one(options, log, found):
-                print(printable(line), file=sys.stderr)
+            print_lines(*_not_one(options, log, found), file=sys.stderr)
             return 1
         (entry,) = found
         if options.format == "json":
             print_json(entry.to_json())
             return 0
-        for label, value in _details(log.catalog, entry):
-            print(f"{label + ':':<24} {printable(value)}")
+        details = _details(log.catalog, entry)
+        print_lines(*(f"{printable(label) + ':':<24} {value}" for label, value in details))
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from auditwright.text import printable
+from auditwright.text import printable, printable_json
 
 LEAST = 12
 """The least width of a truncated column."""
@@ -37,8 +37,8 @@ def time_text(moment: datetime) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as indented JSON."""
-    print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    """Print a value as indented JSON, in which unprintable characters are escapes."""
+    print(printable_json(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()))
 
 
 def width(text: str) -> int:

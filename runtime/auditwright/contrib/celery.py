@@ -16,6 +16,7 @@ from celery import signals
 from auditwright.actor import Actor
 from auditwright.context import Context, dump_context, load_context
 from auditwright.errors import ValidationError
+from auditwright.text import printable
 
 HEADER = "auditwright"
 """The message header with what `dump_context` returns."""
@@ -59,7 +60,8 @@ def _enter(task_id: str, task: Any, **_: Any) -> None:
         entered.__enter__()
     except ValidationError as error:
         # Celery would run the task in any case, and nobody is to act by mistake.
-        _log.error("task %s [%s] runs without its sender's context: %s", task.name, task_id, error)
+        task_name = printable(f"task {task.name} [{task_id}]")
+        _log.error("%s runs without its sender's context: %s", task_name, printable(str(error)))
         entered = load_context(None)
         entered.__enter__()
     _running.set((*_running.get(), (task_id, entered)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from auditwright.actor import Actor
 from auditwright.entry import FINGERPRINT
 from auditwright.limits import shown, truncate
+from auditwright.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +49,7 @@ def not_recorded(
             lines.append("nothing was recorded")
         lines += _nearest(wanted, counted)
     lines += _uncounted(each for each in others if wanted.is_event(each[0]))
-    return "\n".join(lines)
+    return _lines(lines)
 
 
 def recorded_all_the_same(wanted: Wanted, found: Sequence[Sighting], perhaps: Sequence[Uncounted]) -> str:
@@ -57,7 +58,12 @@ def recorded_all_the_same(wanted: Wanted, found: Sequence[Sighting], perhaps: Se
     if found:
         lines.append(f"{_number(len(found))} recorded:")
         lines += _listed(f"  {_entry(each)}" for each in found)
-    return "\n".join([*lines, *_uncounted(perhaps)])
+    return _lines([*lines, *_uncounted(perhaps)])
+
+
+def _lines(lines: Iterable[str]) -> str:
+    """The lines as one text; what was recorded adds none to them."""
+    return "\n".join(map(printable, lines))
 
 
 def value(given: object, field: Field | None = None) -> str:

@@ -45,6 +45,7 @@ from auditwright.server.own_entries import own_entry
 from auditwright.server.problems import HttpProblem, problem_of
 from auditwright.server.selection import query_of_json, read_selection, require_json
 from auditwright.server.view import View, query_of, read_query
+from auditwright.text import printable
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -331,7 +332,7 @@ def _result(result: Entry | AuditwrightError | HttpProblem) -> dict[str, Any]:
         return {"status": 201, "entry": result.to_json()}
     problem = problem_of(result) if isinstance(result, AuditwrightError) else result
     if problem.status == 503:
-        _logger.error("one of several entries: %s", result)
+        _logger.error("one of several entries: %s", printable(str(result)))
     return {"status": problem.status, "problem": problem.to_json()}
 
 

@@ -28,6 +28,7 @@ from auditwright.server.openapi import DESCRIPTION, describe
 from auditwright.server.problems import HttpProblem, problem_of
 from auditwright.server.render import base_of, error_page
 from auditwright.server.stalled_clients import StalledClientsMiddleware, check_seconds
+from auditwright.text import printable
 
 if TYPE_CHECKING:
     from auditwright.server.access import Authorize
@@ -146,7 +147,7 @@ async def _on_problem(request: Request, problem: HttpProblem) -> Response:
 async def _on_error(request: Request, error: AuditwrightError) -> Response:
     problem = problem_of(error)
     if problem.status == 503:
-        _logger.error("%s %s: %s", request.method, request.scope["path"], error)
+        _logger.error("%s", printable(f"{request.method} {request.scope['path']}: {error}"))
     return await _on_problem(request, problem)
 
 

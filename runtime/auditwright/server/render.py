@@ -85,10 +85,12 @@ def _options(pairs: list[tuple[str, list[Choice]]]) -> Markup:
     groups = []
     for group, choices in pairs:
         options = [
-            (_OPTION if found else _OPTION_WITHOUT_ENTRIES).format(key, title)
+            (_OPTION if found else _OPTION_WITHOUT_ENTRIES).format(key, printable(title))
             for key, title, found in choices
         ]
-        groups.append(Markup('<optgroup label="{}">{}</optgroup>').format(group, Markup("").join(options)))
+        groups.append(
+            Markup('<optgroup label="{}">{}</optgroup>').format(printable(group), Markup("").join(options))
+        )
     return Markup("\n").join(groups)
 
 
@@ -139,7 +141,7 @@ def _is_recorded(event: Event, recorded: frozenset[str]) -> bool:
 
 def _removed(keys: Iterable[str]) -> list[tuple[str, list[Choice]]]:
     """The group of recorded keys that the catalog no longer has."""
-    choices = [(key, printable(key), True) for key in sorted(keys) if key and len(key) <= MAX_ID]
+    choices = [(key, key, True) for key in sorted(keys) if key and len(key) <= MAX_ID]
     return [("No longer in the catalog", choices)] if choices else []
 
 

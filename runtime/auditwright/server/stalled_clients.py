@@ -77,9 +77,8 @@ class StalledClientsMiddleware:
             await self.app(scope, receive_in_time, send_in_time)
         except StalledClient:
             _logger.warning(
-                "%s %s: aborted, because the client had read nothing for %g seconds",
-                scope["method"],
-                printable(scope["path"]),
+                "%s: aborted, because the client had read nothing for %g seconds",
+                printable(f"{scope['method']} {scope['path']}"),
                 self._seconds,
             )
             if not await _abort(receive):

@@ -22,7 +22,7 @@ def refuse(url: str) -> NoReturn:
         )
     shown = url if url.startswith("sqlite:///") else without_password
     fault = _sqlite_fault(url.removeprefix("sqlite:"))
-    raise StorageError(f"{shown if shown.isprintable() else repr(shown)}: {fault}")
+    raise StorageError(f"{shown}: {fault}")
 
 
 def _sqlite_fault(rest: str) -> str:

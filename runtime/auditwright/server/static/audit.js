@@ -11,8 +11,14 @@ function make(tag, attributes = {}, ...children) {
 }
 // Announce a visible change to screen readers.
 const say = (text) => { document.getElementById("said").textContent = text; };
-// Show control characters and direction marks as escapes.
-const visible = (text) => text.replace(/[\p{Cc}\p{Cs}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
+// Show what has no picture of its own as escapes: `printable` of text.py.
+const unprintable = /(?![\ufe0e\ufe0f])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+function escaped(mark) {
+  const code = mark.codePointAt(0).toString(16);
+  const [letter, digits] = code.length < 3 ? ["x", 2] : code.length < 5 ? ["u", 4] : ["U", 8];
+  return { "\t": "\\t", "\n": "\\n", "\r": "\\r" }[mark] ?? `\\${letter}${code.padStart(digits, "0")}`;
+}
+const visible = (text) => text.replace(unprintable, escaped);
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
 // --- waiting ------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from auditwright.storage.postgresql.transactions import (
 )
 from auditwright.storage.query import Found, Scope
 from auditwright.storage.sessions import sqlalchemy_connection
+from auditwright.text import printable
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -142,7 +143,8 @@ class PostgreSQLStorage:
             if is_lost(error):
                 raise
             self.partitions_until = time.time() + RETRY_SECONDS
-            _log.warning("%s: no partitions were made ahead: %s", self.name, message_of(error))
+            reason = printable(message_of(error))
+            _log.warning("%s: no partitions were made ahead: %s", printable(self.name), reason)
 
     # --- writing -------------------------------------------------------------------------------
 

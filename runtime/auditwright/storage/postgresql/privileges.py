@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from auditwright.text import printable
+
 if TYPE_CHECKING:
     from psycopg import Connection
 
@@ -62,7 +64,7 @@ def warn_of_power(connection: Connection[Any], name: str) -> None:
         _log.warning(
             "%s: the role %s could rewrite the audit log, or see more of it than one account: it %s; "
             "`auditwright database roles` makes roles that cannot",
-            name,
-            user,
-            " and ".join(found),
+            printable(name),
+            printable(user),
+            printable(" and ".join(found)),
         )

@@ -18,6 +18,7 @@ from auditwright.cli import main
 from auditwright.contrib.django.conf import configuration
 from auditwright.contrib.django.databases import url_of
 from auditwright.errors import AuditwrightError
+from auditwright.text import printable
 
 
 class Command(BaseCommand):
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             with _environment():
                 code = main(arguments)
         except (AuditwrightError, ImproperlyConfigured) as error:
-            self.stderr.write(f"auditwright: {error}")
+            self.stderr.write(printable(f"auditwright: {error}"))
             code = 2
         finally:
             connections.close_all()
