@@ -12,7 +12,8 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from auditwright.actor import ip_address
 from auditwright.errors import ValidationError
-from auditwright.limits import sanitize, shown, text_of, truncate
+from auditwright.limits import shown, text_of, truncate
+from auditwright.text import printable
 
 Network = IPv4Network | IPv6Network
 
@@ -87,7 +88,7 @@ def _network(text: str | None, given: object) -> Network:
     try:
         network = ip_network(text)
     except ValueError as error:
-        raise ValueError(f"{wanted}: {truncate(sanitize(str(error)), 200)}") from None
+        raise ValueError(f"{wanted}: {truncate(printable(str(error)), 200)}") from None
     # `actor.ip_address` returns IPv4-mapped addresses as IPv4, so networks are converted as well.
     if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network[0].ipv4_mapped:
         return IPv4Network((str(network[0].ipv4_mapped), network.prefixlen - 96))

@@ -22,6 +22,9 @@ class AuditwrightError(Exception):
         """The text on one line, safe to print: parts of it can be what a caller or a row says."""
         return printable(super().__str__())
 
+    def __repr__(self) -> str:
+        return printable(super().__repr__())
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

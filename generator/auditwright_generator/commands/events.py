@@ -103,10 +103,10 @@ def _print_csv(events: Sequence[dict[str, Any]]) -> None:
 
     A terminal shows unprintable characters as escapes.
     """
-    shown = printable if sys.stdout.isatty() else str
+    shown, line_end = (printable, "\n") if sys.stdout.isatty() else (str, "\r\n")
     of_fields = ("name", "title", "type", "required", "sensitivity", "declared_in")
     of_events = ("key", "level", "category", "category_title", "event", "title", "description", "message")
-    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer = csv.writer(sys.stdout, lineterminator=line_end)
     writer.writerow((*of_events, "metadata", *(f"metadata_{fact}" for fact in of_fields[1:])))
     for event in events:
         facts = ["; ".join(_cell(field[fact]) for field in event["metadata"]) for fact in of_fields]

@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
     except Refused as error:
         print_lines(*error.findings, f"auditwright: {error}", file=sys.stderr)
         return FINDINGS
-    print_lines(*notes, file=sys.stderr)
+    print_lines(*map(str, notes), file=sys.stderr)
     where = catalog_option(Path(options.catalog))
     following = {
         "level": f"new category {options.key}.NAME",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import sys
 from typing import BinaryIO, cast
 
@@ -19,12 +18,9 @@ def open_stdout(form: str) -> BinaryIO:
 class _ShownJsonLines:
     """Takes JSON Lines and prints them with escapes, which JSON readers understand too."""
 
-    def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-
     def write(self, data: bytes) -> int:
-        """Print a chunk."""
-        sys.stdout.write(self._shown(self._decoder.decode(data)))
+        """Print a chunk, which has whole rows."""
+        sys.stdout.write(self._shown(data.decode(errors="backslashreplace")))
         return len(data)
 
     def _shown(self, text: str) -> str:
@@ -34,15 +30,9 @@ class _ShownJsonLines:
 class _ShownCsv(_ShownJsonLines):
     """Takes CSV (RFC 4180) and prints a line for each row: a line end in quotes is an escape."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._is_quoted = False
-
     def _shown(self, text: str) -> str:
         shown = []
-        for piece in text.split('"'):
-            lines = [piece] if self._is_quoted else piece.split("\r\n")
+        for number, piece in enumerate(text.split('"')):
+            lines = [piece] if number % 2 else piece.split("\r\n")  # every other piece is in quotes
             shown.append("\n".join(map(printable, lines)))
-            self._is_quoted = not self._is_quoted
-        self._is_quoted = not self._is_quoted  # there is one quote less than there are pieces
         return '"'.join(shown)

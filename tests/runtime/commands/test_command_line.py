@@ -190,7 +190,7 @@ def test_environment_sets_the_catalog_package(recorded: Auditwright, monkeypatch
     )
 
 
-@pytest.mark.parametrize("name", ["../x", ".x", "x/y", "a..b", "x\ny"])
+@pytest.mark.parametrize("name", ["../x", ".x", "x/y", "a..b", "x y"])
 def test_invalid_package_name_is_an_error(
     auditwright: Auditwright, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
