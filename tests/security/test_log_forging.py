@@ -69,7 +69,7 @@ def test_json_with_escapes_has_the_same_values(hostile: str) -> None:
 
 # --- errors ----------------------------------------------------------------------------------------
 
-SECRET = {"tool_id": "t-4", "version_id": "v-1", "timeout": False}
+SECRET: dict[str, Any] = {"tool_id": "t-4", "version_id": "v-1", "timeout": False}
 ENTRANCES: dict[str, Callable[[AuditLog, str], object]] = {
     "unknown field": lambda log, hostile: record(log, ADDED, MODEL | {hostile: 1}),
     "value of an enum": lambda log, hostile: record(log, ADDED, MODEL | {"model_type": hostile}),
@@ -97,7 +97,7 @@ ENTRANCES: dict[str, Callable[[AuditLog, str], object]] = {
     "cursor": lambda log, hostile: log.account("acme").entries(after=hostile),
     "start of a range": lambda log, hostile: log.account("acme").entries(since=hostile),
     "search": lambda log, hostile: log.account("acme").entries(search=hostile * 1000),
-    "selection": lambda log, hostile: log.account("acme").entries(**{hostile: 1}),
+    "selection": lambda log, hostile: log.account("acme").entries(**cast("Any", {hostile: 1})),
     "format": lambda log, hostile: log.account("acme").stream(hostile),  # type: ignore[arg-type]
     "file": lambda log, hostile: log.account("acme").export_csv(f"no-such-folder/{hostile}"),
     "database": lambda _, hostile: AuditLog.open(hostile, account_id="acme", catalog=CATALOG),
