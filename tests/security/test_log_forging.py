@@ -9,6 +9,7 @@ import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from anyio.from_thread import BlockingPortal
@@ -106,7 +107,7 @@ ENTRANCES: dict[str, Callable[[AuditLog, str], object]] = {
     "line of an import": lambda log, hostile: _import(log, json.dumps(form(hostile, MODEL))),
     "name twice": lambda log, hostile: _import(log, "{" + f"{json.dumps(hostile)}: 1," * 2 + '"x": 1}'),
     "context": lambda _, hostile: load_context({"version": hostile}).__enter__(),
-    "actor of a context": lambda _, hostile: load_context({"version": 1, "actor": hostile}).__enter__(),
+    "actor of a context": lambda _, hostile: load_context({"version": "1", "actor": hostile}).__enter__(),
     "proxies": lambda _, hostile: TrustedProxies([hostile]),
     "accounts of a principal": lambda _, hostile: Principal(Actor.system(), (hostile + "x" * MAX_ID,)),
 }
