@@ -4,6 +4,7 @@ Used by `source`, `checks`, `diff` and `coverage`. Nothing here reads files or k
 """
 
 import difflib
+import heapq
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from typing import Literal, NamedTuple
 from auditwright_generator.text import printable, printable_json
 
 Severity = Literal["error", "warning"]
+MAX_LISTED = 20
+"""The most words that a message lists whole."""
+MAX_COMPARED, MAX_CANDIDATES, CUTOFF = 100, 20, 0.6
+"""A suggestion: characters that are compared, choices that are compared in full, and the least similarity."""
 
 
 class Position(NamedTuple):
@@ -82,8 +87,11 @@ def quote(value: object) -> str:
 
 
 def join_words(words: Iterable[str]) -> str:
-    """`a, b, c`."""
-    return ", ".join(words)
+    """`a, b, c`; of more than 20 only the first ten and their number: `a, b, ... (400)`."""
+    known = list(words)
+    if len(known) <= MAX_LISTED:
+        return ", ".join(known)
+    return f"{', '.join(known[: MAX_LISTED // 2])}, ... ({len(known):,})"
 
 
 def counted(number: int, noun: str) -> str:
@@ -92,8 +100,22 @@ def counted(number: int, noun: str) -> str:
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that is most similar to the word; None if none is similar."""
-    found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    """The choice that is most similar to the word; None if none is similar.
+
+    Of many choices only those that share most pairs of characters are compared in full, as in the runtime.
+    """
+    word = word[:MAX_COMPARED]
+    # The ratio of two texts is at most what their lengths allow.
+    low, high = len(word) * CUTOFF / (2 - CUTOFF), len(word) * (2 - CUTOFF) / CUTOFF
+    possible = [each for each in choices if low <= len(each) <= high]
+    if len(possible) > MAX_CANDIDATES:
+        pairs = {word[at : at + 2] for at in range(len(word) - 1)}
+        possible = heapq.nlargest(
+            MAX_CANDIDATES,
+            possible,
+            key=lambda each: sum(map(each.__contains__, pairs)) / (len(pairs) + len(each)),
+        )
+    found = difflib.get_close_matches(word, possible, n=1, cutoff=CUTOFF)
     return found[0] if found else None
 
 
@@ -105,4 +127,4 @@ def hint_for(word: str, choices: Iterable[str], otherwise: str = "") -> str:
         return f"; did you mean {quote(near)}?"
     if otherwise:
         return f"; {otherwise}"
-    return f"; write one of {join_words(known)}" if 0 < len(known) <= 20 else ""
+    return f"; write one of {join_words(known)}" if 0 < len(known) <= MAX_LISTED else ""

@@ -10,8 +10,9 @@ from tests.support.web import Client
 
 from audit_events import CATALOG
 from auditwright import AuditLog, ValidationError
-from auditwright.effort import MAX_CANDIDATES, MAX_SUGGESTIONS, nearest
+from auditwright.effort import MAX_CANDIDATES, MAX_SUGGESTIONS, listed, nearest
 from auditwright.recording.excerpt import excerpt
+from auditwright_generator import findings
 
 MANY = 1000
 KEYS = [f"area{number}.thing{number % 7}.{done}" for number in range(5000) for done in ("created", "removed")]
@@ -86,6 +87,7 @@ def test_each_call_makes_its_own_suggestions(log: AuditLog) -> None:
 )
 def test_one_of_10000_keys_is_suggested(word: str, near: str | None, compared: list[int]) -> None:
     assert nearest(word, KEYS) == near
+    assert findings.nearest(word, KEYS) == near
     assert max(compared) <= MAX_CANDIDATES
 
 
@@ -123,3 +125,10 @@ def test_a_long_list_has_its_first_faults_named(log: AuditLog, entrance: str) ->
         record_by(entrance, log, values)
     paths = [problem.path for problem in caught.value.problems]
     assert paths == [f"metadata.stop_sequence[{number}]" for number in range(2000, 2050)]
+
+
+def test_errors_list_a_few_values() -> None:
+    values = [f"v{number}" for number in range(400)]
+    few = "v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, ... (400)"
+    assert listed(values) == findings.join_words(values) == few
+    assert listed(values[:20]) == findings.join_words(values[:20]) == ", ".join(values[:20])
