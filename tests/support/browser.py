@@ -50,6 +50,8 @@ ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+RESOLVER = "--host-resolver-rules=MAP *.example 127.0.0.1"
+"""Names of this machine that are not local: for them browsers treat plain HTTP as what it is elsewhere."""
 SIZE: ViewportSize = {"width": 1280, "height": 800}
 
 # --- the log --------------------------------------------------------------------------------------
@@ -202,7 +204,7 @@ def make_playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="module", name="browser")
 def make_browser(playwright: Playwright) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS.split(), RESOLVER])
     yield browser
     browser.close()
 
