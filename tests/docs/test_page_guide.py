@@ -1,6 +1,8 @@
 """docs/page.md: its program runs and serves, and its tables are complete."""
 
+import argparse
 import re
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,11 +11,12 @@ from typing import Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from tests.support.markdown import names_in, program, prose, rows, section
+from tests.support.markdown import blocks, names_in, program, prose, rows, section
 from tests.support.paths import DOCS
 from tests.support.web import EXPORTING, Client
 
-from auditwright.server import Principal
+from auditwright import Actor, AuditLog
+from auditwright.server import Principal, create_app
 from auditwright.server.view import NAMES, View
 
 PAGE = DOCS / "page.md"
@@ -88,3 +91,31 @@ def test_the_tables_name_everything(guide: dict[str, Any]) -> None:
     assert set(names[: len(NAMES)]) == set(NAMES)
     answer = app.openapi()["paths"]["/api/entries"]["get"]["responses"]["200"]
     assert names[len(NAMES) :] == list(answer["content"]["application/json"]["schema"]["properties"])
+
+
+def test_requests_of_programs_are_answered(tmp_path_factory: pytest.TempPathFactory) -> None:
+    commands = [line for block in blocks(PAGE, "sh") for line in block.text.splitlines()]
+    assert [command.split()[0] for command in commands] == ["curl"] * 3
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-f", action="store_true")
+    parser.add_argument("-H", action="append")
+    for option in ("-d", "-o"):
+        parser.add_argument(option)
+    parser.add_argument("url")
+    principal = Principal(Actor.app("app-ci"), ("acme",), may_export=True, may_record=True)
+    path = tmp_path_factory.mktemp("curl") / "audit.db"
+    with AuditLog.open(f"sqlite:///{path}") as log, start_blocking_portal() as portal:
+        client = Client(create_app(log, lambda _: principal), portal, headers={})
+        found = []
+        for command in commands:
+            sent = parser.parse_args(shlex.split(command)[1:])
+            headers = dict(header.split(": ", 1) for header in sent.H)
+            method = "POST" if sent.d else "GET"
+            answer = client.request(method, sent.url, content=sent.d, headers=headers)
+            found.append((answer.status_code, answer.headers["content-type"].partition(";")[0]))
+    assert found == [(200, "text/csv"), (200, "application/jsonl"), (201, "application/json")]
+
+
+def test_parts_of_an_own_entry_are_named() -> None:
+    named = [names_in(row[0])[0] for row in rows(section(PAGE, "Record through the API"))]
+    assert named == ["actor", "ip_address", "occurred_at"]

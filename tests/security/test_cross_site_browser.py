@@ -121,9 +121,8 @@ def test_tab_before_a_link_of_another_site_confirms(
     assert exports(site) == before + 1
 
 
-@either
-def test_back_and_other_tabs_export(visit: Visit, site: Site, plain: str, js: bool) -> None:
-    page = opened(visit, plain, js)
+def test_back_and_other_tabs_export(visit: Visit, plain: str) -> None:
+    page = opened(visit, plain)
     other = page.context.new_page()
     other.goto(f"{plain}/?account=globex")
     page.goto(f"{plain}/?account=globex&limit=25")

@@ -9,7 +9,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from tests.support.web import ADA, AUDITOR, TOKEN, Client, authorize, fill
+from tests.support.web import ADA, AUDITOR, Client, authorize, fill
 
 from auditwright import Actor, AuditLog
 from auditwright.server import Principal, create_app
@@ -115,31 +115,6 @@ def test_hostile_form_redirects_to_this_page_or_is_refused(client: Client, name:
         assert re.match(r"/(\?|$)", answer.headers.get("location", "/"))
         answer = client.export({"view": text, "what": text})
         assert answer.status_code == 400
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("GET", "/", 200), ("GET", "/?wher=x", 400), ("GET", "/nothing", 404), ("GET", "/entries/x", 404),
-        ("GET", "/filter?search=abc", 303), ("GET", "/static/audit.css", 200), ("GET", "/static/none", 404),
-        ("POST", "/", 405), ("DELETE", "/api/entries", 405), ("GET", "/api/entries", 200),
-        ("GET", "/api/nothing", 404), ("GET", "/api/openapi.json", 200), ("POST", "/export", 200),
-        ("GET", "//evil.example", 404), ("GET", "//evil.example/", 404),
-        ("GET", "/static/%2e%2e/app.py", 404),
-    ],
-)  # fmt: skip
-def test_every_response_has_the_security_headers(client: Client, method: str, path: str, status: int) -> None:
-    form = {"token": TOKEN} if path == "/export" else None
-    answer = client.request(method, f"http://audit.example{path}", data=form)
-    assert answer.status_code == status
-    policy = answer.headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
-    assert "frame-ancestors 'none'" in policy
-    assert "unsafe" not in policy
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["x-frame-options"] == "DENY"
-    assert answer.headers["referrer-policy"] == "same-origin"
-    assert answer.headers["cache-control"] == ("no-cache" if "/static/" in path else "no-store")
 
 
 def test_unexpected_error_reveals_nothing(log: AuditLog, portal: BlockingPortal) -> None:

@@ -125,7 +125,8 @@ def test_export_needs_its_own_permission(filled: Project) -> None:
 
 
 def token_in(answer: Any) -> str:
-    return re.findall('name="token" value="([^"]*)"', answer.content.decode())[0]
+    (token,) = re.findall('name="token" value="([^"]*)"', answer.content.decode())
+    return str(token)
 
 
 def test_export_needs_the_form_of_the_page(filled: Project) -> None:
