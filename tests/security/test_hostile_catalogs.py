@@ -137,6 +137,18 @@ def test_no_text_becomes_code_or_markup(hostile_catalog: Catalog, tame_catalog: 
     assert_same_shape(made, render(tame_catalog))
 
 
+def test_hostile_texts_are_in_all_places() -> None:
+    """docs/security.md has the figures."""
+    asked: list[int] = []
+
+    def count(index: int) -> str:
+        asked.append(index)
+        return tame(index)
+
+    catalog(PACKAGE, len(HOSTILE), count)
+    assert (len(HOSTILE), len(asked)) == (75, 1483)
+
+
 def test_texts_arrive_as_they_are(hostile_catalog: Catalog) -> None:
     [text] = (text for path, text in render(hostile_catalog).items() if path.endswith("events/catalog.json"))
     assert set(HOSTILE) <= set(texts_of(json.loads(text)))
