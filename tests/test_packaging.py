@@ -45,6 +45,7 @@ import audit_events
 from auditwright import Actor, AuditLog, Filter
 from audit_events import AuditEvents
 from audit_events.tables.tool.guardrails import InputScannerAdded
+from auditwright.system_events import record_export
 from sqlmodel import Session, create_engine, select
 
 for module in (auditwright, audit_events):
@@ -54,7 +55,7 @@ with AuditLog.open("sqlite:///audit.db", account_id="acme") as log:
     with log.acting(Actor.user("u-17", "Ada")):
         entry = AuditEvents(log).tool.guardrails.input_scanner_added(tool_id="t-4")
         log.record_json('{"event": "tool.guardrails.input_scanner_edited", "metadata": {"tool_id": "t"}}')
-        log.record_json('{"event": "audit.log.exported", "metadata": {"format": "csv"}}')
+        record_export(log, "acme", Actor.user("u-17", "Ada"), "csv", "")
     where = Filter.parse(["event:is:tool.guardrails.input_scanner_added"])
     assert log.account("acme").entries(where).entries == (entry,)
     assert log.account("acme").export_csv("audit.csv") == 3

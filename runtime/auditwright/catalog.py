@@ -34,6 +34,8 @@ ENTRY_POINTS = "auditwright.catalogs"
 VARIABLE = "AUDITWRIGHT_CATALOG"
 SYSTEM_PACKAGE = "auditwright_events"
 """The generated package of the system events."""
+SYSTEM_LEVEL = "audit"
+"""The level of the system events: Auditwright alone records its events, and no other catalog may have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ class Event:
         """The fields that a caller passes: all except those filled from the entry."""
         return tuple(field for field in self.fields if field.entry is None)
 
+    @property
+    def is_system(self) -> bool:
+        """Whether it is a system event, which Auditwright alone records."""
+        return self.level == SYSTEM_LEVEL
+
 
 @dataclass(frozen=True, slots=True)
 class Category:
@@ -107,7 +114,7 @@ class Catalog:
     The generated package creates it (`audit_events.CATALOG`). `events`, `categories`, `version` and `json`
     are the service's. Lookups by key include the system events, whose entries carry the service's version.
     Raises `CatalogError` if a catalog.json cannot be read, was generated for another series of auditwright,
-    or uses the level of the system events.
+    or uses the level of the system events, also in an alias.
     """
 
     def __init__(self, package: str) -> None:
@@ -185,6 +192,11 @@ class Catalog:
         """The problem of an entry whose event this catalog does not have, with the nearest key."""
         expected = f"an event of {self.package} {self.version}"
         return Problem("event", expected, f"an unknown one{self._nearest(key)}")
+
+    @staticmethod
+    def system_event_problem() -> Problem:
+        """The problem of an entry whose event Auditwright alone records."""
+        return Problem("event", "an event of the service's catalog", "one that Auditwright alone records")
 
     def _nearest(self, text: str) -> str:
         from auditwright.effort import did_you_mean  # for errors only
@@ -290,16 +302,27 @@ def _check_series(package: str, version: str, needed: str) -> None:
 
 
 def _system_catalog(service: Catalog) -> Catalog:
-    """The catalog of the system events; raises `CatalogError` if the service uses one of its levels."""
-    system = _load(SYSTEM_PACKAGE)
-    levels = {category.level for category in system.categories}
+    """The catalog of the system events; raises `CatalogError` if the service uses their level."""
     for category in service.categories:
-        if category.level in levels:
+        if category.level == SYSTEM_LEVEL:
             raise CatalogError(
                 f'{service.package}: the level "{category.level}" is Auditwright\'s own; '
                 "rename it and run `auditwright generate` again"
             )
-    return system
+        for event in category.events:
+            for alias in event.aliases:
+                if is_of_system_level(alias):
+                    raise CatalogError(
+                        f"{service.package}: the alias {shown(alias)} of {event.key} is in the level "
+                        f'"{SYSTEM_LEVEL}", which is Auditwright\'s own; remove it and run '
+                        "`auditwright generate` again"
+                    )
+    return _load(SYSTEM_PACKAGE)
+
+
+def is_of_system_level(key: str) -> bool:
+    """Whether the key of a level, a category or an event is of the system events."""
+    return key.partition(".")[0] == SYSTEM_LEVEL
 
 
 def _categories(content: dict[str, Any], package: str) -> Iterator[Category]:

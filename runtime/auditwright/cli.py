@@ -96,8 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         return _main(list(sys.argv[1:] if arguments is None else arguments))
-    except KeyboardInterrupt:
-        print("\nauditwright: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        from auditwright.text import print_lines
+
+        print_lines("", "auditwright: interrupted", *_notes(error), file=sys.stderr)
         return 130
 
 
@@ -197,7 +199,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print_lines(f"auditwright: {where}{error.strerror or error}", file=sys.stderr)
+        print_lines(f"auditwright: {where}{error.strerror or error}", *_notes(error), file=sys.stderr)
         return 2
     return code
 
@@ -206,8 +208,13 @@ def _fail(error: Exception, code: int) -> int:
     from auditwright.text import print_lines
 
     lines = f"auditwright: {error}".split("\n")  # only those that the error itself makes
-    print_lines(*lines, *getattr(error, "__notes__", ()), file=sys.stderr)
+    print_lines(*lines, *_notes(error), file=sys.stderr)
     return code
+
+
+def _notes(error: BaseException) -> tuple[str, ...]:
+    """What was added to an error on its way here, such as how far an import came."""
+    return tuple(getattr(error, "__notes__", ()))
 
 
 def _sentence(help_line: str) -> str:

@@ -135,7 +135,10 @@ class AuditLog:
     # --- recording -----------------------------------------------------------------------------
 
     def record_event(self, key: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> Entry:
-        """Record an event by its key; emitters call this. See `record`."""
+        """Record an event by its key; emitters call this. See `record`.
+
+        Every method that records refuses the events of the level `audit`, which Auditwright alone records.
+        """
         if not (type(key) is str and type(values) is type(options) is dict):
             from auditwright.recording.arguments import event_call
 
@@ -177,6 +180,11 @@ class AuditLog:
             self._keep(error, entry)
             raise
         return entry
+
+    def _record_system_event(self, key: str, values: Mapping[str, Any]) -> Entry:
+        """Record a system event, which no other method does; for `system_events.py`."""
+        row = self._recorder.row(key, values, {}, by_auditwright=True)
+        return self._store(Entry(self.catalog, row), None)
 
     def record(self, event: EventModel, **options: Unpack[Options[Session]]) -> Entry:
         """Record an event given as its generated metadata model; returns the entry once it is durable.
@@ -251,7 +259,12 @@ class AuditLog:
         return stored + self._store_batch(batch, number)
 
     def import_jsonl(
-        self, lines: Iterable[bytes] | BinaryIO, report: Callable[[int, AuditwrightError], None]
+        self,
+        lines: Iterable[bytes] | BinaryIO,
+        report: Callable[[int, AuditwrightError], None],
+        *,
+        actor: Actor | None = None,
+        source: str | None = None,
     ) -> Imported:
         """Import JSON Lines as written by `export_jsonl`; values that the other log set are kept.
 
@@ -259,13 +272,20 @@ class AuditLog:
         with gzip or Zstandard. `report` is called with the number (from 1) and the error of each invalid
         line. Valid lines are stored.
 
+        At its end, also by an error, the import is recorded in each account that has new entries: by whom,
+        from where and how many. `actor` is by default the actor of the context, or else the system. `source`
+        says where the lines come from; by default it is the name of the stream, if it has one.
+
         Raises `StorageError`, and `SourceError` for a stream whose compressed data is damaged or incomplete:
         the lines before it are stored. Errors of `lines` and `report` are raised as they are. Raises
-        `ValidationError` if `lines` cannot be iterated or `report` cannot be called.
+        `ValidationError` if `lines` cannot be iterated, `report` cannot be called, or `actor` or `source` is
+        of another type.
         """
+        from auditwright.transfer.import_record import ImportRecord
         from auditwright.transfer.jsonl_import import import_lines
 
-        return import_lines(lines, self._recorder, self._schemas, self._storage, report)
+        record = ImportRecord.of(lines, actor, source)
+        return import_lines(lines, self._recorder, self._schemas, self._storage, report, record)
 
     @cached_property
     def _schemas(self) -> Schemas:

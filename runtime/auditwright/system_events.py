@@ -1,4 +1,7 @@
-"""The events of Auditwright's own catalog (`runtime/catalog/`), and how an export is recorded."""
+"""The events of Auditwright's own catalog (`runtime/catalog/`), and how an export is recorded.
+
+An import is recorded by `transfer/import_record.py`.
+"""
 
 from __future__ import annotations
 
@@ -19,4 +22,4 @@ def record_export(log: AuditLog, account_id: str, actor: Actor, form: str, selec
     `form` is the format, `selection` the query of the selected entries, empty for all.
     """
     with log.acting(actor, account_id=account_id):
-        return log.record_event(EXPORTED, {"format": form, "selection": selection or None}, {})
+        return log._record_system_event(EXPORTED, {"format": form, "selection": selection or None})

@@ -1,26 +1,16 @@
-"""docs/security.md: the tests that it names exist, and its headers and weaknesses are those of the code.
+"""docs/security.md: the tests that it names exist, and its headers are those of the code.
 
-The fix of a weakness fails its test here; then the page and the test change with it.
+A known weakness has its test here: the fix fails it, and then the page and the test change with it.
 """
 
-import json
 import re
-from pathlib import Path
-from typing import Any
 
-import pytest
-from anyio.from_thread import BlockingPortal
 from tests.support.markdown import names_in, prose, rows, section
 from tests.support.paths import DOCS, ROOT
-from tests.support.sample_events import ASYNC
-from tests.support.web import Client, authorize
 
-from auditwright import AuditLog
-from auditwright.server import create_app
 from auditwright.server.headers import HEADERS
 
 PAGE = DOCS / "security.md"
-SECRET = {"tool_id": "t-4", "version_id": "v-1", "timeout": False, "access_token": "sk-1"}
 
 
 def test_every_named_test_exists() -> None:
@@ -62,23 +52,3 @@ def test_its_headers_are_those_of_the_code() -> None:
         *([name.decode(), value.decode()] for name, value in HEADERS.items()),
         ["cache-control", "no-store"],
     ]
-
-
-# --- known weaknesses ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def client(log: AuditLog, portal: BlockingPortal) -> Client:
-    return Client(create_app(log, authorize), portal)
-
-
-def form(event: str = ASYNC, **parts: Any) -> dict[str, Any]:
-    return {"event": event, "actor": {"type": "system"}, "metadata": SECRET, **parts}
-
-
-def test_system_events_can_be_recorded_by_anybody(log: AuditLog, path: Path) -> None:
-    ceo = {"type": "user", "id": "u-1", "name": "CEO"}
-    entry = log.record_json(
-        json.dumps({"event": "audit.log.exported", "actor": ceo, "metadata": {"format": "csv"}})
-    )
-    assert entry.description == "CEO exported the audit log as CSV."

@@ -62,7 +62,8 @@ def test_level_audit_is_reserved_for_the_runtime(
 ) -> None:
     assert run(cli.check, "--catalog", str(OWN_CATALOG)) == 0
     own = len(OWN.events)
-    assert capsys.readouterr().out == f"{own} events, {len(RULES)} rules: no findings\n"
+    summary = f"{own} events, {len(RULES)} rules: no findings; 1 suppressed (AC651: 1)\n"
+    assert capsys.readouterr().out == summary
     shutil.copytree(OWN_CATALOG, tmp_path / "catalog")
     path = tmp_path / "catalog" / "catalog.yaml"
     path.write_text(path.read_text("utf-8").replace("auditwright_events", "other_events"), "utf-8")

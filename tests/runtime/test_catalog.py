@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from tests.support.sample_events import ADDED, event_of, make_catalog
 
-import auditwright_events
 from audit_events import CATALOG, AsyncAuditEvents, AuditEvents
-from auditwright import Actor, AuditLog, Catalog, CatalogError
+from auditwright import AuditLog, Catalog, CatalogError
 from auditwright.catalog import SERIES, find_catalog
 
 
@@ -170,13 +169,6 @@ def test_emitters_refuse_a_log_of_another_catalog(
     )
 
 
-def test_every_log_takes_the_emitters_of_system_events(tmp_path: Path) -> None:
-    with AuditLog.open(f"sqlite:///{tmp_path}/a.db", account_id="acme") as log:
-        emitters = auditwright_events.AuditEvents(log)
-        entry = emitters.audit.log.exported(format="csv", actor=Actor.system())
-    assert entry.event == "audit.log.exported"
-
-
 @pytest.mark.parametrize("emitters", [AuditEvents, AsyncAuditEvents])
 @pytest.mark.parametrize(
     ("log", "shown"), [(None, "None"), ("sqlite:///audit.db", "'sqlite:///audit.db'"), (CATALOG, "Catalog")]
@@ -253,6 +245,23 @@ def test_level_of_the_system_events_is_refused(tmp_path: Path, monkeypatch: pyte
     (package,) = (path.name for path in tmp_path.iterdir())
     assert str(caught.value) == (
         f'{package}: the level "audit" is Auditwright\'s own; rename it and run `auditwright generate` again'
+    )
+
+
+def test_alias_in_the_level_of_system_events_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Filters for its event would show entries that Auditwright recorded of itself."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def edit(content: dict[str, Any]) -> None:
+        content["levels"][0]["categories"][0]["events"][0]["aliases"] = ["audit.log.pruned"]
+
+    with pytest.raises(CatalogError) as caught:
+        make_catalog(tmp_path, edit)
+    assert "the alias 'audit.log.pruned' of account." in str(caught.value)
+    assert str(caught.value).endswith(
+        'is in the level "audit", which is Auditwright\'s own; remove it and run `auditwright generate` again'
     )
 
 

@@ -23,6 +23,7 @@ from tests.generator.run_command import run
 from tests.support.campaigns import examples
 from tests.support.paths import ROOT
 from tests.support.rendered import rendered
+from tests.support.sample_events import without_imports
 from tests.support.type_check import run_mypy
 
 from auditwright import Actor, AuditLog, Catalog, Entry, Filter, SecretKey, ValidationError
@@ -105,7 +106,7 @@ def test_every_event_is_recorded_filtered_and_read_back_typed(log: AuditLog) -> 
         found = account.get(entry.id)
         assert found is not None
         expected = {
-            name: KEY.fingerprint(value) if name == "api_key" else value
+            name: KEY.fingerprint(value, account_id="acme", field=name) if name == "api_key" else value
             for name, value in event.example.items()
         }
         assert found.metadata == expected
@@ -149,7 +150,7 @@ def test_views_return_typed_rows(log: AuditLog, tmp_path: Path) -> None:
         assert (row.state, row.owner, row.api_key) == (
             "retired",
             "ada@example.com",
-            KEY.fingerprint("not-a-real-key"),
+            KEY.fingerprint("not-a-real-key", account_id="acme", field="api_key"),
         )
         row = session.exec(select(view("workspace.lists.lists_given"))).one()
         assert (row.texts, row.wholes, row.reals) == (["one", "two"], [80, 443], [-1.0, 0.5])
@@ -275,7 +276,7 @@ def test_export_and_import_are_equal(log: AuditLog, tmp_path: Path, catalog: Cat
     with AuditLog.open(f"sqlite:///{tmp_path}/other.db", catalog=catalog) as other:
         other.import_jsonl(lines.getvalue().splitlines(), lambda *problem: problems.append(problem))
         assert problems == []
-        assert list(other.account("acme").all()) == list(made.values())[::-1]
+        assert without_imports(other.account("acme").all()) == list(made.values())[::-1]
 
 
 def test_event_is_recorded_under_its_alias_too(log: AuditLog) -> None:
@@ -900,7 +901,7 @@ def test_truncated_entry_survives_export_and_import(name: str, limited_log: Audi
     assert import_into(limited_log, lines) == (Imported(0, 1, 0), [])
     with AuditLog.open(f"sqlite:///{tmp_path}/other.db", catalog=limited_log.catalog) as other:
         assert import_into(other, lines) == (Imported(1, 0, 0), [])
-        assert [each.row for each in other.account("acme").all()] == [entry.row]
+        assert [each.row for each in without_imports(other.account("acme").all())] == [entry.row]
 
 
 @pytest.mark.parametrize(
@@ -953,7 +954,7 @@ def test_import_accepts_entries_under_a_former_key(tmp_path: Path) -> None:
         assert [entry.row for entry in log.account("acme").all()] == wanted
     with AuditLog.open(f"sqlite:///{tmp_path}/empty.db", catalog=second) as empty:
         assert import_into(empty, lines) == (Imported(3, 0, 0), [])
-        assert [entry.row for entry in empty.account("acme").all()] == wanted
+        assert [entry.row for entry in without_imports(empty.account("acme").all())] == wanted
 
 
 def test_nested_repetition_refuses_a_hostile_value_fast(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from importlib import import_module, invalidate_caches, resources
@@ -27,6 +27,7 @@ TUNED = "account.models.model_fine_tuning"
 ASYNC = "tool.tool_management.api_async_enabled"
 KEY_CREATED = "account.app_api_key.app_api_key_created"
 LONG_AGO = databases.LONG_AGO
+EXPORTED, IMPORTED = "audit.log.exported", "audit.log.imported"
 
 
 def any_text(most: int = 20, least: int = 0, often: str = "") -> st.SearchStrategy[str]:
@@ -41,6 +42,23 @@ def any_text(most: int = 20, least: int = 0, often: str = "") -> st.SearchStrate
 def record(log: AuditLog, key: str, values: dict[str, Any] | None = None, **options: Any) -> Entry:
     """Record an event by its key, by Ada where nobody else is named."""
     return log.record_event(key, values or {}, {"actor": ADA, **options})
+
+
+def record_system_event(log: AuditLog, key: str, values: dict[str, Any], actor: Actor = ADA) -> Entry:
+    """Record one of Auditwright's own events, as only its own code does."""
+    with log.acting(actor):
+        return log._record_system_event(key, values)
+
+
+def without_imports(found: Iterable[Any]) -> list[Any]:
+    """The entries, rows or lines of an export, without those that record an import."""
+    return [each for each in found if not _is_import(each)]
+
+
+def _is_import(found: Any) -> bool:
+    if isinstance(found, bytes):
+        return bool(json.loads(found)["event"] == IMPORTED)
+    return IMPORTED in (found.row if isinstance(found, Entry) else found)
 
 
 def refused(log: AuditLog, key: str, values: dict[str, Any] | None = None, **options: Any) -> ValidationError:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from auditwright_generator import names
 from auditwright_generator.findings import Mistakes, hint_for, join_words, nearest, quote
 from auditwright_generator.model import camel
-from auditwright_generator.source.catalog_source import CatalogSource, CategorySource, FieldUse
+from auditwright_generator.source.catalog_source import CatalogSource, CategorySource, EventSource, FieldUse
 from auditwright_generator.source.yaml_nodes import Node
 
 
@@ -133,6 +133,17 @@ def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
         for event in category.events:
             if reason := names.refuse_event(event.name):
                 yield event.node.key_position, _refused("event", event.name, reason)
+            yield from _refused_aliases(event, package_name)
+
+
+def _refused_aliases(event: EventSource, package: str) -> Mistakes:
+    """Aliases in a level of Auditwright's own: no service has recorded an event under such a key."""
+    aliases = event.node.get("aliases")
+    for alias in aliases.items if aliases else ():
+        level = str(alias.scalar).partition(".")[0]
+        if level in names.OWN_LEVELS and package != names.OWN_PACKAGE:
+            message = f"event {event.key} has the alias {alias.scalar}, and Auditwright alone records events"
+            yield alias.position, f"{message} of the level {quote(level)}; remove it"
 
 
 def _refused(what: str, name: str, reason: str) -> str:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from auditwright.commands.options import (
     selection_of,
 )
 from auditwright.commands.progress import ProgressLine
+from auditwright.commands.signals import exit_on_signals
 from auditwright.commands.terminal import open_stdout
 from auditwright.commands.text import counted
 from auditwright.system_events import record_export
@@ -87,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         print_lines("auditwright: Parquet is binary; name a file, or redirect stdout", file=sys.stderr)
         return 2
     target = open_stdout(form) if options.output == "-" else Path(options.output)
-    with open_log(options) as log, _exit_on_signals():
+    with open_log(options) as log, exit_on_signals():
         account = log.account(options.account)
 
         def begin() -> None:
@@ -109,27 +107,3 @@ def run(options: argparse.Namespace) -> int:
     name = "stdout" if options.output == "-" else options.output
     print_lines(f"exported {counted(count, 'entry')} to {name}", file=sys.stderr)
     return 0
-
-
-@contextmanager
-def _exit_on_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into SystemExit, so that a partial file is removed.
-
-    A signal that is ignored, as under nohup, stays ignored.
-    """
-
-    def end(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    handled = []
-    if threading.current_thread() is threading.main_thread():
-        handled = [
-            each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL
-        ]
-    for each in handled:
-        signal.signal(each, end)
-    try:
-        yield
-    finally:
-        for each in handled:
-            signal.signal(each, signal.SIG_DFL)

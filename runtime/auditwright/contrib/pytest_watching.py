@@ -142,6 +142,12 @@ class _Telling:
         self._see([each for each in found if not isinstance(each, IdConflict)])
         return found
 
+    def insert_new(self, rows: Sequence[Row]) -> list[bool | IdConflict]:
+        outcomes = self.inner.insert_new(rows)
+        stored = zip(rows, outcomes, strict=True)
+        self._see([row for row, outcome in stored if not isinstance(outcome, IdConflict)])
+        return outcomes
+
     def join(self, session: Any, row: Row) -> int:
         new = self.inner.join(session, row)
         self._see([row], session)

@@ -51,7 +51,8 @@ def prune(
             "first": _text(expired.first),
             "last": _text(expired.last),
         }
-        return recorder.row(PRUNED, values, {"actor": actor, "account_id": expired.account_id})
+        options = {"actor": actor, "account_id": expired.account_id}
+        return recorder.row(PRUNED, values, options, by_auditwright=True)
 
     with closing(open_retention_store(url, catalog)) as store:
         return store.prune(before, account_id, dry_run, record, progress or (lambda _: None))
@@ -68,7 +69,8 @@ def place_hold(
     if until is not None and until <= now:
         raise StorageError(f"a hold until {_text(until)} would be expired; give a time in the future")
     values = {"reason": reason, "until": None if until is None else _text(until)}
-    row = Recorder(catalog, None, None).row(HELD, values, {"actor": actor, "account_id": account_id})
+    options = {"actor": actor, "account_id": account_id}
+    row = Recorder(catalog, None, None).row(HELD, values, options, by_auditwright=True)
     with closing(open_retention_store(url, catalog)) as store:
         return store.hold(Hold(Entry(catalog, row).account_id, reason, until, now), row)
 
@@ -79,7 +81,7 @@ def remove_hold(url: str, catalog: Catalog, account_id: str, actor: Actor) -> Ho
 
     def record(hold: Hold) -> Row:
         options = {"actor": actor, "account_id": hold.account_id}
-        return recorder.row(RELEASED, {"reason": hold.reason}, options)
+        return recorder.row(RELEASED, {"reason": hold.reason}, options, by_auditwright=True)
 
     with closing(open_retention_store(url, catalog)) as store:
         return store.release(account_id, record)

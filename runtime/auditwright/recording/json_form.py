@@ -128,10 +128,16 @@ class Schemas:
         self._catalog = catalog
 
     def check(
-        self, form: Form, altered: frozenset[str] = frozenset(), recorded_under: str | None = None
+        self,
+        form: Form,
+        altered: frozenset[str] = frozenset(),
+        recorded_under: str | None = None,
+        *,
+        is_import: bool = False,
     ) -> Event:
         """The event of a valid JSON form; raises `ValidationError` with every problem.
 
+        A system event is refused unless it is imported.
         `altered` names the fields of a stored entry that were sanitized or truncated: of their values only
         the types are checked. `recorded_under` is the catalog version of a stored entry: with another version
         the metadata need only be storable, because it was validated when it was recorded.
@@ -145,6 +151,8 @@ class Schemas:
                 given = got(form["event"]) if "event" in form else "nothing"
                 raise _refused("entry", "event", "the key of an event", given)
             raise self._unknown(key, recorded_under)
+        if event.is_system and not is_import:
+            raise ValidationError(event.key, (self._catalog.system_event_problem(),))
         if self.fits(event, form):
             return event
         problems = self._problems(event, form, altered, recorded_under)

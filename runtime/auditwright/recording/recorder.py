@@ -45,6 +45,8 @@ class _EventPlan:
     """The cached data for recording one event."""
 
     event: Event
+    is_system: bool
+    """Whether Auditwright alone records it."""
     validate: Callable[[Any], EventModel]
     all_required: bool
     """Whether every field is always present, so that no None needs to be removed."""
@@ -94,14 +96,19 @@ class Recorder:
         values: Mapping[str, Any],
         options: Mapping[str, Any],
         imported: ImportedParts | None = None,
+        *,
+        by_auditwright: bool = False,
     ) -> Row:
         """The row of an entry; None among the values means "not given".
 
-        `imported` has the parts that an import keeps unchanged; fingerprints are kept as well. Raises
-        `ValidationError` with every problem, among them `TimeAhead`, or `SecretKeyMissing`.
+        `imported` has the parts that an import keeps unchanged; fingerprints are kept as well. A system event
+        is refused unless it is imported or recorded `by_auditwright`. Raises `ValidationError` with every
+        problem, among them `TimeAhead`, or `SecretKeyMissing`.
         """
         plan = self._plans.get(key) or self._plan(key)
         event = plan.event
+        if plan.is_system and not (by_auditwright or imported is not None):
+            raise ValidationError(event.key, (self.catalog.system_event_problem(),))
         if options:
             envelope = envelope_of(event, options, self.account_id, imported is not None)
             account_id, entry_id, occurred_at, actor, address, details, is_ahead = envelope
@@ -207,6 +214,7 @@ class Recorder:
         fields = {field.name: field for field in event.metadata}
         plan = _EventPlan(
             event,
+            event.is_system,
             self.catalog.model(event).__pydantic_validator__.validate_python,
             all(field.required and not field.when for field in fields.values()),
             tuple(name for name, field in fields.items() if field.sensitivity == "secret"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from auditwright.catalog import SYSTEM_LEVEL
 from auditwright.damage import PARTS
 from auditwright.reading.filters import FIELDS, MATCHES, MAX_CONDITIONS, OPERATORS
 from auditwright.reading.pages import MAX_PAGE, MAX_SEARCH, MIN_SEARCH
@@ -95,7 +96,12 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "description": "An entry to record. /api/events/{key}/schema has the JSON Schema of each event.",
         "required": ["event", "metadata"],
         "properties": {
-            "event": TEXT,
+            "event": {
+                **TEXT,
+                "not": {"pattern": f"^{SYSTEM_LEVEL}[.]"},
+                "description": f"The key of an event. Auditwright alone records those of the level "
+                f"{SYSTEM_LEVEL}.",
+            },
             "metadata": {"type": "object"},
             "actor": {
                 "$ref": "#/components/schemas/Actor",

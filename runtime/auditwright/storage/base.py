@@ -162,6 +162,13 @@ class Storage(Protocol):
         """
         ...
 
+    def insert_new(self, rows: Sequence[Row]) -> list[bool | IdConflict]:
+        """Store the rows durably in one transaction; a conflict refuses only its own row.
+
+        Returns, for each row in order, whether it is new, or the conflict. An import counts with it.
+        """
+        ...
+
     def join(self, session: Any, row: Row) -> int:
         """Store a row in the caller's transaction; returns 1, or 0 if it was stored before."""
         ...

@@ -1,7 +1,8 @@
 """Import JSON Lines: exports of another log, or entries in their JSON form from other sources.
 
 Lines are independent: a bad one is reported by its number and the others are stored. An import is idempotent,
-by the ids of the entries, so an interrupted one is run again.
+by the ids of the entries, so an interrupted one is run again. At its end it is recorded itself, in
+`import_record.py`: only so can somebody see that entries of the level `audit` came from elsewhere.
 
 A line of another catalog version is stored unchanged even if its metadata does not match this version: that
 version has validated it. Its event must be known, by its key or as an alias. Every part has a limit, so that
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import orjson
 
+from auditwright.catalog import is_of_system_level
 from auditwright.effort import bounded_effort
 from auditwright.entry import Row
 from auditwright.errors import AuditwrightError, Problem, SourceError, ValidationError
@@ -39,9 +41,11 @@ from auditwright.recording.recorder import ImportedParts
 from auditwright.storage.errors import IdConflict, NotStored
 
 if TYPE_CHECKING:
+    from auditwright.catalog import Event
     from auditwright.recording.json_form import Schemas
     from auditwright.recording.recorder import Recorder
     from auditwright.storage.base import Storage
+    from auditwright.transfer.import_record import ImportRecord
 
 BATCH = 1000
 """Entries in one transaction."""
@@ -78,17 +82,29 @@ def import_lines(
     schemas: Schemas,
     storage: Storage,
     report: Callable[[int, AuditwrightError], None],
+    record: ImportRecord,
 ) -> Imported:
     """Store every good line; `report` is called with the number (from 1) and the error of each bad one.
 
-    `source` has the lines, or is a stream for `read_lines`. Raises `StorageError`; other errors of the source
-    and of `report` are raised as they are, those of the source after all lines before them are stored.
+    `source` has the lines, or is a stream for `read_lines`. `record` is stored at the end, however that comes
+    about. Raises `StorageError`; other errors of the source and of `report` are raised as they are, those of
+    the source after all lines before them are stored.
     """
     if not callable(report):
         raise ValidationError("report", (Problem("report", "a function", shown(report)),))
-    batches = _Batches(storage, report)
     is_stream = hasattr(source, "readline") and not isinstance(source, io.TextIOBase)
     lines = read_lines(cast("BinaryIO", source)) if is_stream else iterator_of("lines", source)
+    batches = _Batches(storage, report, record)
+    try:
+        _store_lines(lines, recorder, schemas, batches)
+    except BaseException as error:
+        record.store_after(error, recorder, storage)
+        raise
+    record.store(recorder, storage)
+    return Imported(batches.stored, batches.known, batches.refused)
+
+
+def _store_lines(lines: Iterable[bytes], recorder: Recorder, schemas: Schemas, batches: _Batches) -> None:
     for number, line in _numbered(lines, batches):
         try:
             form = _form_of(line, number)
@@ -99,7 +115,6 @@ def import_lines(
             if row is not None:
                 batches.add(number, row)
     batches.store()
-    return Imported(batches.stored, batches.known, batches.refused)
 
 
 def _numbered(lines: Iterable[bytes], batches: _Batches) -> Iterator[tuple[int, bytes]]:
@@ -190,10 +205,13 @@ def _bad_line(expected: str, found: str) -> ValidationError:
 class _Batches:
     """Stores rows in batches and counts the results."""
 
-    def __init__(self, storage: Storage, report: Callable[[int, AuditwrightError], None]) -> None:
+    def __init__(
+        self, storage: Storage, report: Callable[[int, AuditwrightError], None], record: ImportRecord
+    ) -> None:
         self.stored = self.known = self.refused = 0
         self._storage = storage
         self._report = report
+        self._record = record
         self._rows: list[tuple[int, Row]] = []
 
     def add(self, number: int, row: Row) -> None:
@@ -215,27 +233,32 @@ class _Batches:
         try:
             self._insert(batch)
         except NotStored as refusal:
-            if not _is_of_a_row(refusal):
+            if not may_be_row_error(refusal):
                 _note_progress(refusal, batch[0][0])
                 raise
             for number, row in batch:
                 try:
                     self._insert([(number, row)])
                 except NotStored as error:
-                    if not _is_of_a_row(error):
+                    if not may_be_row_error(error):
                         _note_progress(error, number)
                         raise
                     self.refuse(number, error)
 
     def _insert(self, batch: list[tuple[int, Row]]) -> None:
-        new = self._storage.insert([row for _, row in batch])
-        self.stored += new
-        self.known += len(batch) - new
-
-
-def _is_of_a_row(error: NotStored) -> bool:
-    """Whether the database has refused a row, as for a time for which PostgreSQL has no partition."""
-    return isinstance(error, IdConflict) or may_be_row_error(error)
+        """Store rows in one transaction, except those with the id of another entry."""
+        outcomes = self._storage.insert_new([row for _, row in batch])
+        conflicts = []
+        for (number, row), outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, IdConflict):
+                conflicts.append((number, outcome))
+            elif outcome:
+                self.stored += 1
+                self._record.add(row)
+            else:
+                self.known += 1
+        for number, conflict in conflicts:  # when all are counted, as `report` may raise
+            self.refuse(number, conflict)
 
 
 def _note_progress(error: NotStored, number: int) -> None:
@@ -273,7 +296,9 @@ def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
     imported = _imported_parts(
         {name: form.pop(name) for name in READ_ONLY if name in form}, form.get("event")
     )
-    event = schemas.check(form, altered_fields(imported.alterations), imported.catalog_version)
+    altered = altered_fields(imported.alterations)
+    event = schemas.check(form, altered, imported.catalog_version, is_import=True)
+    _check_level(event, imported)
     if imported.alterations or (imported.catalog_version and not schemas.fits(event, form)):
         imported = replace(imported, skip_validation=True)
         problems = unstorable(event, form["metadata"], recorder.catalog.columns)
@@ -282,6 +307,14 @@ def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
         if problems:
             raise ValidationError(event.key, problems)
     return recorder.row(event.key, form["metadata"], options_of(form), imported)
+
+
+def _check_level(event: Event, imported: ImportedParts) -> None:
+    """Refuse a system event under another level, and another event under the level of system events."""
+    for name, given in (("level", imported.level), ("category", imported.category)):
+        if given is not None and is_of_system_level(given) != event.is_system:
+            own = f"one of the level {event.level}, as the event is"
+            raise ValidationError(event.key, (Problem(name, own, f'"{given}"'),))
 
 
 def altered_fields(alterations: str | bytes | None) -> frozenset[str]:

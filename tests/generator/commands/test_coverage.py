@@ -1,6 +1,5 @@
-"""The command's exit codes, and the project's own events."""
+"""The exit codes of the command."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -41,16 +40,3 @@ def test_missing_catalog_is_a_usage_error(here: Path, capsys: pytest.CaptureFixt
     write(here, {"src/a.py": ""})
     assert run(command, "src", "--catalog", "nowhere") == 2
     assert capsys.readouterr().err.startswith("auditwright: cannot read nowhere: there is no such folder")
-
-
-def test_the_runtime_emits_all_events_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    root = Path(__file__).parents[3]
-    sources, catalog = str(root / "runtime" / "auditwright"), str(root / "runtime" / "catalog")
-    by_row = [
-        option for name in ("pruned", "held", "released") for option in ("--elsewhere", f"audit.log.{name}")
-    ]
-    assert run(command, sources, "--catalog", catalog, *by_row) == 0
-    assert re.fullmatch(
-        r"4 events, \d+ files read: 1 emitted from 1 file, 3 elsewhere; no findings\n",
-        capsys.readouterr().out,
-    )

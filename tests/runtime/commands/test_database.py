@@ -197,7 +197,7 @@ def test_postgresql_create_upgrade_and_roles(
         "  revision 009: constraints that refuse damaged entries",
         "  revision 010: the digest of a whole row",
         "  column till",
-        "  9 views",
+        "  10 views",
         "  2 rows of audit_category",
         "  9 rows of audit_event",
         "  1 row of audit_catalog",

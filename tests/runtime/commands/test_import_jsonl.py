@@ -16,7 +16,9 @@ def test_import_of_an_export_is_complete_and_idempotent(recorded: Auditwright) -
     assert (first.code, first.out, first.err) == (0, "a.jsonl: 2 stored, 0 already there, 0 refused\n", "")
     again = recorded("import", "-", *into, stdin=Path("a.jsonl").read_text())
     assert (again.code, again.out, again.err) == (0, "-: 0 stored, 2 already there, 0 refused\n", "")
-    assert recorded(*EXPORT, "-", "--format", "jsonl", *into).out == Path("a.jsonl").read_text()
+    lines = recorded(*EXPORT, "-", "--format", "jsonl", *into).out.splitlines(keepends=True)
+    assert "".join(lines[:-1]) == Path("a.jsonl").read_text()
+    assert json.loads(lines[-1])["event"] == "audit.log.imported"
 
 
 def test_bad_lines_are_reported_and_others_stored(auditwright: Auditwright, tmp_path: Path) -> None:
@@ -45,7 +47,9 @@ def test_bad_lines_are_reported_and_others_stored(auditwright: Auditwright, tmp_
         f"lines.jsonl:8: {SCANNER}: id: expected a UUID, version 7, in its usual text form, got an integer",
     ]
     listed = auditwright("list", "--account", "acme", "--format", "json").out
-    assert [form["metadata"]["tool_id"] for form in json.loads(listed)] == ["t-2", "t-1"]
+    record_of_it, *entries = json.loads(listed)
+    assert (record_of_it["event"], record_of_it["metadata"]["entries"]) == ("audit.log.imported", 2)
+    assert [form["metadata"]["tool_id"] for form in entries] == ["t-2", "t-1"]
 
 
 def test_unreadable_file_is_an_error(auditwright: Auditwright, tmp_path: Path) -> None:

@@ -132,8 +132,9 @@ def test_every_way_of_recording_is_seen(seen: Audit, log: AuditLog) -> None:
     assert errors == []
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: record(log, KEY_CREATED), range(10)))
-    assert len(seen.entries) == log.account("acme").count() == 16
+    assert len(seen.entries) == log.account("acme").count() == 17
     assert seen.recorded(KEY_CREATED, actor="u-1", count=5)
+    assert seen.recorded("audit.log.imported", entries=1)
 
 
 def test_refused_and_failed_entries_do_not_count(seen: Audit, log: AuditLog) -> None:

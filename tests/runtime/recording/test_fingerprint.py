@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from pydantic import ValidationError as PydanticError
 from tests.support.databases import Database, open_log
-from tests.support.sample_events import ASYNC, any_text, form, record, refused
+from tests.support.sample_events import ASYNC, any_text, form, record, refused, without_imports
 
 from audit_events.models.tool.tool_management import ApiAsyncEnabled
 from auditwright import (
@@ -239,7 +239,7 @@ def test_import_keeps_fingerprints_and_hashes_plain_secrets(
         for token in (of_token(SecretKey.generate("old")), f"hmac-sha256:older:{'0' * 64}", TOKEN)
     ]
     log.import_jsonl(lines, lambda number, error: pytest.fail(f"{number}: {error}"))
-    tokens = {entry.metadata["access_token"] for entry in acme.all()}
+    tokens = {entry.metadata["access_token"] for entry in without_imports(acme.all())}
     assert of_token(key) in tokens
     assert {token.split(":")[1] for token in tokens} == {"old", "older", "k1"}
     assert TOKEN not in repr(database.rows())

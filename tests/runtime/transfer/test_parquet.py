@@ -20,6 +20,7 @@ from tests.support.databases import Database, insert_row, open_log
 from tests.support.sample_events import (
     ADA,
     DEPLOYED,
+    EXPORTED,
     KEY_CREATED,
     LONG_AGO,
     MODEL,
@@ -29,6 +30,7 @@ from tests.support.sample_events import (
     form,
     make_catalog,
     record,
+    record_system_event,
 )
 
 from auditwright import AccountLog, Actor, AuditLog, Catalog, Entry, Filter, SecretKey
@@ -256,7 +258,7 @@ def test_field_with_the_name_of_a_column_is_in_the_metadata(
     stored = {"event_title": "other", "format": 5}
     with open_log(database, catalog) as log:
         insert_row(database, catalog, metadata=json.dumps(stored))
-        record(log, "audit.log.exported", {"format": "csv"})
+        record_system_event(log, EXPORTED, {"format": "csv"})
         exported, deployed = rows_of(log.account("acme"))
         assert (exported["format"], deployed["format"]) == ("csv", "5")
         assert (deployed["event_title"], json.loads(deployed["metadata"])) == ("Model deployed", stored)

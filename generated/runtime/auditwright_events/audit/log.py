@@ -42,6 +42,37 @@ class Log(Emitters[S, R_co]):
             options,
         )
 
+    def imported(
+        self,
+        *,
+        entries: int,
+        system_entries: int,
+        source: str | None = None,
+        **options: Unpack[Options[S]],
+    ) -> R_co:
+        """Entries imported. Someone imported entries of another log, or from other sources, into
+        the account. Recorded when the import ends, also when an error ends it; an import without
+        new entries is not recorded.
+
+        Args:
+            entries: How many new entries of the account were imported. At least 1.
+            system_entries: Events of the audit log. How many of the imported entries are events of
+                the audit log. Another log recorded them, or somebody made them up; this log did
+                not. At least 0.
+            source: Where the entries came from, such as the name of a file; absent when nobody said
+                it.
+            **options: What every emitter takes: see `auditwright.emitters.Options`.
+        """
+        return self._record(
+            "audit.log.imported",
+            {
+                "entries": entries,
+                "system_entries": system_entries,
+                "source": source,
+            },
+            options,
+        )
+
     def pruned(
         self,
         *,

@@ -75,18 +75,28 @@ class SQLiteStorage:
     def insert_each(self, rows: Sequence[Row]) -> list[Row | IdConflict]:
         """See `Storage.insert_each`."""
         with self.connections.writing() as connection:
+            return [self._stored_row(connection, row) for row in rows]
+
+    def _stored_row(self, connection: sqlite3.Connection, row: Row) -> Row | IdConflict:
+        new = self._insert_one(connection, row)
+        if isinstance(new, IdConflict):
+            return new
+        stored = None if new else self._find(connection, row[ACCOUNT_ID], row[ID])
+        return row if stored is None else stored
+
+    def insert_new(self, rows: Sequence[Row]) -> list[bool | IdConflict]:
+        """See `Storage.insert_new`."""
+        with self.connections.writing() as connection:
             return [self._insert_one(connection, row) for row in rows]
 
-    def _insert_one(self, connection: sqlite3.Connection, row: Row) -> Row | IdConflict:
+    def _insert_one(self, connection: sqlite3.Connection, row: Row) -> bool | IdConflict:
         try:
-            new = connection.execute(self._insert, row).rowcount
+            return connection.execute(self._insert, row).rowcount == 1
         except sqlite3.Error as error:  # a conflict rolls back its statement, not the transaction
             conflict = self.connections.error("write", error)
             if isinstance(conflict, IdConflict):
                 return conflict
             raise
-        stored = None if new else self._find(connection, row[ACCOUNT_ID], row[ID])
-        return row if stored is None else stored
 
     def join(self, session: Any, row: Row) -> int:
         """See `Storage.join`: a SQLAlchemy or SQLModel session, a SQLAlchemy or a sqlite3 connection."""

@@ -21,6 +21,21 @@ class Exported(EventModel, event="audit.log.exported"):
     exported."""
 
 
+class Imported(EventModel, event="audit.log.imported"):
+    """Someone imported entries of another log, or from other sources, into the account. Recorded
+    when the import ends, also when an error ends it; an import without new entries is not recorded."""
+
+    source: str | None = Field(default=None, min_length=1)
+    """Where the entries came from, such as the name of a file; absent when nobody said it."""
+
+    entries: int = Field(ge=1, le=MAX_INTEGER)
+    """How many new entries of the account were imported."""
+
+    system_entries: int = Field(ge=0, le=MAX_INTEGER)
+    """How many of the imported entries are events of the audit log. Another log recorded them, or
+    somebody made them up; this log did not."""
+
+
 class Pruned(EventModel, event="audit.log.pruned"):
     """Retention deleted entries of the account that had become too old. Recorded in the same
     transaction that deletes them."""

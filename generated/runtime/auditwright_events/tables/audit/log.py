@@ -26,6 +26,24 @@ class Exported(EventView, table=True):
     exported."""
 
 
+class Imported(EventView, table=True):
+    """Entries imported. Someone imported entries of another log, or from other sources, into the
+    account. Recorded when the import ends, also when an error ends it; an import without new
+    entries is not recorded."""
+
+    __tablename__: ClassVar[Any] = "audit_log_imported"
+
+    source: str | None = Field(sa_type=Text)
+    """Where the entries came from, such as the name of a file; absent when nobody said it."""
+
+    entries: int | None = Field(sa_type=BigInteger)
+    """How many new entries of the account were imported."""
+
+    system_entries: int | None = Field(sa_type=BigInteger)
+    """Events of the audit log. How many of the imported entries are events of the audit log.
+    Another log recorded them, or somebody made them up; this log did not."""
+
+
 class Pruned(EventView, table=True):
     """Old entries deleted. Retention deleted entries of the account that had become too old.
     Recorded in the same transaction that deletes them."""
