@@ -4,8 +4,12 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,8 @@ from tests.support.web import Client
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, text
 from auditwright.commands.terminal import open_stdout
+from auditwright.contrib.pytest_audit import Audit, OwnLog
+from auditwright.contrib.pytest_watching import watching
 from auditwright.server import Principal, create_app
 
 ACTOR = Actor.user(f"u-1{STORABLE}", f"Ada{HOSTILE}")
@@ -159,6 +165,18 @@ def test_line_ends_in_quotes_are_escapes(
     assert capsys.readouterr().out == 'a,"b\\r\\nforged""\\r\\n"\nc,é\\x1b\n"\\r\\n",d\n'
 
 
+def test_assertion_about_hostile_entries_adds_no_line(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.db"
+    AuditLog.open(f"sqlite:///{empty}", catalog=CATALOG).close()
+    own = OwnLog(lambda: CATALOG, "acme", lambda _: empty, lambda: tmp_path)
+    with watching() as watch, closing(AuditLog.open(f"sqlite:///{empty}", catalog=CATALOG)) as log:
+        record(log, ADDED, VALUES | {"model_name": HOSTILE}, actor=ACTOR, account_id=HOSTILE)
+        with pytest.raises(AssertionError) as caught:
+            Audit(watch, own).nothing_recorded()
+    assert unsafe_lines(str(caught.value)) == []
+    assert len(str(caught.value).splitlines()) == 3
+
+
 # --- the page --------------------------------------------------------------------------------------
 
 
@@ -177,3 +195,24 @@ def test_page_has_escapes_for_what_is_unprintable(
         seen = re.sub(r' value="[^"]*"', "", page.text)  # what forms send back is exact
         assert unsafe_lines(seen) == []
         assert len(page.text) > 500
+
+
+def test_script_of_the_page_has_the_same_escapes() -> None:
+    script = (files("auditwright.server") / "static" / "audit.js").read_text("utf-8")
+    function = re.search(r"^const unprintable.*?^const visible = .*?$", script, re.DOTALL | re.MULTILINE)
+    assert function is not None
+    program = f"{function[0]}\nprocess.stdout.write(visible(require('fs').readFileSync(0, 'utf8')));"
+    characters = "".join(
+        each for each in map(chr, range(sys.maxunicode + 1)) if not "\ud800" <= each <= "\udfff"
+    )
+    done = subprocess.run(
+        [_node(), "-e", program], input=characters.encode(), stdout=subprocess.PIPE, check=True, timeout=60
+    )
+    assert done.stdout.decode() == text.printable(characters)
+
+
+def _node() -> str:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    return node
