@@ -47,6 +47,13 @@ def test_hostile_inputs_end_as_documented(database: Database, tmp_path: Path) ->
 # --- the judge -------------------------------------------------------------------------------------
 
 
+class _Unwritable(FilterError):
+    """An error whose text no file takes."""
+
+    def __str__(self) -> str:
+        return "\ud800"
+
+
 def _judged(world: World, error: Exception | None, **options: object) -> Result:
     def call(*_: object) -> Outcome:
         if error is not None:
@@ -66,7 +73,7 @@ def test_judge_finds_what_is_not_documented(tmp_path: Path) -> None:
             ValueError(),
             Raised(),
             RecursionError(),
-            FilterError("\ud800"),
+            _Unwritable(),
             FilterError("x" * 50_000),
         ):
             assert _judged(world, error).undocumented == 1, error

@@ -1,13 +1,14 @@
 """Text that others chose adds no line to errors, log records and outputs, and moves no cursor."""
 
 import ast
+import functools
 import inspect
 import json
 import logging
 import sys
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -199,14 +200,20 @@ PRINTS = {
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical", "log")
 
 
-def calls() -> Iterator[tuple[str, ast.Call, str, str]]:
-    """Every call in both packages: its file, itself, what it is called on, and the name."""
+@functools.cache
+def calls() -> list[tuple[str, ast.Call, str, str]]:
+    """Calls that print or log in both packages: the file, the call, what it is called on, and the name."""
+    found = []
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Call):
-                    on, _, name = ast.unparse(node.func).rpartition(".")
-                    yield path.relative_to(ROOT).as_posix(), node, on, name
+                if not isinstance(node, ast.Call):
+                    continue
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                if name in ("print", *LEVELS):
+                    on = ast.unparse(node.func).rpartition(".")[0]
+                    found.append((path.relative_to(ROOT).as_posix(), node, on, name))
+    return found
 
 
 def test_commands_print_through_one_function() -> None:
