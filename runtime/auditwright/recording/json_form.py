@@ -293,6 +293,9 @@ def _type_problems(event: Event, values: Form) -> Iterator[Problem]:
                 break
 
 
+_PLAIN = frozenset((str, int, float, bool, type(None), list, dict))
+
+
 def _exact(value: Any, depth: int = 0) -> Any:
     """A copy in which texts, numbers, lists and objects have no subclass, whose methods may do anything.
 
@@ -309,7 +312,9 @@ def _exact(value: Any, depth: int = 0) -> Any:
             for name, item in dict.items(value)
         }
     if issubclass(kind, list):
-        return [_exact(item, depth + 1) for item in list.__iter__(value)]
+        items = list(list.__iter__(value))
+        # What is in the objects and lists of a list has no place in an entry, so that it needs no copy.
+        return items if _PLAIN.issuperset(map(type, items)) else [_exact(item, depth + 1) for item in items]
     if issubclass(kind, int):
         return int.__int__(value)
     if issubclass(kind, float):
