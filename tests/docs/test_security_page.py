@@ -4,7 +4,15 @@ A known weakness has its test here: the fix fails it, and then the page and the 
 """
 
 import re
+from typing import Any
+from unittest.mock import Mock
 
+from tests.fuzz import entrances as fuzz
+from tests.security.hostile_row_texts import HOSTILE_TEXTS
+from tests.security.sample_secrets import KINDS
+from tests.security.secret_entrances import ENTRANCES
+from tests.security.secret_faults import refused_calls
+from tests.security.secret_traces import SECRETS
 from tests.support.markdown import names_in, prose, rows, section
 from tests.support.paths import DOCS, ROOT
 
@@ -39,11 +47,25 @@ def test_the_threat_model_is_complete_for_each_actor() -> None:
 
 
 def test_every_claim_and_weakness_names_a_test() -> None:
-    tables = [rows(text) for text in actors().values()]
-    assert all(tables)
-    claims = [row[1] for table in tables for row in table]
+    assert all(rows(text) for text in actors().values())
+    tables = re.findall(r"^\| (?:Claim|Attack) \|(?:.*\n\|)*.*$", prose(PAGE), re.MULTILINE)
+    claims = [row[-1] for table in tables for row in rows(f"{table}\n")]
+    assert len(claims) > 30
     weaknesses = re.findall(r"^- (.*)$", section(PAGE, "Known weaknesses"), re.MULTILINE)
     assert [text for text in claims + weaknesses if not re.search(r"`test_\w+`", text)] == []
+
+
+def test_its_figures_are_those_of_the_tests() -> None:
+    tried = {row[0]: re.findall(r"\d[\d,]*", row[1]) for row in rows(section(PAGE, "What was tried"))}
+    nothing: Any = Mock()
+    refused = list(refused_calls(nothing, SECRETS[0]))
+    figures = [
+        (len(SECRETS), len(KINDS), len(ENTRANCES) - 1, len(KINDS) - 1),
+        (len(refused), 6),
+        (len(HOSTILE_TEXTS),),
+        (2_500, len(fuzz.ENTRANCES)),
+    ]
+    assert list(tried.values()) == [[f"{figure:,}" for figure in each] for each in figures]
 
 
 def test_its_headers_are_those_of_the_code() -> None:

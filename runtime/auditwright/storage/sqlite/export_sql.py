@@ -69,13 +69,14 @@ def titles_of(catalog: Catalog) -> Titles:
 # --- CSV -------------------------------------------------------------------------------------------
 
 _NAME = "(CASE WHEN actor_name > '' THEN actor_name ELSE coalesce(actor_id, 'System') END)"
+_NO_ADDRESS = "*[^0-9a-f.:]*"
 _CATEGORY = "coalesce((SELECT cells FROM temp.csv_category WHERE key = category), {})"
 _TITLES = "coalesce((SELECT cells FROM temp.csv_event WHERE key = event), {} || ',' || {})"
 
 
 def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
     """SQL for a CSV line; `metadata` is the SQL for the metadata."""
-    cells = [_Cell("description"), _Cell(_NAME), _Cell("ip_address", quoted=False, optional=True)]
+    cells = [_Cell("description"), _Cell(_NAME), _Cell("ip_address", optional=True, unusual=_NO_ADDRESS)]
     if full:
         cells += [
             _Cell("event"), _Cell("category"), _Cell("level"), _Cell("actor_type", quoted=False),
@@ -93,7 +94,7 @@ def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
     quick = _joined(map(_printf, in_groups(printing, 40)), "','")
     texts = ["event", "category", *(each.text for each in cells if each.stored)]
     has_nul = f"instr({_joined(dict.fromkeys(texts))}, char(0))"
-    # The actor's type and the address of a damaged entry may be any text.
+    # The actor's type of a damaged entry may be any text.
     quoting = _joined([printed, titles, *(each._replace(quoted=True).safe for each in cells)], "','")
     return _line_or_damaged(f"iif({has_nul}, {line}, {quick}) || char(13, 10)", f"{quoting} || char(13, 10)")
 
@@ -138,6 +139,8 @@ class _Cell(NamedTuple):
     """Whether it may be NULL, which becomes an empty cell."""
     stored: bool = True
     """Whether it is text that other programs may have stored."""
+    unusual: str = ""
+    """Matches (GLOB) the values that are quoted, if the others need no quotes."""
 
     @property
     def text(self) -> str:
@@ -149,6 +152,8 @@ class _Cell(NamedTuple):
         """SQL for the cell, correct for every value."""
         if not self.quoted:
             return self.text
+        if self.unusual:
+            return f"iif({self.sql} GLOB '{self.unusual}', {_cell(self.sql)}, {self.text})"
         return f"iif({self.sql} IS NULL, '', {_cell(self.sql)})" if self.optional else _cell(self.sql)
 
     @property
