@@ -83,7 +83,7 @@ def _revisions(connection: Connection[Any]) -> Iterator[Difference]:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A column, constraint, index, policy or trigger of a table, or its row-level security."""
+    """A column, constraint, index, policy, rule or trigger of a table, or its row-level security."""
 
     kind: str
     stands_for: str
@@ -142,6 +142,8 @@ _LAYOUT = """
         FROM own JOIN pg_constraint ON conrelid = own_oid
         WHERE contype = 'c' AND stands_for <> 'PARTITION'  -- partitions inherit them
     UNION ALL SELECT 'row-level security', stands_for, '', 'on', own_name, is_secured FROM own
+    UNION ALL SELECT 'rule', stands_for, rulename, '', own_name, true
+        FROM own JOIN pg_rewrite ON ev_class = own_oid
     UNION ALL SELECT 'trigger', stands_for, tgname, concat(
             substring(definition FROM '((?:BEFORE|AFTER) .*?) ON '), ' ',
             substring(definition FROM '((?:REFERENCING|FOR EACH) .*)$')), own_name, tgenabled IN ('O', 'A')
@@ -166,6 +168,26 @@ def _layout(connection: Connection[Any], catalog: Catalog) -> Iterator[Differenc
         hint = UPGRADE if part in added else BY_HAND
         for table in sorted(tables.get(part.stands_for, {part.stands_for})):
             yield from _compared(part, table, found.get((part.kind, table, part.name)), hint)
+    yield from _other_policies(parts, expected)
+    yield from _other_programs(parts, expected)
+
+
+def _other_programs(parts: list[Part], expected: list[Part]) -> Iterator[Difference]:
+    """Rules and triggers of others that run before a row is stored; they can change it, or drop it."""
+    known = {(part.stands_for, part.name) for part in expected if part.kind == "trigger"}
+    tables = {part.stands_for for part in expected}
+    for part in parts:
+        if part.stands_for not in tables or (part.stands_for, part.name) in known:
+            continue
+        if part.kind == "rule" or (part.kind == "trigger" and part.definition.startswith("BEFORE")):
+            yield Difference(
+                f"the {part.kind} {part.name} on {part.table} is not Auditwright's: it may change or drop "
+                "what is recorded",
+                f'DROP {part.kind.upper()} "{part.name}" ON {part.table}',
+            )
+
+
+def _other_policies(parts: list[Part], expected: list[Part]) -> Iterator[Difference]:
     secured = {part.stands_for for part in expected if part.kind == "row-level security"}
     known = {part.name for part in expected if part.kind == "policy"}
     for part in parts:

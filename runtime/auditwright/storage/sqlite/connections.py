@@ -39,9 +39,14 @@ WAL_BYTES = 48_000_000
 
 It is above the 41 MB between two checkpoints, so that ordinary writes reuse the file and never extend it.
 """
+TRIGGER_PRAGMAS = (
+    "recursive_triggers=ON",
+    # Otherwise, a build of SQLite may refuse triggers that call JSON functions or those of the program.
+    "trusted_schema=ON",
+)
 WRITER_PRAGMAS = (
     "synchronous=FULL",
-    "recursive_triggers=ON",
+    *TRIGGER_PRAGMAS,
     "cache_size=-16000",
     # Rarer checkpoints write a page once that changes often: half the cost of a bulk load, for 41 MB of WAL.
     "wal_autocheckpoint=10000",
@@ -191,7 +196,8 @@ class Connections(ForkAware):
                 f"{self.path}: cannot {doing}: an entry has text that is not UTF-8; run "
                 "`auditwright export --format csv` to find its id"
             )
-        return StorageError(f"{self.path}: cannot {doing}: {error} ({name or type(error).__name__})")
+        hint = "; run PRAGMA trusted_schema=ON on this connection" if "unsafe use of" in str(error) else ""
+        return StorageError(f"{self.path}: cannot {doing}: {error} ({name or type(error).__name__}){hint}")
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

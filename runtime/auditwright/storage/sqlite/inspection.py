@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -105,7 +105,23 @@ class SQLiteInspection:
         for name, statement in triggers().items():
             if present.get(name) != statement:
                 found.append(f"the trigger {name} is {'another one' if name in present else 'missing'}")
-        return tuple(Difference(what, "the next AuditLog.open makes it anew") for what in found)
+        return (
+            *(Difference(what, "the next AuditLog.open makes it anew") for what in found),
+            *self._other_triggers(),
+        )
+
+    def _other_triggers(self) -> Iterator[Difference]:
+        """Triggers of others on our tables: one that runs before an entry is stored can drop it."""
+        with self._errors():
+            found = self._connection.execute(
+                "SELECT name, lower(tbl_name) FROM sqlite_schema WHERE type = 'trigger' ORDER BY name"
+            ).fetchall()
+        for name, table in found:
+            if table in tables(self._catalog) and name not in triggers():
+                yield Difference(
+                    f"the trigger {name} on {table} is not Auditwright's: it may drop what is recorded",
+                    f"DROP TRIGGER {quoted(name)}",
+                )
 
     def damaged(self, account_id: str | None) -> tuple[Damage, ...]:
         """See `Inspection.damaged`."""

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from auditwright.ids import from_microseconds, least_id, to_microseconds
 from auditwright.storage.errors import StorageError
 from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, sum_by_account
-from auditwright.storage.sqlite.connections import WAL_BYTES, path_of, translated_errors
+from auditwright.storage.sqlite.connections import TRIGGER_PRAGMAS, WAL_BYTES, path_of, translated_errors
 from auditwright.storage.sqlite.engine import SQLiteStorage
 from auditwright.storage.sqlite.queries import ACCOUNTS
 from auditwright.storage.sqlite.schema import insert_statement
@@ -45,7 +45,7 @@ class SQLiteRetentionStore:
             self._connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
             )
-            for pragma in ("synchronous=FULL", "recursive_triggers=ON", f"journal_size_limit={WAL_BYTES}"):
+            for pragma in ("synchronous=FULL", *TRIGGER_PRAGMAS, f"journal_size_limit={WAL_BYTES}"):
                 self._connection.execute(f"PRAGMA {pragma}")
 
     def close(self) -> None:

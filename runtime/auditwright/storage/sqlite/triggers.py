@@ -175,9 +175,6 @@ def _registered(
     connection: sqlite3.Connection, functions: dict[str, Callable[..., bool | None]]
 ) -> Iterator[None]:
     """Give the connection these functions, until the block ends."""
-    # Where SQLite was built with trusted_schema off, a trigger may not call a function of the program.
-    (trusted,) = connection.execute("PRAGMA trusted_schema").fetchone()
-    connection.execute("PRAGMA trusted_schema=ON")
     for name, function in functions.items():
         connection.create_function(name, -1, function)
     try:
@@ -185,4 +182,3 @@ def _registered(
     finally:
         for name in functions:
             connection.create_function(name, -1, None)
-        connection.execute(f"PRAGMA trusted_schema={trusted}")

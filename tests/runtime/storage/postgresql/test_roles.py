@@ -1,4 +1,7 @@
-"""Append-only on PostgreSQL: every way to rewrite the log, tried as writer and as reader."""
+"""The roles on PostgreSQL: their rights, row-level security, and what a login could do beyond its task.
+
+The ways to rewrite the log are tried in tests/security/test_postgresql_rewrites.py.
+"""
 
 # ruff: noqa: F401, F811 - fixtures of other modules are imported, and their names are arguments
 
@@ -6,12 +9,12 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.databases import USUAL, PostgreSQLDatabase, PostgreSQLServer
+from tests.support.databases import PostgreSQLServer
+from tests.support.guarded_database import COLUMNS, ROW, Guarded, guarded_database
 from tests.support.shops import KEY, PAID, START, Shops, record_each, record_example, shops
 
 from auditwright import AuditLog, Entry, StorageError
@@ -24,192 +27,16 @@ from auditwright.storage.postgresql.roles import Roles, make_roles, roles_sql
 ACCOUNT = "auditwright.account_id"
 
 
-@dataclass(frozen=True)
-class Guarded:
-    """A database with the roles, a login of each, and entries of two accounts."""
-
-    database: PostgreSQLDatabase
-    prefix: str
-    entries: list[Entry]
-
-    def url(self, login: str) -> str:
-        """The URL of a login: `service`, `page` or `operator`."""
-        return self.database.url.replace("postgres:@", f"{self.prefix}_{login}@")
-
-    @contextmanager
-    def connected(self, login: str) -> Iterator[Any]:
-        import psycopg
-
-        with closing(psycopg.connect(self.url(login), autocommit=True, options=USUAL)) as connection:
-            yield connection
-
-    def contents(self) -> list[tuple[Any, ...]]:
-        return self.database.rows("SELECT * FROM audit_entry ORDER BY account_id, id")
-
-    @property
-    def partition(self) -> str:
-        """The partition with the entries."""
-        ((name,),) = self.database.rows("SELECT DISTINCT tableoid::regclass::text FROM audit_entry")
-        return str(name)
-
-
 @pytest.fixture(scope="module")
 def guarded(postgresql: PostgreSQLServer, shops: Shops) -> Iterator[Guarded]:
-    made = postgresql.bare()
-    create_database(made.url, shops.v1)
-    prefix = "guarded"
-    make_roles(made.url, Roles(prefix))
-    for login, role in (("service", "writer"), ("page", "reader"), ("operator", "owner")):
-        made.change(f"CREATE ROLE {prefix}_{login} LOGIN IN ROLE {prefix}_{role}")
-    guarded = Guarded(made, prefix, [])
-    with AuditLog.open(guarded.url("service"), catalog=shops.v1, secret_key=KEY, account_id="acme") as log:
-        guarded.entries.extend(record_each(log))
-        guarded.entries.append(record_example(log, PAID, START, account_id="globex"))
-    yield guarded
-    postgresql.drop(made)
-    for each in ("service", "page", "operator", "writer", "reader", "owner"):
-        postgresql.change(f"DROP ROLE {prefix}_{each}")
-
-
-# --- every way -------------------------------------------------------------------------------------
-
-_REFUSAL = "permission denied|no privileges were granted|only table or database owner can"
-COLUMNS = "account_id, id, occurred_at, recorded_at, level, category, event, actor_type, description"
-ROW = "'acme', gen_random_uuid(), now(), now(), 'l', 'c', 'e', 'user', 'd'"
-REWRITING = {
-    "update": "UPDATE audit_entry SET description = 'x'",
-    "update of what the writer may read": "UPDATE audit_entry SET digest = '' WHERE account_id = 'acme'",
-    "update of a partition": "UPDATE {partition} SET description = 'x'",
-    "delete": "DELETE FROM audit_entry",
-    "delete from a partition": "DELETE FROM {partition}",
-    "truncate": "TRUNCATE audit_entry",
-    "truncate of a partition": "TRUNCATE {partition}",
-    "upsert": f"INSERT INTO audit_entry ({COLUMNS}, catalog_version, digest, metadata) "
-    f"VALUES ({ROW}, '1', '', "
-    "'{{}}') ON CONFLICT (account_id, id) DO UPDATE SET description = 'x'",
-    "merge": "MERGE INTO audit_entry AS old USING (SELECT 'acme' AS account_id) AS new "
-    "ON old.account_id = new.account_id WHEN MATCHED THEN DELETE",
-    "insert into a partition": f"INSERT INTO {{partition}} ({COLUMNS}, catalog_version, digest, metadata) "
-    f"VALUES ({ROW}, '1', '', '{{{{}}}}')",
-    "copy into a partition": "COPY {partition} FROM PROGRAM 'true'",
-    "replica role": "SET session_replication_role = replica",
-    "disable trigger": "ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_no_change",
-    "disable trigger of a partition": "ALTER TABLE {partition} DISABLE TRIGGER ALL",
-    "drop trigger": "DROP TRIGGER audit_entry_no_change ON audit_entry",
-    "row-level security off": "ALTER TABLE audit_entry DISABLE ROW LEVEL SECURITY",
-    "another policy": "CREATE POLICY mine ON audit_entry USING (true)",
-    "drop policy": "DROP POLICY audit_entry_of_account ON audit_entry",
-    "detach": "ALTER TABLE audit_entry DETACH PARTITION {partition}",
-    "attach": "CREATE TEMP TABLE mine (LIKE audit_entry); "
-    "ALTER TABLE audit_entry ATTACH PARTITION mine FOR VALUES FROM ('ffffffff-0000-0000-0000-000000000000') "
-    "TO (MAXVALUE)",
-    "drop": "DROP TABLE audit_entry",
-    "drop partition": "DROP TABLE {partition}",
-    "rule": "CREATE RULE mine AS ON INSERT TO audit_entry DO INSTEAD NOTHING",
-    "own trigger": "CREATE TRIGGER mine BEFORE INSERT ON audit_entry EXECUTE FUNCTION "
-    "suppress_redundant_updates_trigger()",
-    "rename": "ALTER TABLE audit_entry RENAME TO other",
-    "add column": "ALTER TABLE audit_entry ADD COLUMN mine text",
-    "drop column": "ALTER TABLE audit_entry DROP COLUMN description",
-    "inherit": "CREATE TABLE mine () INHERITS (audit_entry)",
-    "become owner": "SET ROLE guarded_owner",
-    "become the server's owner": "SET SESSION AUTHORIZATION postgres",
-    "grant": "GRANT UPDATE ON audit_entry TO CURRENT_USER",
-    "become a member": "GRANT guarded_owner TO CURRENT_USER",
-    "replace the function": "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql "
-    "AS 'BEGIN RETURN OLD; END'",
-    "drop the function": "DROP FUNCTION audit_refuse() CASCADE",
-    "permit": "INSERT INTO audit_retention VALUES (pg_current_xact_id(), "
-    "'ffffffff-ffff-ffff-ffff-ffffffffffff', NULL)",
-    "hold": "DELETE FROM audit_hold",
-    "user": "INSERT INTO audit_user VALUES ('acme', 'u-1', 'user', '', gen_random_uuid())",
-    "no user": "DELETE FROM audit_user",
-    "user by the trigger's function": "CREATE TEMP TABLE mine (account_id text); CREATE TRIGGER mine AFTER "
-    "INSERT ON mine REFERENCING NEW TABLE AS recorded EXECUTE FUNCTION audit_add_users()",
-    "partition by hand": "SELECT audit_add_partition('mine', NULL, gen_random_uuid())",
-    "revision": "DELETE FROM audit_alembic_version",
-    "catalog": "UPDATE audit_catalog SET json = ''",
-    "titles": "UPDATE audit_event SET title = 'x'",
-    "lock": "BEGIN; LOCK TABLE audit_entry IN ACCESS EXCLUSIVE MODE",
-    "foreign key": "CREATE TEMP TABLE mine (account_id text, id uuid, FOREIGN KEY (account_id, id) "
-    "REFERENCES audit_entry ON DELETE CASCADE)",
-    "catalogue of the server": "UPDATE pg_class SET relowner = (SELECT oid FROM pg_roles WHERE rolname = "
-    "current_user) WHERE relname = 'audit_entry'",
-    "view": "DELETE FROM store_orders_order_paid",
-    "large rewrite": "VACUUM FULL audit_entry",
-    "own view": "CREATE OR REPLACE VIEW store_orders_order_paid AS SELECT 1",
-}
-
-
-@pytest.mark.parametrize("way", REWRITING)
-@pytest.mark.parametrize("login", ["service", "page"])
-def test_writer_and_reader_cannot_rewrite(guarded: Guarded, login: str, way: str) -> None:
-    import psycopg
-
-    before = guarded.contents()
-    statement = REWRITING[way].format(partition=guarded.partition)
-    with guarded.connected(login) as connection:
-        connection.execute(f"SET {ACCOUNT} = 'acme'")
-        if way in ("large rewrite", "grant"):  # refused with a warning, not an error
-            refused: list[str] = []
-            connection.add_notice_handler(lambda notice: refused.append(notice.message_primary))
-            connection.execute(statement)
-            assert refused
-            assert all(re.search(_REFUSAL, each) for each in refused)
-        else:
-            with pytest.raises(psycopg.Error) as caught:
-                connection.execute(statement)
-            assert caught.value.sqlstate in ("42501", "42P17", "42P16", "42809", "55000"), str(caught.value)
-    assert guarded.contents() == before
-    with closing(open_inspection(guarded.url("operator"), _catalog())) as inspection:
-        assert inspection.differences() == ()
+    with guarded_database(postgresql, shops.v1, "guarded") as made:
+        yield made
 
 
 def _catalog() -> Any:
     import importlib
 
     return importlib.import_module("shop_v1_events").CATALOG
-
-
-READING_AS_WRITER = {
-    "all columns": "SELECT * FROM audit_entry",
-    "one column": "SELECT description FROM audit_entry",
-    "a row": "SELECT audit_entry FROM audit_entry",
-    "a view": "SELECT * FROM store_orders_order_paid",
-    "a partition": "SELECT account_id FROM {partition}",
-    "copy": "COPY audit_entry TO STDOUT",
-    "users": "SELECT * FROM audit_user",
-    "returning": f"INSERT INTO audit_entry ({COLUMNS}, catalog_version, digest, metadata) "
-    f"VALUES ({ROW}, '1', '', '{{{{}}}}') RETURNING description",
-}
-
-
-@pytest.mark.parametrize("way", READING_AS_WRITER)
-def test_the_writer_cannot_read_contents(guarded: Guarded, way: str) -> None:
-    import psycopg
-
-    with guarded.connected("service") as connection:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(READING_AS_WRITER[way].format(partition=guarded.partition))
-        known = connection.execute("SELECT account_id, id, digest FROM audit_entry").fetchall()
-    assert len(known) == len(guarded.entries)
-
-
-def test_the_reader_cannot_record(guarded: Guarded) -> None:
-    import psycopg
-
-    before = guarded.contents()
-    for statement in (
-        f"INSERT INTO audit_entry ({COLUMNS}) VALUES ({ROW})",
-        "COPY audit_entry FROM STDIN",
-        "SELECT audit_make_partitions(12)",
-        "SELECT * FROM audit_entry FOR UPDATE",
-        f"SELECT * FROM {guarded.partition}",
-        "SELECT * FROM audit_hold",
-    ):
-        with guarded.connected("page") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(statement)
-    assert guarded.contents() == before
 
 
 def test_owner_functions_ignore_the_writers_objects(guarded: Guarded) -> None:
@@ -261,20 +88,6 @@ def test_owner_functions_ignore_the_writers_objects(guarded: Guarded) -> None:
     )
     with closing(open_inspection(guarded.url("operator"), _catalog())) as inspection:
         assert inspection.differences() == ()
-
-
-def test_triggers_refuse_rewriting_by_the_owner(guarded: Guarded) -> None:
-    import psycopg
-
-    before = guarded.contents()
-    with guarded.connected("operator") as connection:
-        for way in ("update", "update of a partition", "delete", "delete from a partition"):
-            with pytest.raises(psycopg.Error, match="audit_entry is append-only"):
-                connection.execute(REWRITING[way].format(partition=guarded.partition))
-        for way in ("truncate", "truncate of a partition", "merge"):
-            with pytest.raises(psycopg.Error, match="audit_entry is append-only"):
-                connection.execute(REWRITING[way].format(partition=guarded.partition))
-    assert guarded.contents() == before
 
 
 def test_bypassrls_allows_copy_but_no_more_reading(guarded: Guarded) -> None:

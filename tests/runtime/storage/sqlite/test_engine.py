@@ -35,51 +35,6 @@ COPY += "ip_address, description, tool_id, catalog_version, digest, alterations,
 FORGED = COPY.replace("description", "'forged'").replace("digest", "zeroblob(32)")
 NEW_ID = FORGED.replace(", id,", ", randomblob(16),")
 
-REWRITES = {
-    "update": "UPDATE audit_entry SET description = 'forged'",
-    "update nothing new": "UPDATE audit_entry SET id = id",
-    "update from": "UPDATE audit_entry SET actor_id = 'x' FROM audit_category WHERE audit_category.key > ''",
-    "update the row id": "UPDATE audit_entry SET rowid = rowid + 100",
-    "update returning": "UPDATE audit_entry SET description = 'forged' RETURNING id",
-    "update through with": "WITH one AS (SELECT 1) UPDATE audit_entry SET description = 'forged'",
-    **{
-        f"update or {what}": f"UPDATE OR {what} audit_entry SET id = (SELECT max(id) FROM audit_entry)"
-        for what in ("replace", "ignore", "rollback", "abort", "fail")
-    },
-    "delete": "DELETE FROM audit_entry",
-    "delete where": "DELETE FROM audit_entry WHERE rowid = 1",
-    "delete limit": "DELETE FROM audit_entry LIMIT 1",
-    "delete returning": "DELETE FROM audit_entry RETURNING id",
-    **{
-        f"{verb} by key": f"{verb} INTO audit_entry ({COPY}) SELECT {FORGED} FROM audit_entry"
-        for verb in ("INSERT OR REPLACE", "REPLACE", "INSERT OR IGNORE", "INSERT OR FAIL", "INSERT")
-    },
-    **{
-        f"{verb} by row id {row}": (
-            f"{verb} INTO audit_entry (rowid, {COPY}) SELECT {row}, {NEW_ID} FROM audit_entry LIMIT 1"
-        )
-        for verb in ("INSERT OR REPLACE", "REPLACE", "INSERT OR IGNORE", "INSERT")
-        for row in ("rowid", 1, 0, -1, 99)
-    },
-    "upsert": f"INSERT INTO audit_entry ({COPY}) SELECT {FORGED} FROM audit_entry WHERE true "
-    "ON CONFLICT DO UPDATE SET description = excluded.description",
-    "upsert nothing": f"INSERT INTO audit_entry ({COPY}) SELECT {FORGED} FROM audit_entry WHERE true "
-    "ON CONFLICT DO NOTHING",
-}
-
-
-@pytest.mark.parametrize("recursive", ["ON", "OFF"])
-@pytest.mark.parametrize("statement", REWRITES.values(), ids=REWRITES.keys())
-def test_no_statement_rewrites_an_entry(log: AuditLog, path: Path, statement: str, recursive: str) -> None:
-    record(log, KEY_CREATED)
-    record(log, "tool.guardrails.input_scanner_added", {"tool_id": "t-4"})
-    before = rows(path, "SELECT rowid, * FROM audit_entry ORDER BY rowid")
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute(f"PRAGMA recursive_triggers={recursive}")
-        with pytest.raises(sqlite3.Error):
-            connection.execute(statement).fetchall()
-    assert rows(path, "SELECT rowid, * FROM audit_entry ORDER BY rowid") == before
-
 
 @pytest.mark.parametrize("recursive", ["ON", "OFF"])
 @pytest.mark.parametrize("row", [-1, 0])
