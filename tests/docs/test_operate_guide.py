@@ -86,7 +86,7 @@ def test_commands_of_retention_and_monitoring_run(folder: Path) -> None:
     jobs = re.findall(r"^[\d*]+ .* audit  \S+/(auditwright .*)$", crontab, re.MULTILINE)
     text = section(GUIDE, "Monitor") + section(GUIDE, "Retention")
     named = [name for name in names_in(text) if re.match("(auditwright|sqlite3) ", name)]
-    assert (len(jobs), len(named)) == (2, 4)
+    assert (len(jobs), len(named)) == (2, 5)
     for command in (*jobs, *named):
         done = run(command, folder)
         assert done.returncode == 0, f"{command}\n{done.stderr}"

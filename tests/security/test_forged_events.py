@@ -43,6 +43,13 @@ REFUSED = "event: expected an event of the service's catalog, got one that Audit
 
 
 @pytest.fixture
+def log(database: Database) -> Iterator[AuditLog]:
+    """A log of the account "acme" on each engine."""
+    with open_log(database) as log:
+        yield log
+
+
+@pytest.fixture
 def empty(other_database: Database) -> Iterator[AuditLog]:
     """Another log, in another database."""
     with open_log(other_database) as log:
