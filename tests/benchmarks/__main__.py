@@ -11,7 +11,7 @@ import sys
 from importlib import import_module, metadata
 
 NAMES = ("emitters", "first_event", "bulk", "load", "postgresql", "commands", "page", "scale")
-OTHERS = ("linkml", "crashes", "far", "build", "pages", "export", "indexes", "site", "hostile")
+OTHERS = ("row_digests", "linkml", "crashes", "far", "build", "pages", "export", "indexes", "site", "hostile")
 SIZED = ("scale", "linkml", "crashes", "pages", "site")
 MODULES = {"build": "large"}
 

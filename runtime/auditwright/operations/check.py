@@ -13,26 +13,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from auditwright.catalog import release
 from auditwright.damage import json_object
 from auditwright.entry import (
     ACCOUNT_ID,
     ALTERATIONS,
     CATALOG_VERSION,
-    DIGEST,
     EVENT,
     FINGERPRINT,
     ID,
     LEADING,
     METADATA,
-    ROW_DIGEST,
     TRAILING,
-    row_digest,
 )
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import LAST, from_microseconds
+from auditwright.operations.row_digests import RowDigests
 from auditwright.recording.json_form import HINT, Schemas, problems_of
 from auditwright.recording.problem_text import condition_holds
 from auditwright.storage.base import Difference, Views
@@ -179,7 +175,7 @@ def check_database(
     `account_id` limits the check to one account. Raises `StorageError`.
     """
     tallies = _tallies(inspection.stored(account_id))
-    metadata, digests = _MetadataCheck(catalog), _RowDigestCheck()
+    metadata, digests = _MetadataCheck(catalog), RowDigests()
     if not events_only:
         with closing(inspection.entries(account_id)) as rows:
             _read(rows, catalog, metadata, digests, progress)
@@ -200,7 +196,7 @@ def check_database(
         views=inspection.views(),
         differences=inspection.differences(),
         damaged=None if events_only else tuple(map(_damaged, inspection.damaged(account_id))),
-        changed=digests.changed(),
+        changed=_changed(digests),
         without_row_digest=None if events_only else digests.missing,
     )
 
@@ -209,7 +205,7 @@ def _read(
     rows: Iterable[Row],
     catalog: Catalog,
     metadata_check: _MetadataCheck,
-    digest_check: _RowDigestCheck,
+    digests: RowDigests,
     progress: Progress | None,
 ) -> None:
     """Read the rows of `Inspection.entries`, each once for both checks."""
@@ -219,7 +215,7 @@ def _read(
             for name, value in zip(catalog.columns, row[len(LEADING) : -len(TRAILING)], strict=True):
                 if value is not None:
                     metadata[name] = value
-        digest_check.add(row, metadata)
+        digests.add(row, metadata)
         metadata_check.add(row, metadata)
         if progress is not None and number % _STEP == 0:
             progress(number)
@@ -229,39 +225,15 @@ def _damaged(found: Damage) -> DamagedPart:
     return DamagedPart(found.part, found.entries, found.account_id, _uuid(found.example))
 
 
+def _changed(digests: RowDigests) -> ChangedEntries | None:
+    if not digests.changed:
+        return None
+    return ChangedEntries(digests.changed, digests.account_id, _uuid(digests.example))
+
+
 def _uuid(entry_id: bytes) -> uuid.UUID:
     """The id of an entry; foreign rows may have a shorter or a longer one."""
     return uuid.UUID(bytes=entry_id.ljust(16, b"\0")[:16])
-
-
-# --- digests ---------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _RowDigestCheck:
-    """Computes the digest of each row again, and counts those that differ."""
-
-    missing: int = 0
-    _entries: int = 0
-    _first: tuple[str, bytes] = ("", b"")
-
-    def add(self, row: Row, metadata: dict[str, Any] | None) -> None:
-        """Compare a row; `metadata` has all of its fields, or is None if it cannot be read."""
-        if row[ROW_DIGEST] is None:
-            self.missing += 1
-        elif metadata is None or row[ROW_DIGEST] != _digest_of(row, metadata):
-            self._first = self._first if self._entries else (row[ACCOUNT_ID], row[ID])
-            self._entries += 1
-
-    def changed(self) -> ChangedEntries | None:
-        """The entries that differ."""
-        account_id, example = self._first
-        return ChangedEntries(self._entries, account_id, _uuid(example)) if self._entries else None
-
-
-def _digest_of(row: Row, metadata: dict[str, Any]) -> bytes:
-    body = orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS)
-    return row_digest(row[: len(LEADING)], row[CATALOG_VERSION], row[DIGEST], row[ALTERATIONS], body)
 
 
 # --- events ----------------------------------------------------------------------------------------
