@@ -74,9 +74,9 @@ def test_recording_works_after_an_attack(log: AuditLog, acme: AccountLog, path: 
 
 def test_opening_makes_tables_views_triggers_and_reference_rows(log: AuditLog, path: Path) -> None:
     made = dict(rows(path, "SELECT type, count(*) FROM sqlite_schema WHERE sql IS NOT NULL GROUP BY type"))
-    assert made == {"table": 6, "view": 82, "index": 2, "trigger": made["trigger"]}
+    assert made == {"table": 6, "view": 83, "index": 2, "trigger": made["trigger"]}
     assert made["trigger"] >= 3
-    assert rows(path, "SELECT count(*) FROM audit_event") == [(82,)]
+    assert rows(path, "SELECT count(*) FROM audit_event") == [(83,)]
     assert rows(path, "SELECT count(*) FROM audit_category") == [(19,)]
     assert rows(path, "SELECT version, json FROM audit_catalog") == [("1.0.1", log.catalog.json.decode())]
     assert [row[1] for row in rows(path, "PRAGMA table_info(audit_entry)")] == [
@@ -127,7 +127,7 @@ def test_removed_objects_are_created_again(log: AuditLog, path: Path) -> None:
         path, "DROP INDEX audit_entry_user", "DROP TRIGGER audit_entry_no_update", "DROP TABLE audit_event"
     )
     AuditLog.open(f"sqlite:///{path}").close()
-    assert rows(path, "SELECT count(*) FROM audit_event") == [(82,)]
+    assert rows(path, "SELECT count(*) FROM audit_event") == [(83,)]
     assert len(rows(path, "SELECT 1 FROM sqlite_schema WHERE name = 'audit_entry_user'")) == 1
     assert len(rows(path, "SELECT 1 FROM sqlite_schema WHERE name = 'audit_entry_no_update'")) == 1
 
