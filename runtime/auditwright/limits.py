@@ -128,7 +128,7 @@ def _truncate_value(path: str, value: Any, limit: int, alterations: Alterations,
         return truncated
     if isinstance(value, list):
         items = [
-            _truncate_value(f"{path}[{index}]", item, MAX_STRING, alterations)
+            item if _is_short(item) else _truncate_value(f"{path}[{index}]", item, MAX_STRING, alterations)
             for index, item in enumerate(value)
         ]
         keep, size = len(items), len(orjson.dumps(items))
@@ -140,10 +140,17 @@ def _truncate_value(path: str, value: Any, limit: int, alterations: Alterations,
                 items[0] = _truncate_value(f"{path}[0]", items[0], limit, alterations)
             if keep < len(items):
                 _note(alterations, path, "cut", len(items), orjson.dumps(original or items))
-                for index in range(keep, len(items)):  # the items that were dropped need no note
-                    alterations.pop(f"{path}[{index}]", None)
+                start = f"{path}["
+                for noted in [each for each in alterations if each.startswith(start)]:
+                    if int(noted[len(start) : -1]) >= keep:  # an item that was dropped needs no note
+                        del alterations[noted]
         return items[:keep]
     return value
+
+
+def _is_short(item: Any) -> bool:
+    """Whether a text surely needs no truncation: a character has at most 4 bytes."""
+    return type(item) is str and len(item) <= MAX_STRING // 4
 
 
 def _note(alterations: Alterations, path: str, what: str, length: int, original: bytes) -> None:

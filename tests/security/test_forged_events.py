@@ -17,6 +17,7 @@ from anyio.from_thread import BlockingPortal
 from jsonschema import Draft202012Validator
 from tests.support.command_line import OS_USER, Auditwright
 from tests.support.databases import Database, open_log
+from tests.support.paths import ROOT
 from tests.support.sample_events import (
     ADA,
     EXPORTED,
@@ -165,6 +166,12 @@ def test_auditwright_records_each_of_its_events(log: AuditLog, empty: AuditLog, 
     prune(database.url, CATALOG, datetime(2021, 1, 1, tzinfo=UTC), ADA)
     recorded = {entry.event for entry in log.account("acme").all()}
     assert recorded == {KEY_CREATED, *(event.key for event in SYSTEM_EVENTS)}
+
+
+def test_reference_offers_no_call_of_a_system_event() -> None:
+    page = (ROOT / "generated" / "runtime" / "docs" / "audit" / "log.md").read_text("utf-8")
+    assert page.count("Auditwright alone records it.") == len(SYSTEM_EVENTS)
+    assert "**Python**" not in page
 
 
 # --- imports ---------------------------------------------------------------------------------------

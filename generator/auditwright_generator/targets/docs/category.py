@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from auditwright_generator.model import Catalog, Category, Event, Level
+from auditwright_generator.names import OWN_PACKAGE
 from auditwright_generator.targets.docs import examples, words
 from auditwright_generator.targets.docs.parts import LINE, MAX_HTML, ROW, fill, html_size, links
 from auditwright_generator.targets.json_schema import schema_path
@@ -108,7 +109,7 @@ def _section(catalog: Catalog, level: Level, category: Category, event: Event, u
         entry=examples.row(category, event),
         json=examples.json_form(event),
         schema=f"[`{schema.partition('/json_schema/')[2]}`]({up}../{schema})",
-        call=examples.call(event),
+        call="" if catalog.package == OWN_PACKAGE else examples.call(event),
         query=examples.query(catalog, level, category, event),
     )
 
