@@ -50,6 +50,8 @@ LINKS: dict[str, dict[str, str]] = {
     "an image": {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
     "a frame": {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
     "a prefetch": {"sec-purpose": "prefetch"},
+    "a link of a user": {"sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate"},
+    "an image of a user": {"sec-fetch-site": "same-origin", "sec-fetch-dest": "image"},
     "a sandbox": {"origin": "null"},
 }
 
@@ -79,7 +81,7 @@ def test_program_and_own_script_export(browser: Client, log: AuditLog) -> None:
     for headers in (
         {"x-requested-with": "curl"},
         {"x-requested-with": ""},
-        {"sec-fetch-site": "same-origin"},
+        {"x-requested-with": "fetch", "sec-fetch-site": "same-origin"},
     ):
         assert "@example.com" in browser.get("/api/export", headers=headers).text
     assert exports(log) == 3

@@ -117,13 +117,12 @@ def check_same_origin(request: Request) -> None:
 
 
 def check_not_a_link(request: Request) -> None:
-    """Refuse a GET request that a link on another site, in a mail or a document could have started.
+    """Refuse a GET request that a link, a form or a picture in a document could have started.
 
-    Over plain HTTP browsers do not tell where a link comes from. No link and no form sets a header, and a
-    script of another site must ask first (CORS).
+    Over plain HTTP browsers do not tell where a link comes from, and on the site itself users may post links
+    and pictures. None of these sets a header, and a script of another site must ask first (CORS).
     """
-    headers = request.headers
-    if "x-requested-with" not in headers and headers.get("sec-fetch-site") != "same-origin":
+    if "x-requested-with" not in request.headers:
         raise HttpProblem(
             403,
             "unconfirmed",

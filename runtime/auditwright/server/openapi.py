@@ -228,7 +228,7 @@ EXPORT_OPTIONS = [
 REQUESTED_WITH = {
     "name": "X-Requested-With",
     "in": "header",
-    "description": "Any value. A browser's own scripts can leave it out (Sec-Fetch-Site: same-origin).",
+    "description": "Any value. Without it the status is 403, as a link could have started the export.",
     "schema": TEXT,
 }
 EXPORT_FORM = {
