@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack
 from weakref import WeakSet
@@ -15,7 +15,7 @@ from weakref import WeakSet
 from auditwright import context
 from auditwright.actor import identifier
 from auditwright.catalog import Catalog, find_catalog
-from auditwright.entry import ID, Entry, Row
+from auditwright.entry import ACCOUNT_ID, ID, Entry, Row, without_fingerprints
 from auditwright.errors import AuditwrightError, CatalogError, Problem, ValidationError
 from auditwright.event_model import EventModel
 from auditwright.limits import shown
@@ -175,11 +175,15 @@ class AuditLog:
                 raise StorageError(
                     f"session= takes an AsyncSession or AsyncConnection of SQLAlchemy, not {shown(session)}"
                 )
-            await session.run_sync(lambda inner: self._storage.join(inner, entry.row))
+            new = await session.run_sync(lambda inner: self._storage.join(inner, entry.row))
         except BaseException as error:
             self._keep(error, entry)
             raise
-        return entry
+        if new:
+            return entry
+        from asyncio import to_thread
+
+        return await to_thread(self._stored_before, entry.row)
 
     def _record_system_event(self, key: str, values: Mapping[str, Any]) -> Entry:
         """Record a system event, which no other method does; for `system_events.py`."""
@@ -347,11 +351,22 @@ class AuditLog:
         try:
             if session is None:
                 return self._as_stored(entry, self._group_commit.store(entry.row))
-            self._storage.join(session, entry.row)
+            new = self._storage.join(session, entry.row)
         except BaseException as error:
             self._keep(error, entry)
             raise
-        return entry
+        return entry if new else self._stored_before(entry.row)
+
+    def _stored_before(self, row: Row) -> Entry:
+        """The stored entry with the id and content of this row, which joined a transaction as a retry.
+
+        If it cannot be read, because the role may not or it is of the same transaction: the given one without
+        its fingerprints, which need not be those that are stored.
+        """
+        stored: Row | None = None
+        with suppress(StorageError):
+            stored = self._storage.row(row[ACCOUNT_ID], row[ID])
+        return Entry(self.catalog, stored or without_fingerprints(row))
 
     def _keep(self, error: BaseException, entry: Entry) -> None:
         """Attach the entry to an exception of any class: recording it again with its id is safe."""

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from pydantic import ValidationError as PydanticError
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 from tests.support.databases import Database, open_log
 from tests.support.sample_events import ASYNC, any_text, form, record, refused, without_imports
 
@@ -215,6 +217,19 @@ def test_retry_is_recognised_without_its_secret(log: AuditLog, database: Databas
     assert len(database.rows()) == 1
     with pytest.raises(IdConflict):
         record(log, ASYNC, VALUES | {"tool_id": "t-5"}, id=stored.id, actor=stored.actor)
+
+
+def test_retry_in_a_transaction_shows_no_guess(log: AuditLog, database: Database) -> None:
+    stored = record(log, ASYNC, VALUES | {"access_token": TOKEN}, actor=Actor.user("u-17"))
+    engine = create_engine(database.sqlalchemy_url)
+    with Session(engine) as session:
+        guess = {"id": stored.id, "actor": stored.actor, "session": session}
+        assert record(log, ASYNC, VALUES | {"access_token": "a guess"}, **guess) == stored
+        new = record(log, ASYNC, VALUES | {"access_token": TOKEN}, actor=stored.actor, session=session)
+        again = record(log, ASYNC, VALUES | {"access_token": "x"}, **(guess | {"id": new.id}))
+        assert (again.id, again.metadata) == (new.id, VALUES)
+        session.rollback()
+    engine.dispose()
 
 
 def test_fingerprints_of_a_row_can_be_left_out(log: AuditLog) -> None:
