@@ -18,6 +18,8 @@ CALLS = 200
 class WithoutStorage:
     """Replaces the log; an emitter call ends with the finished entry."""
 
+    catalog = CATALOG
+
     def __init__(self) -> None:
         recorder = Recorder(CATALOG, "acme", SecretKey.generate("k1"))
         self.record_event = recorder.entry
