@@ -13,6 +13,8 @@ from tests.security.sample_secrets import KINDS
 from tests.security.secret_entrances import ENTRANCES
 from tests.security.secret_faults import refused_calls
 from tests.security.secret_traces import SECRETS
+from tests.security.test_postgresql_rewrites import REWRITING as ON_POSTGRESQL
+from tests.security.test_sqlite_rewrites import REWRITING as ON_SQLITE
 from tests.support.markdown import names_in, prose, rows, section
 from tests.support.paths import DOCS, ROOT
 
@@ -63,6 +65,7 @@ def test_its_figures_are_those_of_the_tests() -> None:
         (len(SECRETS), len(KINDS), len(ENTRANCES) - 1, len(KINDS) - 1),
         (len(refused), 6),
         (len(HOSTILE_TEXTS),),
+        (len(ON_SQLITE), 4, len(ON_POSTGRESQL), 3),
         (2_500, len(fuzz.ENTRANCES)),
     ]
     assert list(tried.values()) == [[f"{figure:,}" for figure in each] for each in figures]
