@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import orjson
 import pytest
-from tests.support.databases import Database, open_log
+from tests.support.databases import Database, foreign_row, open_log
 from tests.support.sample_events import ADA, KEY_CREATED, LONG_AGO, record
 
 from audit_events import CATALOG
 from auditwright import AuditLog
-from auditwright.entry import columns
+from auditwright.entry import LEADING, columns, row_digest
 from auditwright.ids import make_id, to_microseconds
 from auditwright.operations.check import CheckReport, check_database
 from auditwright.storage import open_inspection
@@ -93,6 +94,17 @@ def test_entries_without_a_row_digest_are_counted(log: AuditLog, database: Datab
     report = check(database)
     assert (report.changed, report.without_row_digest) == (None, 1)
     assert check(database, "globex").without_row_digest == 0
+
+
+def test_numbers_with_many_digits_are_no_finding(log: AuditLog, database: Database) -> None:
+    """PostgreSQL writes out each 1e308, so that its text of 28 KiB of metadata has more than a mebibyte."""
+    metadata = orjson.dumps({"thresholds": [1e308] * 4000})
+    row = foreign_row(CATALOG, metadata=metadata.decode())
+    leading = tuple(row[name] for name, _, _ in LEADING)
+    row["row_digest"] = row_digest(leading, row["catalog_version"], row["digest"], None, metadata)
+    log._storage.insert([tuple(row.values())])
+    report = check(database)
+    assert (report.entries, report.changed, report.without_row_digest) == (1, None, 0)
 
 
 def test_an_entry_that_was_put_back_is_no_finding(log: AuditLog, database: Database) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from auditwright.entry import IP_ADDRESS, METADATA, columns
+from auditwright.limits import MAX_METADATA
 from auditwright.storage.base import Damage, Difference, Rows, Stored, Views
 from auditwright.storage.errors import StorageError
 from auditwright.storage.layout import VERSION_TABLE
@@ -20,7 +21,7 @@ from auditwright.storage.postgresql.owner_connection import (
     errors,
     schema_of,
 )
-from auditwright.storage.postgresql.row_format import READ, microseconds, normal_address
+from auditwright.storage.postgresql.row_format import READ, microseconds, normal_address, normal_json
 from auditwright.storage.postgresql.schema import as_object, columns_of, quoted, read_state, views
 
 if TYPE_CHECKING:
@@ -130,8 +131,11 @@ class PostgreSQLInspection:
             cursor.execute(statement.encode(), values)
             for row in cursor:
                 address = normal_address(row[IP_ADDRESS])
-                same = address is row[IP_ADDRESS]
-                yield row if same else (*row[:IP_ADDRESS], address, *row[IP_ADDRESS + 1 :])
+                if address is not row[IP_ADDRESS]:
+                    row = (*row[:IP_ADDRESS], address, *row[IP_ADDRESS + 1 :])
+                if len(row[METADATA]) > MAX_METADATA:  # numbers such as 1e308 have all their digits in jsonb
+                    row = (*row[:METADATA], normal_json(row[METADATA], (), ()))
+                yield row
 
     def _others(self) -> tuple[str, ...]:
         return self._state.other_columns(self._catalog)
