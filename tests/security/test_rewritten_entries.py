@@ -87,6 +87,16 @@ def test_every_changed_column_is_found(log: AuditLog, database: Database) -> Non
     assert CHANGES.keys() == {name for name, _, _ in columns(CATALOG)}
 
 
+def test_a_network_in_place_of_an_address_is_found(log: AuditLog, database: Database) -> None:
+    """Only `SELECT ip_address` in PostgreSQL shows it."""
+    entry = record_one(log, "acme")
+    values = ("ip_address || '/64'", "set_masklen(ip_address, 64)")
+    rewrite(database, "ip_address", values[database.engine == "postgresql"], "acme")
+    changed = check(database).changed
+    assert changed is not None
+    assert (changed.entries, changed.example) == (1, entry.id)
+
+
 def test_entries_without_a_row_digest_are_counted(log: AuditLog, database: Database) -> None:
     record_one(log, "acme")
     record_one(log, "globex")

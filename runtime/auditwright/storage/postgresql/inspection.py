@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditwright.catalog import Catalog
+    from auditwright.entry import Row
 
+_ADDRESS = (
+    "CASE WHEN masklen(ip_address) < CASE family(ip_address) WHEN 4 THEN 32 ELSE 128 END "
+    "THEN ip_address::text ELSE host(ip_address) END"
+)
+"""SQL for an address, with the mask of a network, which no log writes and no page shows."""
 FETCH = 2_000
 """Rows fetched at once."""
 
@@ -124,18 +130,14 @@ class PostgreSQLInspection:
         names = [name for name, _, _ in columns(self._catalog)]
         present = self._state.columns
         parts = [READ.get(name, quoted(name)) if name in present else "NULL" for name in names]
+        parts[IP_ADDRESS] = _ADDRESS
         parts[METADATA] = f"({_metadata(self._others())})::text"
         statement = f"SELECT {', '.join(parts)} FROM audit_entry{where}"
         with self._errors(), self._connection.cursor("audit_check", binary=True) as cursor:
             cursor.itersize = FETCH
             cursor.execute(statement.encode(), values)
             for row in cursor:
-                address = normal_address(row[IP_ADDRESS])
-                if address is not row[IP_ADDRESS]:
-                    row = (*row[:IP_ADDRESS], address, *row[IP_ADDRESS + 1 :])
-                if len(row[METADATA]) > MAX_METADATA:  # numbers such as 1e308 have all their digits in jsonb
-                    row = (*row[:METADATA], normal_json(row[METADATA], (), ()))
-                yield row
+                yield _as_recorded(row)
 
     def _others(self) -> tuple[str, ...]:
         return self._state.other_columns(self._catalog)
@@ -150,6 +152,17 @@ def _metadata(others: tuple[str, ...]) -> str:
     if not others:
         return "metadata"
     return f"metadata || {as_object(others)}"
+
+
+def _as_recorded(row: Row) -> Row:
+    """The row with its address and its long metadata in the recorded form; short metadata is read anyway."""
+    given: str | None = row[IP_ADDRESS]
+    address = given if given and "/" in given else normal_address(given)
+    if address is not given:
+        row = (*row[:IP_ADDRESS], address, *row[IP_ADDRESS + 1 :])
+    if len(row[METADATA]) > MAX_METADATA:  # numbers such as 1e308 have all their digits in jsonb
+        row = (*row[:METADATA], normal_json(row[METADATA], (), ()))
+    return row
 
 
 def _narrowed(account_id: str | None) -> tuple[str, tuple[str, ...]]:
