@@ -178,27 +178,23 @@ class PostgreSQLStorage:
     def _insert_all(self, connection: Connection, rows: Sequence[Row]) -> int:
         if len(rows) == 1:  # one statement, which stores it or not
             return _new(self._insert_rows(runs_each(connection), rows, is_committed=True))
-        return _new(self._insert_new(connection, rows))
+        if self._is_copied(connection, rows, 3) and self._copy(connection, rows):
+            return len(rows)
+        with self._transaction(connection):  # a conflict rolls it back
+            return _new(self._insert_rows(runs(connection), rows))
 
     def insert_new(self, rows: Sequence[Row]) -> list[bool | IdConflict]:
         """See `Storage.insert_new`."""
         return self._write(lambda connection: self._insert_new(connection, rows))
 
-    def _insert_new(self, connection: Connection, rows: Sequence[Row]) -> list[bool | IdConflict]:
-        if self._is_copied(connection, rows, 3) and self._copy(connection, rows):
-            return [True] * len(rows)
-        with self._transaction(connection):
-            return self._insert_rows(runs(connection), rows)
-
     def insert_each(self, rows: Sequence[Row]) -> list[Row | IdConflict]:
         """See `Storage.insert_each`."""
-        outcomes = self._write(lambda connection: self._insert_each(connection, rows))
         return [
             outcome if isinstance(outcome, IdConflict) else row if outcome else self._as_stored(row)
-            for row, outcome in zip(rows, outcomes, strict=True)
+            for row, outcome in zip(rows, self.insert_new(rows), strict=True)
         ]
 
-    def _insert_each(self, connection: Connection, rows: Sequence[Row]) -> list[bool | IdConflict]:
+    def _insert_new(self, connection: Connection, rows: Sequence[Row]) -> list[bool | IdConflict]:
         if self._is_copied(connection, rows, 1) and self._copy(connection, rows):
             return [True] * len(rows)
         if len(rows) <= STATEMENT:
