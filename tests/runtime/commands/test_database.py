@@ -199,7 +199,7 @@ def test_postgresql_create_upgrade_and_roles(
         "  column till",
         "  10 views",
         "  2 rows of audit_category",
-        "  9 rows of audit_event",
+        "  10 rows of audit_event",
         "  1 row of audit_catalog",
         "  8 valid constraints for entries",
         "next: `auditwright database roles` creates roles for services that cannot rewrite the log",
