@@ -370,3 +370,24 @@ def test_the_check_names_what_an_owner_changed(guarded: Guarded, shops: Shops) -
             if not any(put(said) in text for text in texts):
                 missed[statement] = texts
     assert missed == {}
+
+
+ADDED = (
+    'CREATE RULE "mi""ne" AS ON INSERT TO audit_entry DO INSTEAD NOTHING',
+    'CREATE TRIGGER "mi""ne" BEFORE INSERT ON audit_entry FOR EACH ROW EXECUTE FUNCTION '
+    "suppress_redundant_updates_trigger()",
+    'CREATE POLICY "mi""ne" ON audit_entry USING (true)',
+)
+
+
+def test_hints_drop_what_others_have_added(guarded: Guarded, shops: Shops) -> None:
+    with closing(connect(guarded.url("operator"))) as connection:
+        begin(connection)
+        become_owner(connection, "here")
+        for statement in ADDED:
+            connection.execute(statement.encode())
+        found = list(differences(connection, read_state(connection), shops.v1, "public"))
+        for each in found:
+            connection.execute(each.hint.encode())
+        assert len(found) == len(ADDED)
+        assert list(differences(connection, read_state(connection), shops.v1, "public")) == []

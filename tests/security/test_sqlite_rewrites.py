@@ -289,6 +289,14 @@ def test_the_check_names_what_is_left_of_a_change(path: Path, shops: Shops, stat
     assert LEFT_BEHIND[statements] in check(path, shops)
 
 
+def test_the_hint_drops_a_trigger_of_others(path: Path, shops: Shops) -> None:
+    change(path, 'CREATE TRIGGER "mi""ne" BEFORE INSERT ON audit_entry BEGIN SELECT RAISE(IGNORE); END')
+    with closing(open_inspection(f"sqlite:///{path}", shops.v1)) as inspection:
+        (found,) = inspection.differences()
+    change(path, found.hint)
+    assert check(path, shops) == []
+
+
 @pytest.mark.parametrize("statements", REFUSED_BY_THE_CHECK)
 def test_a_file_with_another_layout_is_refused(path: Path, shops: Shops, statements: str) -> None:
     change(path, statements)

@@ -22,6 +22,7 @@ from auditwright.storage.postgresql.schema import (
     TYPES,
     State,
     partition_changes,
+    quoted,
     view_needs_drop,
 )
 
@@ -176,15 +177,21 @@ def _other_programs(parts: list[Part], expected: list[Part]) -> Iterator[Differe
     """Rules and triggers of others that run before a row is stored; they can change it, or drop it."""
     known = {(part.stands_for, part.name) for part in expected if part.kind == "trigger"}
     tables = {part.stands_for for part in expected}
-    for part in parts:
-        if part.stands_for not in tables or (part.stands_for, part.name) in known:
-            continue
-        if part.kind == "rule" or (part.kind == "trigger" and part.definition.startswith("BEFORE")):
-            yield Difference(
-                f"the {part.kind} {part.name} on {part.table} is not Auditwright's: it may change or drop "
-                "what is recorded",
-                f'DROP {part.kind.upper()} "{part.name}" ON {part.table}',
-            )
+    others = [
+        part
+        for part in parts
+        if part.kind == "rule" or (part.kind == "trigger" and part.definition.startswith("BEFORE"))
+        if part.stands_for in tables and (part.stands_for, part.name) not in known
+    ]
+    of_whole = {(part.kind, part.name) for part in others if part.stands_for == "audit_entry"}
+    for part in others:
+        if part.stands_for == "PARTITION" and (part.kind, part.name) in of_whole:
+            continue  # PostgreSQL has copied it from audit_entry, and drops it with that one
+        yield Difference(
+            f"the {part.kind} {part.name} on {part.table} is not Auditwright's: it may change or drop "
+            "what is recorded",
+            f"DROP {part.kind.upper()} {quoted(part.name)} ON {part.table}",
+        )
 
 
 def _other_policies(parts: list[Part], expected: list[Part]) -> Iterator[Difference]:
@@ -197,7 +204,7 @@ def _other_policies(parts: list[Part], expected: list[Part]) -> Iterator[Differe
             yield Difference(
                 f"the policy {part.name} on {part.table} is not Auditwright's: it may show entries of every "
                 "account",
-                f'DROP POLICY "{part.name}" ON {part.table}',
+                f"DROP POLICY {quoted(part.name)} ON {part.table}",
             )
 
 

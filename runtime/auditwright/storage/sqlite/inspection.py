@@ -116,8 +116,9 @@ class SQLiteInspection:
             found = self._connection.execute(
                 "SELECT name, lower(tbl_name) FROM sqlite_schema WHERE type = 'trigger' ORDER BY name"
             ).fetchall()
+        ours, own_tables = triggers(), tables(self._catalog)
         for name, table in found:
-            if table in tables(self._catalog) and name not in triggers():
+            if table in own_tables and name not in ours:
                 yield Difference(
                     f"the trigger {name} on {table} is not Auditwright's: it may drop what is recorded",
                     f"DROP TRIGGER {quoted(name)}",

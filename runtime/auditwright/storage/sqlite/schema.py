@@ -379,4 +379,4 @@ def _json_value(name: str) -> str:
 
 def quoted(name: str) -> str:
     """The name as an SQL identifier: every name of a field is one then, whatever SQL word it is."""
-    return f'"{name}"'
+    return '"' + name.replace('"', '""') + '"'
