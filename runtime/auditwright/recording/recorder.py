@@ -175,7 +175,6 @@ class Recorder:
         alterations: Alterations,
     ) -> tuple[dict[str, Any], bytes]:
         """The values to store, validated, and their JSON with sorted keys."""
-        data: dict[str, Any] = {}
         if plan.secrets:
             values = self._without_secrets(plan, account_id, values, imported is not None)
         if imported is not None and imported.skip_validation:
@@ -183,13 +182,7 @@ class Recorder:
             if imported.catalog_version in (None, self.catalog.version):
                 data |= {name: _in_utc(data[name]) for name in plan.times if name in data}
             return _with_positive_zeros(data, orjson.dumps(data, option=orjson.OPT_SORT_KEYS))
-        refusal: ModelError | None = None
-        try:
-            data = _given(plan, plan.validate(values))
-        except ModelError as error:
-            refusal = error
-        if refusal is not None:
-            data = self._sanitized(plan, values, refusal, alterations)
+        data = self._validated(plan, values, alterations)
         if plan.times:
             for name in plan.times:
                 if name in data:
@@ -199,7 +192,7 @@ class Recorder:
         except TypeError:  # a lone surrogate in an unconstrained string, which pydantic accepts
             body = b"\\u0000"
         if b"\\u0000" in body:
-            data = self._sanitized(plan, data, None, alterations)
+            data = self._validated(plan, sanitize_values(data, alterations), alterations)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         data, body = _with_positive_zeros(data, body)
         if len(body) > MAX_STRING:
@@ -242,20 +235,20 @@ class Recorder:
             safe[name] = self.secret_key.fingerprint(secret, account_id=account_id, field=name)
         return safe
 
-    def _sanitized(
-        self,
-        plan: _EventPlan,
-        values: Mapping[str, Any],
-        refusal: ModelError | None,
-        alterations: Alterations,
+    def _validated(
+        self, plan: _EventPlan, values: Mapping[str, Any], alterations: Alterations
     ) -> dict[str, Any]:
-        """The validated data if sanitizing makes it valid; otherwise raises every problem.
+        """The validated values, sanitized if only that makes them valid; raises every problem.
 
-        `refusal` is the error of the values as they are; None if they are valid. The error is raised outside
-        of `except`: as its context, pydantic's error would show the values, secrets among them.
+        The error is raised outside of `except`: as its context, pydantic's error would show the values,
+        secrets among them.
         """
+        try:
+            return _given(plan, plan.validate(values))
+        except ModelError as error:
+            refusal = error
         sanitized = sanitize_values(dict(values), alterations)
-        if alterations or refusal is None:
+        if alterations:
             try:
                 return _given(plan, plan.validate(sanitized))
             except ModelError as error:
