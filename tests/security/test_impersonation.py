@@ -137,7 +137,8 @@ def test_refusal_names_every_part_and_no_value(client: Client) -> None:
     assert answer.json()["detail"] == (
         "You may record in your own name only. actor: expected yourself, or nothing, got another one; "
         "ip_address: expected the address of your request, or nothing, got another one; "
-        "occurred_at: expected a time of the last hour, or nothing, got an earlier one."
+        "occurred_at: expected a time of the last hour, or nothing, got an earlier one. "
+        "The right may_impersonate allows more."
     )
     assert "CEO" not in answer.text
 

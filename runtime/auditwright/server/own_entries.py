@@ -35,7 +35,7 @@ def own_entry(form: dict[str, Any], principal: Principal) -> dict[str, Any]:
     found = [*_actor_problems(form, principal.actor), *_address_problems(form), *_time_problems(form)]
     if found:
         parts = "; ".join(f"{each.path}: expected {each.expected}, got {each.got}" for each in found)
-        detail = f"You may record in your own name only. {parts}."
+        detail = f"You may record in your own name only. {parts}. The right may_impersonate allows more."
         raise HttpProblem(403, "impersonation", detail, [asdict(each) for each in found])
     return {name: value for name, value in form.items() if name != "actor"}
 

@@ -44,7 +44,7 @@ class Dsn:
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
         parameters: dict[str, Any] | None = None
-        with suppress(psycopg.Error):  # its text quotes the URL, which may hold a password
+        with suppress(psycopg.Error, UnicodeError):  # the text quotes the URL, which may hold a password
             parameters = dict(conninfo_to_dict(url))
         if parameters is None:
             raise _unreadable("it cannot be read")
@@ -108,7 +108,10 @@ class Dsn:
 
     def _connect(self) -> Connection:
         losses = self.availability.losses
-        connection = TimedConnection.connect(**self._parameters, autocommit=True, row_factory=tuple_row)
+        try:
+            connection = TimedConnection.connect(**self._parameters, autocommit=True, row_factory=tuple_row)
+        except UnicodeError as error:  # of Python's, which looks up the host
+            raise psycopg.OperationalError(f"the host is no name of one: {error}") from None
         connection.availability, connection.losses = self.availability, losses
         connection.until, connection.patience = current(), self._timeout
         return connection

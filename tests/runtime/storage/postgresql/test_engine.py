@@ -550,6 +550,11 @@ def test_text_is_utf8_whatever_encoding_the_url_names(database: PostgreSQLDataba
             "postgresql://127.0.0.1:1/audit: cannot ",
         ),
         ("postgresql://ada:hunter2%zz@host/audit", "the URL of the database: it cannot be read; write "),
+        ("postgresql://ada:hunter2%ff@host/audit", "the URL of the database: it cannot be read; write "),
+        (
+            "postgresql://ada:hunter2@db..example/audit",
+            "postgresql://db..example/audit: cannot connect: the host is no name of one: ",
+        ),
         ("postgresql://ada:hunter2@more@host/audit", "the URL of the database: unexpected @ in host"),
         ("postgresql://ada:x/hunter2@host/audit", "the URL of the database: unexpected @ in host"),
         ("postgresql://ada:x?hunter2@127.0.0.1:1/audit", "postgresql://127.0.0.1:1/audit: cannot "),
