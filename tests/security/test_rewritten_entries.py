@@ -5,15 +5,16 @@ Whoever may change the tables can compute the digest of a changed row as well: i
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from tests.support.databases import Database, foreign_row, open_log
-from tests.support.sample_events import ADA, KEY_CREATED, LONG_AGO, record
+from tests.support.sample_events import ADA, KEY_CREATED, LONG_AGO, make_catalog, record
 
 from audit_events import CATALOG
-from auditwright import AuditLog
+from auditwright import AuditLog, Catalog
 from auditwright.entry import LEADING, columns, row_digest
 from auditwright.ids import make_id, to_microseconds
 from auditwright.operations.check import CheckReport, check_database
@@ -21,6 +22,7 @@ from auditwright.storage import open_inspection
 
 MOMENT = to_microseconds(LONG_AGO)
 OTHER_ID = make_id(MOMENT)
+SCANNER_ADDED = "tool.guardrails.input_scanner_added"
 CHANGES = {
     "account_id": ("'globex'",) * 2,
     "id": (f"x'{OTHER_ID.hex()}'", f"'{OTHER_ID.hex()}'::uuid"),
@@ -61,9 +63,9 @@ def rewrite(database: Database, column: str, value: str, account_id: str) -> Non
     database.change(disabled.format("DISABLE"), update, disabled.format("ENABLE"))
 
 
-def check(database: Database, account_id: str | None = None) -> CheckReport:
-    with closing(open_inspection(database.url, CATALOG)) as inspection:
-        return check_database(inspection, CATALOG, account_id)
+def check(database: Database, account_id: str | None = None, catalog: Catalog = CATALOG) -> CheckReport:
+    with closing(open_inspection(database.url, catalog)) as inspection:
+        return check_database(inspection, catalog, account_id)
 
 
 def record_one(log: AuditLog, account_id: str) -> Any:
@@ -115,6 +117,31 @@ def test_numbers_with_many_digits_are_no_finding(log: AuditLog, database: Databa
     log._storage.insert([tuple(row.values())])
     report = check(database)
     assert (report.entries, report.changed, report.without_row_digest) == (1, None, 0)
+
+
+def test_column_of_a_replaced_catalog_is_no_finding(
+    log: AuditLog, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A catalog of the same version has taken its place, in which the field has no column."""
+    entry = record(log, SCANNER_ADDED, {"tool_id": "t-4"}, actor=ADA)
+    monkeypatch.syspath_prepend(tmp_path)
+    catalog = make_catalog(tmp_path, without_columns)
+    for _ in range(2):
+        with open_log(database, catalog) as other:
+            assert other.account("acme").entries().entries[-1].metadata == {"tool_id": "t-4"}
+            record(other, SCANNER_ADDED, {"tool_id": "t-5"}, actor=ADA)
+        for each in (catalog, CATALOG):
+            assert check(database, catalog=each).changed is None
+        with open_log(database) as log:
+            assert log.account("acme").get(entry.id) == entry
+
+
+def without_columns(content: dict[str, Any]) -> None:
+    for level in content["levels"]:
+        for category in level["categories"]:
+            for event in category["events"]:
+                for field in event["fields"]:
+                    field.pop("column", None)
 
 
 def test_an_entry_that_was_put_back_is_no_finding(log: AuditLog, database: Database) -> None:

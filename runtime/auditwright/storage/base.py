@@ -5,7 +5,8 @@ Recording and reading use `Storage`; `auditwright database check` uses `Inspecti
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+import hashlib
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -258,3 +259,15 @@ def columns_in(catalog_json: str) -> set[str]:
         return {field["name"] for event in events for field in event["fields"] if field.get("column")}
     except (ValueError, LookupError, TypeError, AttributeError):
         return set()
+
+
+def replaced_catalog(version: str, content: str, stored: Mapping[str, str]) -> tuple[str, str] | None:
+    """The row that keeps a catalog whose row another of the same version replaces; `stored` is by version.
+
+    None if it has no column that the others do not have: readers find the values in such a column by it.
+    """
+    before = stored.get(version, "")
+    others = [text for each, text in stored.items() if each != version]
+    if columns_in(before) <= set().union(*map(columns_in, (content, *others))):
+        return None
+    return f"{version}+replaced.{hashlib.sha256(before.encode()).hexdigest()[:8]}", before

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from auditwright.catalog import release
 from auditwright.entry import LEADING, TRAILING
-from auditwright.storage.base import columns_in
+from auditwright.storage.base import columns_in, replaced_catalog
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import reference_rows, view_name
 
@@ -227,7 +227,11 @@ def catalog_changes(state: State, catalog: Catalog) -> list[Change]:
         changes += _view_changes(state, catalog, event, others, newest)
     for table, rows in reference_rows(catalog).items():
         changes += _row_changes(state, table, rows, newest)
-    changes += _row_changes(state, "audit_catalog", [(catalog.version, catalog.json.decode())], True)
+    content = catalog.json.decode()
+    stored = {version: row[1] for version, row in state.rows.get("audit_catalog", {}).items()}
+    kept = replaced_catalog(catalog.version, content, stored)
+    own: tuple[str, ...] = (catalog.version, content)
+    changes += _row_changes(state, "audit_catalog", [own] if kept is None else [own, kept], True)
     return changes
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from auditwright.catalog import release
 from auditwright.entry import columns
-from auditwright.storage.base import MAX_NAMES, columns_in
+from auditwright.storage.base import MAX_NAMES, columns_in, replaced_catalog
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import INDEXES, reference_rows, view_name
 from auditwright.storage.sqlite.queries import ACCOUNTS
@@ -267,8 +267,12 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
         connection.executemany(
             f"{insert} {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows
         )
-    connection.execute(
-        "INSERT OR REPLACE INTO audit_catalog VALUES (?, ?)", (catalog.version, catalog.json.decode())
+    content = catalog.json.decode()
+    stored = dict(connection.execute("SELECT version, json FROM audit_catalog").fetchall())
+    kept = replaced_catalog(catalog.version, content, stored)
+    connection.executemany(
+        "INSERT OR REPLACE INTO audit_catalog VALUES (?, ?)",
+        [row for row in ((catalog.version, content), kept) if row is not None],
     )
 
 
