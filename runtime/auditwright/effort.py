@@ -37,7 +37,7 @@ _left: ContextVar[_Left | None] = ContextVar("auditwright_effort", default=None)
 
 @contextmanager
 def bounded_effort() -> Iterator[None]:
-    """One call: inside, at most `MAX_SUGGESTIONS` names get a suggestion. Nested blocks are the same call."""
+    """Bound what one call explains. Nested blocks are the same call."""
     if _left.get() is not None:
         yield
         return

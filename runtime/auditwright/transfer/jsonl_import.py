@@ -1,8 +1,8 @@
 """Import JSON Lines: exports of another log, or entries in their JSON form from other sources.
 
 Lines are independent: a bad one is reported by its number and the others are stored. An import is idempotent,
-by the ids of the entries, so an interrupted one is run again. At its end it is recorded itself, in
-`import_record.py`: only so can somebody see that entries of the level `audit` came from elsewhere.
+by the ids of the entries, so an interrupted one is run again. At its end it is recorded itself: see
+`import_record.py`. So everybody can see how many entries of the level `audit` came from elsewhere.
 
 A line of another catalog version is stored unchanged even if its metadata does not match this version: that
 version has validated it. Its event must be known, by its key or as an alias. Every part has a limit, so that
