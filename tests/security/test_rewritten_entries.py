@@ -80,9 +80,6 @@ def test_every_changed_column_is_found(log: AuditLog, database: Database) -> Non
     assert (report.entries, report.changed, report.without_row_digest) == (len(CHANGES), None, 0)
     for column, values in CHANGES.items():
         rewrite(database, column, values[database.engine == "postgresql"], f"of-{column}")
-        changed = check(database, "globex" if column == "account_id" else f"of-{column}").changed
-        assert changed is not None, column
-        assert changed.entries == 1
     changed = check(database).changed
     assert changed is not None
     assert changed.entries == len(CHANGES)
