@@ -14,7 +14,7 @@ from tests.support.databases import UNUSUAL, PostgreSQLDatabase, PostgreSQLServe
 from tests.support.sample_events import KEY_CREATED, record
 
 from audit_events import CATALOG
-from auditwright import AuditLog
+from auditwright import AuditLog, SchemaMismatch
 from auditwright.storage import create_database, open_retention_store, upgrade_database
 from auditwright.storage.postgresql.roles import Roles, make_roles, roles_sql
 from auditwright.storage.postgresql.setup import setup_sql
@@ -88,7 +88,7 @@ def test_scripts_do_the_same_under_unusual_settings(
         postgresql.change(f"DROP ROLE {prefix}_{role}")
 
 
-def test_an_older_database_works_and_is_upgraded(empty: PostgreSQLDatabase) -> None:
+def test_an_older_database_is_upgraded(empty: PostgreSQLDatabase) -> None:
     """It was made under default settings, and these were changed later."""
     alter(empty, DEFAULTS)
     steps = re.split(r"(?<=COMMIT;)\n\n", setup_sql(empty.url, CATALOG, create=True))
@@ -101,14 +101,16 @@ def test_an_older_database_works_and_is_upgraded(empty: PostgreSQLDatabase) -> N
     )
     empty.change(f"DROP TABLE {last}")
     alter(empty, [f"{name} = {value}" for name, value in UNUSUAL.items()])
-    with AuditLog.open(empty.url, account_id="acme", catalog=CATALOG) as log:
-        record(log, KEY_CREATED)
-    assert empty.rows(f"SELECT count(*) FROM pg_class WHERE relname = '{last}'") == [(1,)]
+    with pytest.raises(SchemaMismatch, match=r"column row_digest: .* run `auditwright database upgrade`"):
+        AuditLog.open(empty.url, account_id="acme", catalog=CATALOG)
     assert upgrade_database(empty.url, CATALOG).changes == (
         "revision 008: functions that work under any settings of the server",
         "revision 009: constraints that refuse damaged entries",
+        "revision 010: the digest of a whole row",
+        "partitions ahead",
         "8 valid constraints for entries",
     )
+    assert empty.rows(f"SELECT count(*) FROM pg_class WHERE relname = '{last}'") == [(1,)]
     works(empty, empty.url)
 
 
