@@ -242,13 +242,17 @@ class Judges:
         emitter: Any = self.emitters
         for part in event.key.split("."):
             emitter = getattr(emitter, part)
-        return {
+        judges = {
             "jsonschema": lambda values: slow.is_valid(self._form(event, values)),
             "jsonschema-rs": lambda values: quick.is_valid(self._form(event, values)),
             "record_json": lambda values: self._recorded(event, values),
             "model": lambda values: _validated(model, values),
             "emitter": lambda values: _emitted(emitter, event, values),
         }
+        if event.is_system:  # no public way records it
+            judges["record_json"] = judges["jsonschema"]
+            judges["emitter"] = lambda values: self._recorded_by_auditwright(event, values)
+        return judges
 
     def _form(self, event: Event, values: Values) -> dict[str, Any]:
         return {"event": event.key, "metadata": values}
@@ -256,6 +260,13 @@ class Judges:
     def _recorded(self, event: Event, values: Values) -> bool:
         try:
             self.log.record_json(json.dumps(self._form(event, values)))
+        except ValidationError:
+            return False
+        return True
+
+    def _recorded_by_auditwright(self, event: Event, values: Values) -> bool:
+        try:
+            self.log._record_system_event(event.key, values)
         except ValidationError:
             return False
         return True

@@ -17,7 +17,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from tests.support.sample_events import DEPLOYED, LONG_AGO, MODEL, insert_row
+from tests.support.sample_events import DEPLOYED, LONG_AGO, MODEL, insert_row, record, record_system_event
 from tests.support.web import ADA, GRACE, Client, fill
 
 from auditwright import Actor, AuditLog, Entry, Filter
@@ -819,7 +819,8 @@ def metadata(page: Element) -> list[tuple[str, str]]:
 
 def test_every_field_is_shown_with_its_label_in_order(visit: Visit, log: AuditLog) -> None:
     for event in log.catalog.every_event.values():
-        entry = log.record_event(event.key, event.example, {"actor": ADA})
+        recorded = record_system_event if event.is_system else record
+        entry = recorded(log, event.key, event.example)
         page = visit(f"/entries/{entry.id}")
         assert [label for label, _ in metadata(page)] == [each.title for each in event.metadata], event.key
         assert page.one("article").one("h2").text == event.title

@@ -408,7 +408,7 @@ def test_nul_characters_do_not_end_a_line(
     log: AuditLog, acme: AccountLog, database: Database, column: str, at: int
 ) -> None:
     insert_row(database, log.catalog, **{"event": "gone", column: NUL})
-    escaped = NUL if column == "ip_address" else f"'{NUL}"
+    escaped = f"'{NUL}"
     for full in (False, True):
         data = file_of(acme, "csv", full=full).decode()
         head, row = csv.reader(io.StringIO(data, newline=""), strict=True)
