@@ -76,7 +76,7 @@ class ImportRecord:
         try:
             self.store(recorder, storage)
         except AuditwrightError as failure:
-            for text in (*failure.__notes__, str(failure)):
+            for text in (*getattr(failure, "__notes__", ()), str(failure)):
                 error.add_note(text)
 
     def _row(self, recorder: Recorder, account_id: str, new: _New) -> Row:
