@@ -12,7 +12,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -41,15 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # inputs have lone surrogates
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    with _database(options.engine, options.folder) as (database, folder):
-        os.chdir(folder)  # a name in an input never touches the caller's files
-        world = World(database, folder, options.seed)
-        try:
+    try:
+        with (
+            _database(options.engine, options.folder) as (database, folder),
+            chdir(folder),  # a name in an input never touches the caller's files
+            closing(World(database, folder, options.seed)) as world,
+        ):
             if options.repeat:
                 return _repeat(world, options.seed, options.repeat)
             return _fuzz(world, options)
-        finally:
-            world.close()
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

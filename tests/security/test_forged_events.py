@@ -423,6 +423,11 @@ def test_signal_ends_the_command_and_the_import_is_recorded(
 
     monkeypatch.setattr(import_jsonl, "read_lines", stopped)
     (tmp_path / "a.jsonl").write_text("")
-    assert auditwright("import", "a.jsonl", "--account", "acme").code == {15: 143, 2: 130}[number]
+    # A shell starts its background jobs with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert auditwright("import", "a.jsonl", "--account", "acme").code == {15: 143, 2: 130}[number]
+    finally:
+        signal.signal(signal.SIGINT, before)
     (mark,) = marks_of(auditwright)
     assert mark["metadata"] == {"source": "a.jsonl", "entries": 1000, "system_entries": 0}

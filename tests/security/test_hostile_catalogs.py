@@ -231,7 +231,7 @@ def test_generated_code_runs_nothing(hostile_catalog: Catalog, tmp_path: Path) -
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, "utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-B", "-c", PROGRAM], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.stderr, done.stdout) == ("", f"{len(HOSTILE)} entries\n")
     assert not (tmp_path / "ran").exists()
