@@ -132,3 +132,15 @@ def test_errors_list_a_few_values() -> None:
     few = "v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, ... (400)"
     assert listed(values) == findings.join_words(values) == few
     assert listed(values[:20]) == findings.join_words(values[:20]) == ", ".join(values[:20])
+
+
+def test_a_body_of_very_many_lists_is_refused(client: Client) -> None:
+    entry = json.dumps(form(DEPLOYED, MODEL | {"stop_sequence": ["[" * 1000]}))
+    body = f"[{','.join([entry] * 200)}]"
+    assert client.post("/api/entries", content=body, headers=JSON, user="owner").status_code == 200
+    lists = body.replace('"' + "[" * 1000 + '"', f"[{'[],' * 999}[]]")
+    answer = client.post("/api/entries", content=lists, headers=JSON, user="owner")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        413,
+        "A request has at most 100,000 objects and lists.",
+    )

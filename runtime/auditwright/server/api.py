@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -288,7 +289,21 @@ async def record(request: Request, principal: RequireRecord) -> Response:
     return await run_in_threadpool(_record, _log(request), principal, body)
 
 
+_MAX_PARTS = 100_000
+"""The most objects and lists of a request, many times those of `MAX_ENTRIES` entries."""
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+def _check_parts(body: bytes) -> None:
+    """Refuse a body of very many objects and lists before it is parsed: parsing them takes long."""
+    if body.count(b"[") + body.count(b"{") > _MAX_PARTS:
+        outside = _STRINGS.sub(b"", body)
+        if outside.count(b"[") + outside.count(b"{") > _MAX_PARTS:
+            raise HttpProblem(413, "too-large", f"A request has at most {_MAX_PARTS:,} objects and lists.")
+
+
 def _record(log: AuditLog, principal: Principal, body: bytes) -> Response:
+    _check_parts(body)
     try:
         forms = decoded(body)
     except NotJson as error:

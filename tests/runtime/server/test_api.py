@@ -335,7 +335,7 @@ def test_read_only_parts_are_refused(client: Client, log: AuditLog, name: str) -
     assert stored(log) == []
 
 
-DEEP = 100_000
+DEEP = 90_000
 
 
 @pytest.mark.parametrize(
