@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -47,6 +46,7 @@ from auditwright.server.problems import HttpProblem, problem_of
 from auditwright.server.selection import query_of_json, read_selection, require_json
 from auditwright.server.view import View, query_of, read_query
 from auditwright.text import printable
+from auditwright.transfer.jsonl_import import TEXTS
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -291,13 +291,12 @@ async def record(request: Request, principal: RequireRecord) -> Response:
 
 _MAX_PARTS = 100_000
 """The most objects and lists of a request, many times those of `MAX_ENTRIES` entries."""
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def _check_parts(body: bytes) -> None:
     """Refuse a body of very many objects and lists before it is parsed: parsing them takes long."""
     if body.count(b"[") + body.count(b"{") > _MAX_PARTS:
-        outside = _STRINGS.sub(b"", body)
+        outside = TEXTS.sub(b"", body)
         if outside.count(b"[") + outside.count(b"{") > _MAX_PARTS:
             raise HttpProblem(413, "too-large", f"A request has at most {_MAX_PARTS:,} objects and lists.")
 

@@ -60,7 +60,8 @@ MAX_NOTE = 8
 _INTEGERS = range(-(2**63), 2**64)
 """The integers that JSON is written with."""
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62})?")
-_TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+"""The strings of JSON (RFC 8259, section 7)."""
 _MARKS = ("\ufeff", b"\xef\xbb\xbf")
 """The byte order mark, which some programs write at the start of a file."""
 
@@ -163,7 +164,7 @@ def _is_as_written(form: Form, text: bytes) -> bool:
 def _count_colons(text: bytes) -> int:
     """The number of colons outside of strings: of names, with those that are there twice."""
     if b"\\" in text:
-        return _TEXTS.sub(b"", text).count(b":")
+        return TEXTS.sub(b"", text).count(b":")
     return b"".join(text.split(b'"')[::2]).count(b":")
 
 
