@@ -16,6 +16,7 @@ from auditwright_generator.site.cache import BuildCache
 from auditwright_generator.site.errors import SiteError, one_line_errors
 from auditwright_generator.site.findings import COLOR, SiteFinding, find_mistakes
 from auditwright_generator.site.outdated import outdated_references
+from auditwright_generator.site.process_state import restored_process_state
 from auditwright_generator.source.yaml_nodes import shown_path
 from auditwright_generator.sphinx.site import site_of
 
@@ -56,7 +57,7 @@ def build_site(
     if not conf.is_file():
         start = f"auditwright site init {shlex.quote(shown_path(source))}"
         raise SiteError(f"{shown_path(conf)}: no such file; `{start}` writes one")
-    with one_line_errors(conf):
+    with one_line_errors(conf), restored_process_state(source):
         cache.prepare(source, overrides)
         warnings: list[str] = []
         app = _sphinx(source, cache, overrides, _Stream(show), _Stream(warnings.append))

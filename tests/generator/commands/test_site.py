@@ -1,11 +1,18 @@
 """`auditwright site`: the site of another team, its findings, and what ends a build."""
 
+import logging
+import os
 import re
 import resource
 import shutil
+import signal
+import sys
 from pathlib import Path
 
 import pytest
+from docutils import nodes
+from docutils.parsers.rst import directives, roles
+from sphinx import locale
 from tests.runtime.commands.test_command_line import BLOCKED, python
 from tests.support.command_line import Auditwright
 from tests.support.team_site import TITLE, Team
@@ -193,6 +200,41 @@ def test_a_mistake_in_conf_is_one_line(lines: str, message: str, plain: Auditwri
     assert (done.code, done.out) == (2, "")
     line = len(conf.read_text("utf-8").splitlines())
     assert done.err == f"auditwright: {message.format(line=line)}; build/site was not written\n"
+
+
+@pytest.mark.filterwarnings("ignore")  # of Sphinx, about what extensions use
+def test_a_process_can_build_again_after_a_mistake(plain: Auditwright, tmp_path: Path) -> None:
+    """Sphinx keeps its directives, and its handlers of log records, which fail after a run that broke off."""
+    conf = tmp_path / "docs" / "conf.py"
+    correct = conf.read_text("utf-8")
+    before = process_state()
+    conf.write_text(f'{correct}\nimport sys\nsys.path.insert(0, "ours")\nhtml_theme = "unknown"\n', "utf-8")
+    assert plain("site", "build").code == 2
+    assert process_state() == before
+    logging.getLogger("sphinx.acme").warning("as it is read", extra={"location": "index"})
+    conf.write_text(correct, "utf-8")
+    for _ in range(2):
+        done = plain("site", "build", "--all")
+        assert done.code == 0, done
+        assert process_state() == before
+
+
+def process_state() -> dict[str, object]:
+    """What a run of Sphinx may change in a process, and others of the process use."""
+    loggers = {name: logging.getLogger(name) for name in ("root", "sphinx")}
+    return {
+        "logging": {
+            name: (each.level, each.propagate, each.handlers.copy()) for name, each in loggers.items()
+        },
+        "directives": dict(vars(directives)["_directives"]),
+        "roles": dict(vars(roles)["_roles"]),
+        "visitors": sorted(vars(nodes.SparseNodeVisitor)),
+        "translators": dict(locale.translators),
+        "environment": dict(os.environ),
+        "folder": Path.cwd(),
+        "path": sys.path.copy(),
+        "interrupt": signal.getsignal(signal.SIGINT),
+    }
 
 
 @pytest.mark.parametrize(
