@@ -64,6 +64,13 @@ class Rule:
     name: str
     severity: Severity
     why: str
+    is_guess: bool = False
+    """Whether an error may be wrong in a case, so that a reason can suppress it."""
+
+    @property
+    def can_be_suppressed(self) -> bool:
+        """Whether `suppress:` hides its findings."""
+        return self.severity == "warning" or self.is_guess
 
     def at(self, position: Position, message: str) -> Finding:
         """A finding of this rule."""

@@ -1,5 +1,7 @@
 """Checks of the audit trail: beginnings have ends, switches have both directions, changes have details."""
 
+from dataclasses import dataclass
+
 from auditwright_generator.findings import Mistakes, join_words
 from auditwright_generator.names import words
 from auditwright_generator.source.catalog_source import CatalogSource, CategorySource, EventSource
@@ -54,22 +56,152 @@ _COUNTERPARTS = {
 }
 """For each verb: the verbs that undo it, the usual one first."""
 
+_PRESENT = {
+    present: past
+    for past, present in (
+        line.split()
+        for line in """
+        activated activate
+        added add
+        archived archive
+        assigned assign
+        attached attach
+        blocked block
+        cancelled cancel
+        changed change
+        closed close
+        completed complete
+        configured configure
+        connected connect
+        created create
+        deactivated deactivate
+        decommissioned decommission
+        deleted delete
+        deployed deploy
+        deprovisioned deprovision
+        deregistered deregister
+        destroyed destroy
+        detached detach
+        disabled disable
+        disconnected disconnect
+        edited edit
+        enabled enable
+        erased erase
+        expired expire
+        granted grant
+        imported import
+        installed install
+        invited invite
+        issued issue
+        linked link
+        locked lock
+        modified modify
+        opened open
+        paused pause
+        provisioned provision
+        published publish
+        purged purge
+        reactivated reactivate
+        reconfigured reconfigure
+        refunded refund
+        registered register
+        reinstated reinstate
+        removed remove
+        renamed rename
+        resolved resolve
+        resumed resume
+        retired retire
+        revoked revoke
+        shared share
+        subscribed subscribe
+        suspended suspend
+        terminated terminate
+        unassigned unassign
+        unblocked unblock
+        undeployed undeploy
+        uninstalled uninstall
+        unlinked unlink
+        unlocked unlock
+        unpublished unpublish
+        unregistered unregister
+        unshared unshare
+        unsubscribed unsubscribe
+        unsuspended unsuspend
+        updated update
+        uploaded upload
+        voided void
+        withdrawn withdraw
+        """.strip().splitlines()
+    )
+}
+"""Verbs in the present, each with its past."""
+_PAST = {past: present for present, past in _PRESENT.items()}
+_NOUNS = words("""
+    archive block change close deploy edit grant import install invite issue link lock open pause purge
+    refund register share subscribe update upload void
+    """)
+"""Verbs in the present that are also nouns: an event `send_link` does not link."""
+_OUTCOMES = words("done failed failure found lost made sent set started succeeded success")
+"""Last words of names that begin with a noun: `link_sent`."""
+_PREPOSITIONS = words("at by for from in of on to with")
+"""Second words of names that begin with a noun: `change_of_owner`."""
+
 _IDENTITY = words("id key name type")
 """Last words of field names that identify the thing and do not describe the change."""
 _OF_THE_CHANGE = words("added after before changed former new old previous removed updated")
 """First words of field names that describe the change, whatever the last word is."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """What the name of an event says: the verb in the past, and the thing."""
+
+    thing: str
+    verb: str
+    form: str = "{thing}_{past}"
+    """How the name is made: `{thing}_{past}`, `{thing}_{present}` or `{present}_{thing}`."""
+    is_certain: bool = True
+    """Whether the verb can be no noun."""
+
+    def with_verb(self, verb: str) -> str:
+        """The name of the event that does something else with the thing."""
+        return self.form.format(thing=self.thing, past=verb, present=_PAST.get(verb, verb)).strip("_")
+
+
+def _act_of(name: str) -> _Act:
+    """`board_locked`, `board_lock` and `lock_board` are `board` and `locked`.
+
+    In `locked` the thing is the category's, and empty here.
+    """
+    first, _, rest = name.partition("_")
+    *thing, last = name.split("_")
+    if last in _PRESENT:
+        is_certain = not thing or last not in _NOUNS
+        return _Act("_".join(thing), _PRESENT[last], "{thing}_{present}", is_certain)
+    is_noun = last.endswith("ed") or last in _OUTCOMES or rest.partition("_")[0] in _PREPOSITIONS
+    if rest and first in _PRESENT and not is_noun:
+        return _Act(rest, _PRESENT[first], "{present}_{thing}")
+    if thing[-1:] == ["re"]:  # re_deployed
+        thing.pop()
+    return _Act("_".join(thing), last)
+
+
+def _acts(category: CategorySource) -> set[tuple[str, str]]:
+    """What is done with which thing in a category, whatever the form of the names."""
+    acts = (_act_of(event.name) for event in category.events)
+    return {(act.thing, act.verb) for act in acts}
+
+
 def check_what_is_created_can_be_deleted(source: CatalogSource) -> Mistakes:
     """AC651: readers of the log want to know what still exists."""
     for category in source.categories:
-        names = {_join(*_thing_and_verb(event.name)) for event in category.events}
+        known = _acts(category)
         for event in category.events:
-            thing, verb = _thing_and_verb(event.name)
-            if verb in BEGINNINGS and names.isdisjoint(_join(thing, end) for end in ENDS):
-                end = _join(thing, "deleted")
+            act = _act_of(event.name)
+            if act.verb in BEGINNINGS and act.is_certain and known.isdisjoint((act.thing, e) for e in ENDS):
                 message = (
-                    f"event {event.name} has no counterpart such as {end}, so the log never shows its end"
+                    f"event {event.name} has no counterpart such as {act.with_verb('deleted')}, "
+                    "so the log never shows its end"
                 )
                 yield event.node.key_position, f"{message}; add it, or explain in suppress why there is none"
 
@@ -77,40 +209,25 @@ def check_what_is_created_can_be_deleted(source: CatalogSource) -> Mistakes:
 def check_pairs_are_whole(source: CatalogSource) -> Mistakes:
     """AC652: without the counterpart the log does not show the current state."""
     for category in source.categories:
-        names = {_join(*_thing_and_verb(event.name)) for event in category.events}
+        known = _acts(category)
         for event in category.events:
-            others = _counterparts(event.name)
-            if others and names.isdisjoint(others):
+            act = _act_of(event.name)
+            others = _COUNTERPARTS.get(act.verb, [])
+            if others and act.is_certain and known.isdisjoint((act.thing, other) for other in others):
                 message = (
-                    f"event {event.name} has no counterpart {others[0]}, so the log shows only one direction"
+                    f"event {event.name} has no counterpart {act.with_verb(others[0])}, "
+                    "so the log shows only one direction"
                 )
                 yield event.node.key_position, f"{message}; add it, or explain in suppress why there is none"
-
-
-def _counterparts(name: str) -> list[str]:
-    """The names of events that undo the event."""
-    thing, verb = _thing_and_verb(name)
-    return [_join(thing, other) for other in _COUNTERPARTS.get(verb, ())]
-
-
-def _thing_and_verb(name: str) -> tuple[str, str]:
-    """`board_locked` is `board` and `locked`; in `locked` the thing is the category's, and empty here."""
-    *thing, verb = name.split("_")
-    if thing[-1:] == ["re"]:  # re_deployed
-        thing.pop()
-    return "_".join(thing), verb
-
-
-def _join(thing: str, verb: str) -> str:
-    return f"{thing}_{verb}" if thing else verb
 
 
 def check_changes_say_what_changed(source: CatalogSource) -> Mistakes:
     """AC653: an entry about a change should say what changed."""
     for category, event in source.events:
-        _, verb = _thing_and_verb(event.name)
+        act = _act_of(event.name)
         if (
-            verb in CHANGES
+            act.verb in CHANGES
+            and act.is_certain
             and source.has_known_fields(category, event)
             and not _says_more(source, category, event)
         ):

@@ -1,7 +1,5 @@
 """Checks of fields.yaml: names, types, constraints and sensitivity of fields."""
 
-import itertools
-
 from auditwright_generator.checks.expressions import pattern_width, refuse_pattern
 from auditwright_generator.findings import Mistakes, join_words, nearest, quote
 from auditwright_generator.model import MAX_INTEGER
@@ -113,21 +111,32 @@ def check_enums_leave_a_choice(source: CatalogSource) -> Mistakes:
 
 
 _CREDENTIALS = words("""
-    apikey authorization bearer cookie cookies credential credentials cvv jwt otp passcode passphrase passwd
-    password pin secret secrets token tokens
+    access_key access_token account_token activation_token api_key api_token apikey app_token auth_code
+    auth_cookie auth_token authorization_code authorization_header backup_code bearer_token bot_token
+    connection_string credential csrf_token cvc cvv decryption_key deploy_token device_token encryption_key
+    hmac_key id_token invitation_token invite_token jwt login_token magic_link master_key mfa_code oauth_token
+    one_time_code otp otp_code passcode passphrase passwd password password_confirmation password_hash
+    personal_token pin_code private_key push_token recovery_code refresh_token registration_token reset_token
+    secret secret_access_key secret_key secret_string secret_text secret_token secret_value security_answer
+    security_code security_token seed_phrase service_token session_cookie session_token set_cookie signing_key
+    totp user_token verification_code verification_token webhook_token
     """)
+"""Names of credentials. A longer name that ends with one is one, too: `database_password`."""
+_BARE_CREDENTIALS = words("authorization bearer cookie pin token")
+"""Words that name a credential when they are the whole name, and not at the end: `next_token`."""
 _PERSONAL = words("""
-    address birth birthdate birthday email emails fax firstname gender iban ip lastname latitude location
-    longitude mail mobile passport phone postcode salary ssn street surname telephone zip
+    birth_date birthdate birthday card_number credit_card credit_card_number date_of_birth email email_address
+    family_name fax_number first_name firstname full_name gender given_name home_address iban ip ip_addr
+    ip_address last_name lastname latitude longitude maiden_name mailing_address middle_name mobile_number
+    passport_number phone phone_number postal_address postal_code postcode salary shipping_address
+    social_security_number ssn street street_address surname telephone telephone_number x_forwarded_for
+    zip_code
     """)
-_CREDENTIAL_PAIRS = frozenset((word, "key") for word in ("access", "api", "encryption", "private", "signing"))
-_PERSONAL_PAIRS = frozenset(
-    tuple(pair.split("_"))
-    for pair in words("card_number credit_card family_name first_name full_name last_name postal_code")
-)
-"""Pairs of adjacent words that name personal data; each word alone does not."""
-_HARMLESS = words("consumed count enabled id ids length limit number size type types usage used")
-"""Last words of names that describe a credential without being one."""
+"""Names of personal data. A longer name that ends with one is one, too: `customer_email`."""
+_BARE_PERSONAL = words("address birth fax location mail mobile passport zip")
+"""Words that name personal data when they are the whole name, and not at the end: `contract_address`."""
+_HOLD_TEXT = ("string", "json")
+"""Types whose values the name alone describes."""
 
 
 def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
@@ -135,22 +144,43 @@ def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
     for field in source.fields.values():
         if "sensitivity" in field.node.entries or field.node.invalid:
             continue
-        parts = field.name.split("_")
-        pairs = set(itertools.pairwise(parts))
-        kind = field.node.string("type").removeprefix("list of ")
-        is_credential = _CREDENTIALS & set(parts) or _CREDENTIAL_PAIRS & pairs
-        if is_credential and parts[-1] not in _HARMLESS and kind == "string":
+        kind = field.node.string("type").removeprefix("list of ").removeprefix("change of ")
+        if kind in _HOLD_TEXT and is_credential(field.name):
             why, hint = (
                 "has a name like a credential",
                 "write sensitivity: secret, or public if it is not one",
             )
         elif kind in ("email", "ip"):
             why, hint = f"is of type {kind}", "write sensitivity: personal, or public if it identifies nobody"
-        elif (_PERSONAL & set(parts) or _PERSONAL_PAIRS & pairs) and kind == "string":
+        elif kind in _HOLD_TEXT and is_personal(field.name):
             why, hint = "has a name like personal data", "write sensitivity: personal, or public if it is not"
         else:
             continue
         yield field.node.key_position, f"field {field.name} {why} and has no sensitivity; {hint}"
+
+
+def is_credential(name: str) -> bool:
+    """Whether a text of that name is probably a credential."""
+    return _is_one_of(name, _CREDENTIALS, _BARE_CREDENTIALS)
+
+
+def is_personal(name: str) -> bool:
+    """Whether a text of that name is probably about a person."""
+    return _is_one_of(name, _PERSONAL, _BARE_PERSONAL)
+
+
+def _is_one_of(name: str, names: frozenset[str], bare: frozenset[str]) -> bool:
+    """Whether the name is one of the names, or ends with one, in the singular or the plural.
+
+    The last words of a name say what it is, and the words before them only which one: an `email_subject` is
+    a subject.
+    """
+    singular = name.removesuffix("es") if name.endswith("sses") else name.removesuffix("s")
+    for each in (name, singular):
+        parts = each.split("_")
+        if each in bare or any("_".join(parts[start:]) in names for start in range(len(parts))):
+            return True
+    return False
 
 
 _GENERIC = words("""

@@ -101,7 +101,8 @@ _QUALITY_CHECKS: Checks = {
         fields.check_enums_leave_a_choice,
     Rule("AC409", "condition-always-true", "warning", "a condition that always holds means required"):
         uses.check_conditions_decide_something,
-    Rule("AC602", "unclassified-field", "error", "a field that looks confidential must be classified"):
+    Rule("AC602", "unclassified-field", "error", "a field that looks confidential must be classified",
+         is_guess=True):
         fields.check_sensitive_names_are_classified,
     Rule("AC651", "created-without-deleted", "warning", "the log should show what still exists"):
         audit_trail.check_what_is_created_can_be_deleted,

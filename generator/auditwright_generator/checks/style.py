@@ -13,6 +13,11 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _FILLERS = words("a an and are be been by for had has have in is it its of on that the this to was were")
+_SENTENCE_ENDS = (*".!?…。！？」।؟۔)",)
+_CLOSERS = "\"'”’»*_]"
+"""What may follow the end of a sentence: quotation marks, emphasis, the end of a link."""
+_LIST_ITEM = re.compile(r"\s*(?:[-*+]|[0-9]{1,9}[.)])\s")
+_LINK_AT_END = re.compile(r"\bhttps?://\S+$")
 
 
 def _described(source: CatalogSource) -> Iterator[tuple[str, Node]]:
@@ -48,9 +53,33 @@ def _not_a_sentence(text: str) -> str | None:
         return None  # AC306 reports it
     if text[0].islower():
         return f"starts with {quote(text.split()[0])}; start with a capital letter"
-    if text[-1] not in ".!?。」)":
+    if not _is_ended(text):
         return f"ends with {quote(text.split()[-1])}; end it with a full stop"
     return None
+
+
+def _is_ended(text: str) -> bool:
+    """Whether nothing is missing at the end: a full stop is, except after a code span, a list or a link."""
+    if text.endswith("`") or _LINK_AT_END.search(text) or text.rstrip(_CLOSERS).endswith(_SENTENCE_ENDS):
+        return True
+    last_paragraph = re.split(r"\n[ \t]*\n", text)[-1]
+    return any(map(_LIST_ITEM.match, last_paragraph.splitlines()))
+
+
+def end_sentence(text: str) -> str | None:
+    """The description as AC302 wants it to end; None if that takes more than one more character.
+
+    Only after letters and digits of a script that ends its sentences with a full stop.
+    """
+    ended = text.rstrip()
+    last = ended.rstrip(_CLOSERS + "%")[-1:]
+    if _PLACEHOLDER.search(ended) or _is_ended(ended) or not last.isalnum() or last > _LAST_CYRILLIC:
+        return None
+    return f"{ended}.{text[len(ended) :]}"
+
+
+_LAST_CYRILLIC = "\u052f"
+"""The last letter of the scripts Latin, Greek and Cyrillic."""
 
 
 def check_titles_are_no_sentences(source: CatalogSource) -> Mistakes:
@@ -62,6 +91,14 @@ def _not_a_title(text: str) -> str | None:
     if text.endswith((".", ":", ";", ",")) and not text.endswith(("...", "etc.", "Inc.")):
         return f"ends with {quote(text[-1])}; remove it"
     return None
+
+
+def end_title(title: str) -> str | None:
+    """The title as AC307 wants it to end; None if there is nothing to remove, or nothing would be left."""
+    ended = title
+    while _not_a_title(ended):
+        ended = ended[:-1].rstrip()
+    return ended if ended and ended != title else None
 
 
 def check_texts_are_written(source: CatalogSource) -> Mistakes:

@@ -2,7 +2,7 @@
 
 A suppression applies to the thing it is written at and to everything inside it, in the same file: one at a
 level does not reach its categories. At the top of catalog.yaml it switches the rule off. Errors cannot be
-suppressed, because nothing can be generated from them.
+suppressed, because nothing can be generated from them; AC602 can, which guesses from a name.
 
 `check` leaves the suppressions of AC971 to `coverage`, which alone knows whether code records an event.
 """
@@ -182,7 +182,7 @@ def _mistake(suppression: "Suppression | Finding", known: Mapping[str, Rule]) ->
         return INVALID_SUPPRESSION.at(
             suppression.position, f"there is no rule {suppression.code} of check{hint}"
         )
-    if rule.severity == "error" or rule in RULES:
+    if not rule.can_be_suppressed or rule in RULES:
         why = "an error" if rule.severity == "error" else "about suppressions"
         message = f"{rule.code} {rule.name} cannot be suppressed, because it is {why}; fix what it finds"
         return INVALID_SUPPRESSION.at(suppression.position, message)

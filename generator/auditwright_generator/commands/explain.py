@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
 def explain(rule: "RuleSummary") -> str:
     """The rule in words, with its examples if it has any."""
     from auditwright_generator.checks.explanations import EXAMPLES
+    from auditwright_generator.checks.rules import RULES
     from auditwright_generator.coverage.explanations import EXAMPLES as IN_CODE
     from auditwright_generator.coverage.rules import NEVER_EMITTED
 
@@ -55,9 +56,8 @@ def explain(rule: "RuleSummary") -> str:
     if rule.code in IN_CODE:
         bad, good, _ = IN_CODE[rule.code]
         parts += [f"Wrong:\n{textwrap.indent(bad, '    ')}", f"Right:\n{textwrap.indent(good, '    ')}"]
-    if rule.code == NEVER_EMITTED.code or (
-        example and rule.kind == "warning" and not rule.code.startswith("AC95")
-    ):
+    suppressed = {each.code for each in RULES if each.can_be_suppressed and not each.code.startswith("AC95")}
+    if rule.code in suppressed | {NEVER_EMITTED.code}:
         answer = f"suppress: {{{rule.code}: {{reason: Why it is intended}}}}"
         parts.append(f"To suppress it, add to its owner:\n    {answer}")
     return "\n\n".join(parts)

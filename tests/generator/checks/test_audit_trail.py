@@ -38,6 +38,13 @@ def findings(folder: Path, *events: str) -> list[str]:
         ("script_deployed", "script_undeployed", "script_re_deployed"),
         ("re_created", "deleted"),
         ("sent",),
+        ("create", "delete"),
+        ("board_add", "board_remove"),
+        ("grant_access", "revoke_access"),
+        ("access_grant", "access_revoke"),
+        ("create_board", "board_deleted"),
+        ("enable", "disabled"),
+        ("link_sent", "send_link", "share_failed", "security_update"),
     ],
 )
 def test_counterpart_is_found_with_and_without_a_thing(tmp_path: Path, events: tuple[str, ...]) -> None:
@@ -53,6 +60,13 @@ def test_counterpart_is_found_with_and_without_a_thing(tmp_path: Path, events: t
         (("enabled",), ["AC652 event enabled has no counterpart disabled"]),
         (("re_deployed",), ["AC652 event re_deployed has no counterpart undeployed"]),
         (("updated",), ["AC653 event updated carries board_id"]),
+        (("create",), ["AC651 event create has no counterpart such as delete"]),
+        (("user_add",), ["AC651 event user_add has no counterpart such as user_delete"]),
+        (("create_user",), ["AC651 event create_user has no counterpart such as delete_user"]),
+        (("grant_role",), ["AC652 event grant_role has no counterpart revoke_role"]),
+        (("role_revoke",), ["AC652 event role_revoke has no counterpart role_grant"]),
+        (("lock",), ["AC652 event lock has no counterpart unlock"]),
+        (("rename_board",), ["AC653 event rename_board carries board_id"]),
     ],
 )
 def test_missing_counterpart_is_named(tmp_path: Path, events: tuple[str, ...], expected: list[str]) -> None:
