@@ -111,19 +111,22 @@ def check_enums_leave_a_choice(source: CatalogSource) -> Mistakes:
 
 
 _CREDENTIALS = words("""
-    access_key access_token account_token activation_token api_key api_token apikey app_token auth_code
-    auth_cookie auth_token authorization_code authorization_header backup_code bearer_token bot_token
-    connection_string credential csrf_token cvc cvv decryption_key deploy_token device_token encryption_key
-    hmac_key id_token invitation_token invite_token jwt login_token magic_link master_key mfa_code oauth_token
-    one_time_code otp otp_code passcode passphrase passwd password password_confirmation password_hash
-    personal_token pin_code private_key push_token recovery_code refresh_token registration_token reset_token
-    secret secret_access_key secret_key secret_string secret_text secret_token secret_value security_answer
-    security_code security_token seed_phrase service_token session_cookie session_token set_cookie signing_key
-    totp user_token verification_code verification_token webhook_token
+    access_key api_key apikey auth_code auth_cookie authorization_code authorization_header backup_code
+    connection_string credential cvc cvv decryption_key encryption_key hmac_key jwt magic_link master_key
+    mfa_code one_time_code otp otp_code passcode passphrase passwd password password_confirmation
+    password_hash pin_code private_key recovery_code secret secret_access_key secret_key secret_string
+    secret_text secret_value security_answer security_code seed_phrase session_cookie set_cookie signing_key
+    token totp verification_code
     """)
 """Names of credentials. A longer name that ends with one is one, too: `database_password`."""
-_BARE_CREDENTIALS = words("authorization bearer cookie pin token")
-"""Words that name a credential when they are the whole name, and not at the end: `next_token`."""
+_BARE_CREDENTIALS = words("authorization bearer cookie pin")
+"""Words that name a credential when they are the whole name, and not at the end: `map_pin`."""
+_MARKERS = words("""
+    batch change client concurrency condition consistency continuation continue cursor delta fencing
+    idempotency job list lock marker next page pagination poll prev previous query request resume scan
+    scroll search sequence skip sort start starting stop sync task update upsert version watch
+    """)
+"""Words before `token` with which it marks a place or a request, and opens nothing: `next_token`."""
 _PERSONAL = words("""
     birth_date birthdate birthday card_number credit_card credit_card_number date_of_birth email email_address
     family_name fax_number first_name firstname full_name gender given_name home_address iban ip ip_addr
@@ -161,6 +164,9 @@ def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
 
 def is_credential(name: str) -> bool:
     """Whether a text of that name is probably a credential."""
+    *before, last = name.split("_")
+    if last.removesuffix("s") == "token" and before and before[-1] in _MARKERS:
+        return False
     return _is_one_of(name, _CREDENTIALS, _BARE_CREDENTIALS)
 
 

@@ -9,8 +9,8 @@ from auditwright_generator.checks.explanations import BASE
 
 CREDENTIALS = """
     password user_password new_passwords password_hash api_key github_api_key api_keys access_token
-    token tokens refresh_token personal_access_token client_secret secret credentials jwt otp pin
-    passphrase private_key aws_secret_access_key session_cookie authorization verification_code
+    link_token token tokens refresh_token personal_access_token client_secret secret credentials jwt otp
+    pin passphrase private_key aws_secret_access_key session_cookie authorization verification_code
     recovery_codes
 """
 PERSONAL = """
@@ -19,12 +19,12 @@ PERSONAL = """
     date_of_birth birthday passport_number ssn iban card_number latitude salary location zip_code
 """
 NEITHER = """
-    next_token client_token client_request_token page_token continuation_token token_type
-    token_count token_id secret_id secret_name password_policy password_length api_key_id
-    access_key_id key_pair keys cookie_name authorization_type pinned ip_protocol ip_address_type
-    ip_pool elastic_ip_id email_uid email_subject email_template_name phone_model address_type
-    contract_address mac_address mailbox_name location_id storage_location street_view zip_file
-    card_type first_page name_first gender_neutral skip shipping
+    next_token next_page_token update_tokens client_token client_request_token page_token
+    continuation_token token_type token_count token_id secret_id secret_name password_policy
+    password_length api_key_id access_key_id key_pair keys cookie_name authorization_type pinned
+    ip_protocol ip_address_type ip_pool elastic_ip_id email_uid email_subject email_template_name
+    phone_model address_type contract_address mac_address mailbox_name location_id storage_location
+    street_view zip_file card_type first_page name_first gender_neutral skip shipping
 """
 
 
