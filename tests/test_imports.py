@@ -209,7 +209,7 @@ LOADED_BY_RECORDING = LOADED_BY_IMPORT | {
 
 @pytest.mark.parametrize(
     ("program", "expected", "most"),
-    [(IMPORT, LOADED_BY_IMPORT, 4_050), (RECORD, LOADED_BY_RECORDING, 5_700)],
+    [(IMPORT, LOADED_BY_IMPORT, 4_150), (RECORD, LOADED_BY_RECORDING, 5_800)],
     ids=["import", "recording"],
 )
 def test_import_and_recording_load_few_lines_of_the_runtime(

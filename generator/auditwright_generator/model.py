@@ -5,21 +5,33 @@ fields. Names derived from keys are properties here, so that code, tables and do
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 Scalar = str | int | float | bool
-Value = Scalar | list[Scalar]
+Value = Scalar | list[Any] | dict[str, Any]
+"""A value of an example or an annotation. Only a `change` and a value of type json are mappings."""
 Requirement = bool | Literal["when"]
 OwnerKind = Literal["level", "category", "event"]
+Annotations = dict[str, Value]
+"""Values by annotation key."""
+AnnotationOwner = Literal["catalog", "category", "event", "field"]
 
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader represents exactly (RFC 8259, section 6)."""
+
+DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, DEFAULT_MAX_KEYS = 8192, 16, 256
+"""The bounds of a JSON value whose field has none; the runtime has the same."""
 
 
 def camel(name: str) -> str:
     """`model_deployed` -> `ModelDeployed`, the class name of an event, category or level."""
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def identifier(name: str) -> str:
+    """`db.session` -> `db_session`, the name of a category in Python and in paths."""
+    return name.replace(".", "_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +53,17 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class EnumValue:
-    """One value of an enum: the stored key and its title."""
+    """One value of an enum: its name in the catalog and in Python, and its title."""
 
     key: str
     title: str
+    stored_as: str | int | None = None
+    """The value in JSON, where it differs from the key."""
+
+    @property
+    def stored(self) -> str | int:
+        """The value in JSON."""
+        return self.key if self.stored_as is None else self.stored_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +71,13 @@ class Field:
     """One field of one event: its definition, narrowed by the uses in level, category and event."""
 
     name: str
+    """The name in the catalog, in Python and in SQL."""
     title: str
     description: str
     kind: str
-    """The type of a value, or of the items of a list: one of `source.structure.KINDS`."""
+    """The type of a value, of the items of a list or of both sides of a change: one of
+    `source.structure.KINDS`.
+    """
     many: bool
     """Whether the type is a list."""
     required: bool
@@ -70,6 +92,10 @@ class Field:
     pattern: str | None = None
     min_items: int | None = None
     max_items: int | None = None
+    max_bytes: int | None = None
+    """Of a JSON value, as are the next two; None is `DEFAULT_MAX_BYTES` and so on."""
+    max_depth: int | None = None
+    max_keys: int | None = None
     unit: str | None = None
     sensitivity: Literal["public", "personal", "secret"] = "public"
     entry: Literal["actor_id", "actor_name", "ip_address"] | None = None
@@ -78,11 +104,41 @@ class Field:
     """Whether the table has a separate column for the field."""
     since: str | None = None
     deprecated: Deprecated | None = None
+    change: bool = False
+    """Whether the type is a change: a value before and after."""
+    stored_as: str = ""
+    """The name in JSON, where it differs from the name."""
+    annotations: Annotations = field(default_factory=dict)
 
     @property
     def type(self) -> str:
         """The type as written in the catalog, such as `list of string`."""
+        if self.change:
+            return f"change of {self.kind}"
         return f"list of {self.kind}" if self.many else self.kind
+
+    @property
+    def stored_name(self) -> str:
+        """The name in JSON."""
+        return self.stored_as or self.name
+
+    @property
+    def has_stored_values(self) -> bool:
+        """Whether it is an enum with a value that JSON has under another name."""
+        return any(value.stored_as is not None for value in self.values)
+
+    def stored_value(self, value: Any) -> Any:
+        """A value of the catalog, such as one of an example, as JSON has it."""
+        if self.many:
+            return [self._stored_item(item) for item in value]
+        if self.change:
+            return {side: None if item is None else self._stored_item(item) for side, item in value.items()}
+        return self._stored_item(value)
+
+    def _stored_item(self, value: Any) -> Any:
+        if self.kind == "bigint":
+            return str(value)
+        return next((each.stored for each in self.values if each.key == value), value)
 
     @property
     def requirement(self) -> Requirement:
@@ -110,7 +166,7 @@ class Event:
     """One kind of event."""
 
     key: str
-    """Level, category and name: `account.models.model_deployed`."""
+    """Level, category and name: `account.models.model_deployed`; category and name without levels."""
     name: str
     title: str
     description: str
@@ -127,6 +183,8 @@ class Event:
     deprecated: Deprecated | None = None
     aliases: tuple[str, ...] = ()
     """Former full keys of the event, such as `account.models.old_name`."""
+    annotations: Annotations = field(default_factory=dict)
+    """Those of the event itself; `Catalog.annotations_of` adds the inherited ones."""
 
     @property
     def class_name(self) -> str:
@@ -143,30 +201,54 @@ class Event:
         """The fields that the caller passes: all except those that the entry fills."""
         return tuple(field for field in self.fields if field.entry is None)
 
+    @property
+    def stored_example(self) -> dict[str, Value]:
+        """The example as JSON has it."""
+        fields = {field.name: field for field in self.fields}
+        return {
+            fields[name].stored_name: fields[name].stored_value(value) for name, value in self.example.items()
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Category:
     """A group of events inside one level, such as a module or an entity."""
 
     key: str
-    """Level and name: `account.models`."""
+    """Level and name: `account.models`; the name alone in a catalog without levels."""
     name: str
+    """In a catalog without levels it may have dots: `db.session`."""
     title: str
     description: str
     metadata: tuple[SharedField, ...]
     events: tuple[Event, ...]
     source: str = ""
     """Like `Event.source`."""
+    annotations: Annotations = field(default_factory=dict)
+
+    @property
+    def identifier(self) -> str:
+        """The name in Python: of the module and the attribute."""
+        return identifier(self.name)
 
     @property
     def class_name(self) -> str:
         """The name of the class that holds its emitters."""
-        return camel(self.name)
+        return camel(self.identifier)
+
+    @property
+    def path(self) -> str:
+        """Where its modules and its page are, without a suffix: `account/models`, or `db_session`."""
+        level = self.key[: -len(self.name)].rstrip(".")
+        return f"{level}/{self.identifier}" if level else self.identifier
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A scope, such as account or tool, with its categories."""
+    """A scope, such as account or tool, with its categories.
+
+    A catalog without levels has one without a name, which no key, path or text shows.
+    """
 
     name: str
     title: str
@@ -178,6 +260,28 @@ class Level:
     def class_name(self) -> str:
         """The name of the class that holds its categories."""
         return camel(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationKey:
+    """One key that `annotations` may have, declared once by the catalog."""
+
+    name: str
+    title: str
+    kind: str
+    """The type of a value, or of the items of a list: one of `source.structure.ANNOTATION_KINDS`."""
+    many: bool = False
+    description: str = ""
+    on: tuple[AnnotationOwner, ...] = ("catalog", "category", "event", "field")
+    """What it may be on."""
+    required: bool = False
+    """Whether everything in `on` must have it. An event also has those of its category and of the catalog."""
+    values: tuple[EnumValue, ...] = ()
+
+    @property
+    def type(self) -> str:
+        """The type as written in the catalog, such as `list of string`."""
+        return f"list of {self.kind}" if self.many else self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +298,23 @@ class Catalog:
     """The name of the catalog folder, for the headers of generated files."""
     distribution: str = ""
     """The name under which the generated package is installed; by default made from `package`."""
+    annotation_keys: tuple[AnnotationKey, ...] = ()
+    annotations: Annotations = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.distribution:
             object.__setattr__(self, "distribution", self.package.replace("_", "-"))
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether events are grouped by level."""
+        return all(level.name for level in self.levels)
+
+    def annotations_of(self, category: Category, event: Event) -> Annotations:
+        """The annotations of an event with those of its category and of the catalog, in declared order."""
+        found = {**self.annotations, **category.annotations, **event.annotations}
+        names = [key.name for key in self.annotation_keys if "event" in key.on]
+        return {name: found[name] for name in names if name in found}
 
     @property
     def categories(self) -> Iterator[Category]:

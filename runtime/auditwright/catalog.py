@@ -40,9 +40,13 @@ SYSTEM_LEVEL = "audit"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of an event's metadata; `catalog/README.md` describes each attribute."""
+    """One field of an event's metadata; `catalog/README.md` describes each attribute.
+
+    Conditions and values are those of the JSON form.
+    """
 
     name: str
+    """The name in the JSON form, which is stored."""
     title: str
     description: str
     kind: str
@@ -50,7 +54,8 @@ class Field:
     required: bool
     declared_in: str
     when: dict[str, list[Any]] = field(default_factory=dict)
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[Any, str] = field(default_factory=dict)
+    """The titles of an enum's values, which are texts, or in some enums integers."""
     min: float | None = None
     max: float | None = None
     min_length: int | None = None
@@ -58,17 +63,32 @@ class Field:
     pattern: str | None = None
     min_items: int | None = None
     max_items: int | None = None
+    max_bytes: int | None = None
+    max_depth: int | None = None
+    max_keys: int | None = None
     unit: str | None = None
     sensitivity: str = "public"
     entry: str | None = None
     column: bool = False
     since: str | None = None
     deprecated: dict[str, str] | None = None
+    change: bool = False
+    """Whether a value is a change: one before and one after, each of the kind or not set."""
+    identifier: str = ""
+    """The name in Python and in SQL."""
+    identifiers: dict[Any, str] = field(default_factory=dict)
+    """The names in Python and in SQL of an enum's values, if any differs from the value."""
+    annotations: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether a metadata model has another name or other values for it than the JSON form."""
+        return self.identifier != self.name or bool(self.identifiers) or self.change or self.kind == "bigint"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A kind of event; `level` and `category` are keys."""
+    """A kind of event; `level` and `category` are keys. A catalog without levels has an empty `level`."""
 
     key: str
     package: str
@@ -85,6 +105,13 @@ class Event:
     aliases: tuple[str, ...] = ()
     since: str | None = None
     deprecated: dict[str, str] | None = None
+    annotations: dict[str, Any] = field(default_factory=dict)
+    """With those of its category and of the catalog."""
+
+    @property
+    def module(self) -> str:
+        """The module of its category, below the package: `account.models`, or `db_session` without levels."""
+        return module_of(self.level, self.category)
 
     @property
     def metadata(self) -> tuple[Field, ...]:
@@ -106,6 +133,11 @@ class Category:
     title: str
     description: str
     events: tuple[Event, ...]
+
+
+def module_of(level: str, category: str) -> str:
+    """The module of a category, below the generated package."""
+    return category if level else category.replace(".", "_")
 
 
 class Catalog:
@@ -138,9 +170,9 @@ class Catalog:
         self.every_event = self.events | (system.events if system else {})
         """The service's events by key, then the system events."""
         self.columns = tuple(
-            dict.fromkeys(f.name for event in self.events.values() for f in event.fields if f.column)
+            dict.fromkeys(f.identifier for event in self.events.values() for f in event.fields if f.column)
         )
-        """The fields with a column of their own, in order of appearance."""
+        """The columns of fields with one of their own, in order of appearance."""
         self.current = {
             alias: event.key for event in self.every_event.values() for alias in event.aliases
         } | {key: key for key in self.every_event}
@@ -207,7 +239,7 @@ class Catalog:
         """The generated metadata model of an event; its category's module is imported on first use."""
         _check_event(event)
         if event.key not in self._models:
-            module = importlib.import_module(f"{event.package}.models.{event.category}")
+            module = importlib.import_module(f"{event.package}.models.{event.module}")
             classes = {getattr(each, "__event_key__", ""): each for each in vars(module).values()}
             if event.key not in classes:
                 raise CatalogError(
@@ -264,7 +296,7 @@ class Catalog:
         """
         for category in self.every_category:
             for event in category.events:
-                importlib.import_module(f"{event.package}.{category.key}")
+                importlib.import_module(f"{event.package}.{event.module}")
                 self.model(event).model_rebuild()
                 self.validator(event)
 
@@ -326,6 +358,8 @@ def is_of_system_level(key: str) -> bool:
 
 
 def _categories(content: dict[str, Any], package: str) -> Iterator[Category]:
+    keys = content.get("annotation_keys", {})
+    on_events = [name for name, key in keys.items() if "event" in key["on"]]
     for level in content["levels"]:
         for category in level["categories"]:
             belongs = {
@@ -334,18 +368,65 @@ def _categories(content: dict[str, Any], package: str) -> Iterator[Category]:
                 "category": category["key"],
                 "category_title": category["title"],
             }
+            inherited = content.get("annotations", {}) | category.get("annotations", {})
             events = tuple(
-                Event(
-                    **belongs,
-                    **{
-                        **event,
-                        "fields": tuple(Field(**each) for each in event["fields"]),
-                        "aliases": tuple(event.get("aliases", ())),
-                    },
-                )
+                _event(belongs, event, inherited | event.get("annotations", {}), on_events)
                 for event in category["events"]
             )
             yield Category(category["key"], level["name"], category["title"], category["description"], events)
+
+
+def _event(
+    belongs: dict[str, Any], event: dict[str, Any], annotations: dict[str, Any], on_events: list[str]
+) -> Event:
+    fields = tuple(_stored_fields(event["fields"]))
+    parts = {
+        **event,
+        "fields": fields,
+        "example": _stored_example(event["example"], fields),
+        "aliases": tuple(event.get("aliases", ())),
+        "annotations": {name: annotations[name] for name in on_events if name in annotations},
+    }
+    return Event(**belongs, **parts)
+
+
+def _stored_fields(fields: list[dict[str, Any]]) -> Iterator[Field]:
+    """The fields of an event, with names and values of the JSON form for those of the catalog."""
+    names = {field["name"]: field.get("stored_as") or field["name"] for field in fields}
+    stored_values = {field["name"]: field["stored_values"] for field in fields if "stored_values" in field}
+    for given in fields:
+        made = {name: value for name, value in given.items() if name not in ("stored_as", "stored_values")}
+        made |= {"identifier": given["name"], "name": names[given["name"]]}
+        if "when" in given:
+            made["when"] = {
+                names[other]: [stored_values.get(other, {}).get(value, value) for value in values]
+                for other, values in given["when"].items()
+            }
+        if stored := stored_values.get(given["name"]):
+            # A use can have fewer values.
+            made["values"] = {stored[key]: title for key, title in given["values"].items()}
+            made["identifiers"] = {stored[key]: key for key in given["values"]}
+        yield Field(**made)
+
+
+def _stored_example(example: dict[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
+    by_identifier = {field.identifier: field for field in fields}
+    return {by_identifier[name].name: _stored(by_identifier[name], value) for name, value in example.items()}
+
+
+def _stored(field: Field, value: Any) -> Any:
+    """A value of the catalog in the JSON form."""
+    if field.many:
+        return [_stored_item(field, item) for item in value]
+    if field.change:
+        return {side: None if item is None else _stored_item(field, item) for side, item in value.items()}
+    return _stored_item(field, value)
+
+
+def _stored_item(field: Field, value: Any) -> Any:
+    if field.kind == "bigint":
+        return str(value)
+    return next((stored for stored, identifier in field.identifiers.items() if identifier == value), value)
 
 
 def release(version: str) -> tuple[int, ...]:

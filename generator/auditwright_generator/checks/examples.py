@@ -36,7 +36,7 @@ def _given(source: CatalogSource, event: EventSource, example: Node, fields: Fie
         elif field and field.entry:
             yield node.key_position, f"{thing} has {quote(name)}, which is filled from the entry; remove it"
         elif field and not node.invalid:
-            value = [item.scalar for item in node.items] if isinstance(node.value, tuple) else node.scalar
+            value = node.plain
             wanted = refuse_value(field, value)
             if wanted:
                 got = "" if field.sensitivity == "secret" else f", not {quote(value)}"

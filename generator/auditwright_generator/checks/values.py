@@ -30,6 +30,14 @@ def _is_boolean(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _is_bigint(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def _is_anything(value: object) -> bool:
+    return value is not None
+
+
 _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "string": (_is_text, "text"),
     "enum": (_is_text, "text"),
@@ -40,12 +48,18 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "ip": (_is_text, "an IP address, such as 203.0.113.7"),
     "url": (_is_text, "an http or https address without a password, such as https://example.com/run"),
     "email": (_is_text, "an e-mail address, such as ada@example.com"),
+    "date": (_is_text, 'a date in quotes, such as "2026-01-31"'),
+    "uuid": (_is_text, "a UUID, such as 6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
+    "bigint": (_is_bigint, "a whole number of 64 bits"),
+    "json": (_is_anything, "a value"),
 }
 """For each kind: the test of the Python type, and the expected value in words."""
 
 
 def refuse_value(field: Field, value: object) -> str | None:
     """The expected value in words if the field does not accept the value, else None."""
+    if field.change:
+        return _refuse_change(field, value)
     if not field.many:
         return _refuse_item(field, value)
     if not isinstance(value, list):
@@ -56,6 +70,13 @@ def refuse_value(field: Field, value: object) -> str | None:
         return f"a list of at most {field.max_items}"
     wrong = (_refuse_item(field, item) for item in value)
     return next((f"a list in which every item is {reason}" for reason in wrong if reason), None)
+
+
+def _refuse_change(field: Field, value: object) -> str | None:
+    if not isinstance(value, dict) or value.keys() != {"from", "to"}:
+        return "a change, such as {from: ..., to: ...}"
+    wrong = (_refuse_item(field, side) for side in value.values() if side is not None)
+    return next((f"a change in which each value is {reason}" for reason in wrong if reason), None)
 
 
 def _refuse_item(field: Field, value: object) -> str | None:

@@ -60,6 +60,10 @@ def _parse(data: bytes) -> object:
         raise InvalidCatalogJson(f"it is not valid JSON ({error})") from error
 
 
+_AS_WRITTEN = ("example", "annotations")
+"""Parts whose keys are those of a catalog, so that none has a meaning here."""
+
+
 def _as_model(value: Any) -> Any:
     """The JSON with the attributes of the model: conditions and enum values are mappings in catalog.json."""
     if isinstance(value, list):
@@ -68,14 +72,36 @@ def _as_model(value: Any) -> Any:
         return int(value)
     if not isinstance(value, dict):
         return value
-    made = {key: _as_model(item) for key, item in value.items()}
+    made = {key: _whole(item) if key in _AS_WRITTEN else _as_model(item) for key, item in value.items()}
     if isinstance(made.get("when"), dict):
         made["when"] = [{"field": field, "values": values} for field, values in made["when"].items()]
     if isinstance(made.get("values"), dict):
-        made["values"] = [{"key": key, "title": title} for key, title in made["values"].items()]
+        made["values"] = _enum_values(made["values"], made.pop("stored_values", None))
+    if isinstance(made.get("annotation_keys"), dict):
+        declared = made["annotation_keys"].items()
+        made["annotation_keys"] = [
+            {**key, "name": name} if isinstance(key, dict) else key for name, key in declared
+        ]
     if isinstance(made.get("except"), list):
         made["except_"] = made.pop("except")
     return made
+
+
+def _whole(value: Any) -> Any:
+    """The value with 1 for 1.0."""
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _enum_values(titles: dict[str, Any], stored: object) -> list[dict[str, Any]]:
+    known = stored if isinstance(stored, dict) else {}
+    return [
+        {"key": key, "title": title} | ({"stored_as": known[key]} if known.get(key, key) != key else {})
+        for key, title in titles.items()
+    ]
 
 
 def _first_error(error: "ValidationError") -> str:
@@ -100,15 +126,19 @@ def _problems(catalog: Catalog) -> Iterator[str]:
     yield from _repeated("level", [level.name for level in catalog.levels])
     yield from _repeated("category", [category.key for category in catalog.categories])
     yield from _repeated("event", [event.key for event in catalog.events])
+    nameless = [level for level in catalog.levels if not level.name]
+    if nameless and len(catalog.levels) > 1:
+        yield "a level has no name, and it is not the only one"
+    yield from _mismatches("annotation", "name", *(key.name for key in catalog.annotation_keys))
     for level in catalog.levels:
-        yield from _mismatches("level", "name", level.name)
+        yield from _mismatches("level", "name", *([level.name] if level.name else ()))
         for category in level.categories:
             yield from _category_problems(level.name, category)
 
 
 def _category_problems(level: str, category: Category) -> Iterator[str]:
-    yield from _mismatches("category", "name", category.name)
-    yield from _wrong_key(category.key, f"{level}.{category.name}")
+    yield from _mismatches("category", "category_name" if not level else "name", category.name)
+    yield from _wrong_key(category.key, f"{level}.{category.name}" if level else category.name)
     for event in category.events:
         yield from _event_problems(category.key, event)
 
@@ -127,6 +157,10 @@ def _field_problems(field: Field) -> Iterator[str]:
     yield from _mismatches("field", "name", field.name)
     yield from _mismatches("field of a condition", "name", *(part.field for part in field.when))
     yield from _mismatches("enum value", "name", *(value.key for value in field.values))
+    if field.stored_as:
+        yield from _mismatches("stored name", "stored_name", field.stored_as)
+    if field.many and field.change:
+        yield f"field {field.name} is both a list and a change"
     yield from _lifecycle_problems(field.since, field.deprecated)
     if field.kind not in KINDS:
         yield f"kind {shown(field.kind)} is not one of {', '.join(KINDS)}"

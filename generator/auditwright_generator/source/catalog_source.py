@@ -67,6 +67,7 @@ class CategorySource:
     """One category file."""
 
     level: str
+    """Empty in a catalog without levels."""
     name: str
     """The file name without `.yaml`."""
     source: str
@@ -77,8 +78,8 @@ class CategorySource:
 
     @property
     def key(self) -> str:
-        """Level and name."""
-        return f"{self.level}.{self.name}"
+        """Level and name; the name alone in a catalog without levels."""
+        return f"{self.level}.{self.name}" if self.level else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class CatalogSource:
     fields_known: bool
     """Whether fields.yaml could be read, so that `fields` is complete."""
     levels_known: bool
-    """Like `fields_known`, for the levels of catalog.yaml."""
+    """Like `fields_known`, for the levels of catalog.yaml; true if it has none."""
     events_known: bool
     """Like `fields_known`, for the events of all categories."""
     findings_at: frozenset[Position] = frozenset()
@@ -102,6 +103,11 @@ class CatalogSource:
     """Cache of `uses_of`. Equal stacks are one object, so that results can be cached by identity."""
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Cache of `resolve.py`."""
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether events are grouped by level: catalog.yaml has `levels`."""
+        return "levels" in self.node.entries
 
     @property
     def events(self) -> Iterator[tuple[CategorySource, EventSource]]:
@@ -134,7 +140,7 @@ class CatalogSource:
         owners += [category.node, event.node]
         listed = [owner.entries.get("metadata") for owner in owners]
         whole = all(metadata is None or _is_whole(metadata) for metadata in listed)
-        return whole and self.fields_known and len(owners) == 3
+        return whole and self.fields_known and len(owners) == 2 + self.has_levels
 
     @property
     def all_uses(self) -> Iterator[tuple[str, FieldUse]]:
@@ -176,11 +182,11 @@ def read_source(folder: Path) -> tuple[CatalogSource, list[Finding]]:
     fields = read(fields_path, "fields") if fields_path else Node({}, catalog.position, catalog.key_position)
     categories = []
     for path in paths.values():
-        misplaced = _misplaced(path.relative_to(folder))
+        misplaced = _misplaced(path.relative_to(folder), has_levels="levels" in catalog.entries)
         if misplaced:
             findings.append(MISPLACED_FILE.at(Position(shown_path(path), 1, 1), misplaced))
         else:
-            categories.append(_category(path, read(path, "category")))
+            categories.append(_category(folder, path, read(path, "category")))
 
     levels = catalog.get("levels")
     source = CatalogSource(
@@ -193,7 +199,7 @@ def read_source(folder: Path) -> tuple[CatalogSource, list[Finding]]:
         ),
         categories=tuple(categories),
         fields_known=fields.value is not INVALID,
-        levels_known=levels is not None,
+        levels_known=levels is not None or "levels" not in catalog.entries,
         events_known=all(category.node.get("events") for category in categories),
     )
     return source, findings
@@ -241,10 +247,15 @@ def _refuse_links_out(folder: Path, paths: Iterable[Path]) -> None:
         raise UnreadableCatalog(shown_path(folder / link), reason, "replace it by the file, or remove it")
 
 
-def _misplaced(path: Path) -> str | None:
+def _misplaced(path: Path, has_levels: bool) -> str | None:
     """Why the file is not read as a category, or None."""
     if path.suffix != ".yaml":
         return f"{path.as_posix()} is not read; rename it to end in .yaml"
+    if not has_levels:
+        reason = (
+            "is not read: catalog.yaml has no levels; move it to the folder of catalog.yaml, or add levels:"
+        )
+        return f"{path.as_posix()} {reason}" if len(path.parts) > 1 else None
     match len(path.parts):
         case 1:
             return f"{path} is not read; move it to the folder of its level: <level>/{path}"
@@ -254,17 +265,19 @@ def _misplaced(path: Path) -> str | None:
             return f"{path.as_posix()} is not read; move it directly into the folder of its level"
 
 
-def _category(path: Path, node: Node) -> CategorySource:
-    level, name = path.parent.name, path.stem
+def _category(folder: Path, path: Path, node: Node) -> CategorySource:
+    inside = path.relative_to(folder)
+    level, name = inside.parent.name, path.stem
+    key = f"{level}.{name}" if level else name
     events = node.get("events")
     return CategorySource(
         level=level,
         name=name,
-        source=f"{folder_name(path.parent.parent)}/{level}/{path.name}",
+        source=f"{folder_name(folder)}/{inside.as_posix()}",
         node=node,
         uses=_uses(node, "category"),
         events=tuple(
-            EventSource(f"{level}.{name}.{event}", event, entry, _uses(entry, "event"))
+            EventSource(f"{key}.{event}", event, entry, _uses(entry, "event"))
             for event, entry in (events.entries.items() if events else ())
         ),
     )

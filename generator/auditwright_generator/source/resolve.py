@@ -5,10 +5,14 @@ needs a catalog without errors. Results that many events share are cached.
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal, cast
 
 from auditwright_generator.model import (
+    AnnotationKey,
+    AnnotationOwner,
+    Annotations,
     Catalog,
     Category,
     Condition,
@@ -28,7 +32,7 @@ from auditwright_generator.source.catalog_source import (
     FieldUse,
     LevelSource,
 )
-from auditwright_generator.source.structure import LIMITS
+from auditwright_generator.source.structure import ANNOTATION_OWNERS, LIMITS
 from auditwright_generator.source.yaml_nodes import Node
 
 FieldUses = tuple[FieldUse, ...]
@@ -42,20 +46,58 @@ def resolve_catalog(source: CatalogSource) -> Catalog:
         title=source.node.string("title"),
         description=source.node.string("description").strip(),
         version=source.node.string("version"),
-        levels=tuple(_level(source, level) for level in source.levels),
+        levels=tuple(_level(source, level) for level in source.levels) or (_without_name(source),),
         folder=source.folder,
+        annotation_keys=tuple(_annotation_keys(source.node)),
+        annotations=_annotations(source.node),
     )
 
 
 def _level(source: CatalogSource, level: LevelSource) -> Level:
-    own = (category for category in source.categories if category.level == level.name)
     return Level(
         name=level.name,
         title=level.node.string("title"),
         description=level.node.string("description").strip(),
         metadata=tuple(_shared(source, use) for use in level.uses),
-        categories=tuple(_category(source, category) for category in sorted(own, key=_position)),
+        categories=_categories(source, level.name),
     )
+
+
+def _without_name(source: CatalogSource) -> Level:
+    """The level of a catalog without levels."""
+    return Level(name="", title="", description="", metadata=(), categories=_categories(source, ""))
+
+
+def _categories(source: CatalogSource, level: str) -> tuple[Category, ...]:
+    own = (category for category in source.categories if category.level == level)
+    return tuple(_category(source, category) for category in sorted(own, key=_position))
+
+
+def _annotation_keys(catalog: Node) -> Iterator[AnnotationKey]:
+    declared = catalog.get("annotation_keys")
+    for name, node in declared.entries.items() if declared else ():
+        kind, on, required = node.string("type"), node.get("on"), node.get("required")
+        yield AnnotationKey(
+            name=name,
+            title=node.string("title"),
+            kind=kind.removeprefix("list of "),
+            many=kind.startswith("list of "),
+            description=node.string("description").strip(),
+            on=tuple(cast(AnnotationOwner, owner) for owner in ANNOTATION_OWNERS if _lists(on, owner)),
+            required=bool(required and required.scalar),
+            values=tuple(_enum_values(node)),
+        )
+
+
+def _lists(names: Node | None, name: str) -> bool:
+    """Whether the list has the name; a list that is not there has every name."""
+    return names is None or any(item.scalar == name for item in names.items)
+
+
+def _annotations(owner: Node) -> Annotations:
+    """The annotations of an owner as they are written."""
+    given = owner.get("annotations")
+    return {name: node.plain for name, node in given.entries.items()} if given else {}
 
 
 def _position(category: CategorySource) -> tuple[int, str]:
@@ -73,6 +115,7 @@ def _category(source: CatalogSource, category: CategorySource) -> Category:
         metadata=tuple(_shared(source, use) for use in category.uses),
         events=tuple(_event(source, category, event) for event in category.events),
         source=category.source,
+        annotations=_annotations(category.node),
     )
 
 
@@ -100,16 +143,20 @@ def _event(source: CatalogSource, category: CategorySource, event: EventSource) 
         since=event.node.string("since") or None,
         deprecated=_deprecated(event.node),
         aliases=tuple(str(alias.scalar) for alias in aliases.items) if aliases else (),
+        annotations=_annotations(event.node),
     )
 
 
 def _example_value(field: Field, node: Node) -> Value:
-    """The value as stored: 1.0 of an integer field becomes 1."""
+    """The value with names of the catalog: 1.0 of an integer field becomes 1."""
 
-    def item(node: Node) -> str | int | float | bool:
-        return int(node.scalar) if field.kind == "integer" else node.scalar
+    def item(value: Any) -> Any:
+        return int(value) if field.kind == "integer" and value is not None else value
 
-    return [item(part) for part in node.items] if field.many else item(node)
+    plain = node.plain
+    if field.change:
+        return {side: item(value) for side, value in plain.items()}
+    return [item(part) for part in plain] if field.many else cast(Value, item(plain))
 
 
 def resolve_fields(
@@ -153,30 +200,46 @@ def stack_uses(source: CatalogSource, definition: FieldSource, uses: FieldUses) 
 def define_field(definition: FieldSource, uses: FieldUses) -> Field:
     """The field as defined in fields.yaml."""
     node = definition.node
-    kind = node.string("type")
-    many = kind.startswith("list of ")
-    values = node.get("values")
+    type_ = node.string("type")
     column = node.get("column")
     return Field(
         name=definition.name,
         title=node.string("title"),
         description=node.string("description").strip(),
-        kind=kind.removeprefix("list of "),
-        many=many,
+        kind=kind_of(type_),
+        many=type_.startswith("list of "),
+        change=type_.startswith("change of "),
         required=True,
         when=(),
         declared_in=uses[0].declared_in if uses else "event",
-        values=tuple(
-            EnumValue(key, str(title.scalar)) for key, title in (values.entries if values else {}).items()
-        ),
+        stored_as=node.string("stored_as") if node.string("stored_as") != definition.name else "",
+        values=tuple(_enum_values(node)),
         unit=node.string("unit") or None,
         sensitivity=cast(Literal["public", "personal", "secret"], node.string("sensitivity") or "public"),
         entry=cast(Literal["actor_id", "actor_name", "ip_address"] | None, node.string("entry") or None),
         column=bool(column and column.scalar),
         since=node.string("since") or None,
         deprecated=_deprecated(node),
+        annotations=_annotations(node),
         **_limits(node),
     )
+
+
+def kind_of(type_: str) -> str:
+    """The type of a single value: `string` for `string`, `list of string` and `change of string`."""
+    return type_.removeprefix("list of ").removeprefix("change of ")
+
+
+def _enum_values(owner: Node) -> Iterator[EnumValue]:
+    """The values of an enum, each written as its title or as a mapping."""
+    values = owner.get("values")
+    for key, node in values.entries.items() if values else ():
+        if not isinstance(node.value, dict):
+            yield EnumValue(key, str(node.scalar))
+            continue
+        stored = node.get("stored_as")
+        value = None if stored is None or stored.scalar == key else _number(stored.scalar)
+        yield EnumValue(key, node.string("title"), cast("str | int | None", value))
 
 
 def apply_use(field: Field, use: FieldUse) -> Field:

@@ -27,15 +27,38 @@ BAD_VALUE = Rule("AC012", "wrong-value", "error", "nothing can be generated from
 NAME_FORMAT = Rule("AC201", "name-format", "error", "names become identifiers in Python, SQL and JSON")
 RULES = (UNKNOWN_KEY, MISSING_KEY, WRONG_TYPE, FORMAT_VERSION, BAD_VALUE, NAME_FORMAT)
 
-KINDS = ("string", "integer", "number", "boolean", "timestamp", "ip", "url", "email", "enum")
+_BASIC = (
+    "string",
+    "integer",
+    "number",
+    "boolean",
+    "timestamp",
+    "date",
+    "ip",
+    "url",
+    "email",
+    "uuid",
+    "bigint",
+)
+KINDS = (*_BASIC, "enum", "json")
 """The types of a single value."""
-TYPES = (*KINDS, *(f"list of {kind}" for kind in KINDS))
-LIMITS = ("min", "max", "min_length", "max_length", "pattern", "min_items", "max_items")
+PARTS = (*_BASIC, "enum")
+"""The types of an item of a list and of a side of a change."""
+TYPES = (*KINDS, *(f"list of {kind}" for kind in PARTS), *(f"change of {kind}" for kind in PARTS))
+ANNOTATION_KINDS = ("string", "integer", "boolean", "date", "url", "enum")
+"""The types of a single value of an annotation."""
+ANNOTATION_TYPES = (*ANNOTATION_KINDS, *(f"list of {kind}" for kind in ("string", "url", "enum")))
+ANNOTATION_OWNERS = ("catalog", "category", "event", "field")
+LIMITS = (
+    *("min", "max", "min_length", "max_length", "pattern", "min_items", "max_items"),
+    *("max_bytes", "max_depth", "max_keys"),
+)
 """The keys that constrain values. A use may narrow them."""
 
 _LINE = r"[^ \t\n]([^\t\n]*[^ \t\n])?"
 _NAME = r"[a-z][a-z0-9]*(_[a-z0-9]+)*"
-_KEY = rf"{_NAME}\.{_NAME}\.{_NAME}"
+_KEY = rf"{_NAME}(\.{_NAME})+"
+_STORED_NAME = "[A-Za-z0-9_.:/@$#-]{1,63}"
 _VERSION = r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
 
 _DIFFERENT_NAMES = "a list of different names"
@@ -77,8 +100,12 @@ _LIMITS: Schema = {
     "pattern": {"type": "string", "minLength": 1, "description": "a pattern, not empty"},
     "min_items": {"type": "integer", "minimum": 0, "description": "0 or more"},
     "max_items": {"type": "integer", "minimum": 1, "description": "1 or more"},
+    "max_bytes": {"type": "integer", "minimum": 2, "maximum": 32768, "description": "2 to 32768"},
+    "max_depth": {"type": "integer", "minimum": 1, "maximum": 64, "description": "1 to 64"},
+    "max_keys": {"type": "integer", "minimum": 0, "maximum": 10000, "description": "0 to 10000"},
 }
 _SUPPRESS: Schema = {"suppress": _ref("suppress")}
+_ANNOTATIONS: Schema = {"annotations": _ref("annotations")}
 _LIFECYCLE: Schema = {
     "since": _ref("version"),
     "deprecated": _mapping({"since": _ref("version"), "use": _ref("title"), "note": _ref("text")}, "since"),
@@ -111,13 +138,28 @@ def _uses(properties: Schema) -> Schema:
 _LEVEL = _mapping(
     {"title": _ref("title"), "description": _ref("text"), "metadata": _uses(_USE), **_SUPPRESS}, "title"
 )
+_ENUM_VALUE = _mapping(
+    {
+        "title": _ref("title"),
+        "stored_as": {
+            "type": ["string", "integer"],
+            "pattern": f"^{_LINE}$",
+            "maxLength": 200,
+            "description": "a whole number, or one line of 1 to 200 characters, without spaces around it",
+        },
+    },
+    "title",
+)
 _FIELD = _mapping(
     {
         "title": _ref("title"),
         "type": {"enum": list(TYPES)},
         "description": _ref("text"),
+        "stored_as": _ref("stored_name"),
         "values": _named(
-            _ref("title"), minProperties=1, description="a mapping from at least one key to its title"
+            {"if": {"type": "object"}, "then": _ENUM_VALUE, "else": _ref("title")},
+            minProperties=1,
+            description="a mapping from at least one key to its title",
         ),
         **_LIMITS,
         "unit": _ref("title"),
@@ -125,11 +167,31 @@ _FIELD = _mapping(
         "entry": {"enum": ["actor_id", "actor_name", "ip_address"]},
         "column": {"type": "boolean"},
         **_LIFECYCLE,
+        **_ANNOTATIONS,
         **_SUPPRESS,
     },
     *("title", "type", "description"),
 )
 _SINGLE: Schema = {"type": ["string", "number", "boolean"]}
+_ANNOTATION_KEY = _mapping(
+    {
+        "title": _ref("title"),
+        "type": {"enum": list(ANNOTATION_TYPES)},
+        "description": _ref("text"),
+        "values": _named(
+            _ref("title"), minProperties=1, description="a mapping from at least one key to its title"
+        ),
+        "on": {
+            "type": "array",
+            "items": {"enum": list(ANNOTATION_OWNERS)},
+            "uniqueItems": True,
+            "minItems": 1,
+            "description": f"a list of {', '.join(ANNOTATION_OWNERS)}",
+        },
+        "required": {"type": "boolean"},
+    },
+    *("title", "type"),
+)
 _EVENT = _mapping(
     {
         "title": _ref("title"),
@@ -138,9 +200,11 @@ _EVENT = _mapping(
         "metadata": _uses(_USE),
         "example": {
             "type": "object",
-            "additionalProperties": _list_or(_SINGLE, _SINGLE, uniqueItems=False),
+            # The types of the fields decide.
+            "additionalProperties": {"type": ["string", "number", "boolean", "array", "object"]},
         },
         **_LIFECYCLE,
+        **_ANNOTATIONS,
         "aliases": {
             "type": "array",
             "items": _ref("key"),
@@ -161,10 +225,17 @@ DEFS: Schema = {
         "minItems": 1,
         "description": f"{_DIFFERENT_NAMES}, at least one",
     },
-    "key": _text("the whole key of an event: level.category.event", _KEY),
+    "category_name": _text(
+        "lower-case letters, digits and single underscores, beginning with a letter; "
+        "without levels, several such names joined by dots",
+        rf"{_NAME}(\.{_NAME})*",
+    ),
+    "stored_name": _text("1 to 63 letters, digits and characters of _.:/@$#-, without spaces", _STORED_NAME),
+    "annotations": _named(_list_or(_SINGLE, _SINGLE, uniqueItems=True, minItems=1)),
+    "key": _text("the whole key of an event, such as level.category.event", _KEY),
     "reserved": _text(
         "the whole key of an event, the key of a category or the name of a field",
-        rf"({_NAME}|{_NAME}\.{_NAME}|{_KEY})",
+        rf"{_NAME}(\.{_NAME})*",
     ),
     "code": _text("the code of a rule, such as AC651", "[A-Z]{2}[0-9]{3}"),
     "date": _text('a date in quotes, such as "2027-01-31"', "[0-9]{4}-[0-9]{2}-[0-9]{2}"),
@@ -207,19 +278,22 @@ DEFS: Schema = {
                     *("rule", "at", "version", "reason"),
                 ),
             },
+            "annotation_keys": _named(_ANNOTATION_KEY),
+            **_ANNOTATIONS,
             **_SUPPRESS,
             "levels": _named(_LEVEL, minProperties=1, description="a mapping with at least one level"),
         },
-        *("format", "package", "title", "version", "levels"),
+        *("format", "package", "title", "version"),
     ),
     "fields": _named(_FIELD),
     "category": _mapping(
         {
-            "category": _ref("name"),
+            "category": _ref("category_name"),
             "order": {"type": "integer"},
             "title": _ref("title"),
             "description": _ref("text"),
             "metadata": _uses(_SHARED_USE),
+            **_ANNOTATIONS,
             **_SUPPRESS,
             "events": _named(_EVENT),
         },
@@ -245,7 +319,7 @@ def _decider(kind: FileKind) -> Callable[[object], bool]:
 
 def check_structure(root: Node, kind: FileKind) -> tuple[Node, list[Finding]]:
     """The file with every violation marked as invalid, and one finding for each."""
-    data = _plain(root)
+    data: object = root.plain
     if root.value is INVALID or _decider(kind)(data):
         return root, []
     explained = _Explainer(root, kind).explain(data)
@@ -254,15 +328,6 @@ def check_structure(root: Node, kind: FileKind) -> tuple[Node, list[Finding]]:
         explained = [((), BAD_VALUE.at(root.position, f"{_thing(kind, ())} does not fit the format"))]
     wrong = {path for path, _ in explained}
     return _without(root, wrong, ()), [finding for _, finding in explained]
-
-
-def _plain(node: Node) -> object:
-    """The node as plain Python data, without invalid parts."""
-    if isinstance(node.value, dict):
-        return {key: _plain(value) for key, value in node.value.items() if value.value is not INVALID}
-    if isinstance(node.value, tuple):
-        return [_plain(item) for item in node.value]
-    return "" if node.value is INVALID else node.value
 
 
 def _without(node: Node, wrong: set[KeyPath | None], path: KeyPath) -> Node:
@@ -340,7 +405,8 @@ class _Explainer:
             )
             yield path, BAD_VALUE.at(node.position, message)
         elif not (error.validator == "minProperties" and node.invalid):
-            rule = NAME_FORMAT if error.schema == DEFS["name"] else BAD_VALUE
+            names_something = error.schema in (DEFS["name"], DEFS["category_name"])
+            rule = NAME_FORMAT if names_something else BAD_VALUE
             message = f"{thing}: {_slot(path)} must be {error.schema['description']}"
             yield path, rule.at(node.position, message)
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -86,6 +87,15 @@ class Node:
         """The value of a scalar; "" for other nodes."""
         value = self.value
         return value if isinstance(value, str | int | float | bool) else ""
+
+    @property
+    def plain(self) -> Any:
+        """The value as plain Python data, without the entries that are invalid."""
+        if isinstance(self.value, dict):
+            return {key: part.plain for key, part in self.value.items() if part.value is not INVALID}
+        if isinstance(self.value, tuple):
+            return [part.plain for part in self.value]
+        return "" if self.value is INVALID else self.value
 
     def get(self, name: str) -> "Node | None":
         """The entry of that name; None if it is missing or invalid."""

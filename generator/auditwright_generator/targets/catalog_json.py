@@ -10,7 +10,16 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from auditwright_generator.model import Catalog, Category, Deprecated, Event, Field, Level, SharedField
+from auditwright_generator.model import (
+    AnnotationKey,
+    Catalog,
+    Category,
+    Deprecated,
+    Event,
+    Field,
+    Level,
+    SharedField,
+)
 from auditwright_generator.targets.templating import header
 from auditwright_generator.versions import RUNTIME_SERIES
 
@@ -19,6 +28,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 _DEFAULTS = {
     part.name: part.default for part in dataclasses.fields(Field) if part.default is not dataclasses.MISSING
 }
+"""Of a field's attributes; its annotations are written apart."""
 
 
 def whole(catalog: Catalog) -> dict[str, str]:
@@ -32,12 +42,34 @@ def whole(catalog: Catalog) -> dict[str, str]:
             f' "{name}": {_json(getattr(catalog, name))},'
             for name in ("package", "distribution", "title", "description", "version")
         ),
+        *(f" {part}," for part in (*_annotation_keys(catalog), *_annotations(catalog))),
         ' "levels": [',
         ",\n".join(_level(level) for level in catalog.levels),
         " ]",
         "}",
     ]
     return {f"{catalog.package}/catalog.json": "\n".join(lines) + "\n"}
+
+
+def _annotation_keys(catalog: Catalog) -> list[str]:
+    declared = {key.name: _annotation_key(key) for key in catalog.annotation_keys}
+    return [f'"annotation_keys": {_json(declared)}'] if declared else []
+
+
+def _annotation_key(key: AnnotationKey) -> dict[str, Any]:
+    return {
+        "title": key.title,
+        "kind": key.kind,
+        "many": key.many,
+        "description": key.description,
+        "on": key.on,
+        "required": key.required,
+        "values": {value.key: value.title for value in key.values},
+    }
+
+
+def _annotations(owner: Catalog | Category | Event) -> list[str]:
+    return [f'"annotations": {_json(owner.annotations)}'] if owner.annotations else []
 
 
 def _level(level: Level) -> str:
@@ -47,7 +79,7 @@ def _level(level: Level) -> str:
 
 
 def _category(category: Category) -> str:
-    head = _head(category, ("key", "name", "title", "description"))
+    head = ", ".join([_head(category, ("key", "name", "title", "description")), *_annotations(category)])
     # Events share the object of a field with the same uses; it is encoded once.
     shared = {id(field): field for event in category.events for field in event.fields}
     lines = {number: f"         {_json(_field(field))}" for number, field in shared.items()}
@@ -66,6 +98,7 @@ def _event(event: Event, lines: dict[int, str]) -> str:
         parts.append(f'"since": {_json(event.since)}')
     if event.deprecated:
         parts.append(f'"deprecated": {_json(_deprecated(event.deprecated))}')
+    parts += _annotations(event)
     parts.append(f'"example": {_json(event.example)}')
     fields = ",\n".join(lines[id(field)] for field in event.fields)
     parts.append(f'"fields": [\n{fields}]')
@@ -82,13 +115,15 @@ def _field(field: Field) -> dict[str, Any]:
         facts["when"] = {part.field: list(part.values) for part in field.when}
     if field.values:
         facts["values"] = {value.key: value.title for value in field.values}
+    if field.has_stored_values:
+        facts["stored_values"] = {value.key: value.stored for value in field.values}
     if field.deprecated:
         facts["deprecated"] = _deprecated(field.deprecated)
     for name, default in _DEFAULTS.items():
         value = getattr(field, name)
         if name not in facts and value != default:
             facts[name] = value
-    return facts
+    return facts | ({"annotations": field.annotations} if field.annotations else {})
 
 
 def _deprecated(deprecated: Deprecated) -> dict[str, str]:

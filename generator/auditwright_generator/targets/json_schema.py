@@ -97,7 +97,7 @@ def entry_schema(catalog: Catalog, event: Event) -> Schema:
         },
         "required": ["event", "metadata"],
         "additionalProperties": False,
-        "examples": [{"event": event.key, "metadata": event.example}],
+        "examples": [{"event": event.key, "metadata": event.stored_example}],
         "$defs": _ENVELOPE | {kind: schema for kind, schema in _BY_KIND.items() if kind in kinds},
     }
 

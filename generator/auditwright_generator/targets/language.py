@@ -23,8 +23,18 @@ KEYS: dict[str, dict[str, str]] = {
         "version": "Stored with every entry; increase it with every change of the catalog.",
         "reserved": "Removed keys and names that must not be used again, with the reason.",
         "accepted": "The intended breaks of this version.",
+        "annotation_keys": "The keys that annotations may have.",
+        "annotations": "Facts about the catalog, for people and tools.",
         "suppress": "The rules to switch off for the whole catalog.",
         "levels": "The scopes of events; each has a folder.",
+    },
+    "annotation_key": {
+        "title": "The title shown to people.",
+        "type": "The type of a value.",
+        "description": "What the value means.",
+        "values": "The values of an enum with their titles; required for an enum.",
+        "on": "What the annotation may be on; by default everything.",
+        "required": "Whether everything it may be on must have it; an event inherits.",
     },
     "level": {
         "title": "The title shown to people.",
@@ -36,6 +46,7 @@ KEYS: dict[str, dict[str, str]] = {
         "title": "The title shown to people.",
         "type": "The type of a value.",
         "description": "What the value means.",
+        "stored_as": "The name in JSON, where it is no name of the catalog.",
         "values": "The values of an enum with their titles; required for an enum.",
         "min": "The minimum and maximum value, inclusive.",
         "max": "The minimum and maximum value, inclusive.",
@@ -44,6 +55,9 @@ KEYS: dict[str, dict[str, str]] = {
         "pattern": "The pattern that the text must match.",
         "min_items": "The minimum and maximum number of items in a list.",
         "max_items": "The minimum and maximum number of items in a list.",
+        "max_bytes": "The maximum size of a JSON value.",
+        "max_depth": "The maximum depth of a JSON value.",
+        "max_keys": "The maximum number of keys in a JSON value.",
         "unit": "The unit of a number, such as seconds.",
         "sensitivity": (
             "personal: errors do not show the value; secret: only a keyed fingerprint is stored."
@@ -52,7 +66,12 @@ KEYS: dict[str, dict[str, str]] = {
         "column": "Whether the table has a separate column for the field, a text such as an ID.",
         "since": "The version of the catalog that added the field.",
         "deprecated": "The field should no longer be used.",
+        "annotations": "Facts about the field, for people and tools.",
         "suppress": "The warnings to suppress here.",
+    },
+    "enum_value": {
+        "title": "The title shown to people.",
+        "stored_as": "The value in JSON, a text or a whole number, where it is no name of the catalog.",
     },
     "category": {
         "category": "The name of the file, so that a copied file is noticed.",
@@ -60,6 +79,7 @@ KEYS: dict[str, dict[str, str]] = {
         "title": "The title shown to people.",
         "description": "What the category covers.",
         "metadata": "The fields that the category gives to its events.",
+        "annotations": "Facts about the category and its events, for people and tools.",
         "suppress": "The warnings to suppress in this file.",
         "events": "The events, in the order of the reference.",
     },
@@ -71,6 +91,7 @@ KEYS: dict[str, dict[str, str]] = {
         "example": "The metadata of a valid call; {} if no field is required.",
         "since": "The version of the catalog that added the event.",
         "deprecated": "The event should no longer be used.",
+        "annotations": "Facts about the event, for people and tools.",
         "aliases": "Former keys, under which older entries are stored.",
         "suppress": "The warnings to suppress here.",
     },
@@ -90,6 +111,9 @@ KEYS: dict[str, dict[str, str]] = {
         "pattern": "Only if the field has none.",
         "min_items": "A narrower number of items.",
         "max_items": "A narrower number of items.",
+        "max_bytes": "A smaller size.",
+        "max_depth": "A smaller depth.",
+        "max_keys": "A smaller number of keys.",
         "values": "The values of an enum that can occur here.",
     },
     "shared_use": {
@@ -118,10 +142,13 @@ KEYS["shared_use"] = {**KEYS["use"], **KEYS["shared_use"]}
 
 _CATEGORY, _CATALOG = DEFS["category"]["properties"], DEFS["catalog"]["properties"]
 _EVENT = _CATEGORY["events"]["additionalProperties"]
+_FIELD = DEFS["fields"]["additionalProperties"]
 KINDS: dict[str, Schema] = {
     "catalog": DEFS["catalog"],
+    "annotation_key": _CATALOG["annotation_keys"]["additionalProperties"],
     "level": _CATALOG["levels"]["additionalProperties"],
-    "field": DEFS["fields"]["additionalProperties"],
+    "field": _FIELD,
+    "enum_value": _FIELD["properties"]["values"]["additionalProperties"]["then"],
     "category": DEFS["category"],
     "event": _EVENT,
     "use": _EVENT["properties"]["metadata"]["else"]["additionalProperties"],
@@ -184,7 +211,7 @@ def _rewritten(schema: Any, defs: Schema) -> Any:
         return {**made, **_define(name, defs)}
     if name and name not in defs:
         defs[name] = _rewritten(DEFS[name], defs)
-    if "then" in made:
+    if "description" in made.get("then", ()):
         # This description is for findings; an editor would show it instead of that of a field.
         made["then"].pop("description", None)
     if "pattern" in made and "description" in made:

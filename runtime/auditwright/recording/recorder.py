@@ -56,6 +56,8 @@ class _EventPlan:
     columns: tuple[str, ...]
     """The fields with a column of their own."""
     message: MessageTemplate
+    stored: Callable[[dict[str, Any]], dict[str, Any]] | None
+    """Turns the values of the model into those to store, for an event where they differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,7 @@ class Recorder:
             tuple(name for name, field in fields.items() if field.kind == "timestamp"),
             tuple(name for name in self.catalog.columns if name in fields),
             MessageTemplate.of(event),
+            _stored_form(event),
         )
         self._plans[key] = plan
         return plan
@@ -272,11 +275,23 @@ class Recorder:
         return refusal
 
 
+def _stored_form(event: Event) -> Callable[[dict[str, Any]], dict[str, Any]] | None:
+    if not any(field.is_converted for field in event.metadata):
+        return None
+    from auditwright.recording.stored_form import stored_form  # few events need it
+
+    return stored_form(event)
+
+
 def _given(plan: _EventPlan, model: EventModel) -> dict[str, Any]:
-    """The validated values without None. The model is not shared, so its dict may be used and changed."""
-    if plan.all_required:
-        return vars(model)
-    return {name: value for name, value in model.__dict__.items() if value is not None}
+    """The validated values in the stored form, without None.
+
+    The model is not shared, so its dict may be used and changed.
+    """
+    data = vars(model)
+    if not plan.all_required:
+        data = {name: value for name, value in data.items() if value is not None}
+    return data if plan.stored is None else plan.stored(data)
 
 
 def _with_positive_zeros(data: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:

@@ -136,11 +136,11 @@ REFUSED = [
     ((*CATEGORY, "key"), "shop.other", 'key "shop.other" should be "shop.orders"'),
     ((*CATEGORY, "name"), "or\nders", f'category "or\\nders" is not {NAME}'),
     ((*EVENT, "name"), "order_paid", 'key "shop.orders.order_placed" should be "shop.orders.order_paid"'),
-    ((*EVENT, "aliases"), ["x"], 'alias "x" is not the whole key of an event: level.category.event'),
+    ((*EVENT, "aliases"), ["x"], 'alias "x" is not the whole key of an event, such as level.category.event'),
     ((*EVENT, "aliases"), "x", f'{IN_EVENT}.aliases: Input should be a valid array, got "x"'),
     ((*EVENT, "deprecated"), [1], f"{IN_EVENT}.deprecated: Input should be an object"),
     ((*EVENT, "deprecated"), {"since": "x"}, 'since "x" is not a version such as 1.0.0'),
-    ((*EVENT, "example"), {"x": {}}, None),
+    ((*EVENT, "example"), {"x": None}, None),
     (
         (*EVENT, "fields", 0, "name"),
         "order_id",
@@ -149,7 +149,8 @@ REFUSED = [
     (
         (*FIELD, "kind"),
         "strng",
-        'kind "strng" is not one of string, integer, number, boolean, timestamp, ip, url, email, enum',
+        'kind "strng" is not one of string, integer, number, boolean, timestamp, date, ip, url, email, uuid, '
+        "bigint, enum, json",
     ),
     ((*FIELD, "kind"), [], f"{IN_FIELD}.kind: Input should be a valid string"),
     (

@@ -4,6 +4,7 @@ import tomllib
 import zipfile
 from email.parser import Parser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
@@ -18,7 +19,7 @@ from auditwright_generator.targets.packaging import whole
 
 
 def made(title: str = "Acme's events", **attributes: str) -> str:
-    facts = {"package": "acme_audit", "description": "", "version": "1.2.0", **attributes}
+    facts: dict[str, Any] = {"package": "acme_audit", "description": "", "version": "1.2.0", **attributes}
     return whole(Catalog(title=title, levels=(), **facts))["pyproject.toml"]
 
 

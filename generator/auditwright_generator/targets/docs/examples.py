@@ -67,7 +67,7 @@ def description(event: Event) -> str:
     return _cut(text)
 
 
-def _shown(value: Value, field: Field) -> str:
+def _shown(value: Any, field: Field) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(item, field) for item in value)
     if isinstance(value, bool):
@@ -108,7 +108,7 @@ def json_form(event: Event) -> str:
         "event": event.key,
         "actor": ACTOR,
         "ip_address": ADDRESS,
-        "metadata": event.example,
+        "metadata": event.stored_example,
     }
     return json.dumps(form, indent=2, ensure_ascii=False)
 
@@ -165,7 +165,9 @@ def _condition(event: Event) -> list[str]:
     return []
 
 
-def _comparison(column: str, field: Field, value: Value) -> str | None:
+def _comparison(column: str, field: Field, value: Any) -> str | None:
+    if isinstance(value, dict):
+        return None
     if isinstance(value, list):
         items: list[Scalar] = [item for item in value if _is_short(item)]
         return f"col({column}).contains({literal(items[0])})" if items else None

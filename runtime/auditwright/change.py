@@ -1,0 +1,19 @@
+"""`Change`: a value before and after, for fields of a type such as `change of string`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T_co]):
+    """A value before and after: `Change("viewer", "editor")`. None means that it was or is not set.
+
+    In JSON it is `{"from": "viewer", "to": "editor"}`.
+    """
+
+    before: T_co | None
+    after: T_co | None
