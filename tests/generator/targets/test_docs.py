@@ -327,6 +327,76 @@ def test_table_of_a_very_large_category_has_names_only() -> None:
     assert made["shop/orders/2.md"].count("It was done.") > 20
 
 
+def wide(fields: int) -> tuple[Field, ...]:
+    """Fields with long descriptions, every fifth an enum with many values."""
+    values = tuple(EnumValue(f"value_{number}", f"Value number {number}") for number in range(500))
+    enum = {"kind": "enum", "values": values}
+    return tuple(
+        field(
+            f"part_{number}",
+            f"Part {number}",
+            description="What it was. " * 12,
+            **({} if number % 5 else enum),
+        )
+        for number in range(fields)
+    )
+
+
+def test_thousand_wide_events_have_pages_of_limited_size() -> None:
+    some, very = wide(12), wide(700)
+    shared = tuple(
+        SharedField(f"all_{number}", "All of it " * 5, only=("done_1",) * 900) for number in range(99)
+    )
+    events = [event(number, *(very if number == 500 else some)) for number in range(1_000)]
+    made = pages(level(replace(category(*events), metadata=shared)))
+    largest = sorted(made, key=lambda path: len(made[path]))[-2:]
+    assert max(html_size(made[path]) for path in ("shop/orders.md", "enums.md", *largest)) < LARGEST
+    assert_links_lead_somewhere(made)
+    described = "".join(text for path, text in made.items() if path.startswith("shop/orders"))
+    anchors = re.findall(r'^<a id="(\w+)"></a>\n\n###', described, re.MULTILINE)
+    assert anchors == [f"done_{number}" for number in range(1_000)]
+
+
+def test_section_of_a_very_wide_event_has_several_parts() -> None:
+    made = pages(level(category(event(1, *wide(700)), event(2))))
+    parts = [made["shop/orders.md"], *(made[f"shop/orders/{number}.md"] for number in (2, 3))]
+    names = [
+        row[1]
+        for text in parts
+        for rows in rendered(text).tables
+        if rows[0][0] == "Field"
+        for row in rows[1:]
+    ]
+    assert names == [f"part_{number}" for number in range(700)]
+    headings = re.findall("^### (.+)", "".join(parts), re.MULTILINE)
+    assert headings == [
+        "Done 1",
+        "Done 1, fields 263 to 525",
+        "Done 1, fields 526 to 700",
+        "Done 1, JSON",
+        "Done 1, code",
+        "Done 2",
+    ]
+
+
+def test_table_of_very_many_events_continues_too() -> None:
+    made = pages(level(category(*(event(number, title=f"Done for {number} " * 5) for number in range(900)))))
+    assert html_size(made["shop/orders.md"]) < LARGEST
+    assert "[Done for 0" in made["shop/orders.md"]
+    last = next(
+        path for path, text in made.items() if "shop/orders" in path and '| <a id="done_899">' in text
+    )
+    assert last != "shop/orders.md"
+    assert f"{last}#done_899)" in "".join(text for path, text in made.items() if path.startswith("events"))
+    assert_links_lead_somewhere(made)
+
+
+def test_sentence_about_many_fields_names_the_first_and_a_number() -> None:
+    shared = tuple(SharedField(f"part_{number}", f"Part {number}") for number in range(40))
+    page = pages(level(replace(category(event(1)), metadata=shared)))["shop/orders.md"]
+    assert "**Part 28**, **Part 29** and 10 more are shown for all events." in page
+
+
 @pytest.mark.parametrize("events", [1_000, 10_000])
 def test_indexes_of_large_catalogs_have_pages_of_limited_size(events: int) -> None:
     whole = Catalog("shop_events", "Shop", "", "1.0.0", (level(*large(events, 6)),))

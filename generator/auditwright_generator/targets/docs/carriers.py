@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from auditwright_generator.model import Catalog, Category, Event, Field, Level
+from auditwright_generator.targets.docs.places import Places
 from auditwright_generator.targets.templating import markdown_cell
 
 MAX_LINKS = 30
@@ -61,6 +62,7 @@ class Links:
         self._events = {
             level.name: sum(len(each.events) for each in level.categories) for level in catalog.levels
         }
+        self._places = Places()
         self._titles = Counter(category.title for category in catalog.categories)
 
     def level(self, level: Level) -> str:
@@ -73,7 +75,8 @@ class Links:
 
     def event(self, category: Category, event: Event) -> str:
         """A link to the event."""
-        return f"[{markdown_cell(event.title)}]({self._path(category)}#{event.name})"
+        further = self._places.further(category, event)
+        return f"[{markdown_cell(event.title)}]({self._path(category, further)}#{event.name})"
 
     def carriers(self, carried: Carried) -> str:
         """Links to all that have a field, as few as possible, and how many events are left out."""
@@ -100,8 +103,8 @@ class Links:
                     links = [self.event(category, event) for _, _, event in paths]
                     yield f"{self._title(level, category)}: ", links, len(paths)
 
-    def _path(self, category: Category) -> str:
-        return f"{self._up}{category.key.replace('.', '/')}.md"
+    def _path(self, category: Category, further: str = "") -> str:
+        return f"{self._up}{category.key.replace('.', '/')}{further}.md"
 
     def _named(self, level: Level, category: Category) -> str:
         return f"[{self._title(level, category)}]({self._path(category)})"

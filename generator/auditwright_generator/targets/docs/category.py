@@ -1,67 +1,97 @@
 """The pages of a category: shared metadata, a table of events, and a section for each event.
 
 Anchors are the names of events, which do not change with their titles. The first page of a large category
-keeps the table, with an anchor for every event whose section is on another page.
+keeps the table, with an anchor for every event whose section is on another page; `places.py` says where a
+table continues that is too long for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditwright_generator.model import Catalog, Category, Event, Level
-from auditwright_generator.names import OWN_PACKAGE
-from auditwright_generator.targets.docs import examples, words
-from auditwright_generator.targets.docs.parts import LINE, MAX_HTML, ROW, fill, html_size, links
-from auditwright_generator.targets.json_schema import schema_path
-from auditwright_generator.targets.templating import header, markdown_cell, markdown_text, render
+from auditwright_generator.targets.docs import words
+from auditwright_generator.targets.docs.parts import MAX_HTML, ROW, fill, html_size, links
+from auditwright_generator.targets.docs.places import row_numbers
+from auditwright_generator.targets.docs.sections import Section
+from auditwright_generator.targets.templating import header, markdown_cell, render
 
 
 def pages(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
     """The pages of a category by their paths in the docs folder."""
-    path = f"{level.name}/{category.name}"
-    sections = [_section(catalog, level, category, event, "../") for event in category.events]
-    sizes = [html_size(section, LINE) for section in sections]
-    numbers = [1] * len(sections)
-    first = _first_page(catalog, level, category, numbers)
-    if html_size(first, ROW) + sum(sizes) > MAX_HTML:
-        longest = _first_page(catalog, level, category, [len(sections)] * len(sections))
-        numbers = fill(sizes, MAX_HTML - html_size(longest, ROW))
-        first = _first_page(catalog, level, category, numbers)
-    made = {f"{path}.md": first + "".join(sections[: numbers.count(1)])}
-    for number in range(2, max(numbers, default=1) + 1):
-        events = [event for event, on in zip(category.events, numbers, strict=True) if on == number]
-        made[f"{path}/{number}.md"] = _next_page(catalog, level, category, number, numbers[-1]) + "".join(
-            _section(catalog, level, category, event, "../../") for event in events
+    sections = [Section(catalog, level, category, event) for event in category.events]
+    heads = _Heads(catalog, level, category, row_numbers(category))
+    numbers = _part_numbers(heads, sections)
+    last = max([*heads.rows_on, *(number for on in numbers for number in on)], default=1)
+    texts: dict[int, list[str]] = {number: [] for number in range(1, last + 1)}
+    for section, on in zip(sections, numbers, strict=True):
+        for number in dict.fromkeys(on):
+            parts = section.texts("../" if number == 1 else "../../")
+            texts[number] += [text for text, each in zip(parts, on, strict=True) if each == number]
+    sections_on = [on[0] for on in numbers]
+    return {
+        f"{level.name}/{category.name}{'' if number == 1 else f'/{number}'}.md": "".join(
+            (heads.head(number, last, sections_on, has_sections=bool(found)), *found)
         )
-    return made
+        for number, found in texts.items()
+    }
 
 
-def _first_page(catalog: Catalog, level: Level, category: Category, numbers: list[int]) -> str:
-    """The first page without its sections; `numbers` has the page of each event."""
-    rows = [_Row.of(category, event, number) for event, number in zip(category.events, numbers, strict=True)]
-    return render(
-        "category.md.j2",
-        head=header(category.source),
-        catalog=catalog,
-        level=level,
-        category=category,
-        shared=words.shared_sentences(level, category),
-        rows=rows,
-        brief=html_size("".join(row.description + row.additional for row in rows), ROW) > MAX_HTML // 2,
-        pages=links(category.name, 1, max(numbers, default=1)),
-    )
+def _part_numbers(heads: _Heads, sections: Sequence[Section]) -> list[list[int]]:
+    """The page of each part of each section: on the first page if all fit there, and after the table."""
+    sizes = [size for section in sections for size in section.sizes]
+    if heads.last_table > 1:
+        numbers = [heads.last_table + number for number in fill(sizes, MAX_HTML)]
+    elif sum(sizes) <= heads.room([1] * len(sections)):
+        numbers = [1] * len(sizes)
+    else:
+        numbers = fill(sizes, heads.room([len(sizes)] * len(sections)))
+    left = iter(numbers)
+    return [[next(left) for _ in section.sizes] for section in sections]
 
 
-def _next_page(catalog: Catalog, level: Level, category: Category, number: int, last: int) -> str:
-    return render(
-        "category_continued.md.j2",
-        head=header(category.source),
-        catalog=catalog,
-        level=level,
-        category=category,
-        number=number,
-        pages=links(category.name, number, last),
-    )
+@dataclass(frozen=True, slots=True)
+class _Heads:
+    """What the pages have before their sections."""
+
+    catalog: Catalog
+    level: Level
+    category: Category
+    rows_on: list[int]
+    """The page of the row of each event."""
+
+    @property
+    def last_table(self) -> int:
+        """The last page with rows."""
+        return max(self.rows_on, default=1)
+
+    def head(self, number: int, last: int, sections_on: Sequence[int], *, has_sections: bool) -> str:
+        """The page `number` of `last` without its sections; `sections_on` has the page of each event's."""
+        rows = [
+            _Row.of(self.category, event, on, section_on)
+            for event, on, section_on in zip(self.category.events, self.rows_on, sections_on, strict=True)
+            if on == number
+        ]
+        told = html_size("".join(row.description + row.additional for row in rows), ROW)
+        return render(
+            "category.md.j2" if number == 1 else "category_continued.md.j2",
+            head=header(self.category.source),
+            catalog=self.catalog,
+            level=self.level,
+            category=self.category,
+            shared=words.shared_sentences(self.level, self.category),
+            rows=rows,
+            brief=self.last_table > 1 or told > MAX_HTML // 2,
+            number=number,
+            has_sections=has_sections,
+            pages=links(self.category.name, number, last),
+        )
+
+    def room(self, sections_on: Sequence[int]) -> int:
+        """The bytes of HTML that are left for sections on the first page."""
+        last = max(sections_on, default=1)
+        return MAX_HTML - html_size(self.head(1, last, sections_on, has_sections=True), ROW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,60 +103,14 @@ class _Row:
     additional: str
 
     @classmethod
-    def of(cls, category: Category, event: Event, number: int) -> _Row:
-        """The row of an event whose section is on the page with the number."""
-        anchor = "" if number == 1 else f'<a id="{event.name}"></a>'
-        page = "" if number == 1 else f"{category.name}/{number}.md"
+    def of(cls, category: Category, event: Event, on: int, section_on: int) -> _Row:
+        """The row on one page of an event whose section is on another page, or on the same."""
+        anchor = "" if on == section_on else f'<a id="{event.name}"></a>'
+        folder = f"{category.name}/" if on == 1 else ""
+        page = "" if on == section_on else f"{folder}{section_on}.md"
         badge = " *deprecated*" if event.deprecated else ""
         return cls(
             f"{anchor}[{markdown_cell(event.title)}]({page}#{event.name}){badge}",
             markdown_cell(event.description),
             words.additional(category, event),
         )
-
-
-def _section(catalog: Catalog, level: Level, category: Category, event: Event, up: str) -> str:
-    """The section of an event on a page from which `up` leads to the docs folder."""
-    fields = {field.name: field for field in event.fields}
-    schema = schema_path(catalog, event)
-    return render(
-        "event.md.j2",
-        event=event,
-        badges=_badges(event),
-        replacement=_replacement(event, up),
-        message=examples.message(event),
-        rows=[
-            (
-                markdown_cell(field.title),
-                f"`{field.name}`",
-                words.full_type(field),
-                words.required(field, fields),
-                words.meaning(field),
-                words.declared_in(field, level, category, event),
-            )
-            for field in event.fields
-        ],
-        entry=examples.row(category, event),
-        json=examples.json_form(event),
-        schema=f"[`{schema.partition('/json_schema/')[2]}`]({up}../{schema})",
-        call="" if catalog.package == OWN_PACKAGE else examples.call(event),
-        query=examples.query(catalog, level, category, event),
-    )
-
-
-def _badges(event: Event) -> list[str]:
-    """What is special about an event, in a few words each. Every entry has an actor and an address anyway."""
-    sensitivities = {field.sensitivity for field in event.metadata}
-    return [
-        *([f"since {markdown_text(event.since)}"] if event.since else []),
-        *([f"deprecated since {markdown_text(event.deprecated.since)}"] if event.deprecated else []),
-        *(text for each, text in words.SENSITIVITY.items() if text and each in sensitivities),
-    ]
-
-
-def _replacement(event: Event, up: str) -> str:
-    """A link to the event to use instead of a deprecated one; empty if there is none."""
-    if event.deprecated is None or event.deprecated.use is None:
-        return ""
-    level, category, name = event.deprecated.use.split(".")
-    return f"[`{event.deprecated.use}`]({up}{level}/{category}.md#{name})"

@@ -6,7 +6,7 @@ Each is one table, which continues on further pages when it is long.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from auditwright_generator.model import Catalog, Field
@@ -21,6 +21,9 @@ from auditwright_generator.targets.docs.carriers import (
 )
 from auditwright_generator.targets.docs.parts import pages_of_table
 from auditwright_generator.targets.templating import header, markdown_cell, render
+
+MAX_VALUES = 200
+"""The most values of an enum in a row of their index; more of them have rows of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,12 @@ def _fields(_: Catalog, fields: list[Carried]) -> list[_Row]:
 def _enums(_: Catalog, fields: list[Carried]) -> list[_Row]:
     enums = (each for each in fields if each.field.values)
     found = merged(enums, lambda field: (field.title, field.name, field.values))
-    return _field_rows(found, lambda field: (words.values(field),))
+    parts = [
+        Carried(replace(each.field, values=each.field.values[first : first + MAX_VALUES]), each.paths)
+        for each in found
+        for first in range(0, len(each.field.values), MAX_VALUES)
+    ]
+    return _field_rows(parts, lambda field: (words.values(field),))
 
 
 def _sensitive(_: Catalog, fields: list[Carried]) -> list[_Row]:

@@ -10,6 +10,7 @@ from functools import partial
 
 from auditwright_generator.model import Catalog, Category, Level
 from auditwright_generator.targets.docs.parts import MAX_HTML, ROW, html_size, pages_of_table
+from auditwright_generator.targets.docs.places import Places
 from auditwright_generator.targets.docs.words import sentences_of
 from auditwright_generator.targets.templating import header, markdown_cell, render
 
@@ -75,8 +76,10 @@ def _row(category: Category, names_events: bool, folder: str = "") -> str:
 
 
 def _events(category: Category, folder: str) -> str:
+    places = Places()
     return ", ".join(
-        f"[{markdown_cell(event.title)}]({folder}{category.name}.md#{event.name})"
+        f"[{markdown_cell(event.title)}]"
+        f"({folder}{category.name}{places.further(category, event)}.md#{event.name})"
         + (" *deprecated*" if event.deprecated else "")
         for event in category.events
     )

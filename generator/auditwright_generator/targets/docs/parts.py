@@ -17,26 +17,35 @@ MAX_HTML = 240_000
 ROW, LINE = 40, 100
 """The bytes of HTML that a line adds to its text: a row of a table, or a line with highlighted code."""
 
+MAX_LINKED, AROUND = 20, 3
+"""The most pages that have a link each, and how many on either side have one where there are more."""
+
 
 def html_size(text: str, per_line: int) -> int:
     """The bytes of HTML that a text makes, by estimation."""
     return len(text.encode()) * 13 // 10 + text.count("\n") * per_line
 
 
-def fill(sizes: Iterable[int], room: int) -> list[int]:
-    """The number of the page, from 1, for each part of a size; the first page has `room` bytes left."""
+def fill(sizes: Iterable[int], room: int, whole: int = MAX_HTML) -> list[int]:
+    """The number of the page, from 1, for each part of a size.
+
+    The first page has `room` bytes left, every other one `whole`.
+    """
     numbers: list[int] = []
     number = 1
     for size in sizes:
         if size > room and (number == 1 or numbers[-1] == number):
-            number, room = number + 1, MAX_HTML
+            number, room = number + 1, whole
         numbers.append(number)
         room -= size
     return numbers
 
 
 def links(name: str, number: int, last: int) -> str:
-    """A line of links to all pages of `name`: `Page 1, [2](models/2.md)`; empty if there is only one."""
+    """A line of links to the pages of `name`: `Page 1, [2](models/2.md)`; empty if there is only one.
+
+    Of many pages it has the first, the last and those around this one, so that it stays short.
+    """
     if last == 1:
         return ""
 
@@ -45,7 +54,12 @@ def links(name: str, number: int, last: int) -> str:
             return f"../{name}.md"
         return f"{name}/{other}.md" if number == 1 else f"{other}.md"
 
-    shown = [str(each) if each == number else f"[{each}]({path(each)})" for each in range(1, last + 1)]
+    shown, before = [], 0
+    for each in range(1, last + 1):
+        if last <= MAX_LINKED or each in (1, last) or abs(each - number) <= AROUND:
+            link = str(each) if each == number else f"[{each}]({path(each)})"
+            shown.append(link if each == before + 1 else f"…, {link}")
+            before = each
     return f"Page {', '.join(shown)}"
 
 

@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from auditwright_generator.model import Category, Condition, Event, Field, Level, Scalar, SharedField
+from auditwright_generator.targets.docs.parts import LINE, MAX_HTML, html_size
 from auditwright_generator.targets.templating import markdown_cell, markdown_text
 
 MAX_VALUES = 20
 """The most values of an enum that are listed where an event has it; the page of enums has them all."""
+MAX_NAMED = 30
+"""The most fields and events that one sentence names."""
+MAX_SHARED = MAX_HTML // 6
+"""The most bytes of HTML of the sentences about the metadata that a level or a category shares."""
 
 _TYPES = {
     "string": ("Text", "texts"),
@@ -96,7 +101,7 @@ def condition(when: Iterable[Condition], fields: Mapping[str, Field]) -> str:
     parts = []
     for part in when:
         other = fields[part.field]
-        given = or_([_value(value, other) for value in part.values])
+        given = or_([_value(value, other) for value in part.values], MAX_VALUES)
         parts.append(f"{markdown_cell(other.title)} is {given}")
     return "only if " + " and ".join(parts)
 
@@ -165,33 +170,62 @@ def shared_sentences(level: Level, category: Category) -> list[str]:
 
 
 def sentences_of(metadata: Sequence[SharedField], titles: Mapping[str, str], everything: str) -> list[str]:
-    """Shared metadata in sentences, one for the fields that the same events have."""
+    """Shared metadata in sentences, one for the fields that the same events have.
+
+    Of very many the first are written, and the last tells how many fields are left out.
+    """
     groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for shared in metadata:
         groups.setdefault((shared.only, shared.except_), []).append(shared.title)
-    sentences = []
+    sentences: list[str] = []
+    room, left = MAX_SHARED, len(metadata)
     for (only, except_), names in groups.items():
-        subject = and_([f"**{markdown_cell(name)}**" for name in names])
-        given = f"{subject} {'is' if len(names) == 1 else 'are'} shown"
-        if only:
-            listed = ", ".join(markdown_cell(titles.get(name, name)) for name in only)
-            sentences.append(f"{given} for: {listed}.")
-        elif except_:
-            exceptions = and_([markdown_cell(titles.get(name, name)) for name in except_])
-            sentences.append(f"{given} for {everything} except {exceptions}.")
-        else:
-            sentences.append(f"{given} for {everything}.")
+        sentence = _sentence(only, except_, names, titles, everything)
+        room -= html_size(f"{sentence}\n", LINE)
+        if room < 0:
+            return [*sentences, f"{left:,} more fields are shared; each event lists its own."]
+        sentences.append(sentence)
+        left -= len(names)
     return sentences
 
 
-def and_(words: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return _listed(words, "and")
+def _sentence(
+    only: Sequence[str],
+    except_: Sequence[str],
+    names: Sequence[str],
+    titles: Mapping[str, str],
+    everything: str,
+) -> str:
+    """`**Board** and **Reason** are shown for all events except Board deleted.`"""
+
+    def events(keys: Sequence[str]) -> list[str]:
+        return [markdown_cell(titles.get(key, key)) for key in keys]
+
+    subject = and_([f"**{markdown_cell(name)}**" for name in names], MAX_NAMED)
+    given = f"{subject} {'is' if len(names) == 1 else 'are'} shown"
+    if only:
+        named = events(only)
+        return f"{given} for: {', '.join(named) if len(named) <= MAX_NAMED else and_(named, MAX_NAMED)}."
+    if except_:
+        return f"{given} for {everything} except {and_(events(except_), MAX_NAMED)}."
+    return f"{given} for {everything}."
 
 
-def or_(words: Sequence[str]) -> str:
-    """`a, b or c`."""
-    return _listed(words, "or")
+def and_(words: Sequence[str], most: int | None = None) -> str:
+    """`a, b and c`; of more than `most` the first ones, and how many more."""
+    return _listed(_first(words, most), "and")
+
+
+def or_(words: Sequence[str], most: int | None = None) -> str:
+    """`a, b or c`; of more than `most` the first ones, and how many more."""
+    return _listed(_first(words, most), "or")
+
+
+def _first(words: Sequence[str], most: int | None) -> Sequence[str]:
+    """The words; of more than `most` the first ones and `970 more`."""
+    if most is None or len(words) <= most:
+        return words
+    return [*words[:most], f"{len(words) - most:,} more"]
 
 
 def _listed(words: Sequence[str], last: str) -> str:

@@ -1,0 +1,114 @@
+"""The section of an event, in parts: only that of a very wide event does not fit on one page.
+
+Its table of fields then continues, and its examples have parts of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from auditwright_generator.model import Catalog, Category, Event, Level
+from auditwright_generator.names import OWN_PACKAGE
+from auditwright_generator.targets.docs import examples, words
+from auditwright_generator.targets.docs.parts import LINE, MAX_HTML, ROW, fill, html_size
+from auditwright_generator.targets.docs.places import Places
+from auditwright_generator.targets.json_schema import schema_path
+from auditwright_generator.targets.templating import markdown_cell, markdown_text, render
+
+MAX_PART = MAX_HTML // 2
+"""The most bytes of HTML of the fields in a part, so that its heading fits on the page too."""
+
+_Rows = Sequence[tuple[str, ...]]
+
+
+class Section:
+    """The section of an event, in one part or in several, for any page."""
+
+    def __init__(self, catalog: Catalog, level: Level, category: Category, event: Event) -> None:
+        self._catalog, self._level, self._category, self._event = catalog, level, category, event
+        self._rows = _rows(level, category, event)
+        self._whole = self._render("../", self._rows)
+        self._is_long = html_size(self._whole, LINE) > MAX_HTML
+        self.sizes = [html_size(text, LINE) for text in self.texts("../")]
+        """The bytes of HTML of each part, by estimation."""
+
+    def texts(self, up: str) -> list[str]:
+        """The parts, on a page from which `up` leads to the docs folder."""
+        if self._is_long:
+            return list(self._parts(up))
+        return [self._whole if up == "../" else self._render(up, self._rows)]
+
+    def _parts(self, up: str) -> Iterator[str]:
+        """What the event is and its first fields, more fields, its JSON, and its code."""
+        numbers = fill((html_size(" | ".join(row) + "\n", ROW) for row in self._rows), MAX_PART, MAX_PART)
+        start = 0
+        for number in range(1, numbers[-1] + 1 if numbers else 2):
+            rows = self._rows[start : start + numbers.count(number)]
+            heading = f"fields {start + 1:,} to {start + len(rows):,}" if number > 1 else ""
+            yield self._render(up, rows, heading, has_json=False, has_code=False)
+            start += len(rows)
+        yield self._render(up, (), "JSON", has_code=False)
+        yield self._render(up, (), "code", has_json=False)
+
+    def _render(
+        self, up: str, rows: _Rows, heading: str = "", *, has_json: bool = True, has_code: bool = True
+    ) -> str:
+        """The section, or a part of it: some rows and examples, and a heading if it is not the first."""
+        catalog, level, category, event = self._catalog, self._level, self._category, self._event
+        schema = schema_path(catalog, event)
+        return render(
+            "event.md.j2",
+            event=event,
+            heading=heading,
+            badges=_badges(event),
+            replacement=_replacement(category, event, up),
+            message=examples.message(event),
+            rows=rows,
+            has_json=has_json,
+            entry=examples.row(category, event),
+            json=examples.json_form(event),
+            schema=f"[`{schema.partition('/json_schema/')[2]}`]({up}../{schema})",
+            has_code=has_code,
+            call="" if catalog.package == OWN_PACKAGE else examples.call(event),
+            query=examples.query(catalog, level, category, event),
+        )
+
+
+def _rows(level: Level, category: Category, event: Event) -> _Rows:
+    """The table of fields, each cell as Markdown."""
+    fields = {field.name: field for field in event.fields}
+    return [
+        (
+            markdown_cell(field.title),
+            f"`{field.name}`",
+            words.full_type(field),
+            words.required(field, fields),
+            words.meaning(field),
+            words.declared_in(field, level, category, event),
+        )
+        for field in event.fields
+    ]
+
+
+def _badges(event: Event) -> list[str]:
+    """What is special about an event, in a few words each. Every entry has an actor and an address anyway."""
+    sensitivities = {field.sensitivity for field in event.metadata}
+    return [
+        *([f"since {markdown_text(event.since)}"] if event.since else []),
+        *([f"deprecated since {markdown_text(event.deprecated.since)}"] if event.deprecated else []),
+        *(text for each, text in words.SENSITIVITY.items() if text and each in sensitivities),
+    ]
+
+
+def _replacement(category: Category, event: Event, up: str) -> str:
+    """A link to the event to use instead of a deprecated one; empty if there is none.
+
+    Of another category nothing is known here, so the link leads to its first page.
+    """
+    if event.deprecated is None or event.deprecated.use is None:
+        return ""
+    key = event.deprecated.use
+    level, other, name = key.split(".")
+    near = [each for each in category.events if each.key == key]
+    further = Places().further(category, near[0]) if near else ""
+    return f"[`{key}`]({up}{level}/{other}{further}.md#{name})"
