@@ -187,6 +187,11 @@ _APPROVER = (
     "approver:\n  title: Approver\n  type: email\n  sensitivity: personal\n"
     "  description: Who has to agree before others see it.\n"
 )
+_OWNER = "annotation_keys: {owner: {title: Owner, type: string}}\n"
+_OWNED = "annotations: {owner: growth}\n"
+_REQUIRED = _OWNER.replace("string", 'string, "on": [catalog, event], required: true')
+_RETENTION = "annotation_keys: {retention: {title: Retention in days, type: integer}}\n"
+_CODES = "annotation_keys:\n  code: {{title: Code, type: string}}\n  ref: {{title: {}, type: integer}}\n"
 
 
 EXAMPLES = {
@@ -278,6 +283,22 @@ EXAMPLES = {
     "AC706": Example("fields.yaml", _GUEST + "  deprecated: {since: 1.1.0}\n",
                      _GUEST + "  deprecated: {since: 1.1.0, note: Nobody is told any more.}\n", _GUEST),
     "AC707": Example("catalog.yaml", "version: 1.2.0-next\n", "version: 1.2.0-rc.1\n", "version: 1.2.0\n"),
+    "AC801": Example("catalog.yaml", _VERSION + _OWNER + "annotations: {ownr: growth-team}\n",
+                     _VERSION + _OWNER + _OWNED, _VERSION),
+    "AC802": Example("catalog.yaml", _VERSION + _OWNER.replace("string", 'string, "on": [event]') + _OWNED,
+                     _VERSION + _OWNER.replace("string", 'string, "on": [event, catalog]') + _OWNED,
+                     _VERSION),
+    "AC803": Example("catalog.yaml", _VERSION + _RETENTION + "annotations: {retention: 400 days}\n",
+                     _VERSION + _RETENTION + "annotations: {retention: 400}\n", _VERSION),
+    "AC804": Example("catalog.yaml", _VERSION + _REQUIRED, _VERSION + _REQUIRED + _OWNED, _VERSION),
+    "AC805": Example("catalog.yaml", _VERSION + _OWNER, _VERSION + _OWNER + _OWNED, _VERSION),
+    "AC806": Example("catalog.yaml",
+                     _VERSION + "annotation_keys: {owner: {title: Owner, type: enum}}\n" + _OWNED,
+                     _VERSION + _OWNER.replace("string", "enum, values: {growth: Growth team}") + _OWNED,
+                     _VERSION),
+    "AC807": Example("catalog.yaml", _VERSION + _CODES.format("Code") + "annotations: {code: A-1, ref: 7}\n",
+                     _VERSION + _CODES.format("Reference") + "annotations: {code: A-1, ref: 7}\n",
+                     _VERSION),
     "AC951": Example(_BOARDS, _DELETED + "    suppress: {AC999: {reason: We know}}\n", _DELETED),
     "AC952": Example(_BOARDS, _DELETED + "    suppress: {AC651: {reason: Made elsewhere}}\n", _DELETED),
     "AC953": Example("fields.yaml",

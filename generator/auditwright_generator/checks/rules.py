@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from auditwright_generator.checks import (
+    annotations,
     audit_trail,
     examples,
     fields,
@@ -69,6 +70,18 @@ _SEMANTIC_CHECKS: Checks = {
         fields.check_columns_hold_text,
     Rule("AC703", "unknown-replacement", "error", "the deprecation refers readers to the replacement"):
         names.check_replacements_exist,
+    Rule("AC801", "unknown-annotation", "error", "a misspelt annotation would not be found"):
+        annotations.check_annotations_are_declared,
+    Rule("AC802", "misplaced-annotation", "error", "its key is not meant for what has it"):
+        annotations.check_annotations_are_in_their_place,
+    Rule("AC803", "wrong-annotation", "error", "tools that read annotations rely on their types"):
+        annotations.check_annotations_fit_their_type,
+    Rule("AC804", "missing-annotation", "error", "the catalog requires it of everything of this kind"):
+        annotations.check_annotations_are_not_missing,
+    Rule("AC806", "annotation-values", "error", "an enum needs its values, and other types ignore them"):
+        annotations.check_annotation_keys_say_their_values,
+    Rule("AC807", "duplicate-annotation-title", "error", "people see titles, and could not tell them apart"):
+        annotations.check_annotation_titles_differ,
 }  # fmt: skip
 """Errors in how the parts of a catalog relate. Later checks skip the fields with such errors."""
 
@@ -122,6 +135,8 @@ _QUALITY_CHECKS: Checks = {
         lifecycle.check_deprecations_say_what_to_do,
     Rule("AC707", "version-of-no-package", "error", "the generated package could not be built"):
         lifecycle.check_version_fits_a_package,
+    Rule("AC805", "unused-annotation-key", "warning", "the key is a leftover, or it was forgotten"):
+        annotations.check_annotation_keys_are_used,
 }  # fmt: skip
 """Quality: names and texts that people understand, a complete audit trail, consistent versions."""
 

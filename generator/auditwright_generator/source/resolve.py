@@ -48,7 +48,7 @@ def resolve_catalog(source: CatalogSource) -> Catalog:
         version=source.node.string("version"),
         levels=tuple(_level(source, level) for level in source.levels) or (_without_name(source),),
         folder=source.folder,
-        annotation_keys=tuple(_annotation_keys(source.node)),
+        annotation_keys=tuple(resolve_annotation_keys(source.node)),
         annotations=_annotations(source.node),
     )
 
@@ -73,7 +73,8 @@ def _categories(source: CatalogSource, level: str) -> tuple[Category, ...]:
     return tuple(_category(source, category) for category in sorted(own, key=_position))
 
 
-def _annotation_keys(catalog: Node) -> Iterator[AnnotationKey]:
+def resolve_annotation_keys(catalog: Node) -> Iterator[AnnotationKey]:
+    """The annotation keys that catalog.yaml declares."""
     declared = catalog.get("annotation_keys")
     for name, node in declared.entries.items() if declared else ():
         kind, on, required = node.string("type"), node.get("on"), node.get("required")

@@ -400,9 +400,8 @@ class _Explainer:
             yield path, FORMAT_VERSION.at(node.position, message)
         elif error.validator == "enum":
             given = str(error.instance)
-            message = (
-                f"{thing} has the unknown {path[-1]} {quote(given)}{hint_for(given, error.validator_value)}"
-            )
+            unknown = f" has the unknown {path[-1]}" if isinstance(path[-1], str) else f": {_slot(path)} is"
+            message = f"{thing}{unknown} {quote(given)}{hint_for(given, error.validator_value)}"
             yield path, BAD_VALUE.at(node.position, message)
         elif not (error.validator == "minProperties" and node.invalid):
             names_something = error.schema in (DEFS["name"], DEFS["category_name"])
@@ -492,6 +491,8 @@ def _thing(kind: FileKind, path: KeyPath) -> str:
             return f"field {quote(field)} of level {quote(level)}"
         case "catalog", ("accepted", int(index), *_):
             return f"accepted break {index + 1}"
+        case "catalog", ("annotation_keys", key, *_):
+            return f"annotation key {quote(key)}"
         case "catalog", ("levels", level, *_):
             return f"level {quote(level)}"
         case "category", ("events", event, "metadata", str(field), *_):
