@@ -165,6 +165,7 @@ class Repository:
             "BASE": "main",
             "SOURCES": "service.py",
             "FAIL_ON": "warning",
+            "BASELINE": "",
             "COMMENT": "true",
             "PULL_REQUEST": "7",
             "TOKEN": "sesame",
@@ -250,6 +251,22 @@ def test_a_catalog_with_mistakes_fails_without_a_comment(tmp_path: Path, github:
         "::error title=auditwright::failed: auditwright check, auditwright generate, auditwright diff\n"
     )
     assert github.writes == []
+
+
+def test_known_findings_and_warnings_may_pass(tmp_path: Path, github: FakeGitHub) -> None:
+    repository = Repository(tmp_path, github)
+    repository.replace("catalog/fields.yaml", "title: Guest", "title: Guest.")
+    repository.replace("catalog/catalog.yaml", "version: 1.2.0", "version: 1.2.1")
+    subprocess.run(["auditwright", "generate"], cwd=repository.folder, env=repository.variables, check=True)
+    failed = "::error title=auditwright::failed: auditwright check\n"
+    assert repository.run(SOURCES="").stdout.endswith(failed)
+    assert repository.run(SOURCES="", FAIL_ON="error").returncode == 0
+    command = ["auditwright", "check", "--write-baseline", "known findings.json"]
+    subprocess.run(command, cwd=repository.folder, env=repository.variables, check=True)
+    done = repository.run(SOURCES="", BASELINE="known findings.json")
+    assert done.returncode == 0, done.stdout
+    assert "AC307" not in done.stdout
+    assert repository.run(SOURCES="", BASELINE="missing.json").stdout.endswith(failed)
 
 
 def test_a_base_that_does_not_exist_fails_and_runs_nothing(tmp_path: Path, github: FakeGitHub) -> None:

@@ -36,6 +36,8 @@ class CheckResult:
     """The rules that the catalog switches off, with the reasons."""
     dated: bool = False
     """Whether the findings depend on the current date."""
+    known: tuple[Finding, ...] = ()
+    """The findings of a baseline, which are not among the others."""
 
     @property
     def summary(self) -> str:
@@ -46,7 +48,9 @@ class CheckResult:
         result = ", ".join(counted(number, noun) for number, noun in counts if number)
         rules = counted(self.rules, "rule") + (f" ({', '.join(self.off)} off)" if self.off else "")
         answered = f"; {len(self.suppressed)} suppressed ({self._by_rule})" if self.suppressed else ""
-        return f"{counted(self.events, 'event')}, {rules}: {result or 'no findings'}{answered}"
+        known = f"; {len(self.known)} known" if self.known else ""
+        nothing = "no new findings" if self.known else "no findings"
+        return f"{counted(self.events, 'event')}, {rules}: {result or nothing}{answered}{known}"
 
     @property
     def _by_rule(self) -> str:

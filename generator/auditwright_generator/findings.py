@@ -49,6 +49,17 @@ class Finding:
         return printable(f"{where}: {self.severity} {self.code} {self.name}: {self.message}")
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class KnownFinding:
+    """What a baseline says of one or more findings."""
+
+    file: str
+    """The path of the file in the folder of the catalog."""
+    subject: str
+    """The keys that lead to the place, such as `events.board_created.description`; "" for the file."""
+    rule: str
+
+
 Mistakes = Iterator[tuple[Position, str]]
 """What a check yields: the position of each mistake and a message."""
 

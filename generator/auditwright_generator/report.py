@@ -8,19 +8,31 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from auditwright_generator.checks.suppressions import Suppressed
 from auditwright_generator.files import read_regular
-from auditwright_generator.findings import Finding, Rule
+from auditwright_generator.findings import Finding, KnownFinding, Rule, counted
 from auditwright_generator.text import UNPRINTABLE
 
 WIDTH = 100
 """The maximum number of characters of a line in an excerpt."""
 
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|[^\s,:\[\]{}#]+|\S")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a baseline says of the findings."""
+
+    known: Sequence[Finding]
+    """Findings that it has; those of the report are new."""
+    gone: Mapping[KnownFinding, int]
+    """What it has and what no longer occurs, with numbers."""
+    refresh: str
+    """The command that writes it anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,20 @@ class CheckReport:
     suppressed: Sequence[Suppressed] = ()
     off: Mapping[str, str] = field(default_factory=dict)
     """The rules that are switched off, with the reasons."""
+    compared: Comparison | None = None
+    """The comparison with a baseline, if there is one."""
+
+    @property
+    def conclusion(self) -> Iterator[str]:
+        """What is gone from the baseline, then the summary."""
+        gone = sum(self.compared.gone.values()) if self.compared else 0
+        if self.compared and gone:
+            occur = "occurs" if gone == 1 else "occur"
+            yield (
+                f"{counted(gone, 'known finding')} no longer {occur}; `{self.compared.refresh}` "
+                "writes the baseline anew"
+            )
+        yield self.summary
 
 
 def text(report: CheckReport) -> Iterator[str]:
@@ -43,7 +69,7 @@ def text(report: CheckReport) -> Iterator[str]:
         if finding.path not in files:
             files[finding.path] = read_lines(finding.path)
         yield from excerpt(finding, files[finding.path])
-    yield report.summary
+    yield from report.conclusion
 
 
 def excerpt(finding: Finding, lines: Sequence[str]) -> Iterator[str]:
@@ -69,8 +95,11 @@ def read_lines(path: str) -> list[str]:
 
 
 def as_json(report: CheckReport) -> Iterator[str]:
-    """One object: findings, suppressed findings with reasons, the rules that ran or were off, the summary."""
-    found = {
+    """One object: findings, suppressed findings with reasons, the rules that ran or were off, the summary.
+
+    With a baseline also the known findings, and what is gone from the baseline.
+    """
+    found: dict[str, Any] = {
         "findings": [_facts(finding) for finding in report.findings],
         "suppressed": [{**_facts(each.finding), "reason": each.reason} for each in report.suppressed],
         "rules": {
@@ -79,6 +108,10 @@ def as_json(report: CheckReport) -> Iterator[str]:
         },
         "summary": report.summary,
     }
+    if report.compared:
+        gone = report.compared.gone.items()
+        found["known"] = [_facts(finding) for finding in report.compared.known]
+        found["gone"] = [{**asdict(each), "count": count} for each, count in gone]
     yield json.dumps(found, indent=2, ensure_ascii=False)
 
 
@@ -98,7 +131,7 @@ def github(report: CheckReport) -> Iterator[str]:
     """Workflow commands, which GitHub Actions shows as annotations of a pull request, then the summary."""
     for finding in report.findings:
         yield github_command(finding.severity, finding, f"{finding.code} {finding.name}", finding.message)
-    yield report.summary
+    yield from report.conclusion
 
 
 def github_command(level: str, position: Any, title: str, message: str) -> str:
@@ -117,9 +150,13 @@ def _escaped(value: str, more: str = "") -> str:
 
 
 def sarif(report: CheckReport) -> Iterator[str]:
-    """SARIF 2.1.0 (OASIS) for code scanning. Suppressed findings are included and marked."""
+    """SARIF 2.1.0 (OASIS) for code scanning. Suppressed and known findings are included and marked."""
     numbers = {rule.code: number for number, rule in enumerate(report.rules)}
     results = [_result(finding, numbers) for finding in report.findings]
+    if report.compared:
+        results = [{**result, "baselineState": "new"} for result in results]
+        known = (_result(finding, numbers) for finding in report.compared.known)
+        results += [{**result, "baselineState": "unchanged"} for result in known]
     for each in report.suppressed:
         answer = {"kind": "inSource", "justification": each.reason}
         results.append({**_result(each.finding, numbers), "suppressions": [answer]})

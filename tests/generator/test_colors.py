@@ -102,8 +102,12 @@ def test_findings_have_colors_on_a_terminal(folder: Path) -> None:
 
 
 def test_findings_of_other_commands_have_colors(folder: Path) -> None:
+    path = folder / "catalog" / "workspace" / "boards.yaml"
+    boards = path.read_text("utf-8")
+    add_mistake(folder)
     shown = named(seen_on_terminal("generate"))
-    assert shown.startswith("<bold>catalog/fields.yaml:43:16:</> <bold><yellow>warning AC302</> ")
+    assert shown.startswith("<bold>catalog/workspace/boards.yaml:21:7:</> <bold><red>error AC106</> ")
+    path.write_text(boards, "utf-8")
     (folder / "service.py").write_text("audit.workspace.boards.board_created()\n", "utf-8")
     shown = named(seen_on_terminal("coverage", "service.py"))
     assert "boards.yaml:13:3:</> <bold><yellow>warning AC971</> event-never-emitted: " in shown

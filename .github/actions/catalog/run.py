@@ -31,13 +31,15 @@ def main() -> int:
     catalog = ["--catalog", os.environ["CATALOG"]]
     sources = shlex.split(os.environ["SOURCES"])
     base = find_base(os.environ["BASE"])
+    fail_on = ["--fail-on", os.environ["FAIL_ON"]]
+    baseline = ["--baseline", os.environ["BASELINE"]] if os.environ["BASELINE"] else []
     commands = {
-        "check": [*catalog, "--format", "github"],
+        "check": [*catalog, *baseline, *fail_on, "--format", "github"],
         "generate": [*catalog, "--out", os.environ["OUT"], "--check"],
         "diff": [*catalog, "--against", base, "--format", "github"],
     }
     if sources:
-        commands["coverage"] = [*catalog, *sources, "--fail-on", os.environ["FAIL_ON"], "--format", "github"]
+        commands["coverage"] = [*catalog, *sources, *fail_on, "--format", "github"]
     done = {name: run_command(name, arguments) for name, arguments in commands.items()}
     if os.environ["COMMENT"] == "true" and os.environ["PULL_REQUEST"] and done["diff"].returncode != 2:
         comment_on_changes([*catalog, "--against", base], last_line(done["diff"]))

@@ -25,6 +25,16 @@ def add_catalog_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_fail_on_option(parser: argparse.ArgumentParser) -> None:
+    """Adds the option `--fail-on`."""
+    parser.add_argument(
+        "--fail-on",
+        choices=["error", "warning"],
+        default="warning",
+        help="the least severity of a finding that makes the exit code 1 (default: warning)",
+    )
+
+
 def read_catalog_option(options: argparse.Namespace) -> "CheckResult | None":
     """Reads and checks the catalog; if it cannot be read, prints the reason to stderr and returns None."""
     from auditwright_generator.check import read_catalog
@@ -38,10 +48,16 @@ def read_catalog_option(options: argparse.Namespace) -> "CheckResult | None":
 
 
 def print_findings(checked: "CheckResult") -> None:
-    """Prints findings to stderr, for commands with other output."""
+    """Prints errors and the number of warnings to stderr, for commands with other output."""
     from auditwright_generator.colors import color_findings
+    from auditwright_generator.source.yaml_nodes import catalog_option
 
-    lines = map(printable, (*map(str, checked.findings), checked.summary))
+    errors = [str(each) for each in checked.findings if each.severity == "error"]
+    summary = checked.summary
+    if len(errors) < len(checked.findings):
+        where = catalog_option(Path(checked.source.node.position.path).parent)
+        summary += f"; `auditwright check{where}` lists the warnings"
+    lines = map(printable, (*errors, summary))
     for line in color_findings(lines, sys.stderr):
         print(line, file=sys.stderr)
 

@@ -10,6 +10,7 @@ from auditwright_generator.commands.base import (
     FINDINGS,
     UNREADABLE,
     add_catalog_option,
+    add_fail_on_option,
     print_findings,
     print_report,
     read_catalog_option,
@@ -50,12 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--list", action="store_true", help="list where each event is emitted, too")
     parser.add_argument("--format", choices=["text", "json", "github"], default="text", help="default: text")
-    parser.add_argument(
-        "--fail-on",
-        choices=["error", "warning"],
-        default="warning",
-        help="the least severity of a finding that makes the exit code 1 (default: warning)",
-    )
+    add_fail_on_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
