@@ -44,9 +44,9 @@ def plan_fixes(folder: Path, findings: Iterable[Finding]) -> list[FileFix]:
     for path in sorted(Path(shown).relative_to(shown_path(folder)).as_posix() for shown in by_path):
         codes = by_path[shown_path(folder / path)]
         content = read_regular(folder / path, MAX_YAML_BYTES)
-        changed, places = change_ends(content, {place: _FIXES[code] for place, code in codes.items()})
-        if places:
-            fixes.append(FileFix(path, changed.decode(), Counter(codes[place] for place in places)))
+        changed, starts = change_ends(content, {start: _FIXES[code] for start, code in codes.items()})
+        if starts:
+            fixes.append(FileFix(path, changed.decode(), Counter(codes[start] for start in starts)))
     return fixes
 
 

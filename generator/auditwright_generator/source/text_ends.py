@@ -4,13 +4,13 @@ Knows the styles of a text (plain, quoted, block) and nothing of catalogs. A cha
 else for the parser is left out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import yaml
 
 from auditwright_generator.source.scalars import read_plain
 
-Place = tuple[int, int]
+Start = tuple[int, int]
 """Line and column at which a text begins, counted from 1."""
 Change = Callable[[str], str | None]
 """From a text to the same with more at its end or less, or None to leave it."""
@@ -18,67 +18,74 @@ Change = Callable[[str], str | None]
 _BLANK = " \t\r\n"
 
 
-def change_ends(content: bytes, changes: Mapping[Place, Change]) -> tuple[bytes, list[Place]]:
-    """The content of the file with the texts at these places changed, and the places that were."""
+def change_ends(content: bytes, changes: Mapping[Start, Change]) -> tuple[bytes, list[Start]]:
+    """The content of the file with the texts at these starts changed, and the starts that were."""
     try:
         text = content.decode()
         document = text.removeprefix("\ufeff")
         events = _parse(document)
     except (UnicodeDecodeError, yaml.YAMLError):
         return content, []
-    wanted = [(place, number, new) for number, place, new in _wanted(events, changes)]
-    changed = _apply(document, events, [(number, new) for _, number, new in wanted])
-    if changed is None:  # one of them is impossible: try each alone
-        possible = [each for each in wanted if _apply(document, events, [each[1:]]) is not None]
-        changed, wanted = _apply(document, events, [each[1:] for each in possible]), possible
-    if changed is None or not wanted:
-        return content, []
+    starts = {number: start for number, start in _starts(events) if start in changes}
+    wanted = {}
+    for number, start in starts.items():
+        new = changes[start](_value(events[number]))
+        if new is not None and new != _value(events[number]):
+            wanted[number] = new
+    changed, impossible = _apply(document, events, wanted)
+    while impossible:
+        wanted = {number: new for number, new in wanted.items() if number not in impossible}
+        changed, impossible = _apply(document, events, wanted)
     mark = text[: len(text) - len(document)]
-    return f"{mark}{changed}".encode(), [place for place, _, _ in wanted]
+    return f"{mark}{changed}".encode(), [starts[number] for number in wanted]
 
 
 def _parse(document: str) -> list[yaml.Event]:
     return list(yaml.parse(document, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
-def _wanted(events: list[yaml.Event], changes: Mapping[Place, Change]) -> list[tuple[int, Place, str]]:
-    """The numbers of the events to change, their places and their new texts."""
-    found = []
+def _starts(events: list[yaml.Event]) -> Iterator[tuple[int, Start]]:
+    """The number and the start of each scalar."""
     for number, event in enumerate(events):
         if isinstance(event, yaml.ScalarEvent) and event.start_mark is not None:
-            place = event.start_mark.line + 1, event.start_mark.column + 1
-            change = changes.get(place)
-            new = change(event.value) if change else None
-            if new is not None and new != event.value:
-                found.append((number, place, new))
-    return found
+            yield number, (event.start_mark.line + 1, event.start_mark.column + 1)
 
 
-def _apply(document: str, events: list[yaml.Event], wanted: list[tuple[int, str]]) -> str | None:
-    """The document with the changes; None if the parser would see any other difference."""
-    pieces, at = [], 0
-    for number, new in wanted:
-        event = events[number]
-        assert isinstance(event, yaml.ScalarEvent)  # noqa: S101 - `_wanted` gives no others
-        edit = _edit(document, event, new)
-        if edit is None or (event.implicit[0] and read_plain(new) != (new, None)):
-            return None
-        start, end, added = edit
-        pieces += [document[at:start], added]
-        at = end
+def _value(event: yaml.Event) -> str:
+    return str(getattr(event, "value", ""))
+
+
+def _apply(document: str, events: list[yaml.Event], wanted: Mapping[int, str]) -> tuple[str, set[int]]:
+    """The document with the new texts of events, and the events for which that is impossible."""
+    pieces, at, impossible = [], 0, set()
+    for number, new in wanted.items():
+        edit = _edit(document, events[number], new)
+        if edit is None:
+            impossible.add(number)
+        else:
+            start, end, added = edit
+            pieces += [document[at:start], added]
+            at = end
     changed = "".join((*pieces, document[at:]))
-    expected = [_meaning(event) for event in events]
-    for number, new in wanted:
-        expected[number] = (*expected[number][:-1], new)
+    expected = list(map(_meaning, events))
+    for number in wanted.keys() - impossible:
+        expected[number] = (*expected[number][:-1], wanted[number])
     try:
-        return changed if [_meaning(event) for event in _parse(changed)] == expected else None
+        found = list(map(_meaning, _parse(changed)))
     except yaml.YAMLError:
+        found = []
+    if len(found) != len(expected):
+        return document, set(wanted)
+    different = {number for number in range(len(found)) if found[number] != expected[number]}
+    return changed, impossible | (different if different <= wanted.keys() else set(wanted))
+
+
+def _edit(document: str, event: yaml.Event, new: str) -> tuple[int, int, str] | None:
+    """What to replace in the document and by what; None if the file does not end the text like that."""
+    if not isinstance(event, yaml.ScalarEvent) or event.start_mark is None or event.end_mark is None:
         return None
-
-
-def _edit(document: str, event: yaml.ScalarEvent, new: str) -> tuple[int, int, str] | None:
-    """What to replace in the document and by what; None if the end is written with escapes."""
-    assert event.start_mark is not None and event.end_mark is not None  # noqa: S101, PT018 - as above
+    if event.implicit[0] and read_plain(new) != (new, None):
+        return None  # without quotes it would no longer be a text
     start, end = event.start_mark.index, event.end_mark.index
     if event.style in ("'", '"'):
         end -= 1
@@ -91,6 +98,6 @@ def _edit(document: str, event: yaml.ScalarEvent, new: str) -> tuple[int, int, s
 
 
 def _meaning(event: yaml.Event) -> tuple[object, ...]:
-    """All that the parser says of an event besides its place; the value is last."""
+    """All that the parser says of an event besides its start; the value is last."""
     names = ("anchor", "tag", "implicit", "style", "flow_style", "value")
     return (type(event), *(getattr(event, name, None) for name in names))

@@ -80,7 +80,9 @@ def test_a_finding_is_known_as_often_as_it_was_found(
     assert lines[-1].endswith(": 1 warning; 1 known")
 
 
-def test_what_is_gone_is_said_and_does_not_fail(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_findings_that_are_gone_are_counted_and_pass(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run(cli.check, "--write-baseline", "known.json")
     write_fields(FIELDS)
     code, lines, _ = check(capsys, "--baseline", "known.json")

@@ -99,7 +99,7 @@ def test_the_end_of_a_title_is_removed(
         "What opens it, e.g. (x) -",
     ],
 )
-def test_what_needs_a_decision_is_left(
+def test_a_text_that_needs_a_decision_is_left(
     project: Path, capsys: pytest.CaptureFixture[str], description: str
 ) -> None:
     project.write_text(BASE["fields.yaml"].replace("What opens the link.", description), "utf-8")
@@ -108,6 +108,15 @@ def test_what_needs_a_decision_is_left(
     assert (code, problems) == (1, "fixed 0 findings in 0 files\n")
     assert printed.startswith("catalog/fields.yaml:")
     assert project.read_bytes() == before
+
+
+def test_a_text_with_an_escape_does_not_stop_the_rest(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = BASE["fields.yaml"].replace("What opens the link.", r'"What opens the link\n"')
+    project.write_text(text.replace("told about it.", "told about it"), "utf-8")
+    assert fix(capsys)[2] == "catalog/fields.yaml: fixed AC302: 1\nfixed 1 finding in 1 file\n"
+    assert project.read_text("utf-8") == text
 
 
 def test_a_title_that_would_become_a_date_is_left(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
