@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -74,7 +75,7 @@ def _groups(batches: Iterator[Any]) -> Iterator[Any]:
     for batch in batches:
         held.append(batch)
         rows += batch.num_rows
-        size += batch.nbytes
+        size += sum(column.nbytes for column in batch.columns if column.null_count < batch.num_rows)
         if rows >= GROUP_ROWS or size >= GROUP_BYTES:
             yield pyarrow.Table.from_batches(held)
             held, rows, size = [], 0, 0
@@ -150,7 +151,7 @@ class _Columns:
         arrays = [
             pyarrow.array(columns[field.name], field.type)
             if field.name in columns
-            else pyarrow.nulls(len(rows), field.type)
+            else _nulls(len(rows), field.type)
             for field in self.schema
         ]
         return pyarrow.record_batch(arrays, schema=self.schema)
@@ -189,6 +190,12 @@ def _values(document: str) -> tuple[dict[str, Any], bool]:
         if type(values) is dict:
             return values, True
     return {"metadata": document}, False
+
+
+@lru_cache(maxsize=100)
+def _nulls(length: int, kind: Any) -> Any:
+    """An array of nulls, which the columns without a value share: a wide catalog has thousands of them."""
+    return pyarrow.nulls(length, kind)
 
 
 def _id_text(digits: str) -> str:

@@ -18,6 +18,7 @@ from tests.runtime.commands.test_progress import wait_for_total
 from tests.support.command_line import OS_USER, SCANNER, Auditwright
 from tests.support.web import Client, authorize
 
+from audit_events import CATALOG
 from auditwright import AuditLog
 from auditwright.server import create_app
 
@@ -120,6 +121,13 @@ def test_exports_parquet(recorded: Auditwright, tmp_path: Path) -> None:
     (entry, *_) = json.loads(recorded("list", "--account", "acme", "--format", "json").out)
     assert entry["metadata"] == {"format": "parquet", "selection": "where=user%3Ais%3Au-17"}
     assert entry["description"].endswith(" exported the audit log as Parquet.")
+
+
+def test_parquet_of_one_event_has_the_columns_of_its_fields(recorded: Auditwright, tmp_path: Path) -> None:
+    recorded(*EXPORT, "a.parquet", "--where", f"event:is:{SCANNER}")
+    names = pyarrow.parquet.read_schema(tmp_path / "a.parquet").names
+    fields = [field.name for field in CATALOG.events[SCANNER].metadata]
+    assert names[names.index("catalog_version") + 1 :] == [*fields, "alterations", "metadata"]
 
 
 def test_suffix_sets_the_compression(recorded: Auditwright, tmp_path: Path) -> None:

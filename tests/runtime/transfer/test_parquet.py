@@ -252,7 +252,9 @@ def test_field_with_the_name_of_a_column_is_in_the_metadata(
     monkeypatch.syspath_prepend(tmp_path)
 
     def edit(content: dict[str, Any]) -> None:
-        first, second = event_of(content, DEPLOYED)["fields"][-2:]
+        event = event_of(content, DEPLOYED)
+        first, second = event["fields"][-2:]
+        event["example"] = {}
         first |= {"name": "event_title"}
         second |= {"name": "format", "kind": "integer"}
 
@@ -309,6 +311,18 @@ def test_large_entries_make_small_row_groups(
     groups = [found.row_group(number).num_rows for number in range(found.num_row_groups)]
     assert len(groups) > 3
     assert max(groups) < 500
+
+
+def test_row_groups_do_not_end_for_columns_without_values(
+    log: AuditLog, acme: AccountLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "CHUNK", 10)
+    monkeypatch.setattr(parquet, "GROUP_BYTES", 20_000)
+    with log.acting(ADA):
+        log.record_many(form(KEY_CREATED, {}) for _ in range(40))
+    found = file_of(acme)
+    assert found.read().nbytes > 20_000
+    assert found.metadata.num_row_groups == 1
 
 
 def test_large_entries_make_small_batches(
