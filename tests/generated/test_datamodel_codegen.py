@@ -143,7 +143,8 @@ def test_types_leave_out_what_the_page_says(types_of: dict[str, Model]) -> None:
     added, tuned = "account.models.model_added", "account.models.model_fine_tuning"
     assert verdicts(added, {"deployment_name": "d", "connection_name": "c"}) == (False, True)
     assert verdicts(added, {}, actor={"type": "user"}) == (False, True)
-    assert verdicts(tuned, {"epochs": None}) == (False, True)
+    assert verdicts(tuned, {"epochs": None}) == (True, True)
+    assert verdicts(tuned, {}, account_id=None) == (False, True)
     assert verdicts(tuned, {"epochs": 3.0}) == (True, False)
     assert verdicts(tuned, {"epochs": 3}) == (True, True)
 

@@ -295,10 +295,6 @@ def _emitted(emitter: Callable[..., Any], event: Event, values: Values) -> bool:
         return True
 
 
-IN_JSON = ("jsonschema", "jsonschema-rs", "record_json")
-IN_PYTHON = ("model", "emitter")
-
-
 def disagreements(judges: Judges, event: Event, counts: list[int]) -> list[str]:
     """Every mutation of an event on which the validators disagree."""
     found = []
@@ -312,14 +308,10 @@ def disagreements(judges: Judges, event: Event, counts: list[int]) -> list[str]:
         before = copy.deepcopy(values)
         verdicts = {name: judge(values) for name, judge in verdict_of.items()}
         assert json.dumps(values) == json.dumps(before), "a judge changed what it was given"
-        nulls = [name for name, value in values.items() if value is None]
-        if nulls:
-            # null is refused in JSON; None in Python means that the field is omitted.
-            without = {name: value for name, value in values.items() if value is not None}
-            in_json, in_python = False, verdict_of["jsonschema"](without)
-        else:
-            in_json = in_python = verdicts["jsonschema"]
-        wanted = dict.fromkeys(IN_JSON, in_json) | dict.fromkeys(IN_PYTHON, in_python)
+        # null is the same as left out.
+        given = {name: value for name, value in values.items() if value is not None}
+        verdict = verdicts["jsonschema"] if given == values else verdict_of["jsonschema"](given)
+        wanted = dict.fromkeys(verdicts, verdict)
         if verdicts != wanted:
             found.append(f"{event.key} {text}: {verdicts}")
         counts[0] += 1

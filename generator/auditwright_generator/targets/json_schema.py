@@ -127,8 +127,18 @@ def _published(field: Field) -> Schema:
     schema = field_schema(field)
     if field.kind in _BY_KIND:
         schema = {**schema, "items": _ref(field.kind)} if field.many else _ref(field.kind)
+    if not field.always:
+        schema = _or_null(schema)
     deprecated = {"deprecated": True} if field.deprecated else {}
     return {"title": field.title, "description": field.description, **deprecated, **schema}
+
+
+def _or_null(schema: Schema) -> Schema:
+    """The schema of a field that may be left out: null is the same as that."""
+    if "type" not in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    values = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, "type": [schema["type"], "null"], **values}
 
 
 def _item(field: Field) -> Schema:
@@ -157,8 +167,8 @@ def _condition(field: Field) -> Schema:
             "required": [part.field for part in field.when],
         },
         # `required` beside a property of the same name: ajv's strictRequired wants both in one place.
-        "then": {"properties": {field.name: True}, "required": [field.name]},
-        "else": {"properties": {field.name: False}},
+        "then": {"properties": {field.name: {"not": {"type": "null"}}}, "required": [field.name]},
+        "else": {"properties": {field.name: {"type": "null"}}},
     }
 
 

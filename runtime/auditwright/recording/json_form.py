@@ -243,6 +243,7 @@ def unstorable(event: Event, values: Form, columns: Sequence[str]) -> tuple[Prob
     Secrets and fields with a column of their own, `columns`, are stored as text.
     """
     texts = {each.name for each in event.metadata if each.sensitivity == "secret"}.union(columns)
+    optional = {each.name for each in event.metadata if each.when or not each.required}
     problems: list[Problem] = []
     for name, value in values.items():
         if len(problems) == MAX_PROBLEMS:
@@ -250,6 +251,8 @@ def unstorable(event: Event, values: Form, columns: Sequence[str]) -> tuple[Prob
         if not _NAME.fullmatch(name):
             where = f"metadata.{truncate(sanitize(name), 100)}"
             problems.append(Problem(where, "the name of a field", "another text"))
+        elif value is None and name in optional:
+            continue  # it is not stored
         elif not all(map(is_storable, value if isinstance(value, list) else [value])):
             problems.append(Problem(f"metadata.{name}", "a value that a log can have stored", got(value)))
         elif name in texts and not isinstance(value, str):
@@ -285,6 +288,8 @@ def _type_problems(event: Event, values: Form) -> Iterator[Problem]:
         field = fields.get(name)
         if field is None:
             yield unknown(event, name)
+            continue
+        if value is None and (field.when or not field.required):
             continue
         wanted = _JSON_TYPES.get(field.kind, (str,))
         for item in value if field.many and isinstance(value, list) else [value]:

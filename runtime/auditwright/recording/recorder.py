@@ -180,7 +180,7 @@ class Recorder:
         if plan.secrets:
             values = self._without_secrets(plan, account_id, values, imported is not None)
         if imported is not None and imported.skip_validation:
-            data = dict(values)
+            data = {name: value for name, value in values.items() if value is not None}
             if imported.catalog_version in (None, self.catalog.version):
                 data |= {name: _in_utc(data[name]) for name in plan.times if name in data}
             return _with_positive_zeros(data, orjson.dumps(data, option=orjson.OPT_SORT_KEYS))

@@ -102,7 +102,11 @@ SCHEMAS: dict[str, dict[str, Any]] = {
                 "description": f"The key of an event. Auditwright alone records those of the level "
                 f"{SYSTEM_LEVEL}.",
             },
-            "metadata": {"type": "object"},
+            "metadata": {
+                "type": "object",
+                "description": "The fields of the event by their names. Null for one that is not required "
+                "means that it is not given.",
+            },
             "actor": {
                 "$ref": "#/components/schemas/Actor",
                 "description": "Yourself by default; another one needs the right to impersonate.",

@@ -33,7 +33,7 @@ from tests.support.sample_events import (
 from audit_events import AuditEvents
 from audit_events.models.account.models import ModelAdded, ModelDeployed, ModelFineTuning
 from auditwright import AccountLog, Actor, AuditLog, IdConflict, ValidationError
-from auditwright.entry import columns
+from auditwright.entry import METADATA, columns
 from auditwright.ids import make_id, to_microseconds
 
 
@@ -398,12 +398,18 @@ def test_none_means_not_given(log: AuditLog) -> None:
     )
 
 
-def test_null_in_json_is_refused(log: AuditLog, database: Database) -> None:
+def test_null_in_json_means_not_given(log: AuditLog) -> None:
+    entry = log.record_form(form(DEPLOYED, MODEL | {"temperature": None, "stop_sequence": None}))
+    assert entry.metadata == MODEL
+    assert "null" not in entry.row[METADATA]
+
+
+def test_null_for_a_required_field_is_refused(log: AuditLog, database: Database) -> None:
     with pytest.raises(ValidationError) as caught:
-        log.record_form(form(DEPLOYED, MODEL | {"temperature": None}))
+        log.record_form(form(DEPLOYED, MODEL | {"model_name": None}))
     assert (
         str(caught.value)
-        == f"{DEPLOYED}: metadata.temperature: expected a number of at least 0 and at most 2, got null"
+        == f"{DEPLOYED}: metadata.model_name: expected a string of 1 to 300 characters, got null"
     )
     assert database.rows() == []
 

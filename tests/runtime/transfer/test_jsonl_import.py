@@ -417,6 +417,22 @@ def test_alterations_excuse_only_their_values(log: AuditLog, values: dict[str, A
     assert (done.stored, done.refused) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    "parts", [{}, {"catalog_version": "0.0.1"}, {"alterations": {"metadata.model_name": {"cut": True}}}]
+)
+def test_null_in_a_line_means_not_given(log: AuditLog, parts: dict[str, Any]) -> None:
+    parts = parts | {"description": "Deployed."}
+    # Under an older catalog, other values need not match this one.
+    values = MODEL | {"temperature": None} | ({"top_k": -1} if "catalog_version" in parts else {})
+    done, bad = import_lines_of(log, [line(form(DEPLOYED, values, **parts))])
+    assert (done.stored, bad) == (1, {})
+    entries = log.account("acme").entries().entries
+    assert ["temperature" in each.metadata for each in entries if each.event == DEPLOYED] == [False]
+    done, bad = import_lines_of(log, [line(form(DEPLOYED, MODEL | {"model_name": None}, **parts))])
+    assert (done.stored, list(bad)) == (0, [1])
+    assert "metadata.model_name: expected a" in str(bad[1])
+
+
 @pytest.mark.parametrize("alterations", ['{"metadata.\\ud800": {}}', '{"a": "\\udfff"}', "[]", "5"])
 def test_invalid_alterations_are_refused(log: AuditLog, alterations: str) -> None:
     content = line(form(KEY_CREATED, {}, alterations="here")).replace(b'"here"', alterations.encode())
