@@ -245,7 +245,9 @@ def check_changes_say_what_changed(source: CatalogSource) -> Mistakes:
 def _says_more(source: CatalogSource, category: CategorySource, event: EventSource) -> bool:
     """Whether any field does more than identify the thing."""
     fields = resolve_fields(source, category, event)
-    return any(field is None or (not field.entry and _tells(name)) for name, field in fields.items())
+    return any(
+        field is None or field.change or (not field.entry and _tells(name)) for name, field in fields.items()
+    )
 
 
 def _tells(name: str) -> bool:

@@ -75,7 +75,8 @@ def _widened(field: Field, use: FieldUse, is_first: bool) -> Mistakes:
     node = use.node
     if (given := node.get("type")) and given.scalar != field.type:
         message = (
-            f"field {field.name} is of type {field.type} in fields.yaml, not {given.scalar}; remove type"
+            f"field {field.name} is of type {field.type} in fields.yaml, not {given.scalar}; remove type, or "
+            f"use a second field of this type, with stored_as: {field.stored_name}"
         )
         yield given.key_position, message
     for key, (is_narrower, hint) in _NARROWER.items():

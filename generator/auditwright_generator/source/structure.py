@@ -13,6 +13,7 @@ import jsonschema_rs
 
 from auditwright_generator.findings import Finding, Rule, hint_for, join_words, nearest, quote
 from auditwright_generator.patterns import matches
+from auditwright_generator.source.other_types import instead_of
 from auditwright_generator.source.yaml_nodes import IMPLICIT_TYPE, INVALID, Node
 
 FileKind = Literal["catalog", "fields", "category"]
@@ -342,6 +343,10 @@ def _without(node: Node, wrong: set[KeyPath | None], path: KeyPath) -> Node:
     return Node(value, node.position, node.key_position, node.text)
 
 
+_ONE_TYPE = (
+    "write one type: json for values of several types, and required: false at a use whose value may be "
+    "missing"
+)
 _WANTED = {
     "string": "text",
     "integer": "a whole number",
@@ -399,10 +404,7 @@ class _Explainer:
             message = f"format {quote(error.instance)} is unknown; this version reads format: 1"
             yield path, FORMAT_VERSION.at(node.position, message)
         elif error.validator == "enum":
-            given = str(error.instance)
-            unknown = f" has the unknown {path[-1]}" if isinstance(path[-1], str) else f": {_slot(path)} is"
-            message = f"{thing}{unknown} {quote(given)}{hint_for(given, error.validator_value)}"
-            yield path, BAD_VALUE.at(node.position, message)
+            yield path, self._unknown_choice(node, thing, path, error.validator_value)
         elif not (error.validator == "minProperties" and node.invalid):
             names_something = error.schema in (DEFS["name"], DEFS["category_name"])
             rule = NAME_FORMAT if names_something else BAD_VALUE
@@ -422,6 +424,17 @@ class _Explainer:
             else:
                 message += hint_for(key, free, f"the keys are {join_words(known)}")
             yield (*path, key), UNKNOWN_KEY.at(entry.key_position, message)
+
+    def _unknown_choice(self, node: Node, thing: str, path: KeyPath, choices: Sequence[str]) -> Finding:
+        is_type = list(choices) == list(TYPES)
+        if is_type and not isinstance(node.value, str):
+            message = f"{thing} has a type that is not text; {_ONE_TYPE}"
+            return WRONG_TYPE.at(node.position, message)
+        given = str(node.plain)
+        unknown = f" has the unknown {path[-1]}" if isinstance(path[-1], str) else f": {_slot(path)} is"
+        instead = instead_of(given, TYPES) if is_type else None
+        hint = f"; {instead}" if instead else hint_for(given, choices)
+        return BAD_VALUE.at(node.position, f"{thing}{unknown} {quote(given)}{hint}")
 
     def _missing_keys(self, node: Node, thing: str, schema: Schema) -> Iterator[tuple[None, Finding]]:
         unknown = [key for key in node.entries if key not in schema["properties"]]
