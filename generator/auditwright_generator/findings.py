@@ -112,6 +112,12 @@ def join_words(words: Iterable[str]) -> str:
     return f"{', '.join(known[: MAX_LISTED // 2])}, ... ({len(known):,})"
 
 
+def either(words: Iterable[str]) -> str:
+    """`a or b or c`; of more than 20 `one of a, b, ... (400)`."""
+    known = list(words)
+    return " or ".join(known) if len(known) <= MAX_LISTED else f"one of {join_words(known)}"
+
+
 def counted(number: int, noun: str) -> str:
     """`1 event`, `2 events`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -105,3 +105,8 @@ def listed(values: Collection[object]) -> str:
         return ", ".join(map(str, values))
     first = [str(value) for value, _ in zip(values, range(MAX_LISTED // 2), strict=False)]
     return f"{', '.join(first)}, ... ({len(values):,})"
+
+
+def alternatives(values: Collection[str]) -> str:
+    """The values of which one is meant, `a or b`; of many only the first and their number."""
+    return " or ".join(values) if len(values) <= MAX_LISTED else f"one of {listed(values)}"

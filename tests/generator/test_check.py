@@ -281,3 +281,33 @@ def test_a_git_conflict_marker_is_named(tmp_path: Path, monkeypatch: pytest.Monk
         f"catalog/account/models.yaml:{line}:1: error AC001 yaml-syntax: a git conflict marker; keep one "
         "side and remove the markers"
     )
+
+
+def test_findings_about_a_wide_event_are_short(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    head = "format: 1\npackage: shop_events\ntitle: Shop\nversion: 1.0.0\nlevels: {shop: {title: Shop}}\n"
+    (tmp_path / "catalog.yaml").write_text(head, "utf-8")
+    values = ", ".join(f"value_{number}: Value {number}" for number in range(700))
+    lines = [
+        f"part_{number}: {{title: Part {number}, type: enum, values: {{{values}}}}}" for number in (0, 1)
+    ]
+    lines += [f"part_{number}: {{title: Part {number}, type: string}}" for number in range(2, 700)]
+    (tmp_path / "fields.yaml").write_text("\n".join(lines), "utf-8")
+    when = f"when: {{part_0: [{', '.join(f'value_{number}' for number in range(600))}]}}"
+    uses = ", ".join(f"part_{number}: {{{when if number == 1 else ''}}}" for number in range(700))
+    (tmp_path / "shop" / "orders.yaml").write_text(
+        "category: orders\ntitle: Orders\ndescription: Orders.\nevents:\n  order_placed:\n"
+        "    title: Order placed\n    description: Someone ordered.\n"
+        f'    message: "{{actor}} ordered {{prt}}."\n    metadata: {{{uses}}}\n'
+        "    example: {part_0: value_699, part_1: value_x, other: 1}\n"
+        "  order_paid:\n    title: Order paid\n    description: Someone paid.\n"
+        f'    message: "{{actor}} paid."\n    metadata: {{{uses}}}\n    example: {{part_0: value_1}}\n',
+        "utf-8",
+    )
+    found = [each.message for each in read_catalog(tmp_path).findings if each.severity == "error"]
+    assert max(map(len, found)) < 350
+    names = ", ".join(f"part_{number}" for number in range(1, 11))
+    assert f"example of order_paid lacks 699 required fields: {names}, ... (699); add them" in found
+    values = ", ".join(f"value_{number}" for number in range(10))
+    only = f"is allowed only when part_0 is one of {values}, ... (600); remove it"
+    assert f'example of order_placed has "part_1", which {only}' in found

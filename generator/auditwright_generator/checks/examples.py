@@ -5,13 +5,16 @@ import re
 
 from auditwright_generator.checks.uses import resembles_undefined_field
 from auditwright_generator.checks.values import refuse_value
-from auditwright_generator.findings import Mistakes, hint_for, quote
+from auditwright_generator.findings import Mistakes, either, hint_for, join_words, quote
 from auditwright_generator.model import Condition, Field
 from auditwright_generator.source.catalog_source import CatalogSource, EventSource
 from auditwright_generator.source.resolve import resolve_fields
 from auditwright_generator.source.yaml_nodes import Node
 
 Fields = dict[str, Field | None]
+
+MAX_SINGLE = 3
+"""The most missing fields of an example that have a finding each; more of them share one."""
 
 
 def check_example_is_valid(source: CatalogSource) -> Mistakes:
@@ -46,6 +49,7 @@ def _given(source: CatalogSource, event: EventSource, example: Node, fields: Fie
 def _absent(event: EventSource, example: Node, fields: Fields) -> Mistakes:
     """Required fields that the example lacks, and conditional fields that it must not have."""
     thing = f"example of {event.name}"
+    missing: dict[str, str] = {}
     for name, field in fields.items():
         if field is None or field.entry or not _can_decide(field, example, fields):
             continue
@@ -53,13 +57,18 @@ def _absent(event: EventSource, example: Node, fields: Fields) -> Mistakes:
         holds = all(_holds(condition, example) for condition in field.when)
         condition = " and ".join(_in_words(part) for part in field.when)
         if field.required and holds and given is None:
-            why = f"required because {condition}" if field.when else "required"
-            yield example.key_position, f"{thing} has no {quote(name)}, which is {why}; add it"
+            missing[name] = f"required because {condition}" if field.when else "required"
         elif given and not holds:
             yield (
                 given.key_position,
                 f"{thing} has {quote(name)}, which is allowed only when {condition}; remove it",
             )
+    if len(missing) > MAX_SINGLE:
+        lacks = f"lacks {len(missing):,} required fields: {join_words(missing)}"
+        yield example.key_position, f"{thing} {lacks}; add them"
+    else:
+        for name, why in missing.items():
+            yield example.key_position, f"{thing} has no {quote(name)}, which is {why}; add it"
 
 
 def _can_decide(field: Field, example: Node, fields: Fields) -> bool:
@@ -80,7 +89,7 @@ def _holds(condition: Condition, example: Node) -> bool:
 
 def _in_words(condition: Condition) -> str:
     values = [str(value).lower() if isinstance(value, bool) else str(value) for value in condition.values]
-    return f"{condition.field} is {' or '.join(values)}"
+    return f"{condition.field} is {either(values)}"
 
 
 _EXAMPLE_HOSTS = re.compile(

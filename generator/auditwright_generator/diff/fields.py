@@ -11,6 +11,7 @@ from auditwright_generator.diff import rules
 from auditwright_generator.diff.change import Fact, bare, shown
 from auditwright_generator.diff.renames import likely_fields
 from auditwright_generator.diff.rules import ChangeRule
+from auditwright_generator.findings import either
 from auditwright_generator.model import MAX_INTEGER, Condition, Deprecated, Event, Field
 from auditwright_generator.source.structure import LIMITS
 
@@ -134,7 +135,7 @@ def _presence_words(field: Field) -> str:
 
 
 def _condition(when: Sequence[Condition]) -> str:
-    parts = (f"{part.field} is {' or '.join(bare(value) for value in part.values)}" for part in when)
+    parts = (f"{part.field} is {either(bare(value) for value in part.values)}" for part in when)
     return " and ".join(parts)
 
 

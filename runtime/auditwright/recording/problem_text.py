@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from auditwright.effort import (
     MAX_DETAILED,
-    MAX_LISTED,
+    alternatives,
     bounded_effort,
     did_you_mean,
     listed,
@@ -124,16 +124,12 @@ def unknown(event: Event, name: str, options: Iterable[str] = ()) -> Problem:
 def conditional(field: Field, path: str, value: Any) -> Problem:
     """The problem for a field whose presence contradicts its condition."""
     when = " and ".join(
-        f"{other} is {_alternatives([_literal(value) for value in values])}"
+        f"{other} is {alternatives([_literal(value) for value in values])}"
         for other, values in field.when.items()
     )
     if value is None:
         return Problem(path, f"{expected(field)}, because {when}", MISSING)
     return Problem(path, f"nothing unless {when}", got(value, field))
-
-
-def _alternatives(values: list[str]) -> str:
-    return " or ".join(values) if len(values) <= MAX_LISTED else f"one of {listed(values)}"
 
 
 def _literal(value: Any) -> str:

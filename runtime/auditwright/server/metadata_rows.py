@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from auditwright.effort import alternatives
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -62,7 +64,7 @@ def _condition(field: Field, event: Event | None) -> str:
     for name, choices in field.when.items():
         other = fields.get(name)
         titles = [text for choice in choices for text in _texts(choice, other)]
-        parts.append(f"{other.title if other else name} is {' or '.join(titles)}")
+        parts.append(f"{other.title if other else name} is {alternatives(titles)}")
     return " and ".join(parts)
 
 
