@@ -14,7 +14,7 @@ from typing import Any
 
 from auditwright_generator.checks.suppressions import Suppressed
 from auditwright_generator.files import read_regular
-from auditwright_generator.findings import Finding, KnownFinding, Rule, counted
+from auditwright_generator.findings import Finding, KnownFinding, Rule
 from auditwright_generator.text import UNPRINTABLE
 
 WIDTH = 100
@@ -31,8 +31,6 @@ class Comparison:
     """Findings that it has; those of the report are new."""
     gone: Mapping[KnownFinding, int]
     """What it has and what no longer occurs, with numbers."""
-    refresh: str
-    """The command that writes it anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +46,8 @@ class CheckReport:
     compared: Comparison | None = None
     """The comparison with a baseline, if there is one."""
 
-    @property
-    def conclusion(self) -> Iterator[str]:
-        """What is gone from the baseline, then the summary."""
-        gone = sum(self.compared.gone.values()) if self.compared else 0
-        if self.compared and gone:
-            occur = "occurs" if gone == 1 else "occur"
-            yield (
-                f"{counted(gone, 'known finding')} no longer {occur}; `{self.compared.refresh}` "
-                "writes the baseline anew"
-            )
-        yield self.summary
+    notes: Sequence[str] = ()
+    """What to do next, in text."""
 
 
 def text(report: CheckReport) -> Iterator[str]:
@@ -69,7 +58,7 @@ def text(report: CheckReport) -> Iterator[str]:
         if finding.path not in files:
             files[finding.path] = read_lines(finding.path)
         yield from excerpt(finding, files[finding.path])
-    yield from report.conclusion
+    yield from (*report.notes, report.summary)
 
 
 def excerpt(finding: Finding, lines: Sequence[str]) -> Iterator[str]:
@@ -131,7 +120,7 @@ def github(report: CheckReport) -> Iterator[str]:
     """Workflow commands, which GitHub Actions shows as annotations of a pull request, then the summary."""
     for finding in report.findings:
         yield github_command(finding.severity, finding, f"{finding.code} {finding.name}", finding.message)
-    yield from report.conclusion
+    yield from (*report.notes, report.summary)
 
 
 def github_command(level: str, position: Any, title: str, message: str) -> str:

@@ -67,15 +67,15 @@ def _is_ended(text: str) -> bool:
 
 
 def end_sentence(text: str) -> str | None:
-    """The description as AC302 wants it to end; None if that takes more than one more character.
+    """The description with a full stop, if that is all that AC302 misses; None otherwise.
 
     Only after letters and digits of a script that ends its sentences with a full stop.
     """
     ended = text.rstrip()
     last = ended.rstrip(_CLOSERS + "%")[-1:]
-    if _PLACEHOLDER.search(ended) or _is_ended(ended) or not last.isalnum() or last > _LAST_CYRILLIC:
+    if not _not_a_sentence(ended.lstrip()) or not last.isalnum() or last > _LAST_CYRILLIC:
         return None
-    return f"{ended}.{text[len(ended) :]}"
+    return None if _not_a_sentence(f"{ended.lstrip()}.") else f"{ended}.{text[len(ended) :]}"
 
 
 _LAST_CYRILLIC = "\u052f"

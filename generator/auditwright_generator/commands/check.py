@@ -180,15 +180,43 @@ def _report(options: argparse.Namespace, checked: "CheckResult", baseline: "Base
     from auditwright_generator.baseline import divide
     from auditwright_generator.checks.rules import RULES
 
-    compared = None
+    compared, notes = None, []
     if baseline is not None:
         divided = divide(checked.findings, checked.source, baseline)
         checked = replace(checked, findings=divided.new, known=divided.known)
-        command = _refresh_command(options, options.baseline or options.write_baseline)
-        compared = report.Comparison(divided.known, divided.gone, command)
+        compared = report.Comparison(divided.known, divided.gone)
+        notes += _note_of_gone(options, divided.gone.total())
+    if options.format == "text":
+        notes += _note_of_fixes(options, checked)
     found = report.CheckReport(
-        checked.findings, checked.summary, RULES, checked.suppressed, checked.off, compared
+        checked.findings, checked.summary, RULES, checked.suppressed, checked.off, compared, notes
     )
     print_report(report.FORMATS[options.format](found), options.format)
     failing = [each for each in checked.findings if options.fail_on in ("warning", each.severity)]
     return FINDINGS if failing else CLEAN
+
+
+def _note_of_gone(options: argparse.Namespace, gone: int) -> list[str]:
+    from auditwright_generator.findings import counted
+
+    if not gone:
+        return []
+    occur = "occurs" if gone == 1 else "occur"
+    command = _refresh_command(options, options.baseline)
+    return [f"{counted(gone, 'known finding')} no longer {occur}; `{command}` writes the baseline anew"]
+
+
+def _note_of_fixes(options: argparse.Namespace, checked: "CheckResult") -> list[str]:
+    from auditwright_generator.findings import counted
+    from auditwright_generator.scaffold.fix import plan_fixes
+    from auditwright_generator.source.yaml_nodes import catalog_option
+
+    folder = Path(options.catalog)
+    try:
+        number = sum(fix.codes.total() for fix in plan_fixes(folder, checked.findings))
+    except OSError:  # a file is gone meanwhile
+        return []
+    command = f"auditwright check{catalog_option(folder)} --fix"
+    if options.baseline is not None:
+        command += f" --baseline {shlex.quote(options.baseline)}"
+    return [f"`{command}` corrects {counted(number, 'finding')}"] if number else []

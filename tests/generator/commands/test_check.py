@@ -27,11 +27,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def check(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str], str]:
-    """The exit code, the lines of stdout without excerpts, and stderr."""
+    """The exit code, the lines of stdout without excerpts and the note about --fix, and stderr."""
     capsys.readouterr()
     code = run(cli.check, *arguments)
     printed, problems = capsys.readouterr()
-    return code, [line for line in printed.splitlines() if not line.startswith("   ")], problems
+    return code, [line for line in printed.splitlines() if not line.startswith(("   ", "`"))], problems
 
 
 def write_fields(text: str) -> None:

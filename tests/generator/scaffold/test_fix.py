@@ -92,7 +92,8 @@ def test_the_end_of_a_title_is_removed(
     "description",
     [
         "who opens it.",
-        "What opens the link:",
+        "who opens it",
+        '"What opens the link:"',
         "リンクを開く",
         r'"What opens the link\n"',
         '"What opens the link\\\n    "',
@@ -142,6 +143,15 @@ def test_a_diff_is_shown_and_nothing_written(project: Path, capsys: pytest.Captu
     assert project.read_bytes() == before
     assert run(cli.check, "--diff") == 2
     assert capsys.readouterr().err == "auditwright: --diff needs --fix; pass both: --fix --diff\n"
+
+
+def test_check_says_how_many_findings_it_corrects(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = BASE["fields.yaml"].replace("opens the link.", "opens the link")
+    project.write_text(wrong.replace("told about it.", "told about it,"), "utf-8")
+    assert run(cli.check) == 1
+    assert "\n`auditwright check --fix` corrects 1 finding\n" in capsys.readouterr().out
+    run(cli.check, "--format", "github")
+    assert "--fix" not in capsys.readouterr().out
 
 
 def test_known_findings_are_not_fixed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
