@@ -144,3 +144,18 @@ def test_a_body_of_very_many_lists_is_refused(client: Client) -> None:
         413,
         "A request has at most 100,000 objects and lists.",
     )
+
+
+@pytest.mark.parametrize("kind", [bytes, str, bytearray, memoryview])
+def test_an_entry_of_very_many_objects_is_refused(log: AuditLog, kind: Any) -> None:
+    """Whether it is recorded or a line of an import; brackets in a text do not count."""
+    text = json.dumps(form(DEPLOYED, MODEL | {"stop_sequence": ["{" * 200_000]}))
+    objects = text.replace('"' + "{" * 200_000 + '"', "{}," * 100_000 + "{}")
+    lines: list[Any] = [each if kind is str else kind(each.encode()) for each in (text, objects)]
+    log.record_json(lines[0])
+    with pytest.raises(ValidationError) as caught:
+        log.record_json(lines[1])
+    reports: list[str] = []
+    imported = log.import_jsonl(lines, lambda _, error: reports.append(str(error)))
+    assert (imported.stored, imported.refused) == (1, 1)
+    assert reports == [str(caught.value)] == ["entry: expected at most 100,000 objects and lists, got more"]

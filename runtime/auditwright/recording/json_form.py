@@ -42,6 +42,10 @@ READ_ONLY = ("recorded_at", "level", "category", "description", "catalog_version
 """Parts of the JSON form that only the log writes: refused from services, kept by an import."""
 
 _NAME = re.compile("[a-z][a-z0-9_]{0,62}")
+TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+"""The strings of JSON (RFC 8259, section 7)."""
+MAX_PARTS = 100_000
+"""The most objects and lists of a JSON text, many times those of 1,000 entries."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _EXPECTED = {
     "id": "a UUID, version 7, in its usual text form",
@@ -62,6 +66,8 @@ def parse(payload: bytes | str) -> Form:
         raise _refused("entry", "", "a JSON object as bytes or str", type(payload).__name__)
     try:
         return as_form(decoded(text_of(payload) or payload))
+    except TooManyParts:
+        raise _refused("entry", "", f"at most {MAX_PARTS:,} objects and lists", "more") from None
     except NotJson as error:
         raise _refused("entry", "", "a JSON object", f"invalid JSON: {error}") from None
 
@@ -70,16 +76,41 @@ class NotJson(ValueError):
     """A text is not JSON; the message says where. Unlike a decoder's error it does not have the text."""
 
 
+class TooManyParts(Exception):
+    """A JSON text has more than `MAX_PARTS` objects and lists."""
+
+
 def decoded(payload: bytes | str) -> Any:
-    """The value of JSON, which may have lone surrogates, as other languages write them. Raises `NotJson`."""
+    """The value of JSON, which may have lone surrogates, as other languages write them.
+
+    Raises `NotJson`, and `TooManyParts` without parsing: to make very many objects takes long.
+    """
     try:
+        _check_parts(payload)
         return orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
+    except ValueError as error:  # of the decoder, or of a memoryview that is released
         fault = str(error)
     value = _with_surrogates(payload)
     if value is None:
         raise NotJson(fault)
     return value
+
+
+def _check_parts(payload: bytes | str) -> None:
+    """Raise `TooManyParts` for very many objects and lists."""
+    # A view, as a subclass of bytes may have a length of its own.
+    if (len(payload) if isinstance(payload, str) else memoryview(payload).nbytes) <= MAX_PARTS:
+        return
+    text = (
+        payload.encode("utf-8", "surrogatepass") if isinstance(payload, str) else bytes(memoryview(payload))
+    )
+    # In most texts all brackets together, those in strings included, are fewer.
+    if _count_parts(text) > MAX_PARTS and _count_parts(TEXTS.sub(b"", text)) > MAX_PARTS:
+        raise TooManyParts
+
+
+def _count_parts(text: bytes) -> int:
+    return text.count(b"[") + text.count(b"{")
 
 
 def _with_surrogates(payload: bytes | str) -> Any:

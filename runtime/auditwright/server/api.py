@@ -17,7 +17,7 @@ from auditwright.entry import Entry
 from auditwright.errors import AuditwrightError, FilterError
 from auditwright.ids import format_time, to_microseconds
 from auditwright.limits import truncate
-from auditwright.recording.json_form import NotJson, as_form, decoded
+from auditwright.recording.json_form import MAX_PARTS, NotJson, TooManyParts, as_form, decoded
 from auditwright.server import downloads
 from auditwright.server.access import (
     Principal,
@@ -46,7 +46,6 @@ from auditwright.server.problems import HttpProblem, problem_of
 from auditwright.server.selection import query_of_json, read_selection, require_json
 from auditwright.server.view import View, query_of, read_query
 from auditwright.text import printable
-from auditwright.transfer.jsonl_import import TEXTS
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -289,22 +288,12 @@ async def record(request: Request, principal: RequireRecord) -> Response:
     return await run_in_threadpool(_record, _log(request), principal, body)
 
 
-_MAX_PARTS = 100_000
-"""The most objects and lists of a request, many times those of `MAX_ENTRIES` entries."""
-
-
-def _check_parts(body: bytes) -> None:
-    """Refuse a body of very many objects and lists before it is parsed: parsing them takes long."""
-    if body.count(b"[") + body.count(b"{") > _MAX_PARTS:
-        outside = TEXTS.sub(b"", body)
-        if outside.count(b"[") + outside.count(b"{") > _MAX_PARTS:
-            raise HttpProblem(413, "too-large", f"A request has at most {_MAX_PARTS:,} objects and lists.")
-
-
 def _record(log: AuditLog, principal: Principal, body: bytes) -> Response:
-    _check_parts(body)
     try:
         forms = decoded(body)
+    except TooManyParts:
+        detail = f"A request has at most {MAX_PARTS:,} objects and lists."
+        raise HttpProblem(413, "too-large", detail) from None
     except NotJson as error:
         raise HttpProblem(400, "not-json", f"Invalid JSON: {error}.") from None
     if not isinstance(forms, list):

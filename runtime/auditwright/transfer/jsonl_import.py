@@ -29,6 +29,7 @@ from auditwright.recording.arguments import iterator_of
 from auditwright.recording.group_commit import may_be_row_error
 from auditwright.recording.json_form import (
     READ_ONLY,
+    TEXTS,
     Form,
     is_storable,
     microseconds_of,
@@ -60,8 +61,6 @@ MAX_NOTE = 8
 _INTEGERS = range(-(2**63), 2**64)
 """The integers that JSON is written with."""
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62})?")
-TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-"""The strings of JSON (RFC 8259, section 7)."""
 _MARKS = ("\ufeff", b"\xef\xbb\xbf")
 """The byte order mark, which some programs write at the start of a file."""
 
