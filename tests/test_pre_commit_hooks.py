@@ -73,6 +73,15 @@ def test_the_hooks_pass_what_is_current(repository: Path) -> None:
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
+def test_the_hook_takes_a_baseline_as_an_argument(repository: Path) -> None:
+    path = repository / "catalog" / "fields.yaml"
+    path.write_text(path.read_text("utf-8").replace("title: Guest", "title: Guest."), "utf-8")
+    entry, file = HOOKS["auditwright-check"]["entry"], "catalog/baseline.json"
+    assert run(entry, repository).returncode == 1
+    assert run(f"{entry} --write-baseline {file}", repository).returncode == 0
+    assert run(f"{entry} --baseline {file}", repository).returncode == 0
+
+
 def test_the_hooks_stop_a_commit_with_a_mistake(repository: Path) -> None:
     path = repository / "catalog" / "workspace" / "boards.yaml"
     path.write_text(path.read_text("utf-8").replace("title: Board deleted", "title: Board removed"), "utf-8")

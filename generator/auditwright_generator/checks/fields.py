@@ -1,5 +1,7 @@
 """Checks of fields.yaml: names, types, constraints and sensitivity of fields."""
 
+import re
+
 from auditwright_generator.checks.expressions import pattern_width, refuse_pattern
 from auditwright_generator.findings import Mistakes, join_words, nearest, quote
 from auditwright_generator.model import MAX_INTEGER
@@ -148,31 +150,37 @@ def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
         if "sensitivity" in field.node.entries or field.node.invalid:
             continue
         kind = field.node.string("type").removeprefix("list of ").removeprefix("change of ")
-        if kind in _HOLD_TEXT and is_credential(field.name):
-            why, hint = (
-                "has a name like a credential",
-                "write sensitivity: secret, or public if it is not one",
-            )
+        named = _looks_like(field.name, field.node.string("stored_as")) if kind in _HOLD_TEXT else None
+        if named and named[0] == "a credential":
+            why, hint = named[1], "write sensitivity: secret, or public if it is not one"
         elif kind in ("email", "ip"):
             why, hint = f"is of type {kind}", "write sensitivity: personal, or public if it identifies nobody"
-        elif kind in _HOLD_TEXT and is_personal(field.name):
-            why, hint = "has a name like personal data", "write sensitivity: personal, or public if it is not"
+        elif named:
+            why, hint = named[1], "write sensitivity: personal, or public if it is not"
         else:
             continue
         yield field.node.key_position, f"field {field.name} {why} and has no sensitivity; {hint}"
 
 
-def is_credential(name: str) -> bool:
-    """Whether a text of that name is probably a credential."""
+def _looks_like(name: str, stored_as: str) -> tuple[str, str] | None:
+    """What a text of the name, or of the stored name, probably is, and how to say so; None if neither."""
+    stored_words = re.sub("(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", stored_as).lower().strip("_")
+    for words_of_name, is_called in (
+        (name, "has a name"),
+        (stored_words, f"is stored as {stored_as}, a name"),
+    ):
+        if _is_credential(words_of_name):
+            return "a credential", f"{is_called} like a credential"
+        if _is_one_of(words_of_name, _PERSONAL, _BARE_PERSONAL):
+            return "personal data", f"{is_called} like personal data"
+    return None
+
+
+def _is_credential(name: str) -> bool:
     *before, last = name.split("_")
     if last.removesuffix("s") == "token" and before and before[-1] in _MARKERS:
         return False
     return _is_one_of(name, _CREDENTIALS, _BARE_CREDENTIALS)
-
-
-def is_personal(name: str) -> bool:
-    """Whether a text of that name is probably about a person."""
-    return _is_one_of(name, _PERSONAL, _BARE_PERSONAL)
 
 
 def _is_one_of(name: str, names: frozenset[str], bare: frozenset[str]) -> bool:

@@ -46,6 +46,7 @@ def explain(rule: "RuleSummary") -> str:
     from auditwright_generator.checks.rules import RULES
     from auditwright_generator.coverage.explanations import EXAMPLES as IN_CODE
     from auditwright_generator.coverage.rules import NEVER_EMITTED
+    from auditwright_generator.scaffold.fix import FIXES
 
     parts = [f"{rule.code} {rule.name} ({rule.kind})", f"Why: {rule.why}.", *rule.more]
     example = EXAMPLES.get(rule.code)
@@ -56,6 +57,8 @@ def explain(rule: "RuleSummary") -> str:
     if rule.code in IN_CODE:
         bad, good, _ = IN_CODE[rule.code]
         parts += [f"Wrong:\n{textwrap.indent(bad, '    ')}", f"Right:\n{textwrap.indent(good, '    ')}"]
+    if rule.code in FIXES:
+        parts.append("Where no decision is needed, `auditwright check --fix` corrects it.")
     suppressed = {each.code for each in RULES if each.can_be_suppressed and not each.code.startswith("AC95")}
     if rule.code in suppressed | {NEVER_EMITTED.code}:
         answer = f"suppress: {{{rule.code}: {{reason: Why it is intended}}}}"

@@ -16,7 +16,8 @@ from auditwright_generator.output.write import Difference, replace_file
 from auditwright_generator.source.text_ends import change_ends
 from auditwright_generator.source.yaml_nodes import shown_path
 
-_FIXES: dict[str, Callable[[str], str | None]] = {"AC302": end_sentence, "AC307": end_title}
+FIXES: dict[str, Callable[[str], str | None]] = {"AC302": end_sentence, "AC307": end_title}
+"""By the code of a rule: the right text of a wrong one, or None if that takes a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,13 @@ def plan_fixes(folder: Path, findings: Iterable[Finding]) -> list[FileFix]:
     """The changes that correct as many of the findings as possible, by file. Raises `OSError`."""
     by_path: dict[str, dict[tuple[int, int], str]] = {}
     for finding in findings:
-        if finding.code in _FIXES:
+        if finding.code in FIXES:
             by_path.setdefault(finding.path, {})[finding.line, finding.column] = finding.code
     fixes = []
     for path in sorted(Path(shown).relative_to(shown_path(folder)).as_posix() for shown in by_path):
         codes = by_path[shown_path(folder / path)]
         content = read_regular(folder / path, MAX_YAML_BYTES)
-        changed, starts = change_ends(content, {start: _FIXES[code] for start, code in codes.items()})
+        changed, starts = change_ends(content, {start: FIXES[code] for start, code in codes.items()})
         if starts:
             fixes.append(FileFix(path, changed.decode(), Counter(codes[start] for start in starts)))
     return fixes

@@ -88,6 +88,7 @@ IN_EVENTS = (
 )  # fmt: skip
 IN_FIELDS = (
     Mistake("AC012", "strng", _replace(r"^  type: string", "  type: strng")),
+    Mistake("AC012", "map", _replace(r"^  type: string", "  type: map of string")),
     Mistake("AC401", "min_length", _replace(r"^  min_length: 1$", "  min_length: 4000")),
     Mistake("AC402", "unit", _replace(r"^  max_length: .*", "  max_length: 9\n  unit: pieces")),
     Mistake("AC403", "'", _replace(r"^  max_length: .*", r"  pattern: '\\d+'")),

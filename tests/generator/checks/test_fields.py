@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from tests.support.small_catalog import write_catalog
 
 from auditwright_generator.check import read_catalog
@@ -49,6 +50,23 @@ def test_names_alone_tell_what_must_be_classified(tmp_path: Path) -> None:
             for name in PERSONAL.split()
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("stored_as", "like"),
+    [
+        ("apiKey", "a credential"),
+        ("X-Auth-Token", "a credential"),
+        ("clientIP", "personal data"),
+        ("nextToken", None),
+        ("ipProtocol", None),
+    ],
+)
+def test_the_stored_name_tells_it_too(tmp_path: Path, stored_as: str, like: str | None) -> None:
+    fields = BASE["fields.yaml"].replace("title: Board ID\n", f"title: Board ID\n  stored_as: {stored_as}\n")
+    write_catalog(tmp_path, {"fields.yaml": fields})
+    found = [each.message.partition(" and has")[0] for each in read_catalog(tmp_path).findings]
+    assert found == ([f"field board_id is stored as {stored_as}, a name like {like}"] if like else [])
 
 
 def test_a_reason_suppresses_the_guess(tmp_path: Path) -> None:

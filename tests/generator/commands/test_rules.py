@@ -103,6 +103,7 @@ def test_a_rule_is_explained(word: str, capsys: pytest.CaptureFixture[str]) -> N
         "`auditwright check` says:\n"
         '    description of field guest starts with "who"; start with a capital letter\n\n'
         "Right:\n    guest:\n      description: Who was told about it.\n\n"
+        "Where no decision is needed, `auditwright check --fix` corrects it.\n\n"
         "To suppress it, add to its owner:\n    suppress: {AC302: {reason: Why it is intended}}\n"
     )
 
