@@ -36,8 +36,18 @@ _mutations: dict[str, tuple[int, int]] = {}
 @pytest.fixture(scope="session")
 def kitchen_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of what is generated from `tests/catalogs/kitchen_sink`; its package can be imported."""
-    out = tmp_path_factory.mktemp("kitchen_sink")
-    assert run(cli.generate, "--catalog", str(KITCHEN_SINK), "--out", str(out)) == 0
+    yield from _generated("kitchen_sink", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def stored_names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same of `tests/catalogs/stored_names`, whose JSON has names that are no names of the catalog."""
+    yield from _generated("stored_names", tmp_path_factory)
+
+
+def _generated(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    out = tmp_path_factory.mktemp(name)
+    assert run(cli.generate, "--catalog", str(TEST_CATALOGS / name), "--out", str(out)) == 0
     sys.path.insert(0, str(out))
     yield out
     sys.path.remove(str(out))

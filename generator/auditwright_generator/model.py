@@ -201,6 +201,14 @@ class Event:
         """The fields that the caller passes: all except those that the entry fills."""
         return tuple(field for field in self.fields if field.entry is None)
 
+    def stored_when(self, field: Field) -> dict[str, list[Any]]:
+        """The conditions of one of its fields as JSON has them: values by name."""
+        fields = {each.name: each for each in self.fields}
+        return {
+            fields[part.field].stored_name: [fields[part.field].stored_value(value) for value in part.values]
+            for part in field.when
+        }
+
     @property
     def stored_example(self) -> dict[str, Value]:
         """The example as JSON has it."""

@@ -13,6 +13,7 @@ import functools
 import importlib
 import importlib.util
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata as distributions
@@ -28,6 +29,7 @@ from auditwright.text import printable
 if TYPE_CHECKING:
     from auditwright.event_model import EventModel
 
+_STORED_NAME = re.compile("[A-Za-z0-9_.:/@$#-]{1,63}")
 SERIES = "0.1"
 """The series of auditwright, `major.minor`, which is also that of the generated code it runs."""
 ENTRY_POINTS = "auditwright.catalogs"
@@ -79,6 +81,11 @@ class Field:
     identifiers: dict[Any, str] = field(default_factory=dict)
     """The names in Python and in SQL of an enum's values, if any differs from the value."""
     annotations: dict[str, Any] = field(default_factory=dict)
+
+    def title_of(self, value: object) -> str | None:
+        """The title of an enum value; None for a value that has none."""
+        # Before Python compares it: True equals 1, and a list has no hash.
+        return self.values.get(value) if type(value) in (str, int) else None
 
     @property
     def is_converted(self) -> bool:
@@ -135,6 +142,11 @@ class Category:
     events: tuple[Event, ...]
 
 
+def is_stored_name(text: str) -> bool:
+    """Whether a field can have this name in the JSON form."""
+    return _STORED_NAME.fullmatch(text) is not None
+
+
 def module_of(level: str, category: str) -> str:
     """The module of a category, below the generated package."""
     return category if level else category.replace(".", "_")
@@ -169,10 +181,13 @@ class Catalog:
         """The service's categories, then those of the system events."""
         self.every_event = self.events | (system.events if system else {})
         """The service's events by key, then the system events."""
-        self.columns = tuple(
-            dict.fromkeys(f.identifier for event in self.events.values() for f in event.fields if f.column)
-        )
-        """The columns of fields with one of their own, in order of appearance."""
+        self.columns = {
+            field.identifier: field.name
+            for event in self.events.values()
+            for field in event.fields
+            if field.column
+        }
+        """The columns of fields with one of their own, in order of appearance, and the fields' names."""
         self.current = {
             alias: event.key for event in self.every_event.values() for alias in event.aliases
         } | {key: key for key in self.every_event}

@@ -21,7 +21,7 @@ from auditwright.limits import MAX_ID, truncate
 from auditwright.text import printable
 
 if TYPE_CHECKING:
-    from auditwright.catalog import Catalog
+    from auditwright.catalog import Catalog, Field
     from auditwright.event_model import EventModel
 
 Row = tuple[Any, ...]
@@ -230,7 +230,7 @@ class Entry:
         Fields that the current catalog does not have come last.
         """
         stored: dict[str, Any] = orjson.loads(self.row[METADATA])
-        for name, value in zip(self._catalog.columns, self.row[len(LEADING) :], strict=False):
+        for name, value in zip(self._catalog.columns.values(), self.row[len(LEADING) :], strict=False):
             if value is not None:
                 stored[name] = value
         event = self._catalog.event(self.event)
@@ -251,7 +251,9 @@ class Entry:
             raise LookupError(self._catalog.unknown_event(self.event))
         model = self._catalog.model(event)
         values = self.metadata
-        return model.model_construct(**{name: values.get(name) for name in model.model_fields})
+        return model.model_construct(
+            **{field.identifier: _typed(field, values.get(field.name)) for field in event.metadata}
+        )
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -296,6 +298,20 @@ class Entry:
         damaged = f", damaged: {', '.join(self.damaged)}" if self.damaged else ""
         when = format_time(self.row[OCCURRED_AT])
         return f"<Entry {self.id} {_printed(self.event)} {when} by {who}{damaged}>"
+
+
+def _typed(field: Field, value: Any) -> Any:
+    """A stored value as the model has it; one that does not fit the field stays as it is."""
+    if not field.is_converted:
+        return value
+    if isinstance(value, list):
+        return [_typed_item(field, item) for item in value]
+    return _typed_item(field, value)
+
+
+def _typed_item(field: Field, value: Any) -> Any:
+    # Before Python compares it: True equals 1.
+    return field.identifiers.get(value, value) if type(value) in (str, int) else value
 
 
 def _printed(text: str, limit: int = MAX_SHOWN) -> str:

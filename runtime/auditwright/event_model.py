@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, Validatio
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Conditions = dict[str, dict[str, list[Any]]]
+StoredValues = dict[str, dict[str | int, str]]
+"""By enum field: the names in Python of values that have another name in JSON."""
 
 # Before 2.14, pydantic does not protect the building of a model against a second thread. A process does not
 # fork while a thread of it builds one: the child could not build any.
@@ -35,6 +37,7 @@ class EventModel(BaseModel):
         strict=True,
         frozen=True,
         allow_inf_nan=False,
+        validate_by_name=True,  # besides by the name in JSON, for a field that has another one there
         hide_input_in_errors=True,
         defer_build=True,  # each model is built when it is first used: a process uses few of them
     )
@@ -43,6 +46,7 @@ class EventModel(BaseModel):
     __event_key__ = ""
     __conditions__ = Conditions()
     __secrets__ = frozenset[str]()
+    __stored__ = StoredValues()
 
     def __init_subclass__(
         cls,
@@ -50,14 +54,19 @@ class EventModel(BaseModel):
         event: str | None = None,
         when: Conditions | None = None,
         secrets: Iterable[str] | None = None,
+        stored: StoredValues | None = None,
         **config: Unpack[ConfigDict],
     ) -> None:
-        """Takes what a field cannot express: the event's key, the conditions, and the names of secrets."""
+        """Takes what a field cannot express.
+
+        That is the event's key, the conditions, the names of secrets, and what JSON has for enum values.
+        """
         super().__init_subclass__(**config)
         if event is not None:
             cls.__event_key__ = event
             cls.__conditions__ = when or {}
             cls.__secrets__ = frozenset(secrets or ())
+            cls.__stored__ = stored or {}
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """The fields as repr and str show them: a secret never."""
@@ -78,6 +87,8 @@ class EventModel(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _validate(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if cls.__stored__:
+            value = cls._with_identifiers(value)
         try:
             model = handler(value)
         except ValidationError:
@@ -90,6 +101,24 @@ class EventModel(BaseModel):
         return model
 
     @classmethod
+    def _with_identifiers(cls, value: Any) -> Any:
+        """The input with the names in Python of enum values that it has as JSON has them."""
+        if not issubclass(type(value), dict):
+            return value
+        given = dict(dict.items(value))
+        for name, identifiers in cls.__stored__.items():
+            for key in cls._keys(name):
+                if key in given:
+                    given[key] = _identified(given[key], identifiers)
+        return given
+
+    @classmethod
+    def _keys(cls, name: str) -> tuple[str, ...]:
+        """The keys under which an input can have a field: its name, and the one in JSON if that differs."""
+        alias = cls.model_fields[name].validation_alias
+        return (name, alias) if isinstance(alias, str) else (name,)
+
+    @classmethod
     def _with_whole_numbers(cls, value: Any) -> dict[str, Any] | None:
         """The input with 1.0 written as 1 wherever an integer is wanted; None if nothing changed.
 
@@ -98,12 +127,13 @@ class EventModel(BaseModel):
         if not issubclass(type(value), dict):
             return None
         given = dict(dict.items(value))
-        names = [name for name in cls.model_fields if name in given]
         changed = {
-            name: whole
-            for name in names
-            if _holds_integers(cls.model_fields[name].annotation)
-            and (whole := _whole(given[name])) is not given[name]
+            key: whole
+            for name, field in cls.model_fields.items()
+            for key in cls._keys(name)
+            if key in given
+            and _holds_integers(field.annotation)
+            and (whole := _whole(given[key])) is not given[key]
         }
         return given | changed if changed else None
 
@@ -118,6 +148,26 @@ class EventModel(BaseModel):
                 details.append(InitErrorDetails(type=fault, loc=(name,), input=None))
         if details:
             raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
+
+
+def _identified(value: Any, identifiers: dict[str | int, str]) -> Any:
+    """The name in Python of an enum value, or of those in a list or a change; all else as it is.
+
+    True is not 1, which it equals; 1.0 is, as in JSON Schema.
+    """
+    kind = type(value)
+    if kind is list:
+        return [_identified_item(item, identifiers) for item in value]
+    if kind is dict:  # a change
+        return {side: _identified_item(item, identifiers) for side, item in value.items()}
+    return _identified_item(value, identifiers)
+
+
+def _identified_item(value: Any, identifiers: dict[str | int, str]) -> Any:
+    kind = type(value)
+    if kind is float and value.is_integer():
+        return identifiers.get(int(value), value)
+    return identifiers.get(value, value) if kind in (str, int) else value
 
 
 def _holds_integers(annotation: object) -> bool:

@@ -281,7 +281,9 @@ def _validated(model: type[EventModel], values: Values) -> bool:
 
 
 def _emitted(emitter: Callable[..., Any], event: Event, values: Values) -> bool:
-    required = {field.name for field in event.metadata if field.required and not field.when}
+    identifiers = {field.name: field.identifier for field in event.metadata}
+    values = {identifiers.get(name, name): value for name, value in values.items()}
+    required = {field.identifier for field in event.metadata if field.required and not field.when}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         if not required <= values.keys():
@@ -348,6 +350,15 @@ def test_artifacts_of_a_catalog_with_everything_agree(
     compared, accepted = mutations["kitchen_sink_events"]
     assert compared > 5_000
     assert accepted > 500
+
+
+def test_artifacts_of_a_catalog_with_stored_names_agree(
+    stored_names: Path, mutations: dict[str, tuple[int, int]]
+) -> None:
+    compare_all("stored_names_events", mutations)
+    compared, accepted = mutations["stored_names_events"]
+    assert compared > 500
+    assert accepted > 50
 
 
 @pytest.mark.parametrize("package", ["audit_events", "auditwright_events", "kitchen_sink_events"])

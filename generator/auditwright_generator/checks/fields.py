@@ -214,8 +214,9 @@ def check_enum_titles_differ(source: CatalogSource) -> Mistakes:
     """AC405: people choose a value by its title."""
     for field in source.fields.values():
         values, owners = field.node.get("values"), dict[str, str]()
-        for key, title in (values.entries if values else {}).items():
-            if title.invalid:
+        for key, value in (values.entries if values else {}).items():
+            title = value.get("title") if isinstance(value.value, dict) else value
+            if title is None or title.invalid:
                 continue
             first = owners.setdefault(str(title.scalar), key)
             if first != key:

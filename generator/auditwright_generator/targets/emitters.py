@@ -186,10 +186,11 @@ def _argument(event: Event, field: Field) -> _Argument:
     annotation = type_of(field, 8, room, item="datetime | str" if field.kind == "timestamp" else "")
     if not field.always:
         annotation += "\n        | None = None" if "\n" in annotation else " | None = None"
-    value = f"{literal(field.name)}: {field.name}"
+    name = literal(field.stored_name)
+    value = f"{name}: {field.name}"
     if field.kind == "timestamp":
-        arguments = [literal(f"{event.key}:{field.name}"), field.name]
-        value = bracketed(f"{literal(field.name)}: timestamp(", arguments, ")", 16)
+        arguments = [literal(f"{event.key}:{field.stored_name}"), field.name]
+        value = bracketed(f"{name}: timestamp(", arguments, ")", 16)
     return _Argument(
         field.name,
         f"{field.name}: {annotation}",

@@ -106,11 +106,11 @@ def metadata_schema(event: Event) -> Schema:
     """The schema of an event's metadata, with its conditions as if/then/else; refers to `$defs`."""
     schema: Schema = {
         "type": "object",
-        "properties": {field.name: _published(field) for field in event.metadata},
-        "required": [field.name for field in event.metadata if field.always],
+        "properties": {field.stored_name: _published(field) for field in event.metadata},
+        "required": [field.stored_name for field in event.metadata if field.always],
         "additionalProperties": False,
     }
-    conditions = [_condition(field) for field in event.metadata if field.when]
+    conditions = [_condition(event, field) for field in event.metadata if field.when]
     return schema | ({"allOf": conditions} if conditions else {})
 
 
@@ -143,7 +143,8 @@ def _or_null(schema: Schema) -> Schema:
 
 def _item(field: Field) -> Schema:
     if field.kind == "enum":
-        return {"type": "string", "enum": [value.key for value in field.values]}
+        stored = [value.stored for value in field.values]
+        return {"type": "string" if isinstance(stored[0], str) else "integer", "enum": stored}
     if field.kind == "boolean":
         return {"type": "boolean"}
     if field.kind == "number":
@@ -160,15 +161,16 @@ def _item(field: Field) -> Schema:
     return {"type": "string", **_given(bounds)}
 
 
-def _condition(field: Field) -> Schema:
+def _condition(event: Event, field: Field) -> Schema:
+    name, when = field.stored_name, event.stored_when(field)
     return {
         "if": {
-            "properties": {part.field: {"enum": list(part.values)} for part in field.when},
-            "required": [part.field for part in field.when],
+            "properties": {other: {"enum": values} for other, values in when.items()},
+            "required": list(when),
         },
         # `required` beside a property of the same name: ajv's strictRequired wants both in one place.
-        "then": {"properties": {field.name: {"not": {"type": "null"}}}, "required": [field.name]},
-        "else": {"properties": {field.name: {"type": "null"}}},
+        "then": {"properties": {name: {"not": {"type": "null"}}}, "required": [name]},
+        "else": {"properties": {name: {"type": "null"}}},
     }
 
 

@@ -16,6 +16,7 @@ from auditwright_generator.targets.python_code import (
     bracketed,
     fits,
     imports,
+    literal,
     long_literal,
     raw_literal,
     type_of,
@@ -76,12 +77,17 @@ def _assignment(name: str, pattern: str) -> str:
 
 
 def _header(event: Event) -> str:
-    """`class ModelAdded(EventModel, event="account.models.model_added"):`, with conditions and secrets."""
+    """`class ModelAdded(EventModel, event="account.models.model_added"):`, and what no field can say."""
     when = {
         field.name: {part.field: part.values for part in field.when} for field in event.metadata if field.when
     }
     secrets = [field.name for field in event.metadata if field.sensitivity == "secret"]
-    facts = {"event": event.key, "when": when, "secrets": secrets}
+    stored = {
+        field.name: {value.stored: value.key for value in field.values if value.stored_as is not None}
+        for field in event.metadata
+        if field.has_stored_values
+    }
+    facts = {"event": event.key, "when": when, "secrets": secrets, "stored": stored}
     arguments = ["EventModel", *(value_of(f"{name}=", value, 4) for name, value in facts.items() if value)]
     return bracketed(f"class {event.class_name}(", arguments, "):", 0)
 
@@ -98,7 +104,7 @@ class _Field:
 def _field(field: Field) -> _Field:
     of_one = _constraints(field)
     of_all = {"min_length": field.min_items, "max_length": field.max_items} if field.many else of_one
-    arguments = _arguments(of_all)
+    arguments = [*_arguments(of_all), *_aliases(field)]
     of_items = _arguments(of_one) if field.many else []
     names = {
         *({"Annotated"} if of_items else ()),
@@ -120,6 +126,12 @@ def _field(field: Field) -> _Field:
     elif not field.always:
         definition += " = None"
     return _Field(definition, field.description, frozenset(names))
+
+
+def _aliases(field: Field) -> list[str]:
+    """The arguments with the name in JSON, where it differs. A type checker knows the other name only."""
+    name = literal(field.stored_as)
+    return [f"{kind}_alias={name}" for kind in ("validation", "serialization") if field.stored_as]
 
 
 def _constraints(field: Field) -> dict[str, str | float | None]:

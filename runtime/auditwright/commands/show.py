@@ -96,5 +96,5 @@ def _value(value: Any, field: Any) -> str:
         return ", ".join(_value(item, field) for item in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = field.values.get(value, str(value)) if field else str(value)
+    text = (field.title_of(value) if field else None) or str(value)
     return f"{text} {field.unit}" if field and field.unit else text

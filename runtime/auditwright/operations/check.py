@@ -212,7 +212,7 @@ def _read(
     for number, row in enumerate(rows, 1):
         metadata = json_object(row[METADATA])
         if metadata is not None:
-            for name, value in zip(catalog.columns, row[len(LEADING) : -len(TRAILING)], strict=True):
+            for name, value in zip(catalog.columns.values(), row[len(LEADING) : -len(TRAILING)], strict=True):
                 if value is not None:
                     metadata[name] = value
         digests.add(row, metadata)

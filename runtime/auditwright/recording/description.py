@@ -29,9 +29,15 @@ class MessageTemplate:
     def of(cls, event: Event) -> MessageTemplate:
         """The prepared message of an event."""
         fields = {field.name: field for field in event.metadata}
-        names = [match[1] for match in _PLACEHOLDER.finditer(event.message) if match[1]]
+        stored = {field.identifier: field.name for field in event.metadata}
+
+        def key(placeholder: str) -> str:
+            # With a space, so that no field in the JSON form has the name of a part of the entry.
+            return stored.get(placeholder) or f" {placeholder}"
+
+        names = [key(match[1]) for match in _PLACEHOLDER.finditer(event.message) if match[1]]
         plain = event.message.replace("%", "%%")
-        template = _PLACEHOLDER.sub(lambda match: f"%({match[1]})s" if match[1] else match[0][0], plain)
+        template = _PLACEHOLDER.sub(lambda match: f"%({key(match[1])})s" if match[1] else match[0][0], plain)
         return cls(
             template,
             {name: fields[name] for name in names if name in fields and _needs_format(fields[name])},
@@ -39,7 +45,7 @@ class MessageTemplate:
 
     def render(self, data: dict[str, Any], actor: Actor, address: str | None) -> str:
         """The description of one entry."""
-        values = {"actor": actor.label, "ip_address": address or "an unknown address", **data}
+        values = {" actor": actor.label, " ip_address": address or "an unknown address", **data}
         for name, field in self.formatted.items():
             values[name] = _format(values[name], field)
         return self.template % values
@@ -54,4 +60,4 @@ def _format(value: Any, field: Field) -> str:
         return ", ".join(_format(item, field) for item in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return field.values.get(value, str(value))
+    return field.title_of(value) or str(value)

@@ -10,13 +10,14 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
 from auditwright.actor import Actor
+from auditwright.catalog import is_stored_name
 from auditwright.effort import bounded_effort, did_you_mean
 from auditwright.errors import MAX_PROBLEMS, Problem, ValidationError
 from auditwright.ids import from_microseconds, parse_time
@@ -41,7 +42,6 @@ WRITABLE = ("id", "account_id", "event", "occurred_at", "actor", "ip_address", "
 READ_ONLY = ("recorded_at", "level", "category", "description", "catalog_version", "alterations")
 """Parts of the JSON form that only the log writes: refused from services, kept by an import."""
 
-_NAME = re.compile("[a-z][a-z0-9_]{0,62}")
 TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 """The strings of JSON (RFC 8259, section 7)."""
 MAX_PARTS = 100_000
@@ -200,7 +200,7 @@ class Schemas:
         found = self._catalog.validator(event).iter_errors(as_json(self._excerpt(event, form)))
         if recorded_under is not None:
             return _envelope_faults(event, form, found) or unstorable(
-                event, form["metadata"], self._catalog.columns
+                event, form["metadata"], self._catalog.columns.values()
             )
         if altered:
             return _problems_of_altered(event, form, list(found), altered)
@@ -268,7 +268,7 @@ def _problems_of_altered(
     return described(chain(relevant, _type_problems(event, form["metadata"])))
 
 
-def unstorable(event: Event, values: Form, columns: Sequence[str]) -> tuple[Problem, ...]:
+def unstorable(event: Event, values: Form, columns: Iterable[str]) -> tuple[Problem, ...]:
     """The problems of metadata that no log with any catalog can have stored.
 
     Secrets and fields with a column of their own, `columns`, are stored as text.
@@ -279,7 +279,7 @@ def unstorable(event: Event, values: Form, columns: Sequence[str]) -> tuple[Prob
     for name, value in values.items():
         if len(problems) == MAX_PROBLEMS:
             break
-        if not _NAME.fullmatch(name):
+        if not is_stored_name(name):
             where = f"metadata.{truncate(sanitize(name), 100)}"
             problems.append(Problem(where, "the name of a field", "another text"))
         elif value is None and name in optional:
@@ -322,7 +322,7 @@ def _type_problems(event: Event, values: Form) -> Iterator[Problem]:
             continue
         if value is None and (field.when or not field.required):
             continue
-        wanted = _JSON_TYPES.get(field.kind, (str,))
+        wanted = _JSON_TYPES.get(field.kind) or tuple({type(each) for each in field.values}) or (str,)
         for item in value if field.many and isinstance(value, list) else [value]:
             if not isinstance(item, wanted) or (bool not in wanted and isinstance(item, bool)):
                 yield fault(event, [name], values)

@@ -140,9 +140,11 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
     """The problem at a location in the metadata, such as `("stop_sequence", 2)`."""
     name, *index = location
     field = next((field for field in event.metadata if field.name == name), None)
+    if field is None:  # a model may be given the name in Python
+        field = next((field for field in event.metadata if field.identifier == name), None)
     if field is None:
         return unknown(event, str(name))
-    path = f"metadata.{name}"
+    path = f"metadata.{field.name}"
     value = values.get(field.name)
     if field.when and not index:
         wrong_type = value is not None and condition_holds(field, values)
@@ -163,12 +165,15 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
 
 def condition_holds(field: Field, values: Mapping[str, Any]) -> bool:
     """Whether the condition of a field is true for these values."""
-    return all(_plain(values.get(other)) in choices for other, choices in field.when.items())
+    return all(
+        any(type(plain) is type(choice) and plain == choice for choice in choices)
+        for plain, choices in ((_plain(values.get(other)), choices) for other, choices in field.when.items())
+    )
 
 
 def _plain(value: object) -> object:
-    """A value that can be compared: a text or a boolean; None for any other."""
-    return value if type(value) is bool else text_of(value)
+    """A value that can be compared: a text, an integer or a boolean; None for any other."""
+    return value if type(value) in (bool, int) else text_of(value)
 
 
 @bounded_effort()
@@ -176,7 +181,16 @@ def model_faults(event: Event, error: ModelError, values: Mapping[str, Any]) -> 
     """The problems for a pydantic error, without duplicates."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     given = {name: value for name, value in values.items() if value is not None}
-    return described(fault(event, detail["loc"] or ("",), given) for detail in details)
+    for field in event.metadata:
+        if field.identifiers and (text := text_of(given.get(field.name))) is not None:
+            stored = {identifier: value for value, identifier in field.identifiers.items()}
+            given[field.name] = stored.get(text, text)
+    return described(
+        unknown(event, str(detail["loc"][0]))
+        if detail["type"] == "extra_forbidden"
+        else fault(event, detail["loc"] or ("",), given)
+        for detail in details
+    )
 
 
 def described(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -53,9 +53,11 @@ class _EventPlan:
     secrets: tuple[str, ...]
     times: tuple[str, ...]
     """The timestamp fields."""
-    columns: tuple[str, ...]
-    """The fields with a column of their own."""
+    columns: tuple[str | None, ...]
+    """For each column of the catalog, the field in it, or None; empty without such a field."""
     message: MessageTemplate
+    names: dict[str, str]
+    """The names in Python that are others than in the JSON form."""
     stored: Callable[[dict[str, Any]], dict[str, Any]] | None
     """Turns the values of the model into those to store, for an event where they differ."""
 
@@ -161,7 +163,7 @@ class Recorder:
         of_row = row_digest(leading, version, content, altered, body)
         in_columns = self._no_columns
         if plan.columns:
-            in_columns = tuple(data.pop(name, None) for name in self.catalog.columns)
+            in_columns = tuple(None if name is None else data.pop(name, None) for name in plan.columns)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         row = (*leading, *in_columns, version, content, of_row, altered, body.decode())
         if is_ahead:
@@ -177,6 +179,8 @@ class Recorder:
         alterations: Alterations,
     ) -> tuple[dict[str, Any], bytes]:
         """The values to store, validated, and their JSON with sorted keys."""
+        if plan.names and not (imported is not None and imported.skip_validation):
+            values = _by_stored_names(plan, values)
         if plan.secrets:
             values = self._without_secrets(plan, account_id, values, imported is not None)
         if imported is not None and imported.skip_validation:
@@ -207,6 +211,8 @@ class Recorder:
         if event is None:
             raise ValidationError(truncate(sanitize(key), 200), (self.catalog.event_problem(key),))
         fields = {field.name: field for field in event.metadata}
+        by_identifier = {field.identifier: field.name for field in fields.values()}
+        columns = tuple(map(by_identifier.get, self.catalog.columns))
         plan = _EventPlan(
             event,
             event.is_system,
@@ -214,8 +220,9 @@ class Recorder:
             all(field.required and not field.when for field in fields.values()),
             tuple(name for name, field in fields.items() if field.sensitivity == "secret"),
             tuple(name for name, field in fields.items() if field.kind == "timestamp"),
-            tuple(name for name in self.catalog.columns if name in fields),
+            columns if any(columns) else (),
             MessageTemplate.of(event),
+            {identifier: name for identifier, name in by_identifier.items() if identifier != name},
             _stored_form(event),
         )
         self._plans[key] = plan
@@ -281,6 +288,12 @@ def _stored_form(event: Event) -> Callable[[dict[str, Any]], dict[str, Any]] | N
     from auditwright.recording.stored_form import stored_form  # few events need it
 
     return stored_form(event)
+
+
+def _by_stored_names(plan: _EventPlan, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values by their names in the JSON form: a model has those of Python."""
+    renamed = {plan.names.get(name, name): value for name, value in values.items()}
+    return renamed if len(renamed) == len(values) else values  # a field under both names is refused
 
 
 def _given(plan: _EventPlan, model: EventModel) -> dict[str, Any]:

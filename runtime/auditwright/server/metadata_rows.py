@@ -76,5 +76,5 @@ def _texts(value: Any, field: Field | None) -> tuple[str, ...]:
         return tuple(text for item in value for text in _texts(item, field))
     if isinstance(value, bool):
         return ("Yes" if value else "No",)
-    text = field.values.get(value, str(value)) if field and isinstance(value, str) else str(value)
+    text = (field.title_of(value) if field else None) or str(value)
     return (f"{text} {field.unit}" if field and field.unit else text,)

@@ -249,16 +249,24 @@ class Storage(Protocol):
         ...
 
 
-def columns_in(catalog_json: str) -> set[str]:
-    """The fields with a column of their own in a catalog.json; empty if the text is not a catalog."""
+def columns_in(catalog_json: str) -> dict[str, str]:
+    """The columns of fields with one of their own in a catalog.json, and the fields' names in the JSON form.
+
+    Empty if the text is not a catalog.
+    """
     try:
         levels = orjson.loads(catalog_json)["levels"]
         events = [
             event for level in levels for category in level["categories"] for event in category["events"]
         ]
-        return {field["name"] for event in events for field in event["fields"] if field.get("column")}
+        return {
+            field["name"]: str(field.get("stored_as") or field["name"])
+            for event in events
+            for field in event["fields"]
+            if field.get("column")
+        }
     except (ValueError, LookupError, TypeError, AttributeError):
-        return set()
+        return {}
 
 
 def replaced_catalog(version: str, content: str, stored: Mapping[str, str]) -> tuple[str, str] | None:
@@ -268,6 +276,6 @@ def replaced_catalog(version: str, content: str, stored: Mapping[str, str]) -> t
     """
     before = stored.get(version, "")
     others = [text for each, text in stored.items() if each != version]
-    if columns_in(before) <= set().union(*map(columns_in, (content, *others))):
+    if columns_in(before).keys() <= set[str]().union(*map(columns_in, (content, *others))):
         return None
     return f"{version}+replaced.{hashlib.sha256(before.encode()).hexdigest()[:8]}", before

@@ -301,7 +301,7 @@ def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
     _check_level(event, imported)
     if imported.alterations or (imported.catalog_version and not schemas.fits(event, form)):
         imported = replace(imported, skip_validation=True)
-        problems = unstorable(event, form["metadata"], recorder.catalog.columns)
+        problems = unstorable(event, form["metadata"], recorder.catalog.columns.values())
         if not problems and imported.description is None:
             problems = (Problem("description", "the text that the other log wrote", "nothing"),)
         if problems:

@@ -114,11 +114,12 @@ class _Columns:
         self._catalog = catalog
         self._stored = [name for name, _, _ in stored_columns(catalog)]
         self._titles: dict[tuple[str, str], tuple[str, str]] = {}
-        self._converters = {field.name: _converter(field) for field in fields}
+        self._converters = {field.identifier: _converter(field) for field in fields}
+        self._renamed: dict[str, dict[str, str]] = {}
         self.schema = pyarrow.schema(
             [
                 *(pyarrow.field(name, _envelope_type(name)) for name in ENVELOPE),
-                *(pyarrow.field(field.name, _type(field), metadata=_about(field)) for field in fields),
+                *(pyarrow.field(field.identifier, _type(field), metadata=_about(field)) for field in fields),
                 *(pyarrow.field(name, pyarrow.string()) for name in REST),
             ],
             metadata={
@@ -160,8 +161,8 @@ class _Columns:
         """A column for each field that any row has, and all of the metadata as JSON."""
         documents = list(columns["metadata"])
         found: dict[str, list[Any]] = {}
-        own_columns = [(name, columns[name]) for name in self._catalog.columns]
-        for number, document in enumerate(documents):
+        own_columns = [(name, columns[column]) for column, name in self._catalog.columns.items()]
+        for number, (event, document) in enumerate(zip(columns["event"], columns["metadata"], strict=True)):
             from_columns = {
                 name: column[number] for name, column in own_columns if column[number] is not None
             }
@@ -169,12 +170,27 @@ class _Columns:
             if from_columns or not is_object:
                 values |= from_columns
                 documents[number] = orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
-            for name, value in values.items():
+            renamed = self._renamed_of(event)
+            for stored, value in values.items():
+                name = renamed.get(stored, stored) if renamed else stored
                 if name in self._converters:
                     if name not in found:
                         found[name] = [None] * len(documents)
                     found[name][number] = self._converters[name](value)
         return {**found, "metadata": documents}
+
+    def _renamed_of(self, event: str) -> dict[str, str]:
+        """The column of each field of an event, if a field has another name in the JSON form than its column.
+
+        A column that no field in the JSON form is named after is of an older entry's field; it has none.
+        """
+        if event not in self._renamed:
+            known = self._catalog.event(event)
+            fields = known.metadata if known is not None else ()
+            names = {field.name: field.identifier for field in fields}
+            renamed = {} if all(name == column for name, column in names.items()) else names
+            self._renamed[event] = dict.fromkeys(renamed.values(), "") | renamed
+        return self._renamed[event]
 
     def _titles_of(self, event: str, category: str) -> tuple[str, str]:
         titles = self._titles.get((event, category))
@@ -212,9 +228,9 @@ def _fields(catalog: Catalog, events: Collection[str | None]) -> list[Field]:
     for event in catalog.every_event.values():
         if event.key in events or None in events:
             for field in event.metadata:
-                known = found.setdefault(field.name, field)
+                known = found.setdefault(field.identifier, field)
                 if (known.kind, known.many) != (field.kind, field.many):
-                    found[field.name] = replace(known, kind="json", many=False)
+                    found[field.identifier] = replace(known, kind="json", many=False)
     return [field for name, field in found.items() if name not in (*ENVELOPE, *REST)]
 
 
@@ -241,13 +257,18 @@ def _type(field: Field) -> Any:
         "boolean": pyarrow.bool_(),
         "timestamp": pyarrow.timestamp("us", "UTC"),
     }
-    found = types.get(field.kind, pyarrow.string())
+    found = types.get(_kind(field), pyarrow.string())
     return pyarrow.list_(found) if field.many else found
+
+
+def _kind(field: Field) -> str:
+    """The kind of the stored values: the values of some enums are stored as integers."""
+    return "integer" if any(type(value) is int for value in field.values) else field.kind
 
 
 def _converter(field: Field) -> Callable[[Any], Any]:
     """Converts a stored value to the column's type; None for a value that has another type."""
-    convert = _CONVERTERS.get(field.kind, _text)
+    convert = _CONVERTERS.get(_kind(field), _text)
     return (lambda values: _list(values, convert)) if field.many else convert
 
 

@@ -40,7 +40,7 @@ FULL_COLUMNS = ("Event Key", "Category Key", "Level", "Actor Type", "Actor ID", 
 
 def csv_header(catalog: Catalog, full: bool) -> str:
     """The first line; `full` adds keys, ids, the fields with their own column, and the metadata."""
-    titles = {field.name: field.title for event in catalog.events.values() for field in event.fields}
+    titles = {field.identifier: field.title for event in catalog.events.values() for field in event.fields}
     added = (*FULL_COLUMNS, *(titles[name] for name in catalog.columns), "Metadata") if full else ()
     return csv_line([guarded(each) for each in (*CSV_COLUMNS, *added)]) + "\r\n"
 

@@ -433,7 +433,7 @@ class PostgreSQLStorage:
             self.connections.reading(scope.account_id, is_stream=True) as connection,
             _ended_by(interrupt, connection),
         ):
-            others = self.table.layout(connection).others if full else ()
+            others = self.table.layout(connection).others if full else {}
             select = export.csv_columns(self._catalog, full, others)
             readable = self._readable_columns(connection)
             copied = export.copied_lines(

@@ -5,7 +5,7 @@ What the table should look like is in `schema.py`, how values are written and re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Layout:
     """How rows are read from the table."""
 
-    others: tuple[str, ...]
+    others: Mapping[str, str]
     """The columns of other catalogs."""
     select: str
     """SQL for the selected columns."""

@@ -5,7 +5,7 @@ Values that PostgreSQL writes in another form than the recorded one are restored
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import orjson
@@ -135,7 +135,7 @@ def readable_columns(names: Iterable[str]) -> str:
 # --- CSV -------------------------------------------------------------------------------------------
 
 
-def csv_columns(catalog: Catalog, full: bool, others: Sequence[str]) -> queries.Query:
+def csv_columns(catalog: Catalog, full: bool, others: Mapping[str, str]) -> queries.Query:
     """SQL for the cells; `full_line` restores the recorded form of a full line's metadata."""
     titles, categories = {}, {}
     for key, _, _, title, category in event_titles(catalog):
@@ -160,7 +160,7 @@ def csv_columns(catalog: Catalog, full: bool, others: Sequence[str]) -> queries.
     return ", ".join(columns), [orjson.dumps(each).decode() for each in given]
 
 
-def _metadata(others: Sequence[str]) -> str:
+def _metadata(others: Mapping[str, str]) -> str:
     if not others:
         return "metadata"
     nothing = " AND ".join(f'"{name}" IS NULL' for name in others)
@@ -195,9 +195,9 @@ _IN_ONE_LINE = "translate({}, chr(10) || chr(13), '')"
 """SQL that removes line breaks from stored JSON; its strings never have any."""
 
 
-def json_columns(catalog: Catalog, others: Sequence[str], are_readable: bool = False) -> queries.Query:
+def json_columns(catalog: Catalog, others: Mapping[str, str], are_readable: bool = False) -> queries.Query:
     """SQL for the JSON form of an entry (`Entry.to_json`)."""
-    columns = [*catalog.columns, *others]
+    columns = {**catalog.columns, **others}
     metadata = "CAST(metadata AS text)"
     if columns:
         nothing = " AND ".join(f'"{name}" IS NULL' for name in columns)

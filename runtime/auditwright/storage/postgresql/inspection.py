@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +139,7 @@ class PostgreSQLInspection:
             for row in cursor:
                 yield _as_recorded(row)
 
-    def _others(self) -> tuple[str, ...]:
+    def _others(self) -> dict[str, str]:
         return self._state.other_columns(self._catalog)
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class PostgreSQLInspection:
         self._connection.close()
 
 
-def _metadata(others: tuple[str, ...]) -> str:
+def _metadata(others: Mapping[str, str]) -> str:
     """SQL for the metadata, including the values in columns of other catalogs."""
     if not others:
         return "metadata"

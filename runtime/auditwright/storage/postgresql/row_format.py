@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import socket
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -51,7 +51,7 @@ READ = {
 """SQL that reads a column in the form of `entry.columns`; other columns are read as they are."""
 
 
-def selected(columns: Columns, others: Sequence[str]) -> str:
+def selected(columns: Columns, others: Mapping[str, str]) -> str:
     """The select list whose rows `row_of` takes."""
     return ", ".join([*(READ.get(name, f'"{name}"') for name, _, _ in columns), *map('"{}"'.format, others)])
 
@@ -207,10 +207,10 @@ def _quoted(names: Iterable[str]) -> str:
 # --- out -------------------------------------------------------------------------------------------
 
 
-def row_of(columns: Columns, others: Sequence[str]) -> Callable[[Row], Row]:
+def row_of(columns: Columns, others: Mapping[str, str]) -> Callable[[Row], Row]:
     """A function that restores a recorded row from one that was read by `selected`."""
     address = [name for name, _, _ in columns].index("ip_address")
-    return partial(_row, address, len(columns) - 1, others)
+    return partial(_row, address, len(columns) - 1, list(others.values()))
 
 
 def _row(address: int, last: int, others: Sequence[str], found: Row) -> Row:

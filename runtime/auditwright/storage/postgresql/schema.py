@@ -7,11 +7,13 @@ no entry.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditwright.catalog import release
+import orjson
+
+from auditwright.catalog import is_stored_name, release
 from auditwright.entry import LEADING, TRAILING
 from auditwright.storage.base import columns_in, replaced_catalog
 from auditwright.storage.errors import SchemaMismatch
@@ -109,12 +111,19 @@ class State:
         versions = self.rows.get("audit_catalog", {})
         return all(release(version) <= release(catalog.version) for version in versions)
 
-    def other_columns(self, catalog: Catalog) -> tuple[str, ...]:
-        """The columns of other catalogs' fields that this catalog does not have; they may hold values."""
+    def other_columns(self, catalog: Catalog) -> dict[str, str]:
+        """The columns of other catalogs' fields that this catalog does not have; they may hold values.
+
+        With the names of the fields in the JSON form.
+        """
         ours = {name for name, _, _ in (*LEADING, *TRAILING)} | set(catalog.columns)
         seen = self.rows.get("audit_catalog", {}).values()
-        theirs = {name for _, text in seen for name in columns_in(text)}
-        return tuple(name for name in self.columns if name not in ours and name in theirs)
+        theirs = {column: name for _, text in seen for column, name in columns_in(text).items()}
+        return {
+            column: theirs[column]
+            for column in self.columns
+            if column not in ours and is_stored_name(theirs.get(column, ""))
+        }
 
 
 def read_state(connection: Connection[Any]) -> State:
@@ -236,7 +245,7 @@ def catalog_changes(state: State, catalog: Catalog) -> list[Change]:
 
 
 def _view_changes(
-    state: State, catalog: Catalog, event: Event, others: tuple[str, ...], newest: bool
+    state: State, catalog: Catalog, event: Event, others: Mapping[str, str], newest: bool
 ) -> Iterator[Change]:
     name, statement = view_name(event), _view(catalog, event, others)
     stored = state.views.get(name)
@@ -287,7 +296,7 @@ def view_needs_drop(state: State, catalog: Catalog, event: Event) -> bool:
     return not _only_adds(stored, catalog, event, others)
 
 
-def _only_adds(stored: StoredView, catalog: Catalog, event: Event, others: tuple[str, ...]) -> bool:
+def _only_adds(stored: StoredView, catalog: Catalog, event: Event, others: Mapping[str, str]) -> bool:
     """Whether all columns keep their types: only then can a view be replaced in place."""
     wanted = view_columns(catalog, event, others)
     return all(wanted.get(name, ("", ""))[1] == kind for name, kind in stored.columns.items())
@@ -312,12 +321,12 @@ def _hash(statement: str) -> str:
     return hashlib.sha256(statement.encode()).hexdigest()[:32]
 
 
-def views(catalog: Catalog, others: tuple[str, ...]) -> dict[str, str]:
+def views(catalog: Catalog, others: Mapping[str, str]) -> dict[str, str]:
     """The statement of each event's view, by its name; `others` as from `other_columns`."""
     return {view_name(event): _view(catalog, event, others) for event in catalog.every_event.values()}
 
 
-def _view(catalog: Catalog, event: Event, others: tuple[str, ...], first: tuple[str, ...] = ()) -> str:
+def _view(catalog: Catalog, event: Event, others: Mapping[str, str], first: tuple[str, ...] = ()) -> str:
     """The statement of a view; the columns that it already has come `first`."""
     columns = view_columns(catalog, event, others)
     selected = ", ".join(
@@ -330,7 +339,7 @@ def _view(catalog: Catalog, event: Event, others: tuple[str, ...], first: tuple[
     )
 
 
-def view_columns(catalog: Catalog, event: Event, others: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+def view_columns(catalog: Catalog, event: Event, others: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """The columns of an event's view: the SQL of each value, and its type as PostgreSQL writes it."""
     left_out = ("digest", "row_digest", "alterations", "metadata")
     found = {
@@ -339,7 +348,7 @@ def view_columns(catalog: Catalog, event: Event, others: tuple[str, ...]) -> dic
         if name not in left_out
     }
     in_columns = {*catalog.columns, *others}
-    return found | {each.name: _value(each, each.name in in_columns) for each in event.metadata}
+    return found | {each.identifier: _value(each, each.identifier in in_columns) for each in event.metadata}
 
 
 def _with_collation(sql_type: str) -> str:
@@ -351,10 +360,17 @@ def _value(field: Field, has_column: bool) -> tuple[str, str]:
     value, text = f"metadata -> '{field.name}'", f"metadata ->> '{field.name}'"
     kind = _JSON_TYPES.get(field.kind)
     if field.many:
-        return f"CASE jsonb_typeof({value}) WHEN 'array' THEN {value} END", "jsonb"
-    text = f"CASE jsonb_typeof({value}) WHEN 'string' THEN {text} END"
+        shown = _identifiers(field, value) if field.identifiers else value
+        return f"CASE jsonb_typeof({value}) WHEN 'array' THEN {shown} END", "jsonb"
+    if field.identifiers:
+        text = _identifier(field, value, text)
+    else:
+        text = f"CASE jsonb_typeof({value}) WHEN 'string' THEN {text} END"
     if has_column:
-        return f'coalesce({quoted(field.name)}, {text}) COLLATE "C"', "text C"
+        column = quoted(field.identifier)
+        if field.identifiers:
+            column = f"CASE {column} {_cases(field, str)} ELSE {column} END"
+        return f'coalesce({column}, {text}) COLLATE "C"', "text C"
     if kind is None:
         return f'({text}) COLLATE "C"', "text C"
     typed, number = f"({value})::{kind}", f"({value})::numeric"
@@ -366,12 +382,42 @@ def _value(field: Field, has_column: bool) -> tuple[str, str]:
     return f"CASE jsonb_typeof({value}) WHEN '{wanted}' THEN {typed} END", kind
 
 
-def other_columns(connection: Connection[Any], catalog: Catalog) -> tuple[str, ...]:
-    """The columns of other catalogs' fields that this catalog does not have; they may hold values."""
+def _identifier(field: Field, value: str, text: str) -> str:
+    """SQL for the name of an enum's value; a value that the enum does not have is shown as it is stored."""
+    return (
+        f"CASE jsonb_typeof({value}) WHEN 'string' THEN CASE {text} {_cases(field, str)} ELSE {text} END "
+        f"WHEN 'number' THEN CASE {text} {_cases(field, int)} ELSE {text} END END"
+    )
+
+
+def _identifiers(field: Field, value: str) -> str:
+    """SQL for a list of such names."""
+    cases = " ".join(
+        f"WHEN {_literal(orjson.dumps(stored).decode())}::jsonb THEN to_jsonb({_literal(identifier)}::text)"
+        for stored, identifier in field.identifiers.items()
+    )
+    return (
+        f"(SELECT coalesce(jsonb_agg(CASE item {cases} ELSE item END ORDER BY place), '[]'::jsonb) "
+        f"FROM jsonb_array_elements({value}) WITH ORDINALITY AS items (item, place))"
+    )
+
+
+def _cases(field: Field, kind: type) -> str:
+    """`WHEN 'READY' THEN 'ready'` for each value of a type; without one, a case that never holds."""
+    cases = [
+        f"WHEN {_literal(str(stored))} THEN {_literal(identifier)}"
+        for stored, identifier in field.identifiers.items()
+        if type(stored) is kind
+    ]
+    return " ".join(cases) or "WHEN NULL THEN NULL"
+
+
+def other_columns(connection: Connection[Any], catalog: Catalog) -> dict[str, str]:
+    """The columns of other catalogs' fields that this catalog does not have; see `State.other_columns`."""
     ours = {name for name, _, _ in (*LEADING, *TRAILING)} | set(catalog.columns)
     found = columns_of(connection, "audit_entry")
     if found.keys() <= ours:
-        return ()
+        return {}
     found_rows = connection.execute("SELECT version, json FROM audit_catalog")
     rows: dict[str, tuple[str, ...]] = {version: (version, text) for version, text in found_rows}
     return State(found, rows={"audit_catalog": rows}).other_columns(catalog)
@@ -433,9 +479,16 @@ def _role(name: str) -> str:
     return name if name == "PUBLIC" else quoted(name)
 
 
-def as_object(columns: Sequence[str]) -> str:
-    """SQL for a JSON object of the columns that are not null."""
-    pairs = [f"'{name}', {quoted(name)}" for name in columns]
+def as_object(columns: Mapping[str, str]) -> str:
+    """SQL for a JSON object of the columns that are not null, by the names of their fields."""
+    sources: dict[str, list[str]] = {}
+    for column, name in columns.items():
+        sources.setdefault(name, []).append(quoted(column))
+    values = {
+        name: found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+        for name, found in sources.items()
+    }
+    pairs = [f"'{name}', {value}" for name, value in values.items()]
     groups = [", ".join(pairs[at : at + 50]) for at in range(0, len(pairs), 50)]  # of 100 arguments at most
     return f"jsonb_strip_nulls({' || '.join(f'jsonb_build_object({each})' for each in groups)})"
 

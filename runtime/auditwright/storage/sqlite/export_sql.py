@@ -15,7 +15,7 @@ from auditwright.ids import LAST
 from auditwright.storage.csv_cells import FORMULA_SQL, SKIPPED, category_titles, csv_line, event_titles
 from auditwright.storage.sqlite import queries
 from auditwright.storage.sqlite.export_worker import EVERY_ID, HIGH, KNOWN_DAY, LOW, Titles, Work
-from auditwright.storage.sqlite.schema import all_null, in_groups, quoted, with_fields
+from auditwright.storage.sqlite.schema import all_null, columns_or_json, in_groups, quoted, with_fields
 from auditwright.storage.sqlite.triggers import checks
 
 if TYPE_CHECKING:
@@ -266,5 +266,9 @@ def _json_metadata(catalog: Catalog, metadata: str) -> str:
     )
     if not catalog.columns:
         return plain
-    values = {name: quoted(name) for name in catalog.columns}
-    return f"iif({all_null(values.values())}, {plain}, {with_fields(plain, values)})"
+    fields = (field for event in catalog.events.values() for field in event.fields)
+    if all(field.name == field.identifier for field in fields):
+        values = {name: quoted(name) for name in catalog.columns}
+    else:  # fields of several events can have one name in the JSON form, one of them with a column
+        values = columns_or_json(catalog.columns, metadata)
+    return f"iif({all_null(map(quoted, catalog.columns))}, {plain}, {with_fields(plain, values)})"

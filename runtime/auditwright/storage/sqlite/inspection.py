@@ -69,7 +69,7 @@ class SQLiteInspection:
         if "audit_entry" not in self._tables:
             raise StorageError(f"{self.name}: there is no audit log in this database")
         check_fit(connection, self._catalog, self.name)
-        self._others = other_columns(connection, self._catalog) if "audit_catalog" in self._tables else ()
+        self._others = other_columns(connection, self._catalog) if "audit_catalog" in self._tables else {}
 
     def _errors(self) -> AbstractContextManager[None]:
         busy = "another program has locked the whole file; try again when it is done"

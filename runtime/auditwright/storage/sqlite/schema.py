@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from auditwright.catalog import release
+from auditwright.catalog import is_stored_name, release
 from auditwright.entry import columns
 from auditwright.storage.base import MAX_NAMES, columns_in, replaced_catalog
 from auditwright.storage.errors import SchemaMismatch
@@ -158,23 +158,30 @@ def later_columns(connection: sqlite3.Connection) -> tuple[str, ...]:
     return tuple(name for name in _LATER if name not in present)
 
 
-def other_columns(connection: sqlite3.Connection, catalog: Catalog) -> tuple[str, ...]:
-    """The columns of fields that have a column in other catalogs only; they may contain values."""
+def other_columns(connection: sqlite3.Connection, catalog: Catalog) -> dict[str, str]:
+    """The columns of fields that have a column in other catalogs only; they may contain values.
+
+    With the names of the fields in the JSON form.
+    """
     ours = {column[0] for column in tables(catalog)["audit_entry"]}
     found = [name for name in _columns_of(connection, "audit_entry") if name not in ours]
     if not found:
-        return ()
+        return {}
     catalogs = connection.execute("SELECT json FROM audit_catalog")
-    theirs = {name for (text,) in catalogs for name in columns_in(text)}
-    return tuple(name for name in found if name in theirs and re.fullmatch("[a-z][a-z0-9_]*", name))
+    theirs = {column: name for (text,) in catalogs for column, name in columns_in(text).items()}
+    return {
+        column: theirs[column]
+        for column in found
+        if re.fullmatch("[a-z][a-z0-9_]*", column) and is_stored_name(theirs.get(column, ""))
+    }
 
 
-def whole_metadata(others: tuple[str, ...]) -> str:
+def whole_metadata(others: Mapping[str, str]) -> str:
     """SQL for the metadata, merged with the values in the columns of other catalogs."""
     if not others:
         return "metadata"
     unchanged = f"{all_null(map(quoted, others))} OR NOT json_valid(metadata)"
-    values = {name: _column_or_json(name) for name in others}
+    values = columns_or_json(others, "metadata")
     return f"iif({unchanged}, metadata, {with_fields('metadata', values)})"
 
 
@@ -198,18 +205,24 @@ def in_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
     return iter(lambda: list(islice(rest, size)), [])
 
 
-def _column_or_json(name: str) -> str:
-    """SQL for a field that has a column of its own in some catalogs only."""
-    return f"coalesce({quoted(name)}, {_json_value(name)})"
+def columns_or_json(columns: Mapping[str, str], metadata: str) -> dict[str, str]:
+    """SQL by name for fields that have a column of their own in some catalogs or some events only."""
+    sources: dict[str, list[str]] = {}
+    for column, name in columns.items():
+        sources.setdefault(name, []).append(quoted(column))
+    return {
+        name: f"coalesce({', '.join(found)}, {_json_value(name, metadata)})"
+        for name, found in sources.items()
+    }
 
 
-def _programs(catalog: Catalog, others: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+def _programs(catalog: Catalog, others: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Kind and CREATE statement of each trigger and view; those that differ are created again."""
     found = {name: ("TRIGGER", statement) for name, statement in triggers().items()}
     return found | {name: ("VIEW", statement) for name, statement in views(catalog, others).items()}
 
 
-def views(catalog: Catalog, others: tuple[str, ...]) -> dict[str, str]:
+def views(catalog: Catalog, others: Mapping[str, str]) -> dict[str, str]:
     """The CREATE statement of each event's view; `others` is the result of `other_columns`."""
     events = catalog.every_event.values()
     return {view_name(event): _view(catalog, event, others) for event in events}
@@ -338,7 +351,7 @@ def _find_users(connection: sqlite3.Connection) -> None:
         )
 
 
-def _view(catalog: Catalog, event: Event, others: tuple[str, ...]) -> str:
+def _view(catalog: Catalog, event: Event, others: Mapping[str, str]) -> str:
     envelope = [
         name
         for name, _, _ in columns(catalog)
@@ -347,7 +360,8 @@ def _view(catalog: Catalog, event: Event, others: tuple[str, ...]) -> str:
     # By name: a field of a system event that has the name of a service's column is stored in that column.
     in_columns = {*catalog.columns, *others}
     fields = [
-        f"{_field_value(field, field.name in in_columns)} AS {quoted(field.name)}" for field in event.metadata
+        f"{_field_value(field, field.identifier in in_columns)} AS {quoted(field.identifier)}"
+        for field in event.metadata
     ]
     keys = ", ".join(f"'{key}'" for key in (event.key, *event.aliases))
     return (
@@ -371,14 +385,62 @@ _TYPED = {
 def _field_value(field: Field, has_column: bool) -> str:
     """SQL for a field in a view."""
     form = _TYPED["list" if field.many else field.kind if field.kind in _TYPED else "text"]
-    kind = f"json_type(metadata, '$.{field.name}')"
-    typed = form.format(kind=kind, value=_json_value(field.name))
+    kind, value = f"json_type(metadata, {_path(field.name)})", _json_value(field.name, "metadata")
+    if field.identifiers:
+        typed = _identifiers(field, kind) if field.many else _identifier(field, kind, value)
+    else:
+        typed = form.format(kind=kind, value=value)
     sound = f"CASE WHEN json_valid(metadata) THEN {typed} END"
-    return f"coalesce({quoted(field.name)}, {sound})" if has_column else sound
+    if not has_column:
+        return sound
+    column = quoted(field.identifier)
+    if field.identifiers:
+        column = f"CASE {column} {_cases(field, str)} ELSE {column} END"
+    return f"coalesce({column}, {sound})"
 
 
-def _json_value(name: str) -> str:
-    return f"json_extract(metadata, '$.{name}')"
+def _identifier(field: Field, kind: str, value: str) -> str:
+    """SQL for the name of an enum's value; a value that the enum does not have is shown as it is stored."""
+    return (
+        f"CASE {kind} WHEN 'text' THEN CASE {value} {_cases(field, str)} ELSE {value} END "
+        f"WHEN 'integer' THEN CASE {value} {_cases(field, int)} ELSE CAST({value} AS TEXT) END END"
+    )
+
+
+def _identifiers(field: Field, kind: str) -> str:
+    """SQL for a list of such names."""
+    named = (
+        f"CASE type WHEN 'text' THEN CASE value {_cases(field, str)} ELSE value END "
+        f"WHEN 'integer' THEN CASE value {_cases(field, int)} ELSE value END ELSE value END"
+    )
+    return (
+        f"CASE {kind} WHEN 'array' THEN (SELECT json_group_array({named}) "
+        f"FROM (SELECT type, value FROM json_each(metadata, {_path(field.name)}) ORDER BY key)) END"
+    )
+
+
+def _cases(field: Field, kind: type) -> str:
+    """`WHEN 'READY' THEN 'ready'` for each value of a type; without one, a case that never holds."""
+    cases = [
+        f"WHEN {literal(stored) if isinstance(stored, str) else stored} THEN {literal(identifier)}"
+        for stored, identifier in field.identifiers.items()
+        if type(stored) is kind
+    ]
+    return " ".join(cases) or "WHEN NULL THEN NULL"
+
+
+def _json_value(name: str, metadata: str) -> str:
+    return f"json_extract({metadata}, {_path(name)})"
+
+
+def _path(name: str) -> str:
+    """The path of a field in the metadata, as an SQL literal. No name has a quote or a backslash."""
+    return f"'$.{name}'" if re.fullmatch("[a-z][a-z0-9_]*", name) else f"'$.\"{name}\"'"
+
+
+def literal(text: str) -> str:
+    """The text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def quoted(name: str) -> str:
