@@ -426,7 +426,10 @@ def _stored_fields(fields: list[dict[str, Any]]) -> Iterator[Field]:
 
 def _stored_example(example: dict[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
     by_identifier = {field.identifier: field for field in fields}
-    return {by_identifier[name].name: _stored(by_identifier[name], value) for name, value in example.items()}
+    return {
+        field.name if (field := by_identifier.get(name)) else name: _stored(field, value) if field else value
+        for name, value in example.items()
+    }
 
 
 def _stored(field: Field, value: Any) -> Any:
