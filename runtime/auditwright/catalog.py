@@ -426,10 +426,14 @@ def _stored_fields(fields: list[dict[str, Any]]) -> Iterator[Field]:
 
 def _stored_example(example: dict[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
     by_identifier = {field.identifier: field for field in fields}
-    return {
-        field.name if (field := by_identifier.get(name)) else name: _stored(field, value) if field else value
-        for name, value in example.items()
-    }
+    made: dict[str, Any] = {}
+    for name, value in example.items():
+        known = by_identifier.get(name)
+        if known is None:
+            made[name] = value
+        else:
+            made[known.name] = _stored(known, value)
+    return made
 
 
 def _stored(field: Field, value: Any) -> Any:
