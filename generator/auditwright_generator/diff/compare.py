@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from auditwright_generator.diff import rules
+from auditwright_generator.diff.annotations import compare_event, compare_keys, compare_owner
 from auditwright_generator.diff.change import CatalogChange, Fact, Subject, listed_events, shown
 from auditwright_generator.diff.fields import compare_lifecycle
 from auditwright_generator.diff.grouping import field_changes
@@ -322,6 +323,23 @@ def _declarations(pair: CatalogPair, reached: set[str]) -> Changes:
             yield CatalogChange(rules.DECLARATION_CHANGED, key, what, Subject(key, None, ("metadata",)))
 
 
+# --- annotations ----------------------------------------------------------------------------------------
+
+
+def _annotations(pair: CatalogPair) -> Changes:
+    yield from compare_keys(pair.old, pair.new)
+    yield from compare_owner("", pair.old.annotations, pair.new.annotations)
+    old, new = pair.categories
+    former = {now: was for was, now in pair.moved.items()}
+    for key, category in new.items():
+        if was := old.get(former.get(key, key)):
+            yield from compare_owner(key, was.annotations, category.annotations)
+    for event, kept in pair.kept:
+        yield from compare_event(
+            (pair.old, old[_category_of(event.key)], event), (pair.new, new[_category_of(kept.key)], kept)
+        )
+
+
 # --- making changes -----------------------------------------------------------------------------------
 
 _LEVEL_FACTS = (("title", rules.LEVEL_TITLE_CHANGED), ("description", rules.LEVEL_DESCRIPTION_CHANGED))
@@ -393,4 +411,5 @@ _PARTS: tuple[Callable[[CatalogPair], Changes], ...] = (
     _events,
     _fields,
     _columns,
+    _annotations,
 )

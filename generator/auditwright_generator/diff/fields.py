@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from auditwright_generator.diff import rules
+from auditwright_generator.diff.annotations import compare_values
 from auditwright_generator.diff.change import Fact, bare, shown
 from auditwright_generator.diff.renames import likely_fields
 from auditwright_generator.diff.rules import ChangeRule
@@ -289,6 +290,12 @@ def _changed(rule: ChangeRule, field: Field, attribute: str, named: str, old: Fa
     return FieldChange(rule, field.name, what, (attribute,), old, new)
 
 
+def _annotations(old: Field, new: Field) -> FieldChanges:
+    for rule, name, what, was, now in compare_values(old.annotations, new.annotations):
+        yield FieldChange(rule, new.name, what, ("annotations", name), was, now)
+
+
 _CHECKS: tuple[Callable[[Field, Field], FieldChanges], ...] = (
     _type, _presence, _entry, _limits, _values, _unit, _sensitivity, _title, _description, _lifecycle,
+    _annotations,
 )  # fmt: skip

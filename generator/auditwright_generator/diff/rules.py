@@ -249,6 +249,18 @@ COLUMN_MOVED = _breaks("BR272", "moved-to-column", ("database", "exports"),
 COLUMN_REMOVED = _breaks("BR273", "column-removed", ("database", "exports"),
     "the class of the table and the full CSV export no longer have the column",
     "keep `column: true`, or query the events' views, which read both")
+ANNOTATION_ADDED = _safe("BR301", "annotation-added", "patch", (),
+    "only docs, schemas and tools that read annotations show it", heading="Added")
+ANNOTATION_REMOVED = _safe("BR302", "annotation-removed", "patch", (),
+    "only docs, schemas and tools that read annotations showed it")
+ANNOTATION_CHANGED = _safe("BR303", "annotation-changed", "patch", (),
+    "only docs, schemas and tools that read annotations show it")
+ANNOTATION_KEY_ADDED = _safe("BR304", "annotation-key-added", "patch", (),
+    "the inventory gets a column", heading="Added")
+ANNOTATION_KEY_REMOVED = _safe("BR305", "annotation-key-removed", "patch", (),
+    "the inventory loses a column")
+ANNOTATION_KEY_CHANGED = _safe("BR306", "annotation-key-changed", "patch", (),
+    "entries have no annotations, so that stored ones are as they were")
 # fmt: on
 
 CHANGE_RULES = tuple(
