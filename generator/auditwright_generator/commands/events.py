@@ -18,7 +18,7 @@ from auditwright_generator.commands.base import (
 from auditwright_generator.text import print_lines, printable, printable_json
 
 if TYPE_CHECKING:
-    from auditwright_generator.model import Catalog, Event, Field
+    from auditwright_generator.model import Annotations, Catalog, Event, Field
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +43,7 @@ def describe_events(catalog: "Catalog") -> list[dict[str, Any]]:
     """Every event with its attributes, in catalog order, as JSON data."""
     return [
         _describe_event(event, level.name, category.key, category.title)
+        | _annotations(catalog, catalog.annotations_of(category, event))
         for level in catalog.levels
         for category in level.categories
         for event in category.events
@@ -63,6 +64,11 @@ def _describe_event(event: "Event", level: str, category: str, category_title: s
     }
 
 
+def _annotations(catalog: "Catalog", annotations: "Annotations") -> dict[str, Any]:
+    """The annotations of an event, if the catalog has any."""
+    return {"annotations": annotations} if catalog.annotation_keys else {}
+
+
 def _describe_field(field: "Field") -> dict[str, Any]:
     facts: dict[str, Any] = {
         "name": field.name,
@@ -74,6 +80,8 @@ def _describe_field(field: "Field") -> dict[str, Any]:
     }
     if field.when:
         facts["when"] = {condition.field: list(condition.values) for condition in field.when}
+    if field.annotations:
+        facts["annotations"] = field.annotations
     return facts
 
 

@@ -232,7 +232,9 @@ DEFS: Schema = {
         rf"{_NAME}(\.{_NAME})*",
     ),
     "stored_name": _text("1 to 63 letters, digits and characters of _.:/@$#-, without spaces", _STORED_NAME),
-    "annotations": _named(_list_or(_SINGLE, _SINGLE, uniqueItems=True, minItems=1)),
+    "annotations": _named(
+        _list_or(_SINGLE, _SINGLE, minItems=1, description="a list of different values, at least one")
+    ),
     "key": _text("the whole key of an event, such as level.category.event", _KEY),
     "reserved": _text(
         "the whole key of an event, the key of a category or the name of a field",

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from auditwright_generator import patterns
-from auditwright_generator.model import MAX_INTEGER, Catalog, Category, Event, Field, Level
+from auditwright_generator.model import MAX_INTEGER, Annotations, Catalog, Category, Event, Field, Level
 from auditwright_generator.targets.templating import header
 
 Schema = dict[str, Any]
@@ -50,7 +50,10 @@ _ENVELOPE: Schema = {
 
 def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
     """`<package>/json_schema/<level>/<category>/<event>.json`."""
-    return {schema_path(catalog, event): _text(entry_schema(catalog, event)) for event in category.events}
+    return {
+        schema_path(catalog, event): _text(entry_schema(catalog, category, event))
+        for event in category.events
+    }
 
 
 def whole(catalog: Catalog) -> dict[str, str]:
@@ -60,7 +63,9 @@ def whole(catalog: Catalog) -> dict[str, str]:
     )
     comment = header(f"{catalog.folder}/").replace("\n", " ")
     comment = json.dumps(f"{comment} In the patterns of the schemas, $ means the very end of the text.")
-    text = f'{{\n  "$comment": {comment},\n  "schemas": {{\n{lines}\n  }}\n}}\n'
+    names = [keyword(key.name) for key in catalog.annotation_keys]
+    keywords = f'  "keywords": {json.dumps(names)},\n' if names else ""
+    text = f'{{\n  "$comment": {comment},\n{keywords}  "schemas": {{\n{lines}\n  }}\n}}\n'
     return {f"{catalog.package}/json_schema/index.json": text}
 
 
@@ -74,7 +79,7 @@ def schema_id(catalog: Catalog, event: Event) -> str:
     return f"urn:auditwright:{catalog.package}:{event.key}"
 
 
-def entry_schema(catalog: Catalog, event: Event) -> Schema:
+def entry_schema(catalog: Catalog, category: Category, event: Event) -> Schema:
     """The schema of an event's entry as `record_json` takes it."""
     keys = [event.key, *event.aliases]
     kinds = {field.kind for field in event.metadata}
@@ -85,6 +90,7 @@ def entry_schema(catalog: Catalog, event: Event) -> Schema:
         "title": event.title,
         "description": event.description,
         **({"deprecated": True} if event.deprecated else {}),
+        **_keywords(catalog.annotations_of(category, event)),
         "type": "object",
         "properties": {
             "id": _ref("id"),
@@ -130,7 +136,17 @@ def _published(field: Field) -> Schema:
     if not field.always:
         schema = _or_null(schema)
     deprecated = {"deprecated": True} if field.deprecated else {}
-    return {"title": field.title, "description": field.description, **deprecated, **schema}
+    facts = {"title": field.title, "description": field.description, **deprecated}
+    return {**facts, **_keywords(field.annotations), **schema}
+
+
+def keyword(annotation: str) -> str:
+    """The keyword of an annotation: `runbook_url` -> `x-runbook-url`."""
+    return f"x-{annotation.replace('_', '-')}"
+
+
+def _keywords(annotations: Annotations) -> Schema:
+    return {keyword(name): value for name, value in annotations.items()}
 
 
 def _or_null(schema: Schema) -> Schema:

@@ -1,16 +1,18 @@
 """JSON Schemas of the catalog language, for completion, hover texts and validation in editors.
 
 There is one for each kind of file: the schema of `source/structure.py`, a description of every key, and the
-fields of this catalog. It accepts everything that `check` accepts: unknown fields are not suggested.
+fields and annotation keys of this catalog. It accepts everything that `check` accepts: unknown fields are not
+suggested.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, get_args
 
-from auditwright_generator.model import Catalog, Field
-from auditwright_generator.source.structure import DEFS, FileKind, Schema, schema_of
+from auditwright_generator.model import AnnotationKey, Catalog, Field
+from auditwright_generator.source.structure import ANNOTATION_OWNERS, DEFS, FileKind, Schema, schema_of
 from auditwright_generator.targets.templating import header
 
 KEYS: dict[str, dict[str, str]] = {
@@ -159,16 +161,16 @@ KINDS: dict[str, Schema] = {
 }
 """The kinds of mapping that have fixed keys, with their schemas."""
 
-_KNOWN_FIELDS = "known_fields"
+_KNOWN_FIELDS, _KNOWN_ANNOTATIONS = "known_fields", "known_annotations"
 
 
 def whole(catalog: Catalog) -> dict[str, str]:
     """`language/catalog.json`, `language/fields.json` and `language/category.json`."""
-    fields = known_fields(catalog)
+    fields, annotations = known_fields(catalog), known_annotations(catalog)
     comment = header(f"{catalog.folder}/").replace("\n", " ")
     made = {}
     for kind in get_args(FileKind):
-        schema = {"$comment": comment, **editor_schema(kind, fields)}
+        schema = {"$comment": comment, **editor_schema(kind, fields, annotations)}
         made[f"language/{kind}.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     return made
 
@@ -187,10 +189,33 @@ def _shown(field: Field) -> Schema:
     return {"title": field.title, "description": f"{field.type}: {field.description}", **deprecated}
 
 
-def editor_schema(kind: FileKind, fields: dict[str, Schema]) -> Schema:
-    """The schema of one kind of file, with descriptions and the known fields."""
+def known_annotations(catalog: Catalog) -> dict[str, dict[str, Schema]]:
+    """What an editor shows for each annotation key, by what may have it and by name."""
+    return {
+        owner: {key.name: _shown_key(key) for key in catalog.annotation_keys if owner in key.on}
+        for owner in ANNOTATION_OWNERS
+    }
+
+
+def _shown_key(key: AnnotationKey) -> Schema:
+    """An enum offers its values, but accepts others: one may be in the catalog since the last `generate`."""
+    told = f"{key.type}: {key.description}" if key.description else key.type
+    values = [value.key for value in key.values]
+    offered: Schema = {"anyOf": [{"enum": values}, {"type": "string"}]} if values else {}
+    return {"title": key.title, "description": told} | ({"items": offered} if key.many else offered)
+
+
+def editor_schema(
+    kind: FileKind, fields: dict[str, Schema], annotations: Mapping[str, dict[str, Schema]] | None = None
+) -> Schema:
+    """The schema of one kind of file, with descriptions, the known fields and the known annotation keys."""
     defs: Schema = {}
     root = _rewritten(schema_of(kind), defs)
+    for owner, keys in (annotations or {}).items():
+        if keys and owner in defs:
+            name = f"{_KNOWN_ANNOTATIONS}_of_{owner}"
+            defs[owner]["properties"]["annotations"]["allOf"] = [{"$ref": f"#/$defs/{name}"}]
+            defs[name] = {"type": "object", "properties": keys}
     if _KNOWN_FIELDS in json.dumps(defs):
         defs[_KNOWN_FIELDS] = {"type": "object", "properties": fields}
     return {**root, "$defs": dict(sorted(defs.items()))}
