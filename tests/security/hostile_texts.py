@@ -120,6 +120,12 @@ def catalog(package: str, number: int, text: Text) -> Files:
             {"rule": "BR101", "at": text(index), "version": "2.0.0", "reason": text(index)}
             for index in range(0, number, 8)
         ],
+        "annotation_keys": {
+            "note": {"title": text(0), "type": "string", "description": text(1)},
+            "words": {"title": text(2), "type": "list of string"},
+            "choice": {"title": text(3), "type": "enum", "values": {"one": text(0), "two": text(1)}},
+        },
+        "annotations": {"note": text(0), "words": [text(0), text(1)], "choice": "two"},
         "suppress": {code: {"reason": text(int(code[2:]))} for code in ADVICE},
         "levels": levels,
     }
@@ -129,6 +135,7 @@ def catalog(package: str, number: int, text: Text) -> Files:
             "category": "category",
             "title": text(start),
             "description": text(start + 2),
+            "annotations": {"note": text(start + 3), "choice": "one"},
             "metadata": {
                 "shared": {"title": text(start + 3), "description": text(start + 4), "required": False}
             },
@@ -144,6 +151,7 @@ def _fields(index: int, text: Text) -> dict[str, dict[str, Any]]:
     return {
         f"choice_{index}": {
             "title": text(index), "type": "enum", "description": text(index), "values": titles, **lifecycle,
+            "annotations": {"note": text(index), "words": [text(index), "tame"], "choice": "one"},
         },
         f"number_{index}": {
             "title": text(index), "type": "integer", "description": text(index), "unit": text(index),
@@ -163,6 +171,7 @@ def _event(index: int, text: Text) -> dict[str, Any]:
         "example": {f"words_{index}": [text(index), "tame"], f"number_{index}": 7},
         "since": "1.0.0",
         "deprecated": {"since": "1.1.0", "note": text(index)},
+        "annotations": {"note": text(index), "words": [text(index), "tame"]},
     }
 
 

@@ -37,6 +37,8 @@ def _files_of(reference: Reference) -> Iterator[str]:
         f"{reference.folder}/catalog.json": f"the whole catalog, {events}",
         f"{reference.folder}/json_schema/index.json": "the path of the JSON Schema of each event, by its key",
     }
+    if reference.inventory.is_file():
+        files[f"{reference.folder}/inventory.csv"] = "what is logged, with the annotations of each event"
     yield from (f"- [{path}]({path}): {text}\n" for path, text in files.items())
 
 

@@ -48,6 +48,11 @@ class Reference:
             raise InvalidSite(f"{path}: {error}; run `auditwright generate`") from None
 
     @property
+    def inventory(self) -> Path:
+        """The CSV file of what is logged. Only a catalog with annotation keys has one."""
+        return self.generated / "docs" / "inventory.csv"
+
+    @property
     def pages(self) -> Iterator[tuple[str, Path]]:
         """The path of each page inside the reference, and its file."""
         docs = self.generated / "docs"
@@ -58,6 +63,8 @@ class Reference:
         """The path on the site of each file for machines, and the file."""
         for path in (self.package / "catalog.json", *sorted(self.package.glob("json_schema/**/*.json"))):
             yield f"{self.folder}/{path.relative_to(self.package).as_posix()}", path
+        if self.inventory.is_file():
+            yield f"{self.folder}/inventory.csv", self.inventory
 
 
 @dataclass

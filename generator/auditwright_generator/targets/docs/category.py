@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditwright_generator.model import Catalog, Category, Event, Level
-from auditwright_generator.targets.docs import words
+from auditwright_generator.targets.docs import annotation_text, words
 from auditwright_generator.targets.docs.parts import MAX_HTML, ROW, fill, html_size, links
 from auditwright_generator.targets.docs.places import row_numbers
 from auditwright_generator.targets.docs.sections import Section
@@ -80,6 +80,7 @@ class _Heads:
             catalog=self.catalog,
             level=self.level,
             category=self.category,
+            annotations=annotation_text.line(self.catalog, self.category.annotations),
             shared=words.shared_sentences(self.level, self.category),
             rows=rows,
             brief=self.last_table > 1 or told > MAX_HTML // 2,

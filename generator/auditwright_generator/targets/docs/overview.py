@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from auditwright_generator.model import Catalog, Category, Level
+from auditwright_generator.targets.docs import annotation_text
 from auditwright_generator.targets.docs.parts import MAX_HTML, ROW, html_size, pages_of_table
 from auditwright_generator.targets.docs.places import Places
 from auditwright_generator.targets.docs.words import sentences_of
@@ -35,6 +36,7 @@ def _index(catalog: Catalog) -> str:
             "index.md.j2",
             head=header(f"{catalog.folder}/"),
             catalog=catalog,
+            annotations=annotation_text.line(catalog, catalog.annotations),
             rows=rows,
             counts={level.name: _count(level.categories) for level in catalog.levels},
             count=_count([category for level in catalog.levels for category in level.categories]),

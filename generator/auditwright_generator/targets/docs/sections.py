@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from auditwright_generator.model import Catalog, Category, Event, Level
+from auditwright_generator.model import Catalog, Category, Event, Field, Level
 from auditwright_generator.names import OWN_PACKAGE
-from auditwright_generator.targets.docs import examples, words
+from auditwright_generator.targets.docs import annotation_text, examples, words
 from auditwright_generator.targets.docs.parts import LINE, MAX_HTML, ROW, fill, html_size
 from auditwright_generator.targets.docs.places import Places
 from auditwright_generator.targets.json_schema import schema_path
@@ -26,7 +26,7 @@ class Section:
 
     def __init__(self, catalog: Catalog, level: Level, category: Category, event: Event) -> None:
         self._catalog, self._level, self._category, self._event = catalog, level, category, event
-        self._rows = _rows(level, category, event)
+        self._rows = _rows(catalog, level, category, event)
         self._whole = self._render("../", self._rows)
         self._is_long = html_size(self._whole, LINE) > MAX_HTML
         self.sizes = [html_size(text, LINE) for text in self.texts("../")]
@@ -62,6 +62,7 @@ class Section:
             heading=heading,
             badges=_badges(event),
             replacement=_replacement(category, event, up),
+            annotations=annotation_text.line(catalog, catalog.annotations_of(category, event)),
             message=examples.message(event),
             rows=rows,
             has_json=has_json,
@@ -74,7 +75,7 @@ class Section:
         )
 
 
-def _rows(level: Level, category: Category, event: Event) -> _Rows:
+def _rows(catalog: Catalog, level: Level, category: Category, event: Event) -> _Rows:
     """The table of fields, each cell as Markdown."""
     fields = {field.name: field for field in event.fields}
     return [
@@ -83,11 +84,16 @@ def _rows(level: Level, category: Category, event: Event) -> _Rows:
             f"`{field.name}`",
             words.full_type(field),
             words.required(field, fields),
-            words.meaning(field),
+            _meaning(catalog, field),
             words.declared_in(field, level, category, event),
         )
         for field in event.fields
     ]
+
+
+def _meaning(catalog: Catalog, field: Field) -> str:
+    """What a field means, and its annotations."""
+    return " ".join(filter(None, (words.meaning(field), annotation_text.line(catalog, field.annotations))))
 
 
 def _badges(event: Event) -> list[str]:
