@@ -5,6 +5,7 @@ installed libraries.
 """
 
 import keyword
+import re
 import sys
 
 from auditwright_generator.model import camel
@@ -202,6 +203,18 @@ def another_name(what: str, name: str) -> str:
     """A name to suggest in place of a refused one; `what` is the kind of thing, such as `field`."""
     has_reserved_beginning = name.startswith(MODEL_PREFIXES) or name.partition("_")[0] in ENGINE_PREFIXES
     return f"{what}_{name}" if has_reserved_beginning else f"{name}_{what}"
+
+
+def identifier_for(text: str, what: str) -> str:
+    """The name to suggest for a text that is no name: `exit_code` for `exitCode`; "" without a good one.
+
+    `what` is the kind of thing, such as `field`; it comes before a digit.
+    """
+    if not text.isascii():
+        return ""
+    parted = re.sub("([a-z0-9])([A-Z])", r"\1_\2", re.sub("([A-Z]+)([A-Z][a-z])", r"\1_\2", text))
+    name = re.sub("[^a-z0-9]+", "_", parted.lower()).strip("_")
+    return f"{what}_{name}" if name[:1].isdigit() else name
 
 
 def another_package(name: str) -> str:

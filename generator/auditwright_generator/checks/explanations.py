@@ -148,6 +148,15 @@ _GUEST_FIELD = _GUEST + _WHO
 _BOARD_ID = "  type: string\n  max_length: 40\n"
 _DAYS = "  unit: days\n  min: 1\n  max: 90\n"
 _VALUES = "  values: {team: The team, everyone: Everyone}\n"
+
+
+def _stored_values(team: str, everyone: str) -> str:
+    return (
+        f"  values: {{team: {{title: The team, stored_as: {team}}}, "
+        f"everyone: {{title: Everyone, stored_as: {everyone}}}}}\n"
+    )
+
+
 _EVENTS = "  visibility: {except: [board_deleted]}\nevents:\n"
 _UPDATED = (
     "  board_updated:\n    title: Board updated\n"
@@ -233,6 +242,10 @@ EXAMPLES = {
     "AC210": Example(_BOARDS, "  list:\n", "  link_sent:\n"),
     "AC211": Example(_BOARDS, "  link_to_a_board_sent_to_a_person_of_another_workspace:\n",
                      "  link_sent:\n"),
+    "AC212": Example("fields.yaml", "  stored_as: board_id\n  title: Guest\n",
+                     "  stored_as: guestMail\n  title: Guest\n", "  title: Guest\n"),
+    "AC213": Example("fields.yaml", _stored_values("ALL", "ALL"), _stored_values("TEAM", "ALL"), _VALUES),
+    "AC214": Example("fields.yaml", _stored_values("1", "ALL"), _stored_values("1", "2"), _VALUES),
     "AC302": Example("fields.yaml", "  description: who was told about it\n", _WHO),
     "AC303": Example("fields.yaml", "  description: The guest.\n", _WHO),
     "AC306": Example("fields.yaml", "  description: TODO.\n", _WHO),

@@ -270,7 +270,10 @@ def check_entry_fields_add_nothing(source: CatalogSource) -> Mistakes:
                 yield type_.position, f"{message}; write type: {wanted}"
             elif type_:
                 yield from _useless(
-                    f"field {field.name}", entry, field.node, ("column", "unit", "values", *LIMITS)
+                    f"field {field.name}",
+                    entry,
+                    field.node,
+                    ("stored_as", "column", "unit", "values", *LIMITS),
                 )
             if field.node.string("sensitivity") == "secret":
                 message = (
@@ -293,6 +296,13 @@ def _useless(thing: str, entry: str, node: Node, keys: tuple[str, ...]) -> Mista
             )
 
 
+def stores_numbers(field: Node) -> bool:
+    """Whether a value of an enum is stored as a number."""
+    values = field.get("values")
+    stored = [value.get("stored_as") for value in (values.entries if values else {}).values()]
+    return any(node is not None and not isinstance(node.scalar, str) for node in stored)
+
+
 _TEXT_TYPES = ("string", "ip", "url", "email", "enum", "timestamp", "")
 
 
@@ -304,6 +314,11 @@ def check_columns_hold_text(source: CatalogSource) -> Mistakes:
         if column and column.scalar and kind not in _TEXT_TYPES:
             what = "a list" if kind.startswith("list of ") else f"of type {kind}"
             message = f"field {field.name} is {what} and cannot have a separate column; remove column"
+            yield column.key_position, message
+        elif column and column.scalar and stores_numbers(field.node):
+            message = (
+                f"field {field.name} is stored as numbers and cannot have a separate column; remove column"
+            )
             yield column.key_position, message
 
 

@@ -119,7 +119,9 @@ def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
         column = field.node.get("column")
         has_column = column is not None and column.value is True
         if reason := names.refuse_field(field.name, "entry" in field.node.entries, has_column):
-            yield field.node.key_position, _refused("field", field.name, reason)
+            stored = field.node.string("stored_as") or field.name
+            hint = "" if "entry" in field.node.entries else f", and stored_as: {stored} if JSON has that name"
+            yield field.node.key_position, _refused("field", field.name, reason) + hint
     for level in source.levels:
         if reason := names.refuse_level(level.name, package_name):
             yield level.node.key_position, _refused("level", level.name, reason)

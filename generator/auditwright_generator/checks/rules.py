@@ -14,6 +14,7 @@ from auditwright_generator.checks import (
     lifecycle,
     messages,
     names,
+    stored_names,
     style,
     suppressions,
     uses,
@@ -46,6 +47,12 @@ _SEMANTIC_CHECKS: Checks = {
         names.check_names_are_not_refused,
     Rule("AC211", "name-too-long", "error", "PostgreSQL silently truncates names after 63 bytes"):
         names.check_names_are_short_enough,
+    Rule("AC212", "stored-name-clash", "error", "JSON has one value for a name, and models take both names"):
+        stored_names.check_stored_names_differ,
+    Rule("AC213", "stored-value-clash", "error", "a stored value must mean one value of the enum"):
+        stored_names.check_stored_values_differ,
+    Rule("AC214", "mixed-stored-values", "error", "every reader must expect one type of JSON"):
+        stored_names.check_stored_values_have_one_type,
     Rule("AC401", "empty-range", "error", "no value fits, so the field can never be recorded"):
         fields.check_ranges_hold_something,
     Rule("AC402", "constraint-mismatch", "error", "a constraint that does not fit the type would be ignored"):

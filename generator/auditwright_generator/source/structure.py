@@ -12,6 +12,7 @@ from typing import Any, Literal
 import jsonschema_rs
 
 from auditwright_generator.findings import Finding, Rule, hint_for, join_words, nearest, quote
+from auditwright_generator.names import identifier_for
 from auditwright_generator.patterns import matches
 from auditwright_generator.source.other_types import instead_of
 from auditwright_generator.source.yaml_nodes import IMPLICIT_TYPE, INVALID, Node
@@ -62,6 +63,8 @@ _KEY = rf"{_NAME}(\.{_NAME})+"
 _STORED_NAME = "[A-Za-z0-9_.:/@$#-]{1,63}"
 _VERSION = r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
 
+_YAML_WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
+"""Words that are no texts to some readers of YAML."""
 _DIFFERENT_NAMES = "a list of different names"
 
 
@@ -399,7 +402,10 @@ class _Explainer:
         elif "propertyNames" in error.relative_schema_path:
             key = str(error.instance)
             message = f"name {quote(key)} must be {error.schema['description']}"
-            yield None, NAME_FORMAT.at(node.entries[key].key_position, message)
+            yield (
+                None,
+                NAME_FORMAT.at(node.entries[key].key_position, message + self._stored_as(node, path, key)),
+            )
         elif error.validator == "type":
             yield path, self._wrong_type(node, thing, path, error.schema)
         elif error.validator == "const":
@@ -412,6 +418,23 @@ class _Explainer:
             rule = NAME_FORMAT if names_something else BAD_VALUE
             message = f"{thing}: {_slot(path)} must be {error.schema['description']}"
             yield path, rule.at(node.position, message)
+
+    def _stored_as(self, node: Node, path: KeyPath, key: str) -> str:
+        """What to write where JSON has the name: an identifier with `stored_as`; "" without a good one."""
+        if self.kind == "fields" and not path and re.fullmatch(_STORED_NAME, key):
+            name, form = identifier_for(key, "field"), "stored_as: {stored}, ..."
+        elif self.kind == "fields" and path[1:] == ("values",):
+            name, form = identifier_for(key, "value"), "title: {title}, stored_as: {stored}"
+        elif path and path[-1] == "metadata" and identifier_for(key, "field"):
+            return f"; write the field's name in the catalog, such as {identifier_for(key, 'field')}"
+        else:
+            return ""
+        if not name or name in node.entries:
+            return ""
+        is_plain = re.fullmatch("[A-Za-z][A-Za-z0-9_.:/-]*[A-Za-z0-9]|-?(0|[1-9][0-9]*)", key)
+        title = node.entries[key].text or "..."
+        stored = key if is_plain and key.lower() not in _YAML_WORDS else quote(key)
+        return f"; write {name}: {{{form.format(stored=stored, title=title)}}}"
 
     def _unknown_keys(
         self, node: Node, thing: str, path: KeyPath, known: Sequence[str]

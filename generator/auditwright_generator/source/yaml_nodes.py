@@ -330,11 +330,11 @@ class _Reader:
                 self._report(SYNTAX, position, "a list or mapping is used as a key; a key must be text")
             return None
         if node.value is None or isinstance(node.value, bool | int | float):
-            self._report(
-                IMPLICIT_TYPE,
-                position,
-                f"key {node.text or 'without a name'} is not text; {_instead(node.text)}",
-            )
+            message = f"key {node.text or 'without a name'} is not text; {_instead(node.text)}"
+            if node.text.isdecimal() and node.text.isascii():
+                named = f"value_{node.text}: {{title: ..., stored_as: {node.text}}}"
+                message += f", or write a value of an enum as {named}"
+            self._report(IMPLICIT_TYPE, position, message)
         return node.text
 
     def _scalar(self, event: yaml.ScalarEvent, position: Position) -> YamlScalar | Invalid:
