@@ -21,6 +21,15 @@ def test_the_full_example_is_clean_and_generates(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("3\n", "")
 
 
+def test_the_annotations_are_those_of_a_clean_catalog(tmp_path: Path) -> None:
+    follow(LANGUAGE, tmp_path)
+    declared, given = (block.text for block in blocks(LANGUAGE, "yaml") if block.use == "annotations")
+    for path, text in (("catalog.yaml", declared), ("workspace/boards.yaml", given)):
+        with (tmp_path / path).open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    assert "rules: no findings" in run("auditwright check --catalog .", tmp_path).stdout
+
+
 def test_the_fragments_are_valid() -> None:
     fragments = [block.text for block in blocks(LANGUAGE, "yaml") if not block.use]
     schema = {**schema_of("category"), "required": [], **DEFS["category"]["properties"]["metadata"]}
