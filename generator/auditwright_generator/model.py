@@ -20,6 +20,9 @@ AnnotationOwner = Literal["catalog", "category", "event", "field"]
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader represents exactly (RFC 8259, section 6)."""
 
+CHANGE_COLUMNS = ("_from", "_to")
+"""What the names of the two columns of a change have after the name of the field."""
+
 DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, DEFAULT_MAX_KEYS = 8192, 16, 256
 """The bounds of a JSON value whose field has none; the runtime has the same."""
 

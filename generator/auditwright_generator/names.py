@@ -73,10 +73,10 @@ OWN_PACKAGE = "auditwright_events"
 
 IMPORTED_CLASSES = words("""
     Address Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent
-    AuditEvents AuditLog AuditTable BigInteger Boolean Catalog ClassVar Column Coroutine Digest
-    Emitters Entry EntryId
+    AuditEvents AuditLog AuditTable BigInt BigInteger Boolean Catalog ChangeOf ClassVar Column
+    Coroutine DateText Digest Emitters Entry EntryId
     Event EventModel EventView Field Float Generic Index Json JsonAsWritten Literal Metadata Options Record S
-    SQLModel Session Text Timestamp TimestampText UUID Unpack
+    SQLModel Session Text Timestamp TimestampText UUID Unpack UuidText
 """)
 """Class names that generated modules import or define."""
 

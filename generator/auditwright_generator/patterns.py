@@ -1,4 +1,4 @@
-"""The regular expressions of the types `timestamp`, `ip`, `url` and `email`, and of ids; how patterns match.
+"""The regular expressions of the types that are written as text, and of ids; how patterns match.
 
 Rust's regex, ECMA-262, RE2 and Go read them alike: no classes such as \\d, no look-around, no backreference.
 `$` means the very end of the text. In Python's re it also matches before a final newline, so `matches` does
@@ -34,6 +34,9 @@ TIMESTAMP = (
 So on the first day of the calendar no offset is east of UTC, and on the last one none is west of it.
 """
 
+DATE = f"^(?:{_DATE}|0001-01-01|9999-12-31)$"
+"""A day of the years 1 to 9999, as `datetime.date` has them."""
+
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"(?:{_OCTET}\.){{3}}{_OCTET}"
 _GROUP = "[0-9A-Fa-f]{1,4}"
@@ -63,7 +66,40 @@ EMAIL = r"^[^@\x00-\x20\x7f]+@[^@.\x00-\x20\x7f]+(?:\.[^@.\x00-\x20\x7f]+)*$"
 UUID7 = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 """A UUID version 7 in the text form of RFC 9562, lower case."""
 
-BY_KIND = {"timestamp": TIMESTAMP, "ip": IP, "url": URL, "email": EMAIL}
+UUID = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"
+"""A UUID in the text form of RFC 9562, of any version, with those of all zeros and all ones.
+
+Capitals are accepted and stored as small letters, as section 4 says.
+"""
+
+
+def _up_to(digits: str) -> str:
+    """The expression of the whole numbers from 1 to this one."""
+    shorter = f"[1-9][0-9]{{0,{len(digits) - 2}}}"
+    same_length = [
+        f"{digits[:at]}[{int(not at)}-{int(digit) - 1}]{_digits(len(digits) - at - 1)}"
+        for at, digit in enumerate(digits)
+        if int(digit) > int(not at)
+    ]
+    return f"(?:{'|'.join([shorter, *same_length, digits])})"
+
+
+def _digits(count: int) -> str:
+    return f"[0-9]{{{count}}}" if count else ""
+
+
+BIGINT = f"^(?:0|{_up_to('9223372036854775807')}|-{_up_to('9223372036854775808')})$"
+"""A whole number of 64 bits, -2^63 to 2^63-1, in the one decimal form that has no needless sign or zero."""
+
+BY_KIND = {
+    "timestamp": TIMESTAMP,
+    "date": DATE,
+    "ip": IP,
+    "url": URL,
+    "email": EMAIL,
+    "uuid": UUID,
+    "bigint": BIGINT,
+}
 """The expression of each type that has one."""
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from auditwright.account_log import AccountLog
     from auditwright.actor import Actor
     from auditwright.catalog import Catalog
+    from auditwright.change import Change
     from auditwright.context import NoContext, dump_context, load_context, set_actor
     from auditwright.entry import Entry
     from auditwright.errors import (
@@ -43,6 +44,7 @@ __all__ = [
     "AuditwrightError",
     "Catalog",
     "CatalogError",
+    "Change",
     "Condition",
     "Entry",
     "ExportError",
@@ -67,6 +69,7 @@ __all__ = [
 _MODULES = {
     "auditwright.actor": ("Actor",),
     "auditwright.catalog": ("Catalog",),
+    "auditwright.change": ("Change",),
     "auditwright.context": ("NoContext", "dump_context", "load_context", "set_actor"),
     "auditwright.entry": ("Entry",),
     "auditwright.errors": (

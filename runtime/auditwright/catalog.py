@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
+from auditwright.change import Change, is_change
 from auditwright.errors import CatalogError, Problem
 from auditwright.limits import sanitize, shown, text_of, truncate
 from auditwright.text import printable
@@ -91,6 +92,27 @@ class Field:
     def is_converted(self) -> bool:
         """Whether a metadata model has another name or other values for it than the JSON form."""
         return self.identifier != self.name or bool(self.identifiers) or self.change or self.kind == "bigint"
+
+    def model_value(self, value: Any) -> Any:
+        """A stored value as a metadata model has it: identifiers, integers of 64 bits, and `Change`.
+
+        What an entry of another catalog has in its place stays as it is.
+        """
+        if not (self.identifiers or self.change or self.kind == "bigint"):
+            return value
+        if self.many and type(value) is list:
+            return [self._model_item(item) for item in value]
+        if self.change and is_change(value):
+            return Change(self._model_item(value["from"]), self._model_item(value["to"]))
+        return value if self.many or self.change else self._model_item(value)
+
+    def _model_item(self, value: Any) -> Any:
+        if self.kind == "bigint" and type(value) is str and _BIGINT.fullmatch(value):
+            return int(value)
+        return self.identifiers.get(value, value) if type(value) in (str, int) else value
+
+
+_BIGINT = re.compile("0|-?[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -17,3 +17,13 @@ class Change(Generic[T_co]):
 
     before: T_co | None
     after: T_co | None
+
+
+def sides_of(value: Any) -> Any:
+    """The JSON form of a `Change`; any other value as it is."""
+    return {"from": value.before, "to": value.after} if type(value) is Change else value
+
+
+def is_change(value: object) -> bool:
+    """Whether a stored value has the JSON form of a change."""
+    return type(value) is dict and value.keys() == {"from", "to"}

@@ -7,15 +7,16 @@ that one generated class serves synchronous and asynchronous code. Validation is
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, cast
+from uuid import UUID
 
+from auditwright.change import Change
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import FIRST, LAST, format_time, utc_microseconds
 
 if TYPE_CHECKING:
     import sqlite3
-    import uuid
 
     import sqlalchemy
     import sqlalchemy.ext.asyncio
@@ -33,7 +34,7 @@ R_co = TypeVar("R_co", covariant=True)
 class Options(TypedDict, Generic[S], total=False):
     """The options of every emitter besides its event's fields; defaults come from the context and the log."""
 
-    id: uuid.UUID | str
+    id: UUID | str
     """The entry's id, a UUIDv7; for a retry pass `error.entry.id`."""
     session: S | None
     """Record in the transaction of this session; a rollback removes the entry."""
@@ -63,14 +64,33 @@ class Emitters(Generic[S, R_co]):
 
 
 def timestamp(path: str, value: object) -> object:
-    """The JSON form of a time or a list of times, in UTC with microseconds; other values are returned as is.
+    """The JSON form of a time, a list or a change of times, in UTC with microseconds.
 
-    Raises `ValidationError` for a datetime without a time zone.
+    Other values are returned as they are. Raises `ValidationError` for a datetime without a time zone.
     """
     if issubclass(type(value), list):
         items = enumerate(list.__iter__(cast("list[object]", value)))
         return [_timestamp(f"{path}[{index}]", each) for index, each in items]
+    if type(value) is Change:
+        return Change(_timestamp(f"{path}.from", value.before), _timestamp(f"{path}.to", value.after))
     return _timestamp(path, value)
+
+
+def as_text(value: object) -> object:
+    """The JSON form of a UUID or a date, of a list or of a change of them; other values as they are."""
+    if issubclass(type(value), list):
+        return [_as_text(each) for each in list.__iter__(cast("list[object]", value))]
+    if type(value) is Change:
+        return Change(_as_text(value.before), _as_text(value.after))
+    return _as_text(value)
+
+
+def _as_text(value: object) -> object:
+    """A datetime is a date to Python, but not to a catalog."""
+    kind = type(value)
+    if issubclass(kind, date) and not issubclass(kind, datetime):
+        return date.isoformat(cast("date", value))
+    return UUID.__str__(cast("UUID", value)) if issubclass(kind, UUID) else value
 
 
 def _timestamp(path: str, value: object) -> object:

@@ -21,7 +21,7 @@ from auditwright.limits import MAX_ID, truncate
 from auditwright.text import printable
 
 if TYPE_CHECKING:
-    from auditwright.catalog import Catalog, Field
+    from auditwright.catalog import Catalog
     from auditwright.event_model import EventModel
 
 Row = tuple[Any, ...]
@@ -252,7 +252,7 @@ class Entry:
         model = self._catalog.model(event)
         values = self.metadata
         return model.model_construct(
-            **{field.identifier: _typed(field, values.get(field.name)) for field in event.metadata}
+            **{field.identifier: field.model_value(values.get(field.name)) for field in event.metadata}
         )
 
     @property
@@ -298,20 +298,6 @@ class Entry:
         damaged = f", damaged: {', '.join(self.damaged)}" if self.damaged else ""
         when = format_time(self.row[OCCURRED_AT])
         return f"<Entry {self.id} {_printed(self.event)} {when} by {who}{damaged}>"
-
-
-def _typed(field: Field, value: Any) -> Any:
-    """A stored value as the model has it; one that does not fit the field stays as it is."""
-    if not field.is_converted:
-        return value
-    if isinstance(value, list):
-        return [_typed_item(field, item) for item in value]
-    return _typed_item(field, value)
-
-
-def _typed_item(field: Field, value: Any) -> Any:
-    # Before Python compares it: True equals 1.
-    return field.identifiers.get(value, value) if type(value) in (str, int) else value
 
 
 def _printed(text: str, limit: int = MAX_SHOWN) -> str:

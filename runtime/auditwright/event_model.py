@@ -6,16 +6,70 @@ that the published schema states as if/then/else.
 """
 
 import os
+import re
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any, Self, Unpack, get_args
+from typing import Annotated, Any, Self, TypeVar, Unpack, get_args
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+from auditwright.change import Change, sides_of
 
 Conditions = dict[str, dict[str, list[Any]]]
 StoredValues = dict[str, dict[str | int, str]]
 """By enum field: the names in Python of values that have another name in JSON."""
+
+_DECIMAL = re.compile("0|-?[1-9][0-9]{0,18}")
+
+
+def _of_decimal(value: Any) -> Any:
+    """The integer of a text in the JSON form; any other value as it is."""
+    if not issubclass(type(value), str):
+        return value
+    text = str.__str__(value)
+    return int(text) if _DECIMAL.fullmatch(text) else text
+
+
+_IS_BIGINT = BeforeValidator(_of_decimal)
+BigInt = Annotated[int, Field(ge=-(2**63), le=2**63 - 1), _IS_BIGINT]
+"""A whole number of 64 bits: an `int`, or its text in the JSON form, which becomes one. No float is one."""
+
+T = TypeVar("T")
+
+
+class _BySides:
+    """How pydantic validates a `Change` or its JSON form, which becomes one: each side by its type."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        (kind,) = get_args(source)
+        side = core_schema.typed_dict_field(core_schema.nullable_schema(handler.generate_schema(kind)))
+        sides = core_schema.typed_dict_schema(
+            {"from": side, "to": side}, extra_behavior="forbid", strict=True
+        )
+        return core_schema.no_info_before_validator_function(
+            sides_of,
+            core_schema.no_info_after_validator_function(_of_sides, sides),
+            serialization=core_schema.plain_serializer_function_ser_schema(sides_of),
+        )
+
+
+def _of_sides(sides: dict[str, Any]) -> Change[Any]:
+    return Change(sides["from"], sides["to"])
+
+
+ChangeOf = Annotated[Change[T], _BySides]
+"""A `Change` of values of a type, which also accepts its JSON form."""
 
 # Before 2.14, pydantic does not protect the building of a model against a second thread. A process does not
 # fork while a thread of it builds one: the child could not build any.
@@ -132,6 +186,7 @@ class EventModel(BaseModel):
             for name, field in cls.model_fields.items()
             for key in cls._keys(name)
             if key in given
+            and _IS_BIGINT not in field.metadata
             and _holds_integers(field.annotation)
             and (whole := _whole(given[key])) is not given[key]
         }
@@ -158,6 +213,8 @@ def _identified(value: Any, identifiers: dict[str | int, str]) -> Any:
     kind = type(value)
     if kind is list:
         return [_identified_item(item, identifiers) for item in value]
+    if kind is Change:
+        return _identified(sides_of(value), identifiers)
     if kind is dict:  # a change
         return {side: _identified_item(item, identifiers) for side, item in value.items()}
     return _identified_item(value, identifiers)
@@ -171,17 +228,24 @@ def _identified_item(value: Any, identifiers: dict[str | int, str]) -> Any:
 
 
 def _holds_integers(annotation: object) -> bool:
-    """Whether a type is an integer, or has it as a part: `int | None`, `list[int]`."""
-    return annotation is int or any(map(_holds_integers, get_args(annotation)))
+    """Whether a type is an integer, or has it as a part: `int | None`, `list[int]`; not if of 64 bits."""
+    parts = get_args(annotation)
+    return annotation is int or (_IS_BIGINT not in parts and any(map(_holds_integers, parts)))
 
 
 def _whole(value: Any) -> Any:
-    """An integer for a float without a fraction, alone or in a list; else the value itself.
+    """An integer for a float without a fraction, alone, in a list or in a change; else the value itself.
 
     No method of a subclass is called: it may do anything.
     """
     if issubclass(type(value), float):
         return float.__int__(value) if float.is_integer(value) else value
+    if type(value) is Change:
+        return _whole(sides_of(value))
+    if issubclass(type(value), dict):
+        sides = dict(dict.items(value))
+        whole = {side: _whole(each) for side, each in sides.items() if issubclass(type(each), float)}
+        return sides | whole if any(type(each) is int for each in whole.values()) else value
     if not issubclass(type(value), list):
         return value
     items = list(list.__iter__(value))

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import orjson
 
+from auditwright.change import is_change, sides_of
 from auditwright.text import printable
 
 MAX_ID = 256
@@ -77,6 +78,16 @@ def sanitize_text(path: str, text: str, alterations: Alterations) -> str:
     return sanitized
 
 
+def names_at(path: str) -> tuple[str, ...]:
+    """The names that the field at a path may have: `role` of `metadata.role[2]` and of `metadata.role.from`.
+
+    The name of a field can have dots, so that the last path can also be of a field `role.from`.
+    """
+    name = path.removeprefix("metadata.").partition("[")[0]
+    field, _, side = name.rpartition(".")
+    return (name, field) if side in ("from", "to") and field else (name,)
+
+
 def sanitize_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
     """The values with every string sanitized; changes are noted in `alterations`."""
 
@@ -92,6 +103,9 @@ def sanitize_values(values: dict[str, Any], alterations: Alterations) -> dict[st
                 if items != texts:
                     _note(alterations, path, "cleaned", len(texts), json.dumps(texts).encode())
                 return items
+        sides = sides_of(value)
+        if is_change(sides):
+            return {side: sanitized(f"{path}.{side}", each) for side, each in sides.items()}
         return value
 
     return {name: sanitized(f"metadata.{name}", value) for name, value in values.items()}
@@ -145,6 +159,10 @@ def _truncate_value(path: str, value: Any, limit: int, alterations: Alterations,
                     if int(noted[len(start) : -1]) >= keep:  # an item that was dropped needs no note
                         del alterations[noted]
         return items[:keep]
+    if is_change(value):
+        return {
+            side: _truncate_value(f"{path}.{side}", each, limit, alterations) for side, each in value.items()
+        }
     return value
 
 

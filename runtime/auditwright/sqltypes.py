@@ -8,7 +8,7 @@ operators behave alike on both engines. A stored value that no log can have writ
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
@@ -147,6 +147,46 @@ class TimestampText(TypeDecorator[datetime]):
             moment = datetime.fromisoformat(value)
             return moment.astimezone(UTC) if moment.tzinfo is not None else None
         except (TypeError, ValueError, OverflowError):
+            return None
+
+
+class DateText(TypeDecorator[date]):
+    """A day in the metadata, stored as text such as 2026-01-31; null where the text is no such day."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:
+        """The text of a date; raises `TypeError` for anything else, and for a datetime."""
+        if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
+            raise TypeError(f"a date is compared with a date, not {type(value).__name__}")
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> date | None:
+        """The date of stored text."""
+        try:
+            return date.fromisoformat(value)
+        except (TypeError, ValueError):
+            return None
+
+
+class UuidText(TypeDecorator[uuid.UUID]):
+    """A UUID in the metadata, stored as text; null where the text is none."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: uuid.UUID | None, dialect: Dialect) -> str | None:
+        """The text of a UUID; raises `TypeError` for anything else."""
+        if value is not None and not isinstance(value, uuid.UUID):
+            raise TypeError(f"a UUID is compared with a uuid.UUID, not {type(value).__name__}")
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> uuid.UUID | None:
+        """The UUID of stored text."""
+        try:
+            return uuid.UUID(value)
+        except (TypeError, ValueError, AttributeError):
             return None
 
 

@@ -116,7 +116,9 @@ def check_examples_are_made_up(source: CatalogSource) -> Mistakes:
         fields = resolve_fields(source, category, event)
         for name, node in example.entries.items():
             field = fields.get(name)
-            for item in (node.items or (node,)) if field else ():
+            is_change = field is not None and field.change
+            sides = tuple(side for side in node.entries.values() if is_change and side.value is not None)
+            for item in (node.items or sides or (node,)) if field else ():
                 reason = _looks_real(field.kind, str(item.scalar)) if field and not item.invalid else None
                 if reason:
                     yield item.position, f"example of {event.name}: {name} {reason}"

@@ -7,6 +7,7 @@ from auditwright_generator.findings import Mistakes, join_words, nearest, quote
 from auditwright_generator.model import MAX_INTEGER
 from auditwright_generator.names import words
 from auditwright_generator.source.catalog_source import CatalogSource
+from auditwright_generator.source.resolve import kind_of
 from auditwright_generator.source.structure import LIMITS
 from auditwright_generator.source.yaml_nodes import Node
 
@@ -15,7 +16,7 @@ RANGES = (("min", "max"), ("min_length", "max_length"), ("min_items", "max_items
 _FITS = {
     "min": ("integer", "number"),
     "max": ("integer", "number"),
-    "unit": ("integer", "number"),
+    "unit": ("integer", "number", "bigint"),
     "min_length": ("string",),
     "max_length": ("string",),
     "pattern": ("string",),
@@ -42,19 +43,24 @@ def check_constraints_fit_their_type(source: CatalogSource) -> Mistakes:
 
 
 def _mismatches(thing: str, type_: str, node: Node) -> Mistakes:
-    kind = type_.removeprefix("list of ")
+    kind = kind_of(type_)
     for key, kinds in _FITS.items():
         limit = node.get(key)
         if limit and kind not in kinds:
-            message = f"{thing} is of type {type_}, but {key} is for {' and '.join(kinds)}; remove it"
+            message = f"{thing} is of type {type_}, but {key} is for {_listed(kinds)}; remove it"
             yield limit.key_position, message
         elif limit and kind == "integer" and key in ("min", "max") and float(limit.scalar) % 1:
             yield limit.position, f"{thing} is of type {type_}; its {key} must be a whole number"
     for key in ("min_items", "max_items"):
         limit = node.get(key)
-        if limit and kind == type_:
+        if limit and not type_.startswith("list of "):
             message = f"{thing} is of type {type_}, but {key} is for lists; remove it"
             yield limit.key_position, message
+
+
+def _listed(kinds: tuple[str, ...]) -> str:
+    *first, last = kinds
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def check_ranges_hold_something(source: CatalogSource) -> Mistakes:
@@ -149,7 +155,7 @@ def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
     for field in source.fields.values():
         if "sensitivity" in field.node.entries or field.node.invalid:
             continue
-        kind = field.node.string("type").removeprefix("list of ").removeprefix("change of ")
+        kind = kind_of(field.node.string("type"))
         named = _looks_like(field.name, field.node.string("stored_as")) if kind in _HOLD_TEXT else None
         if named and named[0] == "a credential":
             why, hint = named[1], "write sensitivity: secret, or public if it is not one"
@@ -303,7 +309,7 @@ def stores_numbers(field: Node) -> bool:
     return any(node is not None and not isinstance(node.scalar, str) for node in stored)
 
 
-_TEXT_TYPES = ("string", "ip", "url", "email", "enum", "timestamp", "")
+_TEXT_TYPES = ("string", "ip", "url", "email", "enum", "timestamp", "date", "uuid", "")
 
 
 def check_columns_hold_text(source: CatalogSource) -> Mistakes:
@@ -312,7 +318,13 @@ def check_columns_hold_text(source: CatalogSource) -> Mistakes:
         column = field.node.get("column")
         kind = field.node.string("type")
         if column and column.scalar and kind not in _TEXT_TYPES:
-            what = "a list" if kind.startswith("list of ") else f"of type {kind}"
+            what = (
+                "a list"
+                if kind.startswith("list of ")
+                else "a change"
+                if kind.startswith("change of ")
+                else f"of type {kind}"
+            )
             message = f"field {field.name} is {what} and cannot have a separate column; remove column"
             yield column.key_position, message
         elif column and column.scalar and stores_numbers(field.node):

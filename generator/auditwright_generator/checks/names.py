@@ -4,8 +4,14 @@ from collections.abc import Iterable
 
 from auditwright_generator import names
 from auditwright_generator.findings import Mistakes, hint_for, join_words, nearest, quote
-from auditwright_generator.model import camel
-from auditwright_generator.source.catalog_source import CatalogSource, CategorySource, EventSource, FieldUse
+from auditwright_generator.model import CHANGE_COLUMNS, camel
+from auditwright_generator.source.catalog_source import (
+    CatalogSource,
+    CategorySource,
+    EventSource,
+    FieldSource,
+    FieldUse,
+)
 from auditwright_generator.source.yaml_nodes import Node
 
 
@@ -92,6 +98,17 @@ def check_generated_names_differ(source: CatalogSource) -> Mistakes:
         if first != event.key:
             message = f"events {first} and {event.key} both have the database view {view}; rename one"
             yield event.node.key_position, message
+    yield from _same_column(source)
+
+
+def _same_column(source: CatalogSource) -> Mistakes:
+    """A change has two columns in views and Parquet files, and another field may have the name of one."""
+    for name, field in source.fields.items():
+        for side in CHANGE_COLUMNS if _is_change(field) else ():
+            other = source.fields.get(f"{name}{side}")
+            if other:
+                message = f"field {other.name} has the name of a column that the change {name} has"
+                yield other.node.key_position, f"{message}; rename one"
 
 
 def _same_class(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
@@ -101,6 +118,10 @@ def _same_class(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
         if first != name:
             message = f"{what} {quote(first)} and {what} {quote(name)} both have the class {camel(name)}"
             yield node.key_position, f"{message}; rename one"
+
+
+def _is_change(field: FieldSource) -> bool:
+    return field.node.string("type").startswith("change of ")
 
 
 def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
@@ -159,6 +180,9 @@ def check_names_are_short_enough(source: CatalogSource) -> Mistakes:
         if names.too_long(field.name):
             message = f"field {field.name} has {len(field.name)} characters, but a column may have at most"
             yield field.node.key_position, f"{message} {names.MAX_BYTES}; shorten it"
+        elif _is_change(field) and names.too_long(field.name + CHANGE_COLUMNS[0]):
+            message = f"field {field.name} is a change and has the column {field.name}{CHANGE_COLUMNS[0]}"
+            yield field.node.key_position, f"{message}, but at most {names.MAX_BYTES} are allowed; shorten it"
     for _, event in source.events:
         view = event.key.replace(".", "_")
         if names.too_long(view):

@@ -225,7 +225,7 @@ def _condition(event: str, name: str, asked: str, node: Node, fields: dict[str, 
 def _cannot_be_tested(field: Field) -> str | None:
     if field.entry:
         return f"tests {field.name}, which is filled from the entry"
-    if field.many or field.kind not in ("enum", "boolean"):
+    if field.many or field.change or field.kind not in ("enum", "boolean"):
         return f"tests {field.name}, which is of type {field.type}"
     if field.when:
         return f"tests {field.name}, which has a condition itself"

@@ -31,7 +31,10 @@ def _is_boolean(value: object) -> bool:
 
 
 def _is_bigint(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+    """Readers of YAML differ on how many digits a number may have, therefore it may be text, as in JSON."""
+    return isinstance(value, str) or (
+        isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+    )
 
 
 def _is_anything(value: object) -> bool:
@@ -50,7 +53,7 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "email": (_is_text, "an e-mail address, such as ada@example.com"),
     "date": (_is_text, 'a date in quotes, such as "2026-01-31"'),
     "uuid": (_is_text, "a UUID, such as 6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
-    "bigint": (_is_bigint, "a whole number of 64 bits"),
+    "bigint": (_is_bigint, 'a whole number of 64 bits, in quotes if it has many digits, such as "42"'),
     "json": (_is_anything, "a value"),
 }
 """For each kind: the test of the Python type, and the expected value in words."""

@@ -11,7 +11,14 @@ from auditwright_generator.model import Condition, Event, Field, Value
 from auditwright_generator.scaffold.derived_text import title_of
 from auditwright_generator.source.yaml_nodes import parse_yaml
 
-_BY_KIND = {"timestamp": "2026-01-31T09:30:00Z", "ip": "203.0.113.7", "email": "ada@example.com"}
+_BY_KIND: dict[str, str | int] = {
+    "timestamp": "2026-01-31T09:30:00Z",
+    "date": "2026-01-31",
+    "ip": "203.0.113.7",
+    "email": "ada@example.com",
+    "uuid": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+    "bigint": 1,
+}
 
 
 class NoExample(PrintableError):
@@ -38,14 +45,26 @@ def derive_example(
 
 
 def _read_value(field: Field, text: str) -> Value:
-    """The value that a text stands for; a text of the wrong type is left to `check`."""
+    """The value that a text stands for, such as `viewer -> editor` for a change.
+
+    A text of the wrong type is left to `check`.
+    """
+    before, arrow, after = text.partition("->")
+    if field.change and arrow:
+        return {"from": _read_side(field, before.strip()), "to": _read_side(field, after.strip())}
     values = [_read_item(field, item.strip()) for item in text.split(",")] if field.many else []
     return values or _read_item(field, text)
 
 
+def _read_side(field: Field, text: str) -> str | int | float | bool | None:
+    return None if text in ("", "not set") else _read_item(field, text)
+
+
 def _read_item(field: Field, text: str) -> str | int | float | bool:
     node, findings = parse_yaml(text.encode("utf-8", "replace"), "--example")
-    is_number = field.kind in ("integer", "number", "boolean") and isinstance(node.value, int | float)
+    is_number = field.kind in ("integer", "bigint", "number", "boolean") and isinstance(
+        node.value, int | float
+    )
     return node.scalar if is_number and not findings else text
 
 
@@ -56,11 +75,18 @@ def _holds(condition: Condition, example: Mapping[str, Value]) -> bool:
 
 def _find_value(field: Field, others: Iterable[Event]) -> Value:
     shown = (event.example[field.name] for event in others if field.name in event.example)
-    made = ([item] * max(field.min_items or 0, 1) if field.many else item for item in _items(field))
+    made = (_made_of(field, item) for item in _items(field))
     for value in (*shown, *made):
         if refuse_value(field, value) is None:
             return value
     raise NoExample(f"no example is known for the field {field.name}; add --example {field.name}=VALUE")
+
+
+def _made_of(field: Field, item: str | int | float | bool) -> Value:
+    """A value with this item: several of a list; a change, from which it was not set, to it."""
+    if field.change:
+        return {"from": None, "to": item}
+    return [item] * max(field.min_items or 0, 1) if field.many else item
 
 
 def _items(field: Field) -> Iterator[str | int | float | bool]:

@@ -149,10 +149,10 @@ def _event(source: CatalogSource, category: CategorySource, event: EventSource) 
 
 
 def _example_value(field: Field, node: Node) -> Value:
-    """The value with names of the catalog: 1.0 of an integer field becomes 1."""
+    """The value with names of the catalog: 1.0 of an integer field and "1" of a bigint become 1."""
 
     def item(value: Any) -> Any:
-        return int(value) if field.kind == "integer" and value is not None else value
+        return int(value) if field.kind in ("integer", "bigint") and value is not None else value
 
     plain = node.plain
     if field.change:

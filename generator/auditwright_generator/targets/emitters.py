@@ -9,6 +9,8 @@ from auditwright_generator.targets.python_code import (
     bracketed,
     described,
     fits,
+    free_name,
+    import_as,
     imports,
     literal,
     long_literal,
@@ -139,8 +141,10 @@ class _Method:
 
 
 def _module(category: Category) -> str:
-    fields = [field for event in category.events for field in event.metadata]
-    times = any(field.kind == "timestamp" for field in fields)
+    kinds = {field.kind for event in category.events for field in event.metadata}
+    names = _Names.of(category)
+    has_changes = any(field.change for event in category.events for field in event.metadata)
+    times = "timestamp" in kinds
     return render(
         "emitters.py.j2",
         head=python_header(category.source),
@@ -148,31 +152,65 @@ def _module(category: Category) -> str:
         documentation=described(category.name, category.title, category.description),
         imports=imports(
             {
-                "datetime": ["datetime"] if times else [],
-                "typing": ["Literal"] if any(field.kind == "enum" for field in fields) else [],
+                "datetime": [
+                    *([import_as("date", names.date)] if "date" in kinds else []),
+                    *(["datetime"] if times else []),
+                ],
+                "typing": ["Literal"] if "enum" in kinds else [],
                 "typing_extensions": [
                     "Unpack",
                     *(["deprecated"] if any(event.deprecated for event in category.events) else []),
                 ],
+                "uuid": ["UUID"] if "uuid" in kinds else [],
+                "auditwright.change": [import_as("Change", names.change)] if has_changes else [],
                 "auditwright.emitters": [
                     "Emitters",
                     "Options",
                     "R_co",
                     "S",
+                    *([f"as_text as {_AS_TEXT}"] if kinds & _TYPED_TEXT.keys() else []),
                     *(["timestamp"] if times else []),
                 ],
             }
         ),
         category=category,
-        methods={event.key: _method(event) for event in category.events},
+        methods={event.key: _method(event, names) for event in category.events},
     )
 
 
-def _method(event: Event) -> _Method:
+_AS_TEXT = "_as_text"
+"""The name of the function for dates and UUIDs in the module, which no field can have."""
+_TYPED_TEXT = {"date": "{date} | str", "uuid": "UUID | str"}
+"""The types of arguments that become text."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names of imported classes in the module of a category, other than those of its own things."""
+
+    date: str
+    change: str
+
+    @classmethod
+    def of(cls, category: Category) -> _Names:
+        """An event of the name is a method, which would hide the class from the annotations of others."""
+        return cls(
+            free_name("date", [event.name for event in category.events]),
+            free_name("Change", [category.class_name]),
+        )
+
+    def item_type(self, field: Field) -> str:
+        """The type of one value, where it is not that of the JSON form."""
+        if field.kind == "timestamp":
+            return "datetime | str"
+        return _TYPED_TEXT.get(field.kind, "").format(date=self.date)
+
+
+def _method(event: Event, names: _Names) -> _Method:
     return _Method(
         described(event.name, event.title, event.description),
         _deprecation(event),
-        [_argument(event, field) for field in _ordered(event)],
+        [_argument(event, field, names) for field in _ordered(event)],
     )
 
 
@@ -181,9 +219,9 @@ def _ordered(event: Event) -> list[Field]:
     return sorted(event.metadata, key=lambda field: not field.always)
 
 
-def _argument(event: Event, field: Field) -> _Argument:
+def _argument(event: Event, field: Field, names: _Names) -> _Argument:
     room = len(f"{field.name}:  | None = None,")
-    annotation = type_of(field, 8, room, item="datetime | str" if field.kind == "timestamp" else "")
+    annotation = type_of(field, 8, room, item=names.item_type(field), change=names.change)
     if not field.always:
         annotation += "\n        | None = None" if "\n" in annotation else " | None = None"
     name = literal(field.stored_name)
@@ -191,6 +229,8 @@ def _argument(event: Event, field: Field) -> _Argument:
     if field.kind == "timestamp":
         arguments = [literal(f"{event.key}:{field.stored_name}"), field.name]
         value = bracketed(f"{name}: timestamp(", arguments, ")", 16)
+    elif field.kind in _TYPED_TEXT:
+        value = bracketed(f"{name}: {_AS_TEXT}(", [field.name], ")", 16)
     return _Argument(
         field.name,
         f"{field.name}: {annotation}",

@@ -32,9 +32,12 @@ _ACTOR: Schema = {
 }
 _BY_KIND: dict[str, Schema] = {
     "timestamp": {"type": "string", "pattern": patterns.TIMESTAMP, "format": "date-time"},
+    "date": {"type": "string", "pattern": patterns.DATE, "format": "date"},
     "ip": {"type": "string", "pattern": patterns.IP},
     "url": {"type": "string", "pattern": patterns.URL},
     "email": {"type": "string", "pattern": patterns.EMAIL},
+    "uuid": {"type": "string", "pattern": patterns.UUID, "format": "uuid"},
+    "bigint": {"type": "string", "pattern": patterns.BIGINT},
 }
 """The types that stand under `$defs`. The formats `uri` and `email` are ASCII only, and our types are not."""
 
@@ -125,14 +128,21 @@ def field_schema(field: Field) -> Schema:
     if field.many:
         bounds = {"minItems": field.min_items, "maxItems": field.max_items}
         return {"type": "array", "items": _item(field), **_given(bounds)}
-    return _item(field)
+    return _change(_item(field)) if field.change else _item(field)
+
+
+def _change(side: Schema) -> Schema:
+    """A change: what each side is, or null where it was or is not set."""
+    sides = {"from": _or_null(side), "to": _or_null(side)}
+    return {"type": "object", "properties": sides, "required": ["from", "to"], "additionalProperties": False}
 
 
 def _published(field: Field) -> Schema:
     """A property as it is published: titled, described, and with a reference to what stands under `$defs`."""
     schema = field_schema(field)
     if field.kind in _BY_KIND:
-        schema = {**schema, "items": _ref(field.kind)} if field.many else _ref(field.kind)
+        of_one = _ref(field.kind)
+        schema = {**schema, "items": of_one} if field.many else _change(of_one) if field.change else of_one
     if not field.always:
         schema = _or_null(schema)
     deprecated = {"deprecated": True} if field.deprecated else {}
@@ -150,7 +160,7 @@ def _keywords(annotations: Annotations) -> Schema:
 
 
 def _or_null(schema: Schema) -> Schema:
-    """The schema of a field that may be left out: null is the same as that."""
+    """The schema of what may be null: a field that can be left out, or a side of a change."""
     if "type" not in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     values = {"enum": [*schema["enum"], None]} if "enum" in schema else {}

@@ -24,7 +24,9 @@ from auditwright_generator.targets.python_code import (
 )
 from auditwright_generator.targets.templating import python_header, render
 
-_PATTERNS = {kind: f"{kind.upper()}_PATTERN" for kind in patterns.BY_KIND}
+_PATTERNS = {kind: f"{kind.upper()}_PATTERN" for kind in patterns.BY_KIND if kind != "bigint"}
+_BIGINT, _CHANGE = "BigInt", "ChangeOf"
+"""The types of `auditwright.event_model` for Python's values, which also accept those of the JSON form."""
 
 
 def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
@@ -39,7 +41,7 @@ def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str,
             {
                 "typing": sorted(names & {"Annotated", "Literal"}),
                 "pydantic": sorted(names & {"Field"}),
-                "auditwright.event_model": ["EventModel"],
+                "auditwright.event_model": [*sorted(names & {_BIGINT, _CHANGE}), "EventModel"],
                 f"{catalog.package}.models": sorted(names & {"MAX_INTEGER", *_PATTERNS.values()}),
             },
             own=catalog.package,
@@ -103,20 +105,26 @@ class _Field:
 
 def _field(field: Field) -> _Field:
     of_one = _constraints(field)
-    of_all = {"min_length": field.min_items, "max_length": field.max_items} if field.many else of_one
+    has_parts = field.many or field.change
+    of_all = {"min_length": field.min_items, "max_length": field.max_items} if has_parts else of_one
     arguments = [*_arguments(of_all), *_aliases(field)]
-    of_items = _arguments(of_one) if field.many else []
+    of_items = _arguments(of_one) if has_parts else []
+    item = _BIGINT if field.kind == "bigint" else None
     names = {
+        *({_CHANGE} if field.change else ()),
+        *({item} if item else ()),
         *({"Annotated"} if of_items else ()),
         *({"Field"} if of_items or arguments else ()),
         *({"Literal"} if field.kind == "enum" else ()),
         *(str(value).removeprefix("-") for value in of_one.values()),
     }
     room = len(f"{field.name}:  | None = Field(")
-    annotation = type_of(field, 4, room, of_items)
+    annotation = type_of(field, 4, room, of_items, item, _CHANGE)
     if not field.always:
         if "\n" in annotation:
-            annotation = f"(\n        {type_of(field, 8, LINE_LENGTH, of_items)}\n        | None\n    )"
+            annotation = (
+                f"(\n        {type_of(field, 8, LINE_LENGTH, of_items, item, _CHANGE)}\n        | None\n    )"
+            )
         else:
             annotation += " | None"
         arguments[:0] = ["default=None"] if arguments else []
@@ -141,7 +149,7 @@ def _constraints(field: Field) -> dict[str, str | float | None]:
         return {"ge": low, "le": "MAX_INTEGER" if field.max is None else field.max}
     if field.kind == "number":
         return {"ge": field.min, "le": field.max}
-    if field.kind in ("boolean", "enum"):
+    if field.kind in ("boolean", "enum", "bigint"):
         return {}
     pattern = raw_literal(field.pattern) if field.pattern else None
     return {

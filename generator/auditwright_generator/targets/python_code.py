@@ -17,7 +17,7 @@ from auditwright_generator.model import Field
 
 LINE_LENGTH = 110
 
-_TYPES = {"integer": "int", "number": "float", "boolean": "bool"}
+_TYPES = {"integer": "int", "bigint": "int", "number": "float", "boolean": "bool"}
 
 
 def literal(value: Any) -> str:
@@ -88,12 +88,18 @@ def value_of(head: str, value: Any, indent: int) -> str:
 
 
 def type_of(
-    field: Field, indent: int, room: int, constraints: Iterable[str] = (), item: str | None = None
+    field: Field,
+    indent: int,
+    room: int,
+    constraints: Iterable[str] = (),
+    item: str | None = None,
+    change: str = "Change",
 ) -> str:
     """The type of a field's values, on several lines where it does not fit beside `room` more characters.
 
-    `constraints` are those of the items of a list, as arguments of pydantic's `Field`; `item` is the type of
-    one value, where it is not that of the JSON form.
+    `constraints` are those of the items of a list or of the sides of a change, as arguments of pydantic's
+    `Field`; `item` is the type of one value, where it is not that of the JSON form; `change` is the name
+    under which `Change` is imported.
     """
     constraints = list(constraints)
     base = item or _TYPES.get(field.kind, "str")
@@ -102,31 +108,50 @@ def type_of(
     else:
         name, items = "Annotated", [base, f"Field({', '.join(constraints)})"] if constraints else []
     one = f"{name}[{', '.join(items)}]" if items else base
-    line = f"list[{one}]" if field.many else one
+    outer = "list" if field.many else change if field.change else ""
+    line = f"{outer}[{one}]" if outer else one
     if not items or fits(" " * (indent + room) + line):
         return line
-    inner = indent + 4 * field.many
+    inner = indent + 4 * bool(outer)
     if constraints:
         items[1] = bracketed("Field(", constraints, ")", inner + 4)
     # A trailing comma after a single item would make it a tuple.
     one = _exploded(f"{name}[", items, "]", inner, "," if len(items) > 1 else "")
-    return _exploded("list[", [one], "]", indent, "") if field.many else one
+    return _exploded(f"{outer}[", [one], "]", indent, "") if outer else one
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """The name under which generated code imports `name`: with an underscore where the module has another."""
+    return f"_{name}" if name in taken else name
+
+
+def import_as(name: str, local: str) -> str:
+    """What stands after `import` for a name that is known as `local`."""
+    return name if name == local else f"{name} as {local}"
 
 
 def imports(names: Mapping[str, Iterable[str]], own: str = "", indent: int = 0) -> str:
     """Import lines in isort's order: standard library, packages, auditwright and the generated package `own`.
 
-    Modules without names are left out; the names of each are given in order.
+    Modules without names are left out; the names of each are given in order. `quoted as _quoted` has a line
+    of its own.
     """
     sections: dict[int, list[str]] = {}
     for module in sorted(names, key=natural_order):
         given = list(names[module])
         top = module.partition(".")[0]
         section = 2 if top in ("auditwright", own) else 1 - (top in sys.stdlib_module_names)
-        if given:
-            sections.setdefault(section, []).append(_import(module, given, indent))
+        plain = [name for name in given if " as " not in name]
+        statements = [plain] * bool(plain) + [[name] for name in given if " as " in name]
+        for each in sorted(statements, key=lambda names: (_rank(names[0]), names[0])):
+            sections.setdefault(section, []).append(_import(module, each, indent))
     pad = " " * indent
     return "\n\n".join(f"\n{pad}".join(sections[section]) for section in sorted(sections))
+
+
+def _rank(name: str) -> int:
+    """The place of a name among others: constants, classes, all else."""
+    return 2 - name[0].isupper() - name.isupper()
 
 
 def _import(module: str, names: list[str], indent: int) -> str:

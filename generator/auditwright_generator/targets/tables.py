@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from auditwright_generator.model import Catalog, Category, Field, Level
+from auditwright_generator.model import CHANGE_COLUMNS, Catalog, Category, Field, Level
 from auditwright_generator.names import NOT_QUOTED
-from auditwright_generator.targets.python_code import described, imports, literal
+from auditwright_generator.targets.python_code import described, free_name, import_as, imports, literal
 from auditwright_generator.targets.templating import python_header, render
 
 _TYPES = {
@@ -14,8 +14,13 @@ _TYPES = {
     "number": ("float", "Float"),
     "boolean": ("bool", "Boolean"),
     "timestamp": ("datetime", "TimestampText"),
+    "date": ("date", "DateText"),
+    "uuid": ("UUID", "UuidText"),
+    "bigint": ("int", "BigInteger"),
 }
 _TEXT = ("str", "Text")
+_ITEMS = {"timestamp": "str", "date": "str", "uuid": "str", "bigint": "str"}
+"""The types of items of lists that are text in JSON: a list is read as JSON."""
 
 
 def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
@@ -63,7 +68,12 @@ class _Column:
 
 
 def _module(catalog: Catalog, category: Category) -> str:
-    columns = {event.key: [_column(field) for field in event.metadata] for event in category.events}
+    names = [field.name for event in category.events for field in event.metadata]
+    date = free_name("date", names)
+    columns = {
+        event.key: [column for field in event.metadata for column in _columns(field, date)]
+        for event in category.events
+    }
     used = {column.type for each in columns.values() for column in each}
     quotes = any(column.name in NOT_QUOTED for each in columns.values() for column in each)
     return render(
@@ -72,12 +82,16 @@ def _module(catalog: Catalog, category: Category) -> str:
         title=f"View classes of the category {category.title}: an event's entries as typed, read-only rows.",
         imports=imports(
             {
-                "datetime": ["datetime"] if "TimestampText" in used else [],
+                "datetime": [
+                    *([import_as("date", date)] if "DateText" in used else []),
+                    *(["datetime"] if "TimestampText" in used else []),
+                ],
                 "typing": ["Any", "ClassVar"],
+                "uuid": ["UUID"] if "UuidText" in used else [],
                 "sqlalchemy": sorted(used & {"BigInteger", "Boolean", "Float"}),
                 "sqlmodel": ["Field"] if used else [],
                 "auditwright.sqltypes": [
-                    *sorted(used & {"Json", "Text", "TimestampText"}),
+                    *sorted(used & {"DateText", "Json", "Text", "TimestampText", "UuidText"}),
                     *(["quoted as _quoted"] if quotes else []),
                 ],
                 f"{catalog.package}.tables": ["EventView"],
@@ -92,15 +106,19 @@ def _module(catalog: Catalog, category: Category) -> str:
     )
 
 
-def _column(field: Field) -> _Column:
+def _columns(field: Field, date: str) -> list[_Column]:
+    """The columns of a field: one, or both sides of a change. `date` is the name of Python's class there."""
     kind, column_type = _TYPES.get(field.kind, _TEXT)
+    kind = date if kind == "date" else kind
+    text = described(field.name, field.title, field.description)
     if field.many:
-        item = "str" if field.kind == "timestamp" else kind
-        kind, column_type = f"list[{item}]", "Json"
+        kind, column_type = f"list[{_ITEMS.get(field.kind, kind)}]", "Json"
     # A view also shows older entries, which may lack fields that are required today.
-    return _Column(
-        field.name,
-        f"{kind} | None",
-        column_type,
-        described(field.name, field.title, field.description),
-    )
+    kind = f"{kind} | None"
+    if field.change:
+        before, after = CHANGE_COLUMNS
+        return [
+            _Column(f"{field.name}{before}", kind, column_type, f"{text} Before the change."),
+            _Column(f"{field.name}{after}", kind, column_type, f"{text} After the change."),
+        ]
+    return [_Column(field.name, kind, column_type, text)]

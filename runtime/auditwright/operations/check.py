@@ -28,6 +28,7 @@ from auditwright.entry import (
 )
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import LAST, from_microseconds
+from auditwright.limits import names_at
 from auditwright.operations.row_digests import RowDigests
 from auditwright.recording.json_form import HINT, Schemas, problems_of
 from auditwright.recording.problem_text import condition_holds
@@ -418,7 +419,8 @@ class _MetadataCheck:
 
 def _fault(check: _EventCheck, metadata: dict[str, Any], problem: Problem) -> tuple[str, str, str]:
     """Path without list index, fault and expectation of a problem; no value of the entry."""
-    name = problem.path.removeprefix("metadata.").partition("[")[0]
+    names = names_at(problem.path)
+    name = next((each for each in names if each in check.fields), names[0])
     path = f"metadata.{name}"
     field = check.fields.get(name)
     if field is None:

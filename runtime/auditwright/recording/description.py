@@ -52,12 +52,16 @@ class MessageTemplate:
 
 
 def _needs_format(field: Field) -> bool:
-    return field.many or bool(field.values) or field.kind in ("integer", "number", "boolean")
+    kinds = ("integer", "number", "boolean")
+    return field.many or field.change or bool(field.values) or field.kind in kinds
 
 
 def _format(value: Any, field: Field) -> str:
     if isinstance(value, list):
         return ", ".join(_format(item, field) for item in value)
+    if field.change and isinstance(value, dict):
+        sides = (value["from"], value["to"])
+        return " -> ".join("not set" if side is None else _format(side, field) for side in sides)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return field.title_of(value) or str(value)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from auditwright.change import sides_of
 from auditwright.effort import problems_to_describe
 from auditwright.errors import MAX_PROBLEMS
 from auditwright.limits import sanitize
@@ -39,9 +40,20 @@ def excerpt(catalog: Catalog, event: Event, values: Mapping[str, Any]) -> dict[s
         field = fields.get(name)
         if field is not None and field.many and issubclass(type(value), list):
             part[name] = _cut(catalog, event, name, list(list.__iter__(value)), most)
+        elif field is not None and field.change:
+            part[name] = _of_change(value)
         else:
             part[name] = without_contents(value)
     return part
+
+
+def _of_change(value: Any) -> Any:
+    """A change with few unknown members, and without what is in wrong objects."""
+    sides = sides_of(value)
+    if not issubclass(type(sides), dict):
+        return without_contents(sides)
+    members = with_few_unknown(dict(dict.items(sides)), ("from", "to"))
+    return {name: without_contents(each) for name, each in members.items()}
 
 
 def with_few_unknown(values: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...]) -> dict[str, Any]:

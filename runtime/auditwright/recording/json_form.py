@@ -18,10 +18,11 @@ import orjson
 
 from auditwright.actor import Actor
 from auditwright.catalog import is_stored_name
+from auditwright.change import is_change
 from auditwright.effort import bounded_effort, did_you_mean
 from auditwright.errors import MAX_PROBLEMS, Problem, ValidationError
 from auditwright.ids import from_microseconds, parse_time
-from auditwright.limits import MAX_METADATA, MAX_STRING, sanitize, text_of, truncate
+from auditwright.limits import MAX_METADATA, MAX_STRING, names_at, sanitize, text_of, truncate
 from auditwright.recording.excerpt import as_json, excerpt, with_few_unknown, without_contents
 from auditwright.recording.problem_text import (
     MAX_INTEGER,
@@ -34,7 +35,7 @@ from auditwright.recording.problem_text import (
 )
 
 if TYPE_CHECKING:
-    from auditwright.catalog import Catalog, Event
+    from auditwright.catalog import Catalog, Event, Field
 
 Form = dict[str, Any]
 
@@ -264,7 +265,7 @@ def _problems_of_altered(
     if outside := _envelope_faults(event, form, faults):
         return outside
     exempt = altered & form["metadata"].keys()
-    relevant = (each for each in problems_of(event, form, faults) if _field_of(each) not in exempt)
+    relevant = (each for each in problems_of(event, form, faults) if exempt.isdisjoint(names_at(each.path)))
     return described(chain(relevant, _type_problems(event, form["metadata"])))
 
 
@@ -284,13 +285,20 @@ def unstorable(event: Event, values: Form, columns: Iterable[str]) -> tuple[Prob
             problems.append(Problem(where, "the name of a field", "another text"))
         elif value is None and name in optional:
             continue  # it is not stored
-        elif not all(map(is_storable, value if isinstance(value, list) else [value])):
+        elif not all(map(is_storable, _all_of(value))):
             problems.append(Problem(f"metadata.{name}", "a value that a log can have stored", got(value)))
         elif name in texts and not isinstance(value, str):
             problems.append(Problem(f"metadata.{name}", "a string, as it is stored today", got(value)))
     if not problems and len(orjson.dumps(values)) > MAX_METADATA:
         problems.append(Problem("metadata", f"at most {MAX_METADATA:,} bytes of JSON", "more"))
     return tuple(problems)
+
+
+def _all_of(value: Any) -> list[Any]:
+    """The items of a list, the given sides of a change, or the value."""
+    if is_change(value):
+        return [side for side in value.values() if side is not None]
+    return value if isinstance(value, list) else [value]
 
 
 def is_storable(value: Any) -> bool:
@@ -302,11 +310,6 @@ def is_storable(value: Any) -> bool:
     if isinstance(value, int):
         return abs(value) <= MAX_INTEGER
     return isinstance(value, float) and math.isfinite(value)
-
-
-def _field_of(problem: Problem) -> str:
-    """The field of a problem in the metadata: `stop_sequence` for `metadata.stop_sequence[2]`."""
-    return problem.path.removeprefix("metadata.").partition("[")[0]
 
 
 _JSON_TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
@@ -323,10 +326,19 @@ def _type_problems(event: Event, values: Form) -> Iterator[Problem]:
         if value is None and (field.when or not field.required):
             continue
         wanted = _JSON_TYPES.get(field.kind) or tuple({type(each) for each in field.values}) or (str,)
-        for item in value if field.many and isinstance(value, list) else [value]:
+        for item in _parts(field, value):
             if not isinstance(item, wanted) or (bool not in wanted and isinstance(item, bool)):
                 yield fault(event, [name], values)
                 break
+
+
+def _parts(field: Field, value: Any) -> list[Any]:
+    """The items of a list, the given sides of a change, or the value itself."""
+    if field.many and isinstance(value, list):
+        return value
+    if field.change and is_change(value):
+        return [side for side in value.values() if side is not None]
+    return [value]
 
 
 _PLAIN = frozenset((str, int, float, bool, type(None), list, dict))

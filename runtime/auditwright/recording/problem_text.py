@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+from auditwright.change import sides_of
 from auditwright.effort import (
     MAX_DETAILED,
     alternatives,
@@ -42,14 +43,23 @@ _NOUNS = {
         "an RFC 3339 time such as 2026-01-02T03:04:05Z",
         "RFC 3339 times such as 2026-01-02T03:04:05Z",
     ),
+    "date": ("a date such as 2026-01-02", "dates such as 2026-01-02"),
     "ip": ("an IP address", "IP addresses"),
     "url": ("an http or https URL without credentials", "http or https URLs without credentials"),
     "email": ("an e-mail address", "e-mail addresses"),
+    "uuid": ("a UUID", "UUIDs"),
+    "bigint": (
+        "a whole number of 64 bits, which is text in JSON",
+        "whole numbers of 64 bits, which are text in JSON",
+    ),
 }
 
 
 def expected(field: Field, item: bool = False) -> str:
-    """What a field expects: `an integer of at least 1`, `a list of 1 or more strings`."""
+    """What a field expects: `an integer of at least 1`, `a list of 1 or more strings`.
+
+    With `item` it is what an item of a list or a side of a change is.
+    """
     one, several = _NOUNS.get(field.kind, ("", ""))
     if field.kind == "enum":
         one = several = f"one of {listed(field.values)}"
@@ -62,6 +72,9 @@ def expected(field: Field, item: bool = False) -> str:
     suffix = "".join(f" {bound}" for bound in bounds if bound).replace(" of at most", " and at most", 1)
     if field.min is None:
         suffix = suffix.replace(" and at most", " of at most", 1)
+    if field.change:
+        side = f"{one}{suffix}, or null if it is not set"
+        return side if item else f"an object with from and to, each of them {side}"
     if not field.many or item:
         return one + suffix
     return f"a list of {several}{suffix}{_span(field.min_items, field.max_items, 'items', ', ')}"
@@ -152,6 +165,8 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
             return conditional(field, path, value)
     if value is None and field.name not in values:
         return Problem(path, expected(field), MISSING)
+    if field.change:
+        return _change_fault(field, path, sides_of(value), index)
     items = cast("list[Any]", value) if _is_a(value, list) else None
     if index and items is not None and isinstance(index[0], int) and index[0] < list.__len__(items):
         item = list.__getitem__(items, index[0])
@@ -161,6 +176,25 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
     if field.kind == "integer" and type(value) is int and abs(value) > MAX_INTEGER:
         return Problem(path, f"{expected(field)}, within ±{MAX_INTEGER}", got(value, field))
     return Problem(path, expected(field), got(value, field))
+
+
+def _change_fault(field: Field, path: str, value: Any, index: Sequence[str | int]) -> Problem:
+    """The problem of a change: a side that is wrong, or that it has not just the two."""
+    if not _is_a(value, dict):
+        return Problem(path, expected(field), got(value, field))
+    sides = dict(dict.items(value))
+    missing = [side for side in ("from", "to") if side not in sides]
+    if missing:
+        return Problem(path, expected(field), f"an object without {' and '.join(missing)}")
+    if len(sides) > 2:
+        return Problem(path, expected(field), "an object with other members")
+    if not index or index[0] not in sides:
+        return Problem(path, expected(field), got(value, field))
+    side = sides[index[0]]
+    wanted = expected(field, item=True)
+    if field.kind == "integer" and type(side) is int and abs(side) > MAX_INTEGER:
+        wanted += f", within ±{MAX_INTEGER}"
+    return Problem(f"{path}.{index[0]}", wanted, got(side, field))
 
 
 def condition_holds(field: Field, values: Mapping[str, Any]) -> bool:

@@ -51,8 +51,8 @@ class _EventPlan:
     all_required: bool
     """Whether every field is always present, so that no None needs to be removed."""
     secrets: tuple[str, ...]
-    times: tuple[str, ...]
-    """The timestamp fields."""
+    forms: tuple[tuple[str, Callable[[Any], Any]], ...]
+    """The fields of which a value has several spellings, with the function that gives the stored one."""
     columns: tuple[str | None, ...]
     """For each column of the catalog, the field in it, or None; empty without such a field."""
     message: MessageTemplate
@@ -186,13 +186,13 @@ class Recorder:
         if imported is not None and imported.skip_validation:
             data = {name: value for name, value in values.items() if value is not None}
             if imported.catalog_version in (None, self.catalog.version):
-                data |= {name: _in_utc(data[name]) for name in plan.times if name in data}
+                data |= {name: in_form(data[name]) for name, in_form in plan.forms if name in data}
             return _with_positive_zeros(data, orjson.dumps(data, option=orjson.OPT_SORT_KEYS))
         data = self._validated(plan, values, alterations)
-        if plan.times:
-            for name in plan.times:
+        if plan.forms:
+            for name, in_form in plan.forms:
                 if name in data:
-                    data[name] = _in_utc(data[name])
+                    data[name] = in_form(data[name])
         try:
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         except TypeError:  # a lone surrogate in an unconstrained string, which pydantic accepts
@@ -219,7 +219,7 @@ class Recorder:
             self.catalog.model(event).__pydantic_validator__.validate_python,
             all(field.required and not field.when for field in fields.values()),
             tuple(name for name, field in fields.items() if field.sensitivity == "secret"),
-            tuple(name for name, field in fields.items() if field.kind == "timestamp"),
+            tuple((name, _FORMS[field.kind]) for name, field in fields.items() if field.kind in _FORMS),
             columns if any(columns) else (),
             MessageTemplate.of(event),
             {identifier: name for identifier, name in by_identifier.items() if identifier != name},
@@ -318,22 +318,39 @@ def _with_positive_zeros(data: dict[str, Any], body: bytes) -> tuple[dict[str, A
 def _without_negative_zero(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_negative_zero(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _without_negative_zero(item) for name, item in value.items()}
     return 0.0 if value == 0.0 and isinstance(value, float) else value
 
 
 def _in_utc(value: Any) -> Any:
-    """A time, or a list of times, in UTC with microseconds, so that times sort as text.
+    """A time, a list or a change of times, in UTC with microseconds, so that times sort as text.
 
     Values that are no time are returned as they are.
     """
     if isinstance(value, list):
         return [_in_utc(item) for item in value]
+    if isinstance(value, dict):
+        return {side: _in_utc(item) for side, item in value.items()}
     try:
         if len(value) == 27 and value[10] == "T" and value[26] == "Z":  # as emitters write it
             return value
         return format_time(parse_time(value))
     except (TypeError, ValueError):
         return value
+
+
+def _in_small_letters(value: Any) -> Any:
+    """A UUID, a list or a change of UUIDs, in small letters; other values as they are."""
+    if isinstance(value, list):
+        return [_in_small_letters(item) for item in value]
+    if isinstance(value, dict):
+        return {side: _in_small_letters(item) for side, item in value.items()}
+    return value.lower() if isinstance(value, str) else value
+
+
+_FORMS: dict[str, Callable[[Any], Any]] = {"timestamp": _in_utc, "uuid": _in_small_letters}
+"""By kind of field."""
 
 
 def _with_details(description: str, details: str | None, alterations: Alterations) -> str:

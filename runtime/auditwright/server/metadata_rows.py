@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from auditwright.change import is_change
 from auditwright.effort import alternatives
+from auditwright.limits import names_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +34,7 @@ def metadata_rows(entry: Entry, catalog: Catalog) -> Iterator[MetadataRow]:
     """The metadata in catalog order, then stored fields that the catalog does not have."""
     stored = entry.metadata
     event = catalog.event(entry.event)
-    altered = {path.partition("[")[0] for path in entry.alterations}
+    altered = {name for path in entry.alterations if path.startswith("metadata.") for name in names_at(path)}
     for field in event.metadata if event else ():
         value = stored.pop(field.name, None)
         if value is None and field.deprecated:
@@ -41,11 +43,11 @@ def metadata_rows(entry: Entry, catalog: Catalog) -> Iterator[MetadataRow]:
             field.title,
             _texts(value, field),
             _note(field, event, value is not None),
-            f"metadata.{field.name}" in altered,
+            field.name in altered,
             field.sensitivity == "secret",
         )
     for name, value in stored.items():
-        yield MetadataRow(name, _texts(value, None), "not in the catalog", f"metadata.{name}" in altered)
+        yield MetadataRow(name, _texts(value, None), "not in the catalog", name in altered)
 
 
 def _note(field: Field, event: Event | None, given: bool) -> str:
@@ -74,6 +76,9 @@ def _texts(value: Any, field: Field | None) -> tuple[str, ...]:
         return ()
     if isinstance(value, list):
         return tuple(text for item in value for text in _texts(item, field))
+    if is_change(value) and (field is None or field.change):
+        sides = (_texts(value[side], field) or ("not set",) for side in ("from", "to"))
+        return (" -> ".join(text for (text,) in sides),)
     if isinstance(value, bool):
         return ("Yes" if value else "No",)
     text = (field.title_of(value) if field else None) or str(value)

@@ -24,7 +24,7 @@ from auditwright.catalog import is_of_system_level
 from auditwright.effort import bounded_effort
 from auditwright.entry import Row
 from auditwright.errors import AuditwrightError, Problem, SourceError, ValidationError
-from auditwright.limits import MAX_ID, MAX_STRING, sanitize, shown, text_of, truncate
+from auditwright.limits import MAX_ID, MAX_STRING, names_at, sanitize, shown, text_of, truncate
 from auditwright.recording.arguments import iterator_of
 from auditwright.recording.group_commit import may_be_row_error
 from auditwright.recording.json_form import (
@@ -318,11 +318,9 @@ def _check_level(event: Event, imported: ImportedParts) -> None:
 
 
 def altered_fields(alterations: str | bytes | None) -> frozenset[str]:
-    """The metadata fields in the paths of alterations: `stop_sequence` of `metadata.stop_sequence[2]`."""
+    """The names of metadata fields in the paths of alterations; see `names_at`."""
     paths = orjson.loads(alterations) if alterations else {}
-    return frozenset(
-        path.removeprefix("metadata.").partition("[")[0] for path in paths if path.startswith("metadata.")
-    )
+    return frozenset(name for path in paths if path.startswith("metadata.") for name in names_at(path))
 
 
 def _imported_parts(parts: Form, event: object) -> ImportedParts:

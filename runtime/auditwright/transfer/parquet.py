@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, suppress
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -114,12 +114,16 @@ class _Columns:
         self._catalog = catalog
         self._stored = [name for name, _, _ in stored_columns(catalog)]
         self._titles: dict[tuple[str, str], tuple[str, str]] = {}
-        self._converters = {field.identifier: _converter(field) for field in fields}
+        self._columns = {field.identifier: _columns_of(field) for field in fields}
         self._renamed: dict[str, dict[str, str]] = {}
         self.schema = pyarrow.schema(
             [
                 *(pyarrow.field(name, _envelope_type(name)) for name in ENVELOPE),
-                *(pyarrow.field(field.identifier, _type(field), metadata=_about(field)) for field in fields),
+                *(
+                    pyarrow.field(column.name, _type(field), metadata=_about(field))
+                    for field in fields
+                    for column in self._columns[field.identifier]
+                ),
                 *(pyarrow.field(name, pyarrow.string()) for name in REST),
             ],
             metadata={
@@ -173,10 +177,10 @@ class _Columns:
             renamed = self._renamed_of(event)
             for stored, value in values.items():
                 name = renamed.get(stored, stored) if renamed else stored
-                if name in self._converters:
-                    if name not in found:
-                        found[name] = [None] * len(documents)
-                    found[name][number] = self._converters[name](value)
+                for column in self._columns.get(name, ()):
+                    if column.name not in found:
+                        found[column.name] = [None] * len(documents)
+                    found[column.name][number] = column.convert(value)
         return {**found, "metadata": documents}
 
     def _renamed_of(self, event: str) -> dict[str, str]:
@@ -229,8 +233,8 @@ def _fields(catalog: Catalog, events: Collection[str | None]) -> list[Field]:
         if event.key in events or None in events:
             for field in event.metadata:
                 known = found.setdefault(field.identifier, field)
-                if (known.kind, known.many) != (field.kind, field.many):
-                    found[field.identifier] = replace(known, kind="json", many=False)
+                if (known.kind, known.many, known.change) != (field.kind, field.many, field.change):
+                    found[field.identifier] = replace(known, kind="json", many=False, change=False)
     return [field for name, field in found.items() if name not in (*ENVELOPE, *REST)]
 
 
@@ -238,6 +242,30 @@ def _about(field: Field) -> dict[str, str]:
     """The metadata of a column, from the catalog."""
     about = {"title": field.title, "description": field.description, "sensitivity": field.sensitivity}
     return {**about, "unit": field.unit} if field.unit else about
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of a field: its name, and the function that converts a stored value."""
+
+    name: str
+    convert: Callable[[Any], Any]
+
+
+def _columns_of(field: Field) -> list[_Column]:
+    """The columns of a field: one, or both sides of a change."""
+    convert = _converter(field)
+    if not field.change:
+        return [_Column(field.identifier, convert)]
+    return [
+        _Column(f"{field.identifier}_from", lambda value: _side(value, "from", convert)),
+        _Column(f"{field.identifier}_to", lambda value: _side(value, "to", convert)),
+    ]
+
+
+def _side(value: Any, side: str, convert: Callable[[Any], Any]) -> Any:
+    given = value.get(side) if type(value) is dict else None
+    return None if given is None else convert(given)
 
 
 # --- types ---------------------------------------------------------------------------------------
@@ -256,6 +284,8 @@ def _type(field: Field) -> Any:
         "number": pyarrow.float64(),
         "boolean": pyarrow.bool_(),
         "timestamp": pyarrow.timestamp("us", "UTC"),
+        "date": pyarrow.date32(),
+        "bigint": pyarrow.int64(),
     }
     found = types.get(_kind(field), pyarrow.string())
     return pyarrow.list_(found) if field.many else found
@@ -302,6 +332,20 @@ def _timestamp(value: Any) -> int | None:
         return None
 
 
+def _date(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _bigint(value: Any) -> int | None:
+    try:
+        return _integer(int(value)) if type(value) is str and len(value) <= 20 else None
+    except ValueError:
+        return None
+
+
 def _list(values: Any, convert: Callable[[Any], Any]) -> list[Any] | None:
     if type(values) is not list:
         return None
@@ -314,6 +358,8 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "number": _number,
     "boolean": _boolean,
     "timestamp": _timestamp,
+    "date": _date,
+    "bigint": _bigint,
     "json": _json,
 }
 """By kind of field; all other kinds are text."""

@@ -7,6 +7,7 @@ the examples and compares.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,6 +71,10 @@ def description(event: Event) -> str:
 def _shown(value: Any, field: Field) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(item, field) for item in value)
+    if field.change and isinstance(value, dict):
+        return " -> ".join(
+            "not set" if side is None else _shown(side, field) for side in (value["from"], value["to"])
+        )
     if isinstance(value, bool):
         return "yes" if value else "no"
     if field.kind == "number":
@@ -77,6 +82,8 @@ def _shown(value: Any, field: Field) -> str:
     text = str(value).replace("\0", "\ufffd")
     if field.kind == "timestamp":
         return _in_utc(text)
+    if field.kind == "uuid":
+        return text.lower()
     titles = {each.key: each.title for each in field.values}
     return titles.get(text, _cut(text))
 
@@ -115,13 +122,20 @@ def json_form(event: Event) -> str:
 
 def call(event: Event) -> str:
     """The emitter call that records the example."""
-    arguments = "".join(f"    {name}={_python(value)},\n" for name, value in event.example.items())
-    return f"audit.{event.key}(\n{arguments})" if arguments else f"audit.{event.key}()"
+    fields = {field.name: field for field in event.fields}
+    arguments = "".join(
+        f"    {name}={_python(value, fields[name])},\n" for name, value in event.example.items()
+    )
+    has_changes = any(fields[name].change for name in event.example)
+    head = f"{imports({'auditwright': ['Change']})}\n\n" if has_changes else ""
+    return f"{head}audit.{event.key}(\n{arguments})" if arguments else f"audit.{event.key}()"
 
 
-def _python(value: Value) -> str:
+def _python(value: Value, field: Field) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(_python(item) for item in value)}]"
+        return f"[{', '.join(literal(item) for item in value)}]"
+    if field.change and isinstance(value, dict):
+        return f"Change({literal(value['from'])}, {literal(value['to'])})"
     return literal(value)
 
 
@@ -158,22 +172,32 @@ def _condition(event: Event) -> list[str]:
     """A condition that the example fulfils: on a field of its own, if it has one that can be compared."""
     for field in sorted(event.metadata, key=lambda field: field.declared_in != "event"):
         value = event.example.get(field.name)
-        if value is not None and field.sensitivity != "secret" and field.kind != "timestamp":
+        if value is not None and field.sensitivity != "secret" and field.kind not in _NOT_COMPARED:
             comparison = _comparison(f"{event.class_name}.{field.name}", field, value)
             if comparison:
                 return [comparison]
     return []
 
 
+_NOT_COMPARED = ("timestamp", "date", "uuid")
+"""Types whose values a query would need a class for."""
+
+
 def _comparison(column: str, field: Field, value: Any) -> str | None:
+    if field.change:
+        side, column_of_side = next(
+            (value[side], f"{column}_{side}") for side in ("to", "from") if value[side] is not None
+        )
+        return _comparison(column_of_side, replace(field, change=False), side)
     if isinstance(value, dict):
         return None
     if isinstance(value, list):
         items: list[Scalar] = [item for item in value if _is_short(item)]
-        return f"col({column}).contains({literal(items[0])})" if items else None
+        first = [str(items[0]) if field.kind == "bigint" else items[0]] if items else []
+        return f"col({column}).contains({literal(first[0])})" if first else None
     if isinstance(value, bool):
         return f"col({column}).is_({value})"
-    if field.kind in ("integer", "number"):
+    if field.kind in ("integer", "number", "bigint"):
         return f"col({column}) >= {literal(value)}"
     return f"{column} == {literal(value)}" if _is_short(value) else None
 

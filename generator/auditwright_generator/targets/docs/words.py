@@ -24,9 +24,12 @@ _TYPES = {
     "number": ("Number", "numbers"),
     "boolean": ("Yes or no", "yes or no"),
     "timestamp": ("Date and time", "dates and times"),
+    "date": ("Date", "dates"),
     "ip": ("IP address", "IP addresses"),
     "url": ("URL", "URLs"),
     "email": ("Email address", "email addresses"),
+    "uuid": ("UUID", "UUIDs"),
+    "bigint": ("Whole number of 64 bits", "whole numbers of 64 bits"),
     "enum": ("One of", "values"),
 }
 """The words for a type, and for the items of a list of it."""
@@ -40,13 +43,19 @@ def bare_type(field: Field) -> str:
     one, many = _TYPES[field.kind]
     if field.many:
         return f"List of {many}"
-    return "One of several values" if field.kind == "enum" else one
+    one = "One of several values" if field.kind == "enum" else one
+    return _change_of(one) if field.change else one
+
+
+def _change_of(one: str) -> str:
+    """`Change of text`, `Change of URL`."""
+    return f"Change of {one if one[1].isupper() else one[0].lower() + one[1:]}"
 
 
 def full_type(field: Field) -> str:
     """The type with unit, ranges and values: `Number, from 0 to 2`."""
     one, many = _TYPES[field.kind]
-    base = f"List of {many}" if field.many else one
+    base = f"List of {many}" if field.many else _change_of(one) if field.change else one
     if field.values:
         base = f"{base}: {values(field, MAX_VALUES)}"
     each = _of_one(field)

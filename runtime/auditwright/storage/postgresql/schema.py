@@ -348,16 +348,29 @@ def view_columns(catalog: Catalog, event: Event, others: Mapping[str, str]) -> d
         if name not in left_out
     }
     in_columns = {*catalog.columns, *others}
-    return found | {each.identifier: _value(each, each.identifier in in_columns) for each in event.metadata}
+    of_fields = (_values(each, each.identifier in in_columns) for each in event.metadata)
+    return found | {name: value for values in of_fields for name, value in values.items()}
 
 
 def _with_collation(sql_type: str) -> str:
     return type_name(sql_type) + " C" * sql_type.endswith('COLLATE "C"')
 
 
-def _value(field: Field, has_column: bool) -> tuple[str, str]:
-    """SQL for a field's value, and its type. A value of another type, in an older entry, is null."""
-    value, text = f"metadata -> '{field.name}'", f"metadata ->> '{field.name}'"
+def _values(field: Field, has_column: bool) -> dict[str, tuple[str, str]]:
+    """The columns of a field: one, or both sides of a change."""
+    if field.change:
+        stored = f"(metadata -> '{field.name}')"
+        sides = ("from", "to")
+        return {f"{field.identifier}_{side}": _value(field, False, stored, side) for side in sides}
+    return {field.identifier: _value(field, has_column, "metadata", field.name)}
+
+
+def _value(field: Field, has_column: bool, stored: str, member: str) -> tuple[str, str]:
+    """SQL for a value, which is a member of stored JSON, and its type.
+
+    A value of another type, in an older entry, is null.
+    """
+    value, text = f"{stored} -> '{member}'", f"{stored} ->> '{member}'"
     kind = _JSON_TYPES.get(field.kind)
     if field.many:
         shown = _identifiers(field, value) if field.identifiers else value
@@ -371,6 +384,8 @@ def _value(field: Field, has_column: bool) -> tuple[str, str]:
         if field.identifiers:
             column = f"CASE {column} {_cases(field, str)} ELSE {column} END"
         return f'coalesce({column}, {text}) COLLATE "C"', "text C"
+    if field.kind == "bigint":
+        return _bigint(text), "bigint"
     if kind is None:
         return f'({text}) COLLATE "C"', "text C"
     typed, number = f"({value})::{kind}", f"({value})::numeric"
@@ -380,6 +395,12 @@ def _value(field: Field, has_column: bool) -> tuple[str, str]:
         typed = f"CASE WHEN {number} = 0 OR abs({number}) BETWEEN 1e-307 AND 1.7976e308 THEN {typed} END"
     wanted = "boolean" if field.kind == "boolean" else "number"
     return f"CASE jsonb_typeof({value}) WHEN '{wanted}' THEN {typed} END", kind
+
+
+def _bigint(text: str) -> str:
+    """SQL for a whole number of 64 bits that is stored as text; null where it is none."""
+    number = f"CASE WHEN {text} ~ '^-?[0-9]{{1,19}}$' THEN ({text})::numeric END"
+    return f"CASE WHEN {number} BETWEEN {-(2**63)} AND {2**63 - 1} THEN ({text})::bigint END"
 
 
 def _identifier(field: Field, value: str, text: str) -> str:

@@ -360,8 +360,9 @@ def _view(catalog: Catalog, event: Event, others: Mapping[str, str]) -> str:
     # By name: a field of a system event that has the name of a service's column is stored in that column.
     in_columns = {*catalog.columns, *others}
     fields = [
-        f"{_field_value(field, field.identifier in in_columns)} AS {quoted(field.identifier)}"
+        f"{value} AS {quoted(name)}"
         for field in event.metadata
+        for name, value in _field_values(field, field.identifier in in_columns)
     ]
     keys = ", ".join(f"'{key}'" for key in (event.key, *event.aliases))
     return (
@@ -376,10 +377,30 @@ _TYPED = {
     "number": "CASE WHEN {kind} IN ('integer', 'real') AND abs({value}) < 1.7976e308 "
     "THEN CAST({value} AS REAL) END",
     "boolean": "CASE {kind} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END",
+    "bigint": "CASE WHEN {kind} = 'text' AND CAST(CAST({value} AS INTEGER) AS TEXT) = {value} "
+    "THEN CAST({value} AS INTEGER) END",
     "list": "CASE {kind} WHEN 'array' THEN {value} END",
     "text": "CASE {kind} WHEN 'text' THEN {value} END",
 }
 """SQL for a value of a kind, from the JSON; a value of another type, in an older entry, is null."""
+
+
+def _field_values(field: Field, has_column: bool) -> list[tuple[str, str]]:
+    """The columns of a field in a view, with the SQL of each: one, or both sides of a change."""
+    if field.change:
+        return [(f"{field.identifier}_{side}", _side_value(field, side)) for side in ("from", "to")]
+    return [(field.identifier, _field_value(field, has_column))]
+
+
+def _side_value(field: Field, side: str) -> str:
+    """SQL for one side of a change; null where the stored value is no change."""
+    path = f"{_path(field.name)[:-1]}.{side}'"
+    kind, value = f"json_type(metadata, {path})", f"json_extract(metadata, {path})"
+    if field.identifiers:
+        typed = _identifier(field, kind, value)
+    else:
+        typed = _TYPED[field.kind if field.kind in _TYPED else "text"].format(kind=kind, value=value)
+    return f"CASE WHEN json_valid(metadata) THEN {typed} END"
 
 
 def _field_value(field: Field, has_column: bool) -> str:
