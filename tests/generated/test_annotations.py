@@ -135,8 +135,10 @@ def test_diff_with_the_generated_catalog_finds_nothing(
 
 
 def test_site_has_the_inventory_in_its_navigation(owned: Path, tmp_path: Path) -> None:
-    values = {"auditwright_references": {"reference": str(owned)}, "html_theme": "alabaster"}
-    out = build_site(write_site(tmp_path / "docs", **values), tmp_path / "html")
+    docs = write_site(
+        tmp_path / "docs", auditwright_references={"reference": str(owned)}, html_theme="alabaster"
+    )
+    out = build_site(docs, tmp_path / "html")
     assert (out / "reference/inventory.csv").read_bytes() == (owned / "docs/inventory.csv").read_bytes()
     page = (out / "reference/inventory.html").read_text("utf-8")
     assert 'href="inventory.csv"' in page

@@ -20,10 +20,10 @@ _LIMITS = {
     "min_items": "the fewest items of a list",
     "max_items": "the most items of a list",
 }
-_EVENT = ("title", "description", "message", "since", "metadata")
-_CATEGORY = ("category", "order", "title", "description", "metadata", "events")
+_EVENT = ("title", "description", "message", "since", "annotations", "metadata")
+_CATEGORY = ("category", "order", "title", "description", "annotations", "metadata", "events")
 _LEVEL = ("title", "description", "metadata")
-_FIELD = ("title", "type", "values", "unit", "sensitivity", "pattern", *_LIMITS, "description")
+_FIELD = ("title", "type", "values", "unit", "sensitivity", "pattern", *_LIMITS, "description", "annotations")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
             options.add_argument("--field", metavar="NAME", action="append", default=[], help=text)
             text = "likewise, one that may be left out"
             options.add_argument("--optional", metavar="NAME", action="append", default=[], help=text)
+        if thing != "level":
+            text = "an annotation, commas between several values; may be repeated"
+            options.add_argument(
+                "--annotation", metavar="NAME=VALUE", type=_pair, action="append", default=[], help=text
+            )
         return options.add_argument
 
     asked = "what happened, and when it is recorded"
@@ -123,6 +128,7 @@ def _add(options: argparse.Namespace) -> "Added":
         options.fail(f"a field of type {options.type} needs its values; add --values low=Low high=High")
     derived = title_of(name) + (" events" if options.thing == "level" else "")
     given = vars(options) | {"title": options.title or derived, "description": _description(options)}
+    given["annotations"] = dict(given.get("annotation", ())) or None
     if options.thing == "field":
         given["values"] = dict(options.values) or None
         return add.add_field(folder, key, {each: given[each] for each in _FIELD})

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from auditwright_generator.findings import hint_for, join_words, quote
-from auditwright_generator.model import Event, Field
+from auditwright_generator.model import AnnotationKey, Event, Field
 from auditwright_generator.scaffold.derived_text import message_of
 from auditwright_generator.scaffold.example_values import derive_example
 from auditwright_generator.scaffold.insertion import CannotInsert, insert_entry
 from auditwright_generator.scaffold.trial import Added, Refused, Trial, try_out
 from auditwright_generator.scaffold.yaml_text import yaml_lines
 from auditwright_generator.source.catalog_source import CatalogSource, CategorySource
-from auditwright_generator.source.resolve import resolve_fields
+from auditwright_generator.source.resolve import resolve_annotation_keys, resolve_fields
 from auditwright_generator.source.structure import DEFS, is_name
 from auditwright_generator.source.yaml_nodes import Node, catalog_option, shown_path
 
@@ -40,6 +40,7 @@ def add_event(folder: Path, key: str, entry: Entry, example: Mapping[str, str]) 
             raise Refused(f"level {level} has no category {quote(category_name)}{hint}")
         _refuse_name("event", key, {event.name: event.node for event in categories[category_name].events})
         path = f"{level}/{category_name}.yaml"
+        entry["annotations"] = _annotations(trial, entry)
         # The level and the category give fields to the event, too: only a copy that holds it knows all.
         fields = _fields_of(trial.source_with(path, _insert(trial, path, "events", name, entry)[0]), key)
         entry["message"] = entry["message"] or message_of(name, str(entry["title"]), fields)
@@ -56,6 +57,7 @@ def add_category(folder: Path, key: str, entry: Entry) -> Added:
         orders = [int(order.scalar) for node in siblings.values() if (order := node.get("order"))]
         if entry["order"] is None and orders:
             entry["order"] = max(orders) + 1
+        entry["annotations"] = _annotations(trial, entry)
         head = _modeline(folder, "category.json", "../")
         text = "".join(f"{'  ' * depth}{line}\n" for depth, line in yaml_lines(entry))
         return trial.write(f"{level}/{name}.yaml", head + text, 1 + bool(head))
@@ -75,7 +77,27 @@ def add_field(folder: Path, name: str, entry: Entry) -> Added:
     """
     with try_out(folder, repairs="fields.yaml") as trial:
         _refuse_name("field", name, {key: field.node for key, field in trial.before.source.fields.items()})
+        entry["annotations"] = _annotations(trial, entry)
         return trial.write("fields.yaml", *_insert(trial, "fields.yaml", None, name, entry))
+
+
+def _annotations(trial: Trial, entry: Entry) -> dict[str, object] | None:
+    """The annotations of an entry, whose values are texts, with the types that catalog.yaml declares."""
+    given = entry["annotations"]
+    keys = {key.name: key for key in resolve_annotation_keys(trial.before.source.node)}
+    if not isinstance(given, dict):
+        return None
+    return {name: _annotation(keys[name], text) if name in keys else text for name, text in given.items()}
+
+
+def _annotation(key: AnnotationKey, text: str) -> object:
+    """The value of an annotation; what does not fit its type stays a text, which `check` reports."""
+    if key.many:
+        return [part.strip() for part in text.split(",")]
+    if key.kind == "boolean":
+        return {"true": True, "false": False}.get(text, text)
+    is_number = key.kind == "integer" and re.fullmatch("-?[0-9]{1,16}", text)
+    return int(text) if is_number else text
 
 
 def _categories(trial: Trial, level: str) -> dict[str, CategorySource]:

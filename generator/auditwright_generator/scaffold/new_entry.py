@@ -17,6 +17,7 @@ _HINT = re.compile(
     r"\b(write|add|remove) (title|description|message|since|order|type|values|sensitivity|unit|pattern"
     r"|min|max|min_length|max_length|min_items|max_items)\b(?!\.)(: \{key: Title\}|:?)"
 )
+_ANNOTATION = re.compile(r"`annotations: \{([a-z0-9_]+): \.\.\.\}`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class NewEntry:
     def show(self, finding: Finding) -> str:
         """The finding at the option that it is about, or at the line where it is today."""
         if self.holds(finding):
-            message = _HINT.sub(_as_option, finding.message)
+            message = _ANNOTATION.sub(r"--annotation \1=...", _HINT.sub(_as_option, finding.message))
             return (
                 f"{self._option(finding.line)}: {finding.severity} {finding.code} {finding.name}: {message}"
             )
@@ -66,6 +67,8 @@ class NewEntry:
             found = _KEY.match(self.lines[number - 1])
             if found and len(found[1]) == depth:
                 name = found[2]
+                if name == "annotations":
+                    return "--annotation"
                 if name == "metadata":
                     return "--optional" if "required: false" in self.lines[line - 1] else "--field"
                 return "NAME" if name in _WITHOUT_OPTION else _option_of(name)

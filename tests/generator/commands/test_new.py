@@ -616,3 +616,56 @@ def test_the_next_command_names_another_folder(
     assert new("event", "account.projects.project_found", *says, "--catalog", "..") == 0
     assert read_source(Path(".."))[1] == []
     assert os.listdir() == ["projects.yaml"]  # noqa: PTH208 - with hidden files
+
+
+# --- annotations -------------------------------------------------------------------------------------
+
+KEYS = """\
+annotation_keys:
+  owner: {title: Owner, type: string, "on": [category, event, field], required: true}
+  controls: {title: Controls, type: list of string, "on": [event]}
+  retention: {title: Retention, type: integer}
+  paged: {title: Paged, type: boolean}
+annotations: {retention: 400}
+levels:
+"""
+
+
+def test_a_required_annotation_is_asked_for_and_written(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    CATALOG.write_text(CATALOG.read_text("utf-8").replace("levels:\n", KEYS, 1), "utf-8")
+    for path in Path("catalog").rglob("*.yaml"):
+        text = path.read_text("utf-8")
+        if path == FIELDS:
+            text = re.sub(r"^([a-z_]+:)\n", r"\1\n  annotations: {owner: all}\n", text, flags=re.MULTILINE)
+        elif path != CATALOG:
+            text += "annotations: {owner: all, paged: true}\n"
+        path.write_text(text, "utf-8")
+    before = content()
+    says = ("--description", "Why it was put aside.")
+    capsys.readouterr()
+    assert new("field", "archive_reason", *says) == 1
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "NAME: error AC804 missing-annotation: field archive_reason has no annotation owner, "
+        "which catalog.yaml requires; add --annotation owner=... with text"
+    )
+    assert content() == before
+    assert new("field", "archive_reason", *says, "--annotation", "owner=growth") == 0
+    notes = ("--annotation", "controls=SOC 2, PCI DSS 10.2", "--annotation", "retention=30")
+    fields = ("--field", "archive_reason", *notes, "--annotation", "paged=false")
+    assert new("event", EVENT, *SAYS, *fields) == 0
+    written = "    annotations: {controls: [SOC 2, PCI DSS 10.2], retention: 30, paged: false}\n"
+    assert written in PROJECTS.read_text("utf-8")
+    assert event_of(EVENT).annotations == {
+        "controls": ["SOC 2", "PCI DSS 10.2"],
+        "retention": 30,
+        "paged": False,
+    }
+    capsys.readouterr()
+    assert new("event", f"{EVENT}_again", *SAYS, "--annotation", "retention=long") == 1
+    assert "--annotation: error AC803 wrong-annotation: " in capsys.readouterr().err
+    assert (
+        new("category", "account.billing", "--description", "What is paid.", "--annotation", "owner=money")
+        == 0
+    )
