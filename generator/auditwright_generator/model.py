@@ -37,6 +37,11 @@ def identifier(name: str) -> str:
     return name.replace(".", "_")
 
 
+def category_path(key: str, has_levels: bool) -> str:
+    """Where the modules and the page of a category are: `account/models`, or `db_session` without levels."""
+    return key.replace(".", "/") if has_levels else identifier(key)
+
+
 @dataclass(frozen=True, slots=True)
 class Deprecated:
     """The deprecation of an event or a field: since when, why, and what to use instead."""
@@ -250,8 +255,7 @@ class Category:
     @property
     def path(self) -> str:
         """Where its modules and its page are, without a suffix: `account/models`, or `db_session`."""
-        level = self.key[: -len(self.name)].rstrip(".")
-        return f"{level}/{self.identifier}" if level else self.identifier
+        return category_path(self.key, has_levels=self.key != self.name)
 
 
 @dataclass(frozen=True, slots=True)

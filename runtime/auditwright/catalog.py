@@ -373,9 +373,10 @@ def _check_series(package: str, version: str, needed: str) -> None:
 def _system_catalog(service: Catalog) -> Catalog:
     """The catalog of the system events; raises `CatalogError` if the service uses their level."""
     for category in service.categories:
-        if category.level == SYSTEM_LEVEL:
+        if is_of_system_level(category.key):
+            kind, name = ("level", category.level) if category.level else ("category", category.key)
             raise CatalogError(
-                f'{service.package}: the level "{category.level}" is Auditwright\'s own; '
+                f'{service.package}: the {kind} "{name}" is Auditwright\'s own; '
                 "rename it and run `auditwright generate` again"
             )
         for event in category.events:

@@ -159,7 +159,7 @@ class Entry:
 
     @property
     def level(self) -> str:
-        """The level's key at the time of recording."""
+        """The level's key at the time of recording; empty if the catalog had no levels."""
         return self.row[LEVEL]  # type: ignore[no-any-return]
 
     @property
@@ -275,7 +275,7 @@ class Entry:
             "ip_address": self.ip_address,
             "metadata": self.metadata,
             "recorded_at": format_time(self.row[RECORDED_AT]),
-            "level": self.level,
+            "level": self.level or None,
             "category": self.category,
             "description": self.description,
             "catalog_version": self.catalog_version,

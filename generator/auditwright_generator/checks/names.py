@@ -26,6 +26,8 @@ def check_category_is_named_like_its_file(source: CatalogSource) -> Mistakes:
 
 def check_folder_is_a_level(source: CatalogSource) -> Mistakes:
     """AC112: a category is in the folder of its level."""
+    if not source.has_levels:
+        return
     levels = [level.name for level in source.levels]
     for category in source.categories:
         if source.levels_known and category.level not in levels:

@@ -1,4 +1,7 @@
-"""The typed emitters: a class per category with a method per event, and a class per level."""
+"""The typed emitters: a class per category with a method per event, and a class per level.
+
+In a catalog without levels one class has all categories, and `AuditEvents` extends it.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +17,47 @@ from auditwright_generator.targets.python_code import (
     imports,
     literal,
     long_literal,
+    module_of,
     natural_order,
     type_of,
 )
 from auditwright_generator.targets.templating import python_header, render
 
+_CATEGORIES = "Categories"
+"""The class with the categories of a catalog without levels."""
+
 
 def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
     """`<package>/<level>/<category>.py`, with a method per event."""
-    return {f"{catalog.package}/{level.name}/{category.name}.py": _module(category)}
+    return {f"{catalog.package}/{category.path}.py": _module(category)}
 
 
 def whole(catalog: Catalog) -> dict[str, str]:
-    """`<package>/__init__.py`, `<package>/_catalog.py` and `<package>/<level>/__init__.py`."""
+    """`<package>/__init__.py`, `<package>/_catalog.py` and `<package>/<level>/__init__.py`.
+
+    Without levels the categories are in `<package>/_categories.py`.
+    """
     made = {
-        f"{catalog.package}/{level.name}/__init__.py": _level_module(catalog, level)
-        for level in catalog.levels
+        f"{catalog.package}/_catalog.py": render(
+            "catalog.py.j2", head=python_header(f"{catalog.folder}/"), catalog=catalog
+        ),
+        f"{catalog.package}/py.typed": "",
     }
+    if catalog.has_levels:
+        made[f"{catalog.package}/__init__.py"] = _package(catalog)
+        for level in catalog.levels:
+            made[f"{catalog.package}/{level.name}/__init__.py"] = _level_module(catalog, level)
+    else:
+        made[f"{catalog.package}/__init__.py"] = _package_without_levels(catalog)
+        made[f"{catalog.package}/_categories.py"] = _categories_module(catalog, catalog.levels[0])
+    return made
+
+
+def _title(catalog: Catalog) -> str:
+    return f"{catalog.title}: emitters, models, tables and schemas of its events."
+
+
+def _package(catalog: Catalog) -> str:
     attributes = {
         level.name: _attribute(level, "Session", "Entry", "log.record_event") for level in catalog.levels
     }
@@ -38,10 +65,10 @@ def whole(catalog: Catalog) -> dict[str, str]:
         level.name: _attribute(level, "AsyncSession", "Coroutine[Any, Any, Entry]", "log.record_event_async")
         for level in catalog.levels
     }
-    made[f"{catalog.package}/__init__.py"] = render(
+    return render(
         "package.py.j2",
         head=python_header(f"{catalog.folder}/"),
-        title=f"{catalog.title}: emitters, models, tables and schemas of its events.",
+        title=_title(catalog),
         catalog=catalog,
         imports=imports(
             {
@@ -56,11 +83,20 @@ def whole(catalog: Catalog) -> dict[str, str]:
         attributes=attributes,
         async_attributes=async_attributes,
     )
-    made[f"{catalog.package}/_catalog.py"] = render(
-        "catalog.py.j2", head=python_header(f"{catalog.folder}/"), catalog=catalog
+
+
+def _package_without_levels(catalog: Catalog) -> str:
+    modules = {
+        f"{catalog.package}._catalog": ["CATALOG"],
+        f"{catalog.package}._categories": [_CATEGORIES],
+    }
+    return render(
+        "package_without_levels.py.j2",
+        head=python_header(f"{catalog.folder}/"),
+        title=_title(catalog),
+        catalog=catalog,
+        imports=imports(modules, own=catalog.package),
     )
-    made[f"{catalog.package}/py.typed"] = ""
-    return made
 
 
 def _slots(names: list[str]) -> str:
@@ -85,39 +121,61 @@ class _Property:
 
 
 def _level_module(catalog: Catalog, level: Level) -> str:
+    return _class_of_categories(
+        catalog,
+        level,
+        level.class_name,
+        title=f"Emitters of the level {level.name}, a module for each category, imported when first used.",
+        documentation=described(level.name, level.title, level.description),
+    )
+
+
+def _categories_module(catalog: Catalog, level: Level) -> str:
+    return _class_of_categories(
+        catalog,
+        level,
+        _CATEGORIES,
+        title="Emitters, a module for each category, imported when first used.",
+        documentation="All categories of the catalog.",
+    )
+
+
+def _class_of_categories(
+    catalog: Catalog, level: Level, class_name: str, title: str, documentation: str
+) -> str:
     modules = {
-        f"{catalog.package}.{category.key}": [_import_of(level, category)] for category in level.categories
+        module_of(catalog, category): [_import_of(class_name, category)] for category in level.categories
     }
     return render(
         "level.py.j2",
         head=python_header(f"{catalog.folder}/"),
-        title=f"Emitters of the level {level.name}, a module for each category, imported when first used.",
-        level=level,
-        documentation=described(level.name, level.title, level.description),
+        title=title,
+        class_name=class_name,
+        documentation=documentation,
         type_imports=imports(modules, own=catalog.package, indent=4),
-        categories=[_property(catalog, level, category) for category in level.categories],
+        categories=[_property(catalog, class_name, category) for category in level.categories],
     )
 
 
-def _property(catalog: Catalog, level: Level, category: Category) -> _Property:
-    name = _imported_as(level, category)
-    module = f"{catalog.package}.{category.key}"
+def _property(catalog: Catalog, owner: str, category: Category) -> _Property:
+    name = _imported_as(owner, category)
+    module = module_of(catalog, category)
     return _Property(
         name,
-        bracketed(f"def {category.name}(", ["self"], f") -> {name}[S, R_co]:", 4),
+        bracketed(f"def {category.identifier}(", ["self"], f") -> {name}[S, R_co]:", 4),
         described(category.name, category.title, category.description),
-        imports({module: [_import_of(level, category)]}, own=catalog.package, indent=8),
+        imports({module: [_import_of(owner, category)]}, own=catalog.package, indent=8),
     )
 
 
-def _import_of(level: Level, category: Category) -> str:
-    name = _imported_as(level, category)
+def _import_of(owner: str, category: Category) -> str:
+    name = _imported_as(owner, category)
     return category.class_name if name == category.class_name else f"{category.class_name} as {name}"
 
 
-def _imported_as(level: Level, category: Category) -> str:
-    """The name of the category's class in the module of its level, distinct from the level's class."""
-    return f"_{category.class_name}" if category.class_name == level.class_name else category.class_name
+def _imported_as(owner: str, category: Category) -> str:
+    """The name of the category's class in the module of the class that has it, distinct from that class."""
+    return f"_{category.class_name}" if category.class_name == owner else category.class_name
 
 
 @dataclass(frozen=True, slots=True)

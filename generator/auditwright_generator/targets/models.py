@@ -18,6 +18,7 @@ from auditwright_generator.targets.python_code import (
     imports,
     literal,
     long_literal,
+    path_of_categories,
     raw_literal,
     type_of,
     value_of,
@@ -50,7 +51,7 @@ def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str,
         headers={event.key: _header(event) for event in category.events},
         fields=fields,
     )
-    return {f"{catalog.package}/models/{level.name}/{category.name}.py": text}
+    return {f"{catalog.package}/models/{category.path}.py": text}
 
 
 def whole(catalog: Catalog) -> dict[str, str]:
@@ -64,9 +65,10 @@ def whole(catalog: Catalog) -> dict[str, str]:
             max_integer=MAX_INTEGER,
             patterns=[_assignment(name, patterns.BY_KIND[kind]) for kind, name in _PATTERNS.items()],
             package=catalog.package,
+            path=path_of_categories(catalog),
         )
     }
-    for level in catalog.levels:
+    for level in catalog.levels if catalog.has_levels else ():
         made[f"{folder}/{level.name}/__init__.py"] = (
             f'{head}"""Metadata models of the level {level.name}."""\n'
         )

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from auditwright_generator.model import Field
+from auditwright_generator.model import Catalog, Category, Field
 
 LINE_LENGTH = 110
 
@@ -128,6 +128,16 @@ def free_name(name: str, taken: Iterable[str]) -> str:
 def import_as(name: str, local: str) -> str:
     """What stands after `import` for a name that is known as `local`."""
     return name if name == local else f"{name} as {local}"
+
+
+def module_of(catalog: Catalog, category: Category, part: str = "") -> str:
+    """The module of a category: `audit_events.account.models`, or one of a part such as `tables`."""
+    return ".".join(filter(None, (catalog.package, part, category.path.replace("/", "."))))
+
+
+def path_of_categories(catalog: Catalog, separator: str = ".") -> str:
+    """`<level>.<category>`, the placeholder of texts; `<category>` in a catalog without levels."""
+    return f"<level>{separator}<category>" if catalog.has_levels else "<category>"
 
 
 def imports(names: Mapping[str, Iterable[str]], own: str = "", indent: int = 0) -> str:

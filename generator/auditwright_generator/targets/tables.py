@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from auditwright_generator.model import CHANGE_COLUMNS, Catalog, Category, Field, Level
 from auditwright_generator.names import NOT_QUOTED
-from auditwright_generator.targets.python_code import described, free_name, import_as, imports, literal
+from auditwright_generator.targets.python_code import (
+    described,
+    free_name,
+    import_as,
+    imports,
+    literal,
+    path_of_categories,
+)
 from auditwright_generator.targets.templating import python_header, render
 
 _TYPES = {
@@ -25,7 +32,7 @@ _ITEMS = {"timestamp": "str", "date": "str", "uuid": "str", "bigint": "str"}
 
 def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
     """`<package>/tables/<level>/<category>.py`, with a class per event."""
-    return {f"{catalog.package}/tables/{level.name}/{category.name}.py": _module(catalog, category)}
+    return {f"{catalog.package}/tables/{category.path}.py": _module(catalog, category)}
 
 
 def whole(catalog: Catalog) -> dict[str, str]:
@@ -37,6 +44,10 @@ def whole(catalog: Catalog) -> dict[str, str]:
             "tables.py.j2",
             head=head,
             package=catalog.package,
+            path=path_of_categories(catalog),
+            level="The level's key as of then."
+            if catalog.has_levels
+            else "Empty: the catalog has no levels.",
             columns=[
                 _Column(field.name, "", "Text", described(field.name, field.title, field.description))
                 for field in catalog.columns
@@ -44,7 +55,7 @@ def whole(catalog: Catalog) -> dict[str, str]:
             quotes=any(field.name in NOT_QUOTED for field in catalog.columns),
         )
     }
-    for level in catalog.levels:
+    for level in catalog.levels if catalog.has_levels else ():
         made[f"{folder}/{level.name}/__init__.py"] = (
             f'{head}"""View classes of the level {level.name}, a module for each category."""\n'
         )

@@ -139,7 +139,8 @@ class Recorder:
         key = event.key
         if imported is not None:
             key, altered = imported.event, imported.alterations or altered
-            level, category = imported.level or level, imported.category or category
+            level = level if imported.level is None else imported.level
+            category = imported.category or category
             version, recorded_at = imported.catalog_version or version, imported.recorded_at
         said = body
         if plan.secrets:

@@ -65,7 +65,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "type": "object",
         "description": "One recorded occurrence of an event.",
         "required": [
-            "id", "account_id", "event", "occurred_at", "actor", "metadata", "recorded_at", "level",
+            "id", "account_id", "event", "occurred_at", "actor", "metadata", "recorded_at",
             "category", "description", "catalog_version",
         ],
         "properties": {
@@ -77,7 +77,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "ip_address": TEXT,
             "metadata": {"type": "object"},
             "recorded_at": _TIME,
-            "level": TEXT,
+            "level": {**TEXT, "description": "Absent if the catalog had no levels."},
             "category": TEXT,
             "description": TEXT,
             "catalog_version": TEXT,
@@ -282,11 +282,14 @@ def _remove_framework_errors(made: dict[str, Any]) -> None:
 
 
 def _examples(catalog: Catalog) -> dict[str, Any]:
-    """One entry of each level, and all of them as an array; without secret fields, which need a key."""
+    """One entry of each level, and all of them as an array; without secret fields, which need a key.
+
+    Without levels there is one entry.
+    """
     levels: dict[str, Event] = {}
     for event in catalog.events.values():
         if event.metadata and not any(field.sensitivity == "secret" for field in event.metadata):
-            levels.setdefault(event.level, event)
+            levels.setdefault(event.level or "entry", event)
     entries = {level: _entry(event) for level, event in levels.items()}
     several = {"summary": "Several entries", "value": list(entries.values())}
     return {level: {"summary": levels[level].title, "value": entry} for level, entry in entries.items()} | {

@@ -83,10 +83,10 @@ def category_title(entry: Entry, catalog: Catalog) -> str:
 
 @functools.lru_cache(64)
 def category_titles(catalog: Catalog) -> dict[str, str]:
-    """The title of each category by key; with the level added to titles that are not unique."""
+    """The title of each category by key; with the level or the key added to titles that are not unique."""
     titles = [category.title for category in catalog.every_category]
     return {
-        each.key: f"{each.title}, {each.level}" if titles.count(each.title) > 1 else each.title
+        each.key: f"{each.title}, {each.level or each.key}" if titles.count(each.title) > 1 else each.title
         for each in catalog.every_category
     }
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from auditwright.catalog import is_of_system_level
 from auditwright.limits import MAX_ID
 from auditwright.reading.filters import FIELDS, MAX_CONDITIONS, OPERATORS
 from auditwright.reading.pages import MAX_SEARCH, MIN_SEARCH
@@ -107,16 +108,22 @@ def _zones() -> Markup:
     )
 
 
+_GROUPS = ("Categories", "Auditwright")
+"""The groups of a catalog without levels: its own categories, and those of the system events."""
+
+
 @functools.lru_cache(64)
 def _categories(catalog: Catalog, recorded: frozenset[str]) -> Markup:
-    levels: dict[str, list[Choice]] = {}
+    groups: dict[str, list[Choice]] = {}
     titles = phrases.category_titles(catalog)
+    has_levels = all(each.level for each in catalog.categories)
     for each in catalog.every_category:
         found = any(_is_recorded(event, recorded) for event in each.events)
-        levels.setdefault(f"Level: {each.level}", []).append((each.key, titles[each.key], found))
+        group = f"Level: {each.level}" if has_levels else _GROUPS[is_of_system_level(each.key)]
+        groups.setdefault(group, []).append((each.key, titles[each.key], found))
     removed = {key.rpartition(".")[0] for key in recorded.difference(catalog.current)}
     removed -= {each.key for each in catalog.every_category}
-    return _options([*levels.items(), *_removed(removed)])
+    return _options([*groups.items(), *_removed(removed)])
 
 
 @functools.lru_cache(64)
@@ -153,7 +160,7 @@ def zone_options(chosen: str) -> Markup:
 
 
 def category_options(catalog: Catalog, recorded: frozenset[str], chosen: str | None) -> Markup:
-    """The categories by level; those without entries are marked."""
+    """The categories by level, if there are levels; those without entries are marked."""
     return _with_chosen(_categories(catalog, recorded), chosen)
 
 

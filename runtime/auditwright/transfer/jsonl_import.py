@@ -60,7 +60,7 @@ MAX_NOTE = 8
 """Values in one note of `alterations`; a log writes four."""
 _INTEGERS = range(-(2**63), 2**64)
 """The integers that JSON is written with."""
-_KEY = re.compile(r"[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62})?")
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62})*")
 _MARKS = ("\ufeff", b"\xef\xbb\xbf")
 """The byte order mark, which some programs write at the start of a file."""
 
@@ -299,6 +299,10 @@ def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
     altered = altered_fields(imported.alterations)
     event = schemas.check(form, altered, imported.catalog_version, is_import=True)
     _check_level(event, imported)
+    if imported.level is None and imported.category and event.level:
+        of_level = imported.category.startswith(f"{event.level}.")
+        # The other log had a catalog without levels: its exports have no level.
+        imported = replace(imported, level=event.level if of_level else "")
     if imported.alterations or (imported.catalog_version and not schemas.fits(event, form)):
         imported = replace(imported, skip_validation=True)
         problems = unstorable(event, form["metadata"], recorder.catalog.columns.values())
@@ -313,7 +317,7 @@ def _check_level(event: Event, imported: ImportedParts) -> None:
     """Refuse a system event under another level, and another event under the level of system events."""
     for name, given in (("level", imported.level), ("category", imported.category)):
         if given is not None and is_of_system_level(given) != event.is_system:
-            own = f"one of the level {event.level}, as the event is"
+            own = f"one of the level {event.level}, as the event is" if event.level else "another one"
             raise ValidationError(event.key, (Problem(name, own, f'"{given}"'),))
 
 
@@ -352,7 +356,7 @@ def _imported_parts(parts: Form, event: object) -> ImportedParts:
 
 
 def _is_key(value: object) -> bool:
-    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+    return isinstance(value, str) and len(value) <= MAX_ID and _KEY.fullmatch(value) is not None
 
 
 def _is_text(value: object) -> bool:

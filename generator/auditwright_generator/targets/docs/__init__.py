@@ -10,6 +10,7 @@ from auditwright_generator.names import OWN_PACKAGE
 from auditwright_generator.targets.docs import category as category_pages
 from auditwright_generator.targets.docs import entry, indexes, inventory, overview
 from auditwright_generator.targets.json_schema import keyword, schema_path
+from auditwright_generator.targets.python_code import path_of_categories
 from auditwright_generator.targets.templating import header, render
 
 
@@ -17,7 +18,8 @@ def whole(catalog: Catalog) -> dict[str, str]:
     """`README.md`, and in `docs/` the levels, the indexes, the inventory and `entry.md`."""
     head = header(f"{catalog.folder}/")
     paths = (schema_path(catalog, event) for event in catalog.events)
-    example = next(paths, f"{catalog.package}/json_schema/<level>/<category>/<event>.json")
+    path = path_of_categories(catalog, "/")
+    example = next(paths, f"{catalog.package}/json_schema/{path}/<event>.json")
     return {
         "README.md": render(
             "README.md.j2", head=head, catalog=catalog, installable=catalog.package != OWN_PACKAGE
@@ -27,6 +29,7 @@ def whole(catalog: Catalog) -> dict[str, str]:
             head=head,
             catalog=catalog,
             example=example,
+            path=path,
             keywords=[keyword(key.name) for key in catalog.annotation_keys],
         ),
         "docs/entry.md": entry.page(catalog),

@@ -66,7 +66,9 @@ class Links:
         self._titles = Counter(category.title for category in catalog.categories)
 
     def level(self, level: Level) -> str:
-        """A link to the level."""
+        """A link to the level; to all events in a catalog without levels."""
+        if not level.name:
+            return f"[all events]({self._up}index.md)"
         return f"[{markdown_cell(level.title)}]({self._up}{level.name}/index.md)"
 
     def category(self, category: Category) -> str:
@@ -94,7 +96,8 @@ class Links:
         """The words before the links, the links, and the number of events, of each level or category."""
         for level, in_level in _grouped(carried.paths, lambda path: path[0]):
             if len(in_level) == self._events[level.name]:
-                yield "", [f"{self.level(level)} (all {_events(len(in_level))})"], len(in_level)
+                number = f"all {_events(len(in_level))}" if level.name else f"{len(in_level):,}"
+                yield "", [f"{self.level(level)} ({number})"], len(in_level)
                 continue
             for category, paths in _grouped(in_level, lambda path: path[1]):
                 if len(paths) == len(category.events) > 1:
@@ -104,7 +107,7 @@ class Links:
                     yield f"{self._title(level, category)}: ", links, len(paths)
 
     def _path(self, category: Category, further: str = "") -> str:
-        return f"{self._up}{category.key.replace('.', '/')}{further}.md"
+        return f"{self._up}{category.path}{further}.md"
 
     def _named(self, level: Level, category: Category) -> str:
         return f"[{self._title(level, category)}]({self._path(category)})"
@@ -112,7 +115,8 @@ class Links:
     def _title(self, level: Level, category: Category) -> str:
         """The title of a category, with that of its level where two categories have the same."""
         title = markdown_cell(category.title)
-        return f"{markdown_cell(level.title)}, {title}" if self._titles[category.title] > 1 else title
+        is_unique = self._titles[category.title] == 1 or not level.name
+        return title if is_unique else f"{markdown_cell(level.title)}, {title}"
 
 
 def _grouped(

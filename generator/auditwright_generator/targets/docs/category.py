@@ -14,12 +14,13 @@ from auditwright_generator.model import Catalog, Category, Event, Level
 from auditwright_generator.targets.docs import annotation_text, words
 from auditwright_generator.targets.docs.parts import MAX_HTML, ROW, fill, html_size, links
 from auditwright_generator.targets.docs.places import row_numbers
-from auditwright_generator.targets.docs.sections import Section
+from auditwright_generator.targets.docs.sections import Section, up_from
 from auditwright_generator.targets.templating import header, markdown_cell, render
 
 
 def pages(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
     """The pages of a category by their paths in the docs folder."""
+    up = up_from(level)
     sections = [Section(catalog, level, category, event) for event in category.events]
     heads = _Heads(catalog, level, category, row_numbers(category))
     numbers = _part_numbers(heads, sections)
@@ -27,11 +28,11 @@ def pages(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
     texts: dict[int, list[str]] = {number: [] for number in range(1, last + 1)}
     for section, on in zip(sections, numbers, strict=True):
         for number in dict.fromkeys(on):
-            parts = section.texts("../" if number == 1 else "../../")
+            parts = section.texts(up if number == 1 else f"../{up}")
             texts[number] += [text for text, each in zip(parts, on, strict=True) if each == number]
     sections_on = [on[0] for on in numbers]
     return {
-        f"{level.name}/{category.name}{'' if number == 1 else f'/{number}'}.md": "".join(
+        f"{category.path}{'' if number == 1 else f'/{number}'}.md": "".join(
             (heads.head(number, last, sections_on, has_sections=bool(found)), *found)
         )
         for number, found in texts.items()
@@ -86,7 +87,7 @@ class _Heads:
             brief=self.last_table > 1 or told > MAX_HTML // 2,
             number=number,
             has_sections=has_sections,
-            pages=links(self.category.name, number, last),
+            pages=links(self.category.identifier, number, last),
         )
 
     def room(self, sections_on: Sequence[int]) -> int:
@@ -107,7 +108,7 @@ class _Row:
     def of(cls, category: Category, event: Event, on: int, section_on: int) -> _Row:
         """The row on one page of an event whose section is on another page, or on the same."""
         anchor = "" if on == section_on else f'<a id="{event.name}"></a>'
-        folder = f"{category.name}/" if on == 1 else ""
+        folder = f"{category.identifier}/" if on == 1 else ""
         page = "" if on == section_on else f"{folder}{section_on}.md"
         badge = " *deprecated*" if event.deprecated else ""
         return cls(

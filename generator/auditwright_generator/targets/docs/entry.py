@@ -56,13 +56,20 @@ FULL = (
 """The columns that a full CSV file has besides, each with the part that it shows."""
 
 
+_NO_LEVEL = ("", "level", "Empty, as the catalog has no levels; JSON does not have it.", "log")
+
+
+def _part(part: tuple[str, str, str, str], catalog: Catalog) -> tuple[str, str, str, str]:
+    return _NO_LEVEL if part[0] == "level" and not catalog.has_levels else part
+
+
 def page(catalog: Catalog) -> str:
     """The text of `entry.md`."""
     return render(
         "entry.md.j2",
         head=header(f"{catalog.folder}/"),
         catalog=catalog,
-        parts=PARTS,
+        parts=[_part(part, catalog) for part in PARTS],
         csv=CSV,
         full=FULL,
         columns=catalog.columns,

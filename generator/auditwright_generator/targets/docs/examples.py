@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from auditwright_generator.message import BUILT_IN, pieces
-from auditwright_generator.model import Catalog, Category, Event, Field, Level, Scalar, Value
-from auditwright_generator.targets.python_code import bracketed, fits, imports, literal
+from auditwright_generator.model import Catalog, Category, Event, Field, Scalar, Value
+from auditwright_generator.targets.python_code import bracketed, fits, imports, literal, module_of
 from auditwright_generator.targets.templating import markdown_cell, markdown_text
 
 ACTOR = {"type": "user", "id": "u-17", "name": "Ada Lovelace"}
@@ -120,15 +120,16 @@ def json_form(event: Event) -> str:
     return json.dumps(form, indent=2, ensure_ascii=False)
 
 
-def call(event: Event) -> str:
+def call(category: Category, event: Event) -> str:
     """The emitter call that records the example."""
+    emitter = f"audit.{category.path.replace('/', '.')}.{event.name}"
     fields = {field.name: field for field in event.fields}
     arguments = "".join(
         f"    {name}={_python(value, fields[name])},\n" for name, value in event.example.items()
     )
     has_changes = any(fields[name].change for name in event.example)
     head = f"{imports({'auditwright': ['Change']})}\n\n" if has_changes else ""
-    return f"{head}audit.{event.key}(\n{arguments})" if arguments else f"audit.{event.key}()"
+    return f"{head}{emitter}(\n{arguments})" if arguments else f"{emitter}()"
 
 
 def _python(value: Value, field: Field) -> str:
@@ -139,12 +140,12 @@ def _python(value: Value, field: Field) -> str:
     return literal(value)
 
 
-def query(catalog: Catalog, level: Level, category: Category, event: Event) -> str:
+def query(catalog: Catalog, category: Category, event: Event) -> str:
     """A query for the entries of the event through its view class, newest first."""
     cls = event.class_name
     conditions = [f'{cls}.account_id == "acme"', *_condition(event)]
     modules = {
-        f"{catalog.package}.tables.{level.name}.{category.name}": [cls],
+        module_of(catalog, category, "tables"): [cls],
         "sqlmodel": ["Session", "col", "select"],
     }
     return "\n".join(

@@ -65,10 +65,18 @@ def _page(catalog: Catalog, index: _Index, rows: Sequence[str], number: int, lin
         "table.md.j2",
         head=header(f"{catalog.folder}/"),
         catalog=catalog,
-        index=index,
+        index=index if catalog.has_levels else _without_levels(index),
         rows=rows,
         number=number,
         links=links,
+    )
+
+
+def _without_levels(index: _Index) -> _Index:
+    return replace(
+        index,
+        texts=tuple(_ALL_WITHOUT_LEVELS if text == _ALL else text for text in index.texts),
+        columns=tuple(column for column in index.columns if column != "Level"),
     )
 
 
@@ -82,7 +90,7 @@ def _event_row(path: EventPath, links: Links) -> tuple[str, ...]:
     return (
         links.event(category, event) + (" *deprecated*" if event.deprecated else ""),
         links.category(category),
-        links.level(level),
+        *([links.level(level)] if level.name else []),
         ", formerly ".join(f"`{key}`" for key in (event.key, *event.aliases)),
     )
 
@@ -133,6 +141,7 @@ def _field_row(carried: Carried, told: tuple[str, ...], has_anchor: bool, links:
 
 
 _ALL = "A level or a category is named where all its events have the field."
+_ALL_WITHOUT_LEVELS = "A category is named where all its events have the field."
 
 INDEXES = (
     _Index(

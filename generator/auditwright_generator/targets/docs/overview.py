@@ -1,11 +1,13 @@
 """`index.md` and `<level>/index.md`: the levels, with their categories and events by name.
 
+Without levels the index has all categories, and continues on further pages when it is long.
+
 A page with too many events for one page has fewer details, so that the whole stays on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from auditwright_generator.model import Catalog, Category, Level
@@ -15,9 +17,13 @@ from auditwright_generator.targets.docs.places import Places
 from auditwright_generator.targets.docs.words import sentences_of
 from auditwright_generator.targets.templating import header, markdown_cell, render
 
+Pages = dict[str, str]
 
-def pages(catalog: Catalog) -> dict[str, str]:
+
+def pages(catalog: Catalog) -> Pages:
     """The pages by their paths in the docs folder."""
+    if not catalog.has_levels:
+        return _table_of_categories("index", catalog.levels[0], partial(_index_page, catalog))
     made = {"index.md": _index(catalog)}
     for level in catalog.levels:
         made |= _pages_of_level(catalog, level)
@@ -39,21 +45,40 @@ def _index(catalog: Catalog) -> str:
             annotations=annotation_text.line(catalog, catalog.annotations),
             rows=rows,
             counts={level.name: _count(level.categories) for level in catalog.levels},
-            count=_count([category for level in catalog.levels for category in level.categories]),
+            count=_count(list(catalog.categories)),
+            number=1,
         )
         if html_size(text, ROW) <= MAX_HTML:
             break
     return text
 
 
-def _pages_of_level(catalog: Catalog, level: Level) -> dict[str, str]:
+def _index_page(catalog: Catalog, rows: Sequence[str], number: int, links: str) -> str:
+    """A page of the index of a catalog without levels."""
+    return render(
+        "index.md.j2",
+        head=header(f"{catalog.folder}/"),
+        catalog=catalog,
+        annotations=annotation_text.line(catalog, catalog.annotations),
+        rows=rows,
+        count=_count(list(catalog.categories)),
+        number=number,
+        links=links,
+    )
+
+
+def _pages_of_level(catalog: Catalog, level: Level) -> Pages:
+    return _table_of_categories(f"{level.name}/index", level, partial(_level_page, catalog, level))
+
+
+def _table_of_categories(path: str, level: Level, page: Callable[[Sequence[str], int, str], str]) -> Pages:
     whole = "".join(_row(category, names_events=True) for category in level.categories)
     named = html_size(whole, ROW) <= MAX_HTML
 
     def row(category: Category, up: str) -> str:
         return _row(category, named, up)
 
-    return pages_of_table(f"{level.name}/index", level.categories, row, partial(_level_page, catalog, level))
+    return pages_of_table(path, level.categories, row, page)
 
 
 def _level_page(catalog: Catalog, level: Level, rows: Sequence[str], number: int, links: str) -> str:
@@ -72,7 +97,7 @@ def _level_page(catalog: Catalog, level: Level, rows: Sequence[str], number: int
 
 def _row(category: Category, names_events: bool, folder: str = "") -> str:
     """The row of a category: its title, what it covers, and its events by name or by their number."""
-    title = f"[{markdown_cell(category.title)}]({folder}{category.name}.md)"
+    title = f"[{markdown_cell(category.title)}]({folder}{category.identifier}.md)"
     events = _events(category, folder) if names_events else f"{len(category.events):,}"
     return f"| {title} | {markdown_cell(category.description)} | {events} |\n"
 
@@ -81,7 +106,7 @@ def _events(category: Category, folder: str) -> str:
     places = Places()
     return ", ".join(
         f"[{markdown_cell(event.title)}]"
-        f"({folder}{category.name}{places.further(category, event)}.md#{event.name})"
+        f"({folder}{category.identifier}{places.further(category, event)}.md#{event.name})"
         + (" *deprecated*" if event.deprecated else "")
         for event in category.events
     )

@@ -24,7 +24,9 @@ def row_numbers(category: Category) -> list[int]:
 
 def _row_size(category: Category, event: Event) -> int:
     """The bytes of a row that has the title alone, with a long number of the page of its section."""
-    link = f'<a id="{event.name}"></a>[{markdown_cell(event.title)}]({category.name}/9999.md#{event.name})'
+    link = (
+        f'<a id="{event.name}"></a>[{markdown_cell(event.title)}]({category.identifier}/9999.md#{event.name})'
+    )
     return html_size(f"| {link} *deprecated* |\n", ROW)
 
 

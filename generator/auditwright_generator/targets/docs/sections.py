@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from auditwright_generator.model import Catalog, Category, Event, Field, Level
+from auditwright_generator.model import Catalog, Category, Event, Field, Level, category_path
 from auditwright_generator.names import OWN_PACKAGE
 from auditwright_generator.targets.docs import annotation_text, examples, words
 from auditwright_generator.targets.docs.parts import LINE, MAX_HTML, ROW, fill, html_size
@@ -21,22 +21,28 @@ MAX_PART = MAX_HTML // 2
 _Rows = Sequence[tuple[str, ...]]
 
 
+def up_from(level: Level) -> str:
+    """What leads from the first page of a category to the docs folder."""
+    return "../" if level.name else ""
+
+
 class Section:
     """The section of an event, in one part or in several, for any page."""
 
     def __init__(self, catalog: Catalog, level: Level, category: Category, event: Event) -> None:
         self._catalog, self._level, self._category, self._event = catalog, level, category, event
         self._rows = _rows(catalog, level, category, event)
-        self._whole = self._render("../", self._rows)
+        self._up = up_from(level)
+        self._whole = self._render(self._up, self._rows)
         self._is_long = html_size(self._whole, LINE) > MAX_HTML
-        self.sizes = [html_size(text, LINE) for text in self.texts("../")]
+        self.sizes = [html_size(text, LINE) for text in self.texts(self._up)]
         """The bytes of HTML of each part, by estimation."""
 
     def texts(self, up: str) -> list[str]:
         """The parts, on a page from which `up` leads to the docs folder."""
         if self._is_long:
             return list(self._parts(up))
-        return [self._whole if up == "../" else self._render(up, self._rows)]
+        return [self._whole if up == self._up else self._render(up, self._rows)]
 
     def _parts(self, up: str) -> Iterator[str]:
         """What the event is and its first fields, more fields, its JSON, and its code."""
@@ -54,14 +60,14 @@ class Section:
         self, up: str, rows: _Rows, heading: str = "", *, has_json: bool = True, has_code: bool = True
     ) -> str:
         """The section, or a part of it: some rows and examples, and a heading if it is not the first."""
-        catalog, level, category, event = self._catalog, self._level, self._category, self._event
+        catalog, category, event = self._catalog, self._category, self._event
         schema = schema_path(catalog, event)
         return render(
             "event.md.j2",
             event=event,
             heading=heading,
             badges=_badges(event),
-            replacement=_replacement(category, event, up),
+            replacement=_replacement(self._level, category, event, up),
             annotations=annotation_text.line(catalog, catalog.annotations_of(category, event)),
             message=examples.message(event),
             rows=rows,
@@ -70,8 +76,8 @@ class Section:
             json=examples.json_form(event),
             schema=f"[`{schema.partition('/json_schema/')[2]}`]({up}../{schema})",
             has_code=has_code,
-            call="" if catalog.package == OWN_PACKAGE else examples.call(event),
-            query=examples.query(catalog, level, category, event),
+            call="" if catalog.package == OWN_PACKAGE else examples.call(category, event),
+            query=examples.query(catalog, category, event),
         )
 
 
@@ -106,7 +112,7 @@ def _badges(event: Event) -> list[str]:
     ]
 
 
-def _replacement(category: Category, event: Event, up: str) -> str:
+def _replacement(level: Level, category: Category, event: Event, up: str) -> str:
     """A link to the event to use instead of a deprecated one; empty if there is none.
 
     Of another category nothing is known here, so the link leads to its first page.
@@ -114,7 +120,8 @@ def _replacement(category: Category, event: Event, up: str) -> str:
     if event.deprecated is None or event.deprecated.use is None:
         return ""
     key = event.deprecated.use
-    level, other, name = key.split(".")
+    other, _, name = key.rpartition(".")
+    page = category_path(other, has_levels=bool(level.name))
     near = [each for each in category.events if each.key == key]
     further = Places().further(category, near[0]) if near else ""
-    return f"[`{key}`]({up}{level}/{other}{further}.md#{name})"
+    return f"[`{key}`]({up}{page}{further}.md#{name})"

@@ -211,7 +211,8 @@ def json_columns(catalog: Catalog, others: Mapping[str, str], are_readable: bool
         _member(',"name":', "actor_name"), "'}'",
         "CASE WHEN ip_address IS NULL THEN '' ELSE ',\"ip_address\":\"' || host(ip_address) || '\"' END",
         "',\"metadata\":'", metadata, "',\"recorded_at\":\"'", _time("recorded_at"),
-        "'\",\"level\":'", _json("level"), "',\"category\":'", _json("category"),
+        f"CASE level WHEN '' THEN '\"' ELSE '\",\"level\":' || {_json('level')} END",
+        "',\"category\":'", _json("category"),
         "',\"description\":'", _json("description"), "',\"catalog_version\":'", _json("catalog_version"),
         "CASE WHEN alterations IS NULL OR CAST(alterations AS text) = '{}' THEN '' "
         f"ELSE ',\"alterations\":' || {_IN_ONE_LINE.format('CAST(alterations AS text)')} END",

@@ -59,11 +59,16 @@ def titles_of(catalog: Catalog) -> Titles:
     """The titles of a catalog, for `keep_titles`."""
     return {
         "csv_event": [
-            (key, csv_line(titles), f'"event":"{key}","level":"{level}","category":"{of}"', level, of)
+            (key, csv_line(titles), _json_keys(key, level, of), level, of)
             for key, level, of, *titles in event_titles(catalog)
         ],
         "csv_category": [(key, csv_line([title])) for key, title in category_titles(catalog)],
     }
+
+
+def _json_keys(event: str, level: str, category: str) -> str:
+    in_level = f'"level":"{level}",' if level else ""
+    return f'"event":"{event}",{in_level}"category":"{category}"'
 
 
 # --- CSV -------------------------------------------------------------------------------------------
@@ -233,7 +238,7 @@ def _line_of_json(catalog: Catalog, metadata: str, last: str = "") -> str:
 _KEYS = """coalesce(
     (SELECT json_keys FROM temp.csv_event AS known WHERE known.key = event
      AND known.category = audit_entry.category AND known.level = audit_entry.level),
-    '"event":' || json_quote(event) || ',"level":' || json_quote(level)
+    '"event":' || json_quote(event) || iif(level = '', '', ',"level":' || json_quote(level))
     || ',"category":' || json_quote(category)
 )"""
 
