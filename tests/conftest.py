@@ -1,6 +1,7 @@
 """Fixtures that several test modules share, and what the run prints at its end."""
 
 import importlib
+import os
 import shutil
 import signal
 import sys
@@ -13,6 +14,10 @@ from tests.generator.run_command import run
 from tests.support.paths import TEST_CATALOGS
 
 from auditwright_generator import cli
+
+# As `dev.py test` does: each interpreter that tests start would compile everything again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a shell's background job: what tests start and interrupt would inherit it.

@@ -1,4 +1,7 @@
-"""docs/adopt.md, followed in a fresh environment that has nothing but the wheel it tells to build."""
+"""docs/adopt.md, followed in a fresh environment that has nothing but the wheel it tells to build.
+
+What the wheel requires is linked from the environment of the tests: installing it anew takes a minute.
+"""
 
 import os
 import shutil
@@ -8,8 +11,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from tests.support.markdown import Runner, blocks, follow
 from tests.support.paths import DOCS, ROOT
 
@@ -24,6 +29,34 @@ def copy_checkout(folder: Path) -> None:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+
+
+def requirements(name: str, extras: set[str], found: dict[str, Distribution]) -> None:
+    """Add what a package requires with its extras, directly and through others."""
+    for text in distribution(name).requires or ():
+        each = Requirement(text)
+        needed = any(each.marker is None or each.marker.evaluate({"extra": extra}) for extra in extras | {""})
+        if needed and each.name not in found:
+            found[each.name] = distribution(each.name)
+            requirements(each.name, each.extras, found)
+
+
+def link_requirements(environment: Path) -> None:
+    """Let an environment have what `auditwright[generator,server]` requires, so that pip finds it there."""
+    found: dict[str, Distribution] = {}
+    requirements("auditwright", {"generator", "server"}, found)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    for each in found.values():
+        for name in {file.parts[0] for file in each.files or ()} - {"..", "__pycache__"}:
+            if not (packages / name).exists():
+                (packages / name).symlink_to(Path(str(each.locate_file(name))))
+        for program in each.entry_points.select(group="console_scripts"):
+            path = environment / "bin" / program.name
+            path.write_text(
+                f"#!{environment}/bin/python\nimport sys\nfrom {program.module} import {program.attr}\n"
+                f"sys.exit({program.attr}())\n"
+            )
+            path.chmod(0o755)
 
 
 def free_port() -> str:
@@ -60,6 +93,8 @@ def newcomer(folder: Path, requirement: str) -> Iterator[Runner]:
     def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         command = command.replace('"auditwright[generator,server]"', f'"{requirement}"')
         command = command.replace(f":{PORT}/", f":{port}/").replace(f"--port {PORT} ", f"--port {port} ")
+        if requirement in command:
+            link_requirements(folder / ".venv")
         if command.endswith(" &"):
             log = folder.parent / "background"
             with log.open("wb") as out:
