@@ -106,23 +106,25 @@ def read_baseline(path: Path) -> Baseline:
     baseline: Baseline = Counter()
     listed = content.get("known")
     for number, entry in enumerate(listed if isinstance(listed, list) else [None], 1):
-        known = _known(entry)
-        if known is None:
+        found = _known(entry)
+        if found is None:
             raise UnreadableBaseline(
                 f"entry {number} of known is not a finding with rule, file, subject and count"
             )
-        baseline[known] += entry["count"]
+        known, count = found
+        baseline[known] += count
     return baseline
 
 
-def _known(entry: Any) -> KnownFinding | None:
+def _known(entry: Any) -> tuple[KnownFinding, int] | None:
+    """The finding of an entry, and how often it is known; None if it is no such entry."""
     if not isinstance(entry, dict):
         return None
     file, subject, rule, count = (entry.get(key) for key in ("file", "subject", "rule", "count"))
     is_whole = isinstance(file, str) and isinstance(subject, str) and isinstance(rule, str)
     if not is_whole or type(count) is not int or count < 1:
         return None
-    return KnownFinding(str(file), str(subject), str(rule))
+    return KnownFinding(str(file), str(subject), str(rule)), count
 
 
 def write_baseline(path: Path, baseline: Baseline) -> str:

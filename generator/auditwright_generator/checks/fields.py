@@ -119,12 +119,13 @@ def check_enums_leave_a_choice(source: CatalogSource) -> Mistakes:
 
 
 _CREDENTIALS = words("""
-    access_key api_key apikey auth_code auth_cookie authorization_code authorization_header backup_code
-    connection_string credential cvc cvv decryption_key encryption_key hmac_key jwt magic_link master_key
-    mfa_code one_time_code otp otp_code passcode passphrase passwd password password_confirmation
-    password_hash pin_code private_key recovery_code secret secret_access_key secret_key secret_string
-    secret_text secret_value security_answer security_code seed_phrase session_cookie set_cookie signing_key
-    token totp verification_code
+    access_key api_key apikey auth_code auth_cookie authentication_code authorization_code
+    authorization_header backup_code connection_string credential cvc cvv decryption_key encryption_key
+    hmac_key jwt magic_link master_key mfa_code one_time_code otp otp_code passcode passphrase passwd
+    password password_confirmation password_hash pin_code private_key recovery_code secret
+    secret_access_key secret_binary secret_key secret_string secret_text secret_value security_answer
+    security_code seed_phrase session_cookie set_cookie signing_key token token_code totp
+    verification_code
     """)
 """Names of credentials. A longer name that ends with one is one, too: `database_password`."""
 _BARE_CREDENTIALS = words("authorization bearer cookie pin")
@@ -136,12 +137,13 @@ _MARKERS = words("""
     """)
 """Words before `token` with which it marks a place or a request, and opens nothing: `next_token`."""
 _PERSONAL = words("""
-    birth_date birthdate birthday card_number credit_card credit_card_number date_of_birth email email_address
-    family_name fax_number first_name firstname full_name gender given_name home_address iban ip ip_addr
-    ip_address last_name lastname latitude longitude maiden_name mailing_address middle_name mobile_number
+    birth_date birthdate birthday card_number credit_card credit_card_number date_of_birth email
+    email_addr email_address family_name fax_number first_name firstname full_name gender geo_location
+    geolocation given_name home_address home_location iban ip ip_addr ip_address last_name lastname
+    latitude longitude maiden_name mailing_address middle_name mobile_number office_location
     passport_number phone phone_number postal_address postal_code postcode salary shipping_address
-    social_security_number ssn street street_address surname telephone telephone_number x_forwarded_for
-    zip_code
+    social_security_number ssn street street_address surname telephone telephone_number user_location
+    x_forwarded_for zip_code
     """)
 """Names of personal data. A longer name that ends with one is one, too: `customer_email`."""
 _BARE_PERSONAL = words("address birth fax location mail mobile passport zip")

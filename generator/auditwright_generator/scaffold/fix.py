@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from auditwright_generator.check import without_collector
 from auditwright_generator.checks.style import end_sentence, end_title
 from auditwright_generator.files import MAX_YAML_BYTES, read_regular, refuse_links_out
 from auditwright_generator.findings import Finding
@@ -45,7 +46,8 @@ def plan_fixes(folder: Path, findings: Iterable[Finding]) -> list[FileFix]:
     for path in sorted(Path(shown).relative_to(shown_path(folder)).as_posix() for shown in by_path):
         codes = by_path[shown_path(folder / path)]
         content = read_regular(folder / path, MAX_YAML_BYTES)
-        changed, starts = change_ends(content, {start: FIXES[code] for start, code in codes.items()})
+        with without_collector():
+            changed, starts = change_ends(content, {start: FIXES[code] for start, code in codes.items()})
         if starts:
             fixes.append(FileFix(path, changed.decode(), Counter(codes[start] for start in starts)))
     return fixes

@@ -98,6 +98,7 @@ def _edit(document: str, event: yaml.Event, new: str) -> tuple[int, int, str] | 
 
 
 def _meaning(event: yaml.Event) -> tuple[object, ...]:
-    """All that the parser says of an event besides its start; the value is last."""
-    names = ("anchor", "tag", "implicit", "style", "flow_style", "value")
-    return (type(event), *(getattr(event, name, None) for name in names))
+    """All that the parser says of an event besides where it is; the value is last."""
+    if isinstance(event, yaml.ScalarEvent):
+        return (event.anchor, event.tag, event.implicit, event.style, event.value)
+    return (type(event), *(getattr(event, name, None) for name in ("anchor", "tag", "flow_style")))

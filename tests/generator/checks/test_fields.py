@@ -15,8 +15,8 @@ CREDENTIALS = """
     recovery_codes
 """
 PERSONAL = """
-    email emails customer_email email_address reply_to_email_addresses ip remote_ip_address client_ip
-    source_ip_address phone phone_number address addresses home_address first_name full_name
+    email emails customer_email email_addrs email_address reply_to_email_addresses ip remote_ip_address
+    client_ip source_ip_address phone phone_number address addresses home_address first_name full_name
     date_of_birth birthday passport_number ssn iban card_number latitude salary location zip_code
 """
 NEITHER = """

@@ -49,7 +49,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fix(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     capsys.readouterr()
     code = run(cli.check, "--fix", *arguments)
-    return code, *capsys.readouterr()
+    printed, problems = capsys.readouterr()
+    return code, printed, problems
 
 
 @pytest.mark.parametrize("style", STYLES)
