@@ -28,7 +28,7 @@ def test_the_commands_print_what_the_guide_shows(tmp_path: Path, monkeypatch: py
     }.items():
         monkeypatch.setenv(name, value)
     subprocess.run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=tmp_path, check=True)
-    assert follow(PAGE, tmp_path, only_errors_fail=False) == 4
+    assert follow(PAGE, tmp_path, only_errors_fail=False) == 5
 
 
 def test_the_guide_lists_every_change_and_every_audience() -> None:
@@ -54,7 +54,7 @@ def test_the_guide_names_every_key_of_the_json(
     run(cli.diff, "--against", "old", "--format", "json")
     form = json.loads(capsys.readouterr().out)
     listed = [name for row in rows(section(PAGE, "Use it in CI")) for name in names_in(row[0])]
-    named_beside = names_in(rows(section(PAGE, "Use it in CI"))[5][1])
+    named_beside = names_in(rows(section(PAGE, "Use it in CI"))[6][1])
     assert [name for name in listed if name in form] == list(form)
     assert [name for name in listed if name not in form] == list(form["changes"][0])
     assert named_beside == list(form["findings"][0])

@@ -13,6 +13,7 @@ from auditwright_generator.commands.base import (
     print_report,
     read_catalog_option,
 )
+from auditwright_generator.diff.rules import AUDIENCES
 from auditwright_generator.text import print_lines
 
 
@@ -33,6 +34,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("text", "json", "github", "markdown"),
         default="text",
         help="text, json, github (workflow commands) or markdown (release notes); default: text",
+    )
+    parser.add_argument(
+        "--for",
+        dest="audience",
+        choices=tuple(AUDIENCES),
+        help="only what concerns them: their breaks and what they see; the exit code is about these changes, "
+        "not about the version (default: everything)",
     )
 
 
@@ -62,5 +70,7 @@ def run(options: argparse.Namespace) -> int:
             comparison = compare_catalogs(old.catalog, checked.catalog, checked.source)
             if old.note:
                 print_lines(f"auditwright: {old.note}, and is compared with it", file=sys.stderr)
+    if options.audience:
+        comparison = comparison.only_for(options.audience)
     print_report(FORMATS[options.format](comparison).removesuffix("\n").split("\n"), options.format)
     return FINDINGS if comparison.refused else CLEAN

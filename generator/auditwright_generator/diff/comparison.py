@@ -1,5 +1,7 @@
 """The whole comparison: changes with positions, accepted breaks, the required version, and findings."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -8,6 +10,7 @@ from auditwright_generator.diff.accepted import Acceptance, AcceptedBreaks, acce
 from auditwright_generator.diff.change import CatalogChange
 from auditwright_generator.diff.compare import compare
 from auditwright_generator.diff.locator import Locator
+from auditwright_generator.diff.rules import Audience
 from auditwright_generator.diff.versions import fits, largest, needed_version
 from auditwright_generator.findings import Finding, Position
 from auditwright_generator.model import Catalog
@@ -31,6 +34,8 @@ class Comparison:
     findings: tuple[Finding, ...]
     note: str = ""
     """Why everything is new."""
+    audience: Audience | None = None
+    """Whom all changes concern; None if it has the changes for everybody."""
 
     @property
     def breaks(self) -> list[CatalogChange]:
@@ -41,6 +46,11 @@ class Comparison:
     def refused(self) -> bool:
         """Whether there are findings or breaks that are not accepted."""
         return bool(self.findings) or any(self.accepted.reason(change) is None for change in self.breaks)
+
+    def only_for(self, audience: Audience) -> Comparison:
+        """What concerns one audience, without findings: they are for whoever publishes the catalog."""
+        changes = tuple(change for change in self.changes if audience in change.rule.audiences)
+        return replace(self, changes=changes, findings=(), audience=audience)
 
 
 def compare_catalogs(old: Catalog, new: Catalog, source: CatalogSource) -> Comparison:

@@ -10,10 +10,20 @@ from dataclasses import dataclass
 from auditwright_generator.diff import rules
 from auditwright_generator.diff.annotations import compare_values
 from auditwright_generator.diff.change import Fact, bare, shown
-from auditwright_generator.diff.renames import likely_fields
+from auditwright_generator.diff.renames import likely_fields, likely_values
 from auditwright_generator.diff.rules import ChangeRule
 from auditwright_generator.findings import either
-from auditwright_generator.model import MAX_INTEGER, Condition, Deprecated, Event, Field
+from auditwright_generator.model import (
+    DEFAULT_MAX_BYTES,
+    DEFAULT_MAX_DEPTH,
+    DEFAULT_MAX_KEYS,
+    MAX_INTEGER,
+    Condition,
+    Deprecated,
+    EnumValue,
+    Event,
+    Field,
+)
 from auditwright_generator.source.structure import LIMITS
 
 
@@ -43,6 +53,11 @@ def compare_fields(old: Event, new: Event) -> FieldChanges:
     now = {field.name: field for field in new.fields}
     removed = [field for name, field in was.items() if name not in now]
     added = [field for name, field in now.items() if name not in was]
+    for field, other in _same_in_json(removed, added):
+        yield _identifier(field, other)
+        yield from compare_field(field, other)
+        removed.remove(field)
+        added.remove(other)
     renamed = likely_fields(removed, added)
     for field in removed:
         yield _renamed(field, renamed[field.name]) if field.name in renamed else _removed(field)
@@ -66,6 +81,17 @@ def _removed(field: Field) -> FieldChange:
     return FieldChange(rule, field.name, f"the field {shown(field.title)} was removed", (), field.type)
 
 
+def _same_in_json(removed: Sequence[Field], added: Sequence[Field]) -> list[tuple[Field, Field]]:
+    """The fields that only have another identifier: their name in JSON is the same."""
+    names = {field.stored_name: field for field in added}
+    return [(field, names[field.stored_name]) for field in removed if field.stored_name in names]
+
+
+def _identifier(old: Field, new: Field) -> FieldChange:
+    what = f"the identifier of {shown(new.stored_name)} was {old.name} and is now {new.name}"
+    return FieldChange(rules.IDENTIFIER_RENAMED, old.name, what, (), old.name, new.name, now=new.name)
+
+
 def _renamed(old: Field, new: Field) -> FieldChange:
     what = f"the field {shown(old.title)} was removed, and {new.name} is probably the same"
     return FieldChange(rules.FIELD_RENAMED, old.name, what, (), old.name, new.name, now=new.name)
@@ -86,19 +112,38 @@ def _added(field: Field) -> FieldChange:
 _WIDER = {
     ("integer", "number"),
     *((kind, "string") for kind in ("enum", "ip", "url", "email")),
+    *((kind, "json") for kind in ("string", "integer", "number", "boolean", "enum", "ip", "url", "email")),
 }
-"""Pairs of types where the second holds all values of the first. In Python a timestamp is not a string."""
+"""Pairs of types where the second holds all values of the first. Callers may give a timestamp, a uuid or a
+date as an object of Python, which is neither a string nor JSON."""
 
 
 def _type(old: Field, new: Field) -> FieldChanges:
     if old.type == new.type:
         return
     rule = rules.TYPE_CHANGED
-    if old.many != new.many:
+    if old.change != new.change:
+        rule = rules.CHANGE_CHANGED
+    elif old.many != new.many:
         rule = rules.LIST_CHANGED
-    elif (old.kind, new.kind) in _WIDER and not any(getattr(new, name) is not None for name in LIMITS):
+    elif _is_wider(old, new):
         rule = rules.TYPE_WIDENED
     yield _changed(rule, new, "type", "the type", old.type, new.type)
+
+
+def _is_wider(old: Field, new: Field) -> bool:
+    """Whether the newer type holds all values of the older one, in the same form."""
+    if any(getattr(new, name) is not None for name in LIMITS):
+        return False
+    if new.kind == "json" and (old.sensitivity == "secret" or old.has_stored_values):
+        return False  # the fingerprint of a text as JSON is another one, and JSON takes no identifiers
+    return (old.kind, new.kind) in _WIDER
+
+
+def _stored_name(old: Field, new: Field) -> FieldChanges:
+    if old.stored_name != new.stored_name:
+        was, now = old.stored_name, new.stored_name
+        yield _changed(rules.STORED_NAME_CHANGED, new, "stored_as", "its name in JSON", was, now)
 
 
 def _presence(old: Field, new: Field) -> FieldChanges:
@@ -150,6 +195,8 @@ def _entry(old: Field, new: Field) -> FieldChanges:
 # --- constraints and values -----------------------------------------------------------------------------
 
 _LOWER, _UPPER = ("min", "min_length", "min_items"), ("max", "max_length", "max_items")
+_BOUNDS = {"max_bytes": DEFAULT_MAX_BYTES, "max_depth": DEFAULT_MAX_DEPTH, "max_keys": DEFAULT_MAX_KEYS}
+"""The bounds of a JSON value, each with its default."""
 
 
 def _limits(old: Field, new: Field) -> FieldChanges:
@@ -168,6 +215,8 @@ def _limit_rule(field: Field, name: str, was: Fact, now: Fact) -> ChangeRule:
     if low == high:
         return rules.CONSTRAINT_RESTATED
     narrower = high > low if name in _LOWER else high < low
+    if narrower and name in _BOUNDS:
+        return rules.JSON_BOUND_LOWERED
     return rules.CONSTRAINT_NARROWED if narrower else rules.CONSTRAINT_WIDENED
 
 
@@ -179,6 +228,8 @@ def _effective(field: Field, name: str, limit: Fact) -> float:
         return limit
     if name in ("min_length", "min_items"):
         return 0
+    if name in _BOUNDS:
+        return _BOUNDS[name]
     bound = MAX_INTEGER if field.kind == "integer" else float("inf")
     return bound if name in _UPPER else -bound
 
@@ -186,26 +237,56 @@ def _effective(field: Field, name: str, limit: Fact) -> float:
 def _values(old: Field, new: Field) -> FieldChanges:
     if old.kind != new.kind or old.values == new.values:
         return
-    was = {value.key: value.title for value in old.values}
-    now = {value.key: value.title for value in new.values}
-    come = {title: key for key, title in now.items() if key not in was}
-    renamed = {key: come[title] for key, title in was.items() if key not in now and title in come}
-    for key, title in was.items():
-        if key in renamed:
-            what = f"the value {key} ({shown(title)}) is now {renamed[key]}"
-            yield _value(rules.ENUM_VALUE_RENAMED, new, renamed[key], what, key, renamed[key])
-        elif key not in now:
-            yield _value(rules.ENUM_VALUE_REMOVED, new, "", f"the value {key} was removed", key, None)
-        elif now[key] != title:
-            what = f"the title of the value {key} was {shown(title)} and is now {shown(now[key])}"
-            yield _value(rules.ENUM_TITLE_CHANGED, new, key, what, title, now[key])
-    for key, title in now.items():
-        if key not in was and key not in renamed.values():
-            what = f"the value {key} ({shown(title)}) was added"
-            yield _value(rules.ENUM_VALUE_ADDED, new, key, what, None, key)
+    was = {value.key: value for value in old.values}
+    now = {value.key: value for value in new.values}
+    removed = [value for key, value in was.items() if key not in now]
+    added = [value for key, value in now.items() if key not in was]
+    names = {value.stored: value for value in added}
+    renamed = {value.key: names[value.stored] for value in removed if value.stored in names}
+    others = {value.key for value in renamed.values()}
+    renamed |= likely_values(
+        tuple(value for value in removed if value.key not in renamed),
+        tuple(value for value in added if value.key not in others),
+    )
+    for value in removed:
+        if value.key in renamed:
+            yield _renamed_value(new, value, renamed[value.key])
+        else:
+            what = f"the value {value.key} was removed"
+            yield _value(rules.ENUM_VALUE_REMOVED, new, "", what, value.key, None)
+    for key, value in was.items():
+        if key in now:
+            yield from _kept_value(new, value, now[key])
+    others = {value.key for value in renamed.values()}
+    for value in added:
+        if value.key not in others:
+            what = f"the value {value.key} ({shown(value.title)}) was added"
+            yield _value(rules.ENUM_VALUE_ADDED, new, value.key, what, None, value.key)
     stayed = [key for key in was if key in now]
     if stayed != [key for key in now if key in was]:
         yield _value(rules.ORDER_CHANGED, new, "", "its values are in a different order", None, None)
+
+
+def _renamed_value(field: Field, old: EnumValue, new: EnumValue) -> FieldChange:
+    """The change of a value whose key is gone, and another one is probably the same."""
+    rule, what = rules.ENUM_VALUE_RENAMED, f"the value {old.key} ({shown(old.title)})"
+    if old.stored == new.stored:
+        rule, what = rules.ENUM_IDENTIFIER_RENAMED, f"the identifier of {shown(old.stored)} was {old.key} and"
+        what = f"{what} is now {new.key}"
+    elif old.title == new.title:
+        what = f"{what} is now {new.key}"
+    else:
+        what = f"{what} was removed, and {new.key} ({shown(new.title)}) is probably the same"
+    return _value(rule, field, new.key, what, old.key, new.key)
+
+
+def _kept_value(field: Field, old: EnumValue, new: EnumValue) -> FieldChanges:
+    if old.title != new.title:
+        what = f"the title of the value {new.key} was {shown(old.title)} and is now {shown(new.title)}"
+        yield _value(rules.ENUM_TITLE_CHANGED, field, new.key, what, old.title, new.title)
+    if old.stored != new.stored:
+        what = f"the value {new.key} was {shown(old.stored)} in JSON and is now {shown(new.stored)}"
+        yield _value(rules.STORED_VALUE_CHANGED, field, new.key, what, old.stored, new.stored)
 
 
 def _value(rule: ChangeRule, field: Field, key: str, what: str, old: Fact, new: Fact) -> FieldChange:
@@ -296,6 +377,6 @@ def _annotations(old: Field, new: Field) -> FieldChanges:
 
 
 _CHECKS: tuple[Callable[[Field, Field], FieldChanges], ...] = (
-    _type, _presence, _entry, _limits, _values, _unit, _sensitivity, _title, _description, _lifecycle,
-    _annotations,
+    _stored_name, _type, _presence, _entry, _limits, _values, _unit, _sensitivity, _title, _description,
+    _lifecycle, _annotations,
 )  # fmt: skip

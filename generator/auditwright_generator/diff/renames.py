@@ -3,9 +3,11 @@
 Compares only within buckets of bounded size, so that the time is linear in the number of events.
 """
 
+import difflib
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
-from auditwright_generator.model import Event, Field
+from auditwright_generator.model import EnumValue, Event, Field
 
 MAX_CANDIDATES = 8
 """The maximum number of candidates in a bucket."""
@@ -13,6 +15,10 @@ MIN_SIMILARITY = 0.5
 """The minimum similarity of the fields of two events, or of the words of two field names."""
 MIN_NAME_SIMILARITY = 0.6
 """The minimum similarity of two event names: `scanner_added` and `scanner_edited` are different events."""
+MIN_SPELLING = 0.85
+"""The minimum similarity of the letters of two enum values, as in `canceled` and `cancelled`."""
+MAX_VALUES = 50
+"""The most values of an enum on either side that are compared by their keys."""
 
 
 def likely_fields(removed: Sequence[Field], added: Sequence[Field]) -> dict[str, Field]:
@@ -34,6 +40,43 @@ def _score_fields(old: Field, new: Field) -> float:
     same = (old.title == new.title) + (old.description == new.description)
     names = _shared(old.name.split("_"), new.name.split("_"))
     return same + names if same or names >= MIN_SIMILARITY else 0
+
+
+@lru_cache(maxsize=100)  # many events have the same field
+def likely_values(removed: tuple[EnumValue, ...], added: tuple[EnumValue, ...]) -> dict[str, EnumValue]:
+    """For the keys of removed values, the added value that is probably the same."""
+    titles: dict[str, EnumValue] = {}
+    for value in added:
+        titles.setdefault(value.title, value)
+    found: dict[str, EnumValue] = {}
+    for value in removed:
+        if value.title in titles:
+            found[value.key] = titles.pop(value.title)
+    taken = {value.key for value in found.values()}
+    left = [value for value in removed if value.key not in found][:MAX_VALUES]
+    free = [value for value in added if value.key not in taken][:MAX_VALUES]
+    scored = (
+        (_score_keys(old.key, new.key), number, other)
+        for number, old in enumerate(left)
+        for other, new in enumerate(free)
+    )
+    return found | {left[old].key: free[new] for old, new in _best(scored)}
+
+
+def _score_keys(old: str, new: str) -> float:
+    """The similarity of the keys of two values; 0 if they are different values.
+
+    `inactive` is spelled much like `active`, and `value_1` like `value_2`, but they mean something else.
+    """
+    words = _shared(old.split("_"), new.split("_"))
+    if words >= MIN_NAME_SIMILARITY:
+        return words
+    letters = [key.replace("_", "") for key in (old, new)]
+    digits = [[each for each in key if each.isdigit()] for key in letters]
+    if letters[0][0] != letters[1][0] or digits[0] != digits[1]:
+        return 0
+    spelling = difflib.SequenceMatcher(None, letters[0], letters[1]).ratio()
+    return spelling if spelling >= MIN_SPELLING else 0
 
 
 def likely_events(removed: Sequence[Event], added: Sequence[Event]) -> dict[str, Event]:

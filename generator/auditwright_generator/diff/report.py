@@ -7,6 +7,7 @@ from typing import Any
 
 from auditwright_generator.diff.change import CatalogChange
 from auditwright_generator.diff.comparison import Comparison
+from auditwright_generator.diff.rules import AUDIENCES
 from auditwright_generator.findings import Finding, Position, counted
 from auditwright_generator.report import github_command
 from auditwright_generator.targets.templating import markdown_cell
@@ -43,23 +44,30 @@ def summary(comparison: Comparison) -> str:
     """The number of changes and breaks, whether the version is high enough, and how to accept a break."""
     if comparison.old_version is None:
         return f"everything is new in {comparison.new_version}: {comparison.note}"
+    if comparison.audience is not None:
+        return "; ".join((_counts(comparison), _step(comparison)))
     return "; ".join((_counts(comparison), _versions(comparison), *_how_to_accept(comparison)))
 
 
 def _counts(comparison: Comparison) -> str:
     total, breaks = len(comparison.changes), len(comparison.breaks)
+    whom = f" for {comparison.audience}" if comparison.audience else ""
     if not total:
-        return "no changes"
+        return f"no changes{whom}"
     accepted = sum(comparison.accepted.reason(change) is not None for change in comparison.breaks)
     breaking = f"{counted(breaks, 'break')} ({accepted} accepted)"
-    return f"{counted(total, 'change')}: {breaking}, {total - breaks} safe"
+    return f"{counted(total, 'change')}{whom}: {breaking}, {total - breaks} safe"
 
 
 def _versions(comparison: Comparison) -> str:
-    step = f"{comparison.old_version} -> {comparison.new_version}"
+    step = _step(comparison)
     if _is_too_low(comparison):
         return f"{step}, and {comparison.needed_version} is required"
     return f"{step} is enough" if comparison.changes else step
+
+
+def _step(comparison: Comparison) -> str:
+    return f"{comparison.old_version} -> {comparison.new_version}"
 
 
 def _how_to_accept(comparison: Comparison) -> list[str]:
@@ -85,6 +93,7 @@ def as_json(comparison: Comparison) -> str:
         "old_version": comparison.old_version,
         "new_version": comparison.new_version,
         "needed_version": comparison.needed_version,
+        "audience": comparison.audience,
         "changes": [_change_facts(comparison, change) for change in comparison.changes],
         "findings": [_finding_facts(finding) for finding in comparison.findings],
     }
@@ -144,16 +153,18 @@ _SECTIONS = ("Breaking", "Added", "Deprecated", "Changed")
 def as_markdown(comparison: Comparison) -> str:
     """Release notes: a section for each kind of change, with a line for each change."""
     parts = [f"# {markdown_cell(comparison.title)} {comparison.new_version}\n"]
+    if comparison.audience:
+        parts.append(f"What concerns {AUDIENCES[comparison.audience]}.\n")
+    if comparison.old_version is None:
+        parts.append("Everything is new.\n")
+    elif not comparison.changes:
+        parts.append(f"Nothing changed since {comparison.old_version}.\n")
     for section in _SECTIONS:
         lines = [
             _note(comparison, change) for change in _in_order(comparison) if change.rule.section == section
         ]
         if lines:
             parts.append(f"## {section}\n\n" + "".join(lines))
-    if comparison.old_version is None:
-        parts.insert(1, "Everything is new.\n")
-    elif not comparison.changes:
-        parts.append(f"Nothing changed since {comparison.old_version}.\n")
     return "\n".join(parts)
 
 

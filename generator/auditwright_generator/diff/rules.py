@@ -16,7 +16,7 @@ Section = Literal["Breaking", "Added", "Deprecated", "Changed"]
 
 AUDIENCES: dict[Audience, str] = {
     "emitters": "code that calls the generated emitters",
-    "readers": "code that reads stored entries with schemas or models",
+    "readers": "code that reads entries, or sends them as JSON, with schemas or models",
     "database": "queries of the table and of the events' views",
     "exports": "exported files and saved filters",
     "links": "links into the docs: pages of categories and anchors of events",
@@ -174,6 +174,12 @@ FIELD_LIFECYCLE_CHANGED = _safe("BR212", "field-lifecycle-changed", "patch", (),
 FIELD_ORDER_CHANGED = _safe("BR213", "field-order-changed", "patch", ("database",),
     "docs and the columns of the event's view have this order",
     "queries should name their columns instead of selecting all")
+IDENTIFIER_RENAMED = _breaks("BR214", "identifier-renamed", ("emitters", "readers", "database", "exports"),
+    "calls, models, views and Parquet files have the new name; JSON and older entries have the same name",
+    "keep the identifier `{old}`: its name in JSON is what `stored_as` says")
+STORED_NAME_CHANGED = _breaks("BR215", "stored-name-changed", ("readers", "database", "exports"),
+    "JSON has the new name and older entries the old one, which views no longer find; calls stay valid",
+    "keep `stored_as: {old}`, or add another field and deprecate this one")
 TYPE_CHANGED = _breaks("BR221", "type-changed", ("emitters", "readers", "database"),
     "callers, stored entries and readers use values of the former type",
     "add a field of the new type with another name, and deprecate this one")
@@ -182,6 +188,9 @@ TYPE_WIDENED = _breaks("BR222", "type-widened", ("readers", "database"),
     "add a field of the new type with another name, and deprecate this one")
 LIST_CHANGED = _breaks("BR223", "list-changed", ("emitters", "readers", "database"),
     "a single value and a list differ in JSON, Python and SQL",
+    "add a field of the new type with another name, and deprecate this one")
+CHANGE_CHANGED = _breaks("BR230", "change-changed", ("emitters", "readers", "database"),
+    "a value and a change of it differ in JSON, Python and SQL",
     "add a field of the new type with another name, and deprecate this one")
 BECAME_REQUIRED = _breaks("BR224", "became-required", ("emitters", "readers"),
     "calls without it are refused, and so are older entries on import or validation",
@@ -212,6 +221,9 @@ PATTERN_CHANGED = _breaks("BR233", "pattern-changed", ("emitters", "readers"),
     "keep the pattern, or add a field with the new one and deprecate this one")
 CONSTRAINT_RESTATED = _safe("BR234", "constraint-restated", "patch", (),
     "the effective limit is the same")
+JSON_BOUND_LOWERED = _breaks("BR235", "json-bound-lowered", ("readers",),
+    "calls stay valid, but larger values are no longer stored: `…` replaces them",
+    "keep the former bound, or tell readers first and accept the break")
 ENUM_VALUE_ADDED = _safe("BR241", "enum-value-added", "minor", ("readers",),
     "existing calls stay valid; readers get a new value",
     "readers with a branch per value should add one, or a default", "Added")
@@ -224,6 +236,12 @@ ENUM_VALUE_RENAMED = _breaks("BR243", "enum-value-renamed", ("emitters", "reader
 ENUM_TITLE_CHANGED = _safe("BR244", "enum-title-changed", "minor", ("exports",),
     "descriptions of new entries show the new title; stored descriptions keep the former",
     "programs that read descriptions should read the metadata instead")
+ENUM_IDENTIFIER_RENAMED = _breaks("BR245", "enum-identifier-renamed", ("emitters", "readers", "database"),
+    "calls, models and views have the new name; JSON and older entries have the same value",
+    "keep the value `{old}` and change only its title")
+STORED_VALUE_CHANGED = _breaks("BR246", "stored-value-changed", ("readers", "database", "exports"),
+    "JSON has the new value and older entries the old one, which views no longer know; calls stay valid",
+    "keep `stored_as: {old}`, or add another value")
 UNIT_CHANGED = _breaks("BR251", "unit-changed", ("emitters", "readers"),
     "the same number has another meaning, and older entries cannot be told from newer ones",
     "add a field in the new unit with another name, and deprecate this one")

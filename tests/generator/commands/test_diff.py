@@ -97,7 +97,7 @@ def test_json_has_every_fact(capsys: pytest.CaptureFixture[str]) -> None:
     set_version("1.1.0")
     assert diff("--format", "json") == 1
     form = json.loads(capsys.readouterr().out)
-    assert list(form) == ["old_version", "new_version", "needed_version", "changes", "findings"]
+    assert list(form) == ["old_version", "new_version", "needed_version", "audience", "changes", "findings"]
     assert [form[name] for name in ("old_version", "new_version", "needed_version")] == [
         "1.0.0",
         "1.1.0",
@@ -200,7 +200,7 @@ def test_markdown_escapes_the_texts_of_the_catalog(capsys: pytest.CaptureFixture
         (
             "json",
             '{\n  "old_version": "1.0.0",\n  "new_version": "1.0.0",\n  "needed_version": "1.0.0",\n'
-            '  "changes": [],\n  "findings": []\n}\n',
+            '  "audience": null,\n  "changes": [],\n  "findings": []\n}\n',
         ),
         ("github", "no changes; 1.0.0 -> 1.0.0\n"),
         ("markdown", "# Shop events 1.0.0\n\nNothing changed since 1.0.0.\n"),
@@ -209,6 +209,65 @@ def test_markdown_escapes_the_texts_of_the_catalog(capsys: pytest.CaptureFixture
 def test_every_format_reports_no_changes(name: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert diff("--format", name) == 0
     assert capsys.readouterr() == (printed, "")
+
+
+# --- what concerns one audience -------------------------------------------------------------------------
+
+
+def change_something_for_everybody() -> None:
+    remove_a_field_and_add_one()
+    edit("catalog/fields.yaml", "title: Reason,", "title: Reason, stored_as: whyItWas,")
+    edit("catalog/shop/orders.yaml", "title: Order paid", "title: Order settled")
+
+
+@pytest.mark.parametrize(
+    ("audience", "codes", "code", "summary"),
+    [
+        ("readers", ["BR215", "BR201", "BR203"], 1, "3 changes for readers: 2 breaks (1 accepted), 1 safe"),
+        ("emitters", ["BR203"], 0, "1 change for emitters: 1 break (1 accepted), 0 safe"),
+        ("exports", ["BR215", "BR106"], 1, "2 changes for exports: 2 breaks (0 accepted), 0 safe"),
+        ("links", [], 0, "no changes for links"),
+    ],
+)
+def test_for_shows_what_concerns_one_audience(
+    audience: str, codes: list[str], code: int, summary: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change_something_for_everybody()
+    set_version("2.0.0")
+    accept(REMOVED)
+    assert diff("--for", audience) == code
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines] == codes
+    assert last == f"{summary}; 1.0.0 -> 2.0.0"
+
+
+def test_for_leaves_the_version_to_the_author(capsys: pytest.CaptureFixture[str]) -> None:
+    edit("catalog/shop/orders.yaml", "title: Order paid", "title: Order settled")
+    assert diff("--for", "emitters") == 0
+    assert capsys.readouterr().out == "no changes for emitters; 1.0.0 -> 1.0.0\n"
+    assert diff() == 1
+
+
+def test_for_applies_to_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    change_something_for_everybody()
+    set_version("2.0.0")
+    diff("--for", "exports", "--format", "json")
+    form = json.loads(capsys.readouterr().out)
+    assert (form["audience"], [each["code"] for each in form["changes"]]) == ("exports", ["BR215", "BR106"])
+    assert (form["needed_version"], form["findings"]) == ("2.0.0", [])
+    diff("--for", "exports", "--format", "markdown")
+    concerns = "What concerns exported files and saved filters."
+    assert capsys.readouterr().out.startswith(
+        f"# Shop events 2.0.0\n\n{concerns}\n\n## Breaking\n\n- `reason`: "
+    )
+    diff("--for", "links", "--format", "markdown")
+    assert capsys.readouterr().out.endswith("anchors of events.\n\nNothing changed since 1.0.0.\n")
+    diff("--for", "exports", "--format", "github")
+    assert [line.partition(" ")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "::error",
+        "::error",
+        "2",
+    ]
 
 
 # --- versions -------------------------------------------------------------------------------------------
@@ -417,7 +476,8 @@ _OTHERS: dict[str, Any] = {
     "when": (Condition("channel", ("web",)),), "values": (EnumValue("x", "X"),), "min": 1, "max": 2,
     "min_length": 1, "max_length": 3, "pattern": "x", "min_items": 1, "max_items": 4, "unit": "miles",
     "sensitivity": "personal", "entry": "actor_name", "column": True, "since": "0.1.0",
-    "deprecated": Deprecated("0.1.0"),
+    "deprecated": Deprecated("0.1.0"), "max_bytes": 5, "max_depth": 6, "max_keys": 7, "change": True,
+    "stored_as": "because", "annotations": {"owner": "platform"},
 }  # fmt: skip
 
 
