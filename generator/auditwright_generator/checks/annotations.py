@@ -26,9 +26,13 @@ class _Owner:
     """Something that can have annotations."""
 
     kind: AnnotationOwner
-    name: str
-    """In words, such as `event shop.orders.order_placed`."""
+    key: str
     node: Node
+
+    @property
+    def name(self) -> str:
+        """In words, such as `event shop.orders.order_placed`."""
+        return f"{self.kind} {self.key}" if self.key else "the catalog"
 
     @property
     def values(self) -> dict[str, Node]:
@@ -45,19 +49,24 @@ class _Owner:
 
 def _inherited(source: CatalogSource) -> Iterator[tuple[_Owner, tuple[_Owner, ...]]]:
     """Everything that can have annotations, each with the owners that it inherits from."""
-    catalog = _Owner("catalog", "the catalog", source.node)
+    catalog = _Owner("catalog", "", source.node)
     yield catalog, ()
     for each in source.categories:
-        category = _Owner("category", f"category {each.key}", each.node)
+        category = _Owner("category", each.key, each.node)
         yield category, (catalog,)
         for event in each.events:
-            yield _Owner("event", f"event {event.key}", event.node), (category, catalog)
+            yield _Owner("event", event.key, event.node), (category, catalog)
     for field in source.fields.values():
-        yield _Owner("field", f"field {field.name}", field.node), ()
+        yield _Owner("field", field.name, field.node), ()
 
 
-def _owners(source: CatalogSource) -> Iterator[_Owner]:
-    return (owner for owner, _ in _inherited(source))
+def _annotated(source: CatalogSource) -> list[_Owner]:
+    """Everything that has annotations."""
+    memo = source.memo
+    if "annotated" not in memo:
+        memo["annotated"] = [owner for owner, _ in _inherited(source) if "annotations" in owner.node.entries]
+    found: list[_Owner] = memo["annotated"]
+    return found
 
 
 def _declared(source: CatalogSource) -> dict[str, AnnotationKey]:
@@ -74,7 +83,7 @@ def check_annotations_are_declared(source: CatalogSource) -> Mistakes:
     """AC801: a misspelt key would be one more key."""
     declared = source.node.entries.get("annotation_keys")
     names = declared.entries if declared else {}
-    for owner in _owners(source):
+    for owner in _annotated(source):
         for name, value in owner.values.items():
             if name not in names:
                 message = (
@@ -87,7 +96,7 @@ def check_annotations_are_declared(source: CatalogSource) -> Mistakes:
 def check_annotations_are_in_their_place(source: CatalogSource) -> Mistakes:
     """AC802: nobody looks for an annotation where its key is not meant to be."""
     declared = _declared(source)
-    for owner in _owners(source):
+    for owner in _annotated(source):
         for name, value in owner.values.items():
             key = declared.get(name)
             if key and owner.kind not in key.on:
@@ -104,7 +113,7 @@ def _listed(kinds: tuple[AnnotationOwner, ...]) -> str:
 def check_annotations_fit_their_type(source: CatalogSource) -> Mistakes:
     """AC803: a tool that reads annotations relies on their types."""
     declared = _declared(source)
-    for owner in _owners(source):
+    for owner in _annotated(source):
         for name, value in owner.values.items():
             key = declared.get(name)
             has_values = key is not None and (key.kind != "enum" or bool(key.values))
@@ -190,7 +199,7 @@ def check_annotation_keys_are_used(source: CatalogSource) -> Mistakes:
     A required key has a finding for what lacks it, and an unknown annotation may be a misspelt key.
     """
     declared = source.node.get("annotation_keys")
-    owners = list(_owners(source)) if declared else []
+    owners = [owner for owner, _ in _inherited(source)] if declared else []
     used = {name for owner in owners for name in owner.values}
     is_whole = source.events_known and source.fields_known and all(owner.is_known for owner in owners)
     if declared and is_whole and used <= declared.entries.keys():
