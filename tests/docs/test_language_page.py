@@ -34,9 +34,12 @@ def test_the_fragments_are_valid() -> None:
     fragments = [block.text for block in blocks(LANGUAGE, "yaml") if not block.use]
     schema = {**schema_of("category"), "required": [], **DEFS["category"]["properties"]["metadata"]}
     schema.pop("$ref")
-    for fragment in fragments:
-        jsonschema.validate(yaml.safe_load(fragment)["metadata"], schema)
-    assert len(fragments) == 2
+    for fragment in map(yaml.safe_load, fragments):
+        if "metadata" in fragment:
+            jsonschema.validate(fragment["metadata"], schema)
+        else:
+            jsonschema.validate(fragment, schema_of("fields"))
+    assert len(fragments) == 3
 
 
 CATALOG_KEYS, CATEGORY_KEYS = DEFS["catalog"], DEFS["category"]

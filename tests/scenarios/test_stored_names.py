@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from sqlmodel import Session, create_engine, select
@@ -17,6 +18,9 @@ from tests.support.databases import Database, open_log
 from tests.support.type_check import run_mypy
 
 from auditwright import Actor, AuditLog, Catalog, Entry, SecretKey, ValidationError
+from auditwright.contrib.pytest_audit import Audit, OwnLog
+from auditwright.contrib.pytest_watching import watching
+from auditwright.server.metadata_rows import metadata_rows
 
 KEY = SecretKey("test", bytes(range(32)))
 PACKAGE = "stored_names_events"
@@ -237,3 +241,38 @@ def test_generated_code_is_typed_by_identifiers(stored_names: Path, tmp_path: Pa
         "utf-8",
     )
     assert run_mypy(package, uses, roots=[stored_names]) == ""
+
+
+@pytest.mark.sqlite_only
+def test_details_of_an_entry_have_titles(log: AuditLog, catalog: Catalog) -> None:
+    shown = {row.label: row.values for row in metadata_rows(emit(log, **GIVEN), catalog)}
+    assert (shown["State"], shown["Priority"]) == (('Half "done"',), ("High",))
+    assert (shown["States"], shown["Codes"]) == (("Ready", "To do"), ("Broken", "Fine"))
+    notes = {row.label: row.note for row in metadata_rows(emit(log, **GIVEN), catalog)}
+    assert notes["Retry of"] == "only where Priority is High or Other and State is Ready"
+
+
+def test_reference_shows_both_names(stored_names: Path) -> None:
+    text = (stored_names / "docs" / "build" / "runs.md").read_text("utf-8")
+    assert "| Exit code | `exit_code`, in JSON `exitCode` |" in text
+    assert "One of: Ready (`ready`, in JSON `READY`), " in text
+    assert "None (`none`, in JSON `0`), High (`high`, in JSON `1`)" in text
+    assert '    priority="high",\n' in text
+    assert '    "@priority": 1,\n' in text
+    assert '    "plain": "T-1",\n' in text
+
+
+@pytest.mark.sqlite_only
+def test_assertions_of_pytest_take_what_the_code_gave(
+    log: AuditLog, catalog: Catalog, tmp_path: Path
+) -> None:
+    with watching() as watch:
+        emit(log, **GIVEN)
+        own = OwnLog(lambda: catalog, "acme", lambda _: tmp_path, lambda: tmp_path)
+        audit = Audit(watch, own)
+        assert audit.recorded(ENDED, **GIVEN).metadata == STORED
+        audit.recorded(ENDED, priority=1, metadata={"exitCode": 1, "state/now": "half", "$states": ANY})
+        with pytest.raises(AssertionError, match="priority: expected 0, got 1"):
+            audit.recorded(ENDED, priority="none")
+        with pytest.raises(ValidationError, match=r'metadata\.state/now: .*; did you mean "ready"'):
+            audit.recorded(ENDED, state="redy")

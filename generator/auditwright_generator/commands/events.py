@@ -78,6 +78,8 @@ def _describe_field(field: "Field") -> dict[str, Any]:
         "sensitivity": field.sensitivity,
         "declared_in": field.declared_in,
     }
+    if field.stored_as:
+        facts["stored_as"] = field.stored_as
     if field.when:
         facts["when"] = {condition.field: list(condition.values) for condition in field.when}
     if field.annotations:

@@ -23,7 +23,11 @@ _LIMITS = {
 _EVENT = ("title", "description", "message", "since", "annotations", "metadata")
 _CATEGORY = ("category", "order", "title", "description", "annotations", "metadata", "events")
 _LEVEL = ("title", "description", "metadata")
-_FIELD = ("title", "type", "values", "unit", "sensitivity", "pattern", *_LIMITS, "description", "annotations")
+_FIELD = (
+    *("title", "type", "stored_as", "values", "unit", "sensitivity", "pattern"),
+    *_LIMITS,
+    *("description", "annotations"),
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +71,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_thing("level", "NAME", "tool", "which events belong to the level")
     field = add_thing("field", "NAME", "archive_reason", "what the value means")
     field("--type", metavar="TYPE", default="string", help='such as "list of email" (default: string)')
+    field(
+        "--stored-as", metavar="NAME", help="the name in JSON, if it is no name of the catalog: archiveReason"
+    )
     text = "the values of an enum with their titles, such as low=Low high=High"
     field("--values", metavar="NAME=TITLE", type=_pair, nargs="+", default=[], help=text)
     field("--sensitivity", choices=("public", "personal", "secret"), help="default: public")

@@ -4,11 +4,13 @@ Only what has a better answer than a finding is refused here: an unknown place, 
 """
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from auditwright_generator.findings import hint_for, join_words, quote
 from auditwright_generator.model import AnnotationKey, Event, Field
+from auditwright_generator.names import identifier_for
 from auditwright_generator.scaffold.derived_text import message_of
 from auditwright_generator.scaffold.example_values import derive_example
 from auditwright_generator.scaffold.insertion import CannotInsert, insert_entry
@@ -16,7 +18,7 @@ from auditwright_generator.scaffold.trial import Added, Refused, Trial, try_out
 from auditwright_generator.scaffold.yaml_text import yaml_lines
 from auditwright_generator.source.catalog_source import CatalogSource, CategorySource
 from auditwright_generator.source.resolve import resolve_annotation_keys, resolve_fields
-from auditwright_generator.source.structure import DEFS, is_name
+from auditwright_generator.source.structure import DEFS, is_name, is_stored_name
 from auditwright_generator.source.yaml_nodes import Node, catalog_option, shown_path
 
 Entry = dict[str, object]
@@ -113,7 +115,9 @@ def _categories(trial: Trial, level: str) -> dict[str, CategorySource]:
 def _refuse_name(kind: str, key: str, existing: Mapping[str, Node]) -> None:
     name = key.rpartition(".")[2]
     if not is_name(name):
-        raise Refused(f"{kind} {quote(name)} must be {DEFS['name']['description']}")
+        proposed = identifier_for(name, "field") if kind == "field" and is_stored_name(name) else ""
+        hint = f"; write {proposed} --stored-as {shlex.quote(name)}" if proposed else ""
+        raise Refused(f"{kind} {quote(name)} must be {DEFS['name']['description']}{hint}")
     if name in existing:
         position = existing[name].key_position
         raise Refused(f"{kind} {key} already exists at {position.path}:{position.line}")

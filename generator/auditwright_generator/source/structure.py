@@ -313,6 +313,11 @@ def is_name(text: str) -> bool:
     return re.fullmatch(_NAME, text) is not None
 
 
+def is_stored_name(text: str) -> bool:
+    """Whether JSON can have a field of that name."""
+    return re.fullmatch(_STORED_NAME, text) is not None
+
+
 def schema_of(kind: FileKind) -> Schema:
     """The complete JSON Schema (2020-12) of one kind of file."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_ref(kind), "$defs": DEFS}
@@ -421,7 +426,7 @@ class _Explainer:
 
     def _stored_as(self, node: Node, path: KeyPath, key: str) -> str:
         """What to write where JSON has the name: an identifier with `stored_as`; "" without a good one."""
-        if self.kind == "fields" and not path and re.fullmatch(_STORED_NAME, key):
+        if self.kind == "fields" and not path and is_stored_name(key):
             name, form = identifier_for(key, "field"), "stored_as: {stored}, ..."
         elif self.kind == "fields" and path[1:] == ("values",):
             name, form = identifier_for(key, "value"), "title: {title}, stored_as: {stored}"

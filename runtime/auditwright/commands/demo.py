@@ -101,7 +101,9 @@ def _record_every_event(log: AuditLog, catalog: Catalog) -> None:
         with log.acting(actor, ip_address=address), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # deprecated events are shown too
             emit = attrgetter(event.key)(audit)
-            emit(**event.example, occurred_at=start + timedelta(minutes=13 * number))
+            identifiers = {field.name: field.identifier for field in event.metadata}
+            values = {identifiers[name]: value for name, value in event.example.items()}
+            emit(**values, occurred_at=start + timedelta(minutes=13 * number))
 
 
 @dataclass(frozen=True, slots=True)

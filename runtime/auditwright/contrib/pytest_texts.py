@@ -99,8 +99,7 @@ def _of(wanted: Wanted) -> str:
 
 
 def _conditions(wanted: Wanted) -> str:
-    fields = {field.name: field for field in wanted.event.metadata} if wanted.event else {}
-    parts = [f"{name}={value(each, fields[name])}" for name, each in wanted.fields.items()]
+    parts = [f"{name}={value(each, wanted.declared[name])}" for name, each in wanted.fields.items()]
     if wanted.actor is not None:
         parts.append(f"actor={value(wanted.actor)}")
     for name in ("account_id", "ip_address"):

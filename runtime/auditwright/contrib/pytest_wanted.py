@@ -55,7 +55,9 @@ class Wanted:
         self.account_id = account_id
         self.ip_address = normal_address(ip_address)
         self._model = model
-        self._declared = {field.name: field for field in event.metadata} if event is not None else {}
+        metadata = event.metadata if event is not None else ()
+        # Code gives the name in Python; the name in JSON is taken, too.
+        self.declared = {field.name: field for field in metadata} | {f.identifier: f for f in metadata}
         self.fields = {name: self._value(name, value) for name, value in fields.items()}
 
     def fits(self, sighting: Sighting) -> bool:
@@ -81,37 +83,39 @@ class Wanted:
                 found.append(Difference(name, wanted, got))
         metadata = entry.metadata if self.fields else {}
         for name, wanted in self.fields.items():
-            field, got = self._declared[name], metadata.get(name)
+            field = self.declared[name]
+            got = metadata.get(field.name)
             if field.sensitivity == "secret":
-                wanted = _fingerprint(wanted, name, sighting)
+                wanted = _fingerprint(wanted, field.name, sighting)
             if not _equal(wanted, got):
                 found.append(Difference(name, wanted, got, field))
         return found
 
     def _value(self, name: str, value: object) -> object:
         """The value as an entry has it; raises `ValidationError` for one that no entry can have."""
-        event, field = self.event, self._declared.get(name)
+        event, field = self.event, self.declared.get(name)
         assert event is not None  # noqa: S101 - for type checkers
         if field is None:
             raise ValidationError(event.key, (unknown(event, name, ("actor", "account_id", "ip_address")),))
         if isinstance(value, tuple):
             value = list(value)
         if isinstance(value, datetime) or (field.many and isinstance(value, list)):
-            value = timestamp(f"{event.key}:{name}", value)
+            value = timestamp(f"{event.key}:{field.name}", value)
         items = value if field.many and isinstance(value, list) else [value]
         if field.many and type(value) in _PLAIN - {list}:
             raise _impossible(event, field, value)
         for each in items:
-            if type(each) in _PLAIN and type(each) not in _TYPES.get(field.kind, (str,)):
+            if type(each) in _PLAIN and type(each) not in (_TYPES.get(field.kind) or _types(field)):
                 raise _impossible(event, field, each)
-            if field.kind == "enum" and type(each) is str and each not in field.values:
-                raise _impossible(event, field, each, did_you_mean(each, field.values))
+            choices = field.identifiers.values() or field.values
+            if field.kind == "enum" and type(each) is str and each not in (*choices, *field.values):
+                raise _impossible(event, field, each, did_you_mean(each, choices))
         if field.kind == "timestamp":
             items = [_in_utc(each) for each in items]
             value = items if field.many and isinstance(value, list) else items[0]
         if all(type(each) in _PLAIN for each in items) and self._is_refused(field, value):
             raise _impossible(event, field, value)
-        return value
+        return _as_stored(field, value)
 
     def _is_refused(self, field: Field, value: object) -> bool:
         """Whether the event's model refuses the value, whatever the values of the other fields are."""
@@ -119,14 +123,29 @@ class Wanted:
         if field.sensitivity == "secret" and type(value) is str and FINGERPRINT.match(value):
             return False
         try:
-            self._model.model_validate({field.name: value})
+            self._model.model_validate({field.identifier: value})
         except ModelError as error:
             faults = error.errors(include_url=False, include_context=False, include_input=False)
             return any(
-                fault["loc"][:1] == (field.name,) and not fault["type"].startswith("when_")
+                fault["loc"][:1] == (field.identifier,) and not fault["type"].startswith("when_")
                 for fault in faults
             )
         return False
+
+
+def _types(field: Field) -> tuple[type, ...]:
+    """The types of a text, or of an enum's value: those of some are stored as integers."""
+    return (str, *{type(value) for value in field.values})
+
+
+def _as_stored(field: Field, value: object) -> object:
+    """The value with what is stored of an enum for its names in Python."""
+    if not field.identifiers:
+        return value
+    if isinstance(value, list):
+        return [_as_stored(field, item) for item in value]
+    stored = {identifier: stored for stored, identifier in field.identifiers.items()}
+    return stored.get(value, value) if isinstance(value, str) else value
 
 
 _PLAIN = {str, int, float, bool, list, dict, bytes, set, frozenset, date, UUID}

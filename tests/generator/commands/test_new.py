@@ -175,6 +175,8 @@ BILLING = "`auditwright new category account.billing` adds it"
         ("event", "account.projects.Archived", f'event "Archived" {NAME}'),
         ("category", "account./tmp/x", f'category "/tmp/x" {NAME}'),
         ("field", "a: b", f'field "a: b" {NAME}'),
+        ("field", "exitCode", f'field "exitCode" {NAME}; write exit_code --stored-as exitCode'),
+        ("field", "$ref", f"field \"$ref\" {NAME}; write ref --stored-as '$ref'"),
         ("level", "account", "already exists at catalog/catalog.yaml:11"),
         ("level", "Shop", f'level "Shop" {NAME}'),
     ],
@@ -564,7 +566,22 @@ def test_new_field_has_the_given_options(project: Path) -> None:
     values = ("--values", "all_good=All good", "bad=Bad: very", "no=No")
     assert new("field", "outcomes", "--type", "list of enum", *says, *values, "--max-items", "3") == 0
     says = ("--description", "How long it took.")
-    assert new("field", "took", "--type", "number", *says, "--unit", "seconds", "--min", "0.5") == 0
+    assert (
+        new(
+            "field",
+            "took",
+            "--type",
+            "number",
+            *says,
+            "--unit",
+            "seconds",
+            "--min",
+            "0.5",
+            "--stored-as",
+            "tookSeconds",
+        )
+        == 0
+    )
     says = ("--description", "Who is told.")
     assert new("field", "owner_email", "--type", "email", *says, "--sensitivity", "personal") == 0
     assert FIELDS.read_text("utf-8").removeprefix(before) == (
@@ -579,6 +596,7 @@ outcomes:
 took:
   title: Took
   type: number
+  stored_as: tookSeconds
   unit: seconds
   min: 0.5
   description: How long it took.

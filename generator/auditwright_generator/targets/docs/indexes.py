@@ -137,7 +137,7 @@ def _field_rows(carried: Iterable[Carried], told: Callable[[Field], tuple[str, .
 def _field_row(carried: Carried, told: tuple[str, ...], has_anchor: bool, links: Links) -> tuple[str, ...]:
     field = carried.field
     anchor = f'<a id="{field.name}"></a>' if has_anchor else ""
-    return f"{anchor}{markdown_cell(field.title)}", f"`{field.name}`", *told, links.carriers(carried)
+    return f"{anchor}{markdown_cell(field.title)}", words.name(field), *told, links.carriers(carried)
 
 
 _ALL = "A level or a category is named where all its events have the field."

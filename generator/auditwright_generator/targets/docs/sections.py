@@ -87,7 +87,7 @@ def _rows(catalog: Catalog, level: Level, category: Category, event: Event) -> _
     return [
         (
             markdown_cell(field.title),
-            f"`{field.name}`",
+            words.name(field),
             words.full_type(field),
             words.required(field, fields),
             _meaning(catalog, field),

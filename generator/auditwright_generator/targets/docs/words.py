@@ -67,9 +67,20 @@ def full_type(field: Field) -> str:
 
 def values(field: Field, most: int | None = None) -> str:
     """The values of an enum by title and key; of more than `most` the first ones, and how many more."""
-    shown = ", ".join(f"{markdown_cell(value.title)} ({code(value.key)})" for value in field.values[:most])
+    shown = ", ".join(
+        f"{markdown_cell(value.title)} ({_both(value.key, value.stored_as)})" for value in field.values[:most]
+    )
     more = len(field.values) - most if most is not None else 0
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def name(field: Field) -> str:
+    """The name, and the one in JSON where that differs."""
+    return _both(field.name, field.stored_as or None)
+
+
+def _both(name: str, stored: str | int | None) -> str:
+    return code(name) if stored is None else f"{code(name)}, in JSON {code(str(stored))}"
 
 
 def _of_one(field: Field) -> list[str]:
