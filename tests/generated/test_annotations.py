@@ -16,6 +16,7 @@ from tests.support.paths import TEST_CATALOGS
 from tests.support.schema_engines import ajv_verdicts
 from tests.support.sphinx_site import build_site, write_site
 
+from auditwright import Actor, AuditLog
 from auditwright.catalog import Catalog
 from auditwright_generator import cli
 
@@ -71,6 +72,14 @@ def test_runtime_knows_what_an_event_has_and_inherits(owned: Path) -> None:
         "login_name": {"retention": 30},
         "password": {},
     }
+
+
+def test_entries_have_no_annotations(owned: Path, tmp_path: Path) -> None:
+    package = importlib.import_module("owned_events")
+    log = AuditLog.open(f"sqlite:///{tmp_path}/log.db", account_id="acme", catalog=package.CATALOG)
+    with log, log.acting(Actor.user("u-1", "Ada")):
+        entry = package.AuditEvents(log).account.login.logged_in(method="passkey")
+    assert (entry.description, entry.metadata) == ("Ada logged in.", {"method": "passkey"})
 
 
 def test_schema_has_annotations_as_keywords(owned: Path) -> None:
