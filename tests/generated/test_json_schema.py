@@ -27,7 +27,7 @@ from auditwright_generator.patterns import matches
 Schema = dict[str, Any]
 Form = dict[str, Any]
 
-PACKAGES = ("audit_events", "auditwright_events", "kitchen_sink_events")
+PACKAGES = ("audit_events", "auditwright_events", "kitchen_sink_events", "stored_names_events")
 ENTRY: Form = {
     "id": "018f3b5c-7d2a-7abc-8def-0123456789ab",
     "account_id": "acme",
@@ -35,6 +35,12 @@ ENTRY: Form = {
     "actor": {"type": "user", "id": "u-17", "name": "Ada Lovelace"},
     "ip_address": "203.0.113.7",
 }
+
+
+@pytest.fixture(scope="module")
+def own_catalogs(kitchen_sink: Path, stored_names: Path) -> None:
+    """The packages of the tests' own catalogs can be imported."""
+
 
 each_package = pytest.mark.parametrize("package", PACKAGES)
 
@@ -98,14 +104,14 @@ def actors(identifiers: tuple[str, ...]) -> Iterator[Form]:
 
 
 @each_package
-def test_schema_refers_to_its_own_defs_only(kitchen_sink: Path, package: str) -> None:
+def test_schema_refers_to_its_own_defs_only(own_catalogs: None, package: str) -> None:
     for event, schema in events_of(package):
         used = {each["$ref"] for each in parts(schema) if isinstance(each, dict) and "$ref" in each}
         assert used == {f"#/$defs/{name}" for name in schema["$defs"]}, event.key
 
 
 @each_package
-def test_pattern_of_a_type_stands_once_in_a_schema(kitchen_sink: Path, package: str) -> None:
+def test_pattern_of_a_type_stands_once_in_a_schema(own_catalogs: None, package: str) -> None:
     for event, schema in events_of(package):
         of_types = patterns_in(schema["$defs"])
         assert set(of_types.values()) == {1}, event.key
@@ -116,7 +122,7 @@ def test_pattern_of_a_type_stands_once_in_a_schema(kitchen_sink: Path, package: 
 
 
 @each_package
-def test_ajv_in_strict_mode_accepts_what_jsonschema_rs_accepts(kitchen_sink: Path, package: str) -> None:
+def test_ajv_in_strict_mode_accepts_what_jsonschema_rs_accepts(own_catalogs: None, package: str) -> None:
     events = events_of(package)
     cases = [(schema, [*metadata_forms(event), *entry_forms(event)]) for event, schema in events]
     compared = accepted = 0
@@ -130,7 +136,7 @@ def test_ajv_in_strict_mode_accepts_what_jsonschema_rs_accepts(kitchen_sink: Pat
 
 
 @each_package
-def test_jsonschema_and_jsonschema_rs_agree(kitchen_sink: Path, package: str) -> None:
+def test_jsonschema_and_jsonschema_rs_agree(own_catalogs: None, package: str) -> None:
     event, schema = events_of(package)[0]
     is_valid = jsonschema_rs.validator_for(schema).is_valid
     slow = entry_validator(schema)
@@ -140,7 +146,7 @@ def test_jsonschema_and_jsonschema_rs_agree(kitchen_sink: Path, package: str) ->
 
 
 @each_package
-def test_patterns_match_the_same_texts_in_re2(kitchen_sink: Path, package: str) -> None:
+def test_patterns_match_the_same_texts_in_re2(own_catalogs: None, package: str) -> None:
     for event, schema in events_of(package):
         forms = [*metadata_forms(event), *entry_forms(event)]
         texts = {each for form in forms for each in parts(form) if isinstance(each, str)}

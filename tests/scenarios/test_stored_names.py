@@ -14,9 +14,11 @@ from unittest.mock import ANY
 import pytest
 from sqlmodel import Session, create_engine, select
 from tests.conftest import import_view
+from tests.support.command_line import Auditwright
 from tests.support.databases import Database, open_log
 from tests.support.type_check import run_mypy
 
+import audit_events
 from auditwright import Actor, AuditLog, Catalog, Entry, SecretKey, ValidationError
 from auditwright.contrib.pytest_audit import Audit, OwnLog
 from auditwright.contrib.pytest_watching import watching
@@ -276,3 +278,25 @@ def test_assertions_of_pytest_take_what_the_code_gave(
             audit.recorded(ENDED, priority="none")
         with pytest.raises(ValidationError, match=r'metadata\.state/now: .*; did you mean "ready"'):
             audit.recorded(ENDED, state="redy")
+
+
+def test_check_of_the_database_finds_nothing(
+    log: AuditLog, database: Database, auditwright: Auditwright
+) -> None:
+    emit(log, **GIVEN)
+    importlib.import_module(PACKAGE).AuditEvents(log).build.runs.run_noted(ticket="T-1")
+    done = auditwright("database", "check", "--catalog-package", PACKAGE, "--database", database.url)
+    assert (done.code, done.err) == (0, "")
+    assert "2 entries, against stored_names_events 9.0.0" in done.out
+    assert done.out.endswith("\n\nCovered: all entries.\n")
+    assert "Views" not in done.out
+
+
+def test_another_catalog_reads_columns_by_stored_names(log: AuditLog, database: Database) -> None:
+    emit(log, **GIVEN)
+    importlib.import_module(PACKAGE).AuditEvents(log).build.runs.run_noted(ticket="T-1")
+    with open_log(database, audit_events.CATALOG) as other:
+        noted, ended = (each.metadata for each in other.account("acme").entries().entries)
+        assert (noted, ended) == ({"plain": "T-1"}, STORED)
+        exported = [json.loads(line)["metadata"] for line in b"".join(lines(other)).splitlines()]
+        assert exported == [STORED, {"plain": "T-1"}]
