@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from auditwright_generator.diff.change import shown
 from auditwright_generator.findings import PrintableError
 from auditwright_generator.model import Catalog, Category, Deprecated, Event, Field
-from auditwright_generator.source.structure import DEFS, KINDS
+from auditwright_generator.source.structure import ANNOTATION_KINDS, DEFS, KINDS
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -129,11 +129,24 @@ def _problems(catalog: Catalog) -> Iterator[str]:
     nameless = [level for level in catalog.levels if not level.name]
     if nameless and len(catalog.levels) > 1:
         yield "a level has no name, and it is not the only one"
-    yield from _mismatches("annotation", "name", *(key.name for key in catalog.annotation_keys))
+    yield from _annotation_problems(catalog)
     for level in catalog.levels:
         yield from _mismatches("level", "name", *([level.name] if level.name else ()))
         for category in level.categories:
             yield from _category_problems(level.name, category)
+
+
+def _annotation_problems(catalog: Catalog) -> Iterator[str]:
+    keys = catalog.annotation_keys
+    yield from _mismatches("annotation", "name", *(key.name for key in keys))
+    for key in keys:
+        if key.kind not in ANNOTATION_KINDS:
+            yield f"kind {shown(key.kind)} of an annotation is not one of {', '.join(ANNOTATION_KINDS)}"
+        yield from _mismatches("value of an annotation", "name", *(value.key for value in key.values))
+    given = [catalog.annotations, *(category.annotations for category in catalog.categories)]
+    for event in catalog.events:
+        given += [event.annotations, *(field.annotations for field in event.fields)]
+    yield from _mismatches("annotation", "name", *sorted({name for each in given for name in each}))
 
 
 def _category_problems(level: str, category: Category) -> Iterator[str]:

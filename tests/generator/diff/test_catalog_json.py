@@ -24,6 +24,7 @@ CATALOGS = {
     "project": ROOT / "catalog",
     "own": ROOT / "runtime" / "catalog",
     "kitchen sink": ROOT / "tests" / "catalogs" / "kitchen_sink",
+    "annotations": ROOT / "tests" / "catalogs" / "annotations",
     "shop": Path(__file__).parent / "catalog",
 }
 
@@ -163,6 +164,13 @@ REFUSED = [
     ((*FIELD, "max_length"), 1.5, f"{IN_FIELD}.max_length: Input should be a valid integer, got 1.5"),
     ((*FIELD, "when"), {"x": []}, "field order_id has a condition without values"),
     ((*FIELD, "values"), {"a b": "A"}, f'enum value "a b" is not {NAME}'),
+    (("annotations",), {"x\n": 1}, f'annotation "x\\n" is not {NAME}'),
+    ((*FIELD, "annotations"), {"X": [1]}, f'annotation "X" is not {NAME}'),
+    (
+        ("annotation_keys",),
+        {"owner": {"title": "Owner", "kind": "text"}},
+        'kind "text" of an annotation is not one of string, integer, boolean, date, url, enum',
+    ),
 ]
 
 
