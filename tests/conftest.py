@@ -50,6 +50,12 @@ def stored_names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield from _generated("stored_names", tmp_path_factory)
 
 
+@pytest.fixture(scope="session")
+def further_types(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same of `tests/catalogs/types`: UUIDs, dates, 64-bit numbers, and a change of each type."""
+    yield from _generated("types", tmp_path_factory)
+
+
 def _generated(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     out = tmp_path_factory.mktemp(name)
     assert run(cli.generate, "--catalog", str(TEST_CATALOGS / name), "--out", str(out)) == 0

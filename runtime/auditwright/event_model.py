@@ -54,8 +54,10 @@ class _BySides:
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         (kind,) = get_args(source)
         side = core_schema.typed_dict_field(core_schema.nullable_schema(handler.generate_schema(kind)))
+        # What is inside of a typed dict does not see the configuration of the model.
+        config = core_schema.CoreConfig(strict=True, allow_inf_nan=False)
         sides = core_schema.typed_dict_schema(
-            {"from": side, "to": side}, extra_behavior="forbid", strict=True
+            {"from": side, "to": side}, extra_behavior="forbid", strict=True, config=config
         )
         return core_schema.no_info_before_validator_function(
             sides_of,

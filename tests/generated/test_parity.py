@@ -96,6 +96,24 @@ OF_KIND: dict[str, tuple[Any, ...]] = {
         "ada@example.com\n",
         "ädä@exämple.com", "ada+log@example.com", "ada@example.com ", "ada\t@example.com", "",
     ),
+    "uuid": (
+        "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "6BA7B810-9DAD-11D1-80B4-00C04FD430C8",
+        "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        "6ba7b8109dad11d180b400c04fd430c8", "{6ba7b810-9dad-11d1-80b4-00c04fd430c8}",
+        "urn:uuid:6ba7b810-9dad-11d1-80b4-00c04fd430c8", "6ba7b810-9dad-11d1-80b4-00c04fd430c",
+        "6ba7b810-9dad-11d1-80b4-00c04fd430cg", "6ba7b810-9dad-11d1-80b4-00c04fd430c8\n",
+        " 6ba7b810-9dad-11d1-80b4-00c04fd430c8", "6ba7b810-9dad-11d1-80b40-0c04fd430c8", "",
+    ),
+    "date": (
+        "2026-01-31", "0001-01-01", "9999-12-31", "0000-01-01", "2024-02-29", "2026-02-29", "1900-02-29",
+        "2000-02-29", "2026-04-31", "2026-13-01", "2026-00-01", "2026-01-00", "20260131", "2026-W05-6",
+        "2026-1-31", "10000-01-01", "2026-01-31T00:00:00Z", "2026-01-31\n", " 2026-01-31", "٢٠٢٦-01-31", "",
+    ),
+    "bigint": (
+        "0", "1", "-1", "9223372036854775807", "9223372036854775808", "-9223372036854775808",
+        "-9223372036854775809", "9007199254740993", "-0", "00", "+1", "1.0", "1e3", "0x1", " 1", "1\n", "1_0",
+        "٣", "99999999999999999999", "",
+    ),
 }  # fmt: skip
 """Valid and invalid values at the limits of each kind."""
 
@@ -143,7 +161,8 @@ def with_everything(event: Event, values: Values) -> Values:
 
 RIGHT: dict[str, Any] = {
     "boolean": True, "timestamp": "2026-01-02T03:04:05Z", "ip": "203.0.113.7",
-    "url": "https://example.com", "email": "ada@example.com",
+    "url": "https://example.com", "email": "ada@example.com", "date": "2026-01-31", "bigint": "7",
+    "uuid": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
 }  # fmt: skip
 MATCHING = ("AB-0001", "v1", "catalog.yaml", "left", "$12", "alpha", "text")
 """Texts of which each pattern in the catalogs under test matches one."""
@@ -152,6 +171,8 @@ MATCHING = ("AB-0001", "v1", "catalog.yaml", "left", "$12", "alpha", "text")
 def right_value(field: Field) -> Any:
     """A valid value of the field."""
     item = right_item(field)
+    if field.change:
+        return {"from": item, "to": None}
     return [item] * max(field.min_items or 0, 1) if field.many else item
 
 
@@ -170,12 +191,26 @@ def right_item(field: Field) -> Any:
 
 def replacements(field: Field, present: Any) -> Iterator[Any]:
     """Replacements of a field's value: wrong types, bounds and their neighbours, limits of its kind."""
-    yield from ANY_TYPE
+    any_type = ANY_TYPE
+    if field.kind == "bigint":  # Python has integers for what is text in JSON
+        any_type = tuple(value for value in any_type if value != [1] and type(value) is not int)
+    yield from any_type
+    if field.change:
+        right = right_item(field)
+        yield from (
+            {"from": right},
+            {"to": right},
+            {"from": right, "to": right, "x": right},
+            {"before": right},
+        )
+        for side in (*any_type, *OF_KIND[field.kind], *at_bounds(field)):
+            yield from ({"from": side, "to": None}, {"from": right, "to": side})
+        return
     if not field.many:
         yield from (*OF_KIND[field.kind], *at_bounds(field))
         return
     items = present if isinstance(present, list) and present else [right_item(field)]
-    for item in (*ANY_TYPE, *OF_KIND[field.kind], *at_bounds(field)):
+    for item in (*any_type, *OF_KIND[field.kind], *at_bounds(field)):
         yield [item]
         yield [*items, item]
     for most in (field.min_items, field.max_items):
@@ -361,8 +396,21 @@ def test_artifacts_of_a_catalog_with_stored_names_agree(
     assert accepted > 50
 
 
-@pytest.mark.parametrize("package", ["audit_events", "auditwright_events", "kitchen_sink_events"])
-def test_mutations_reach_both_sides_of_every_field(kitchen_sink: Path, package: str) -> None:
+def test_artifacts_of_a_catalog_with_further_types_agree(
+    further_types: Path, mutations: dict[str, tuple[int, int]]
+) -> None:
+    compare_all("typed_events", mutations)
+    compared, accepted = mutations["typed_events"]
+    assert compared > 1_500
+    assert accepted > 300
+
+
+@pytest.mark.parametrize(
+    "package", ["audit_events", "auditwright_events", "kitchen_sink_events", "typed_events"]
+)
+def test_mutations_reach_both_sides_of_every_field(
+    kitchen_sink: Path, further_types: Path, package: str
+) -> None:
     """Guards the test above: each field of each event has valid and invalid values."""
     catalog = importlib.import_module(package).CATALOG
     for event in catalog.events.values():

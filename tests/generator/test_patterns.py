@@ -3,8 +3,9 @@
 import ipaddress
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
+from uuid import UUID
 
 import jsonschema_rs
 import pytest
@@ -112,6 +113,67 @@ def test_every_day_of_the_calendar_is_known() -> None:
 def test_leap_years_are_those_of_the_gregorian_calendar() -> None:
     leap = {year for year in range(1, 10_000) if matches(patterns.TIMESTAMP, f"{year:04}-02-29T00:00:00Z")}
     assert leap == {year for year in range(1, 10_000) if year % 4 == 0 and (year % 100 or year % 400 == 0)}
+
+
+# --- dates, UUIDs and whole numbers ----------------------------------------------------------------
+
+
+def is_a_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+@given(
+    st.dates().map(date.isoformat)
+    | st.builds("{:04}-{:02}-{:02}".format, st.integers(0, 9999), st.integers(0, 13), st.integers(0, 32))
+    | st.from_regex(r"\A[0-9]{1,5}-?W?[0-9]{1,2}-?[0-9]{1,2}\n?\Z")
+)
+@example("0001-01-01")
+@example("9999-12-31")
+@example("0000-12-31")
+@example("1900-02-29")
+def test_dates_are_those_that_date_holds(text: str) -> None:
+    assert is_valid("date", text) == is_a_date(text)
+
+
+@given(
+    st.uuids(allow_nil=True).map(str)
+    | st.uuids().map(lambda each: str(each).upper())
+    | st.from_regex(r"\A[{]?[0-9a-gA-G]{8}-?[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{11,13}[}\n]?\Z")
+)
+@example("ffffffff-ffff-ffff-ffff-ffffffffffff")
+def test_uuids_are_of_any_version_in_the_usual_form(text: str) -> None:
+    try:
+        expected = str(UUID(text)) == text.lower()
+    except ValueError:
+        expected = False
+    assert is_valid("uuid", text) == expected
+
+
+@given(
+    st.integers(-(2**63) - 1000, -(2**63) + 1000)
+    | st.integers(2**63 - 1000, 2**63 + 1000)
+    | st.integers(-(2**80), 2**80)
+)
+@example(-(2**63) - 1)
+@example(-(2**63))
+@example(2**63 - 1)
+@example(2**63)
+@example(0)
+def test_bigints_are_exactly_those_of_64_bits(number: int) -> None:
+    assert is_valid("bigint", str(number)) == (-(2**63) <= number < 2**63)
+    for text in (f"0{number}", f"+{number}", f"{number}\n", f" {number}", f"{number}.0", f"-0{abs(number)}"):
+        assert not is_valid("bigint", text)
+
+
+def test_bound_of_bigints_is_exact_at_every_digit() -> None:
+    for bound, sign in ((2**63 - 1, ""), (2**63, "-")):
+        for place in range(19):
+            for step in (-(10**place), 10**place):
+                number = bound + step
+                assert is_valid("bigint", f"{sign}{number}") == (number <= bound)
 
 
 # --- addresses -----------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ def yaml_lines(entry: Mapping[str, object], depth: int = 0) -> Lines:
 
 def _pair(key: str, value: object, depth: int) -> Iterator[tuple[int, str]]:
     line = f"{key}: {yaml_flow(value)}"
-    if isinstance(value, Mapping) and (len(line) > _WIDTH or _is_nested(value)):
+    is_written = isinstance(value, Mapping) and None in value.values()  # null on a side of a change
+    if isinstance(value, Mapping) and not is_written and (len(line) > _WIDTH or _is_nested(value)):
         yield depth, f"{key}:"
         yield from yaml_lines(value, depth + 1)
     elif isinstance(value, str) and len(line) > _WIDTH and _can_be_folded(value):

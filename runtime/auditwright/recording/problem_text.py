@@ -221,7 +221,7 @@ def model_faults(event: Event, error: ModelError, values: Mapping[str, Any]) -> 
             given[field.name] = stored.get(text, text)
     return described(
         unknown(event, str(detail["loc"][0]))
-        if detail["type"] == "extra_forbidden"
+        if detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1
         else fault(event, detail["loc"] or ("",), given)
         for detail in details
     )
