@@ -56,6 +56,12 @@ def further_types(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield from _generated("types", tmp_path_factory)
 
 
+@pytest.fixture(scope="session")
+def json_values(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same of `tests/catalogs/json_values`, whose package is `json_values_events`."""
+    yield from _generated("json_values", tmp_path_factory)
+
+
 def _generated(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     out = tmp_path_factory.mktemp(name)
     assert run(cli.generate, "--catalog", str(TEST_CATALOGS / name), "--out", str(out)) == 0

@@ -149,6 +149,15 @@ class Field:
         return next((each.stored for each in self.values if each.key == value), value)
 
     @property
+    def json_bounds(self) -> tuple[int, int, int]:
+        """The most bytes, levels and names of a JSON value."""
+        return (
+            DEFAULT_MAX_BYTES if self.max_bytes is None else self.max_bytes,
+            DEFAULT_MAX_DEPTH if self.max_depth is None else self.max_depth,
+            DEFAULT_MAX_KEYS if self.max_keys is None else self.max_keys,
+        )
+
+    @property
     def requirement(self) -> Requirement:
         """True, False, or "when" if a condition decides."""
         return "when" if self.when else self.required

@@ -75,8 +75,8 @@ IMPORTED_CLASSES = words("""
     Address Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent
     AuditEvents AuditLog AuditTable BigInt BigInteger Boolean Catalog ChangeOf ClassVar Column
     Coroutine DateText Digest Emitters Entry EntryId
-    Event EventModel EventView Field Float Generic Index Json JsonAsWritten Literal Metadata Options Record S
-    SQLModel Session Text Timestamp TimestampText UUID Unpack UuidText
+    Event EventModel EventView Field Float Generic Index Json JsonAsWritten JsonValue Literal Metadata
+    Options Record S SQLModel Session Text Timestamp TimestampText UUID Unpack UuidText
 """)
 """Class names that generated modules import or define."""
 

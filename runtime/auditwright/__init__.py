@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         SourceError,
         ValidationError,
     )
+    from auditwright.json_value import JsonValue
     from auditwright.log import AuditLog
     from auditwright.middleware import AuditMiddleware
     from auditwright.reading.filters import Condition, Filter
@@ -51,6 +52,7 @@ __all__ = [
     "Filter",
     "FilterError",
     "IdConflict",
+    "JsonValue",
     "NoContext",
     "NotStored",
     "Page",
@@ -83,6 +85,7 @@ _MODULES = {
         "ValidationError",
     ),
     "auditwright.account_log": ("AccountLog",),
+    "auditwright.json_value": ("JsonValue",),
     "auditwright.log": ("AuditLog",),
     "auditwright.middleware": ("AuditMiddleware",),
     "auditwright.reading.filters": ("Condition", "Filter"),

@@ -216,9 +216,10 @@ class Entry:
 
     @property
     def alterations(self) -> dict[str, Any]:
-        """The values that were sanitized or truncated before storing, by path; usually empty.
+        """The values that were sanitized, truncated or replaced before storing, by path; usually empty.
 
-        Each has `length` and `sha256` of the original, and `cleaned` if it was sanitized, `cut` if truncated.
+        Each has `length` and `sha256` of the original, and `cleaned` if it was sanitized, `cut` if truncated,
+        `replaced` if it is a JSON value that was too large.
         """
         found: dict[str, Any] = orjson.loads(self.row[ALTERATIONS]) if self.row[ALTERATIONS] else {}
         return found

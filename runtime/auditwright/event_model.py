@@ -9,7 +9,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Self, TypeVar, Unpack, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, TypeVar, Unpack, get_args
 
 from pydantic import (
     BaseModel,
@@ -24,6 +24,9 @@ from pydantic import (
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from auditwright.change import Change, sides_of
+
+if TYPE_CHECKING:
+    from auditwright.json_value import JsonValue
 
 Conditions = dict[str, dict[str, list[Any]]]
 StoredValues = dict[str, dict[str | int, str]]
@@ -80,6 +83,35 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_building.acquire, after_in_parent=_building.release, after_in_child=_building.release
     )
+
+
+class _JsonType:
+    """Validates a JSON value, into plain types; the bounds of a field are not faults, see `json_value.py`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(_plain_json)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {}
+
+
+def _plain_json(value: Any) -> Any:
+    from auditwright.json_value import NotJsonValue, plain_json  # few events need it
+
+    try:
+        if value is not None:
+            return plain_json(value)
+    except NotJsonValue:
+        pass  # `problem_text.py` says what is wrong, and where
+    raise PydanticCustomError("json_value", "a JSON value is wanted")
+
+
+if TYPE_CHECKING:
+    Json: TypeAlias = JsonValue
+else:
+    # Pydantic would look for the name that `JsonValue` contains in the module of each model.
+    Json = Annotated[Any, _JsonType()]
+    """The type of a field of type json."""
 
 
 class EventModel(BaseModel):

@@ -1,7 +1,8 @@
 """Limits of stored values: sanitizing characters that databases reject, and truncating long values.
 
-NUL and lone surrogates become U+FFFD. Strings over 4 KiB and metadata over 32 KiB are truncated. Each change
-is noted in the entry's `alterations`: the path, the length and the SHA-256 of the original.
+NUL and lone surrogates become U+FFFD. Strings over 4 KiB and metadata over 32 KiB are truncated; a JSON value
+is replaced whole instead (see `json_value.py`). Each change is noted in the entry's `alterations`: the path,
+the length and the SHA-256 of the original.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Collection
 from typing import Any, cast
 
 import orjson
@@ -74,7 +76,7 @@ def sanitize_text(path: str, text: str, alterations: Alterations) -> str:
     """The sanitized text; a change is noted in `alterations`."""
     sanitized = sanitize(text)
     if sanitized != text:
-        _note(alterations, path, "cleaned", len(text), text.encode("utf-8", "surrogatepass"))
+        note(alterations, path, "cleaned", len(text), text.encode("utf-8", "surrogatepass"))
     return sanitized
 
 
@@ -88,8 +90,10 @@ def names_at(path: str) -> tuple[str, ...]:
     return (name, field) if side in ("from", "to") and field else (name,)
 
 
-def sanitize_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
-    """The values with every string sanitized; changes are noted in `alterations`."""
+def sanitize_values(
+    values: dict[str, Any], alterations: Alterations, whole: Collection[str] = ()
+) -> dict[str, Any]:
+    """The values with every string sanitized, except in those named `whole`; changes are noted."""
 
     def sanitized(path: str, value: Any) -> Any:
         text = text_of(value)
@@ -101,30 +105,54 @@ def sanitize_values(values: dict[str, Any], alterations: Alterations) -> dict[st
             if texts and None not in texts:  # a list with anything else is refused as it is
                 items = [sanitize(text or "") for text in texts]
                 if items != texts:
-                    _note(alterations, path, "cleaned", len(texts), json.dumps(texts).encode())
+                    note(alterations, path, "cleaned", len(texts), json.dumps(texts).encode())
                 return items
         sides = sides_of(value)
         if is_change(sides):
             return {side: sanitized(f"{path}.{side}", each) for side, each in sides.items()}
         return value
 
-    return {name: sanitized(f"metadata.{name}", value) for name, value in values.items()}
-
-
-def truncate_values(values: dict[str, Any], alterations: Alterations) -> dict[str, Any]:
-    """The values, with strings truncated to 4 KiB, and then the largest values until all fit into 32 KiB."""
-    result = {
-        name: _truncate_value(f"metadata.{name}", value, MAX_STRING, alterations)
+    return {
+        name: value if name in whole else sanitized(f"metadata.{name}", value)
         for name, value in values.items()
     }
+
+
+def truncate_values(
+    values: dict[str, Any], alterations: Alterations, whole: Collection[str] = ()
+) -> dict[str, Any]:
+    """The values, with strings truncated to 4 KiB, and then the largest values until all fit into 32 KiB.
+
+    Those named `whole` are JSON values: they are replaced rather than truncated, the largest first.
+    """
+    result = {
+        name: value if name in whole else _truncate_value(f"metadata.{name}", value, MAX_STRING, alterations)
+        for name, value in values.items()
+    }
+    sizes = {name: len(orjson.dumps(result[name])) for name in whole if name in result}
+    for name in sorted(sizes, key=lambda each: -sizes[each]):
+        if sizes[name] > MAX_STRING and len(orjson.dumps(result)) > MAX_METADATA:
+            result[name] = _replaced(name, result[name], alterations)
     limit = MAX_STRING
     while limit and len(orjson.dumps(result)) > MAX_METADATA:
         limit //= 2
         for name, value in result.items():
             size = len(orjson.dumps(value))
-            if size > limit:
+            if size > limit and name in whole:
+                result[name] = _replaced(name, value, alterations)
+            elif size > limit:
                 result[name] = _truncate_value(f"metadata.{name}", value, limit, alterations, values[name])
     return result
+
+
+def replaced(path: str, original: bytes, alterations: Alterations) -> str:
+    """What is stored in place of a value that is too large; that is noted in `alterations`."""
+    note(alterations, path, "replaced", len(original), original)
+    return _MARK
+
+
+def _replaced(name: str, value: Any, alterations: Alterations) -> str:
+    return replaced(f"metadata.{name}", orjson.dumps(value, option=orjson.OPT_SORT_KEYS), alterations)
 
 
 def truncate_text(path: str, text: str, alterations: Alterations) -> str:
@@ -138,7 +166,7 @@ def _truncate_value(path: str, value: Any, limit: int, alterations: Alterations,
     if isinstance(value, str):
         truncated = truncate(value, limit)
         if truncated is not value:
-            _note(alterations, path, "cut", len(value), value.encode())
+            note(alterations, path, "cut", len(value), value.encode())
         return truncated
     if isinstance(value, list):
         items = [
@@ -153,7 +181,7 @@ def _truncate_value(path: str, value: Any, limit: int, alterations: Alterations,
             if size > limit:
                 items[0] = _truncate_value(f"{path}[0]", items[0], limit, alterations)
             if keep < len(items):
-                _note(alterations, path, "cut", len(items), orjson.dumps(original or items))
+                note(alterations, path, "cut", len(items), orjson.dumps(original or items))
                 start = f"{path}["
                 for noted in [each for each in alterations if each.startswith(start)]:
                     if int(noted[len(start) : -1]) >= keep:  # an item that was dropped needs no note
@@ -171,6 +199,7 @@ def _is_short(item: Any) -> bool:
     return type(item) is str and len(item) <= MAX_STRING // 4
 
 
-def _note(alterations: Alterations, path: str, what: str, length: int, original: bytes) -> None:
+def note(alterations: Alterations, path: str, what: str, length: int, original: bytes) -> None:
+    """Note a change of a value, with the length and the SHA-256 of the original."""
     first = alterations.setdefault(path, {"length": length, "sha256": hashlib.sha256(original).hexdigest()})
     first[what] = True

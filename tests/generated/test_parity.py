@@ -59,6 +59,7 @@ OF_KIND: dict[str, tuple[Any, ...]] = {
     "enum": (*TEXTS, "ONLINE", "open-source", "commercial ", "commercial\n"),
     "integer": WHOLE,
     "number": (*WHOLE, 2**60, 0.1, -0.1),
+    "json": (*TEXTS, *WHOLE, {"": {"a": [None, {}]}}, [[[]]], "x" * 9000, [1] * 9000),
     "boolean": (0, 1, 0.0, 1.0, "true", "yes"),
     "timestamp": (
         "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.1Z", "2026-01-02T03:04:05.123456Z",
@@ -162,7 +163,7 @@ def with_everything(event: Event, values: Values) -> Values:
 RIGHT: dict[str, Any] = {
     "boolean": True, "timestamp": "2026-01-02T03:04:05Z", "ip": "203.0.113.7",
     "url": "https://example.com", "email": "ada@example.com", "date": "2026-01-31", "bigint": "7",
-    "uuid": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+    "uuid": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "json": {"a": [None, 1.5]},
 }  # fmt: skip
 MATCHING = ("AB-0001", "v1", "catalog.yaml", "left", "$12", "alpha", "text")
 """Texts of which each pattern in the catalogs under test matches one."""
@@ -394,6 +395,13 @@ def test_artifacts_of_a_catalog_with_stored_names_agree(
     compared, accepted = mutations["stored_names_events"]
     assert compared > 500
     assert accepted > 50
+
+
+def test_artifacts_of_a_catalog_with_json_values_agree(
+    json_values: Path, mutations: dict[str, tuple[int, int]]
+) -> None:
+    compare_all("json_values_events", mutations)
+    assert min(mutations["json_values_events"]) > 200
 
 
 def test_artifacts_of_a_catalog_with_further_types_agree(

@@ -2,11 +2,13 @@
 
 import ipaddress
 import re
+from collections.abc import Iterator
 
 from auditwright_generator.checks.uses import resembles_undefined_field
 from auditwright_generator.checks.values import refuse_value
 from auditwright_generator.findings import Mistakes, either, hint_for, join_words, quote
 from auditwright_generator.model import Condition, Field
+from auditwright_generator.patterns import BY_KIND, matches
 from auditwright_generator.source.catalog_source import CatalogSource, EventSource
 from auditwright_generator.source.resolve import resolve_fields
 from auditwright_generator.source.yaml_nodes import Node
@@ -116,12 +118,28 @@ def check_examples_are_made_up(source: CatalogSource) -> Mistakes:
         fields = resolve_fields(source, category, event)
         for name, node in example.entries.items():
             field = fields.get(name)
-            is_change = field is not None and field.change
-            sides = tuple(side for side in node.entries.values() if is_change and side.value is not None)
-            for item in (node.items or sides or (node,)) if field else ():
-                reason = _looks_real(field.kind, str(item.scalar)) if field and not item.invalid else None
+            for item in _scalars(node) if field else ():
+                kind = field.kind if field else ""
+                text = str(item.scalar)
+                reason = _looks_real(_probable_kind(text) if kind == "json" else kind, text)
                 if reason:
                     yield item.position, f"example of {event.name}: {name} {reason}"
+
+
+def _scalars(node: Node) -> Iterator[Node]:
+    """The valid scalars of a value, also those inside of lists and mappings."""
+    if node.invalid:
+        return
+    inner = node.items or tuple(node.entries.values())
+    for each in inner:
+        yield from _scalars(each)
+    if not inner:
+        yield node
+
+
+def _probable_kind(text: str) -> str:
+    """The type that a text in a JSON value seems to have."""
+    return next((kind for kind in ("ip", "url", "email") if matches(BY_KIND[kind], text)), "")
 
 
 def _looks_real(kind: str, text: str) -> str | None:

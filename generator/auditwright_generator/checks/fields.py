@@ -21,6 +21,9 @@ _FITS = {
     "max_length": ("string",),
     "pattern": ("string",),
     "values": ("enum",),
+    "max_bytes": ("json",),
+    "max_depth": ("json",),
+    "max_keys": ("json",),
 }
 """For each constraint: the kinds it applies to."""
 
@@ -232,6 +235,10 @@ def check_enum_titles_differ(source: CatalogSource) -> Mistakes:
                 yield title.position, f"{message} {quote(title.scalar)}; change one of them"
 
 
+_SECRETS = ("string", "json")
+"""Types whose values have one text, of which a fingerprint is made."""
+
+
 def check_secrets_are_plain_strings(source: CatalogSource) -> Mistakes:
     """AC608: a secret is fingerprinted before it could be checked, so that no error can show it."""
     secrets = [
@@ -241,21 +248,23 @@ def check_secrets_are_plain_strings(source: CatalogSource) -> Mistakes:
     ]
     for field in secrets:
         type_ = field.node.get("type")
-        if type_ and type_.scalar != "string":
+        if type_ and type_.scalar not in _SECRETS:
             yield (
                 type_.position,
                 f"field {field.name} is secret and of type {type_.scalar}; write type: string",
             )
         elif type_:
-            yield from _no_limits(f"field {field.name}", field.node)
-    names = {field.name for field in secrets if field.node.string("type") == "string"}
+            yield from _no_limits(f"field {field.name}", str(type_.scalar), field.node)
+    types = {field.name: field.node.string("type") for field in secrets}
     for owner, use in source.all_uses:
-        if use.field in names:
-            yield from _no_limits(f"{owner}: field {use.field}", use.node)
+        if types.get(use.field) in _SECRETS:
+            yield from _no_limits(f"{owner}: field {use.field}", types[use.field], use.node)
 
 
-def _no_limits(thing: str, node: Node) -> Mistakes:
-    for key in LIMITS[2:5]:  # AC402 reports the others, which do not fit a string
+def _no_limits(thing: str, type_: str, node: Node) -> Mistakes:
+    for key in (
+        LIMITS[7:10] if type_ == "json" else LIMITS[2:5]
+    ):  # AC402 reports the others, which do not fit the type
         limit = node.get(key)
         if limit:
             yield (

@@ -28,6 +28,13 @@ def check_message_is_plain(source: CatalogSource) -> Mistakes:
 def check_message_names_fields(source: CatalogSource) -> Mistakes:
     """AC504: a message can only show fields of its event."""
     for event, message, fields, name in _placeholders(source):
+        field = fields.get(name)
+        if field and field.kind == "json":
+            yield (
+                message.position,
+                f"message of {event.name} names {quote(name)}, which is a JSON value; name a field of "
+                "another type",
+            )
         if name in fields or name in BUILT_IN or resembles_undefined_field(source, fields, name):
             continue
         known = [*(field.name for field in fields.values() if field and not field.entry), *BUILT_IN]

@@ -3,6 +3,7 @@
 The result is the same as that of the generated JSON Schemas, with the same patterns.
 """
 
+import json
 import math
 from collections.abc import Callable
 
@@ -37,10 +38,6 @@ def _is_bigint(value: object) -> bool:
     )
 
 
-def _is_anything(value: object) -> bool:
-    return value is not None
-
-
 _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "string": (_is_text, "text"),
     "enum": (_is_text, "text"),
@@ -54,7 +51,6 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "date": (_is_text, 'a date in quotes, such as "2026-01-31"'),
     "uuid": (_is_text, "a UUID, such as 6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
     "bigint": (_is_bigint, 'a whole number of 64 bits, in quotes if it has many digits, such as "42"'),
-    "json": (_is_anything, "a value"),
 }
 """For each kind: the test of the Python type, and the expected value in words."""
 
@@ -63,6 +59,8 @@ def refuse_value(field: Field, value: object) -> str | None:
     """The expected value in words if the field does not accept the value, else None."""
     if field.change:
         return _refuse_change(field, value)
+    if field.kind == "json":
+        return _refuse_json(field, value)
     if not field.many:
         return _refuse_item(field, value)
     if not isinstance(value, list):
@@ -80,6 +78,40 @@ def _refuse_change(field: Field, value: object) -> str | None:
         return "a change, such as {from: ..., to: ...}"
     wrong = (_refuse_item(field, side) for side in value.values() if side is not None)
     return next((f"a change in which each value is {reason}" for reason in wrong if reason), None)
+
+
+def _refuse_json(field: Field, value: object) -> str | None:
+    if not _is_json(value):
+        return "a JSON value, with integers of at most 64 bits and no null"
+    if field.sensitivity == "secret":
+        return None
+    size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+    depth, keys = _measures(value)
+    most_bytes, most_depth, most_keys = field.json_bounds
+    if size > most_bytes:
+        return f"JSON of at most {most_bytes} bytes"
+    if depth > most_depth:
+        return f"JSON of at most {most_depth} levels"
+    return f"JSON of at most {most_keys} names" if keys > most_keys else None
+
+
+def _is_json(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(name, str) for name in value) and all(map(_is_json, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return -(2**63) <= value < 2**64
+    return isinstance(value, str | bool) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _measures(value: object) -> tuple[int, int]:
+    """The depth of a value, and the number of names in all of its objects."""
+    if not isinstance(value, dict | list):
+        return 0, 0
+    parts = [_measures(item) for item in (value.values() if isinstance(value, dict) else value)]
+    names = len(value) if isinstance(value, dict) else 0
+    return 1 + max((depth for depth, _ in parts), default=0), names + sum(keys for _, keys in parts)
 
 
 def _refuse_item(field: Field, value: object) -> str | None:

@@ -19,6 +19,9 @@ _LIMITS = {
     "max_length": "the most characters",
     "min_items": "the fewest items of a list",
     "max_items": "the most items of a list",
+    "max_bytes": "the most bytes of a JSON value",
+    "max_depth": "the most levels of objects and lists in a JSON value",
+    "max_keys": "the most names in the objects of a JSON value",
 }
 _EVENT = ("title", "description", "message", "since", "annotations", "metadata")
 _CATEGORY = ("category", "order", "title", "description", "annotations", "metadata", "events")

@@ -49,6 +49,9 @@ def _read_value(field: Field, text: str) -> Value:
 
     A text of the wrong type is left to `check`.
     """
+    if field.kind == "json":
+        node, findings = parse_yaml(text.encode("utf-8", "replace"), "--example")
+        return text if findings else node.plain
     before, arrow, after = text.partition("->")
     if field.change and arrow:
         return {"from": _read_side(field, before.strip()), "to": _read_side(field, after.strip())}
@@ -82,14 +85,14 @@ def _find_value(field: Field, others: Iterable[Event]) -> Value:
     raise NoExample(f"no example is known for the field {field.name}; add --example {field.name}=VALUE")
 
 
-def _made_of(field: Field, item: str | int | float | bool) -> Value:
+def _made_of(field: Field, item: Value) -> Value:
     """A value with this item: several of a list; a change, from which it was not set, to it."""
     if field.change:
         return {"from": None, "to": item}
     return [item] * max(field.min_items or 0, 1) if field.many else item
 
 
-def _items(field: Field) -> Iterator[str | int | float | bool]:
+def _items(field: Field) -> Iterator[Value]:
     words = field.name.replace("_", "-")
     match field.kind:
         case "boolean":
@@ -109,5 +112,7 @@ def _items(field: Field) -> Iterator[str | int | float | bool]:
                 yield text
                 yield (text + "-1" * (field.min_length or 0))[: max(field.min_length or 0, len(text))]
                 yield text[: field.max_length].rstrip(" -")
+        case "json":
+            yield {field.name.rpartition("_")[2]: "a"}
         case kind:
             yield _BY_KIND[kind]

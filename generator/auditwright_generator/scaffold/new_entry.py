@@ -15,7 +15,8 @@ _KEY = re.compile(r"( *)([a-z_]+):")
 _WITHOUT_OPTION = frozenset({"category", "events"})
 _HINT = re.compile(
     r"\b(write|add|remove) (title|description|message|since|order|type|values|sensitivity|unit|pattern"
-    r"|min|max|min_length|max_length|min_items|max_items)\b(?!\.)(: \{key: Title\}|:?)"
+    r"|min|max|min_length|max_length|min_items|max_items|max_bytes|max_depth|max_keys)"
+    r"\b(?!\.)(: \{key: Title\}|:?)"
 )
 _ANNOTATION = re.compile(r"`annotations: \{([a-z0-9_]+): \.\.\.\}`")
 

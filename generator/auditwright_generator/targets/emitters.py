@@ -220,6 +220,7 @@ def _module(category: Category) -> str:
                     *(["deprecated"] if any(event.deprecated for event in category.events) else []),
                 ],
                 "uuid": ["UUID"] if "uuid" in kinds else [],
+                "auditwright": ["JsonValue"] if "json" in kinds else [],
                 "auditwright.change": [import_as("Change", names.change)] if has_changes else [],
                 "auditwright.emitters": [
                     "Emitters",
@@ -261,6 +262,8 @@ class _Names:
         """The type of one value, where it is not that of the JSON form."""
         if field.kind == "timestamp":
             return "datetime | str"
+        if field.kind == "json":
+            return "JsonValue"
         return _TYPED_TEXT.get(field.kind, "").format(date=self.date)
 
 
@@ -305,11 +308,19 @@ def _notes(field: Field) -> str:
         f"At least {low}." if low is not None and high is None else "",
         f"At most {high}." if high is not None and low is None else "",
         f"In {field.unit}." if field.unit else "",
+        _json_note(field),
         f"Only if {condition(field.when)}, and required then." if field.when else "",
         "Secret: only a keyed fingerprint is stored." if field.sensitivity == "secret" else "",
         _deprecation_note(field),
     ]
     return "".join(f" {note}" for note in notes if note)
+
+
+def _json_note(field: Field) -> str:
+    if field.kind != "json" or field.sensitivity == "secret":
+        return ""
+    size, depth, keys = field.json_bounds
+    return f"Stored up to {size} bytes, {depth} levels and {keys} names; replaced by … above that."
 
 
 def _deprecation_note(field: Field) -> str:

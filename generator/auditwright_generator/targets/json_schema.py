@@ -143,6 +143,8 @@ def _published(field: Field) -> Schema:
     if field.kind in _BY_KIND:
         of_one = _ref(field.kind)
         schema = {**schema, "items": of_one} if field.many else _change(of_one) if field.change else of_one
+    if field.kind == "json":
+        schema = {"$comment": _bounds(field), **schema}
     if not field.always:
         schema = _or_null(schema)
     deprecated = {"deprecated": True} if field.deprecated else {}
@@ -159,8 +161,20 @@ def _keywords(annotations: Annotations) -> Schema:
     return {keyword(name): value for name, value in annotations.items()}
 
 
+def _bounds(field: Field) -> str:
+    if field.sensitivity == "secret":
+        return "Any JSON value; the log keeps its fingerprint."
+    size, depth, keys = field.json_bounds
+    return (
+        f"Any JSON value. One of more than {size} bytes, {depth} levels or {keys} names is replaced when it "
+        "is stored, and noted in alterations."
+    )
+
+
 def _or_null(schema: Schema) -> Schema:
     """The schema of what may be null: a field that can be left out, or a side of a change."""
+    if schema.get("not") == {"type": "null"}:
+        return {name: each for name, each in schema.items() if name != "not"}
     if "type" not in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     values = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
@@ -171,6 +185,8 @@ def _item(field: Field) -> Schema:
     if field.kind == "enum":
         stored = [value.stored for value in field.values]
         return {"type": "string" if isinstance(stored[0], str) else "integer", "enum": stored}
+    if field.kind == "json":
+        return {"not": {"type": "null"}}
     if field.kind == "boolean":
         return {"type": "boolean"}
     if field.kind == "number":

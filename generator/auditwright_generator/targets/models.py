@@ -42,7 +42,11 @@ def of_category(catalog: Catalog, level: Level, category: Category) -> dict[str,
             {
                 "typing": sorted(names & {"Annotated", "Literal"}),
                 "pydantic": sorted(names & {"Field"}),
-                "auditwright.event_model": [*sorted(names & {_BIGINT, _CHANGE}), "EventModel"],
+                "auditwright.event_model": [
+                    *sorted(names & {_BIGINT, _CHANGE}),
+                    "EventModel",
+                    *sorted(names & {"Json"}),
+                ],
                 f"{catalog.package}.models": sorted(names & {"MAX_INTEGER", *_PATTERNS.values()}),
             },
             own=catalog.package,
@@ -118,6 +122,7 @@ def _field(field: Field) -> _Field:
         *({"Annotated"} if of_items else ()),
         *({"Field"} if of_items or arguments else ()),
         *({"Literal"} if field.kind == "enum" else ()),
+        *({"Json"} if field.kind == "json" else ()),
         *(str(value).removeprefix("-") for value in of_one.values()),
     }
     room = len(f"{field.name}:  | None = Field(")
@@ -151,7 +156,7 @@ def _constraints(field: Field) -> dict[str, str | float | None]:
         return {"ge": low, "le": "MAX_INTEGER" if field.max is None else field.max}
     if field.kind == "number":
         return {"ge": field.min, "le": field.max}
-    if field.kind in ("boolean", "enum", "bigint"):
+    if field.kind in ("boolean", "enum", "bigint", "json"):
         return {}
     pattern = raw_literal(field.pattern) if field.pattern else None
     return {

@@ -17,7 +17,7 @@ from auditwright_generator.model import Catalog, Category, Field
 
 LINE_LENGTH = 110
 
-_TYPES = {"integer": "int", "bigint": "int", "number": "float", "boolean": "bool"}
+_TYPES = {"integer": "int", "bigint": "int", "number": "float", "boolean": "bool", "json": "Json"}
 
 
 def literal(value: Any) -> str:

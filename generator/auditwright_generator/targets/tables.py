@@ -24,6 +24,7 @@ _TYPES = {
     "date": ("date", "DateText"),
     "uuid": ("UUID", "UuidText"),
     "bigint": ("int", "BigInteger"),
+    "json": ("Any", "Json"),
 }
 _TEXT = ("str", "Text")
 _ITEMS = {"timestamp": "str", "date": "str", "uuid": "str", "bigint": "str"}

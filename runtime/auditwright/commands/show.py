@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from auditwright.catalog import Catalog
 from auditwright.commands.options import add_log, open_log, other_accounts
 from auditwright.commands.text import print_json, time_text
@@ -92,6 +94,10 @@ def _details(catalog: Catalog, entry: Entry) -> list[tuple[str, str]]:
 
 
 def _value(value: Any, field: Any) -> str:
+    if field and field.kind == "json":
+        return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, dict):
+        return orjson.dumps(value).decode()
     if isinstance(value, list):
         return ", ".join(_value(item, field) for item in value)
     if isinstance(value, bool):

@@ -15,6 +15,7 @@ from auditwright.emitters import timestamp
 from auditwright.entry import FINGERPRINT
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import format_time, parse_time
+from auditwright.json_value import NotJsonValue, canonical_json, plain_json
 from auditwright.limits import shown
 from auditwright.recording.problem_text import expected as expected_by
 from auditwright.recording.problem_text import unknown
@@ -86,7 +87,7 @@ class Wanted:
             field = self.declared[name]
             got = metadata.get(field.name)
             if field.sensitivity == "secret":
-                wanted = _fingerprint(wanted, field.name, sighting)
+                wanted = _fingerprint(wanted, field, sighting)
             if not _equal(wanted, got):
                 found.append(Difference(name, wanted, got, field))
         return found
@@ -97,6 +98,8 @@ class Wanted:
         assert event is not None  # noqa: S101 - for type checkers
         if field is None:
             raise ValidationError(event.key, (unknown(event, name, ("actor", "account_id", "ip_address")),))
+        if field.kind == "json":
+            return self._json_value(field, value)
         if isinstance(value, tuple):
             value = list(value)
         if isinstance(value, datetime) or (field.many and isinstance(value, list)):
@@ -116,6 +119,17 @@ class Wanted:
         if all(type(each) in _PLAIN for each in items) and self._is_refused(field, value):
             raise _impossible(event, field, value)
         return _as_stored(field, value)
+
+    def _json_value(self, field: Field, value: object) -> object:
+        """The plain form of a JSON value; other values may be equal to anything."""
+        event = self.event
+        assert event is not None  # noqa: S101 - for type checkers
+        try:
+            return plain_json(value)
+        except NotJsonValue:
+            if type(value) in _PLAIN - {dict, list}:  # in these may be something like `unittest.mock.ANY`
+                raise _impossible(event, field, value) from None
+            return value
 
     def _is_refused(self, field: Field, value: object) -> bool:
         """Whether the event's model refuses the value, whatever the values of the other fields are."""
@@ -165,11 +179,15 @@ def _equal(wanted: Any, got: Any) -> bool:
     return bool(wanted == got)
 
 
-def _fingerprint(value: object, field: str, sighting: Sighting) -> object:
+def _fingerprint(value: object, field: Field, sighting: Sighting) -> object:
     key = sighting.log._recorder.secret_key
-    if type(value) is not str or FINGERPRINT.match(value) or key is None:
+    if key is None or (type(value) is str and FINGERPRINT.match(value)):
         return value
-    return key.fingerprint(value, account_id=sighting.entry.account_id, field=field)
+    if field.kind == "json" and type(value) in (str, int, float, bool, list, dict):
+        value = canonical_json(value)
+    if type(value) is not str:
+        return value
+    return key.fingerprint(value, account_id=sighting.entry.account_id, field=field.name)
 
 
 def _in_utc(value: object) -> object:

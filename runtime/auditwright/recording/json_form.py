@@ -11,6 +11,7 @@ import math
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,7 @@ from auditwright.change import is_change
 from auditwright.effort import bounded_effort, did_you_mean
 from auditwright.errors import MAX_PROBLEMS, Problem, ValidationError
 from auditwright.ids import from_microseconds, parse_time
+from auditwright.json_value import INTEGERS, WIDEST, measures
 from auditwright.limits import MAX_METADATA, MAX_STRING, names_at, sanitize, text_of, truncate
 from auditwright.recording.excerpt import as_json, excerpt, with_few_unknown, without_contents
 from auditwright.recording.problem_text import (
@@ -158,6 +160,8 @@ class Schemas:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._json: dict[str, tuple[str, ...]] = {}
+        """The JSON values of an event by its key."""
 
     def check(
         self,
@@ -187,7 +191,8 @@ class Schemas:
             raise ValidationError(event.key, (self._catalog.system_event_problem(),))
         if self.fits(event, form):
             return event
-        problems = self._problems(event, form, altered, recorded_under)
+        with self._without_json(event, form):
+            problems = self._problems(event, form, altered, recorded_under)
         if problems:
             raise ValidationError(event.key, problems)
         return event
@@ -221,11 +226,33 @@ class Schemas:
     def fits(self, event: Event, form: Form) -> bool:
         """Whether a JSON form is valid for the event's schema."""
         validator = self._catalog.validator(event)
+        with self._without_json(event, form):
+            try:
+                return bool(validator.is_valid(form))
+            except ValueError:  # a value that JSON cannot represent, or of a subclass, or a lone surrogate
+                form.update(_exact(form))
+                return bool(validator.is_valid(as_json(form)))
+
+    @contextmanager
+    def _without_json(self, event: Event, form: Form) -> Iterator[None]:
+        """Take values of type json out of a form, and put them back.
+
+        The schema allows any, and validators have limits for their depth; the metadata model judges them.
+        """
+        names = self._json.get(event.key)
+        if names is None:
+            found = tuple(field.name for field in event.metadata if field.kind == "json")
+            names = self._json[event.key] = found
+        metadata = form.get("metadata")
+        if not names or type(metadata) is not dict:
+            yield
+            return
+        values = {name: metadata[name] for name in names if metadata.get(name) is not None}
+        form["metadata"] = metadata | dict.fromkeys(values, True)
         try:
-            return bool(validator.is_valid(form))
-        except ValueError:  # a value that JSON cannot represent, or of a subclass, or a lone surrogate
-            form.update(_exact(form))
-            return bool(validator.is_valid(as_json(form)))
+            yield
+        finally:
+            form["metadata"] |= values
 
     def _unknown(self, key: str, recorded_under: str | None) -> ValidationError:
         """The error for an event that the catalog does not have."""
@@ -285,7 +312,7 @@ def unstorable(event: Event, values: Form, columns: Iterable[str]) -> tuple[Prob
             problems.append(Problem(where, "the name of a field", "another text"))
         elif value is None and name in optional:
             continue  # it is not stored
-        elif not all(map(is_storable, _all_of(value))):
+        elif not (is_storable_json(value) if isinstance(value, (dict, list)) else is_storable(value)):
             problems.append(Problem(f"metadata.{name}", "a value that a log can have stored", got(value)))
         elif name in texts and not isinstance(value, str):
             problems.append(Problem(f"metadata.{name}", "a string, as it is stored today", got(value)))
@@ -312,6 +339,30 @@ def is_storable(value: Any) -> bool:
     return isinstance(value, float) and math.isfinite(value)
 
 
+def is_storable_json(value: Any) -> bool:
+    """Whether a log can have stored the object or list: texts, numbers, booleans, null and more of these."""
+    if measures(value)[0] > WIDEST.max_depth:
+        return False
+    found = [value]
+    while found:
+        each = found.pop()
+        if type(each) is dict:
+            if not all(sanitize(name) == name for name in each):
+                return False
+            found += each.values()
+        elif type(each) is list:
+            found += each
+        elif type(each) is int:
+            if each not in INTEGERS:
+                return False
+        elif type(each) is str:
+            if sanitize(each) != each:
+                return False
+        elif not (each is None or isinstance(each, bool) or is_storable(each)):
+            return False
+    return True
+
+
 _JSON_TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
 
 
@@ -323,7 +374,7 @@ def _type_problems(event: Event, values: Form) -> Iterator[Problem]:
         if field is None:
             yield unknown(event, name)
             continue
-        if value is None and (field.when or not field.required):
+        if field.kind == "json" or (value is None and (field.when or not field.required)):
             continue
         wanted = _JSON_TYPES.get(field.kind) or tuple({type(each) for each in field.values}) or (str,)
         for item in _parts(field, value):

@@ -21,6 +21,7 @@ from auditwright.effort import (
 )
 from auditwright.errors import MAX_PROBLEMS, Problem
 from auditwright.ids import parse_time
+from auditwright.json_value import NotJsonValue, plain_json
 from auditwright.limits import sanitize, shown, text_of, truncate
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ _NOUNS = {
         "a whole number of 64 bits, which is text in JSON",
         "whole numbers of 64 bits, which are text in JSON",
     ),
+    "json": ("a JSON value", "JSON values"),
 }
 
 
@@ -167,6 +169,8 @@ def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]
         return Problem(path, expected(field), MISSING)
     if field.change:
         return _change_fault(field, path, sides_of(value), index)
+    if field.kind == "json" and value is not None:
+        return Problem(path, expected(field), _what_is_no_json(value, field))
     items = cast("list[Any]", value) if _is_a(value, list) else None
     if index and items is not None and isinstance(index[0], int) and index[0] < list.__len__(items):
         item = list.__getitem__(items, index[0])
@@ -195,6 +199,16 @@ def _change_fault(field: Field, path: str, value: Any, index: Sequence[str | int
     if field.kind == "integer" and type(side) is int and abs(side) > MAX_INTEGER:
         wanted += f", within ±{MAX_INTEGER}"
     return Problem(f"{path}.{index[0]}", wanted, got(side, field))
+
+
+def _what_is_no_json(value: Any, field: Field) -> str:
+    """What is no JSON, and where; the names in a personal or secret value are not shown."""
+    try:
+        plain_json(value)
+    except NotJsonValue as error:
+        where = error.where if field.sensitivity == "public" else ""
+        return f"{error.found} at {where}" if where else error.found
+    return got(value, field)
 
 
 def condition_holds(field: Field, values: Mapping[str, Any]) -> bool:

@@ -38,6 +38,7 @@ from auditwright.recording.fingerprint import HINT, SecretKey
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
     from auditwright.event_model import EventModel
+    from auditwright.json_value import Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class _EventPlan:
     secrets: tuple[str, ...]
     forms: tuple[tuple[str, Callable[[Any], Any]], ...]
     """The fields of which a value has several spellings, with the function that gives the stored one."""
+    json: dict[str, Bounds]
+    """The JSON values, except secret ones."""
+    secret_json: frozenset[str]
     columns: tuple[str | None, ...]
     """For each column of the catalog, the field in it, or None; empty without such a field."""
     message: MessageTemplate
@@ -194,16 +198,26 @@ class Recorder:
             for name, in_form in plan.forms:
                 if name in data:
                     data[name] = in_form(data[name])
+        if plan.json:
+            from auditwright.json_value import WIDEST, stored_json
+
+            # Another catalog may allow more.
+            is_foreign = imported is not None and imported.catalog_version not in (None, self.catalog.version)
+            for name, bounds in plan.json.items():
+                if name in data:
+                    within = WIDEST if is_foreign else bounds
+                    data[name] = stored_json(f"metadata.{name}", data[name], within, alterations)
         try:
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         except TypeError:  # a lone surrogate in an unconstrained string, which pydantic accepts
             body = b"\\u0000"
         if b"\\u0000" in body:
-            data = self._validated(plan, sanitize_values(data, alterations), alterations)
+            sanitized = sanitize_values(data, alterations, plan.json)
+            data = self._validated(plan, sanitized, alterations)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         data, body = _with_positive_zeros(data, body)
         if len(body) > MAX_STRING:
-            data = truncate_values(data, alterations)
+            data = truncate_values(data, alterations, plan.json)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
         return data, body
 
@@ -221,6 +235,12 @@ class Recorder:
             all(field.required and not field.when for field in fields.values()),
             tuple(name for name, field in fields.items() if field.sensitivity == "secret"),
             tuple((name, _FORMS[field.kind]) for name, field in fields.items() if field.kind in _FORMS),
+            _json_bounds(event),
+            frozenset(
+                name
+                for name, field in fields.items()
+                if field.kind == "json" and field.sensitivity == "secret"
+            ),
             columns if any(columns) else (),
             MessageTemplate.of(event),
             {identifier: name for identifier, name in by_identifier.items() if identifier != name},
@@ -236,7 +256,11 @@ class Recorder:
         safe = dict(values)
         for name in plan.secrets:
             secret = text_of(safe.get(name))
-            if secret is None or (imported and FINGERPRINT.match(secret)):
+            if imported and secret is not None and FINGERPRINT.match(secret):
+                continue
+            if name in plan.secret_json:
+                secret = _canonical(safe.get(name))
+            if secret is None:
                 continue
             if self.secret_key is None:
                 raise SecretKeyMissing(
@@ -258,7 +282,7 @@ class Recorder:
             return _given(plan, plan.validate(values))
         except ModelError as error:
             refusal = error
-        sanitized = sanitize_values(dict(values), alterations)
+        sanitized = sanitize_values(dict(values), alterations, plan.json)
         if alterations:
             try:
                 return _given(plan, plan.validate(sanitized))
@@ -281,6 +305,26 @@ class Recorder:
             except ModelError as error:
                 return error
         return refusal
+
+
+def _json_bounds(event: Event) -> dict[str, Bounds]:
+    """The bounds of the JSON values of an event, except secret ones."""
+    found = [field for field in event.metadata if field.kind == "json" and field.sensitivity != "secret"]
+    if not found:
+        return {}
+    from auditwright.json_value import Bounds  # few events need it
+
+    return {field.name: Bounds.of(field) for field in found}
+
+
+def _canonical(value: object) -> str | None:
+    """The text of a secret JSON value of which the fingerprint is made; None for what is no JSON."""
+    from auditwright.json_value import NotJsonValue, canonical_json, plain_json
+
+    try:
+        return None if value is None else canonical_json(plain_json(value))
+    except NotJsonValue:
+        return None
 
 
 def _stored_form(event: Event) -> Callable[[dict[str, Any]], dict[str, Any]] | None:
@@ -317,10 +361,10 @@ def _with_positive_zeros(data: dict[str, Any], body: bytes) -> tuple[dict[str, A
 
 
 def _without_negative_zero(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_without_negative_zero(item) for item in value]
     if isinstance(value, dict):
         return {name: _without_negative_zero(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_negative_zero(item) for item in value]
     return 0.0 if value == 0.0 and isinstance(value, float) else value
 
 

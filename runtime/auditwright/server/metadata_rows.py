@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from auditwright.change import is_change
 from auditwright.effort import alternatives
 from auditwright.limits import names_at
+from auditwright.server.json_tree import JsonTree, json_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +28,11 @@ class MetadataRow:
     note: str = ""
     """A remark: that the value is a fingerprint, or when the field is given."""
     altered: bool = False
-    """Whether it was sanitized or truncated before it was stored."""
+    """Whether it was sanitized, truncated or replaced before it was stored."""
     code: bool = False
     """Whether to show it as code."""
+    tree: JsonTree | None = None
+    """The value, if it is an object or a list of type json."""
 
 
 def metadata_rows(entry: Entry, catalog: Catalog) -> Iterator[MetadataRow]:
@@ -45,9 +50,11 @@ def metadata_rows(entry: Entry, catalog: Catalog) -> Iterator[MetadataRow]:
             _note(field, event, value is not None),
             field.name in altered,
             field.sensitivity == "secret",
+            _tree(value, field),
         )
     for name, value in stored.items():
-        yield MetadataRow(name, _texts(value, None), "not in the catalog", name in altered)
+        tree = _tree(value, None)
+        yield MetadataRow(name, _texts(value, None), "not in the catalog", name in altered, tree=tree)
 
 
 def _note(field: Field, event: Event | None, given: bool) -> str:
@@ -70,10 +77,20 @@ def _condition(field: Field, event: Event | None) -> str:
     return " and ".join(parts)
 
 
+def _tree(value: Any, field: Field | None) -> JsonTree | None:
+    """The tree of an object, or of a list of a field that takes any JSON."""
+    is_tree = isinstance(value, dict) and not (field and field.change)
+    if is_tree or (isinstance(value, list) and field is not None and field.kind == "json"):
+        return json_tree(value)
+    return None
+
+
 def _texts(value: Any, field: Field | None) -> tuple[str, ...]:
     """A value as texts: titles of enums, yes or no, numbers with their unit; one text per list item."""
     if value is None:
         return ()
+    if isinstance(value, dict):
+        return (orjson.dumps(value).decode(),)
     if isinstance(value, list):
         return tuple(text for item in value for text in _texts(item, field))
     if is_change(value) and (field is None or field.change):

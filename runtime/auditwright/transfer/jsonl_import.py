@@ -24,6 +24,7 @@ from auditwright.catalog import is_of_system_level
 from auditwright.effort import bounded_effort
 from auditwright.entry import Row
 from auditwright.errors import AuditwrightError, Problem, SourceError, ValidationError
+from auditwright.json_value import WIDEST
 from auditwright.limits import MAX_ID, MAX_STRING, names_at, sanitize, shown, text_of, truncate
 from auditwright.recording.arguments import iterator_of
 from auditwright.recording.group_commit import may_be_row_error
@@ -52,8 +53,8 @@ BATCH = 1000
 """Entries in one transaction."""
 MAX_LINE = 1024 * 1024
 """Bytes in one line: many times the size of an entry."""
-MAX_DEPTH = 8
-"""How deep objects and lists may be nested in a line; an entry has three levels."""
+MAX_DEPTH = WIDEST.max_depth + 8
+"""How deep objects and lists may be nested in a line; an entry has two levels around a JSON value."""
 MAX_ALTERATIONS = 256 * 1024
 """Bytes of JSON of `alterations`; an entry has a note of about 150 bytes for each altered value."""
 MAX_NOTE = 8

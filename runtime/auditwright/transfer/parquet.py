@@ -234,7 +234,7 @@ def _fields(catalog: Catalog, events: Collection[str | None]) -> list[Field]:
             for field in event.metadata:
                 known = found.setdefault(field.identifier, field)
                 if (known.kind, known.many, known.change) != (field.kind, field.many, field.change):
-                    found[field.identifier] = replace(known, kind="json", many=False, change=False)
+                    found[field.identifier] = replace(known, kind="mixed", many=False, change=False)
     return [field for name, field in found.items() if name not in (*ENVELOPE, *REST)]
 
 
@@ -310,6 +310,10 @@ def _json(value: Any) -> str:
     return value if type(value) is str else orjson.dumps(value).decode()
 
 
+def _json_text(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
 def _integer(value: Any) -> int | None:
     if type(value) is float and value.is_integer():
         value = int(value)
@@ -360,6 +364,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "timestamp": _timestamp,
     "date": _date,
     "bigint": _bigint,
-    "json": _json,
+    "json": _json_text,
+    "mixed": _json,
 }
 """By kind of field; all other kinds are text."""

@@ -882,7 +882,7 @@ def test_altered_values_are_marked(visit: Visit, log: AuditLog) -> None:
     assert marked == ["Model Name", "Stop sequence"]
     altered = dict(defined(shown))["Altered"]
     assert {"metadata.model_name", "metadata.stop_sequence[1]", "actor.name"} <= set(altered.split())
-    assert altered.endswith("sanitized or truncated before it was stored")
+    assert altered.endswith("sanitized, truncated or replaced before it was stored")
 
 
 def test_entry_of_a_removed_event_shows_its_keys(visit: Visit, log: AuditLog, tmp_path: Path) -> None:

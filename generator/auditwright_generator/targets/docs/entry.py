@@ -26,7 +26,7 @@ PARTS = (
     (
         "alterations",
         "alterations",
-        "What was sanitized or truncated before it was stored; mostly empty.",
+        "What was sanitized, truncated or replaced before it was stored; mostly empty.",
         "log",
     ),
     ("", "digest", "The SHA-256 of the content, by which equal entries are recognized.", "log"),

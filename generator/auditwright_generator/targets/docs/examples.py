@@ -134,9 +134,12 @@ def call(category: Category, event: Event) -> str:
 
 def _python(value: Value, field: Field) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(literal(item) for item in value)}]"
+        return f"[{', '.join(_python(item, field) for item in value)}]"
     if field.change and isinstance(value, dict):
         return f"Change({literal(value['from'])}, {literal(value['to'])})"
+    if isinstance(value, dict):
+        members = (f"{literal(name)}: {_python(item, field)}" for name, item in value.items())
+        return f"{{{', '.join(members)}}}"
     return literal(value)
 
 

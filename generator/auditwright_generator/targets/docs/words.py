@@ -31,6 +31,7 @@ _TYPES = {
     "uuid": ("UUID", "UUIDs"),
     "bigint": ("Whole number of 64 bits", "whole numbers of 64 bits"),
     "enum": ("One of", "values"),
+    "json": ("JSON value", "JSON values"),
 }
 """The words for a type, and for the items of a list of it."""
 
@@ -92,6 +93,9 @@ def _of_one(field: Field) -> list[str]:
         words.append(f"at least {low}" if high is None else f"at most {high}")
     if field.unit:
         words.append(f"in {markdown_cell(field.unit)}")
+    if field.kind == "json" and field.sensitivity != "secret":
+        size, depth, keys = field.json_bounds
+        words.append(f"stored up to {size} bytes, {depth} levels and {keys} names")
     if field.pattern is not None:
         words.append(f"matching {code(field.pattern)}")
     return words

@@ -372,6 +372,8 @@ def _value(field: Field, has_column: bool, stored: str, member: str) -> tuple[st
     """
     value, text = f"{stored} -> '{member}'", f"{stored} ->> '{member}'"
     kind = _JSON_TYPES.get(field.kind)
+    if field.kind == "json":
+        return f"({value})", "jsonb"
     if field.many:
         shown = _identifiers(field, value) if field.identifiers else value
         return f"CASE jsonb_typeof({value}) WHEN 'array' THEN {shown} END", "jsonb"

@@ -381,6 +381,7 @@ _TYPED = {
     "THEN CAST({value} AS INTEGER) END",
     "list": "CASE {kind} WHEN 'array' THEN {value} END",
     "text": "CASE {kind} WHEN 'text' THEN {value} END",
+    "json": "CASE WHEN {kind} IS NOT NULL THEN {value} END",
 }
 """SQL for a value of a kind, from the JSON; a value of another type, in an older entry, is null."""
 
@@ -410,7 +411,7 @@ def _field_value(field: Field, has_column: bool) -> str:
     if field.identifiers:
         typed = _identifiers(field, kind) if field.many else _identifier(field, kind, value)
     else:
-        typed = form.format(kind=kind, value=value)
+        typed = form.format(kind=kind, value=_json_text(field.name) if field.kind == "json" else value)
     sound = f"CASE WHEN json_valid(metadata) THEN {typed} END"
     if not has_column:
         return sound
@@ -448,6 +449,12 @@ def _cases(field: Field, kind: type) -> str:
         if type(stored) is kind
     ]
     return " ".join(cases) or "WHEN NULL THEN NULL"
+
+
+def _json_text(name: str) -> str:
+    """SQL for the JSON of a value; `json_extract` gives it only for objects, lists, and several values."""
+    several = f"json_extract(metadata, {_path(name)}, '$[0]')"  # such as [7,null]: an object has no item 0
+    return f"substr(substr({several}, -6, -1048576), 2)"
 
 
 def _json_value(name: str, metadata: str) -> str:
