@@ -8,7 +8,7 @@ import keyword
 import re
 import sys
 
-from auditwright_generator.model import camel
+from auditwright_generator.model import camel, identifier
 
 MAX_BYTES = 63
 """PostgreSQL silently truncates longer identifiers."""
@@ -62,8 +62,28 @@ GLOBALS = words("str bytes int float bool list dict tuple datetime timestamp dep
 GENERATED_MODULES = words("models tables json_schema docs emitters registry catalog")
 """Modules of the generated package besides its levels."""
 
+MODULES_BESIDE_CATEGORIES = words("json_schema models tables")
+"""Modules of the generated package besides the categories of a catalog without levels."""
+
+CLASSES_BESIDE_CATEGORIES = words("""
+    AsyncAuditEvents AuditEvents Change Emitters Generic JsonValue Literal Options Record S UUID Unpack
+    """)
+"""Class names in the modules of such categories. There may be a category `session`, unlike a level."""
+
 PAGES_OF_LEVELS = words("index")
 """Pages in the folder of a level besides those of its categories."""
+
+PAGES_OF_REFERENCE = words("changes entry enums events fields index inventory json_schema sensitive")
+"""Pages in the folder of the docs, where a catalog without levels has those of its categories."""
+
+OWN_RELATIONS = words("""
+    audit_alembic_version audit_catalog audit_category audit_entry audit_event audit_hold audit_retention
+    audit_user audit_log_exported audit_log_held audit_log_imported audit_log_pruned audit_log_released
+    """)
+"""Tables of the runtime, and the views of its own events."""
+
+OWN_RELATIONS_PREFIX = "audit_entry_"
+"""The beginning of the names of partitions and indexes."""
 
 OWN_LEVELS = words("audit")
 """Levels of the runtime's own catalog, whose events can be in every log."""
@@ -153,9 +173,30 @@ def refuse_level(name: str, package: str = "") -> str | None:
 
 def refuse_category(name: str) -> str | None:
     """Why a category cannot have the name, or None. The name becomes a module, a class and a page."""
+    if "." in name:
+        return "only a catalog without levels has categories with a dot in their name"
     if name in PAGES_OF_LEVELS:
         return "the page of its level has that name"
     return refuse_class(name)
+
+
+def refuse_category_without_level(name: str) -> str | None:
+    """Why a category of a catalog without levels cannot have the name, or None."""
+    joined = identifier(name)
+    if name.partition(".")[0] in OWN_LEVELS:
+        return "Auditwright records its own events there"
+    if joined in MODULES_BESIDE_CATEGORIES:
+        return "the generated package has a module of that name"
+    if joined in PAGES_OF_REFERENCE:
+        return "the reference has a page of that name"
+    if joined.partition("_")[0] in ENGINE_PREFIXES:
+        return "databases reserve names with this beginning, and the views of its events would have one"
+    return refuse_class(joined, CLASSES_BESIDE_CATEGORIES)
+
+
+def is_own_relation(view: str) -> bool:
+    """Whether the runtime has a table, an index or a view of the name."""
+    return view in OWN_RELATIONS or view.startswith(OWN_RELATIONS_PREFIX)
 
 
 def refuse_event(name: str) -> str | None:
@@ -165,12 +206,12 @@ def refuse_event(name: str) -> str | None:
     return refuse_class(name)
 
 
-def refuse_class(name: str) -> str | None:
+def refuse_class(name: str, imported: frozenset[str] = IMPORTED_CLASSES) -> str | None:
     """Why a category, a level or an event cannot have the name, or None. It becomes a class."""
     class_name = camel(name)
     if keyword.iskeyword(name) or keyword.iskeyword(class_name):
         return "it is a Python keyword"
-    if class_name in IMPORTED_CLASSES:
+    if class_name in imported:
         return f"the generated code uses the class name {class_name}"
     return None
 
@@ -201,8 +242,11 @@ def refuse_distribution(name: str) -> str | None:
 
 def another_name(what: str, name: str) -> str:
     """A name to suggest in place of a refused one; `what` is the kind of thing, such as `field`."""
-    has_reserved_beginning = name.startswith(MODEL_PREFIXES) or name.partition("_")[0] in ENGINE_PREFIXES
-    return f"{what}_{name}" if has_reserved_beginning else f"{name}_{what}"
+    joined = identifier(name)
+    if joined != name and refuse_category_without_level(joined) is None:
+        return joined
+    has_reserved_beginning = joined.startswith(MODEL_PREFIXES) or joined.partition("_")[0] in ENGINE_PREFIXES
+    return f"{what}_{joined}" if has_reserved_beginning else f"{joined}_{what}"
 
 
 def identifier_for(text: str, what: str) -> str:

@@ -101,6 +101,8 @@ def test_refused_names_are_documented() -> None:
     assert listed["generated code uses it"] == names.GLOBALS
     assert listed["the generated package has a module of that name"] == names.GENERATED_MODULES
     assert listed["the page of its level has that name"] == names.PAGES_OF_LEVELS
+    assert listed["the reference has a page of that name"] == names.PAGES_OF_REFERENCE
+    assert listed["the modules of categories are beside these"] == names.MODULES_BESIDE_CATEGORIES
     assert listed["Auditwright records its own events there"] == names.OWN_LEVELS
     assert listed["the field would hide it"] <= names.MODEL_ATTRIBUTES
     assert names.refuse_class("session")

@@ -13,11 +13,17 @@ from packaging.utils import canonicalize_name
 from pydantic import BaseModel
 from pydantic._internal._config import config_defaults
 from sqlmodel import SQLModel
+from tests.support.paths import ROOT
 
 from auditwright.emitters import Options
 from auditwright.event_model import EventModel
+from auditwright.storage.layout import INDEXES, TABLES, view_name
 from auditwright.transfer.parquet import ENVELOPE, REST
+from auditwright_events import CATALOG
 from auditwright_generator import names
+from auditwright_generator.check import read_catalog
+from auditwright_generator.sphinx.navigation import INDEXES as INDEXES_OF_SITES
+from auditwright_generator.targets import docs
 
 
 @pytest.mark.parametrize("base", [EventModel, BaseModel, SQLModel])
@@ -34,6 +40,20 @@ def test_beginnings_that_pydantic_reserves_are_refused() -> None:
     assert tuple(sorted(map(str, config_defaults.get("protected_namespaces", ())))) == names.MODEL_PREFIXES
     assert names.refuse_field("model_dump_count", False) == "pydantic reserves names with this beginning"
     assert names.another_name("field", "model_dump_count") == "field_model_dump_count"
+
+
+def test_every_own_table_and_view_is_refused() -> None:
+    relations = TABLES | {view_name(event) for event in CATALOG.events.values()}
+    assert relations == names.OWN_RELATIONS
+    assert all(names.is_own_relation(index) for index in INDEXES)
+
+
+def test_every_page_of_a_reference_is_refused() -> None:
+    catalog = read_catalog(ROOT / "tests/catalogs/no_levels").catalog
+    assert catalog is not None
+    pages = {path.removeprefix("docs/").removesuffix(".md") for path in docs.whole(catalog)}
+    assert {page for page in pages if "/" not in page} - {"README"} <= names.PAGES_OF_REFERENCE
+    assert set(INDEXES_OF_SITES) <= names.PAGES_OF_REFERENCE
 
 
 def test_every_column_of_a_parquet_file_is_refused() -> None:

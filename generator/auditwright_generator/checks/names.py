@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from auditwright_generator import names
 from auditwright_generator.findings import Mistakes, hint_for, join_words, nearest, quote
-from auditwright_generator.model import CHANGE_COLUMNS, camel
+from auditwright_generator.model import CHANGE_COLUMNS, camel, identifier
 from auditwright_generator.source.catalog_source import (
     CatalogSource,
     CategorySource,
@@ -93,13 +93,19 @@ def check_generated_names_differ(source: CatalogSource) -> Mistakes:
         yield from _same_class("category", [(category.name, category.node) for category in inside])
     for category in source.categories:
         yield from _same_class("event", [(event.name, event.node) for event in category.events])
+    if not source.has_levels:
+        yield from _same_class("category", [(category.name, category.node) for category in source.categories])
     views: dict[str, str] = {}
+    is_own = source.node.string("package") == names.OWN_PACKAGE
     for _, event in source.events:
         view = event.key.replace(".", "_")
         first = views.setdefault(view, event.key)
         if first != event.key:
             message = f"events {first} and {event.key} both have the database view {view}; rename one"
             yield event.node.key_position, message
+        elif names.is_own_relation(view) and not is_own:
+            message = f"event {event.key} has the database view {view}, a name that Auditwright uses itself"
+            yield event.node.key_position, f"{message}; rename the event"
     yield from _same_column(source)
 
 
@@ -116,9 +122,10 @@ def _same_column(source: CatalogSource) -> Mistakes:
 def _same_class(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:
     owners: dict[str, str] = {}
     for name, node in named:
-        first = owners.setdefault(camel(name), name)
+        class_name = camel(identifier(name))
+        first = owners.setdefault(class_name, name)
         if first != name:
-            message = f"{what} {quote(first)} and {what} {quote(name)} both have the class {camel(name)}"
+            message = f"{what} {quote(first)} and {what} {quote(name)} both have the class {class_name}"
             yield node.key_position, f"{message}; rename one"
 
 
@@ -149,7 +156,8 @@ def check_names_are_not_refused(source: CatalogSource) -> Mistakes:
         if reason := names.refuse_level(level.name, package_name):
             yield level.node.key_position, _refused("level", level.name, reason)
     for category in source.categories:
-        if reason := names.refuse_category(category.name):
+        refuse = names.refuse_category if source.has_levels else names.refuse_category_without_level
+        if reason := refuse(category.name):
             name = category.node.get("category")
             yield (
                 name.position if name else category.node.position,
@@ -259,7 +267,7 @@ def _signature(text: str, key: str) -> tuple[str, ...]:
     """What similar texts share: the sorted singular words of a name; the letters and digits of a title."""
     if key == "title":
         return ("".join(character for character in text.lower() if character.isalnum()),)
-    return tuple(sorted(word.removesuffix("s") for word in text.split("_")))
+    return tuple(sorted(word.removesuffix("s") for word in identifier(text).split("_")))
 
 
 def check_replacements_exist(source: CatalogSource) -> Mistakes:
