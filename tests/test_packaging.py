@@ -269,8 +269,9 @@ def test_sdist_has_all_to_build_test_and_read(checkout: Path, tmp_path: Path) ->
     (built,) = SdistBuilder(str(checkout)).build(directory=str(tmp_path))
     with tarfile.open(built) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
+    made_by_tests = re.compile("dist/|.*__pycache__/")
     expected = {path.relative_to(checkout).as_posix() for path in checkout.rglob("*") if path.is_file()}
-    assert names - {"PKG-INFO"} == {name for name in expected if not name.startswith("dist/")}
+    assert names - {"PKG-INFO"} == {name for name in expected if not made_by_tests.match(name)}
 
 
 # --- in an environment of their own ---------------------------------------------------------------------
@@ -349,6 +350,7 @@ def test_catalogs_are_installed_side_by_side(
     environment: Environment, teams: dict[str, Path], sample: Path, tmp_path: Path
 ) -> None:
     """No file belongs to two distributions, so that any of them is removed without breaking another."""
+    before = environment.installed
     environment.install(*teams.values(), "--no-deps")
     every = ["audit_events", *teams]
     owners: dict[str, str] = {}
@@ -368,6 +370,7 @@ def test_catalogs_are_installed_side_by_side(
         assert recorded(environment, every, tmp_path) == every
     environment.install("--find-links", sample.parent, "--no-index", "audit-events", "--no-deps")
     assert "audit-events" in environment.installed
+    environment.uninstall(*environment.installed - before)
 
 
 def recorded(environment: Environment, packages: list[str], folder: Path) -> list[str]:
@@ -378,7 +381,7 @@ def recorded(environment: Environment, packages: list[str], folder: Path) -> lis
 
 
 def test_folders_beside_a_package_hide_nothing(
-    environment: Environment, checkout: Path, tmp_path: Path
+    environment: Environment, checkout: Path, sample: Path, tmp_path: Path
 ) -> None:
     """An editable install puts `generated/` on the path, where `docs` and `language` are folders too.
 
@@ -397,3 +400,4 @@ def test_folders_beside_a_package_hide_nothing(
     done = environment.run(program, str(tmp_path), folder=tmp_path)
     found = [checkout / "generated" / "audit_events", tmp_path / "docs", tmp_path / "language"]
     assert done.stdout.split() == [str(each / "__init__.py") for each in found]
+    environment.install(sample, "--no-deps", "--reinstall-package", "audit-events")

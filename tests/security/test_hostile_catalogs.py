@@ -269,7 +269,7 @@ def test_page_of_changes_shows_texts_as_text(
 def test_init_writes_titles_as_text(tmp_path: Path) -> None:
     for number, text in enumerate(HOSTILE[2::4]):
         folder = tmp_path / str(number)
-        code = run(cli.init, str(folder), "--package", PACKAGE, "--distribution", "d", f"--title={text}")
+        code = run(cli.init, str(folder), "--package", "new_events", "--distribution", "d", f"--title={text}")
         if any(each in text for each in "\N{LINE SEPARATOR}\N{ZERO WIDTH NO-BREAK SPACE}"):  # not in YAML
             assert (code, folder.exists()) == (2, False)
         else:
@@ -280,7 +280,7 @@ def test_init_writes_titles_as_text(tmp_path: Path) -> None:
 
 def test_new_writes_texts_as_text(tmp_path: Path) -> None:
     folder = str(tmp_path / "catalog")
-    assert run(cli.init, folder, "--package", PACKAGE, "--distribution", "d", "--title", "T") == 0
+    assert run(cli.init, folder, "--package", "new_events", "--distribution", "d", "--title", "T") == 0
     descriptions = [f"Says {text} as number {number} does." for number, text in enumerate(HOSTILE[::5])]
     for number, text in enumerate(descriptions):
         options = ("--type", "string", "--description", text, "--catalog", folder)

@@ -8,13 +8,14 @@ import pytest
 from tests.support.browser import SIZE, make_browser, make_playwright, violations
 from tests.support.sample_site import HOSTILE_TITLE
 from tests.support.site_visits import (
+    ServedSite,
     SiteVisit,
     make_served_site,
     make_site_visit,
     make_site_visits,
 )
 
-from playwright.sync_api import Locator, Page, expect  # isort: skip
+from playwright.sync_api import Browser, Locator, Page, expect  # isort: skip
 
 FIXTURES = (make_browser, make_playwright, make_served_site, make_site_visit, make_site_visits)
 
@@ -185,10 +186,16 @@ def test_bar_covers_no_target_of_a_link(visit: SiteVisit) -> None:
 # --- every kind of page --------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def own_visits(browser: Browser, served_site: ServedSite) -> SiteVisit:
+    """Visits that the tests with `visit` do not leave."""
+    return SiteVisit(browser, served_site)
+
+
 @pytest.fixture(scope="module", params=PAGES)
-def shown(request: pytest.FixtureRequest, site_visits: SiteVisit) -> Page:
+def shown(request: pytest.FixtureRequest, own_visits: SiteVisit) -> Page:
     """A page of each kind; the tests with it share one visit."""
-    page = site_visits(PAGES[request.param])
+    page = own_visits(PAGES[request.param])
     if request.param == "results":
         results(page)
     return page

@@ -24,8 +24,18 @@ from auditwright.contrib.django import log
 from django.contrib.auth.models import Permission, User  # isort: skip
 
 
-def use(**database: Any) -> None:
-    """Let `default` be another database, in all threads that start from now on."""
+@contextmanager
+def using(**database: Any) -> Iterator[None]:
+    """Let `default` be another database inside, in all threads that start there."""
+    before = dict(settings.DATABASES["default"])
+    _use(database)
+    try:
+        yield
+    finally:
+        _use(before)
+
+
+def _use(database: dict[str, Any]) -> None:
     log.close()
     connections.close_all()
     given = settings.DATABASES["default"]
@@ -91,8 +101,7 @@ def database(engine: str, request: pytest.FixtureRequest) -> Iterator[dict[str, 
 @pytest.fixture(scope="module", params=ENGINES)
 def migrated(request: pytest.FixtureRequest) -> Iterator[Project]:
     """The project with the tables of its apps."""
-    with database(request.param, request) as parameters:
-        use(**parameters)
+    with database(request.param, request) as parameters, using(**parameters):
         call_command("migrate", verbosity=0)
         made = Project(request.param)
         for name in ("ada", "grace", "frances"):
@@ -100,10 +109,7 @@ def migrated(request: pytest.FixtureRequest) -> Iterator[Project]:
         for user, codename in (("ada", "view"), ("ada", "export"), ("grace", "view")):
             permission = Permission.objects.get(codename=f"{codename}_auditlog")
             made.users[user].user_permissions.add(permission)
-        try:
-            yield made
-        finally:
-            use(**project.SQLITE)
+        yield made
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from django.db import connections
 from django.test import override_settings
 from psycopg.conninfo import conninfo_to_dict
 from tests.runtime.contrib.django import project
-from tests.runtime.contrib.django.conftest import Project, use
+from tests.runtime.contrib.django.conftest import Project, using
 from tests.support.databases import PostgreSQLServer
 
 from auditwright import Actor, StorageError
@@ -136,15 +136,12 @@ def test_page_that_nobody_may_see_is_found() -> None:
 
 
 def test_log_in_memory_is_refused() -> None:
-    use(**project.SQLITE | {"NAME": ":memory:"})
-    try:
+    with using(**project.SQLITE | {"NAME": ":memory:"}):
         with pytest.raises(StorageError) as raised:
             log.record_event("account.roles.role_changed", {}, {"actor": Actor.system()})
         call_command("migrate", verbosity=0)  # for projects whose tests record nothing
         assert checks.check_database(databases=["default"]) == []
         assert messages() == []
-    finally:
-        use(**project.SQLITE)
     assert str(raised.value) == (
         "the database 'default' is in memory, where an audit log cannot be; for tests name a file: "
         'DATABASES[\'default\']["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}'
@@ -152,16 +149,13 @@ def test_log_in_memory_is_refused() -> None:
 
 
 def test_missing_tables_are_found_and_migrated(tmp_path: Path) -> None:
-    use(**project.SQLITE | {"NAME": tmp_path / "new.sqlite3"})
-    try:
+    with using(**project.SQLITE | {"NAME": tmp_path / "new.sqlite3"}):
         (found,) = checks.check_database(databases=["default"])
         assert (found.id, found.hint) == ("auditwright.W010", "Run `manage.py migrate`.")
         assert not (tmp_path / "new.sqlite3").exists()
         assert checks.check_database(databases=None) == []
         call_command("migrate", verbosity=0)
         assert checks.check_database(databases=["default"]) == []
-    finally:
-        use(**project.SQLITE)
 
 
 def test_postgresql_parameters_become_a_url() -> None:
@@ -181,11 +175,8 @@ def test_postgresql_parameters_become_a_url() -> None:
             "server_side_binding": True,
         },
     }
-    use(**odd)
-    try:
+    with using(**odd):
         url = url_of("default")
-    finally:
-        use(**project.SQLITE)
     assert url.startswith("postgresql:///?")
     assert dict(conninfo_to_dict(url)) == {
         "dbname": "it's a shop?x=1&y",
