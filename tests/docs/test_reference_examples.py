@@ -55,7 +55,10 @@ def _of_page(page: Path, log: AuditLog, audit: Any, engine: Any) -> Iterator[Sho
     forms = [block.text for block in blocks(page, "json")]
     entries = list(rows_below(text, "Date and Time (UTC)"))
     for call, query, form, row in zip(python[::2], python[1::2], forms, entries, strict=True):
-        called, posted = eval(call, {"audit": audit}), log.record_json(form)  # noqa: S307 - code of the reference
+        known: dict[str, Any] = {"audit": audit}
+        head, _, expression = call.rpartition("\n\n")
+        exec(head, known)
+        called, posted = eval(expression, known), log.record_json(form)  # noqa: S307 - code of the reference
         names: dict[str, Any] = {"engine": engine}
         exec(query, names)
         yield Shown(row, called, posted, names["entries"])
@@ -72,6 +75,12 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> list[Shown]:
 def every_type(kitchen_sink: Path, tmp_path: Path) -> list[Shown]:
     package = importlib.import_module("kitchen_sink_events")
     return record(kitchen_sink / "docs", package.CATALOG, package.AuditEvents, tmp_path / "audit.db")
+
+
+@pytest.fixture
+def further(further_types: Path, tmp_path: Path) -> list[Shown]:
+    package = importlib.import_module("typed_events")
+    return record(further_types / "docs", package.CATALOG, package.AuditEvents, tmp_path / "audit.db")
 
 
 def assert_shown_as_recorded(shown: list[Shown]) -> None:
@@ -108,3 +117,9 @@ def test_examples_of_every_type_are_shown_as_recorded(every_type: list[Shown]) -
 
 def test_queries_of_every_type_find_the_entries(every_type: list[Shown]) -> None:
     assert_queries_find_the_entries(every_type)
+
+
+def test_examples_with_changes_are_shown_and_found_as_recorded(further: list[Shown]) -> None:
+    assert len(further) == 6
+    assert_shown_as_recorded(further)
+    assert_queries_find_the_entries(further)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 from uuid import UUID
 
 import pyarrow.parquet  # type: ignore[import-untyped]
@@ -24,6 +25,7 @@ from tests.support.sample_events import without_imports
 from tests.support.type_check import run_mypy
 
 from auditwright import Actor, AuditLog, Catalog, Change, Entry, ValidationError
+from auditwright.contrib.pytest_wanted import Wanted
 from auditwright.server.metadata_rows import metadata_rows
 from auditwright_generator.check import read_catalog
 from auditwright_generator.findings import Finding
@@ -289,6 +291,34 @@ def test_long_and_unprintable_sides_are_altered(log: AuditLog, other_database: D
         other.import_jsonl(lines.getvalue().splitlines(), lambda *problem: said.append(problem))
         assert without_imports(other.account("acme").all()) == [entry]
     assert said == []
+
+
+def test_pytest_fixture_compares_values_of_every_type(catalog: Catalog) -> None:
+    def wanted(key: str, **fields: Any) -> dict[str, Any]:
+        event = catalog.events[key]
+        return Wanted(event, catalog.model(event), None, None, None, fields).fields
+
+    anything: Any = mock.ANY
+    assert wanted(UPDATED, **GIVEN) == {
+        name: STORED["account.tier" if name == "tier" else name] for name in GIVEN
+    }
+    assert wanted(UPDATED, role=Change(anything, "owner"))["role"]["to"] == "owner"
+    assert wanted(UPDATED, role=anything)["role"] is anything
+    assert wanted(ENDED, run_id=RUN, offset=5, offsets=[5], due=date(2026, 1, 31)) == {
+        "run_id": str(RUN),
+        "offset": "5",
+        "offsets": ["5"],
+        "due": "2026-01-31",
+    }
+    for key, name, value in (
+        (UPDATED, "role", Change("viewer", "nobody")),
+        (UPDATED, "role", "viewer"),
+        (UPDATED, "count_change", Change(1, 100)),
+        (ENDED, "run_id", "x"),
+        (ENDED, "offset", 2**63),
+    ):
+        with pytest.raises(ValidationError, match=f"metadata.{name}: expected"):
+            wanted(key, **{name: value})
 
 
 # --- exported and described ------------------------------------------------------------------------

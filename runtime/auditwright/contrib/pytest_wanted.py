@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from pydantic import ValidationError as ModelError
 
 from auditwright.actor import ip_address as normal_address
+from auditwright.change import Change, is_change, sides_of
 from auditwright.effort import did_you_mean
-from auditwright.emitters import timestamp
+from auditwright.emitters import as_text, timestamp
 from auditwright.entry import FINGERPRINT
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import format_time, parse_time
@@ -102,8 +103,12 @@ class Wanted:
             return self._json_value(field, value)
         if isinstance(value, tuple):
             value = list(value)
-        if isinstance(value, datetime) or (field.many and isinstance(value, list)):
+        if field.kind in ("date", "uuid"):
+            value = as_text(value)
+        if isinstance(value, datetime | Change) or (field.many and isinstance(value, list)):
             value = timestamp(f"{event.key}:{field.name}", value)
+        if field.change:
+            return self._change(event, field, sides_of(value))
         items = value if field.many and isinstance(value, list) else [value]
         if field.many and type(value) in _PLAIN - {list}:
             raise _impossible(event, field, value)
@@ -131,6 +136,19 @@ class Wanted:
                 raise _impossible(event, field, value) from None
             return value
 
+    def _change(self, event: Event, field: Field, value: object) -> object:
+        """The JSON form of a change, whose sides may be equal to anything."""
+        if type(value) not in _PLAIN:
+            return value
+        if not is_change(value):
+            raise _impossible(event, field, value)
+        sides = cast("dict[str, object]", value)
+        if all(side is None or type(side) in _PLAIN for side in sides.values()) and self._is_refused(
+            field, sides
+        ):
+            raise _impossible(event, field, value)
+        return {name: _as_stored(field, side) for name, side in sides.items()}
+
     def _is_refused(self, field: Field, value: object) -> bool:
         """Whether the event's model refuses the value, whatever the values of the other fields are."""
         assert self._model is not None  # noqa: S101 - for type checkers
@@ -153,18 +171,27 @@ def _types(field: Field) -> tuple[type, ...]:
 
 
 def _as_stored(field: Field, value: object) -> object:
-    """The value with what is stored of an enum for its names in Python."""
-    if not field.identifiers:
-        return value
+    """The value in the form in which it is stored: names of enums, letters of UUIDs, and so on."""
     if isinstance(value, list):
         return [_as_stored(field, item) for item in value]
+    if field.kind == "bigint":
+        return str(value) if type(value) is int else value
+    if field.kind == "uuid":
+        return value.lower() if isinstance(value, str) else value
+    if field.kind == "timestamp":
+        return _in_utc(value)
     stored = {identifier: stored for stored, identifier in field.identifiers.items()}
     return stored.get(value, value) if isinstance(value, str) else value
 
 
 _PLAIN = {str, int, float, bool, list, dict, bytes, set, frozenset, date, UUID}
 """Types whose values are compared as they are; others may be equal to anything, like `unittest.mock.ANY`."""
-_TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "bigint": (int, str),
+}
 
 
 def _is_actor(wanted: Actor | str, actor: Actor) -> bool:
