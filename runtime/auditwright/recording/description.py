@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from auditwright.change import is_change
+
 if TYPE_CHECKING:
     from auditwright.actor import Actor
     from auditwright.catalog import Event, Field
@@ -59,7 +61,7 @@ def _needs_format(field: Field) -> bool:
 def _format(value: Any, field: Field) -> str:
     if isinstance(value, list):
         return ", ".join(_format(item, field) for item in value)
-    if field.change and isinstance(value, dict):
+    if field.change and is_change(value):
         sides = (value["from"], value["to"])
         return " -> ".join("not set" if side is None else _format(side, field) for side in sides)
     if isinstance(value, bool):

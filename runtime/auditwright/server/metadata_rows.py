@@ -89,13 +89,12 @@ def _texts(value: Any, field: Field | None) -> tuple[str, ...]:
     """A value as texts: titles of enums, yes or no, numbers with their unit; one text per list item."""
     if value is None:
         return ()
+    if field and field.change and is_change(value):
+        return (" -> ".join(", ".join(_texts(value[side], field)) or "not set" for side in ("from", "to")),)
     if isinstance(value, dict):
         return (orjson.dumps(value).decode(),)
     if isinstance(value, list):
         return tuple(text for item in value for text in _texts(item, field))
-    if is_change(value) and (field is None or field.change):
-        sides = (_texts(value[side], field) or ("not set",) for side in ("from", "to"))
-        return (" -> ".join(text for (text,) in sides),)
     if isinstance(value, bool):
         return ("Yes" if value else "No",)
     text = (field.title_of(value) if field else None) or str(value)
