@@ -176,14 +176,14 @@ def check_sensitive_names_are_classified(source: CatalogSource) -> Mistakes:
 def _looks_like(name: str, stored_as: str) -> tuple[str, str] | None:
     """What a text of the name, or of the stored name, probably is, and how to say so; None if neither."""
     stored_words = re.sub("(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", stored_as).lower().strip("_")
-    for words_of_name, is_called in (
-        (name, "has a name"),
-        (stored_words, f"is stored as {stored_as}, a name"),
+    for text, before, after in (
+        (name, "has a name like ", ""),
+        (stored_words, f"is stored as {stored_as}, a name like ", ","),
     ):
-        if _is_credential(words_of_name):
-            return "a credential", f"{is_called} like a credential"
-        if _is_one_of(words_of_name, _PERSONAL, _BARE_PERSONAL):
-            return "personal data", f"{is_called} like personal data"
+        if _is_credential(text):
+            return "a credential", f"{before}a credential{after}"
+        if _is_one_of(text, _PERSONAL, _BARE_PERSONAL):
+            return "personal data", f"{before}personal data{after}"
     return None
 
 

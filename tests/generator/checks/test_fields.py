@@ -66,7 +66,7 @@ def test_the_stored_name_tells_it_too(tmp_path: Path, stored_as: str, like: str 
     fields = BASE["fields.yaml"].replace("title: Board ID\n", f"title: Board ID\n  stored_as: {stored_as}\n")
     write_catalog(tmp_path, {"fields.yaml": fields})
     found = [each.message.partition(" and has")[0] for each in read_catalog(tmp_path).findings]
-    assert found == ([f"field board_id is stored as {stored_as}, a name like {like}"] if like else [])
+    assert found == ([f"field board_id is stored as {stored_as}, a name like {like},"] if like else [])
 
 
 def test_a_reason_suppresses_the_guess(tmp_path: Path) -> None:
