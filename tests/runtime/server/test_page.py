@@ -885,6 +885,25 @@ def test_altered_values_are_marked(visit: Visit, log: AuditLog) -> None:
     assert altered.endswith("sanitized, truncated or replaced before it was stored")
 
 
+def test_json_is_shown_as_a_tree_of_limited_size(visit: Visit, log: AuditLog, tmp_path: Path) -> None:
+    deep = '{"<b>d</b>":' * 60 + '"<script>"' + "}" * 60
+    numbers = ",".join(map(str, range(700)))
+    stored = insert_row(
+        tmp_path / "audit.db",
+        log.catalog,
+        level="gone",
+        category="gone.things",
+        event="gone.things.thing_done",
+        metadata=f'{{"deep": {deep}, "wide": {{"numbers": [{numbers}], "none": null}}}}',
+    )
+    page = visit(f"/entries/{uuid.UUID(bytes=stored['id'])}")
+    shown = dict(metadata(page))
+    assert shown["deep"].endswith('<b>d</b> "<script>" not in the catalog')
+    assert shown["wide"].startswith("2 values numbers 700 items 0 0 1 1 2 2")
+    assert "and 202 more, in the JSON of the entry" in shown["wide"]
+    assert shown["wide"].endswith("none null not in the catalog")
+
+
 def test_entry_of_a_removed_event_shows_its_keys(visit: Visit, log: AuditLog, tmp_path: Path) -> None:
     stored = insert_row(
         tmp_path / "audit.db",
@@ -900,7 +919,7 @@ def test_entry_of_a_removed_event_shows_its_keys(visit: Visit, log: AuditLog, tm
     assert metadata(page) == [
         ("b_field", "1 two not in the catalog"),
         ("a_field", "Yes not in the catalog"),
-        ("nested", "{'a': 1} not in the catalog"),
+        ("nested", "1 value a 1 not in the catalog"),
     ]
     assert [link.text for link in page.one("span", class_="only").all("a")] == [
         "this event",
