@@ -27,7 +27,13 @@ from auditwright_generator.patterns import matches
 Schema = dict[str, Any]
 Form = dict[str, Any]
 
-PACKAGES = ("audit_events", "auditwright_events", "kitchen_sink_events", "stored_names_events")
+PACKAGES = (
+    "audit_events",
+    "auditwright_events",
+    "kitchen_sink_events",
+    "stored_names_events",
+    "typed_events",
+)
 ENTRY: Form = {
     "id": "018f3b5c-7d2a-7abc-8def-0123456789ab",
     "account_id": "acme",
@@ -38,7 +44,7 @@ ENTRY: Form = {
 
 
 @pytest.fixture(scope="module")
-def own_catalogs(kitchen_sink: Path, stored_names: Path) -> None:
+def own_catalogs(kitchen_sink: Path, stored_names: Path, further_types: Path) -> None:
     """The packages of the tests' own catalogs can be imported."""
 
 

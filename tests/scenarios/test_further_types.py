@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import StatementError
 from sqlmodel import Session, col, create_engine, select
 from tests.conftest import import_view
+from tests.generator.run_command import run
 from tests.support.databases import Database, open_log
 from tests.support.paths import TEST_CATALOGS
 from tests.support.sample_events import without_imports
@@ -27,6 +28,7 @@ from tests.support.type_check import run_mypy
 from auditwright import Actor, AuditLog, Catalog, Change, Entry, ValidationError
 from auditwright.contrib.pytest_wanted import Wanted
 from auditwright.server.metadata_rows import metadata_rows
+from auditwright_generator import cli
 from auditwright_generator.check import read_catalog
 from auditwright_generator.findings import Finding
 
@@ -489,6 +491,10 @@ def test_check_refuses_what_no_artifact_can_have(
     assert message in (None, found.message)
 
 
+def test_catalog_of_every_further_type_has_no_finding() -> None:
+    assert list(read_catalog(TEST_CATALOGS / "types").findings) == []
+
+
 def test_condition_cannot_test_a_change(tmp_path: Path) -> None:
     findings(tmp_path)
     path = tmp_path / "store/change.yaml"
@@ -497,3 +503,21 @@ def test_condition_cannot_test_a_change(tmp_path: Path) -> None:
     path.write_text(text)
     [found] = [each for each in read_catalog(tmp_path).findings if each.code == "AC408"]
     assert "tests role, which is of type change of enum" in found.message
+
+
+def test_new_event_gets_an_example_of_every_type(tmp_path: Path) -> None:
+    findings(tmp_path)
+    fields = [part for name in ("role", "offset", "run_id", "date", "tier") for part in ("--field", name)]
+    options = ("--catalog", str(tmp_path), *fields, "--example", "role=viewer -> not set")
+    text = "A run was moved to another place in its file."
+    assert run(cli.new, "event", "store.values.run_moved", *options, "--description", text) == 0
+    catalog = read_catalog(tmp_path).catalog
+    assert catalog is not None
+    [event] = [event for event in catalog.events if event.name == "run_moved"]
+    assert event.example == {
+        "role": {"from": "viewer", "to": None},
+        "offset": -(2**63),
+        "run_id": "6BA7B810-9dad-11d1-80b4-00c04fd430c8",
+        "date": "2026-01-31",
+        "tier": {"from": "free", "to": "paid"},
+    }

@@ -133,7 +133,7 @@ def _scalars(node: Node) -> Iterator[Node]:
     inner = node.items or tuple(node.entries.values())
     for each in inner:
         yield from _scalars(each)
-    if not inner:
+    if not inner and node.value is not None:
         yield node
 
 

@@ -60,5 +60,7 @@ def yaml_flow(value: object) -> str:
         plain, surprise = read_plain(value)
         if isinstance(plain, str) and surprise is None:
             return value
+    if type(value) is int and read_plain(str(value))[1] is not None:
+        return f'"{value}"'  # a whole number of 64 bits, which some readers of YAML would round
     # What is not UTF-8 becomes an escape that `check` reports.
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
