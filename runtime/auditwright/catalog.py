@@ -398,6 +398,7 @@ def is_of_system_level(key: str) -> bool:
 def _categories(content: dict[str, Any], package: str) -> Iterator[Category]:
     keys = content.get("annotation_keys", {})
     on_events = [name for name, key in keys.items() if "event" in key["on"]]
+    known: dict[str, tuple[dict[str, Any], Field]] = {}
     for level in content["levels"]:
         for category in level["categories"]:
             belongs = {
@@ -408,24 +409,49 @@ def _categories(content: dict[str, Any], package: str) -> Iterator[Category]:
             }
             inherited = content.get("annotations", {}) | category.get("annotations", {})
             events = tuple(
-                _event(belongs, event, inherited | event.get("annotations", {}), on_events)
+                _event(belongs, event, inherited | event.get("annotations", {}), on_events, known)
                 for event in category["events"]
             )
             yield Category(category["key"], level["name"], category["title"], category["description"], events)
 
 
 def _event(
-    belongs: dict[str, Any], event: dict[str, Any], annotations: dict[str, Any], on_events: list[str]
+    belongs: dict[str, Any],
+    event: dict[str, Any],
+    annotations: dict[str, Any],
+    on_events: list[str],
+    known: dict[str, tuple[dict[str, Any], Field]],
 ) -> Event:
-    fields = tuple(_stored_fields(event["fields"]))
+    if any(map(_differs_in_json, event["fields"])):
+        fields = tuple(_stored_fields(event["fields"]))
+        example = _stored_example(event["example"], fields)
+    else:
+        fields = tuple(_shared(known, each) for each in event["fields"])
+        example = event["example"]
     parts = {
         **event,
         "fields": fields,
-        "example": _stored_example(event["example"], fields),
+        "example": example,
         "aliases": tuple(event.get("aliases", ())),
         "annotations": {name: annotations[name] for name in on_events if name in annotations},
     }
     return Event(**belongs, **parts)
+
+
+def _shared(known: dict[str, tuple[dict[str, Any], Field]], given: dict[str, Any]) -> Field:
+    """The field, which is the same object in all events that have it by the same uses.
+
+    Every import of a catalog makes the fields of all events, and comparing two of them is cheaper.
+    """
+    found = known.get(given["name"])
+    if found is None or found[0] != given:
+        found = known[given["name"]] = given, Field(**given, identifier=given["name"])
+    return found[1]
+
+
+def _differs_in_json(field: dict[str, Any]) -> bool:
+    """Whether the JSON form has another name or other values than the catalog."""
+    return "stored_as" in field or "stored_values" in field or field["kind"] == "bigint"
 
 
 def _stored_fields(fields: list[dict[str, Any]]) -> Iterator[Field]:

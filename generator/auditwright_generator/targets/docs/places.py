@@ -13,12 +13,17 @@ from auditwright_generator.targets.templating import markdown_cell
 MAX_TABLE = MAX_HTML * 2 // 3
 """The most bytes of HTML of the table on a page, so that there is room for what is above it."""
 
+FEW = 50
+"""So many rows fit on a page, however long names and titles are."""
+
 
 def row_numbers(category: Category) -> list[int]:
     """The page, from 1, that has the row of each event in the table of the category.
 
     It depends on names and titles alone, so that links can be made without the pages.
     """
+    if len(category.events) <= FEW:
+        return [1] * len(category.events)
     return fill((_row_size(category, event) for event in category.events), MAX_TABLE, MAX_TABLE)
 
 

@@ -34,9 +34,11 @@ class Section:
         self._rows = _rows(catalog, level, category, event)
         self._up = up_from(level)
         self._whole = self._render(self._up, self._rows)
-        self._is_long = html_size(self._whole, LINE) > MAX_HTML
-        self.sizes = [html_size(text, LINE) for text in self.texts(self._up)]
+        self.sizes = [html_size(self._whole, LINE)]
         """The bytes of HTML of each part, by estimation."""
+        self._is_long = self.sizes[0] > MAX_HTML
+        if self._is_long:
+            self.sizes = [html_size(text, LINE) for text in self.texts(self._up)]
 
     def texts(self, up: str) -> list[str]:
         """The parts, on a page from which `up` leads to the docs folder."""
