@@ -109,7 +109,12 @@ def sanitize_values(
                 return items
         sides = sides_of(value)
         if is_change(sides):
-            return {side: sanitized(f"{path}.{side}", each) for side, each in sides.items()}
+            # Texts only: what else is in it may contain itself, and is refused as it is.
+            texts_of_sides = {side: text_of(each) for side, each in sides.items()}
+            return {
+                side: each if text is None else sanitize_text(f"{path}.{side}", text, alterations)
+                for (side, each), text in zip(sides.items(), texts_of_sides.values(), strict=True)
+            }
         return value
 
     return {

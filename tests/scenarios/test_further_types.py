@@ -216,6 +216,7 @@ WRONG_CHANGES: list[tuple[str, Any, str]] = [
     ("role", {"from": None, "to": 7}, f"role.to: expected one of viewer, editor{OR_NULL}, got 7"),
     ("role", {"from": "viewer"}, f"role: expected {ROLE}, got an object without to"),
     ("role", {"from": None, "to": None, "x": 1}, f"role: expected {ROLE}, got an object with other members"),
+    ("role", {"from": [[]], "to": None}, f"role.from: expected one of viewer, editor{OR_NULL}, got a list"),
     ("role", "editor", f"role: expected {ROLE}, got 'editor'"),
     (
         "count_change",
@@ -250,6 +251,10 @@ def test_wrong_change_is_refused_everywhere_alike(catalog: Catalog, tmp_path: Pa
                     emitters(log).change.item_noted(**{**values, field: Change(value["from"], value["to"])})
                 said.append(str(by_change.value))
             assert said == [f"store.change.item_noted: metadata.{problem}"] * len(said)
+        cyclic: dict[str, Any] = {"to": None}
+        cyclic["from"] = cyclic
+        with pytest.raises(ValidationError, match=r"metadata\.role\.from: expected .*, got an object"):
+            emitters(log).change.item_noted(parent_id=RUN, role=cyclic)
 
 
 @pytest.mark.parametrize(
