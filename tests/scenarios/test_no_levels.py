@@ -4,6 +4,7 @@ import csv
 import importlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 import warnings
@@ -280,3 +281,33 @@ def test_page_and_api_show_no_level(log: AuditLog, portal: BlockingPortal) -> No
     api = client.get("/api/openapi.json").json()
     examples = api["paths"]["/api/entries"]["post"]["requestBody"]["content"]["application/json"]["examples"]
     assert list(examples) == ["entry", "several"]
+
+
+# --- new and diff ------------------------------------------------------------------------------------
+
+
+def copied(tmp_path: Path) -> str:
+    """A copy of the catalog, to change."""
+    shutil.copytree(NO_LEVELS, tmp_path / "catalog")
+    return str(tmp_path / "catalog")
+
+
+def test_new_takes_keys_without_level(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ("--catalog", copied(tmp_path), "--description", "What crosses a border of the network.")
+    assert run(cli.new, "category", "net.flow", *where) == 0
+    assert run(cli.new, "event", "net.flow.flow_seen", *where) == 0
+    assert (tmp_path / "catalog" / "net.flow.yaml").read_text("utf-8").startswith("category: net.flow\n")
+    capsys.readouterr()
+    assert run(cli.new, "level", "account", *where) == 1
+    assert capsys.readouterr().err.startswith("auditwright: the catalog has no levels, and its categories")
+
+
+def test_diff_shows_categories_without_level(
+    generated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(tmp_path)
+    (tmp_path / "catalog" / "db.session.yaml").unlink()
+    run(cli.diff, "--catalog", folder, "--against", str(generated / "flat_events" / "catalog.json"))
+    shown = capsys.readouterr().out
+    assert 'BR122 category-removed: db.session: the category "Database sessions" was removed' in shown
+    assert "level" not in shown

@@ -23,6 +23,8 @@ _LIMITS = {
     "max_depth": "the most levels of objects and lists in a JSON value",
     "max_keys": "the most names in the objects of a JSON value",
 }
+_DOTTED = ("event", "category")
+"""Things whose keys have more dots in a catalog without levels."""
 _EVENT = ("title", "description", "message", "since", "annotations", "metadata")
 _CATEGORY = ("category", "order", "title", "description", "annotations", "metadata", "events")
 _LEVEL = ("title", "description", "metadata")
@@ -131,7 +133,10 @@ def _add(options: argparse.Namespace) -> "Added":
     from auditwright_generator.scaffold.derived_text import title_of
 
     key, folder = options.key, Path(options.catalog)
-    if key.count(".") != options.form.count("."):
+    dots, form = key.count("."), options.form.count(".")
+    # Without levels an event has at least one dot, and a category any number.
+    has_free_form = options.thing in _DOTTED and not add.seems_to_have_levels(folder)
+    if dots != form and not (has_free_form and dots >= (options.thing == "event")):
         options.fail(f'"{key}" must have the form {options.form}')
     name = key.rpartition(".")[2]
     if options.thing == "field" and options.type.endswith("enum") and not options.values:
@@ -150,7 +155,7 @@ def _add(options: argparse.Namespace) -> "Added":
     if options.thing == "level":
         return add.add_level(folder, key, {each: given[each] for each in _LEVEL})
     if options.thing == "category":
-        given |= {"category": name, "events": {}}
+        given |= {"category": key, "events": {}}
         return add.add_category(folder, key, {each: given[each] for each in _CATEGORY})
     return add.add_event(folder, key, {each: given[each] for each in _EVENT}, dict(options.example))
 

@@ -136,18 +136,18 @@ def _catalog(pair: CatalogPair) -> Changes:
 def _levels(pair: CatalogPair) -> Changes:
     old, new = pair.levels
     for name, level in old.items():
-        if name not in new:
+        if name and name not in new:
             events = [event.key for event in pair.removed if event.key.startswith(f"{name}.")]
             yield _whole(rules.LEVEL_REMOVED, name, f"the level {shown(level.title)} was removed", events)
     for name, level in new.items():
-        if name not in old:
+        if name and name not in old:
             events = [event.key for event in pair.added if event.key.startswith(f"{name}.")]
             yield _whole(rules.LEVEL_ADDED, name, f"the level {shown(level.title)} was added", events)
-        else:
+        elif name in old:
             yield from _facts(_LEVEL_FACTS, name, old[name], level)
             keys = ([category.key for category in each.categories] for each in (old[name], level))
             if common_order_differs(*keys):
-                yield _reordered("categories", name, Subject(name))
+                yield _reordered("categories", name or "catalog", Subject(name))
 
 
 def _categories(pair: CatalogPair) -> Changes:
@@ -156,21 +156,21 @@ def _categories(pair: CatalogPair) -> Changes:
     for key, category in old.items():
         if key in pair.moved:
             yield _category_renamed(pair, category, new[pair.moved[key]])
-        elif key not in new and _level_of(key) in pair.levels[1]:
+        elif key not in new and _level_of(pair.old, key) in ("", *pair.levels[1]):
             what = f"the category {shown(category.title)} was removed"
             yield _whole(rules.CATEGORY_REMOVED, key, what, removed.get(key, []))
     for key, category in new.items():
         if key in old:
             yield from _category(old[key], category)
-        elif key not in pair.moved.values() and _level_of(key) in pair.levels[0]:
+        elif key not in pair.moved.values() and _level_of(pair.new, key) in ("", *pair.levels[0]):
             what = f"the category {shown(category.title)} was added"
             yield _whole(rules.CATEGORY_ADDED, key, what, added.get(key, []))
     for was, now in pair.moved.items():
         yield from _category(old[was], new[now])
 
 
-def _level_of(key: str) -> str:
-    return key.partition(".")[0]
+def _level_of(catalog: Catalog, key: str) -> str:
+    return key.partition(".")[0] if catalog.has_levels else ""
 
 
 def _by_category(events: Iterable[Event]) -> dict[str, list[str]]:
@@ -282,7 +282,7 @@ def _added_aliases(pair: CatalogPair, old: Event, new: Event) -> Changes:
 
 
 def _fields(pair: CatalogPair) -> Changes:
-    return field_changes(list(pair.kept))
+    return field_changes(list(pair.kept), pair.new.has_levels)
 
 
 def _columns(pair: CatalogPair) -> Changes:

@@ -96,9 +96,13 @@ def compare_versions(old: Catalog, new: Catalog, accepted: Sequence[Acceptance] 
 
 
 def everything_is_new(new: Catalog, source: CatalogSource, note: str) -> Comparison:
-    """The comparison with a commit that has no catalog: all levels are added, and nothing is refused."""
+    """The comparison with a commit that has no catalog: all levels are added, and nothing is refused.
+
+    Without levels, all categories.
+    """
     locator = Locator(source)
-    changes = [change for change in compare(replace(new, levels=()), new) if change.rule is rules.LEVEL_ADDED]
+    whole = rules.LEVEL_ADDED if new.has_levels else rules.CATEGORY_ADDED
+    changes = [change for change in compare(replace(new, levels=()), new) if change.rule is whole]
     return Comparison(
         title=new.title,
         old_version=None,

@@ -5,7 +5,7 @@ category have it, it is one change there. Otherwise it is one change per event.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from auditwright_generator.diff.change import CatalogChange, Subject
 from auditwright_generator.diff.fields import FieldChange, compare_fields
@@ -14,7 +14,7 @@ from auditwright_generator.model import Event
 Pairs = Sequence[tuple[Event, Event]]
 
 
-def field_changes(pairs: Pairs) -> Iterator[CatalogChange]:
+def field_changes(pairs: Pairs, has_levels: bool = True) -> Iterator[CatalogChange]:
     """The changes of fields, from pairs of an older and a newer version of an event."""
     groups: dict[FieldChange, list[str]] = {}
     for old, new in pairs:
@@ -22,13 +22,16 @@ def field_changes(pairs: Pairs) -> Iterator[CatalogChange]:
             groups.setdefault(change, []).append(new.key)
     if not groups:
         return
-    carriers = _count_carriers(pairs, {change.field for change in groups})
+    level_of = _level_of if has_levels else _no_level
+    carriers = _count_carriers(pairs, {change.field for change in groups}, level_of)
     for change, keys in groups.items():
-        for owner, reached in _spread(change.field, list(dict.fromkeys(keys)), carriers):
+        for owner, reached in _spread(change.field, list(dict.fromkeys(keys)), carriers, level_of):
             yield _change(change, owner, reached)
 
 
-def _count_carriers(pairs: Pairs, names: set[str]) -> Counter[tuple[str, str]]:
+def _count_carriers(
+    pairs: Pairs, names: set[str], level_of: Callable[[str], str]
+) -> Counter[tuple[str, str]]:
     """How many events have or had a field, by owner (the catalog, a level, a category) and field."""
     carriers: Counter[tuple[str, str]] = Counter()
     events: dict[str, set[str]] = {}
@@ -36,19 +39,25 @@ def _count_carriers(pairs: Pairs, names: set[str]) -> Counter[tuple[str, str]]:
         found = {field.name for event in (old, new) for field in event.fields if field.name in names}
         events.setdefault(new.key, set()).update(found)
     for key, found in events.items():
-        level, category, _ = _owners(key)
-        carriers.update((owner, name) for name in found for owner in ("", level, category))
+        owners = dict.fromkeys(("", level_of(key), _category_of(key)))
+        carriers.update((owner, name) for name in found for owner in owners)
     return carriers
 
 
-def _owners(key: str) -> tuple[str, str, str]:
-    """The keys of the level, the category and the event."""
-    category = key.rpartition(".")[0]
-    return category.partition(".")[0], category, key
+def _category_of(key: str) -> str:
+    return key.rpartition(".")[0]
+
+
+def _level_of(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def _no_level(_: str) -> str:
+    return ""
 
 
 def _spread(
-    field: str, keys: list[str], carriers: Counter[tuple[str, str]]
+    field: str, keys: list[str], carriers: Counter[tuple[str, str]], level_of: Callable[[str], str]
 ) -> Iterator[tuple[str, Sequence[str]]]:
     """The largest owners for which the keys include all events with the field, each with its events."""
     if len(keys) == 1:
@@ -56,7 +65,7 @@ def _spread(
     elif len(keys) == carriers["", field]:
         yield "", keys
     else:
-        for level, in_level in _by(0, keys):
+        for level, in_level in _by(level_of, keys):
             whole = len(in_level) == carriers[level, field] > 1
             yield from [(level, in_level)] if whole else _spread_level(field, in_level, carriers)
 
@@ -64,15 +73,15 @@ def _spread(
 def _spread_level(
     field: str, keys: list[str], carriers: Counter[tuple[str, str]]
 ) -> Iterator[tuple[str, Sequence[str]]]:
-    for category, in_category in _by(1, keys):
+    for category, in_category in _by(_category_of, keys):
         whole = len(in_category) == carriers[category, field] > 1
         yield from [(category, in_category)] if whole else ((key, [key]) for key in in_category)
 
 
-def _by(depth: int, keys: Iterable[str]) -> Iterable[tuple[str, list[str]]]:
+def _by(owner_of: Callable[[str], str], keys: Iterable[str]) -> Iterable[tuple[str, list[str]]]:
     groups: dict[str, list[str]] = {}
     for key in keys:
-        groups.setdefault(_owners(key)[depth], []).append(key)
+        groups.setdefault(owner_of(key), []).append(key)
     return groups.items()
 
 

@@ -27,47 +27,67 @@ Entry = dict[str, object]
 _MODELINE = re.compile(r"# yaml-language-server: \$schema=(\S*)catalog\.json")
 
 
+def seems_to_have_levels(folder: Path) -> bool:
+    """Whether catalog.yaml has levels, by a look at its text; true if that cannot be read."""
+    try:
+        return (
+            re.search(r"^levels *:", (folder / "catalog.yaml").read_text("utf-8"), re.MULTILINE) is not None
+        )
+    except (OSError, ValueError):
+        return True
+
+
 def add_event(folder: Path, key: str, entry: Entry, example: Mapping[str, str]) -> Added:
     """Add an event to the file of its category; a missing message and missing example values are derived.
 
     Raises `Refused`, `NoExample` and `UnreadableCatalog`.
     """
-    level, category_name, name = key.split(".")
+    category_key, _, name = key.rpartition(".")
     with try_out(folder) as trial:
+        level, category_name = _parts(trial, category_key, "event", key)
         categories = _categories(trial, level)
         if category_name not in categories:
             where = catalog_option(folder)
-            hint = f"`auditwright new category {level}.{category_name}{where}` adds it"
+            hint = f"`auditwright new category {category_key}{where}` adds it"
             hint = hint_for(category_name, categories, hint)
-            raise Refused(f"level {level} has no category {quote(category_name)}{hint}")
+            owner = f"level {level}" if level else "the catalog"
+            raise Refused(f"{owner} has no category {quote(category_name)}{hint}")
         _refuse_name("event", key, {event.name: event.node for event in categories[category_name].events})
-        path = f"{level}/{category_name}.yaml"
+        path = _file_of(level, category_name)
         entry["annotations"] = _annotations(trial, entry)
         # The level and the category give fields to the event, too: only a copy that holds it knows all.
         fields = _fields_of(trial.source_with(path, _insert(trial, path, "events", name, entry)[0]), key)
         entry["message"] = entry["message"] or message_of(name, str(entry["title"]), fields)
-        entry["example"] = derive_example(fields, example, _nearest(trial, level, category_name))
+        entry["example"] = derive_example(fields, example, _nearest(trial, category_key, level))
         return trial.write(path, *_insert(trial, path, "events", name, entry))
 
 
 def add_category(folder: Path, key: str, entry: Entry) -> Added:
     """Add the file of a category without events; raises `Refused` and `UnreadableCatalog`."""
-    level, name = key.split(".")
     with try_out(folder) as trial:
+        level, name = _parts(trial, key, "category", key)
+        entry["category"] = name
         siblings = {name: category.node for name, category in _categories(trial, level).items()}
-        _refuse_name("category", key, siblings)
+        for part in name.split("."):
+            _refuse_name("category", part, {})
+        _refuse_taken("category", key, name, siblings)
         orders = [int(order.scalar) for node in siblings.values() if (order := node.get("order"))]
         if entry["order"] is None and orders:
             entry["order"] = max(orders) + 1
         entry["annotations"] = _annotations(trial, entry)
-        head = _modeline(folder, "category.json", "../")
+        head = _modeline(folder, "category.json", "../" if level else "")
         text = "".join(f"{'  ' * depth}{line}\n" for depth, line in yaml_lines(entry))
-        return trial.write(f"{level}/{name}.yaml", head + text, 1 + bool(head))
+        return trial.write(_file_of(level, name), head + text, 1 + bool(head))
 
 
 def add_level(folder: Path, name: str, entry: Entry) -> Added:
     """Add a level to catalog.yaml; raises `Refused` and `UnreadableCatalog`."""
     with try_out(folder) as trial:
+        if not trial.before.source.has_levels and trial.before.source.categories:
+            raise Refused(
+                "the catalog has no levels, and its categories would be in none; "
+                "write levels: in catalog.yaml, and move each category file to the folder of its level"
+            )
         _refuse_name("level", name, {each.name: each.node for each in trial.before.source.levels})
         return trial.write("catalog.yaml", *_insert(trial, "catalog.yaml", "levels", name, entry))
 
@@ -102,8 +122,25 @@ def _annotation(key: AnnotationKey, text: str) -> object:
     return int(text) if is_number else text
 
 
+def _parts(trial: Trial, category: str, thing: str, key: str) -> tuple[str, str]:
+    """The level and the name of a category; without levels, no level and the whole key."""
+    if not trial.before.source.has_levels:
+        return "", category
+    if category.count(".") != 1:
+        form = "LEVEL.CATEGORY.EVENT" if thing == "event" else "LEVEL.CATEGORY"
+        raise Refused(f"{quote(key)} must have the form {form}, as the catalog has levels")
+    level, _, name = category.partition(".")
+    return level, name
+
+
+def _file_of(level: str, category: str) -> str:
+    return f"{level}/{category}.yaml" if level else f"{category}.yaml"
+
+
 def _categories(trial: Trial, level: str) -> dict[str, CategorySource]:
     """The categories of a level by name."""
+    if not level:
+        return {each.name: each for each in trial.before.source.categories}
     levels = [each.name for each in trial.before.source.levels]
     if level not in levels:
         command = f"`auditwright new level {level}{catalog_option(trial.folder)}` adds it"
@@ -118,6 +155,10 @@ def _refuse_name(kind: str, key: str, existing: Mapping[str, Node]) -> None:
         proposed = identifier_for(name, "field") if kind == "field" and is_stored_name(name) else ""
         hint = f"; write {proposed} --stored-as {shlex.quote(name)}" if proposed else ""
         raise Refused(f"{kind} {quote(name)} must be {DEFS['name']['description']}{hint}")
+    _refuse_taken(kind, key, name, existing)
+
+
+def _refuse_taken(kind: str, key: str, name: str, existing: Mapping[str, Node]) -> None:
     if name in existing:
         position = existing[name].key_position
         raise Refused(f"{kind} {key} already exists at {position.path}:{position.line}")
@@ -139,10 +180,10 @@ def _fields_of(source: CatalogSource, key: str) -> list[Field]:
     return [field for each in found for field in resolve_fields(source, *each).values() if field]
 
 
-def _nearest(trial: Trial, level: str, category: str) -> list[Event]:
+def _nearest(trial: Trial, category: str, level: str) -> list[Event]:
     """All events: those of the category first, then those of the level."""
     events = trial.before.catalog.events if trial.before.catalog else ()
-    prefixes = (f"{level}.{category}.", f"{level}.")
+    prefixes = (f"{category}.", f"{level}." if level else "")
     return sorted(events, key=lambda event: [not event.key.startswith(prefix) for prefix in prefixes])
 
 

@@ -11,7 +11,7 @@ from auditwright_generator.diff.history import History, Version
 from auditwright_generator.diff.report import marked
 from auditwright_generator.diff.rules import AUDIENCES
 from auditwright_generator.findings import counted
-from auditwright_generator.model import Catalog
+from auditwright_generator.model import Catalog, category_path
 from auditwright_generator.targets.templating import markdown_cell
 
 MAX_CHANGES = 200
@@ -96,8 +96,8 @@ def _summary(version: Version) -> str:
     elif version.comparison:
         said.append(f"Nothing changed since {version.comparison.old_version}.")
     elif version.catalog:
-        events, levels = len(list(version.catalog.events)), len(version.catalog.levels)
-        size = f"{counted(events, 'event')} in {counted(levels, 'level')}"
+        size = counted(len(list(version.catalog.events)), "event")
+        size += f" in {counted(len(version.catalog.levels), 'level')}" if version.catalog.has_levels else ""
         said.append(f"The first version that is known, with {size}.")
     return " ".join(said)
 
@@ -150,6 +150,7 @@ class _Links:
         self.events = {key: event.key for event in current.events for key in (*event.aliases, event.key)}
         self.categories = {category.key for category in current.categories}
         self.levels = {level.name for level in current.levels}
+        self.has_levels = current.has_levels
 
     def between(self, version: Version) -> "_Names":
         """The names of what a version and the version before it have."""
@@ -160,12 +161,12 @@ class _Links:
         """A link to an event, or only the text if the reference no longer has it."""
         if key not in self.events:
             return text
-        level, category, name = self.events[key].split(".")
-        return f"[{text}]({level}/{category}.md#{name})"
+        category, _, name = self.events[key].rpartition(".")
+        return f"[{text}]({category_path(category, self.has_levels)}.md#{name})"
 
     def category(self, key: str, text: str) -> str:
         """A link to a category."""
-        return f"[{text}]({key.replace('.', '/')}.md)" if key in self.categories else text
+        return f"[{text}]({category_path(key, self.has_levels)}.md)" if key in self.categories else text
 
 
 class _Names:
@@ -191,7 +192,7 @@ class _Names:
         if key in self._categories:
             title = self._categories[key]
             return self._links.category(key, self._category_title(key)), "category", title
-        if key in self._levels:
+        if key and key in self._levels:
             return markdown_cell(self._levels[key]), "level", self._levels[key]
         return "The catalog", "", ""
 
@@ -208,8 +209,8 @@ class _Names:
         """The title of a category, with that of its level if another category has the same title."""
         title = self._categories[key]
         twins = [other for other, each in self._categories.items() if each == title and other != key]
-        level = self._levels[key.partition(".")[0]]
-        return markdown_cell(f"{level}, {title}" if twins else title)
+        level = self._levels.get(key.partition(".")[0], "")
+        return markdown_cell(f"{level}, {title}" if twins and level else title)
 
     def field_title(self, change: CatalogChange, name: str) -> str:
         """The title of a field, in the events that changed if they have it."""

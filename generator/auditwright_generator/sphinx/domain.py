@@ -89,7 +89,7 @@ def _hits_of(reference: Reference, env: BuildEnvironment) -> Iterator[Hit]:
     fields: dict[str, Field] = {}
     for level in reference.catalog.levels:
         for category in level.categories:
-            places = _places(env, f"{reference.folder}/{level.name}/{category.name}")
+            places = _places(env, f"{reference.folder}/{category.path}")
             for event in category.events:
                 fields |= {field.name: field for field in event.fields if field.name not in fields}
                 if event.name in places:
@@ -105,7 +105,7 @@ def _hits_of(reference: Reference, env: BuildEnvironment) -> Iterator[Hit]:
 
 def _hits_of_event(level: Level, category: Category, event: Event, page: str) -> Iterator[Hit]:
     """An event, and its former keys, which lead to it."""
-    context = f"{level.title} › {category.title}"
+    context = " › ".join(filter(None, (level.title, category.title)))
     title = f"{event.title} (deprecated)" if event.deprecated else event.title
     priority = LATER if event.deprecated else FIRST
     yield Hit("event", event.key, title, context, page, event.name, priority)

@@ -63,17 +63,22 @@ def _below(site: Site, docname: str) -> Iterator[str]:
 
 def _below_page(reference: Reference, name: str) -> Iterator[str]:
     """The pages below a page of a reference, whether they exist or not."""
-    levels = {level.name: [each.name for each in level.categories] for level in reference.catalog.levels}
+    levels = {
+        level.name: [each.identifier for each in level.categories] for level in reference.catalog.levels
+    }
+    without_level = levels.pop("", [])
     docs = reference.generated / "docs"
     level, _, page = name.partition("/")
     if name == "index":
         for each, categories in levels.items():
             has_index = (docs / each / "index.md").is_file()
             yield from [f"{each}/index"] if has_index else [f"{each}/{category}" for category in categories]
+        yield from without_level
         yield from INDEXES
+        yield from (f"index/{number}" for number in _continuations(docs / "index"))
     elif page == "index":
         yield from (f"{level}/{category}" for category in levels.get(level, ()))
-    if name in INDEXES or page == "index" or page in levels.get(level, ()):
+    if name in INDEXES or page == "index" or page in levels.get(level, ()) or name in without_level:
         yield from (f"{name}/{number}" for number in _continuations(docs / name))
 
 
