@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 from tests.runtime.contrib.django import project
-from tests.runtime.contrib.django.conftest import use
+from tests.runtime.contrib.django.conftest import using
 from tests.security.secret_entrances import KEY, values_of
 from tests.security.secret_traces import SEARCH, TEXTS, everything_logged, shown
 from tests.support.databases import SQLiteDatabase, open_log
@@ -48,13 +48,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SQLiteData
     """The Django project with an empty database."""
     monkeypatch.setenv("AUDITWRIGHT_SECRET_KEY", KEY.text())
     database = SQLiteDatabase(tmp_path / "project.sqlite3")
-    use(**project.SQLITE | {"NAME": database.path})
-    try:
+    with using(**project.SQLITE | {"NAME": database.path}), override_settings(ROOT_URLCONF=__name__):
         call_command("migrate", verbosity=0)
-        with override_settings(ROOT_URLCONF=__name__):
-            yield database
-    finally:
-        use(**project.SQLITE)
+        yield database
 
 
 def test_no_view_of_django_leaves_a_secret(site: SQLiteDatabase) -> None:

@@ -28,14 +28,15 @@ from django.contrib.auth.models import Permission, User  # isort: skip
 def using(**database: Any) -> Iterator[None]:
     """Let `default` be another database inside, in all threads that start there."""
     before = dict(settings.DATABASES["default"])
-    _use(database)
+    use(**database)
     try:
         yield
     finally:
-        _use(before)
+        use(**before)
 
 
-def _use(database: dict[str, Any]) -> None:
+def use(**database: Any) -> None:
+    """Let `default` be another database from now on, in all threads that start."""
     log.close()
     connections.close_all()
     given = settings.DATABASES["default"]
