@@ -23,6 +23,10 @@ def pages(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
     up = up_from(level)
     sections = [Section(catalog, level, category, event) for event in category.events]
     heads = _Heads(catalog, level, category, row_numbers(category))
+    if heads.last_table == 1:  # mostly all is on one page
+        head = heads.head(1, 1, [1] * len(sections), has_sections=bool(sections))
+        if html_size(head, ROW) + sum(sum(section.sizes) for section in sections) <= MAX_HTML:
+            return {f"{category.path}.md": "".join((head, *(section.texts(up)[0] for section in sections)))}
     numbers = _part_numbers(heads, sections)
     last = max([*heads.rows_on, *(number for on in numbers for number in on)], default=1)
     texts: dict[int, list[str]] = {number: [] for number in range(1, last + 1)}
@@ -40,12 +44,10 @@ def pages(catalog: Catalog, level: Level, category: Category) -> dict[str, str]:
 
 
 def _part_numbers(heads: _Heads, sections: Sequence[Section]) -> list[list[int]]:
-    """The page of each part of each section: on the first page if all fit there, and after the table."""
+    """The page of each part of each section: after the table, and some on further pages."""
     sizes = [size for section in sections for size in section.sizes]
     if heads.last_table > 1:
         numbers = [heads.last_table + number for number in fill(sizes, MAX_HTML)]
-    elif sum(sizes) <= heads.room([1] * len(sections)):
-        numbers = [1] * len(sizes)
     else:
         numbers = fill(sizes, heads.room([len(sizes)] * len(sections)))
     left = iter(numbers)
