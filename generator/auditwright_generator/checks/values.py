@@ -81,8 +81,8 @@ def _refuse_change(field: Field, value: object) -> str | None:
 
 
 def _refuse_json(field: Field, value: object) -> str | None:
-    if not _is_json(value):
-        return "a JSON value, with integers of at most 64 bits and no null"
+    if value is None or not _is_json(value):
+        return "a JSON value, with integers of at most 64 bits"
     if field.sensitivity == "secret":
         return None
     size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
@@ -102,7 +102,9 @@ def _is_json(value: object) -> bool:
         return all(map(_is_json, value))
     if isinstance(value, int) and not isinstance(value, bool):
         return -(2**63) <= value < 2**64
-    return isinstance(value, str | bool) or (isinstance(value, float) and math.isfinite(value))
+    return (
+        value is None or isinstance(value, str | bool) or (isinstance(value, float) and math.isfinite(value))
+    )
 
 
 def _measures(value: object) -> tuple[int, int]:
