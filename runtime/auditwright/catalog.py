@@ -89,6 +89,12 @@ class Field:
         return self.values.get(value) if type(value) in (str, int) else None
 
     @property
+    def json_bounds(self) -> dict[str, int]:
+        """The bounds of a JSON value that the catalog gives, as arguments of `json_value.Bounds`."""
+        given = {"max_bytes": self.max_bytes, "max_depth": self.max_depth, "max_keys": self.max_keys}
+        return {name: bound for name, bound in given.items() if bound is not None}
+
+    @property
     def is_converted(self) -> bool:
         """Whether a metadata model has another name or other values for it than the JSON form."""
         return self.identifier != self.name or bool(self.identifiers) or self.change or self.kind == "bigint"

@@ -10,15 +10,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 
 from auditwright.limits import Alterations, note, replaced, sanitize, text_of, truncate
 from auditwright.text import printable
-
-if TYPE_CHECKING:
-    from auditwright.catalog import Field
 
 JsonValue: TypeAlias = (
     str | int | float | bool | Mapping[str, "JsonValue | None"] | Sequence["JsonValue | None"]
@@ -58,12 +55,6 @@ class Bounds:
     max_bytes: int = 8192
     max_depth: int = 16
     max_keys: int = 256
-
-    @classmethod
-    def of(cls, field: Field) -> Self:
-        """The bounds of a field, or the usual ones."""
-        given = {"max_bytes": field.max_bytes, "max_depth": field.max_depth, "max_keys": field.max_keys}
-        return cls(**{name: bound for name, bound in given.items() if bound is not None})
 
 
 WIDEST = Bounds(32768, 64, 10_000)

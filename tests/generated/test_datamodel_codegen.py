@@ -38,10 +38,13 @@ Model = type[pydantic.BaseModel]
 
 
 @pytest.fixture(scope="session")
-def types_of(kitchen_sink: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Model]]:
+def types_of(
+    kitchen_sink: Path, stored_names: Path, further_types: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Model]]:
     """By event: the class of its entry that the command of its package's page makes."""
     folder = tmp_path_factory.mktemp("python_types")
-    generated = (ROOT / "generated", ROOT / "generated" / "runtime", kitchen_sink)
+    own = (kitchen_sink, stored_names, further_types)
+    generated = (ROOT / "generated", ROOT / "generated" / "runtime", *own)
     for package, source in zip(PACKAGES, generated, strict=True):
         shutil.copytree(source / package / "json_schema", folder / package / "json_schema")
         (command,) = blocks(source / "docs" / "json_schema.md", "sh")

@@ -103,7 +103,7 @@ def check_generated_names_differ(source: CatalogSource) -> Mistakes:
         if first != event.key:
             message = f"events {first} and {event.key} both have the database view {view}; rename one"
             yield event.node.key_position, message
-        elif names.is_own_relation(view) and not is_own:
+        elif names.is_own_relation(view) and not is_own and not _is_refused(event):
             message = f"event {event.key} has the database view {view}, a name that Auditwright uses itself"
             yield event.node.key_position, f"{message}; rename the event"
     yield from _same_column(source)
@@ -117,6 +117,11 @@ def _same_column(source: CatalogSource) -> Mistakes:
             if other:
                 message = f"field {other.name} has the name of a column that the change {name} has"
                 yield other.node.key_position, f"{message}; rename one"
+
+
+def _is_refused(event: EventSource) -> bool:
+    """Whether its level or its category is Auditwright's own: AC210 says so."""
+    return event.key.partition(".")[0] in names.OWN_LEVELS
 
 
 def _same_class(what: str, named: Iterable[tuple[str, Node]]) -> Mistakes:

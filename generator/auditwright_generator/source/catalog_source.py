@@ -180,9 +180,11 @@ def read_source(folder: Path) -> tuple[CatalogSource, list[Finding]]:
     catalog = read(paths.pop(folder / "catalog.yaml"), "catalog")
     fields_path = paths.pop(folder / "fields.yaml", None)
     fields = read(fields_path, "fields") if fields_path else Node({}, catalog.position, catalog.key_position)
+    # Of a file that cannot be read, nobody knows.
+    has_levels = None if catalog.value is INVALID else "levels" in catalog.entries
     categories = []
     for path in paths.values():
-        misplaced = _misplaced(path.relative_to(folder), has_levels="levels" in catalog.entries)
+        misplaced = _misplaced(path.relative_to(folder), has_levels)
         if misplaced:
             findings.append(MISPLACED_FILE.at(Position(shown_path(path), 1, 1), misplaced))
         else:
@@ -247,10 +249,12 @@ def _refuse_links_out(folder: Path, paths: Iterable[Path]) -> None:
         raise UnreadableCatalog(shown_path(folder / link), reason, "replace it by the file, or remove it")
 
 
-def _misplaced(path: Path, has_levels: bool) -> str | None:
-    """Why the file is not read as a category, or None."""
+def _misplaced(path: Path, has_levels: bool | None) -> str | None:
+    """Why the file is not read as a category, or None; `has_levels` is None where it is not known."""
     if path.suffix != ".yaml":
         return f"{path.as_posix()} is not read; rename it to end in .yaml"
+    if has_levels is None:
+        return None
     if not has_levels:
         reason = (
             "is not read: catalog.yaml has no levels; move it to the folder of catalog.yaml, or add levels:"

@@ -314,7 +314,7 @@ def _json_bounds(event: Event) -> dict[str, Bounds]:
         return {}
     from auditwright.json_value import Bounds  # few events need it
 
-    return {field.name: Bounds.of(field) for field in found}
+    return {field.name: Bounds(**field.json_bounds) for field in found}
 
 
 def _canonical(value: object) -> str | None:
