@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from auditwright_generator.check import without_collector
 from auditwright_generator.checks.suppressions import suppress_never_emitted
 from auditwright_generator.coverage import rules
-from auditwright_generator.coverage.catalog_index import CatalogIndex
+from auditwright_generator.coverage.catalog_index import CatalogIndex, EmitterPath
 from auditwright_generator.coverage.names import UNKNOWN, File, Generated, Values
 from auditwright_generator.coverage.resolver import Resolver
 from auditwright_generator.coverage.sources import parse
@@ -151,26 +151,31 @@ class _Comparison:
 
     def _compare_use(self, use: Use) -> None:
         names = (label(use.base), *use.names)
-        for number in range(2, len(names)):
-            key = ".".join(names[number - 2 : number + 1])
-            if key in self._index.events:
-                return self._emit(key, use.position(number), "emitter")
-            if key in self._index.former:
-                message = f"{key} is called {self._index.former[key]} now; emit that"
-                return self._find(rules.UNKNOWN_EMITTER, use.position(number), message)
+        for number in range(2, len(names) if self._index.has_levels else 0):
+            path = names[number - 2 : number + 1]
+            if path in self._index.emitters:
+                return self._emit(self._index.emitters[path], use.position(number), "emitter")
+            if path in self._index.former_emitters:
+                return self._find_former(path, use.position(number))
         steps = self._resolver.follow(use.base, use.names, use.file)
         before: Values = frozenset()
         for number, values in enumerate(steps):
             for value in values:
                 match value:
-                    case Generated((level, category, event)) if number or use.call:
-                        self._emit(f"{level}.{category}.{event}", use.position(number), "emitter")
-                    case Generated((level, category, event, _)) if use.call and values is steps[-1]:
-                        self._emit(f"{level}.{category}.{event}", use.position(number), "model")
+                    case Generated(path, is_model=False) if path in self._index.emitters:
+                        if number or use.call:
+                            self._emit(self._index.emitters[path], use.position(number), "emitter")
+                    case Generated(path, is_model=True) if use.call and values is steps[-1]:
+                        self._emit(self._index.emitters[path], use.position(number), "model")
             match [each for each in before if isinstance(each, Generated)]:
-                case [Generated(owner, sure=True)] if values == UNKNOWN and len(owner) < 3:
+                case [Generated(owner)] if values == UNKNOWN and (
+                    former := self._index.former_path(owner, names[number:])
+                ):
+                    return self._find_former(former, use.position(number + len(former) - len(owner) - 1))
+                case [Generated(owner, sure=True)] if values == UNKNOWN and owner in self._index.below:
                     # A level and a category in the code are certain, whatever else their owner may be.
-                    is_certain = len(before) == 1 or names[max(number - 2, 0) : number] == owner
+                    in_a_row = len(owner) == 2 and names[max(number - 2, 0) : number] == owner
+                    is_certain = len(before) == 1 or in_a_row
                     if is_certain and not names[number].startswith("_"):
                         message = self._index.unknown_name(owner, names[number])
                         self._find(rules.UNKNOWN_EMITTER, use.position(number), message)
@@ -178,11 +183,16 @@ class _Comparison:
         if use.is_dynamic:
             self._note_dynamic(before, use.position(-1))
         elif before == UNKNOWN and use.call and use.call.keywords and not use.call.args and len(names) > 1:
-            below, (category, name) = self._index.below, names[-2:]
-            levels = [level for level in below[()] if name in below.get((level, category), ())]
-            if len(levels) == 1:
-                self._emit(f"{levels[0]}.{category}.{name}", use.position(-1), "by name")
+            keywords = {each.arg for each in use.call.keywords}
+            called = self._index.emitter_called(names[-2], names[-1], keywords)
+            if called is not None:
+                self._emit(called, use.position(-1), "by name")
         return None
+
+    def _find_former(self, path: EmitterPath, position: Position) -> None:
+        key = self._index.former_emitters[path]
+        message = f"{'.'.join(path)} is called {self._index.former[key]} now; emit that"
+        self._find(rules.UNKNOWN_EMITTER, position, message)
 
     def _note_dynamic(self, values: Values, position: Position) -> None:
         for parts in (each.parts for each in values if isinstance(each, Generated)):

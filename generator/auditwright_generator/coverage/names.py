@@ -15,12 +15,14 @@ from auditwright_generator.findings import Position
 class Generated:
     """A generated class or an instance of it, or an emitter.
 
-    `()` is AuditEvents, and `(level, category, event)` an emitter. A model has its class name as fourth part.
+    `()` is AuditEvents, and `(level, category, event)` an emitter: `(category, event)` without levels.
     """
 
     parts: tuple[str, ...]
     sure: bool = True
     """False where a wrong name below it is no finding, because it may be something else."""
+    is_model: bool = False
+    """Whether it is the metadata model of the event, not its emitter."""
 
 
 class Binding(NamedTuple):

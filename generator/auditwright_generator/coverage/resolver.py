@@ -47,10 +47,13 @@ class Resolver:
         return steps
 
     def _or_guess(self, values: Values, owner: str, name: str) -> Values:
-        """The values, or if there are none what level and category in a row or the word "audit" suggest."""
+        """The values, or if there are none what level and category in a row or the word "audit" suggest.
+
+        Without levels that would be category and event in a row, which other code has too: `session.closed`.
+        """
         known = {each for each in values if each}
         strange = all(isinstance(each, tuple) and self._index.package not in each for each in known)
-        if strange and name in self._index.below.get((owner,), ()):
+        if strange and self._index.has_levels and name in self._index.below.get((owner,), ()):
             return frozenset({Generated((owner, name), sure=False)})
         if not known and "audit" in name.lower().split("_"):
             return frozenset({Generated((), sure=False)})
@@ -126,11 +129,12 @@ class Resolver:
 
     def _attribute(self, value: Value, name: str) -> Values:
         match value:
-            case Generated((_, _, _, _)) if name.startswith(("model_validate", "model_construct")):
+            case Generated(is_model=True) if name.startswith(("model_validate", "model_construct")):
                 return frozenset({value})
             case Generated(parts):
                 # Under an owner that is a guess, a level and a category that fit are enough to be sure.
-                below = Generated((*parts, name), value.sure or len(parts) == 1)
+                is_sure = value.sure or (self._index.has_levels and len(parts) == 1)
+                below = Generated((*parts, name), is_sure)
                 return frozenset({below if name in self._index.below.get(parts, ()) else None})
             case tuple():
                 return self._of_module(value, name)
