@@ -33,6 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--distribution", metavar="NAME", help=text)
     text = 'of the reference, such as "Acme: audit events"'
     parser.add_argument("--title", metavar="TEXT", help=text)
+    text = "start with categories alone, whose events have keys such as projects.project_created"
+    parser.add_argument("--no-levels", action="store_true", help=text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,14 +49,15 @@ def run(options: argparse.Namespace) -> int:
         names = _choose_names(options, folder)
         if names is None:
             return UNREADABLE
-        files = starter_files(names)
+        has_levels = not options.no_levels
+        files = starter_files(names, has_levels)
         try:
             start_catalog(folder, files)
         except Refused:
             if names.title != propose_title(folder):
                 raise
             names = replace(names, title=PLAIN_TITLE)  # no title can be derived from such a folder
-            files = starter_files(names)
+            files = starter_files(names, has_levels)
             start_catalog(folder, files)
     except Refused as error:
         print_lines(*error.findings, f"auditwright: {error}", file=sys.stderr)

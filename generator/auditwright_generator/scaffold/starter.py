@@ -1,4 +1,7 @@
-"""Writes a new catalog: the files in `starter/`, with other names. Overwrites nothing."""
+"""Writes a new catalog: the files in `starter/`, with other names. Overwrites nothing.
+
+A catalog without levels has the same fields and events; `starter_without_levels/` has what differs.
+"""
 
 import os
 import re
@@ -14,15 +17,28 @@ from auditwright_generator.scaffold.yaml_text import yaml_flow
 FILES = ("catalog.yaml", "fields.yaml", "account/projects.yaml")
 
 
-def starter_files(names: StartNames) -> dict[str, str]:
+def starter_files(names: StartNames, has_levels: bool = True) -> dict[str, str]:
     """The files of a new catalog by their path in its folder."""
-    folder = files("auditwright_generator.scaffold") / "starter"
-    texts = {path: folder.joinpath(path).read_text("utf-8") for path in FILES}
+    texts = {path: _text(f"starter/{path}") for path in FILES}
+    texts = texts if has_levels else _without_levels(texts)
     catalog = texts["catalog.yaml"]
     for key, value in (("package", names.package), ("distribution", names.distribution)):
         catalog = re.sub(rf"(?m)^{key}: \S+", f"{key}: {value}", catalog)
     texts["catalog.yaml"] = catalog.replace("title: Audit events\n", f"title: {yaml_flow(names.title)}\n", 1)
     return texts
+
+
+def _text(path: str) -> str:
+    return (files("auditwright_generator.scaffold") / path).read_text("utf-8")
+
+
+def _without_levels(texts: dict[str, str]) -> dict[str, str]:
+    head, events = _text("starter_without_levels/projects.yaml"), texts["account/projects.yaml"]
+    return {
+        "catalog.yaml": _text("starter_without_levels/catalog.yaml"),
+        "fields.yaml": texts["fields.yaml"].replace("its level, its category", "its category"),
+        "projects.yaml": head + events[events.index("events:\n") :],
+    }
 
 
 def refuse_folder(folder: Path) -> None:

@@ -23,6 +23,8 @@ FILES = ["account/projects.yaml", "catalog.yaml", "fields.yaml"]
 
 LIST = ("-m", "auditwright", "list", "--account", "acme", "--format", "csv")
 
+FILES_WITHOUT_LEVELS = ["catalog.yaml", "fields.yaml", "projects.yaml"]
+
 PROGRAM = """
 from auditwright import Actor, AuditLog
 from {package} import CATALOG, AuditEvents
@@ -30,7 +32,7 @@ from {package} import CATALOG, AuditEvents
 with AuditLog.open("sqlite:///audit.db", account_id="acme", catalog=CATALOG) as log:
     audit = AuditEvents(log)
     with log.acting(Actor.user("u-17", "Ada Lovelace"), ip_address="203.0.113.7"):
-        projects = audit.account.projects
+        projects = audit.{projects}
         projects.project_created(project_id="p-1", project_name="Site", visibility="team")
         projects.project_updated(project_id="p-1", project_name="Site", changed_settings=["name"])
         projects.project_deleted(project_id="p-1", project_name="Site", reason="Done.")
@@ -87,7 +89,8 @@ def test_its_events_are_recorded_and_listed(
 ) -> None:
     run(cli.init, "--package", package, "--title", 'Events: "ours"')
     assert run(cli.generate) == 0
-    (here / "program.py").write_text(PROGRAM.format(package=package), "utf-8")
+    program = PROGRAM.format(package=package, projects="account.projects")
+    (here / "program.py").write_text(program, "utf-8")
     recorded = python("program.py")
     assert (recorded.stderr, recorded.stdout.splitlines()) == (
         "",
@@ -102,6 +105,32 @@ def test_its_events_are_recorded_and_listed(
     rows = list(csv.DictReader(io.StringIO(listed.stdout)))
     assert [row["Event Name"] for row in rows] == ["Project deleted", "Project updated", "Project created"]
     assert '# Events: "ours"\n' in (here / "generated/docs/index.md").read_text("utf-8")
+
+
+def test_a_catalog_without_levels_is_started(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.init, "--no-levels") == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("catalog/catalog.yaml\ncatalog/fields.yaml\ncatalog/projects.yaml\npackage ")
+    assert "  auditwright check\n  auditwright generate\n  pip install -e ./generated\n" in printed
+    assert files_in(here / "catalog") == FILES_WITHOUT_LEVELS
+    assert run(cli.check) == 0
+    assert run(cli.generate) == 0
+    for path in (here / "catalog").iterdir():
+        assert "level" not in path.read_text("utf-8"), path
+    program = PROGRAM.format(package="acme_billing_audit", projects="projects")
+    (here / "program.py").write_text(program, "utf-8")
+    recorded = python("program.py")
+    assert (recorded.stderr, recorded.stdout.splitlines()) == (
+        "",
+        [
+            "projects.project_created: Ada Lovelace created project Site.",
+            "projects.project_updated: Ada Lovelace changed project Site: Name.",
+            "projects.project_deleted: Ada Lovelace deleted project Site.",
+        ],
+    )
+    shown = python("-m", "auditwright", "demo", "--catalog-package", "acme_billing_audit")
+    assert (shown.stderr, shown.returncode) == ("", 0)
+    assert shown.stdout.startswith("Recorded 3 of 3 events by 4 actors, one of each.\n")
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
