@@ -302,6 +302,16 @@ def test_new_takes_keys_without_level(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.startswith("auditwright: the catalog has no levels, and its categories")
 
 
+def test_events_are_listed_without_level(capsys: pytest.CaptureFixture[str]) -> None:
+    for form in ("table", "csv", "json"):
+        assert run(cli.events, "--catalog", str(NO_LEVELS), "--format", form) == 0
+    lines, printed = capsys.readouterr().out.split("key,level,category,")
+    assert lines.split()[:8] == ["KEY", "TITLE", "CATEGORY", "FIELDS", "user.login", "User", "logged", "in"]
+    assert "\r\nuser.login,,user,Users,login," in printed
+    (login, *_) = json.loads(printed[printed.index("[\n") :])
+    assert list(login)[:2] == ["key", "category"]
+
+
 def test_diff_shows_categories_without_level(
     generated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,7 +53,7 @@ def describe_events(catalog: "Catalog") -> list[dict[str, Any]]:
 def _describe_event(event: "Event", level: str, category: str, category_title: str) -> dict[str, Any]:
     return {
         "key": event.key,
-        "level": level,
+        **({"level": level} if level else {}),
         "category": category,
         "category_title": category_title,
         "event": event.name,
@@ -111,7 +111,7 @@ def _print_table(events: Sequence[dict[str, Any]]) -> None:
 def _print_csv(events: Sequence[dict[str, Any]]) -> None:
     """RFC 4180, with a column per attribute. The values of an event's fields are joined by "; ".
 
-    A terminal shows unprintable characters as escapes.
+    A catalog without levels has empty cells for them. A terminal shows unprintable characters as escapes.
     """
     shown, line_end = (printable, "\n") if sys.stdout.isatty() else (str, "\r\n")
     of_fields = ("name", "title", "type", "required", "sensitivity", "declared_in")
@@ -120,7 +120,7 @@ def _print_csv(events: Sequence[dict[str, Any]]) -> None:
     writer.writerow((*of_events, "metadata", *(f"metadata_{fact}" for fact in of_fields[1:])))
     for event in events:
         facts = ["; ".join(_cell(field[fact]) for field in event["metadata"]) for fact in of_fields]
-        writer.writerow(map(shown, (*(event[fact] for fact in of_events), *facts)))
+        writer.writerow(map(shown, (*(event.get(fact, "") for fact in of_events), *facts)))
 
 
 def _cell(value: str | bool) -> str:

@@ -64,13 +64,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
             )
         return options.add_argument
 
+    no_levels = "in a catalog without levels, CATEGORY"
     asked = "what happened, and when it is recorded"
-    event = add_thing("event", "LEVEL.CATEGORY.EVENT", "account.models.model_archived", asked)
+    event = add_thing(
+        "event", "LEVEL.CATEGORY.EVENT", f"account.models.model_archived; {no_levels}.EVENT", asked
+    )
     event("--message", metavar="TEXT", help='such as "{actor} archived model {model_id}." (default: derived)')
     text = "a value in the example, commas between several (default: derived)"
     event("--example", metavar="NAME=VALUE", type=_pair, action="append", default=[], help=text)
     event("--since", metavar="VERSION", help="the version of the catalog that brings it")
-    category = add_thing("category", "LEVEL.CATEGORY", "account.billing", "what the category covers")
+    category = add_thing(
+        "category", "LEVEL.CATEGORY", f"account.billing; {no_levels}", "what the category covers"
+    )
     text = "its place in the level (default: the last, where others have one)"
     category("--order", metavar="N", type=int, help=text)
     add_thing("level", "NAME", "tool", "which events belong to the level")
