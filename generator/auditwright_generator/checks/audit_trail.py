@@ -10,7 +10,8 @@ from auditwright_generator.source.resolve import resolve_fields
 BEGINNINGS = words("added created imported invited provisioned registered uploaded")
 ENDS = words("""
     archived cancelled canceled closed completed decommissioned deleted deprovisioned deregistered destroyed
-    detached erased expired purged refunded removed retired revoked terminated unregistered voided withdrawn
+    detached dismissed erased expired fixed purged refunded removed resolved retired revoked terminated
+    unregistered voided withdrawn
     """)
 CHANGES = words("changed configured edited modified reconfigured renamed updated")
 
@@ -27,7 +28,7 @@ _COUNTERPARTS = {
         undeployed deployed
         published unpublished
         unpublished published
-        granted revoked
+        granted revoked withdrawn
         revoked granted issued created added invited assigned
         locked unlocked
         unlocked locked
@@ -36,7 +37,7 @@ _COUNTERPARTS = {
         assigned unassigned revoked
         unassigned assigned
         subscribed unsubscribed
-        unsubscribed subscribed
+        unsubscribed subscribed resubscribed
         installed uninstalled
         uninstalled installed
         connected disconnected
@@ -84,10 +85,12 @@ _PRESENT = {
         detached detach
         disabled disable
         disconnected disconnect
+        dismissed dismiss
         edited edit
         enabled enable
         erased erase
         expired expire
+        fixed fix
         granted grant
         imported import
         installed install
@@ -109,6 +112,7 @@ _PRESENT = {
         removed remove
         renamed rename
         resolved resolve
+        resubscribed resubscribe
         resumed resume
         retired retire
         revoked revoke
@@ -137,11 +141,11 @@ _PRESENT = {
 """Verbs in the present, each with its past."""
 _PAST = {past: present for present, past in _PRESENT.items()}
 _NOUNS = words("""
-    archive block change close deploy edit grant import install invite issue link lock open pause purge
+    archive block change close deploy edit fix grant import install invite issue link lock open pause purge
     refund register share subscribe update upload void
     """)
 """Verbs in the present that are also nouns: an event `send_link` does not link."""
-_OUTCOMES = words("done failed failure found lost made sent set started succeeded success")
+_OUTCOMES = words("click done failed failure found lost made sent set started succeeded success")
 """Last words of names that begin with a noun: `link_sent`."""
 _PREPOSITIONS = words("at by for from in of on to with")
 """Second words of names that begin with a noun: `change_of_owner`."""

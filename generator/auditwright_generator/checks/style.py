@@ -51,8 +51,9 @@ def check_descriptions_are_sentences(source: CatalogSource) -> Mistakes:
 def _not_a_sentence(text: str) -> str | None:
     if _PLACEHOLDER.search(text):
         return None  # AC306 reports it
-    if text[0].islower():
-        return f"starts with {quote(text.split()[0])}; start with a capital letter"
+    first = text.split()[0]
+    if text[0].islower() and first.islower():  # names such as iOS have their capital elsewhere
+        return f"starts with {quote(first)}; start with a capital letter"
     if not _is_ended(text):
         return f"ends with {quote(text.split()[-1])}; end it with a full stop"
     return None
@@ -130,20 +131,33 @@ def _words(text: str) -> set[str]:
 
 
 def check_descriptions_differ(source: CatalogSource) -> Mistakes:
-    """AC308: equal descriptions mean that two things are the same, or that one was copied."""
-    fields = [(f"field {field.name}", field.node) for field in source.fields.values()]
+    """AC308: equal descriptions mean that two things are the same, or that one was copied.
+
+    Fields of one stored name are the same thing with another type in other events, and say so.
+    """
+    fields = [
+        (f"field {field.name}", field.node, _text(field.node, "stored_as") or field.name)
+        for field in source.fields.values()
+    ]
     events = [
-        [(f"event {event.name}", event.node) for event in category.events] for category in source.categories
+        [(f"event {event.name}", event.node, event.name) for event in category.events]
+        for category in source.categories
     ]
     for group in (fields, *events):
-        owners: dict[str, str] = {}
-        for thing, node in group:
+        owners: dict[str, tuple[str, str]] = {}
+        for thing, node, stored_name in group:
             text = node.get("description")
             if text is None:
                 continue
-            first = owners.setdefault(" ".join(str(text.scalar).split()).lower(), thing)
-            if first != thing:
+            known = " ".join(str(text.scalar).split()).lower()
+            first, first_name = owners.setdefault(known, (thing, stored_name))
+            if first_name != stored_name:
                 yield (
                     text.position,
                     f"description of {thing} is the same as that of {first}; say how the two differ",
                 )
+
+
+def _text(node: Node, key: str) -> str:
+    found = node.get(key)
+    return str(found.scalar) if found else ""

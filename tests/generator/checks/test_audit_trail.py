@@ -44,7 +44,11 @@ def findings(folder: Path, *events: str) -> list[str]:
         ("access_grant", "access_revoke"),
         ("create_board", "board_deleted"),
         ("enable", "disabled"),
-        ("link_sent", "send_link", "share_failed", "security_update"),
+        ("link_sent", "send_link", "share_failed", "security_update", "link_click"),
+        ("alert_created", "alert_fixed"),
+        ("create", "dismiss", "resolve"),
+        ("consent_granted", "consent_withdrawn"),
+        ("group_unsubscribe", "group_resubscribe"),
     ],
 )
 def test_counterpart_is_found_with_and_without_a_thing(tmp_path: Path, events: tuple[str, ...]) -> None:

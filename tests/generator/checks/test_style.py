@@ -1,4 +1,4 @@
-"""AC302: which ends of a description need a full stop."""
+"""AC302 and AC308: how a description begins and ends, and which may be equal."""
 
 import json
 from pathlib import Path
@@ -29,6 +29,7 @@ from auditwright_generator.checks.explanations import BASE
         ("Is it open?", None),
         ("And so on…", None),
         ("リンクを開く。", None),
+        ("iOS opens it.", None),
     ],
 )
 def test_description_needs_a_full_stop(tmp_path: Path, description: str, missing: str | None) -> None:
@@ -37,3 +38,17 @@ def test_description_needs_a_full_stop(tmp_path: Path, description: str, missing
     found = [each.message for each in read_catalog(tmp_path).findings]
     start = "description of field passcode ends with"
     assert found == ([f'{start} "{missing}"; end it with a full stop'] if missing else [])
+
+
+@pytest.mark.parametrize(("stored_as", "is_found"), [("passcode", False), ("pass", True)])
+def test_fields_of_one_stored_name_are_described_alike(
+    tmp_path: Path, stored_as: str, is_found: bool
+) -> None:
+    other = (
+        "passcode_2:\n  title: Number\n  type: integer\n  sensitivity: public\n"
+        f"  stored_as: {stored_as}\n  description: What opens the link.\n"
+    )
+    write_catalog(tmp_path, {"fields.yaml": BASE["fields.yaml"] + other})
+    found = [each.message for each in read_catalog(tmp_path).findings if each.code == "AC308"]
+    same = "description of field passcode_2 is the same as that of field passcode; say how the two differ"
+    assert found == ([same] if is_found else [])
