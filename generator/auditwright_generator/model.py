@@ -296,10 +296,10 @@ class AnnotationKey:
     """The type of a value, or of the items of a list: one of `source.structure.ANNOTATION_KINDS`."""
     many: bool = False
     description: str = ""
-    on: tuple[AnnotationOwner, ...] = ("catalog", "category", "event", "field")
-    """What it may be on."""
+    for_: tuple[AnnotationOwner, ...] = ("catalog", "category", "event", "field")
+    """What may have the annotation."""
     required: bool = False
-    """Whether everything in `on` must have it. An event also has those of its category and of the catalog."""
+    """Whether everything in `for_` must have it; an event inherits."""
     values: tuple[EnumValue, ...] = ()
 
     @property
@@ -337,7 +337,7 @@ class Catalog:
     def annotations_of(self, category: Category, event: Event) -> Annotations:
         """The annotations of an event with those of its category and of the catalog, in declared order."""
         found = {**self.annotations, **category.annotations, **event.annotations}
-        names = [key.name for key in self.annotation_keys if "event" in key.on]
+        names = [key.name for key in self.annotation_keys if "event" in key.for_]
         return {name: found[name] for name in names if name in found}
 
     @property

@@ -403,7 +403,7 @@ def is_of_system_level(key: str) -> bool:
 
 def _categories(content: dict[str, Any], package: str) -> Iterator[Category]:
     keys = content.get("annotation_keys", {})
-    on_events = [name for name, key in keys.items() if "event" in key["on"]]
+    on_events = [name for name, key in keys.items() if "event" in key["for"]]
     known: dict[str, tuple[dict[str, Any], Field]] = {}
     for level in content["levels"]:
         for category in level["categories"]:

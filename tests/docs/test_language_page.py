@@ -1,11 +1,11 @@
-"""catalog/README.md: its examples are right, and its tables are those of the format."""
+"""The two pages of the language: their examples are right, and their tables are those of the format."""
 
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
-from tests.support.markdown import LANGUAGE, blocks, follow, names_in, rows, run, section
+from tests.support.markdown import LANGUAGE, LESS_COMMON_KEYS, blocks, follow, names_in, rows, run, section
 
 from auditwright_generator import names
 from auditwright_generator.source.structure import DEFS, TYPES, schema_of
@@ -23,7 +23,7 @@ def test_the_full_example_is_clean_and_generates(tmp_path: Path) -> None:
 
 def test_the_annotations_are_those_of_a_clean_catalog(tmp_path: Path) -> None:
     follow(LANGUAGE, tmp_path)
-    declared, given = (block.text for block in blocks(LANGUAGE, "yaml") if block.use == "annotations")
+    declared, given = (block.text for block in blocks(LESS_COMMON_KEYS, "yaml") if block.use == "annotations")
     for path, text in (("catalog.yaml", declared), ("workspace/boards.yaml", given)):
         with (tmp_path / path).open("a", encoding="utf-8") as stream:
             stream.write(text)
@@ -31,7 +31,8 @@ def test_the_annotations_are_those_of_a_clean_catalog(tmp_path: Path) -> None:
 
 
 def test_the_fragments_are_valid() -> None:
-    fragments = [block.text for block in blocks(LANGUAGE, "yaml") if not block.use]
+    pages = (LANGUAGE, LESS_COMMON_KEYS)
+    fragments = [block.text for page in pages for block in blocks(page, "yaml") if not block.use]
     schema = {**schema_of("category"), "required": [], **DEFS["category"]["properties"]["metadata"]}
     schema.pop("$ref")
     for fragment in map(yaml.safe_load, fragments):
@@ -48,8 +49,16 @@ EVENT_KEYS = CATEGORY_KEYS["properties"]["events"]["additionalProperties"]
 LEVEL_KEYS = CATALOG_KEYS["properties"]["levels"]["additionalProperties"]
 USE_KEYS = EVENT_KEYS["properties"]["metadata"]["else"]["additionalProperties"]
 SHARED_USE_KEYS = CATEGORY_KEYS["properties"]["metadata"]["else"]["additionalProperties"]
+ON_THE_SECOND_PAGE = (
+    "An annotation key",
+    "An enum value",
+    "A deprecation",
+    "A suppression",
+    "An accepted break",
+)
 TABLES = {
     "catalog.yaml": CATALOG_KEYS,
+    "An annotation key": CATALOG_KEYS["properties"]["annotation_keys"]["additionalProperties"],
     "A level": LEVEL_KEYS,
     "A field": FIELD_KEYS,
     "A category": CATEGORY_KEYS,
@@ -62,7 +71,8 @@ TABLES = {
 
 
 def documented(title: str) -> dict[str, list[str]]:
-    return {key: row[1:] for row in rows(section(LANGUAGE, title)) for key in names_in(row[0])}
+    page = LESS_COMMON_KEYS if title in ON_THE_SECOND_PAGE else LANGUAGE
+    return {key: row[1:] for row in rows(section(page, title)) for key in names_in(row[0])}
 
 
 @pytest.mark.parametrize("title", TABLES)
@@ -91,7 +101,7 @@ def test_every_type_is_documented() -> None:
 
 
 def test_refused_names_are_documented() -> None:
-    listed = {row[2]: set(names_in(row[1])) for row in rows(section(LANGUAGE, "Names"))}
+    listed = {row[2]: set(names_in(row[1])) for row in rows(section(LESS_COMMON_KEYS, "Refused names"))}
     assert listed["every emitter has an option of that name"] == names.EMITTER_OPTIONS
     assert listed["every entry has a column of that name"] == names.TABLE_COLUMNS
     assert listed["every Parquet file has a column of that name"] == names.EXPORTED_COLUMNS

@@ -22,6 +22,7 @@ from types import CodeType
 from tests.support.paths import DOCS, ROOT
 
 README, LANGUAGE = ROOT / "README.md", ROOT / "catalog" / "README.md"
+LESS_COMMON_KEYS = DOCS / "language.md"
 CHANGELOG, BENCHMARKS = ROOT / "CHANGELOG.md", ROOT / "tests" / "benchmarks" / "README.md"
 COPIED = {"catalog-language.md": LANGUAGE, "changelog.md": CHANGELOG, "benchmarks.md": BENCHMARKS}
 """Pages of the site that are copies: their names in `docs/`, where a build puts them, and what they copy."""

@@ -82,7 +82,7 @@ def catalogs(draw: Draw, package: str) -> Files:
             "version": "1.0.0",
             "annotation_keys": {
                 "owner": {"title": "Owner", "type": "string"},
-                "controls": {"title": "Controls", "type": "list of string", "on": ["event"]},
+                "controls": {"title": "Controls", "type": "list of string", "for": ["event"]},
             },
             **({"levels": {"space": {"title": "Space"}}} if has_levels else {}),
         },

@@ -99,9 +99,9 @@ def check_annotations_are_in_their_place(source: CatalogSource) -> Mistakes:
     for owner in _annotated(source):
         for name, value in owner.values.items():
             key = declared.get(name)
-            if key and owner.kind not in key.on:
-                message = f"{owner.name} has the annotation {name}, which is for {_listed(key.on)}"
-                yield value.key_position, f"{message}; move it, or add {owner.kind} to its `on`"
+            if key and owner.kind not in key.for_:
+                message = f"{owner.name} has the annotation {name}, which is for {_listed(key.for_)}"
+                yield value.key_position, f"{message}; move it, or add {owner.kind} to its `for`"
 
 
 def _listed(kinds: tuple[AnnotationOwner, ...]) -> str:
@@ -182,7 +182,7 @@ def check_annotations_are_not_missing(source: CatalogSource) -> Mistakes:
     required = [key for key in _declared(source).values() if key.required]
     for owner, outer in _inherited(source) if required else ():
         for key in required:
-            may_have = owner.kind in key.on and not any(each.kind in key.on for each in outer)
+            may_have = owner.kind in key.for_ and not any(each.kind in key.for_ for each in outer)
             if may_have and not any(key.name in each.values or not each.is_known for each in (owner, *outer)):
                 position = owner.node.position if owner.kind == "catalog" else owner.node.key_position
                 message = f"{owner.name} has no annotation {key.name}, which catalog.yaml requires"

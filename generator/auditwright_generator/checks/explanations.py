@@ -198,7 +198,7 @@ _APPROVER = (
 )
 _OWNER = "annotation_keys: {owner: {title: Owner, type: string}}\n"
 _OWNED = "annotations: {owner: growth}\n"
-_REQUIRED = _OWNER.replace("string", 'string, "on": [catalog, event], required: true')
+_REQUIRED = _OWNER.replace("string", "string, for: [catalog, event], required: true")
 _RETENTION = "annotation_keys: {retention: {title: Retention in days, type: integer}}\n"
 _CODES = "annotation_keys:\n  code: {{title: Code, type: string}}\n  ref: {{title: {}, type: integer}}\n"
 
@@ -298,8 +298,8 @@ EXAMPLES = {
     "AC707": Example("catalog.yaml", "version: 1.2.0-next\n", "version: 1.2.0-rc.1\n", "version: 1.2.0\n"),
     "AC801": Example("catalog.yaml", _VERSION + _OWNER + "annotations: {ownr: growth-team}\n",
                      _VERSION + _OWNER + _OWNED, _VERSION),
-    "AC802": Example("catalog.yaml", _VERSION + _OWNER.replace("string", 'string, "on": [event]') + _OWNED,
-                     _VERSION + _OWNER.replace("string", 'string, "on": [event, catalog]') + _OWNED,
+    "AC802": Example("catalog.yaml", _VERSION + _OWNER.replace("string", 'string, for: [event]') + _OWNED,
+                     _VERSION + _OWNER.replace("string", 'string, for: [event, catalog]') + _OWNED,
                      _VERSION),
     "AC803": Example("catalog.yaml", _VERSION + _RETENTION + "annotations: {retention: 400 days}\n",
                      _VERSION + _RETENTION + "annotations: {retention: 400}\n", _VERSION),

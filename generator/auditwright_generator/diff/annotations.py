@@ -33,7 +33,7 @@ def _of_key(rule: ChangeRule, name: str, what: str) -> CatalogChange:
 
 
 def _key(old: AnnotationKey, new: AnnotationKey) -> Iterator[CatalogChange]:
-    for attribute in ("title", "type", "description", "values", "on", "required"):
+    for attribute in ("title", "type", "description", "values", "for", "required"):
         was, now = (_attribute(key, attribute) for key in (old, new))
         if was != now:
             what = f"its {attribute} changed from {shown(was)} to {shown(now)}"
@@ -44,7 +44,7 @@ def _key(old: AnnotationKey, new: AnnotationKey) -> Iterator[CatalogChange]:
 def _attribute(key: AnnotationKey, name: str) -> Fact:
     if name == "values":
         return ", ".join(f"{value.key}: {value.title}" for value in key.values) or None
-    fact: Fact = ", ".join(key.on) if name == "on" else getattr(key, name)
+    fact: Fact = ", ".join(key.for_) if name == "for" else getattr(key, name)
     return None if fact == "" else fact
 
 

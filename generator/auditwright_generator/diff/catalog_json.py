@@ -82,8 +82,9 @@ def _as_model(value: Any) -> Any:
         made["annotation_keys"] = [
             {**key, "name": name} if isinstance(key, dict) else key for name, key in declared
         ]
-    if isinstance(made.get("except"), list):
-        made["except_"] = made.pop("except")
+    for keyword in ("except", "for"):
+        if isinstance(made.get(keyword), list):
+            made[f"{keyword}_"] = made.pop(keyword)
     return made
 
 

@@ -77,14 +77,14 @@ def resolve_annotation_keys(catalog: Node) -> Iterator[AnnotationKey]:
     """The annotation keys that catalog.yaml declares."""
     declared = catalog.get("annotation_keys")
     for name, node in declared.entries.items() if declared else ():
-        kind, on, required = node.string("type"), node.get("on"), node.get("required")
+        kind, owners, required = node.string("type"), node.get("for"), node.get("required")
         yield AnnotationKey(
             name=name,
             title=node.string("title"),
             kind=kind.removeprefix("list of "),
             many=kind.startswith("list of "),
             description=node.string("description").strip(),
-            on=tuple(cast(AnnotationOwner, owner) for owner in ANNOTATION_OWNERS if _lists(on, owner)),
+            for_=tuple(cast(AnnotationOwner, owner) for owner in ANNOTATION_OWNERS if _lists(owners, owner)),
             required=bool(required and required.scalar),
             values=tuple(_enum_values(node)),
         )

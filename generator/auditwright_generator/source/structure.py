@@ -185,7 +185,7 @@ _ANNOTATION_KEY = _mapping(
         "values": _named(
             _ref("title"), minProperties=1, description="a mapping from at least one key to its title"
         ),
-        "on": {
+        "for": {
             "type": "array",
             "items": {"enum": list(ANNOTATION_OWNERS)},
             "uniqueItems": True,

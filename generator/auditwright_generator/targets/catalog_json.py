@@ -62,7 +62,7 @@ def _annotation_key(key: AnnotationKey) -> dict[str, Any]:
         "kind": key.kind,
         "many": key.many,
         "description": key.description,
-        "on": key.on,
+        "for": key.for_,
         "required": key.required,
         "values": {value.key: value.title for value in key.values},
     }

@@ -35,8 +35,8 @@ KEYS: dict[str, dict[str, str]] = {
         "type": "The type of a value.",
         "description": "What the value means.",
         "values": "The values of an enum with their titles; required for an enum.",
-        "on": "What the annotation may be on; by default everything.",
-        "required": "Whether everything it may be on must have it; an event inherits.",
+        "for": "What may have the annotation; by default everything.",
+        "required": "Whether everything that may have it must have it; an event inherits.",
     },
     "level": {
         "title": "The title shown to people.",
@@ -138,7 +138,7 @@ KEYS: dict[str, dict[str, str]] = {
         "reason": "Why the break is accepted.",
     },
 }
-"""The description of every key, by kind of mapping. catalog/README.md has the same texts."""
+"""The description of every key, by kind of mapping. The pages of the language have the same texts."""
 
 KEYS["shared_use"] = {**KEYS["use"], **KEYS["shared_use"]}
 
@@ -192,7 +192,7 @@ def _shown(field: Field) -> Schema:
 def known_annotations(catalog: Catalog) -> dict[str, dict[str, Schema]]:
     """What an editor shows for each annotation key, by what may have it and by name."""
     return {
-        owner: {key.name: _shown_key(key) for key in catalog.annotation_keys if owner in key.on}
+        owner: {key.name: _shown_key(key) for key in catalog.annotation_keys if owner in key.for_}
         for owner in ANNOTATION_OWNERS
     }
 

@@ -640,8 +640,8 @@ def test_the_next_command_names_another_folder(
 
 KEYS = """\
 annotation_keys:
-  owner: {title: Owner, type: string, "on": [category, event, field], required: true}
-  controls: {title: Controls, type: list of string, "on": [event]}
+  owner: {title: Owner, type: string, for: [category, event, field], required: true}
+  controls: {title: Controls, type: list of string, for: [event]}
   retention: {title: Retention, type: integer}
   paged: {title: Paged, type: boolean}
 annotations: {retention: 400}

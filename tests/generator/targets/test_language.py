@@ -102,8 +102,9 @@ SECTIONS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_descriptions_are_those_of_the_language_page(kind: str) -> None:
-    page = (ROOT / "catalog" / "README.md").read_text("utf-8")
-    section = re.split(r"^#+ ", page.partition(f"### {SECTIONS[kind]}\n")[2], maxsplit=1, flags=re.MULTILINE)[
+    pages = (ROOT / "catalog" / "README.md", ROOT / "docs" / "language.md")
+    page = "".join(page.read_text("utf-8") for page in pages)
+    section = re.split(r"^#+ ", page.partition(f"## {SECTIONS[kind]}\n")[2], maxsplit=1, flags=re.MULTILINE)[
         0
     ]
     documented = {}

@@ -38,7 +38,7 @@ def files(catalog: Catalog) -> dict[str, str]:
 
 
 def _event_keys(catalog: Catalog) -> list[AnnotationKey]:
-    return [key for key in catalog.annotation_keys if "event" in key.on]
+    return [key for key in catalog.annotation_keys if "event" in key.for_]
 
 
 # --- pages ----------------------------------------------------------------------------------------------
