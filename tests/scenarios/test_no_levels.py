@@ -298,6 +298,10 @@ def test_new_takes_keys_without_level(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run(cli.new, "event", "net.flow.flow_seen", *where) == 0
     assert (tmp_path / "catalog" / "net.flow.yaml").read_text("utf-8").startswith("category: net.flow\n")
     capsys.readouterr()
+    for name in ("catalog", "fields"):
+        assert run(cli.new, "category", name, *where) == 1
+        message = f'auditwright: category "{name}" is refused: {name}.yaml is no file of a category; '
+        assert capsys.readouterr().err.startswith(message)
     assert run(cli.new, "level", "account", *where) == 1
     assert capsys.readouterr().err.startswith("auditwright: the catalog has no levels, and its categories")
 

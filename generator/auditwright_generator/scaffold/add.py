@@ -26,6 +26,9 @@ Entry = dict[str, object]
 
 _MODELINE = re.compile(r"# yaml-language-server: \$schema=(\S*)catalog\.json")
 
+_OTHER_FILES = ("catalog.yaml", "fields.yaml")
+"""Files beside those of the categories of a catalog without levels."""
+
 
 def seems_to_have_levels(folder: Path) -> bool:
     """Whether catalog.yaml has levels, by a look at its text; true if that cannot be read."""
@@ -71,6 +74,9 @@ def add_category(folder: Path, key: str, entry: Entry) -> Added:
         for part in name.split("."):
             _refuse_name("category", part, {})
         _refuse_taken("category", key, name, siblings)
+        if _file_of(level, name) in _OTHER_FILES:
+            reason = f"{name}.yaml is no file of a category"
+            raise Refused(f"category {quote(name)} is refused: {reason}; choose another name")
         orders = [int(order.scalar) for node in siblings.values() if (order := node.get("order"))]
         if entry["order"] is None and orders:
             entry["order"] = max(orders) + 1
