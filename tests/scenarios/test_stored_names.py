@@ -38,13 +38,13 @@ GIVEN: dict[str, Any] = {
 STORED: dict[str, Any] = {
     "exitCode": 1, "state/now": "50% o'clock {x}", "@priority": 1, "actor": "It {broke} 100%",
     "startedAt": "2026-01-31T09:30:00.000000Z", "id": "17", "plain": "as it is",
-    "addr.remote": "2001:db8::1", "2fa": True,
+    "addr.remote": "2001:db8::1", "0": True,
     "apiKey": KEY.fingerprint("not-a-real-key", account_id="acme", field="apiKey"),
     "log:times": ["2026-01-31T09:30:00.000000Z"], "$states": ["READY", "todo"], "account_id": [1, 0],
     "#": "9",
 }  # fmt: skip
 NAMES = (
-    "exitCode, state/now, @priority, actor, startedAt, id, plain, addr.remote, 2fa, apiKey, log:times, "
+    "exitCode, state/now, @priority, actor, startedAt, id, plain, addr.remote, 0, apiKey, log:times, "
     "$states, account_id, event, #"
 )
 TYPED = {
@@ -191,6 +191,7 @@ def test_export_is_imported_as_it_was(log: AuditLog, catalog: Catalog, tmp_path:
         ),
         ({"addr.remote": "x"}, "metadata.addr.remote: expected an IP address, got a string"),
         ({"#": 5}, "metadata.#: expected a string, got 5"),
+        ({"$states": "READY"}, "metadata.$states: expected a list of one of READY, todo, got 'READY'"),
         ({"$states": ["READY", 0]}, "metadata.$states[1]: expected one of READY, todo, got 0"),
     ],
 )  # fmt: skip
@@ -205,6 +206,12 @@ def test_problems_name_stored_paths(log: AuditLog, changes: dict[str, Any], text
 
 
 @pytest.mark.sqlite_only
+def test_problem_of_a_stored_name_of_digits(log: AuditLog) -> None:
+    with pytest.raises(ValidationError, match=r"metadata\.0: expected true or false, got 5"):
+        log.record_json(json.dumps({"event": ENDED, "metadata": {**STORED, "0": 5}}))
+
+
+@pytest.mark.sqlite_only
 def test_emitter_names_stored_paths_too(log: AuditLog) -> None:
     with pytest.raises(ValidationError, match=r"metadata\.exitCode: expected an integer .* got 256"):
         emit(log, **GIVEN | {"exit_code": 256})
@@ -212,6 +219,8 @@ def test_emitter_names_stored_paths_too(log: AuditLog) -> None:
         emit(log, **GIVEN | {"started_at": datetime(2026, 1, 2)})
     with pytest.raises(ValidationError, match=r"metadata\.state/now: expected one of READY, 50%"):
         emit(log, **GIVEN | {"state": "done"})
+    with pytest.raises(ValidationError, match=r"metadata\.\$states: expected a list .*, got 'ready'"):
+        emit(log, **GIVEN | {"states": "ready"})
     with pytest.raises(ValidationError, match=r"metadata\.event: .* because @priority is 1 or 99"):
         emit(log, **GIVEN | {"state": "ready"})
 

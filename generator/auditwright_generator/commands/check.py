@@ -164,7 +164,8 @@ def _write_baseline(options: argparse.Namespace, checked: "CheckResult") -> "Bas
 
 def _reason(error: Exception) -> str:
     """Why a file cannot be used."""
-    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+    reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    return reason[:1].lower() + reason[1:]
 
 
 def _refresh_command(options: argparse.Namespace, baseline: str) -> str:

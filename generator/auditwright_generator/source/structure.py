@@ -234,7 +234,7 @@ DEFS: Schema = {
         "without levels, several such names joined by dots",
         rf"{_NAME}(\.{_NAME})*",
     ),
-    "stored_name": _text("1 to 63 letters, digits and characters of _.:/@$#-, without spaces", _STORED_NAME),
+    "stored_name": _text("1 to 63 ASCII letters, digits and characters of _.:/@$#-, without spaces", _STORED_NAME),
     "annotations": _named(
         _list_or(_SINGLE, _SINGLE, minItems=1, description="a list of different values, at least one")
     ),
@@ -432,12 +432,16 @@ class _Explainer:
             name, form = identifier_for(key, "value"), "title: {title}, stored_as: {stored}"
         elif path and path[-1] == "metadata" and identifier_for(key, "field"):
             return f"; write the field's name in the catalog, such as {identifier_for(key, 'field')}"
+        elif path == ("events",) and (name := identifier_for(key, "event")):
+            return f"; write {name}"
         else:
             return ""
         if not name or name in node.entries:
             return ""
         is_plain = re.fullmatch("[A-Za-z][A-Za-z0-9_.:/-]*[A-Za-z0-9]|-?(0|[1-9][0-9]*)", key)
         title = node.entries[key].text or "..."
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9 '_-]*", title) and title != "...":
+            title = quote(title)
         stored = key if is_plain and key.lower() not in _YAML_WORDS else quote(key)
         return f"; write {name}: {{{form.format(stored=stored, title=title)}}}"
 

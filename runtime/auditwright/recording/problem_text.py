@@ -153,12 +153,12 @@ def _literal(value: Any) -> str:
 
 def fault(event: Event, location: Sequence[str | int], values: Mapping[str, Any]) -> Problem:
     """The problem at a location in the metadata, such as `("stop_sequence", 2)`."""
-    name, *index = location
+    name, *index = str(location[0]), *location[1:]  # jsonschema-rs has a number for a stored name of digits
     field = next((field for field in event.metadata if field.name == name), None)
     if field is None:  # a model may be given the name in Python
         field = next((field for field in event.metadata if field.identifier == name), None)
     if field is None:
-        return unknown(event, str(name))
+        return unknown(event, name)
     path = f"metadata.{field.name}"
     value = values.get(field.name)
     if field.when and not index:
@@ -230,7 +230,8 @@ def model_faults(event: Event, error: ModelError, values: Mapping[str, Any]) -> 
     details = error.errors(include_url=False, include_context=False, include_input=False)
     given = {name: value for name, value in values.items() if value is not None}
     for field in event.metadata:
-        if field.identifiers and (text := text_of(given.get(field.name))) is not None:
+        single = not (field.many or field.change)
+        if field.identifiers and single and (text := text_of(given.get(field.name))) is not None:
             stored = {identifier: value for value, identifier in field.identifiers.items()}
             given[field.name] = stored.get(text, text)
     return described(
