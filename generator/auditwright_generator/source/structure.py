@@ -234,7 +234,9 @@ DEFS: Schema = {
         "without levels, several such names joined by dots",
         rf"{_NAME}(\.{_NAME})*",
     ),
-    "stored_name": _text("1 to 63 ASCII letters, digits and characters of _.:/@$#-, without spaces", _STORED_NAME),
+    "stored_name": _text(
+        "1 to 63 ASCII letters, digits and characters of _.:/@$#-, without spaces", _STORED_NAME
+    ),
     "annotations": _named(
         _list_or(_SINGLE, _SINGLE, minItems=1, description="a list of different values, at least one")
     ),

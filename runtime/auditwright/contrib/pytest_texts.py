@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from auditwright.actor import Actor
@@ -22,6 +23,7 @@ Uncounted = tuple["Sighting", str, str]
 MAX_ENTRIES = 5
 MAX_FIELDS = 8
 MAX_CHARACTERS = 80
+MAX_DEPTH = 8
 _STATES = {
     "open": "in a transaction that is still open; commit it, roll it back, or see auditwright_uncommitted",
     "gone": "rolled back",
@@ -66,17 +68,22 @@ def _lines(lines: Iterable[str]) -> str:
     return "\n".join(map(printable, lines))
 
 
-def value(given: object, field: Field | None = None) -> str:
-    """A value, cut short; of a secret only that there is one."""
+def value(given: object, field: Field | None = None, depth: int = 0) -> str:
+    """A value, cut short; of a secret only that there is one. A change is as in JSON."""
     if given is None:
-        return "nothing"
+        return "null" if depth else "nothing"
     if isinstance(given, Actor):
         return actor(given)
     if field is not None and field.sensitivity == "secret":
         is_fingerprint = type(given) is str and FINGERPRINT.match(given)
         return f"the secret {truncate(str(given), 32)}" if is_fingerprint else "a secret"
-    if isinstance(given, (list, tuple)):
-        return truncate(f"[{', '.join(value(each) for each in given[:MAX_FIELDS])}]", MAX_CHARACTERS)
+    if isinstance(given, (list, tuple)) and depth < MAX_DEPTH:
+        items = (value(each, depth=depth + 1) for each in given[:MAX_FIELDS])
+        return truncate(f"[{', '.join(items)}]", MAX_CHARACTERS)
+    if isinstance(given, dict) and depth < MAX_DEPTH:
+        members = islice(given.items(), MAX_FIELDS)
+        texts = (f"{shown(name)}: {value(each, depth=depth + 1)}" for name, each in members)
+        return truncate(f"{{{', '.join(texts)}}}", MAX_CHARACTERS)
     return shown(given, MAX_CHARACTERS)
 
 

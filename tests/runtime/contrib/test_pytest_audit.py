@@ -21,6 +21,7 @@ from tests.support.sample_events import ADA, ADDED, ASYNC, GRACE, KEY_CREATED, M
 
 from audit_events import CATALOG, AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, SecretKey, StorageError, ValidationError
+from auditwright.contrib import pytest_texts
 from auditwright.contrib.pytest_audit import Audit, OwnLog
 from auditwright.contrib.pytest_watching import watching
 from auditwright.ids import make_id
@@ -470,3 +471,11 @@ def test_secrets_of_other_keys_are_compared(seen: Audit, database: Database) -> 
         record(log, ASYNC, {**ENABLED, "access_token": "open sesame"})
         seen.recorded(ASYNC, access_token="open sesame")
         seen.nothing_recorded(ASYNC, access_token="close sesame")
+
+
+def test_texts_show_changes_and_json_as_json() -> None:
+    assert pytest_texts.value({"from": None, "to": "editor"}) == "{'from': null, 'to': 'editor'}"
+    assert pytest_texts.value({"a": [1, {"b": True}]}) == "{'a': [1, {'b': True}]}"
+    deep: dict[str, object] = {}
+    deep["self"] = deep
+    assert pytest_texts.value(deep).endswith("…")
