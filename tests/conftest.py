@@ -62,6 +62,12 @@ def json_values(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield from _generated("json_values", tmp_path_factory)
 
 
+@pytest.fixture(scope="session")
+def no_levels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same of `tests/catalogs/no_levels`, whose categories have dots in their names."""
+    yield from _generated("no_levels", tmp_path_factory)
+
+
 def _generated(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     out = tmp_path_factory.mktemp(name)
     assert run(cli.generate, "--catalog", str(TEST_CATALOGS / name), "--out", str(out)) == 0

@@ -276,7 +276,7 @@ class Judges:
         quick = jsonschema_rs.validator_for(schema)
         model = self.catalog.model(event)
         emitter: Any = self.emitters
-        for part in event.key.split("."):
+        for part in (*event.module.split("."), event.key.rpartition(".")[2]):
             emitter = getattr(emitter, part)
         judges = {
             "jsonschema": lambda values: slow.is_valid(self._form(event, values)),
@@ -411,6 +411,13 @@ def test_artifacts_of_a_catalog_with_further_types_agree(
     compared, accepted = mutations["typed_events"]
     assert compared > 1_500
     assert accepted > 300
+
+
+def test_artifacts_of_a_catalog_without_levels_agree(
+    no_levels: Path, mutations: dict[str, tuple[int, int]]
+) -> None:
+    compare_all("flat_events", mutations)
+    assert min(mutations["flat_events"]) > 50
 
 
 @pytest.mark.parametrize(
