@@ -238,7 +238,11 @@ def test_level_of_the_system_events_is_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def edit(content: dict[str, Any]) -> None:
-        content["levels"][1]["name"] = "audit"
+        level = content["levels"][1]
+        level["name"] = "audit"
+        for category in level["categories"]:
+            for part in (category, *category["events"]):
+                part["key"] = part["key"].replace("tool.", "audit.", 1)
 
     with pytest.raises(CatalogError) as caught:
         make_catalog(tmp_path, edit)

@@ -178,16 +178,17 @@ def _refresh_command(options: argparse.Namespace, baseline: str) -> str:
 
 def _report(options: argparse.Namespace, checked: "CheckResult", baseline: "Baseline | None") -> int:
     from auditwright_generator import report
-    from auditwright_generator.baseline import divide
     from auditwright_generator.checks.rules import RULES
 
     compared, notes = None, []
     if baseline is not None:
+        from auditwright_generator.baseline import divide
+
         divided = divide(checked.findings, checked.source, baseline)
         checked = replace(checked, findings=divided.new, known=divided.known)
         compared = report.Comparison(divided.known, divided.gone)
         notes += _note_of_gone(options, divided.gone.total())
-    if options.format == "text":
+    if options.format == "text" and checked.findings:
         notes += _note_of_fixes(options, checked)
     found = report.CheckReport(
         checked.findings, checked.summary, RULES, checked.suppressed, checked.off, compared, notes

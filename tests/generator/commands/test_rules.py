@@ -147,7 +147,10 @@ def test_explain_shows_whom_a_change_breaks(capsys: pytest.CaptureFixture[str]) 
     assert run(cli.explain, "type-widened") == 0
     lines = capsys.readouterr().out.split("\n\n")
     assert lines[0] == "BR222 type-widened (break)"
-    assert lines[2].startswith("Breaks readers: code that reads stored entries")
+    assert lines[2] == (
+        "Breaks readers: code that reads entries, or sends them as JSON, with schemas or models; "
+        "database: queries of the table and of the events' views."
+    )
     assert lines[3] == "Requires a major version."
     assert lines[4].startswith("What to do: ")
     assert lines[5:] == [
