@@ -146,6 +146,8 @@ class Field:
     def _stored_item(self, value: Any) -> Any:
         if self.kind == "bigint":
             return str(value)
+        if not self.values:
+            return value
         return next((each.stored for each in self.values if each.key == value), value)
 
     @property

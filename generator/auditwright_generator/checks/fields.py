@@ -47,8 +47,8 @@ def check_constraints_fit_their_type(source: CatalogSource) -> Mistakes:
 
 def _mismatches(thing: str, type_: str, node: Node) -> Mistakes:
     kind = kind_of(type_)
-    for key, kinds in _FITS.items():
-        limit = node.get(key)
+    for key in [key for key in node.entries if key in _FITS]:
+        kinds, limit = _FITS[key], node.get(key)
         if limit and kind not in kinds:
             message = f"{thing} is of type {type_}, but {key} is for {_listed(kinds)}; remove it"
             yield limit.key_position, message

@@ -91,15 +91,19 @@ class Node:
     @property
     def plain(self) -> Any:
         """The value as plain Python data, without the entries that are invalid."""
-        if isinstance(self.value, dict):
-            return {key: part.plain for key, part in self.value.items() if part.value is not INVALID}
-        if isinstance(self.value, tuple):
-            return [part.plain for part in self.value]
-        return "" if self.value is INVALID else self.value
+        value = self.value
+        if isinstance(value, str):
+            return value
+        if isinstance(value, dict):
+            return {key: part.plain for key, part in value.items() if part.value is not INVALID}
+        if isinstance(value, tuple):
+            return [part.plain for part in value]
+        return "" if value is INVALID else value
 
     def get(self, name: str) -> "Node | None":
         """The entry of that name; None if it is missing or invalid."""
-        node = self.entries.get(name)
+        value = self.value  # `entries` would be another call, for hundreds of nodes an event
+        node = value.get(name) if isinstance(value, dict) else None
         return None if node is None or node.value is INVALID else node
 
     def string(self, name: str) -> str:

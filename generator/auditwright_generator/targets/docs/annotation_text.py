@@ -13,6 +13,8 @@ _IN_TARGETS = str.maketrans({each: f"%{ord(each):02X}" for each in '<>()[]|`\\"'
 
 def line(catalog: Catalog, annotations: Annotations) -> str:
     """All annotations on one line of Markdown: `**Owner:** Platform team · **Code:** T1000`."""
+    if not annotations:
+        return ""
     facts = (
         f"**{markdown_cell(key.title)}:** {markdown(key, annotations[key.name])}"
         for key in catalog.annotation_keys

@@ -101,7 +101,10 @@ def _rows(catalog: Catalog, level: Level, category: Category, event: Event) -> _
 
 def _meaning(catalog: Catalog, field: Field) -> str:
     """What a field means, and its annotations."""
-    return " ".join(filter(None, (words.meaning(field), annotation_text.line(catalog, field.annotations))))
+    meaning = words.meaning(field)
+    if not field.annotations:
+        return meaning
+    return " ".join(filter(None, (meaning, annotation_text.line(catalog, field.annotations))))
 
 
 def _badges(event: Event) -> list[str]:
