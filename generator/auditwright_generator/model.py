@@ -336,6 +336,10 @@ class Catalog:
         """Whether events are grouped by level."""
         return all(level.name for level in self.levels)
 
+    def level_of(self, key: str) -> str:
+        """The level of the key of a category or an event; empty without levels."""
+        return key.partition(".")[0] if self.has_levels else ""
+
     def annotations_of(self, category: Category, event: Event) -> Annotations:
         """The annotations of an event with those of its category and of the catalog, in declared order."""
         found = {**self.annotations, **category.annotations, **event.annotations}

@@ -24,13 +24,12 @@ import orjson
 
 from auditwright.change import Change, is_change
 from auditwright.errors import CatalogError, Problem
-from auditwright.limits import sanitize, shown, text_of, truncate
+from auditwright.limits import bigint_of, sanitize, shown, text_of, truncate
 from auditwright.text import printable
 
 if TYPE_CHECKING:
     from auditwright.event_model import EventModel
 
-_STORED_NAME = re.compile("[A-Za-z0-9_.:/@$#-]{1,63}")
 SERIES = "0.1"
 """The series of auditwright, `major.minor`, which is also that of the generated code it runs."""
 ENTRY_POINTS = "auditwright.catalogs"
@@ -39,6 +38,8 @@ SYSTEM_PACKAGE = "auditwright_events"
 """The generated package of the system events."""
 SYSTEM_LEVEL = "audit"
 """The level of the system events: Auditwright alone records its events, and no other catalog may have it."""
+
+_STORED_NAME = re.compile("[A-Za-z0-9_.:/@$#-]{1,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,11 @@ class Field:
         return {name: bound for name, bound in given.items() if bound is not None}
 
     @property
+    def stored_values(self) -> dict[str, Any]:
+        """The values of an enum by their names in Python and in SQL; empty if they are the same."""
+        return {identifier: value for value, identifier in self.identifiers.items()}
+
+    @property
     def is_converted(self) -> bool:
         """Whether a metadata model has another name or other values for it than the JSON form."""
         return self.identifier != self.name or bool(self.identifiers) or self.change or self.kind == "bigint"
@@ -113,12 +119,10 @@ class Field:
         return value if self.many or self.change else self._model_item(value)
 
     def _model_item(self, value: Any) -> Any:
-        if self.kind == "bigint" and type(value) is str and _BIGINT.fullmatch(value):
-            return int(value)
+        if self.kind == "bigint":
+            number = bigint_of(value) if type(value) is str else None
+            return value if number is None else number
         return self.identifiers.get(value, value) if type(value) in (str, int) else value
-
-
-_BIGINT = re.compile("0|-?[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +383,7 @@ def _check_series(package: str, version: str, needed: str) -> None:
 def _system_catalog(service: Catalog) -> Catalog:
     """The catalog of the system events; raises `CatalogError` if the service uses their level."""
     for category in service.categories:
-        if is_of_system_level(category.key):
+        if is_of_system_level(category.level or category.key):
             kind, name = ("level", category.level) if category.level else ("category", category.key)
             raise CatalogError(
                 f'{service.package}: the {kind} "{name}" is Auditwright\'s own; '
@@ -503,7 +507,27 @@ def _stored(field: Field, value: Any) -> Any:
 def _stored_item(field: Field, value: Any) -> Any:
     if field.kind == "bigint":
         return str(value)
-    return next((stored for stored, identifier in field.identifiers.items() if identifier == value), value)
+    return field.stored_values.get(value, value) if field.identifiers else value
+
+
+def columns_in(catalog_json: str) -> dict[str, str]:
+    """The columns of fields with one of their own in a catalog.json, and the fields' names in the JSON form.
+
+    Empty if the text is not a catalog.
+    """
+    try:
+        levels = orjson.loads(catalog_json)["levels"]
+        events = [
+            event for level in levels for category in level["categories"] for event in category["events"]
+        ]
+        return {
+            field["name"]: str(field.get("stored_as") or field["name"])
+            for event in events
+            for field in event["fields"]
+            if field.get("column")
+        }
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def release(version: str) -> tuple[int, ...]:

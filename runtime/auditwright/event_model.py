@@ -6,7 +6,6 @@ that the published schema states as if/then/else.
 """
 
 import os
-import re
 import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, TypeVar, Unpack, get_args
@@ -24,6 +23,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from auditwright.change import Change, sides_of
+from auditwright.limits import bigint_of, text_of
 
 if TYPE_CHECKING:
     from auditwright.json_value import JsonValue
@@ -32,18 +32,15 @@ Conditions = dict[str, dict[str, list[Any]]]
 StoredValues = dict[str, dict[str | int, str]]
 """By enum field: the names in Python of values that have another name in JSON."""
 
-_DECIMAL = re.compile("0|-?[1-9][0-9]{0,18}")
 
-
-def _of_decimal(value: Any) -> Any:
+def _of_text(value: Any) -> Any:
     """The integer of a text in the JSON form; any other value as it is."""
-    if not issubclass(type(value), str):
-        return value
-    text = str.__str__(value)
-    return int(text) if _DECIMAL.fullmatch(text) else text
+    text = text_of(value)
+    number = None if text is None else bigint_of(text)
+    return value if number is None else number
 
 
-_IS_BIGINT = BeforeValidator(_of_decimal)
+_IS_BIGINT = BeforeValidator(_of_text)
 BigInt = Annotated[int, Field(ge=-(2**63), le=2**63 - 1), _IS_BIGINT]
 """A whole number of 64 bits: an `int`, or its text in the JSON form, which becomes one. No float is one."""
 

@@ -32,6 +32,9 @@ MAX_JSON = 1024 * 1024
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MARK = "…"
 
+_BIGINT = re.compile("0|-?[1-9][0-9]{0,18}")
+_BIGINTS = range(-(2**63), 2**63)
+
 Alterations = dict[str, dict[str, Any]]
 
 
@@ -43,6 +46,14 @@ def text_of(value: object) -> str | None:
     if type(value) is str:
         return value
     return str.__str__(cast("str", value)) if issubclass(type(value), str) else None
+
+
+def bigint_of(text: str) -> int | None:
+    """The integer of 64 bits whose JSON form is the text; None for any other text, such as `007`."""
+    if not _BIGINT.fullmatch(text):
+        return None
+    number = int(text)
+    return number if number in _BIGINTS else None
 
 
 def shown(value: object, limit: int = 80) -> str:
@@ -110,10 +121,11 @@ def sanitize_values(
         sides = sides_of(value)
         if is_change(sides):
             # Texts only: what else is in it may contain itself, and is refused as it is.
-            texts_of_sides = {side: text_of(each) for side, each in sides.items()}
             return {
-                side: each if text is None else sanitize_text(f"{path}.{side}", text, alterations)
-                for (side, each), text in zip(sides.items(), texts_of_sides.values(), strict=True)
+                side: each
+                if (text := text_of(each)) is None
+                else sanitize_text(f"{path}.{side}", text, alterations)
+                for side, each in sides.items()
             }
         return value
 

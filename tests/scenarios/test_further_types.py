@@ -25,7 +25,7 @@ from tests.support.paths import TEST_CATALOGS
 from tests.support.sample_events import without_imports
 from tests.support.type_check import run_mypy
 
-from auditwright import Actor, AuditLog, Catalog, Change, Entry, ValidationError
+from auditwright import Actor, AuditLog, Catalog, Change, Entry, Filter, ValidationError
 from auditwright.contrib.pytest_wanted import Wanted
 from auditwright.server.metadata_rows import metadata_rows
 from auditwright_generator import cli
@@ -260,6 +260,7 @@ def test_wrong_change_is_refused_everywhere_alike(catalog: Catalog, tmp_path: Pa
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
+        ("offset", "007", f"{BIGINT}, got '007'"),
         ("offset", 1.0, f"{BIGINT}, got 1.0"),
         ("offset", 2**63, f"{BIGINT}, got 9223372036854775808"),
         ("date", datetime(2026, 1, 31, tzinfo=UTC), "a date such as 2026-01-02, got datetime"),
@@ -359,6 +360,24 @@ def test_exports_have_both_sides(log: AuditLog, other_database: Database, tmp_pa
     with open_log(other_database, log.catalog) as other:
         assert other.import_jsonl(lines.getvalue().splitlines(), lambda *_: None).stored == 2
         assert without_imports(other.account("acme").all()) == list(account.all())
+
+
+def test_a_text_that_is_no_bigint_is_null_in_columns(
+    log: AuditLog, other_database: Database, tmp_path: Path
+) -> None:
+    noted = "store.values.run_noted"
+    emitters(log).values.run_noted(offset=7)
+    lines = io.BytesIO()
+    log.account("acme").export_jsonl(lines)
+    form = json.loads(lines.getvalue())
+    form |= {"metadata": {"offset": "007"}, "catalog_version": "0.0.1"}
+    with open_log(other_database, log.catalog) as other:
+        other.import_jsonl([json.dumps(form).encode()], lambda *_: None)
+        chosen = Filter.parse([f"event:is:{noted}"])
+        other.account("acme").export_parquet(tmp_path / "a.parquet", chosen)
+    [row] = rows(other_database, noted)
+    table = pyarrow.parquet.read_table(tmp_path / "a.parquet").to_pylist()
+    assert (row.offset, table[0]["offset"], table[0]["metadata"]) == (None, None, '{"offset":"007"}')
 
 
 def test_reference_shows_changes_as_the_log_does(further_types: Path) -> None:

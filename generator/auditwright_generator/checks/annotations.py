@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from auditwright_generator.findings import Mistakes, hint_for, join_words, quote
 from auditwright_generator.model import MAX_INTEGER, AnnotationKey, AnnotationOwner
-from auditwright_generator.patterns import URL, matches
+from auditwright_generator.patterns import BY_KIND, matches
 from auditwright_generator.source.catalog_source import CatalogSource
 from auditwright_generator.source.resolve import resolve_annotation_keys
 from auditwright_generator.source.yaml_nodes import INVALID, Node
@@ -162,16 +161,7 @@ def _is_valid(key: AnnotationKey, value: object) -> bool:
         return False
     if key.kind == "enum":
         return any(value == each.key for each in key.values)
-    if key.kind == "date":
-        return _is_date(value)
-    return key.kind != "url" or matches(URL, value)
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
+    return key.kind not in BY_KIND or matches(BY_KIND[key.kind], value)
 
 
 def check_annotations_are_not_missing(source: CatalogSource) -> Mistakes:

@@ -262,11 +262,9 @@ def check_secrets_are_plain_strings(source: CatalogSource) -> Mistakes:
 
 
 def _no_limits(thing: str, type_: str, node: Node) -> Mistakes:
-    for key in (
-        LIMITS[7:10] if type_ == "json" else LIMITS[2:5]
-    ):  # AC402 reports the others, which do not fit the type
+    for key in LIMITS:
         limit = node.get(key)
-        if limit:
+        if limit and type_ in _FITS.get(key, ()):  # AC402 reports those that do not fit the type
             yield (
                 limit.key_position,
                 f"{thing} is secret and cannot have {key}, because only its fingerprint is stored; remove it",

@@ -156,21 +156,17 @@ def _categories(pair: CatalogPair) -> Changes:
     for key, category in old.items():
         if key in pair.moved:
             yield _category_renamed(pair, category, new[pair.moved[key]])
-        elif key not in new and _level_of(pair.old, key) in ("", *pair.levels[1]):
+        elif key not in new and pair.old.level_of(key) in ("", *pair.levels[1]):
             what = f"the category {shown(category.title)} was removed"
             yield _whole(rules.CATEGORY_REMOVED, key, what, removed.get(key, []))
     for key, category in new.items():
         if key in old:
             yield from _category(old[key], category)
-        elif key not in pair.moved.values() and _level_of(pair.new, key) in ("", *pair.levels[0]):
+        elif key not in pair.moved.values() and pair.new.level_of(key) in ("", *pair.levels[0]):
             what = f"the category {shown(category.title)} was added"
             yield _whole(rules.CATEGORY_ADDED, key, what, added.get(key, []))
     for was, now in pair.moved.items():
         yield from _category(old[was], new[now])
-
-
-def _level_of(catalog: Catalog, key: str) -> str:
-    return key.partition(".")[0] if catalog.has_levels else ""
 
 
 def _by_category(events: Iterable[Event]) -> dict[str, list[str]]:
@@ -282,7 +278,7 @@ def _added_aliases(pair: CatalogPair, old: Event, new: Event) -> Changes:
 
 
 def _fields(pair: CatalogPair) -> Changes:
-    return field_changes(list(pair.kept), pair.new.has_levels)
+    return field_changes(list(pair.kept), pair.new.level_of)
 
 
 def _columns(pair: CatalogPair) -> Changes:

@@ -14,15 +14,17 @@ from auditwright_generator.model import Event
 Pairs = Sequence[tuple[Event, Event]]
 
 
-def field_changes(pairs: Pairs, has_levels: bool = True) -> Iterator[CatalogChange]:
-    """The changes of fields, from pairs of an older and a newer version of an event."""
+def field_changes(pairs: Pairs, level_of: Callable[[str], str]) -> Iterator[CatalogChange]:
+    """The changes of fields, from pairs of an older and a newer version of an event.
+
+    `level_of` tells the level of an event's key.
+    """
     groups: dict[FieldChange, list[str]] = {}
     for old, new in pairs:
         for change in compare_fields(old, new):
             groups.setdefault(change, []).append(new.key)
     if not groups:
         return
-    level_of = _level_of if has_levels else _no_level
     carriers = _count_carriers(pairs, {change.field for change in groups}, level_of)
     for change, keys in groups.items():
         for owner, reached in _spread(change.field, list(dict.fromkeys(keys)), carriers, level_of):
@@ -46,14 +48,6 @@ def _count_carriers(
 
 def _category_of(key: str) -> str:
     return key.rpartition(".")[0]
-
-
-def _level_of(key: str) -> str:
-    return key.partition(".")[0]
-
-
-def _no_level(_: str) -> str:
-    return ""
 
 
 def _spread(

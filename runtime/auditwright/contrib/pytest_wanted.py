@@ -180,8 +180,7 @@ def _as_stored(field: Field, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
     if field.kind == "timestamp":
         return _in_utc(value)
-    stored = {identifier: stored for stored, identifier in field.identifiers.items()}
-    return stored.get(value, value) if isinstance(value, str) else value
+    return field.stored_values.get(value, value) if isinstance(value, str) else value
 
 
 _PLAIN = {str, int, float, bool, list, dict, bytes, set, frozenset, date, UUID}

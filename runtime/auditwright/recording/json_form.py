@@ -321,13 +321,6 @@ def unstorable(event: Event, values: Form, columns: Iterable[str]) -> tuple[Prob
     return tuple(problems)
 
 
-def _all_of(value: Any) -> list[Any]:
-    """The items of a list, the given sides of a change, or the value."""
-    if is_change(value):
-        return [side for side in value.values() if side is not None]
-    return value if isinstance(value, list) else [value]
-
-
 def is_storable(value: Any) -> bool:
     """Whether a log can have stored the value: text, a number or a boolean within the limits."""
     if isinstance(value, str):

@@ -230,10 +230,10 @@ def model_faults(event: Event, error: ModelError, values: Mapping[str, Any]) -> 
     details = error.errors(include_url=False, include_context=False, include_input=False)
     given = {name: value for name, value in values.items() if value is not None}
     for field in event.metadata:
+        # Conditions have stored values, and a model may be given the names in Python.
         single = not (field.many or field.change)
         if field.identifiers and single and (text := text_of(given.get(field.name))) is not None:
-            stored = {identifier: value for value, identifier in field.identifiers.items()}
-            given[field.name] = stored.get(text, text)
+            given[field.name] = field.stored_values.get(text, text)
     return described(
         unknown(event, str(detail["loc"][0]))
         if detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1

@@ -49,6 +49,6 @@ def _of_item(field: Field) -> Callable[[Any], Any] | None:
     if field.kind == "bigint":
         return str
     if field.identifiers:
-        stored = {identifier: value for value, identifier in field.identifiers.items()}
+        stored = field.stored_values
         return lambda value: stored.get(value, value)
     return None

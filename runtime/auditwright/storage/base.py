@@ -10,8 +10,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
-
+from auditwright.catalog import columns_in
 from auditwright.entry import Row
 from auditwright.storage.errors import IdConflict
 from auditwright.storage.query import Found, Scope
@@ -247,26 +246,6 @@ class Storage(Protocol):
     def close(self) -> None:
         """Close the database. Idempotent."""
         ...
-
-
-def columns_in(catalog_json: str) -> dict[str, str]:
-    """The columns of fields with one of their own in a catalog.json, and the fields' names in the JSON form.
-
-    Empty if the text is not a catalog.
-    """
-    try:
-        levels = orjson.loads(catalog_json)["levels"]
-        events = [
-            event for level in levels for category in level["categories"] for event in category["events"]
-        ]
-        return {
-            field["name"]: str(field.get("stored_as") or field["name"])
-            for event in events
-            for field in event["fields"]
-            if field.get("column")
-        }
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return {}
 
 
 def replaced_catalog(version: str, content: str, stored: Mapping[str, str]) -> tuple[str, str] | None:

@@ -24,7 +24,7 @@ from auditwright.catalog import is_of_system_level
 from auditwright.effort import bounded_effort
 from auditwright.entry import Row
 from auditwright.errors import AuditwrightError, Problem, SourceError, ValidationError
-from auditwright.json_value import WIDEST
+from auditwright.json_value import INTEGERS, WIDEST
 from auditwright.limits import MAX_ID, MAX_STRING, names_at, sanitize, shown, text_of, truncate
 from auditwright.recording.arguments import iterator_of
 from auditwright.recording.group_commit import may_be_row_error
@@ -59,8 +59,6 @@ MAX_ALTERATIONS = 256 * 1024
 """Bytes of JSON of `alterations`; an entry has a note of about 150 bytes for each altered value."""
 MAX_NOTE = 8
 """Values in one note of `alterations`; a log writes four."""
-_INTEGERS = range(-(2**63), 2**64)
-"""The integers that JSON is written with."""
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62})*")
 _MARKS = ("\ufeff", b"\xef\xbb\xbf")
 """The byte order mark, which some programs write at the start of a file."""
@@ -185,7 +183,7 @@ def _count_names(form: Form) -> int:
             for value in values:
                 if isinstance(value, (dict, list)):
                     inner.append(value)
-                elif type(value) is int and value not in _INTEGERS:
+                elif type(value) is int and value not in INTEGERS:
                     raise _bad_line("integers of at most 64 bits", "a larger one")
         found = inner
     return names

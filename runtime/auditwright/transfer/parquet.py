@@ -21,6 +21,7 @@ from auditwright.damage import readable_row
 from auditwright.entry import DESCRIPTION, METADATA, Row
 from auditwright.entry import columns as stored_columns
 from auditwright.ids import to_microseconds
+from auditwright.limits import bigint_of
 from auditwright.transfer.text_export import CHUNK, Chunks
 
 if TYPE_CHECKING:
@@ -344,10 +345,7 @@ def _date(value: Any) -> date | None:
 
 
 def _bigint(value: Any) -> int | None:
-    try:
-        return _integer(int(value)) if type(value) is str and len(value) <= 20 else None
-    except ValueError:
-        return None
+    return bigint_of(value) if type(value) is str else None
 
 
 def _list(values: Any, convert: Callable[[Any], Any]) -> list[Any] | None:

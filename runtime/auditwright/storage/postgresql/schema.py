@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from auditwright.catalog import is_stored_name, release
+from auditwright.catalog import columns_in, is_stored_name, release
 from auditwright.entry import LEADING, TRAILING
-from auditwright.storage.base import columns_in, replaced_catalog
+from auditwright.storage.base import replaced_catalog
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import reference_rows, view_name
 
@@ -401,7 +401,7 @@ def _value(field: Field, has_column: bool, stored: str, member: str) -> tuple[st
 
 def _bigint(text: str) -> str:
     """SQL for a whole number of 64 bits that is stored as text; null where it is none."""
-    number = f"CASE WHEN {text} ~ '^-?[0-9]{{1,19}}$' THEN ({text})::numeric END"
+    number = f"CASE WHEN {text} ~ '^(0|-?[1-9][0-9]{{0,18}})$' THEN ({text})::numeric END"
     return f"CASE WHEN {number} BETWEEN {-(2**63)} AND {2**63 - 1} THEN ({text})::bigint END"
 
 

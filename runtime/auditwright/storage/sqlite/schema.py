@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from auditwright.catalog import is_stored_name, release
+from auditwright.catalog import columns_in, is_stored_name, release
 from auditwright.entry import columns
-from auditwright.storage.base import MAX_NAMES, columns_in, replaced_catalog
+from auditwright.storage.base import MAX_NAMES, replaced_catalog
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import INDEXES, reference_rows, view_name
 from auditwright.storage.sqlite.queries import ACCOUNTS
