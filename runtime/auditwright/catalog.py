@@ -484,15 +484,12 @@ def _stored_fields(fields: list[dict[str, Any]]) -> Iterator[Field]:
 
 
 def _stored_example(example: dict[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
-    by_identifier = {field.identifier: field for field in fields}
-    made: dict[str, Any] = {}
-    for name, value in example.items():
-        known = by_identifier.get(name)
-        if known is None:
-            made[name] = value
-        else:
-            made[known.name] = _stored(known, value)
-    return made
+    known = {field.identifier: field for field in fields}
+    values = ((known.get(name), name, value) for name, value in example.items())
+    return {
+        field.name if field else name: _stored(field, value) if field else value
+        for field, name, value in values
+    }
 
 
 def _stored(field: Field, value: Any) -> Any:

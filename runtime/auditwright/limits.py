@@ -33,7 +33,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _MARK = "…"
 
 _BIGINT = re.compile("0|-?[1-9][0-9]{0,18}")
-_BIGINTS = range(-(2**63), 2**63)
 
 Alterations = dict[str, dict[str, Any]]
 
@@ -53,7 +52,7 @@ def bigint_of(text: str) -> int | None:
     if not _BIGINT.fullmatch(text):
         return None
     number = int(text)
-    return number if number in _BIGINTS else None
+    return number if -(2**63) <= number < 2**63 else None
 
 
 def shown(value: object, limit: int = 80) -> str:

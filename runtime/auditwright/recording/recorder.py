@@ -226,6 +226,7 @@ class Recorder:
         if event is None:
             raise ValidationError(truncate(sanitize(key), 200), (self.catalog.event_problem(key),))
         fields = {field.name: field for field in event.metadata}
+        secrets = tuple(name for name, field in fields.items() if field.sensitivity == "secret")
         by_identifier = {field.identifier: field.name for field in fields.values()}
         columns = tuple(map(by_identifier.get, self.catalog.columns))
         plan = _EventPlan(
@@ -233,14 +234,10 @@ class Recorder:
             event.is_system,
             self.catalog.model(event).__pydantic_validator__.validate_python,
             all(field.required and not field.when for field in fields.values()),
-            tuple(name for name, field in fields.items() if field.sensitivity == "secret"),
+            secrets,
             tuple((name, _FORMS[field.kind]) for name, field in fields.items() if field.kind in _FORMS),
             _json_bounds(event),
-            frozenset(
-                name
-                for name, field in fields.items()
-                if field.kind == "json" and field.sensitivity == "secret"
-            ),
+            frozenset(name for name in secrets if fields[name].kind == "json"),
             columns if any(columns) else (),
             MessageTemplate.of(event),
             {identifier: name for identifier, name in by_identifier.items() if identifier != name},
