@@ -10,13 +10,14 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
 from functools import cache, partial
 from itertools import count, product
 from typing import Any
 
 import psycopg
 import pytest
-from tests.benchmarks.large import fill, rows
+from tests.benchmarks.large import END, fill, rows
 from tests.benchmarks.shapes import NO_FILTER, Shape, representatives, shapes
 from tests.support.campaigns import PROFILE
 from tests.support.databases import Database, PostgreSQLDatabase
@@ -25,6 +26,7 @@ from audit_events import CATALOG
 from auditwright import AuditLog, Condition, Page
 from auditwright.entry import Row, columns
 from auditwright.ids import to_microseconds
+from auditwright.storage.postgresql import pages as postgresql_pages
 from auditwright.storage.postgresql.dsn import Connection, Dsn
 
 SMALL, LARGE = "20k", "80k"
@@ -36,7 +38,7 @@ MAX_INSTRUCTIONS = 40_000
 """The instructions that SQLite may execute for a page: less than 2 ms."""
 MAX_ROWS = 200 * LIMIT
 """The rows that PostgreSQL may read or sort for a page: some for each event of the catalog."""
-MAX_BUFFERS = 16_000
+MAX_BUFFERS = 20_000
 """The buffers that PostgreSQL may access for a page: some for each event in each of its partitions."""
 MAX_SCANNED = 50_000
 """The entries that a page may scan."""
@@ -50,10 +52,20 @@ Read = Callable[[Shape, str], Page]
 # --- what pages find -------------------------------------------------------------------------------
 
 
+class _AtTheEnd(datetime):
+    """The time at which the log ends: a page looks at recent entries first, and these dates do not move."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> _AtTheEnd:
+        return cls.fromtimestamp(END.timestamp(), tz)
+
+
 @pytest.fixture(scope="module")
-def filled(lasting_database: Database) -> Database:
+def filled(lasting_database: Database) -> Iterator[Database]:
     fill(lasting_database, ACCOUNTS, lambda _: None)
-    return lasting_database
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgresql_pages, "datetime", _AtTheEnd)
+        yield lasting_database
 
 
 @pytest.fixture(scope="module")
