@@ -30,9 +30,11 @@ from tests.support.paths import ROOT
 from tests.support.type_check import run_mypy
 
 from auditwright import Actor, AuditLog, AuditwrightError, Catalog, SecretKey, ValidationError
-from auditwright.json_value import plain_json
+from auditwright.json_value import WIDEST, Bounds, plain_json
 from auditwright.operations.check import check_database
 from auditwright.storage import open_inspection
+from auditwright_generator.model import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, DEFAULT_MAX_KEYS
+from auditwright_generator.source.structure import DEFS
 
 CALLED = "tool.calls.tool_called"
 KEY = SecretKey("test", bytes(range(32)))
@@ -372,3 +374,9 @@ def test_type_checkers_know_json_values(json_values: Path, tmp_path: Path, check
         each_error = json.loads(done.stdout)["generalDiagnostics"]
         lines = {each["range"]["start"]["line"] + 1 for each in each_error}
     assert lines == {wrong + 2, wrong + 3, wrong + 4, wrong + 5}
+
+
+def test_the_generator_and_the_runtime_have_the_same_bounds() -> None:
+    assert Bounds() == Bounds(DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, DEFAULT_MAX_KEYS)
+    keys = DEFS["fields"]["additionalProperties"]["properties"]
+    assert WIDEST == Bounds(**{key: keys[key]["maximum"] for key in ("max_bytes", "max_depth", "max_keys")})

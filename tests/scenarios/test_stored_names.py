@@ -20,9 +20,11 @@ from tests.support.type_check import run_mypy
 
 import audit_events
 from auditwright import Actor, AuditLog, Catalog, Entry, SecretKey, ValidationError
+from auditwright.catalog import is_stored_name
 from auditwright.contrib.pytest_audit import Audit, OwnLog
 from auditwright.contrib.pytest_watching import watching
 from auditwright.server.metadata_rows import metadata_rows
+from auditwright_generator.source import structure
 
 KEY = SecretKey("test", bytes(range(32)))
 PACKAGE = "stored_names_events"
@@ -309,3 +311,9 @@ def test_another_catalog_reads_columns_by_stored_names(log: AuditLog, database: 
         assert (noted, ended) == ({"plain": "T-1"}, STORED)
         exported = [json.loads(line)["metadata"] for line in b"".join(lines(other)).splitlines()]
         assert exported == [STORED, {"plain": "T-1"}]
+
+
+def test_generator_and_runtime_accept_the_same_stored_names() -> None:
+    for character in map(chr, (*range(129), 0xE9)):
+        for text in (character, f"a{character}b", character * 63, character * 64):
+            assert is_stored_name(text) == structure.is_stored_name(text), text
