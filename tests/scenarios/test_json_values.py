@@ -379,4 +379,4 @@ def test_type_checkers_know_json_values(json_values: Path, tmp_path: Path, check
 def test_the_generator_and_the_runtime_have_the_same_bounds() -> None:
     assert Bounds() == Bounds(DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, DEFAULT_MAX_KEYS)
     keys = DEFS["fields"]["additionalProperties"]["properties"]
-    assert WIDEST == Bounds(**{key: keys[key]["maximum"] for key in ("max_bytes", "max_depth", "max_keys")})
+    assert Bounds(**{key: keys[key]["maximum"] for key in ("max_bytes", "max_depth", "max_keys")}) == WIDEST
