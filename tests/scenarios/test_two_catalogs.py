@@ -423,11 +423,11 @@ def test_version_1_imports_known_entries_of_version_2(both: Both, v2: AuditLog, 
             "metadata.amount: expected a value that a log can have stored, got null",
         ),
         (
-            {"metadata": {"amount": {"a": 1}}},
+            {"metadata": {"amount": {"a": "b\0"}}},
             "metadata.amount: expected a value that a log can have stored, got an object",
         ),
         (
-            {"metadata": {"amount": [[1]]}},
+            {"metadata": {"amount": [[{"b\0": 1}]]}},
             "metadata.amount: expected a value that a log can have stored, got a list",
         ),
         (

@@ -187,6 +187,7 @@ PRINTS = {
     "runtime/auditwright/commands/text.py": 1,
     "generator/auditwright_generator/text.py": 1,
     "generator/auditwright_generator/commands/base.py": 3,  # colors are added to printable lines
+    "generator/auditwright_generator/commands/check.py": 1,  # printable lines of a diff
     "generator/auditwright_generator/commands/events.py": 1,
     "generator/auditwright_generator/commands/generate.py": 1,
     "generator/auditwright_generator/commands/progress.py": 2,
