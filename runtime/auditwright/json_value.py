@@ -74,13 +74,13 @@ def plain_json(value: object) -> Any:
         given, made, where, depth = todo.pop()
         if depth > MAX_NESTING:
             raise NotJsonValue(f"objects or lists nested deeper than {MAX_NESTING}", _path(where))
-        if type(made) is dict:
+        if isinstance(made, dict):
             count += dict.__len__(given)
         else:
             count += list.__len__(given) if issubclass(type(given), list) else tuple.__len__(given)
         if count > MAX_VALUES:
             raise NotJsonValue(f"more than {MAX_VALUES:,} values", "")
-        if type(made) is dict:
+        if isinstance(made, dict):
             for key, item in list(dict.items(given)):
                 name = text_of(key)
                 if name is None:

@@ -9,6 +9,7 @@ import itertools
 import sys
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -95,7 +96,7 @@ def in_view(field: Field, value: Any) -> dict[str, Any]:
     """The columns of a view for a value of the JSON form."""
     if not field.change:
         return {field.identifier: typed_value(field, value)}
-    plain = Field(**{name: getattr(field, name) for name in Field.__slots__} | {"change": False})
+    plain = replace(field, change=False)
     sides = value or {"from": None, "to": None}
     return {f"{field.identifier}_{side}": typed_value(plain, sides[side]) for side in ("from", "to")}
 
@@ -117,6 +118,7 @@ def record(log: AuditLog, event: Event, values: dict[str, Any]) -> Entry:
 
 def assert_read_back(log: AuditLog, database: Database, event: Event, recorded: Entry) -> None:
     found = log.account("acme").get(recorded.id)
+    assert found is not None
     assert found == recorded
     stored = found.metadata
     fields = {field.name: field for field in event.metadata}
