@@ -20,6 +20,9 @@ AnnotationOwner = Literal["catalog", "category", "event", "field"]
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader represents exactly (RFC 8259, section 6)."""
 
+OUTCOMES = ("success", "failure")
+"""How an occurrence of an event that can fail ended."""
+
 CHANGE_COLUMNS = ("_from", "_to")
 """What the names of the two columns of a change have after the name of the field."""
 
@@ -92,6 +95,7 @@ class Field:
     declared_in: OwnerKind
     """The outermost owner that gives the field to the event."""
     when: tuple[Condition, ...] = ()
+    """The conditions on other fields. One on the outcome is in `outcome`."""
     values: tuple[EnumValue, ...] = ()
     min: int | float | None = None
     max: int | float | None = None
@@ -116,6 +120,10 @@ class Field:
     """Whether the type is a change: a value before and after."""
     stored_as: str = ""
     """The name in JSON, where it differs from the name."""
+    outcome: str = ""
+    """The outcome, one of `OUTCOMES`, that an entry with the field has; empty if it is either."""
+    target: str = ""
+    """The type of the object that a value identifies, such as `model`; empty if it identifies none."""
     annotations: Annotations = field(default_factory=dict)
 
     @property
@@ -162,12 +170,17 @@ class Field:
     @property
     def requirement(self) -> Requirement:
         """True, False, or "when" if a condition decides."""
-        return "when" if self.when else self.required
+        return "when" if self.conditions else self.required
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All conditions of the field, for texts: that on the outcome, and those on other fields."""
+        return (*((Condition("outcome", (self.outcome,)),) if self.outcome else ()), *self.when)
 
     @property
     def always(self) -> bool:
         """Whether every entry of the event has the field."""
-        return self.required and not self.when
+        return self.required and not self.conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +217,13 @@ class Event:
     """Former full keys of the event, such as `account.models.old_name`."""
     annotations: Annotations = field(default_factory=dict)
     """Those of the event itself; `Catalog.annotations_of` adds the inherited ones."""
+    failure_message: str = ""
+    """Like `message`, for an entry of a failure; empty if the event cannot fail."""
+
+    @property
+    def can_fail(self) -> bool:
+        """Whether an entry may have the outcome `failure`."""
+        return bool(self.failure_message)
 
     @property
     def class_name(self) -> str:
@@ -221,7 +241,7 @@ class Event:
         return tuple(field for field in self.fields if field.entry is None)
 
     def stored_when(self, field: Field) -> dict[str, list[Any]]:
-        """The conditions of one of its fields as JSON has them: values by name."""
+        """The conditions of one of its fields on others as JSON has them: values by name."""
         fields = {each.name: each for each in self.fields}
         return {
             fields[part.field].stored_name: [fields[part.field].stored_value(value) for value in part.values]
@@ -361,3 +381,10 @@ class Catalog:
         """The fields with a separate column, each once, in order of appearance."""
         found = {field.name: field for event in self.events for field in event.fields if field.column}
         return tuple(found.values())
+
+    @property
+    def target_types(self) -> tuple[str, ...]:
+        """The types of the objects that fields identify, sorted."""
+        return tuple(
+            sorted({field.target for event in self.events for field in event.fields if field.target})
+        )

@@ -29,11 +29,15 @@ MODEL_ATTRIBUTES = words("""
     """)
 """Attributes of the classes of `EventModel`, pydantic and SQLModel. A field of that name would hide them."""
 
-EMITTER_OPTIONS = words("id session actor ip_address occurred_at account_id details options self")
-"""Parameters that every emitter has besides the fields."""
+EMITTER_OPTIONS = words("""
+    id session actor on_behalf_of ip_address occurred_at account_id details context outcome failure_reason
+    options self
+    """)
+"""Parameters that emitters have besides the fields."""
 
 TABLE_COLUMNS = words("""
     account_id id occurred_at recorded_at level category event actor_type actor_id actor_name ip_address
+    on_behalf_of_type on_behalf_of_id on_behalf_of_name outcome failure_reason context
     description catalog_version digest row_digest alterations metadata data
     """)
 """Columns that every view has besides the fields."""
@@ -66,7 +70,8 @@ MODULES_BESIDE_CATEGORIES = words("json_schema models tables")
 """Modules of the generated package besides the categories of a catalog without levels."""
 
 CLASSES_BESIDE_CATEGORIES = words("""
-    AsyncAuditEvents AuditEvents Change Emitters Generic JsonValue Literal Options Record S UUID Unpack
+    AsyncAuditEvents AuditEvents Change Emitters FailureOptions Generic JsonValue Literal Options Record S
+    TargetType UUID Unpack
     """)
 """Class names in the modules of such categories. There may be a category `session`, unlike a level."""
 
@@ -95,8 +100,9 @@ IMPORTED_CLASSES = words("""
     Address Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent
     AuditEvents AuditLog AuditTable BigInt BigInteger Boolean Catalog ChangeOf ClassVar Column
     Coroutine DateText Digest Emitters Entry EntryId
-    Event EventModel EventView Field Float Generic Index Json JsonAsWritten JsonValue Literal Metadata
-    Options Record S SQLModel Session Text Timestamp TimestampText UUID Unpack UuidText
+    Event EventModel EventView FailureOptions Field Float Generic Index Json JsonAsWritten JsonValue Literal
+    Metadata
+    Options Record S SQLModel Session TargetType Text Timestamp TimestampText UUID Unpack UuidText
 """)
 """Class names that generated modules import or define."""
 

@@ -58,6 +58,7 @@ class Field:
     required: bool
     declared_in: str
     when: dict[str, list[Any]] = field(default_factory=dict)
+    """The conditions on other fields. One on the outcome is in `outcome`."""
     values: dict[Any, str] = field(default_factory=dict)
     """The titles of an enum's values, which are texts, or in some enums integers."""
     min: float | None = None
@@ -82,7 +83,16 @@ class Field:
     """The name in Python and in SQL."""
     identifiers: dict[Any, str] = field(default_factory=dict)
     """The names in Python and in SQL of an enum's values, if any differs from the value."""
+    outcome: str = ""
+    """The outcome, `success` or `failure`, that an entry with the field has; empty if it is either."""
+    target: str = ""
+    """The type of the object that a value identifies, such as `model`; empty if it identifies none."""
     annotations: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def always(self) -> bool:
+        """Whether every entry of the event has the field."""
+        return self.required and not self.when and not self.outcome
 
     def title_of(self, value: object) -> str | None:
         """The title of an enum value; None for a value that has none."""
@@ -146,6 +156,13 @@ class Event:
     deprecated: dict[str, str] | None = None
     annotations: dict[str, Any] = field(default_factory=dict)
     """With those of its category and of the catalog."""
+    failure_message: str = ""
+    """Like `message`, for an entry of a failure; empty if the event cannot fail."""
+
+    @property
+    def can_fail(self) -> bool:
+        """Whether an entry may have the outcome `failure`."""
+        return bool(self.failure_message)
 
     @property
     def module(self) -> str:
@@ -220,6 +237,10 @@ class Catalog:
             if field.column
         }
         """The columns of fields with one of their own, in order of appearance, and the fields' names."""
+        self.target_types = tuple(
+            sorted({each.target for event in self.every_event.values() for each in event.fields} - {""})
+        )
+        """The types of the objects that fields identify, sorted."""
         self.current = {
             alias: event.key for event in self.every_event.values() for alias in event.aliases
         } | {key: key for key in self.every_event}
@@ -432,11 +453,12 @@ def _event(
     on_events: list[str],
     known: dict[str, tuple[dict[str, Any], Field]],
 ) -> Event:
-    if any(map(_differs_in_json, event["fields"])):
-        fields = tuple(_stored_fields(event["fields"]))
+    given = [_with_outcome(each) if "when" in each else each for each in event["fields"]]
+    if any(map(_differs_in_json, given)):
+        fields = tuple(_stored_fields(given))
         example = _stored_example(event["example"], fields)
     else:
-        fields = tuple(_shared(known, each) for each in event["fields"])
+        fields = tuple(_shared(known, each) for each in given)
         example = event["example"]
     parts = {
         **event,
@@ -457,6 +479,14 @@ def _shared(known: dict[str, tuple[dict[str, Any], Field]], given: dict[str, Any
     if found is None or found[0] != given:
         found = known[given["name"]] = given, Field(**given, identifier=given["name"])
     return found[1]
+
+
+def _with_outcome(field: dict[str, Any]) -> dict[str, Any]:
+    """The field with its condition on the outcome apart from those on other fields."""
+    when = {**field["when"]}
+    outcome = when.pop("outcome", None)
+    known = outcome in (["success"], ["failure"])  # otherwise a field of that name, in a catalog of before
+    return {**field, "when": when, "outcome": outcome[0]} if known else field
 
 
 def _differs_in_json(field: dict[str, Any]) -> bool:

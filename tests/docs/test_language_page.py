@@ -36,11 +36,13 @@ def test_the_fragments_are_valid() -> None:
     schema = {**schema_of("category"), "required": [], **DEFS["category"]["properties"]["metadata"]}
     schema.pop("$ref")
     for fragment in map(yaml.safe_load, fragments):
-        if "metadata" in fragment:
+        if "events" in fragment:
+            jsonschema.validate(fragment["events"], {**schema, **DEFS["category"]["properties"]["events"]})
+        elif "metadata" in fragment:
             jsonschema.validate(fragment["metadata"], schema)
         else:
             jsonschema.validate(fragment, schema_of("fields"))
-    assert len(fragments) == 3
+    assert len(fragments) == 4
 
 
 CATALOG_KEYS, CATEGORY_KEYS = DEFS["catalog"], DEFS["category"]

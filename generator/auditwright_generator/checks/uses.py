@@ -7,9 +7,16 @@ from typing import Any
 
 from auditwright_generator.checks.fields import RANGES
 from auditwright_generator.findings import Mistakes, hint_for, join_words, nearest, quote
-from auditwright_generator.model import Field
-from auditwright_generator.source.catalog_source import CatalogSource, FieldUse
-from auditwright_generator.source.resolve import apply_use, conditions, resolve_fields, stack_uses
+from auditwright_generator.model import OUTCOMES, Field
+from auditwright_generator.source.catalog_source import CatalogSource, EventSource, FieldUse
+from auditwright_generator.source.resolve import (
+    OUTCOME,
+    apply_use,
+    conditions,
+    outcome_of,
+    resolve_fields,
+    stack_uses,
+)
 from auditwright_generator.source.structure import is_name
 from auditwright_generator.source.yaml_nodes import Node, catalog_option
 
@@ -95,15 +102,15 @@ def _widened(field: Field, use: FieldUse, is_first: bool) -> Mistakes:
 
 def _requirement_changed(field: Field, node: Node) -> Mistakes:
     required, when = node.get("required"), node.get("when")
-    if required and field.when:
+    if required and field.conditions:
         message = f"field {field.name} has a condition in the outer use, which required contradicts"
         yield required.key_position, f"{message}; remove required"
     elif required and required.scalar is False and field.required:
         message = f"field {field.name} is required in the outer use, and required: false is looser; remove it"
         yield required.position, message
-    elif when and field.when and conditions(when) != field.when:
+    elif when and field.conditions and (outcome_of(when), conditions(when)) != (field.outcome, field.when):
         yield when.key_position, f"field {field.name} has another condition in the outer use; remove when"
-    elif when and not field.when and field.required:
+    elif when and not field.conditions and field.required:
         message = f"field {field.name} is required in the outer use, and a condition is looser; remove when"
         yield when.key_position, message
 
@@ -187,7 +194,8 @@ def _always_true(source: CatalogSource) -> Mistakes:
 
 def _undecidable(source: CatalogSource) -> Mistakes:
     for owner, use in source.all_uses:
-        if use.node.get("when") and (required := use.node.get("required")):
+        when, required = use.node.get("when"), use.node.get("required")
+        if when and required and not (required.scalar is False and set(when.entries) == {OUTCOME}):
             message = f"{owner}: field {use.field} has both required and when, which decides alone"
             yield required.key_position, f"{message}; remove required"
     for category, event in source.events:
@@ -196,7 +204,21 @@ def _undecidable(source: CatalogSource) -> Mistakes:
             for use in uses:
                 when = use.node.get("when")
                 for asked, node in when.entries.items() if when else ():
-                    yield from _condition(event.name, name, asked, node, fields)
+                    if asked == OUTCOME:
+                        yield from _condition_on_outcome(event, name, node)
+                    else:
+                        yield from _condition(event.name, name, asked, node, fields)
+
+
+def _condition_on_outcome(event: EventSource, name: str, node: Node) -> Mistakes:
+    thing = f"the condition of field {name}"
+    if "failure_message" not in event.node.entries:
+        message = f"{thing} tests the outcome, but event {event.name} cannot fail"
+        yield node.key_position, f"{message}; give the event a failure_message, or remove the condition"
+    for item in node.items or (node,):
+        if not item.invalid and item.scalar not in OUTCOMES:
+            message = f"{thing} tests whether the outcome is {item.text or quote(item.scalar)}"
+            yield item.position, f"{message}; write one of {join_words(OUTCOMES)}"
 
 
 def _condition(event: str, name: str, asked: str, node: Node, fields: dict[str, Field | None]) -> Mistakes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditwright_generator.diff.change import shown
 from auditwright_generator.findings import PrintableError
-from auditwright_generator.model import Catalog, Category, Deprecated, Event, Field
+from auditwright_generator.model import OUTCOMES, Catalog, Category, Deprecated, Event, Field
 from auditwright_generator.source.structure import ANNOTATION_KINDS, DEFS, KINDS
 
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ def _as_model(value: Any) -> Any:
         return value
     made = {key: _whole(item) if key in _AS_WRITTEN else _as_model(item) for key, item in value.items()}
     if isinstance(made.get("when"), dict):
+        if (outcome := made["when"].get("outcome")) in ([each] for each in OUTCOMES):
+            made["outcome"] = outcome[0]
+            made["when"] = {key: item for key, item in made["when"].items() if key != "outcome"}
         made["when"] = [{"field": field, "values": values} for field, values in made["when"].items()]
     if isinstance(made.get("values"), dict):
         made["values"] = _enum_values(made["values"], made.pop("stored_values", None))
@@ -173,6 +176,8 @@ def _field_problems(field: Field) -> Iterator[str]:
     yield from _mismatches("enum value", "name", *(value.key for value in field.values))
     if field.stored_as:
         yield from _mismatches("stored name", "stored_name", field.stored_as)
+    if field.target:
+        yield from _mismatches("target", "target_type", field.target)
     if field.many and field.change:
         yield f"field {field.name} is both a list and a change"
     yield from _lifecycle_problems(field.since, field.deprecated)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from auditwright_generator.model import (
+    OUTCOMES,
     AnnotationKey,
     AnnotationOwner,
     Annotations,
@@ -36,6 +37,9 @@ from auditwright_generator.source.structure import ANNOTATION_OWNERS, LIMITS
 from auditwright_generator.source.yaml_nodes import Node
 
 FieldUses = tuple[FieldUse, ...]
+
+OUTCOME = "outcome"
+"""What a condition names to test the outcome of the entry. No field has the name."""
 
 
 def resolve_catalog(source: CatalogSource) -> Catalog:
@@ -145,6 +149,7 @@ def _event(source: CatalogSource, category: CategorySource, event: EventSource) 
         deprecated=_deprecated(event.node),
         aliases=tuple(str(alias.scalar) for alias in aliases.items) if aliases else (),
         annotations=_annotations(event.node),
+        failure_message=event.node.string("failure_message"),
     )
 
 
@@ -219,6 +224,7 @@ def define_field(definition: FieldSource, uses: FieldUses) -> Field:
         sensitivity=cast(Literal["public", "personal", "secret"], node.string("sensitivity") or "public"),
         entry=cast(Literal["actor_id", "actor_name", "ip_address"] | None, node.string("entry") or None),
         column=bool(column and column.scalar),
+        target=node.string("target"),
         since=node.string("since") or None,
         deprecated=_deprecated(node),
         annotations=_annotations(node),
@@ -253,11 +259,11 @@ def apply_use(field: Field, use: FieldUse) -> Field:
         changes["title"] = node.string("title")
     if node.string("description"):
         changes["description"] = node.string("description").strip()
+    if when := node.get("when"):
+        changes["outcome"], changes["when"] = outcome_of(when), conditions(when)
+        changes["required"] = True
     if required := node.get("required"):
         changes["required"] = required.scalar
-    if when := node.get("when"):
-        changes["when"] = conditions(when)
-        changes["required"] = True
     if node.get("values"):
         kept = use.names("values")
         changes["values"] = tuple(value for value in field.values if value.key in kept)
@@ -265,11 +271,19 @@ def apply_use(field: Field, use: FieldUse) -> Field:
 
 
 def conditions(when: Node) -> tuple[Condition, ...]:
-    """The conditions of a `when`."""
+    """The conditions of a `when` on other fields."""
     return tuple(
         Condition(name, tuple(item.scalar for item in node.items) or (node.scalar,))
         for name, node in when.entries.items()
+        if name != OUTCOME
     )
+
+
+def outcome_of(when: Node) -> str:
+    """The outcome that a `when` asks for; empty if it may be either."""
+    node = when.entries.get(OUTCOME)
+    named = {item.scalar for item in node.items or (node,)} if node else set()
+    return next((each for each in OUTCOMES if named == {each}), "")
 
 
 def _limits(node: Node) -> dict[str, Any]:

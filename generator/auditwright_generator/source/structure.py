@@ -170,6 +170,7 @@ _FIELD = _mapping(
         "sensitivity": {"enum": ["public", "personal", "secret"]},
         "entry": {"enum": ["actor_id", "actor_name", "ip_address"]},
         "column": {"type": "boolean"},
+        "target": _ref("target_type"),
         **_LIFECYCLE,
         **_ANNOTATIONS,
         **_SUPPRESS,
@@ -201,6 +202,7 @@ _EVENT = _mapping(
         "title": _ref("title"),
         "description": _ref("text"),
         "message": _ref("message"),
+        "failure_message": _ref("message"),
         "metadata": _uses(_USE),
         "example": {
             "type": "object",
@@ -236,6 +238,10 @@ DEFS: Schema = {
     ),
     "stored_name": _text(
         "1 to 63 ASCII letters, digits and characters of _.:/@$#-, without spaces", _STORED_NAME
+    ),
+    "target_type": _text(
+        "lower-case letters, digits and underscores, beginning with a letter, at most 40 characters",
+        "[a-z][a-z0-9_]{0,39}",
     ),
     "annotations": _named(
         _list_or(_SINGLE, _SINGLE, minItems=1, description="a list of different values, at least one")

@@ -92,6 +92,8 @@ def _category(category: Category) -> str:
 def _event(event: Event, lines: dict[int, str]) -> str:
     names = ("key", "name", "title", "description", "message")
     parts = [f'"{name}": {_json(getattr(event, name))}' for name in names]
+    if event.failure_message:
+        parts.append(f'"failure_message": {_json(event.failure_message)}')
     if event.aliases:
         parts.append(f'"aliases": {_json(event.aliases)}')
     if event.since:
@@ -111,8 +113,8 @@ def _field(field: Field) -> dict[str, Any]:
         name: getattr(field, name)
         for name in ("name", "title", "description", "kind", "many", "required", "declared_in")
     }
-    if field.when:
-        facts["when"] = {part.field: list(part.values) for part in field.when}
+    if field.conditions:
+        facts["when"] = {part.field: list(part.values) for part in field.conditions}
     if field.values:
         facts["values"] = {value.key: value.title for value in field.values}
     if field.has_stored_values:
@@ -121,7 +123,7 @@ def _field(field: Field) -> dict[str, Any]:
         facts["deprecated"] = _deprecated(field.deprecated)
     for name, default in _DEFAULTS.items():
         value = getattr(field, name)
-        if name not in facts and value != default:
+        if name not in (*facts, "when", "outcome") and value != default:
             facts[name] = value
     return facts | ({"annotations": field.annotations} if field.annotations else {})
 

@@ -119,7 +119,7 @@ def metadata_schema(event: Event) -> Schema:
         "required": [field.stored_name for field in event.metadata if field.always],
         "additionalProperties": False,
     }
-    conditions = [_condition(event, field) for field in event.metadata if field.when]
+    conditions = [_condition(event, field) for field in event.metadata if field.when and not field.outcome]
     return schema | ({"allOf": conditions} if conditions else {})
 
 

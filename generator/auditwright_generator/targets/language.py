@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from auditwright_generator.model import AnnotationKey, Catalog, Field
+from auditwright_generator.model import OUTCOMES, AnnotationKey, Catalog, Field
 from auditwright_generator.source.structure import ANNOTATION_OWNERS, DEFS, FileKind, Schema, schema_of
 from auditwright_generator.targets.templating import header
 
@@ -66,6 +66,7 @@ KEYS: dict[str, dict[str, str]] = {
         ),
         "entry": "The part of the entry that fills the field; callers do not pass it.",
         "column": "Whether the table has a separate column for the field, a text such as an ID.",
+        "target": "The type of the object that a value identifies, such as model.",
         "since": "The version of the catalog that added the field.",
         "deprecated": "The field should no longer be used.",
         "annotations": "Facts about the field, for people and tools.",
@@ -89,6 +90,7 @@ KEYS: dict[str, dict[str, str]] = {
         "title": "The title shown to people.",
         "description": "What happened, and when it is recorded.",
         "message": "The description of an entry, with placeholders.",
+        "failure_message": "The description of an entry of a failure; an event that has one can fail.",
         "metadata": "The fields of this event besides the shared ones.",
         "example": "The metadata of a valid call; {} if no field is required.",
         "since": "The version of the catalog that added the event.",
@@ -103,8 +105,8 @@ KEYS: dict[str, dict[str, str]] = {
         "type": "The type of the field, repeated.",
         "required": "false: the value may be omitted.",
         "when": (
-            "Required if every listed field has one of the listed values, refused otherwise; "
-            "cannot be combined with required."
+            "Required if every listed field has one of the listed values, refused otherwise. "
+            "outcome, success or failure, is that of the entry; only it can be combined with required: false."
         ),
         "min": "A narrower range.",
         "max": "A narrower range.",
@@ -161,6 +163,11 @@ KINDS: dict[str, Schema] = {
 }
 """The kinds of mapping that have fixed keys, with their schemas."""
 
+_OUTCOME: Schema = {
+    "title": "Outcome",
+    "description": "Of the entry, in an event that has a failure_message.",
+    "anyOf": [{"enum": list(OUTCOMES)}, {"type": "array"}],
+}
 _KNOWN_FIELDS, _KNOWN_ANNOTATIONS = "known_fields", "known_annotations"
 
 
@@ -260,4 +267,6 @@ def _offering_fields(key: str, schema: Schema) -> Schema:
     offered = {"allOf": [{"$ref": f"#/$defs/{_KNOWN_FIELDS}"}]}
     if key == "metadata":
         return {**schema, "else": {**schema["else"], **offered}}
-    return {**schema, **offered} if key in ("when", "example") else schema
+    if key == "when":
+        return {**schema, "allOf": [*offered["allOf"], {"properties": {"outcome": _OUTCOME}}]}
+    return {**schema, **offered} if key == "example" else schema

@@ -87,7 +87,9 @@ def _assignment(name: str, pattern: str) -> str:
 def _header(event: Event) -> str:
     """`class ModelAdded(EventModel, event="account.models.model_added"):`, and what no field can say."""
     when = {
-        field.name: {part.field: part.values for part in field.when} for field in event.metadata if field.when
+        field.name: {part.field: part.values for part in field.when}
+        for field in event.metadata
+        if field.when and not field.outcome  # a model does not know the outcome; the recorder checks these
     }
     secrets = [field.name for field in event.metadata if field.sensitivity == "secret"]
     stored = {

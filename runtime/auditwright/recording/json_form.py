@@ -302,7 +302,7 @@ def unstorable(event: Event, values: Form, columns: Iterable[str]) -> tuple[Prob
     Secrets and fields with a column of their own, `columns`, are stored as text.
     """
     texts = {each.name for each in event.metadata if each.sensitivity == "secret"}.union(columns)
-    optional = {each.name for each in event.metadata if each.when or not each.required}
+    optional = {each.name for each in event.metadata if not each.always}
     problems: list[Problem] = []
     for name, value in values.items():
         if len(problems) == MAX_PROBLEMS:
@@ -367,7 +367,7 @@ def _type_problems(event: Event, values: Form) -> Iterator[Problem]:
         if field is None:
             yield unknown(event, name)
             continue
-        if field.kind == "json" or (value is None and (field.when or not field.required)):
+        if field.kind == "json" or (value is None and not field.always):
             continue
         wanted = _JSON_TYPES.get(field.kind) or tuple({type(each) for each in field.values}) or (str,)
         for item in _parts(field, value):

@@ -233,7 +233,7 @@ class Recorder:
             event,
             event.is_system,
             self.catalog.model(event).__pydantic_validator__.validate_python,
-            all(field.required and not field.when for field in fields.values()),
+            all(field.always for field in fields.values()),
             secrets,
             tuple((name, _FORMS[field.kind]) for name, field in fields.items() if field.kind in _FORMS),
             _json_bounds(event),
