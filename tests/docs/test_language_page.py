@@ -33,13 +33,13 @@ def test_the_annotations_are_those_of_a_clean_catalog(tmp_path: Path) -> None:
 def test_the_fragments_are_valid() -> None:
     pages = (LANGUAGE, LESS_COMMON_KEYS)
     fragments = [block.text for page in pages for block in blocks(page, "yaml") if not block.use]
-    schema = {**schema_of("category"), "required": [], **DEFS["category"]["properties"]["metadata"]}
-    schema.pop("$ref")
+    parts = {"$schema": schema_of("category")["$schema"], "$defs": DEFS}
+    properties = DEFS["category"]["properties"]
     for fragment in map(yaml.safe_load, fragments):
         if "events" in fragment:
-            jsonschema.validate(fragment["events"], {**schema, **DEFS["category"]["properties"]["events"]})
+            jsonschema.validate(fragment["events"], {**parts, **properties["events"]})
         elif "metadata" in fragment:
-            jsonschema.validate(fragment["metadata"], schema)
+            jsonschema.validate(fragment["metadata"], {**parts, **properties["metadata"]})
         else:
             jsonschema.validate(fragment, schema_of("fields"))
     assert len(fragments) == 4
