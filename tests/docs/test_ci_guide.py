@@ -228,7 +228,7 @@ def test_a_break_stops_the_recipe_until_it_is_accepted(repository: Repository) -
         f"  - {{rule: {rule}, at: tool.guardrails.input_scanner_edited, version: 2.0.0, reason: Gone.}}\n"
         for rule in sorted(rules)
     )
-    repository.replace("catalog/catalog.yaml", "version: 1.0.1\n", f"version: 2.0.0\naccepted:\n{accepted}")
+    repository.replace("catalog/catalog.yaml", "version: 1.1.0\n", f"version: 2.0.0\naccepted:\n{accepted}")
     done = repository.run("auditwright diff --against origin/main")
     assert done.returncode == 0, done.stdout
 

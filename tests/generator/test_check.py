@@ -119,7 +119,7 @@ SEEDED = [
     ),
     (
         "catalog.yaml",
-        "version: 1.0.1",
+        "version: 1.1.0",
         "version: 1.0",
         'AC006 yaml-implicit-type: the catalog: "version" must be a version such as 1.0.0, not 1.0',
     ),
@@ -159,8 +159,8 @@ SEEDED = [
     ),
     (
         "catalog.yaml",
-        "version: 1.0.1",
-        'version: "1.0.1\\n"',
+        "version: 1.1.0",
+        'version: "1.1.0\\n"',
         'AC012 wrong-value: the catalog: "version" must be a version such as 1.0.0',
     ),
     (

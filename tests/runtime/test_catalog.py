@@ -32,7 +32,7 @@ def install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
 
 def test_the_only_installed_catalog_is_used() -> None:
     assert find_catalog().package == "audit_events"
-    assert repr(find_catalog()) == "<Catalog audit_events 1.0.1: 78 events>"
+    assert repr(find_catalog()) == "<Catalog audit_events 1.1.0: 78 events>"
 
 
 def test_environment_variable_precedes_the_installed_package(
@@ -120,7 +120,7 @@ def test_another_series_says_which_to_upgrade(tmp_path: Path, needed: str, messa
         env={**os.environ, "PYTHONPATH": found}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("auditwright.errors.CatalogError: audit_events 1.0.1 ")
+    assert done.stderr.splitlines()[-1].startswith("auditwright.errors.CatalogError: audit_events 1.1.0 ")
     assert done.stderr.endswith(f"{message}\n")
 
 
@@ -228,7 +228,7 @@ def test_an_event_is_found_by_its_key_and_its_aliases(
     assert catalog.event("account.models.model_registered") is catalog.event(ADDED)
     assert catalog.event("account.models.none") is None
     assert catalog.unknown_event("account.models.model_registred") == (
-        f'"account.models.model_registred" is not an event of {catalog.package} 1.0.1'
+        f'"account.models.model_registred" is not an event of {catalog.package} 1.1.0'
         '; did you mean "account.models.model_registered"?'
     )
 

@@ -82,7 +82,7 @@ def test_system_event_is_found_by_key() -> None:
     assert CATALOG.model(event).event_key() == EXPORTED
     assert CATALOG.schema(event)["properties"]["event"] == {"const": EXPORTED}
     assert CATALOG.unknown_event("audit.log.export") == (
-        '"audit.log.export" is not an event of audit_events 1.0.1; did you mean "audit.log.exported"?'
+        '"audit.log.export" is not an event of audit_events 1.1.0; did you mean "audit.log.exported"?'
     )
 
 
@@ -214,7 +214,7 @@ def test_reference_rows_join_and_catalog_is_the_services(entry: Entry, path: Pat
         "JOIN audit_category ON audit_category.key = audit_event.category ORDER BY audit_entry.id",
     )
     assert joined == [("account", "Login/Logout", "Login"), ("audit", "Audit log", "Audit log exported")]
-    assert rows(path, "SELECT version, json FROM audit_catalog") == [("1.0.1", CATALOG.json.decode())]
+    assert rows(path, "SELECT version, json FROM audit_catalog") == [("1.1.0", CATALOG.json.decode())]
 
 
 def test_older_file_gets_the_system_events(log: AuditLog, path: Path) -> None:

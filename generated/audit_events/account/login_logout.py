@@ -21,7 +21,8 @@ class LoginLogout(Emitters[S, R_co]):
         login_method: str | None = None,
         **options: Unpack[Options[S]],
     ) -> R_co:
-        """Someone signed in to the account. Recorded once the sign-in has succeeded.
+        """Someone signed in to the account, or tried to. Recorded once that has succeeded or
+        failed.
 
         Args:
             email_id: Email address that the person is signed in under.

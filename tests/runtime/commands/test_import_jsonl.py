@@ -40,7 +40,7 @@ def test_bad_lines_are_reported_and_others_stored(auditwright: Auditwright, tmp_
     assert done.err.splitlines() == [
         "lines.jsonl:2: entry: expected a JSON object, got invalid JSON: "
         "invalid literal, expected 'null': line 1 column 1 (char 0)",
-        "lines.jsonl:4: some.other.thing: event: expected an event of audit_events 1.0.1, got an unknown one",
+        "lines.jsonl:4: some.other.thing: event: expected an event of audit_events 1.1.0, got an unknown one",
         f"lines.jsonl:5: {SCANNER}: metadata.tool_id: expected a string of 1 to 200 characters, got ''",
         f"lines.jsonl:6: {SCANNER}: metadata.x: expected one of tool_id, got an unknown field",
         "lines.jsonl:7: entry: expected a JSON object, got a list",

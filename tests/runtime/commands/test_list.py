@@ -28,7 +28,7 @@ WRONG_FILTERS = {
     "category:is:account.modls": '"account.modls" is not a category; did you mean "account.models"? '
     f"(there are {CATEGORIES})",
     "event:is:account.models.model_delete": '"account.models.model_delete" is not an event of audit_events '
-    '1.0.1; did you mean "account.models.model_deleted"? (`auditwright events` lists all)',
+    '1.1.0; did you mean "account.models.model_deleted"? (`auditwright events` lists all)',
     "categry:is:x": "a condition's field is one of category, event, user, not 'categry'; "
     'did you mean "category"?',
     "user:like:x": "a condition's operator is one of is, is_not, not 'like'",

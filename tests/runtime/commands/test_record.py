@@ -66,7 +66,7 @@ def test_json_format_prints_the_entry(auditwright: Auditwright) -> None:
         "level": "tool",
         "category": "tool.guardrails",
         "description": "ci added an input scanner to tool t-4.",
-        "catalog_version": "1.0.1",
+        "catalog_version": "1.1.0",
     }
 
 
@@ -92,7 +92,7 @@ def test_unknown_event_suggests_the_nearest(auditwright: Auditwright) -> None:
     done = auditwright("record", "tool.guardrails.input_scaner_added")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        "auditwright: tool.guardrails.input_scaner_added: event: expected an event of audit_events 1.0.1, "
+        "auditwright: tool.guardrails.input_scaner_added: event: expected an event of audit_events 1.1.0, "
         f'got an unknown one; did you mean "{SCANNER}"?\n'
     )
 

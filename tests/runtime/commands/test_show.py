@@ -29,7 +29,7 @@ Event key:               account.models.api_key_created
 Entry ID:                {form["id"]}
 Account ID:              acme
 Recorded (UTC):          {recorded_at}
-Catalog version:         1.0.1
+Catalog version:         1.1.0
 """
     )
     assert json.loads(recorded("show", form["id"], "--account", "acme", "--format", "json").out) == form

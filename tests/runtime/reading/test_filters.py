@@ -184,7 +184,7 @@ def test_an_unknown_event_is_refused_with_the_nearest(acme: AccountLog) -> None:
     with pytest.raises(FilterError) as caught:
         acme.entries(Filter.parse(["event:is_not:account.models.model_aded"]))
     assert str(caught.value) == (
-        '"account.models.model_aded" is not an event of audit_events 1.0.1; did you mean '
+        '"account.models.model_aded" is not an event of audit_events 1.1.0; did you mean '
         '"account.models.model_added"? (`auditwright events` lists all)'
     )
 

@@ -64,7 +64,7 @@ def test_emitter_stores_its_arguments(audit: AuditEvents, acme: AccountLog) -> N
         "level": "account",
         "category": "account.models",
         "description": "Ada Lovelace deployed model Llama.",
-        "catalog_version": "1.0.1",
+        "catalog_version": "1.1.0",
     }
 
 
@@ -525,7 +525,7 @@ def test_an_unknown_event_is_refused_with_the_nearest_key(log: AuditLog) -> None
     with pytest.raises(ValidationError) as caught:
         log.record_form(form("account.models.model_aded", {}))
     assert (
-        str(caught.value) == "account.models.model_aded: event: expected an event of audit_events 1.0.1, "
+        str(caught.value) == "account.models.model_aded: event: expected an event of audit_events 1.1.0, "
         f'got an unknown one; did you mean "{ADDED}"?'
     )
     assert "did you mean" in str(refused(log, "account.models.model_aded"))

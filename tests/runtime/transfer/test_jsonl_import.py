@@ -244,7 +244,7 @@ def test_bad_lines_are_reported_and_others_stored(log: AuditLog, database: Datab
         4: "entry: expected a JSON object, got a list",
         5: invalid_json,
         6: f"{DEPLOYED}: metadata.temperature: expected a number of at least 0 and at most 2, got 5",
-        8: "account.models.model_aded: event: expected an event of audit_events 1.0.1, got an unknown one; "
+        8: "account.models.model_aded: event: expected an event of audit_events 1.1.0, got an unknown one; "
         'did you mean "account.models.model_added"?',
         9: f"{KEY_CREATED}: account: expected one of id, account_id, event, occurred_at, actor, ip_address, "
         'metadata, got an unknown name; did you mean "account_id"?',
@@ -532,7 +532,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     ),
     "a long unknown event": (
         line(form("account.app_api_key." + "x" * 900_000, {})),
-        "event: expected an event of audit_events 1.0.1, got an unknown one",
+        "event: expected an event of audit_events 1.1.0, got an unknown one",
     ),
 }
 

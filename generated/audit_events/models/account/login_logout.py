@@ -9,7 +9,7 @@ from auditwright.event_model import EventModel
 
 
 class Login(EventModel, event="account.login_logout.login"):
-    """Someone signed in to the account. Recorded once the sign-in has succeeded."""
+    """Someone signed in to the account, or tried to. Recorded once that has succeeded or failed."""
 
     email_id: str = Field(pattern=EMAIL_PATTERN)
     """Email address that the person is signed in under."""

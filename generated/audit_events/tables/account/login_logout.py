@@ -11,7 +11,7 @@ from auditwright.sqltypes import Text
 
 
 class Login(EventView, table=True):
-    """Someone signed in to the account. Recorded once the sign-in has succeeded."""
+    """Someone signed in to the account, or tried to. Recorded once that has succeeded or failed."""
 
     __tablename__: ClassVar[Any] = "account_login_logout_login"
 

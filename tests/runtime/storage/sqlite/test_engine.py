@@ -78,7 +78,7 @@ def test_opening_makes_tables_views_triggers_and_reference_rows(log: AuditLog, p
     assert made["trigger"] >= 3
     assert rows(path, "SELECT count(*) FROM audit_event") == [(83,)]
     assert rows(path, "SELECT count(*) FROM audit_category") == [(19,)]
-    assert rows(path, "SELECT version, json FROM audit_catalog") == [("1.0.1", log.catalog.json.decode())]
+    assert rows(path, "SELECT version, json FROM audit_catalog") == [("1.1.0", log.catalog.json.decode())]
     assert [row[1] for row in rows(path, "PRAGMA table_info(audit_entry)")] == [
         name for name, _, _ in columns(log.catalog)
     ]
