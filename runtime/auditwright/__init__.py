@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from auditwright.actor import Actor
     from auditwright.catalog import Catalog
     from auditwright.change import Change
-    from auditwright.context import NoContext, dump_context, load_context, set_actor
+    from auditwright.context import NoContext, set_actor
     from auditwright.entry import Entry
+    from auditwright.entry_context import EntryContext
     from auditwright.errors import (
         AuditwrightError,
         CatalogError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from auditwright.reading.filters import Condition, Filter
     from auditwright.reading.pages import Page
     from auditwright.recording.fingerprint import SecretKey
+    from auditwright.sent_context import dump_context, load_context
     from auditwright.storage.errors import IdConflict, NotStored, SchemaMismatch, StorageError
     from auditwright.wsgi import AuditWsgiMiddleware
 
@@ -48,6 +50,7 @@ __all__ = [
     "Change",
     "Condition",
     "Entry",
+    "EntryContext",
     "ExportError",
     "Filter",
     "FilterError",
@@ -72,8 +75,9 @@ _MODULES = {
     "auditwright.actor": ("Actor",),
     "auditwright.catalog": ("Catalog",),
     "auditwright.change": ("Change",),
-    "auditwright.context": ("NoContext", "dump_context", "load_context", "set_actor"),
+    "auditwright.context": ("NoContext", "set_actor"),
     "auditwright.entry": ("Entry",),
+    "auditwright.entry_context": ("EntryContext",),
     "auditwright.errors": (
         "AuditwrightError",
         "CatalogError",
@@ -91,6 +95,7 @@ _MODULES = {
     "auditwright.reading.filters": ("Condition", "Filter"),
     "auditwright.reading.pages": ("Page",),
     "auditwright.recording.fingerprint": ("SecretKey",),
+    "auditwright.sent_context": ("dump_context", "load_context"),
     "auditwright.storage.errors": ("IdConflict", "NotStored", "SchemaMismatch", "StorageError"),
     "auditwright.wsgi": ("AuditWsgiMiddleware",),
 }

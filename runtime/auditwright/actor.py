@@ -15,7 +15,9 @@ import uuid_utils
 from auditwright.errors import Problem, ValidationError
 from auditwright.limits import MAX_ID, Alterations, sanitize, sanitize_text, shown, text_of, truncate_text
 
-ActorType = Literal["user", "app", "system"]
+ActorType = Literal["user", "app", "system", "anonymous"]
+ACTOR_TYPES = '"user", "app", "system" or "anonymous"'
+"""The types of actors, for errors."""
 
 
 def identifier(path: str, value: object, limit: int = MAX_ID) -> str:
@@ -73,11 +75,11 @@ def ip_address(value: object) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. Create one with `Actor.user`, `Actor.app` or `Actor.system`.
+    """Who acts. Create one with `Actor.user`, `Actor.app`, `Actor.system` or `Actor.anonymous`.
 
     The name is stored as of the time of recording. A name over 4 KiB is truncated; NUL and lone surrogates
-    become U+FFFD. The entry's `alterations` record both. Raises `ValidationError` for an unknown type, or an
-    id that is not a string of 1 to 256 characters.
+    become U+FFFD. The entry's `alterations` record both. Raises `ValidationError` for an unknown type, an id
+    that is not a string of 1 to 256 characters, or an anonymous actor with an id or a name.
     """
 
     type: ActorType
@@ -92,11 +94,14 @@ class Actor:
                 text = text_of(getattr(self, part))
                 if text is not None:
                     object.__setattr__(self, part, text)
-        if type(self.type) is not str or self.type not in ("user", "app", "system"):
-            raise ValidationError(
-                "actor", (Problem("actor.type", '"user", "app" or "system"', shown(self.type)),)
-            )
-        if self.id is not None or self.type != "system":
+        if type(self.type) is not str or self.type not in ("user", "app", "system", "anonymous"):
+            raise ValidationError("actor", (Problem("actor.type", ACTOR_TYPES, shown(self.type)),))
+        if self.type == "anonymous":
+            for part in ("id", "name"):
+                if getattr(self, part) is not None:
+                    problem = Problem(f"actor.{part}", "nothing: nobody is known to have acted", "a value")
+                    raise ValidationError("actor", (problem,))
+        elif self.id is not None or self.type != "system":
             known = sanitize_text("actor.id", self.id, self.alterations) if type(self.id) is str else self.id
             object.__setattr__(self, "id", identifier("actor.id", known))
         if self.name is not None:
@@ -128,7 +133,21 @@ class Actor:
         """The system itself, acting without a request of a user or an app."""
         return cls("system", None, name)
 
+    @classmethod
+    def anonymous(cls) -> Actor:
+        """Somebody who could not be identified, such as whoever failed to sign in."""
+        return cls("anonymous")
+
     @property
     def label(self) -> str:
-        """The text to show: the name, else the id, else "System"."""
-        return self.name or self.id or "System"
+        """The text to show: the name, else the id, else "System" or "Anonymous"."""
+        return self.name or self.id or ("Anonymous" if self.type == "anonymous" else "System")
+
+
+def acted_for(value: object) -> Actor | None:
+    """The user or app on whose behalf somebody acts, or None; raises `ValidationError` for anything else."""
+    if value is None or (isinstance(value, Actor) and value.type in ("user", "app")):
+        return value
+    got = f"Actor.{value.type}" if isinstance(value, Actor) else type(value).__name__
+    problem = Problem("on_behalf_of", "an Actor.user or an Actor.app", got)
+    raise ValidationError("on_behalf_of", (problem,))

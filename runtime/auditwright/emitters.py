@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, cast
 from uuid import UUID
 
 from auditwright.change import Change
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import sqlalchemy.orm
 
     from auditwright.actor import Actor
+    from auditwright.entry_context import EntryContext
 
     Session = sqlalchemy.orm.Session | sqlalchemy.Connection | sqlite3.Connection
     AsyncSession = sqlalchemy.ext.asyncio.AsyncSession | sqlalchemy.ext.asyncio.AsyncConnection
@@ -48,6 +49,19 @@ class Options(TypedDict, Generic[S], total=False):
     """The tenant, 1 to 256 characters."""
     details: str
     """Text of up to 2,000 characters, appended to the description."""
+    on_behalf_of: Actor
+    """The user or app for whom the actor acted."""
+    context: EntryContext
+    """Where the entry comes from, part by part over the surrounding context."""
+
+
+class FailureOptions(Options[S], total=False):
+    """The options of an event that can fail: one that has a `failure_message` in the catalog."""
+
+    outcome: Literal["success", "failure"]
+    """Whether it succeeded; "success" by default."""
+    failure_reason: str
+    """Why it failed, 1 to 300 characters."""
 
 
 Record = Callable[[str, dict[str, Any], Any], R_co]

@@ -22,6 +22,8 @@ MAX_ID = 256
 """The most characters of an account id or an actor id."""
 MAX_DETAILS = 2000
 """The most characters of `details=`."""
+MAX_FAILURE_REASON = 300
+"""The most characters of `failure_reason=`."""
 MAX_STRING = 4096
 """The most bytes of UTF-8 of a stored string."""
 MAX_METADATA = 32 * 1024

@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack
 from weakref import WeakSet
 
-from auditwright import context
 from auditwright.actor import identifier
 from auditwright.catalog import Catalog, find_catalog
+from auditwright.context import acting
 from auditwright.entry import ACCOUNT_ID, ID, Entry, Row, without_fingerprints
 from auditwright.errors import AuditwrightError, CatalogError, Problem, ValidationError
 from auditwright.event_model import EventModel
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from auditwright.actor import Actor
     from auditwright.context import Context
     from auditwright.emitters import Options, Session
+    from auditwright.entry_context import EntryContext
     from auditwright.recording.json_form import Schemas
     from auditwright.transfer.jsonl_import import Imported
 
@@ -118,10 +119,25 @@ class AuditLog:
         self.close()
 
     def acting(
-        self, actor: Actor | None = None, *, account_id: str | None = None, ip_address: str | None = None
+        self,
+        actor: Actor | None = None,
+        *,
+        account_id: str | None = None,
+        ip_address: str | None = None,
+        on_behalf_of: Actor | None = None,
+        context: EntryContext | None = None,
     ) -> AbstractContextManager[Context]:
-        """Set the actor, account and address of the entries that are recorded inside the `with` block."""
-        return context.acting(actor, account_id=account_id, ip_address=ip_address)
+        """Set who acts, in which account and from where, for what is recorded inside the `with` block.
+
+        Omitted values are inherited; see `acting` in `auditwright.context`.
+        """
+        return acting(
+            actor,
+            account_id=account_id,
+            ip_address=ip_address,
+            on_behalf_of=on_behalf_of,
+            context=context,
+        )
 
     def _use(self, storage: Storage) -> Storage:
         """Read and write through this storage from now on; returns the one that was used until now.

@@ -255,11 +255,21 @@ SENT = {
     "account_id": "other",
     "ip_address": "203.0.113.7",
 }
+MORE = SENT | {
+    "version": "2",
+    "on_behalf_of_type": "user",
+    "on_behalf_of_id": "u-18",
+    "on_behalf_of_name": "Grace Hopper",
+    "request_id": "r-1",
+    "session_id": "s-1",
+}
 
 
 def test_a_context_is_sent_as_texts(log: AuditLog) -> None:
     with log.acting(ADA, account_id="other", ip_address="::ffff:203.0.113.7"):
         assert dump_context() == SENT
+        with log.acting(on_behalf_of=GRACE, context={"request_id": "r-1", "session_id": "s-1"}):
+            assert dump_context() == MORE
     with log.acting(Actor.system()):
         assert dump_context() == {"version": "1", "actor_type": "system"}
     with log.acting():
@@ -275,14 +285,28 @@ def test_a_sent_context_is_recorded(log: AuditLog, audit: AuditEvents) -> None:
 
 
 @pytest.mark.parametrize(
-    "actor", [None, ADA, Actor.user("ü", ""), Actor.app("a-1"), Actor.system(), Actor.system("Retention")]
+    "actor",
+    [
+        None,
+        ADA,
+        Actor.user("ü", ""),
+        Actor.app("a-1"),
+        Actor.system(),
+        Actor.system("Retention"),
+        Actor.anonymous(),
+    ],
 )
 @pytest.mark.parametrize("account_id", [None, "acme"])
 @pytest.mark.parametrize("ip_address", [None, "2001:db8::7"])
+@pytest.mark.parametrize(("on_behalf_of", "details"), [(None, {}), (Actor.app("a-1"), {"user_agent": "ü/1"})])
 def test_every_context_arrives_as_it_was_sent(
-    actor: Actor | None, account_id: str | None, ip_address: str | None
+    actor: Actor | None,
+    account_id: str | None,
+    ip_address: str | None,
+    on_behalf_of: Actor | None,
+    details: dict[str, str],
 ) -> None:
-    context = Context(actor, account_id, ip_address)
+    context = Context(actor, account_id, ip_address, on_behalf_of=on_behalf_of, details=details)
     with enter(context):
         sent = json.dumps(dump_context())
     with load_context(json.loads(sent)) as arrived:
@@ -349,25 +373,36 @@ KEYS = "version, actor_type, actor_id, actor_name, account_id, ip_address"
         ("{}", "context: expected a dict of dump_context, got str"),
         ([SENT], "context: expected a dict of dump_context, got list"),
         (
-            {**SENT, "version": "2", "request_id": "r-1"},
-            'context: context.version: expected "1" (a later one: upgrade auditwright here before the '
-            "senders), got '2'",
+            {**SENT, "version": "3", "weekday": "Monday"},
+            'context: context.version: expected "1" or "2" (a later one: upgrade auditwright here before the '
+            "senders), got '3'",
         ),
         (
             {"actor_type": "user", "actor_id": "u-17"},
-            'context: context.version: expected "1" (a later one: upgrade auditwright here before the '
+            'context: context.version: expected "1" or "2" (a later one: upgrade auditwright here before the '
             "senders), got None",
         ),
         ({**SENT, "actor": "u-18"}, f"context: expected no keys except {KEYS}, got 'actor'"),
+        ({**SENT, "request_id": "r-1"}, f"context: expected no keys except {KEYS}, got 'request_id'"),
+        (
+            {**MORE, "on_behalf_of_type": "robot", "trace_id": "4bf92f35"},
+            "context: 2 problems\n"
+            '  context.on_behalf_of_type: expected "user", "app", "system" or "anonymous", got \'robot\'\n'
+            "  context.trace_id: expected 32 hexadecimal digits, got '4bf92f35'",
+        ),
+        (
+            {"version": "2", "on_behalf_of_type": "system"},
+            "context: context.on_behalf_of: expected an Actor.user or an Actor.app, got Actor.system",
+        ),
         ({7: "u-18", "version": "1"}, f"context: expected no keys except {KEYS}, got 7"),
         ({**SENT, "actor_name": None}, "context: context.actor_name: expected a string, got NoneType"),
         (
             {**SENT, "actor_type": "root"},
-            'context: context.actor_type: expected "user", "app" or "system", got \'root\'',
+            'context: context.actor_type: expected "user", "app", "system" or "anonymous", got \'root\'',
         ),
         (
             {"version": "1", "actor_id": "u-17"},
-            'context: context.actor_type: expected "user", "app" or "system", got None',
+            'context: context.actor_type: expected "user", "app", "system" or "anonymous", got None',
         ),
         (
             {"version": "1", "actor_type": "app"},
@@ -400,6 +435,49 @@ def test_no_method_of_a_sent_context_is_called() -> None:
         assert context == Context(ADA, "other", "203.0.113.7")
 
 
+# --- on whose behalf, and the context of entries --------------------------------------------------
+
+
+def test_another_actor_acts_for_nobody_else(log: AuditLog) -> None:
+    with log.acting(ADA, on_behalf_of=GRACE) as context:
+        for actor, expected in ((None, GRACE), (ADA, GRACE), (Actor.system(), None), (GRACE, None)):
+            with log.acting(actor) as inner:
+                assert inner.on_behalf_of == expected
+        set_actor(ADA)
+        assert context.on_behalf_of is None
+        set_actor(ADA, on_behalf_of=GRACE)
+        assert context.on_behalf_of == GRACE
+
+
+@pytest.mark.parametrize("nobody", [None, Actor.anonymous()])
+def test_an_actor_known_later_has_what_surrounds_nobody(log: AuditLog, nobody: Actor | None) -> None:
+    with (
+        log.acting(nobody, ip_address="203.0.113.7", on_behalf_of=GRACE),
+        log.acting(ADA) as inner,
+    ):
+        assert (inner.ip_address, inner.on_behalf_of) == ("203.0.113.7", GRACE)
+
+
+def test_each_part_of_the_context_is_inherited_by_itself(log: AuditLog) -> None:
+    with log.acting(ADA, context={"request_id": "r-1", "session_id": "s-1"}) as outer:
+        with log.acting(GRACE, context={"session_id": "s-2", "user_agent": None}) as inner:
+            set_actor(GRACE, context={"user_agent": "Firefox/99"})
+        assert inner.details == {"request_id": "r-1", "session_id": "s-2", "user_agent": "Firefox/99"}
+        assert outer.details == {"request_id": "r-1", "session_id": "s-1"}
+
+
+@pytest.mark.parametrize("wrong", [Actor.system(), Actor.anonymous(), "u-17"])
+def test_only_users_and_apps_are_acted_for(log: AuditLog, wrong: Any) -> None:
+    got = f"Actor.{wrong.type}" if isinstance(wrong, Actor) else "str"
+    for call in (
+        lambda: log.acting(ADA, on_behalf_of=wrong).__enter__(),
+        lambda: set_actor(ADA, on_behalf_of=wrong),
+    ):
+        with log.acting(), pytest.raises(ValidationError) as caught:
+            call()
+        assert str(caught.value) == f"on_behalf_of: expected an Actor.user or an Actor.app, got {got}"
+
+
 # --- actors --------------------------------------------------------------------------------------
 
 
@@ -411,8 +489,12 @@ def test_no_method_of_a_sent_context_is_called() -> None:
         (lambda: Actor("user"), "actor.id: expected a string of 1 to 256 characters, got NoneType"),
         (lambda: Actor.app("a", 5), "actor: actor.name: expected a string, got int"),  # type: ignore[arg-type]
         (
+            lambda: Actor("anonymous", "u-17"),
+            "actor: actor.id: expected nothing: nobody is known to have acted, got a value",
+        ),
+        (
             lambda: Actor("robot", "r"),  # type: ignore[arg-type]
-            'actor: actor.type: expected "user", "app" or "system", got \'robot\'',
+            'actor: actor.type: expected "user", "app", "system" or "anonymous", got \'robot\'',
         ),
     ],
 )

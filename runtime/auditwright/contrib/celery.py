@@ -14,8 +14,9 @@ from typing import Any
 from celery import signals
 
 from auditwright.actor import Actor
-from auditwright.context import Context, dump_context, load_context
+from auditwright.context import Context
 from auditwright.errors import ValidationError
+from auditwright.sent_context import dump_context, load_context
 from auditwright.text import printable
 
 HEADER = "auditwright"

@@ -1,4 +1,4 @@
-"""The envelope of an entry: account, id, time, actor, address and details.
+"""The envelope of an entry: account, id, time, actor, address, details, outcome and context.
 
 The recorder builds it from the emitter's options and the context. The metadata is not part of it.
 """
@@ -9,20 +9,24 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
+from sys import modules
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from auditwright.actor import Actor, identifier, ip_address, packed_id
+from auditwright.actor import Actor, acted_for, identifier, ip_address, packed_id
 from auditwright.context import current
-from auditwright.emitters import Options
+from auditwright.emitters import FailureOptions, Options
 from auditwright.entry import OCCURRED_AT, Row
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import LAST, clock, format_time, id_time, utc_microseconds
-from auditwright.limits import MAX_DETAILS, shown, text_of
+from auditwright.limits import MAX_DETAILS, MAX_FAILURE_REASON, shown, text_of
 
 if TYPE_CHECKING:
     from auditwright.catalog import Event
+    from auditwright.context import Context
 
 OPTIONS = tuple(Options.__annotations__)
+FAILURE_OPTIONS = tuple(name for name in FailureOptions.__annotations__ if name not in OPTIONS)
+"""The options that only events that can fail have."""
 MAX_AHEAD = 5 * 60 * 1_000_000
 """How far a time or an id that a caller gives may be ahead of the system's clock, in microseconds."""
 
@@ -54,20 +58,25 @@ class Envelope(NamedTuple):
     details: str | None
     is_ahead: bool
     """Whether the time of a given id is more than `MAX_AHEAD` ahead."""
+    outcome: str
+    """`success` or `failure`."""
+    failure_reason: str | None
+    on_behalf_of: Actor | None
+    context: str | None
+    """JSON with sorted keys; None where nothing is known."""
 
 
 def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None, imported: bool) -> Envelope:
     """The envelope from the options, with defaults from the context; `account_id` is the log's default.
 
-    An imported entry with an actor does not take its address from the context, and its time may be ahead.
-    Raises `ValidationError`.
+    An imported entry with an actor takes nothing that belongs to the actor from the context, and its time may
+    be ahead. It may have failed although the event can no longer fail. Raises `ValidationError`.
     """
     context = current()
+    can_fail = event.can_fail or imported
     for name in options:
-        if name not in OPTIONS:
-            from auditwright.recording.problem_text import unknown  # for errors only
-
-            raise ValidationError(event.key, (unknown(event, text_of(name) or shown(name), OPTIONS),))
+        if name not in OPTIONS and not (can_fail and name in FAILURE_OPTIONS):
+            raise _not_an_option(event, name)
     actor = options.get("actor")
     if actor is None:
         actor = context.actor
@@ -84,8 +93,13 @@ def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None
         named = options.get("account_id")
         account = identifier("account_id", named) if named is not None else context.account_id or account_id
         given = options.get("ip_address")
-        around = None if imported and "actor" in options else context.address_of(actor)
+        is_foreign = imported and "actor" in options
+        around = None if is_foreign else context.address_of(actor)
         address = ip_address(given) if given is not None else around
+        for_whom = acted_for(options.get("on_behalf_of"))
+        if for_whom is None and not is_foreign:
+            for_whom = context.acted_for_by(actor)
+        parts = _context_of(context, options.get("context"), imported)
     except ValidationError as error:
         raise ValidationError(event.key, error.problems) from None
     entry_id, occurred_at = _id_and_time(event, options.get("id"), options.get("occurred_at"))
@@ -96,7 +110,68 @@ def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None
     )
     if is_ahead and entry_id is None:
         raise ValidationError(event.key, (_ahead(occurred_at),))
-    return Envelope(account, entry_id, occurred_at, actor, address, details or None, is_ahead)
+    outcome, reason = _outcome(event, options) if can_fail else ("success", None)
+    return Envelope(
+        account,
+        entry_id,
+        occurred_at,
+        actor,
+        address,
+        details or None,
+        is_ahead,
+        outcome,
+        reason,
+        for_whom,
+        parts,
+    )
+
+
+def context_json(context: Context) -> str | None:
+    """The column `context` of an entry that is recorded in this context; see `Envelope.context`."""
+    if not context.details and "opentelemetry.trace" not in modules:  # most entries: nothing is loaded
+        return None
+    from auditwright.entry_context import context_text
+
+    return context_text(context.details)
+
+
+def _context_of(context: Context, given: object, imported: bool) -> str | None:
+    """The column `context`: what the caller gives over what surrounds it; an import has the former only."""
+    if given is None:
+        return None if imported else context_json(context)
+    from auditwright.entry_context import checked_parts, context_text, parts_as_text
+
+    if imported:
+        return parts_as_text(checked_parts(given, of_log=True))
+    return context_text(context.details | checked_parts(given))
+
+
+def _outcome(event: Event, options: Mapping[str, Any]) -> tuple[str, str | None]:
+    """The outcome of an event that can fail, and the reason of a failure."""
+    given, reason = options.get("outcome"), options.get("failure_reason")
+    outcome = "success" if given is None else text_of(given)
+    if outcome not in ("success", "failure"):
+        raise _wrong(event, "outcome", '"success" or "failure"', shown(given))
+    if reason is None:
+        return outcome, None
+    if outcome == "success":
+        raise _wrong(event, "failure_reason", 'nothing, or outcome "failure"', "a reason of a success")
+    text = text_of(reason)
+    if text is None or not 1 <= len(text) <= MAX_FAILURE_REASON:
+        got = f"{len(text)} characters" if text is not None else type(reason).__name__
+        raise _wrong(event, "failure_reason", f"a string of 1 to {MAX_FAILURE_REASON} characters", got)
+    return outcome, text
+
+
+def _not_an_option(event: Event, name: object) -> ValidationError:
+    text = text_of(name) or shown(name)
+    if text in FAILURE_OPTIONS:
+        expected = "nothing: this event cannot fail; one that can has a failure_message in the catalog"
+        return _wrong(event, text, expected, "a value")
+    from auditwright.recording.problem_text import unknown  # for errors only
+
+    known = (*OPTIONS, *FAILURE_OPTIONS) if event.can_fail else OPTIONS
+    return ValidationError(event.key, (unknown(event, text, known),))
 
 
 def missing(account_id: str | None, actor: Actor | None) -> tuple[Problem, ...]:

@@ -119,7 +119,7 @@ class Recorder:
             raise ValidationError(event.key, (self.catalog.system_event_problem(),))
         if options:
             envelope = envelope_of(event, options, self.account_id, imported is not None)
-            account_id, entry_id, occurred_at, actor, address, details, is_ahead = envelope
+            account_id, entry_id, occurred_at, actor, address, details, is_ahead, *_ = envelope
         else:
             context = current()
             account_id, actor = context.account_id or self.account_id, context.actor
