@@ -19,28 +19,50 @@ from auditwright.entry import (
     ALTERATIONS,
     CATALOG_VERSION,
     CATEGORY,
+    CONTEXT,
     DESCRIPTION,
     DIGEST,
     EVENT,
+    FAILURE_REASON,
     ID,
     IP_ADDRESS,
     LEVEL,
     METADATA,
     OCCURRED_AT,
+    ON_BEHALF_OF_ID,
+    ON_BEHALF_OF_NAME,
+    ON_BEHALF_OF_TYPE,
+    OUTCOME,
     RECORDED_AT,
     Entry,
 )
 from auditwright.ids import LAST, id_time
-from auditwright.limits import MAX_ID, MAX_JSON, MAX_STRING, shown, truncate
+from auditwright.limits import MAX_CONTEXT, MAX_ID, MAX_JSON, MAX_FAILURE_REASON, MAX_STRING, shown, truncate
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.entry import Row
 
-PARTS = ("id", "occurred_at", "recorded_at", "actor", "texts", "digest", "alterations", "metadata")
-"""The parts of an entry that can be damaged; `texts` are all texts of limited length."""
+PARTS = (
+    "id",
+    "occurred_at",
+    "recorded_at",
+    "actor",
+    "texts",
+    "digest",
+    "alterations",
+    "outcome",
+    "on_behalf_of",
+    "context",
+    "metadata",
+)
+"""The parts of an entry that can be damaged; `texts` are all texts of limited length, but for a failure's
+reason, which is of the outcome.
+"""
+LATER_PARTS = {"outcome": "outcome", "on_behalf_of": "on_behalf_of_id", "context": "context"}
+"""Parts that a database from before has no columns for, each with one of its columns."""
 ACTOR_TYPES = ("user", "app", "system", "anonymous")
-"""The types of actors that a row may have; no log records `anonymous` yet."""
+"""The types of actors that a row may have; the first two have an id."""
 MAX_LOGGED = 1000
 """Damaged entries that a process logs, each once."""
 
@@ -48,6 +70,7 @@ _SHORT = ((ACCOUNT_ID, 1), (LEVEL, 0), (CATEGORY, 0), (EVENT, 1))
 """Texts of at most `MAX_ID` characters, with their least number."""
 _LONG = (ACTOR_NAME, IP_ADDRESS, DESCRIPTION, CATALOG_VERSION)
 """Texts of at most `MAX_STRING` bytes."""
+_OUTCOME = (OUTCOME, FAILURE_REASON, ON_BEHALF_OF_TYPE, ON_BEHALF_OF_ID, ON_BEHALF_OF_NAME)
 _BRACKETS = 100
 """Brackets from which on JSON may be nested too deeply to be written again."""
 
@@ -85,6 +108,9 @@ def damaged_parts(row: Row) -> tuple[str, ...]:
         and all(row[column] is None or _fits(row[column], MAX_STRING) for column in _LONG),
         "digest": len(row[DIGEST]) == 32,
         "alterations": row[ALTERATIONS] is None or json_object(row[ALTERATIONS]) is not None,
+        "outcome": _is_outcome(row[OUTCOME], row[FAILURE_REASON]),
+        "on_behalf_of": _is_on_behalf_of(*row[ON_BEHALF_OF_TYPE:CONTEXT]),
+        "context": row[CONTEXT] is None or _is_context(row[CONTEXT]),
         "metadata": json_object(row[METADATA]) is not None,
     }
     return () if all(sound.values()) else tuple(part for part in PARTS if not sound[part])
@@ -100,12 +126,14 @@ def readable(row: Row, damaged: tuple[str, ...]) -> Row:
     values[ID] = values[ID][:16].ljust(16, b"\0")
     for column in (OCCURRED_AT, RECORDED_AT):
         values[column] = min(max(values[column], 0), LAST)
-    for column in (*(column for column, _ in _SHORT), *_LONG, ACTOR_TYPE, ACTOR_ID):
+    for column in (*(column for column, _ in _SHORT), *_LONG, ACTOR_TYPE, ACTOR_ID, *_OUTCOME):
         if values[column] is not None:
             values[column] = _shortened(values[column])
-    for part, column in (("alterations", ALTERATIONS), ("metadata", METADATA)):
+    for part, column in (("alterations", ALTERATIONS), ("context", CONTEXT), ("metadata", METADATA)):
         if part in damaged:
             values[column] = orjson.dumps({part: _shortened(row[column])}).decode()
+    if "on_behalf_of" in damaged:
+        values[ON_BEHALF_OF_TYPE] = values[ON_BEHALF_OF_TYPE] or ""
     values[DESCRIPTION] = truncate(f"{mark(damaged)} {values[DESCRIPTION]}")
     return tuple(values)
 
@@ -150,6 +178,25 @@ def _is_actor(kind: str, actor_id: str | None) -> bool:
     if actor_id is None:
         return kind in ACTOR_TYPES[2:]
     return kind in ACTOR_TYPES and 1 <= len(actor_id) <= MAX_ID
+
+
+def _is_outcome(outcome: str, reason: str | None) -> bool:
+    if reason is None:
+        return outcome in ("success", "failure")
+    return outcome == "failure" and 1 <= len(reason) <= MAX_FAILURE_REASON
+
+
+def _is_on_behalf_of(kind: str | None, actor_id: str | None, name: str | None) -> bool:
+    if kind is None:
+        return actor_id is None and name is None
+    if actor_id is None or not 1 <= len(actor_id) <= MAX_ID:
+        return False
+    return kind in ACTOR_TYPES[:2] and (name is None or _fits(name, MAX_STRING))
+
+
+def _is_context(text: str) -> bool:
+    found = json_object(text) if len(text) <= MAX_CONTEXT else None
+    return found is not None and all(isinstance(value, str) for value in found.values())
 
 
 def _fits(text: str, most: int) -> bool:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from auditwright.event_model import EventModel
 
 Row = tuple[Any, ...]
-ColumnKind = Literal["text", "id", "timestamp", "digest", "json"]
+Outcome = Literal["success", "failure"]
+ColumnKind = Literal["text", "id", "timestamp", "digest", "json", "jsonb"]
+"""The text of `json` is kept as it was written; of `jsonb` a database may store the values only."""
 Progress = Callable[[int], None]
 """Called now and then with the number of entries processed so far."""
 
@@ -45,18 +47,28 @@ LEADING: tuple[tuple[str, ColumnKind, bool], ...] = (
 )
 """Name, kind and NOT NULL of the columns before those that a catalog adds."""
 TRAILING: tuple[tuple[str, ColumnKind, bool], ...] = (
+    ("outcome", "text", True),
+    ("failure_reason", "text", False),
+    ("on_behalf_of_type", "text", False),
+    ("on_behalf_of_id", "text", False),
+    ("on_behalf_of_name", "text", False),
+    ("context", "json", False),
     ("catalog_version", "text", True),
     ("digest", "digest", True),
     ("row_digest", "digest", False),
     ("alterations", "json", False),
-    ("metadata", "json", True),
+    ("metadata", "jsonb", True),
 )
 """The same for the columns after them."""
 
 ACCOUNT_ID, ID, OCCURRED_AT, RECORDED_AT, LEVEL, CATEGORY = range(6)
 EVENT, ACTOR_TYPE, ACTOR_ID, ACTOR_NAME, IP_ADDRESS, DESCRIPTION = range(6, len(LEADING))
-CATALOG_VERSION, DIGEST, ROW_DIGEST, ALTERATIONS, METADATA = range(-len(TRAILING), 0)
+OUTCOME, FAILURE_REASON, ON_BEHALF_OF_TYPE, ON_BEHALF_OF_ID = range(-len(TRAILING), 4 - len(TRAILING))
+ON_BEHALF_OF_NAME, CONTEXT, CATALOG_VERSION, DIGEST, ROW_DIGEST, ALTERATIONS, METADATA = range(-7, 0)
 """Positions in a row. The columns that a catalog adds stand between the two groups."""
+
+SUCCESS: Row = ("success", None, None, None, None)
+"""The columns from outcome to on_behalf_of_name of most entries: a success, on nobody's behalf."""
 
 FINGERPRINT = re.compile(r"(?:hkdf|hmac)-sha256:[A-Za-z0-9_-]{1,32}:[0-9a-f]{64}\Z")
 """A fingerprint, which is stored instead of a secret; `recording/fingerprint.py` makes it. Those with `hmac-`
@@ -80,16 +92,16 @@ def digest(
     description: str,
     alterations: str | None,
     metadata: bytes,
+    outcome: Row = SUCCESS,
 ) -> bytes:
     """SHA-256 of what the caller said: a retry has the same id and the same digest.
 
-    `metadata` is JSON with sorted keys, without the secrets: otherwise whoever repeats an entry with a guess
+    `outcome` has the columns of `SUCCESS`. The context is not included: a retry may have another. `metadata` is JSON with sorted keys, without the secrets: otherwise whoever repeats an entry with a guess
     would learn whether it is right. The description is included because it may end with details, and the
     alterations because they have the SHA-256 of values that were truncated.
     """
-    head = orjson.dumps(
-        (event, occurred_at, actor.type, actor.id, actor.name, ip_address, description, alterations)
-    )
+    said = (event, occurred_at, actor.type, actor.id, actor.name, ip_address, description, alterations)
+    head = orjson.dumps(said if outcome == SUCCESS else (*said, *outcome))
     return hashlib.sha256(head + metadata).digest()
 
 
@@ -101,8 +113,7 @@ def without_fingerprints(row: Row) -> Row:
     in_columns = (None if _is_fingerprint(value) else value for value in row[first:last])
     body = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
     # It is no longer the row of this digest.
-    version, content, _, alterations, _ = row[last:]
-    return (*row[:first], *in_columns, version, content, None, alterations, body)
+    return (*row[:first], *in_columns, *row[last:ROW_DIGEST], None, row[ALTERATIONS], body)
 
 
 def _is_fingerprint(value: object) -> bool:
@@ -110,15 +121,25 @@ def _is_fingerprint(value: object) -> bool:
 
 
 def row_digest(
-    leading: Row, catalog_version: str, content: bytes, alterations: str | None, metadata: bytes
+    leading: Row,
+    catalog_version: str,
+    content: bytes,
+    alterations: str | None,
+    metadata: bytes,
+    outcome: Row = SUCCESS,
+    context: str | None = None,
 ) -> bytes:
     """SHA-256 of a whole row, by which `auditwright database check` finds rows that were changed.
 
-    `leading` has the values of `LEADING`, and `content` is the row's `digest`. `metadata` is JSON with sorted
-    keys, including the fields with a column of their own: another catalog may have other columns.
+    `leading` has the values of `LEADING`, `content` is the row's `digest`, and `outcome` has the columns of
+    `SUCCESS`. `metadata` is JSON with sorted keys, including the fields with a column of their own: another
+    catalog may have other columns. A success without a context has the digest of a row from before them.
     """
     account_id, entry_id, *rest = leading
-    head = orjson.dumps((account_id, entry_id.hex(), *rest, catalog_version, content.hex(), alterations))
+    parts = (account_id, entry_id.hex(), *rest, catalog_version, content.hex(), alterations)
+    if outcome != SUCCESS or context is not None:
+        parts = (*parts, *outcome, context)
+    head = orjson.dumps(parts)
     return hashlib.sha256(head + metadata).digest()
 
 
@@ -186,6 +207,31 @@ class Entry:
     def actor(self) -> Actor:
         """Who acted, with the name at the time of recording."""
         return Actor.stored(*self.row[ACTOR_TYPE : ACTOR_NAME + 1])
+
+    @property
+    def on_behalf_of(self) -> Actor | None:
+        """The user or app on whose behalf the actor acted, with the name at the time of recording."""
+        kind = self.row[ON_BEHALF_OF_TYPE]
+        return None if kind is None else Actor.stored(kind, *self.row[ON_BEHALF_OF_ID:CONTEXT])
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether the event succeeded or failed."""
+        return self.row[OUTCOME]  # type: ignore[no-any-return]
+
+    @property
+    def failure_reason(self) -> str | None:
+        """Why the event failed, if somebody said it."""
+        return self.row[FAILURE_REASON]  # type: ignore[no-any-return]
+
+    @property
+    def context(self) -> dict[str, str]:
+        """The request, trace, session and client of the call, as far as they were known: see `EntryContext`.
+
+        `submitted_by` is the type and the id of who sent the entry through the API.
+        """
+        found: dict[str, str] = orjson.loads(self.row[CONTEXT]) if self.row[CONTEXT] else {}
+        return found
 
     @property
     def ip_address(self) -> str | None:
@@ -266,14 +312,17 @@ class Entry:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form, including the parts that only the log writes; empty parts are left out."""
-        actor = {"type": self.row[ACTOR_TYPE], "id": self.row[ACTOR_ID], "name": self.row[ACTOR_NAME]}
         form = {
             "id": str(self.id),
             "account_id": self.account_id,
             "event": self.event,
             "occurred_at": format_time(self.row[OCCURRED_AT]),
-            "actor": {name: value for name, value in actor.items() if value is not None},
+            "actor": _actor_form(self.row[ACTOR_TYPE : ACTOR_NAME + 1]),
+            "on_behalf_of": _actor_form(self.row[ON_BEHALF_OF_TYPE:CONTEXT]),
             "ip_address": self.ip_address,
+            "outcome": None if self.outcome == "success" else self.outcome,
+            "failure_reason": self.failure_reason,
+            "context": self.context or None,
             "metadata": self.metadata,
             "recorded_at": format_time(self.row[RECORDED_AT]),
             "level": self.level or None,
@@ -299,6 +348,12 @@ class Entry:
         damaged = f", damaged: {', '.join(self.damaged)}" if self.damaged else ""
         when = format_time(self.row[OCCURRED_AT])
         return f"<Entry {self.id} {_printed(self.event)} {when} by {who}{damaged}>"
+
+
+def _actor_form(parts: Row) -> dict[str, str] | None:
+    """The JSON form of type, id and name; None without a type."""
+    named = zip(("type", "id", "name"), parts, strict=True)
+    return {name: value for name, value in named if value is not None} or None
 
 
 def _printed(text: str, limit: int = MAX_SHOWN) -> str:

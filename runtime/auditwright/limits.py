@@ -28,6 +28,8 @@ MAX_STRING = 4096
 """The most bytes of UTF-8 of a stored string."""
 MAX_METADATA = 32 * 1024
 """The most bytes of JSON of an entry's metadata."""
+MAX_CONTEXT = 16 * 1024
+"""The most bytes of JSON of an entry's context; the texts of `EntryContext` take less than half."""
 MAX_JSON = 1024 * 1024
 """The most bytes of metadata or alterations that a row may have, as much as a line of an import."""
 

@@ -126,6 +126,7 @@ def foreign_row(catalog: Catalog, **changes: Any) -> dict[str, Any]:
         "id": make_id(micros),
         "occurred_at": micros,
         "recorded_at": micros,
+        "outcome": "success",
         "level": "account",
         "category": "account.models",
         "event": "account.models.model_deployed",

@@ -15,9 +15,11 @@ from auditwright.entry import (
     ACCOUNT_ID,
     ALTERATIONS,
     CATALOG_VERSION,
+    CONTEXT,
     DIGEST,
     ID,
     LEADING,
+    OUTCOME,
     ROW_DIGEST,
     row_digest,
 )
@@ -48,4 +50,12 @@ class RowDigests:
 
 def _digest_of(row: Row, metadata: dict[str, Any]) -> bytes:
     body = orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS)
-    return row_digest(row[: len(LEADING)], row[CATALOG_VERSION], row[DIGEST], row[ALTERATIONS], body)
+    return row_digest(
+        row[: len(LEADING)],
+        row[CATALOG_VERSION],
+        row[DIGEST],
+        row[ALTERATIONS],
+        body,
+        row[OUTCOME:CONTEXT],
+        row[CONTEXT],
+    )

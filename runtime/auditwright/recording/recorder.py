@@ -17,7 +17,7 @@ from pydantic import ValidationError as ModelError
 
 from auditwright.actor import identifier
 from auditwright.context import current
-from auditwright.entry import FINGERPRINT, Entry, Row, digest, row_digest
+from auditwright.entry import FINGERPRINT, SUCCESS, Entry, Row, digest, row_digest
 from auditwright.errors import SecretKeyMissing, ValidationError
 from auditwright.ids import clock, format_time, make_id, parse_time
 from auditwright.limits import (
@@ -170,7 +170,7 @@ class Recorder:
         if plan.columns:
             in_columns = tuple(None if name is None else data.pop(name, None) for name in plan.columns)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
-        row = (*leading, *in_columns, version, content, of_row, altered, body.decode())
+        row = (*leading, *in_columns, *SUCCESS, None, version, content, of_row, altered, body.decode())
         if is_ahead:
             raise TimeAhead(event.key, row)
         return row

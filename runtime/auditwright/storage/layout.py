@@ -28,6 +28,9 @@ TABLES = frozenset(
 """Every table except the partitions of audit_entry; SQLite has no table of versions."""
 _PARTITION = re.compile("audit_entry_(first|[0-9]{4}_(0[1-9]|1[0-2]))")
 
+DEFAULTS = {"outcome": "'success'"}
+"""The SQL of the value that entries from before have, and those of a writer that does not know the column."""
+
 INDEXES = {
     "audit_entry_event": ("account_id", "event", "id"),
     "audit_entry_user": ("account_id", "actor_id", "event", "id"),

@@ -267,7 +267,9 @@ def test_page_of_entries_has_what_the_runtime_stores_and_exports(sink: dict[str,
     assert {row[1] for row in parts} == {name for name, *_ in (*LEADING, *TRAILING)}
     names = {row[0] for row in parts} - {"—"}
     assert {name.partition(".")[0] for name in names} == {*WRITABLE, *READ_ONLY}
-    assert {name for name in names if "." in name} == {"actor.type", "actor.id", "actor.name"}
+    assert {name for name in names if "." in name} == {
+        f"{actor}.{part}" for actor in ("actor", "on_behalf_of") for part in ("type", "id", "name")
+    }
     given_by_log = {row[0] for row in parts if row[3] == "log"} - {"—"}
     assert given_by_log == set(READ_ONLY)
     assert tuple(row[0] for row in csv) == CSV_COLUMNS

@@ -52,7 +52,7 @@ class AuditEntry(AuditTable, table=True):
     event: str = Field(sa_type=Text)
     """The event's key as of then."""
     actor_type: str = Field(sa_type=Text)
-    """user, app or system."""
+    """user, app, system or anonymous."""
     actor_id: str | None = Field(sa_type=Text)
     """Who did it."""
     actor_name: str | None = Field(sa_type=Text)
@@ -61,6 +61,18 @@ class AuditEntry(AuditTable, table=True):
     """From where."""
     description: str = Field(sa_type=Text)
     """What was done, as rendered then."""
+    outcome: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "success"})
+    """success or failure."""
+    failure_reason: str | None = Field(sa_type=Text)
+    """Why it failed, if somebody said it."""
+    on_behalf_of_type: str | None = Field(sa_type=Text)
+    """user or app, if the actor acted for somebody else."""
+    on_behalf_of_id: str | None = Field(sa_type=Text)
+    """For whom the actor acted."""
+    on_behalf_of_name: str | None = Field(sa_type=Text)
+    """The name as of then."""
+    context: dict[str, str] | None = Field(sa_type=JsonAsWritten)
+    """The request, trace, session and client, as far as they were known."""
     catalog_version: str = Field(sa_type=Text)
     """Which catalog was in force."""
     digest: bytes = Field(sa_type=Digest)
@@ -130,4 +142,10 @@ class EventView(SQLModel, registry=own_registry()):
     actor_name: str | None = Field(sa_type=Text)
     ip_address: str | None = Field(sa_type=Address)
     description: str = Field(sa_type=Text)
+    outcome: str = Field(sa_type=Text)
+    failure_reason: str | None = Field(sa_type=Text)
+    on_behalf_of_type: str | None = Field(sa_type=Text)
+    on_behalf_of_id: str | None = Field(sa_type=Text)
+    on_behalf_of_name: str | None = Field(sa_type=Text)
+    context: dict[str, str] | None = Field(sa_type=JsonAsWritten)
     catalog_version: str = Field(sa_type=Text)

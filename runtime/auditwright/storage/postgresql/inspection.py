@@ -10,7 +10,7 @@ from auditwright.entry import IP_ADDRESS, METADATA, columns
 from auditwright.limits import MAX_METADATA
 from auditwright.storage.base import Damage, Difference, Rows, Stored, Views
 from auditwright.storage.errors import StorageError
-from auditwright.storage.layout import VERSION_TABLE
+from auditwright.storage.layout import DEFAULTS, VERSION_TABLE
 from auditwright.storage.postgresql import constraints
 from auditwright.storage.postgresql.drift import differences
 from auditwright.storage.postgresql.owner_connection import (
@@ -129,7 +129,9 @@ class PostgreSQLInspection:
         where, values = _narrowed(account_id)
         names = [name for name, _, _ in columns(self._catalog)]
         present = self._state.columns
-        parts = [READ.get(name, quoted(name)) if name in present else "NULL" for name in names]
+        parts = [
+            READ.get(name, quoted(name)) if name in present else DEFAULTS.get(name, "NULL") for name in names
+        ]
         parts[IP_ADDRESS] = _ADDRESS
         parts[METADATA] = f"({_metadata(self._others())})::text"
         statement = f"SELECT {', '.join(parts)} FROM audit_entry{where}"

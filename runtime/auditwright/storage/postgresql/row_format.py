@@ -45,6 +45,7 @@ READ = {
     "occurred_at": microseconds("occurred_at"),
     "recorded_at": microseconds("recorded_at"),
     "ip_address": "host(ip_address)",
+    "context": "context::text",
     "alterations": "alterations::text",
     "metadata": "metadata::text",
 }
@@ -62,10 +63,10 @@ _GIVEN = {
     "id": ("uuid", "{}"),
     "timestamp": ("timestamptz", "{}"),
     "digest": ("text", "decode({}, 'hex')"),
-    "json": ("jsonb", "{}"),
+    "json": ("text", "{}::json"),  # as text, or it would not keep the order of its keys
+    "jsonb": ("jsonb", "{}"),
     "text": ("text", "{}"),
     "ip_address": ("inet", "{}"),
-    "alterations": ("text", "{}::json"),  # as text, or it would not keep the order of its keys
 }
 """By column name, or else by kind: its type in the JSON, and SQL for the stored value."""
 
@@ -120,8 +121,8 @@ _IN_JSON: dict[str, Callable[[Any], Any] | None] = {
     "id": bytes.hex,
     "timestamp": format_time,
     "digest": bytes.hex,
-    "json": lambda text: orjson.Fragment(_decimal(text)),
-    "alterations": str,
+    "json": str,
+    "jsonb": lambda text: orjson.Fragment(_decimal(text)),
 }
 
 
@@ -177,9 +178,9 @@ _IN_COPY: dict[str, Callable[[Any], bytes]] = {
     "id": b"\0\0\0\x10".__add__,
     "timestamp": _packed_time,
     "digest": _packed,
-    "json": lambda text: _packed(b"\1" + _decimal(text).encode()),  # the version of the binary format
+    "json": lambda text: _packed(text.encode()),
+    "jsonb": lambda text: _packed(b"\1" + _decimal(text).encode()),  # the version of the binary format
     "ip_address": _packed_address,
-    "alterations": lambda text: _packed(text.encode()),
 }
 """By column name, or else by kind; each value is prefixed with its length."""
 

@@ -37,10 +37,11 @@ TYPES = {
     "id": "uuid",
     "timestamp": "timestamptz",
     "digest": "bytea",
-    "json": "jsonb",
+    "json": "json",
+    "jsonb": "jsonb",
 }
 """The type of each kind of column; the collation "C" orders by bytes, as SQLite does."""
-_OTHER_TYPES = {"ip_address": "inet", "alterations": "json"}
+_OTHER_TYPES = {"ip_address": "inet"}
 _FULL_NAMES = {"timestamptz": "timestamp with time zone"}
 
 REFERENCE_TABLES = {

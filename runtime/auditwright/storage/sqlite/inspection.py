@@ -11,11 +11,11 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from auditwright.damage import PARTS
+from auditwright.damage import LATER_PARTS, PARTS
 from auditwright.entry import METADATA, columns
 from auditwright.storage.base import Damage, Difference, Rows, Stored, Views
 from auditwright.storage.errors import StorageError
-from auditwright.storage.layout import INDEXES
+from auditwright.storage.layout import DEFAULTS, INDEXES
 from auditwright.storage.sqlite.connections import BUSY_SECONDS, path_of, translated_errors
 from auditwright.storage.sqlite.schema import (
     check_fit,
@@ -128,11 +128,13 @@ class SQLiteInspection:
         """See `Inspection.damaged`."""
         where, values = _narrowed(account_id)
         sql = checks()
+        later = later_columns(self._connection)
         # With max(), SQLite takes the other columns from the row of the maximum.
         found = [
             f"SELECT '{part}', count(*), account_id, max(id) FROM audit_entry "
             f"{where or 'WHERE 1'} AND NOT ({sql[part]})"
             for part in PARTS
+            if LATER_PARTS.get(part) not in later
         ]
         with self._errors():
             rows = self._connection.execute(" UNION ALL ".join(found), values * len(found)).fetchall()
@@ -163,7 +165,10 @@ class SQLiteInspection:
         where, values = _narrowed(account_id)
         with self._errors():
             present = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(audit_entry)")}
-            parts = [quoted(name) if name in present else "NULL" for name, _, _ in columns(self._catalog)]
+            parts = [
+                quoted(name) if name in present else DEFAULTS.get(name, "NULL")
+                for name, _, _ in columns(self._catalog)
+            ]
             parts[METADATA] = whole_metadata(self._others)
             yield from self._connection.execute(f"SELECT {', '.join(parts)} FROM audit_entry{where}", values)
 

@@ -16,7 +16,7 @@ from auditwright.catalog import columns_in, is_stored_name, release
 from auditwright.entry import columns
 from auditwright.storage.base import MAX_NAMES, replaced_catalog
 from auditwright.storage.errors import SchemaMismatch
-from auditwright.storage.layout import INDEXES, reference_rows, view_name
+from auditwright.storage.layout import DEFAULTS, INDEXES, reference_rows, view_name
 from auditwright.storage.sqlite.queries import ACCOUNTS
 from auditwright.storage.sqlite.triggers import changing, triggers
 
@@ -25,12 +25,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TYPES = {"text": "TEXT", "id": "BLOB", "timestamp": "INTEGER", "digest": "BLOB", "json": "TEXT"}
+_TYPES = {"text": "TEXT", "id": "BLOB", "timestamp": "INTEGER", "digest": "BLOB", "json": "TEXT", "jsonb": "TEXT"}
 
 _USERS = "audit_entry_users"
 
 _KEY = ("account_id", "id")
-_LATER = ("row_digest",)
+_LATER = (
+    "row_digest",
+    "outcome",
+    "failure_reason",
+    "on_behalf_of_type",
+    "on_behalf_of_id",
+    "on_behalf_of_name",
+    "context",
+)
 """Columns that files from before do not have."""
 
 _USER_KEY = ("account_id", "actor_id", "actor_type", "actor_name")
@@ -297,9 +305,7 @@ def _has_permits(connection: sqlite3.Connection) -> bool:
 def _create_tables(connection: sqlite3.Connection, catalog: Catalog) -> None:
     """Create missing tables, columns and indexes."""
     for table, wanted in tables(catalog).items():
-        definitions = [
-            f"{quoted(name)} {kind}{' NOT NULL' * never_null}" for name, kind, never_null, _ in wanted
-        ]
+        definitions = [_definition(name, kind, never_null) for name, kind, never_null, _ in wanted]
         key = [name for position, name in sorted((column[3], column[0]) for column in wanted) if position]
         options = "STRICT, WITHOUT ROWID" if table == "audit_user" else "STRICT"
         connection.execute(
@@ -307,11 +313,17 @@ def _create_tables(connection: sqlite3.Connection, catalog: Catalog) -> None:
             f"({', '.join(definitions)}, PRIMARY KEY ({', '.join(key)})) {options}"
         )
     present = set(_columns_of(connection, "audit_entry"))
-    for name, kind, _, _ in tables(catalog)["audit_entry"]:
+    for name, kind, never_null, _ in tables(catalog)["audit_entry"]:
         if name not in present:
-            connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {quoted(name)} {kind}")
+            connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {_definition(name, kind, never_null)}")
     for index, names in INDEXES.items():
         connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry ({', '.join(names)})")
+
+
+def _definition(name: str, kind: str, never_null: bool) -> str:
+    """The SQL of a column."""
+    default = f" DEFAULT {DEFAULTS[name]}" if name in DEFAULTS else ""
+    return f"{quoted(name)} {kind}{' NOT NULL' * never_null}{default}"
 
 
 def _find_users(connection: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from auditwright.entry import LEADING, TRAILING
 from auditwright.ids import LAST
-from auditwright.limits import MAX_ID, MAX_JSON, MAX_STRING
+from auditwright.limits import MAX_CONTEXT, MAX_ID, MAX_JSON, MAX_FAILURE_REASON, MAX_STRING
 from auditwright.storage.base import MAX_NAMES
 
 CONFLICT = "auditwright: another entry has this id"
@@ -118,6 +118,13 @@ CHECKS = {
     "digest": "length({digest}) = 32",
     "alterations": "({alterations} IS NULL OR {alterations} >= '{{' AND json_valid({alterations}) "
     f"AND json_type({{alterations}}) = 'object' AND length(CAST({{alterations}} AS BLOB)) <= {MAX_JSON})",
+    "outcome": "({outcome} = 'success' AND {failure_reason} IS NULL OR {outcome} = 'failure') "
+    f"AND ({{failure_reason}} IS NULL OR length({{failure_reason}}) BETWEEN 1 AND {MAX_FAILURE_REASON})",
+    "on_behalf_of": "(coalesce({on_behalf_of_type}, {on_behalf_of_id}, {on_behalf_of_name}) IS NULL "
+    "OR {on_behalf_of_type} IN ('user', 'app') "
+    f"AND coalesce(length({{on_behalf_of_id}}), 0) BETWEEN 1 AND {MAX_ID})",
+    "context": "({context} IS NULL OR {context} >= '{{' AND {context} < '|' AND json_valid({context}) "
+    f"AND length(CAST({{context}} AS BLOB)) <= {MAX_CONTEXT})",
     # Text that begins with { can only be an object.
     "metadata": "{metadata} >= '{{' AND {metadata} < '|' AND json_valid({metadata}) "
     f"AND length(CAST({{metadata}} AS BLOB)) <= {MAX_JSON}",

@@ -96,6 +96,7 @@ def test_create_is_complete_and_idempotent(empty: PostgreSQLDatabase) -> None:
         "revision 008: functions that work under any settings of the server",
         "revision 009: constraints that refuse damaged entries",
         "revision 010: the digest of a whole row",
+        "revision 011: outcome, context, and on whose behalf",
         "column tool_id",
     )
     assert len([each for each in done.changes if each.startswith("view ")]) == len(CATALOG.every_event)
@@ -248,7 +249,8 @@ def test_constraints_come_to_a_database_with_damaged_entries(postgresql: Postgre
         assert changes == (
             "revision 009: constraints that refuse damaged entries",
             "revision 010: the digest of a whole row",
-            "6 valid constraints for entries",
+            "revision 011: outcome, context, and on whose behalf",
+            "9 valid constraints for entries",
             *(
                 f"constraint audit_entry_{part}, for new entries: stored ones violate it, see "
                 "`auditwright database check`"
@@ -274,7 +276,7 @@ def test_constraints_come_to_a_database_with_damaged_entries(postgresql: Postgre
         "DELETE FROM audit_entry WHERE NOT isfinite(occurred_at) OR metadata = '[]'",
         "ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_no_change",
     )
-    assert upgrade_database(older.url, CATALOG).changes == ("8 valid constraints for entries",)
+    assert upgrade_database(older.url, CATALOG).changes == ("11 valid constraints for entries",)
     assert upgrade_database(older.url, CATALOG).changes == ()
     ((not_valid,),) = older.rows("SELECT count(*) FROM pg_constraint WHERE NOT convalidated")
     assert not_valid == 0

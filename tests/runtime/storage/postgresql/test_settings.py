@@ -107,8 +107,9 @@ def test_an_older_database_is_upgraded(empty: PostgreSQLDatabase) -> None:
         "revision 008: functions that work under any settings of the server",
         "revision 009: constraints that refuse damaged entries",
         "revision 010: the digest of a whole row",
+        "revision 011: outcome, context, and on whose behalf",
         "partitions ahead",
-        "8 valid constraints for entries",
+        "11 valid constraints for entries",
     )
     assert empty.rows(f"SELECT count(*) FROM pg_class WHERE relname = '{last}'") == [(1,)]
     works(empty, empty.url)
