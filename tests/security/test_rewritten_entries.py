@@ -38,10 +38,10 @@ CHANGES = {
     "description": ("'Nothing happened.'",) * 2,
     "tool_id": ("'t-5'",) * 2,
     "outcome": ("'failure'",) * 2,
-    "failure_reason": ("'Nobody knows'",) * 2,
-    "on_behalf_of_type": ("'user'",) * 2,
-    "on_behalf_of_id": ("'u-19'",) * 2,
-    "on_behalf_of_name": ("'Grace'",) * 2,
+    "failure_reason": ("'Nobody knows', outcome = 'failure'",) * 2,
+    "on_behalf_of_type": ("'user', on_behalf_of_id = 'u-19'",) * 2,
+    "on_behalf_of_id": ("'u-20', on_behalf_of_type = 'user'",) * 2,
+    "on_behalf_of_name": ("'Grace', on_behalf_of_type = 'user', on_behalf_of_id = 'u-19'",) * 2,
     "context": ("""'{"request_id":"r-1"}'""",) * 2,
     "catalog_version": ("'9.0.0'",) * 2,
     "digest": ("zeroblob(32)", "decode(repeat('00', 32), 'hex')"),
@@ -49,7 +49,7 @@ CHANGES = {
     "alterations": ("""'{"description":{"length":1}}'""",) * 2,
     "metadata": ("""'{"tool_name":"Another"}'""",) * 2,
 }
-"""By column: SQL for another value, on SQLite and on PostgreSQL."""
+"""By column: SQL for another value, with what the constraints want besides, on SQLite and on PostgreSQL."""
 
 
 @pytest.fixture

@@ -262,11 +262,14 @@ def test_catalog_without_events_says_so(levels: tuple[Level, ...]) -> None:
 # --- every entry -------------------------------------------------------------------------------------
 
 
+LATER_PARTS = ("on_behalf_of", "outcome", "failure_reason", "context")
+
+
 def test_page_of_entries_has_what_the_runtime_stores_and_exports(sink: dict[str, str]) -> None:
     parts, csv, full = (rows[1:] for rows in rendered(sink["entry.md"]).tables)
     assert {row[1] for row in parts} == {name for name, *_ in (*LEADING, *TRAILING)}
     names = {row[0] for row in parts} - {"—"}
-    assert {name.partition(".")[0] for name in names} == {*WRITABLE, *READ_ONLY}
+    assert {name.partition(".")[0] for name in names} == {*WRITABLE, *READ_ONLY, *LATER_PARTS}
     assert {name for name in names if "." in name} == {
         f"{actor}.{part}" for actor in ("actor", "on_behalf_of") for part in ("type", "id", "name")
     }

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TYPES = {"text": "TEXT", "id": "BLOB", "timestamp": "INTEGER", "digest": "BLOB", "json": "TEXT", "jsonb": "TEXT"}
+_TYPES = {
+    "text": "TEXT",
+    "id": "BLOB",
+    "timestamp": "INTEGER",
+    "digest": "BLOB",
+    "json": "TEXT",
+    "jsonb": "TEXT",
+}
 
 _USERS = "audit_entry_users"
 
