@@ -37,7 +37,7 @@ from auditwright.entry import (
     Entry,
 )
 from auditwright.ids import LAST, id_time
-from auditwright.limits import MAX_CONTEXT, MAX_ID, MAX_JSON, MAX_FAILURE_REASON, MAX_STRING, shown, truncate
+from auditwright.limits import MAX_CONTEXT, MAX_FAILURE_REASON, MAX_ID, MAX_JSON, MAX_STRING, shown, truncate
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog

@@ -96,7 +96,8 @@ def digest(
 ) -> bytes:
     """SHA-256 of what the caller said: a retry has the same id and the same digest.
 
-    `outcome` has the columns of `SUCCESS`. The context is not included: a retry may have another. `metadata` is JSON with sorted keys, without the secrets: otherwise whoever repeats an entry with a guess
+    `outcome` has the columns of `SUCCESS`. The context is not included: a retry may have another.
+    `metadata` is JSON with sorted keys, without the secrets: otherwise whoever repeats an entry with a guess
     would learn whether it is right. The description is included because it may end with details, and the
     alterations because they have the SHA-256 of values that were truncated.
     """

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from auditwright.entry import LEADING, TRAILING
 from auditwright.ids import LAST
-from auditwright.limits import MAX_CONTEXT, MAX_ID, MAX_JSON, MAX_FAILURE_REASON, MAX_STRING
+from auditwright.limits import MAX_CONTEXT, MAX_FAILURE_REASON, MAX_ID, MAX_JSON, MAX_STRING
 from auditwright.storage.base import MAX_NAMES
 
 CONFLICT = "auditwright: another entry has this id"
