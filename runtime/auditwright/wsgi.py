@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from auditwright.context import Context, Steps
 from auditwright.limits import shown
-from auditwright.request_context import MARK, RequestContexts
+from auditwright.request_context import MARK, REQUEST_ID_HEADER, RequestContexts, wsgi_key
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -26,27 +26,41 @@ class AuditWsgiMiddleware:
     The context has the client's address, and no actor until `set_actor` is called; it inherits nothing from
     outside of the server. `account_id` is the default tenant; `set_actor` may override it. `trusted_proxies`
     are the addresses and CIDRs of your own proxies, and "unix" for connections through a Unix socket.
-    X-Forwarded-For is trusted from these only. `Forwarded` (RFC 7239) and X-Real-IP are not read. Install it
-    outside of what calls `set_actor`; a nested one does nothing. The server reads a list, a tuple or a
-    `wsgi.file_wrapper` without a context, because it may have a faster way for them.
+    X-Forwarded-For is trusted from these only. `Forwarded` (RFC 7239) and X-Real-IP are not read. Entries get
+    the User-Agent of the request, and its id from the header `request_id_header`, both as the client says
+    them. Install it outside of what calls `set_actor`; a nested one does nothing. The server reads a list, a
+    tuple or a `wsgi.file_wrapper` without a context, because it may have a faster way for them.
 
-    Raises `ValueError` for invalid proxies or an invalid account, `TypeError` where `app` is not callable.
+    Raises `ValueError` for invalid proxies, an invalid account or an invalid header, `TypeError` where `app`
+    is not callable.
     """
 
     def __init__(
-        self, app: WSGIApplication, *, trusted_proxies: Iterable[str] = (), account_id: str | None = None
+        self,
+        app: WSGIApplication,
+        *,
+        trusted_proxies: Iterable[str] = (),
+        account_id: str | None = None,
+        request_id_header: str | None = REQUEST_ID_HEADER,
     ) -> None:
         if not callable(app):
             raise TypeError(f"AuditWsgiMiddleware needs app: a WSGI application, not {shown(app)}")
         self.app = app
-        self._contexts = RequestContexts(trusted_proxies, account_id)
+        self._contexts = RequestContexts(trusted_proxies, account_id, request_id_header)
+        named = self._contexts.request_id_header
+        self._request_id = wsgi_key(named) if named is not None else ""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
         if MARK in environ:
             return self.app(environ, start_response)
         forwarded = environ.get("HTTP_X_FORWARDED_FOR")
-        context = self._contexts.new(environ.get("REMOTE_ADDR") or None, [forwarded] if forwarded else [])
+        context = self._contexts.new(
+            environ.get("REMOTE_ADDR") or None,
+            [forwarded] if forwarded else [],
+            environ.get("HTTP_USER_AGENT"),
+            environ.get(self._request_id),
+        )
         steps = _Steps(environ, context)
         body = steps.run(self.app, environ, start_response)
         return body if _is_sent_by_the_server(body, environ) else _Body(steps, body)

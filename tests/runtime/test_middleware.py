@@ -151,6 +151,29 @@ def test_neither_forwarded_nor_x_real_ip_is_read(audit: AuditEvents, database: D
     assert database.rows(WHO) == [("acme", "u-17", PROXY)]
 
 
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("X-Request-Id", {"user_agent": "Firefox/99", "request_id": "r-1\x1b[2J"}),
+        ("X-Correlation-ID", {"user_agent": "Firefox/99", "request_id": "c" * 200}),
+        (None, {"user_agent": "Firefox/99"}),
+    ],
+)
+def test_the_context_is_told_by_the_headers(header: str | None, expected: dict[str, str]) -> None:
+    seen: list[dict[str, str]] = []
+
+    def see(_: Request) -> Response:
+        set_actor(ADA)
+        seen.append(current().details)
+        return PlainTextResponse("done")
+
+    settings: dict[str, Any] = {} if header == "X-Request-Id" else {"request_id_header": header}
+    app = Starlette(routes=[Route("/", see)], middleware=[Middleware(AuditMiddleware, **settings)])
+    headers = [("user-agent", "Firefox/99"), ("x-request-id", "r-1\x1b[2J"), ("x-request-id", "r-2")]
+    assert get(app, headers=[*headers, ("x-correlation-id", "c" * 200), ("cookie", "s=1")]) == 200
+    assert seen == [{name: text.replace("\x1b", "\ufffd")[:128] for name, text in expected.items()}]
+
+
 def test_account_of_set_actor_overrides_the_middlewares(audit: AuditEvents, database: Database) -> None:
     def sign_in(x_account: Annotated[str | None, Header()] = None) -> None:
         set_actor(ADA, x_account)

@@ -400,6 +400,11 @@ def test_middleware_and_application_refuse_wrong_types(log: AuditLog) -> None:
             AuditWsgiMiddleware(lambda *_: [], trusted_proxies=proxies)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="trusted"):
             create_app(log, lambda _: None, trusted_proxies=proxies)  # type: ignore[arg-type]
+    for header in (7, "", "x-request id", "x\n", b"x-request-id", "x" * 101):
+        with pytest.raises(ValueError, match=r"^request_id_header: expected the name of a header"):
+            AuditMiddleware(app, request_id_header=header)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"^request_id_header: expected the name of a header"):
+            AuditWsgiMiddleware(lambda *_: [], request_id_header=header)  # type: ignore[arg-type]
     for hosts in (7, [7], "example.com", ["a.*"]):
         with pytest.raises(ValueError, match=r"^allowed_hosts: expected a list"):
             create_app(log, lambda _: None, allowed_hosts=hosts)  # type: ignore[arg-type]

@@ -138,6 +138,19 @@ def test_the_address_is_the_clients_behind_trusted_proxies(
     assert json.loads(get(app, peer, **headers, **others)) == address
 
 
+@pytest.mark.parametrize(
+    ("settings", "request_id"),
+    [({}, "r-1"), ({"request_id_header": "X-Correlation-ID"}, "c-1"), ({"request_id_header": None}, None)],
+)
+def test_the_context_is_told_by_the_headers(settings: dict[str, Any], request_id: str | None) -> None:
+    app = AuditWsgiMiddleware(app_of(lambda _: [json.dumps(current().details).encode()]), **settings)
+    headers = {"HTTP_X_REQUEST_ID": "r-1", "HTTP_X_CORRELATION_ID": "c-1", "HTTP_COOKIE": "s=1"}
+    agent = "Zażółć\0" * 99
+    seen = json.loads(get(app, HTTP_USER_AGENT=agent.encode().decode("latin-1"), **headers))
+    expected = {"user_agent": agent.replace("\0", "\ufffd")[:512], "request_id": request_id}
+    assert seen == {name: text for name, text in expected.items() if text is not None}
+
+
 @pytest.mark.parametrize("environ", [{"REMOTE_ADDR": ""}, {"REMOTE_ADDR": None}])
 def test_unix_socket_is_trusted_by_the_word_unix_only(environ: dict[str, Any]) -> None:
     app = AuditWsgiMiddleware(app_of(lambda _: [str(current().ip_address).encode()]))

@@ -18,6 +18,7 @@ from auditwright.actor import Actor, identifier
 from auditwright.addresses import TrustedProxies
 from auditwright.errors import ValidationError
 from auditwright.limits import shown
+from auditwright.request_context import REQUEST_ID_HEADER, header_name
 from auditwright.storage.deadline import LONGEST, SHORTEST, TIMEOUT
 
 SETTING = "AUDITWRIGHT"
@@ -43,6 +44,8 @@ class Configuration:
     """Whether `manage.py migrate` creates and upgrades the tables."""
     trusted_proxies: Iterable[str] = ()
     """The proxies whose X-Forwarded-For is trusted."""
+    request_id_header: str | None = REQUEST_ID_HEADER
+    """The header with the id of a request; None if there is none."""
     secret_key: str | None = None
     """The key for fingerprints of secret fields; by default from AUDITWRIGHT_SECRET_KEY."""
     timeout: float = TIMEOUT
@@ -151,6 +154,14 @@ def _is_account(value: object) -> bool:
         return False
 
 
+def _is_header(value: object) -> bool:
+    try:
+        header_name(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_timeout(value: object) -> bool:
     return type(value) in (int, float) and SHORTEST <= value <= LONGEST  # type: ignore[operator]
 
@@ -169,6 +180,7 @@ _EXPECTED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "READ_URL": _TEXT,
     "MIGRATE": ("True or False", lambda value: isinstance(value, bool)),
     "TRUSTED_PROXIES": ("a list of addresses and CIDRs", lambda value: isinstance(value, (list, tuple))),
+    "REQUEST_ID_HEADER": (f"the name of a header, such as {REQUEST_ID_HEADER!r}, or None", _is_header),
     "SECRET_KEY": _TEXT,
     "TIMEOUT": (f"a number of seconds from {SHORTEST:g} to {LONGEST:,g}", _is_timeout),
     "GET_ACTOR": _FUNCTION,

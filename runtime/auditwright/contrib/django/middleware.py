@@ -12,6 +12,8 @@ from django.http.response import HttpResponseBase
 from auditwright.actor import Actor
 from auditwright.context import Context, Steps, enter
 from auditwright.contrib.django.conf import Configuration, configuration, trusted_proxies
+from auditwright.entry_context import parts_of_headers
+from auditwright.request_context import wsgi_key
 
 Answer = HttpResponseBase | Awaitable[HttpResponseBase]
 ATTRIBUTE = "audit_context"
@@ -31,7 +33,7 @@ class RequestContext(Context):
         self._actor: Actor | None = None
         self._account_id: str | None = None
         self._is_account_set = False
-        super().__init__(ip_address=address, origin=address)
+        super().__init__(ip_address=address, origin=address, details=_details(request, settings))
         self._is_final = False  # the setter of `actor` has set it meanwhile
 
     @property
@@ -87,8 +89,14 @@ def client_address(request: HttpRequest) -> str | None:
     return trusted_proxies().client_address(peer or None, [forwarded] if forwarded else [])
 
 
+def _details(request: HttpRequest, settings: Configuration) -> dict[str, str]:
+    header = settings.request_id_header
+    request_id = None if header is None else request.META.get(wsgi_key(header))
+    return parts_of_headers(request.META.get("HTTP_USER_AGENT"), request_id)
+
+
 class AuditMiddleware:
-    """Gives each request a context: address, actor and account, for what is recorded inside it.
+    """Gives each request a context for what is recorded inside it: who acts, in which account, from where.
 
     Place it first in MIDDLEWARE: what is outside of it has no context. It needs no order otherwise, as the
     user is looked up when an entry is recorded, which is after AuthenticationMiddleware.

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings as django_settings
 from django.core.asgi import get_asgi_application
 from django.core.signals import got_request_exception
 from django.db import connections, transaction
@@ -134,6 +135,21 @@ def test_account_that_is_set_stays_when_a_user_signs_in(site: Project) -> None:
         assert isinstance(context, RequestContext)
         context.look_up_again()
         assert dump_context()["account_id"] == "globex"
+
+
+@pytest.mark.parametrize(
+    ("settings", "request_id"),
+    [({}, "r-1"), ({"REQUEST_ID_HEADER": "x-correlation-id"}, "c-1"), ({"REQUEST_ID_HEADER": None}, None)],
+)
+def test_headers_tell_user_agent_and_request_id(
+    site: Project, settings: dict[str, Any], request_id: str | None
+) -> None:
+    headers = {"user-agent": "Grüße/1\0".encode().decode("latin-1"), "x-request-id": "r-1"}
+    request = RequestFactory().get("/", headers={**headers, "x-correlation-id": "c-1"})
+    with override_settings(**{SETTING: getattr(django_settings, SETTING) | settings}):
+        context = RequestContext(request, configuration(), CLIENT)
+    expected = {"user_agent": "Grüße/1\ufffd", "request_id": request_id}
+    assert context.details == {name: text for name, text in expected.items() if text is not None}
 
 
 @pytest.mark.parametrize("kind", ["", "-async"])

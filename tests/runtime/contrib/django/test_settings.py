@@ -63,6 +63,11 @@ def test_the_project_passes_the_checks() -> None:
             "your own proxies",
         ),
         (
+            {"REQUEST_ID_HEADER": "x request"},
+            "AUDITWRIGHT['REQUEST_ID_HEADER']: expected the name of a header, such as 'x-request-id', or "
+            "None, got 'x request'",
+        ),
+        (
             {"TIMEOUT": 0},
             "AUDITWRIGHT['TIMEOUT']: expected a number of seconds from 1 to 3,600, got 0",
         ),
