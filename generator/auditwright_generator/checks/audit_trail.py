@@ -157,7 +157,7 @@ _OF_THE_CHANGE = words("added after before changed former new old previous remov
 
 
 @dataclass(frozen=True, slots=True)
-class _Act:
+class Act:
     """What the name of an event says: the verb in the past, and the thing."""
 
     thing: str
@@ -172,7 +172,7 @@ class _Act:
         return self.form.format(thing=self.thing, past=verb, present=_PAST.get(verb, verb)).strip("_")
 
 
-def _act_of(name: str) -> _Act:
+def act_of(name: str) -> Act:
     """`board_locked`, `board_lock` and `lock_board` are `board` and `locked`.
 
     In `locked` the thing is the category's, and empty here.
@@ -181,18 +181,18 @@ def _act_of(name: str) -> _Act:
     *thing, last = name.split("_")
     if last in _PRESENT:
         is_certain = not thing or last not in _NOUNS
-        return _Act("_".join(thing), _PRESENT[last], "{thing}_{present}", is_certain)
+        return Act("_".join(thing), _PRESENT[last], "{thing}_{present}", is_certain)
     is_noun = last.endswith("ed") or last in _OUTCOMES or rest.partition("_")[0] in _PREPOSITIONS
     if rest and first in _PRESENT and not is_noun:
-        return _Act(rest, _PRESENT[first], "{present}_{thing}")
+        return Act(rest, _PRESENT[first], "{present}_{thing}")
     if thing[-1:] == ["re"]:  # re_deployed
         thing.pop()
-    return _Act("_".join(thing), last)
+    return Act("_".join(thing), last)
 
 
 def _acts(category: CategorySource) -> set[tuple[str, str]]:
     """What is done with which thing in a category, whatever the form of the names."""
-    acts = (_act_of(event.name) for event in category.events)
+    acts = (act_of(event.name) for event in category.events)
     return {(act.thing, act.verb) for act in acts}
 
 
@@ -201,7 +201,7 @@ def check_what_is_created_can_be_deleted(source: CatalogSource) -> Mistakes:
     for category in source.categories:
         known = _acts(category)
         for event in category.events:
-            act = _act_of(event.name)
+            act = act_of(event.name)
             if act.verb in BEGINNINGS and act.is_certain and known.isdisjoint((act.thing, e) for e in ENDS):
                 message = (
                     f"event {event.name} has no counterpart such as {act.with_verb('deleted')}, "
@@ -215,7 +215,7 @@ def check_pairs_are_whole(source: CatalogSource) -> Mistakes:
     for category in source.categories:
         known = _acts(category)
         for event in category.events:
-            act = _act_of(event.name)
+            act = act_of(event.name)
             others = _COUNTERPARTS.get(act.verb, [])
             if others and act.is_certain and known.isdisjoint((act.thing, other) for other in others):
                 message = (
@@ -228,7 +228,7 @@ def check_pairs_are_whole(source: CatalogSource) -> Mistakes:
 def check_changes_say_what_changed(source: CatalogSource) -> Mistakes:
     """AC653: an entry about a change should say what changed."""
     for category, event in source.events:
-        act = _act_of(event.name)
+        act = act_of(event.name)
         if (
             act.verb in CHANGES
             and act.is_certain

@@ -56,10 +56,11 @@ def _absent(event: EventSource, example: Node, fields: Fields) -> Mistakes:
         if field is None or field.entry or not _can_decide(field, example, fields):
             continue
         given = example.entries.get(name)
-        holds = all(_holds(condition, example) for condition in field.when)
-        condition = " and ".join(_in_words(part) for part in field.when)
+        # The example is a call that succeeds.
+        holds = field.outcome != "failure" and all(_holds(condition, example) for condition in field.when)
+        condition = " and ".join(_in_words(part) for part in field.conditions)
         if field.required and holds and given is None:
-            missing[name] = f"required because {condition}" if field.when else "required"
+            missing[name] = f"required because {condition}" if field.conditions else "required"
         elif given and not holds:
             yield (
                 given.key_position,

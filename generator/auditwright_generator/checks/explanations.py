@@ -157,6 +157,11 @@ def _stored_values(team: str, everyone: str) -> str:
     )
 
 
+_BOARD = "board_id:\n  title: Board ID\n  type: string\n"
+_TARGETS = (
+    "source:\n  title: Source\n  type: string\n  target: {}\n  description: Which board was copied.\n"
+    "  deprecated: {{since: 1.0.0, use: board_id}}\n" + _BOARD + "  target: board\n"
+)
 _EVENTS = "  visibility: {except: [board_deleted]}\nevents:\n"
 _UPDATED = (
     "  board_updated:\n    title: Board updated\n"
@@ -192,6 +197,8 @@ _LOCKED = _event("board_locked", "locked", "nobody can edit it any more")
 _UNLOCKED = _event("board_unlocked", "unlocked", "it can be edited again")
 _LABEL_ADDED = _event("label_added", "added a label to", "the label shows")
 _LABEL_REMOVED = _event("label_removed", "removed a label from", "the label is gone")
+_SIGNED_IN = _event("signed_in", "signed in to")
+_FAILURE = '    failure_message: "{}."\n'
 _APPROVER = (
     "approver:\n  title: Approver\n  type: email\n  sensitivity: personal\n"
     "  description: Who has to agree before others see it.\n"
@@ -236,6 +243,7 @@ EXAMPLES = {
                      "    title: Board deleted\n    description: A board is gone."),
     "AC117": Example(_BOARDS, "    title: board created\n    description: A board is gone.",
                      "    title: Board deleted\n    description: A board is gone."),
+    "AC118": Example("fields.yaml", _TARGETS.format("boards"), _TARGETS.format("board"), _BOARD),
     "AC201": Example(_BOARDS, "  linkSent:\n", "  link_sent:\n"),
     "AC207": Example("fields.yaml", _OLD.format("guest").replace("reader:", "info:") + _GUEST,
                      _OLD.format("guest") + _GUEST, _GUEST),
@@ -266,6 +274,7 @@ EXAMPLES = {
                      "      days: {min: 10, when: {visibility: everyone}}\n", _WHEN),
     "AC413": Example("fields.yaml", '  type: string\n  pattern: "^b-[0-9]{9}$"\n  max_length: 5\n',
                      '  type: string\n  pattern: "^b-[0-9]{1,9}$"\n  max_length: 11\n', _BOARD_ID),
+    "AC414": Example("fields.yaml", "  target: guest\n  type: email\n", "  type: email\n"),
     "AC502": Example(_BOARDS, "days: 300, passcode", "days: 30, passcode"),
     "AC503": Example(_BOARDS, "guest: ada@lovelace.net", "guest: ada@example.com"),
     "AC504": Example(_BOARDS, '    message: "{actor} sent a link to board {name}."\n', _SENT_MESSAGE),
@@ -274,6 +283,9 @@ EXAMPLES = {
     "AC506": Example(_BOARDS, '    message: "{actor} told {guest} of board {board_id}."\n', _SENT_MESSAGE),
     "AC507": Example(_BOARDS, '    message: "{actor} sent a link to board {board_id!r}."\n', _SENT_MESSAGE),
     "AC508": Example(_BOARDS, '    message: "{user_id} sent a link to board {board_id}."\n', _SENT_MESSAGE),
+    "AC509": Example(_BOARDS, _SENT_MESSAGE + _FAILURE.format("{actor} sent a link to board {board_id}"),
+                     _SENT_MESSAGE + _FAILURE.format("{actor} failed to send a link to board {board_id}"),
+                     _SENT_MESSAGE),
     "AC602": Example("fields.yaml", "guest:\n  title: Guest\n  type: email\n", _GUEST),
     "AC608": Example("fields.yaml", "  sensitivity: secret\n  min_length: 8\n", "  sensitivity: secret\n"),
     "AC610": Example("fields.yaml", "  entry: actor_id\n  max_length: 9\n", "  entry: actor_id\n"),
@@ -282,6 +294,9 @@ EXAMPLES = {
     "AC652": Example(_BOARDS, _LOCKED, _events(_LOCKED, _UNLOCKED), _LAST),
     "AC653": Example(_BOARDS, _EVENTS.replace("]", ", board_updated]") + _UPDATED + "{board_id: b-1}\n",
                      _EVENTS + _UPDATED + "{board_id: b-1, visibility: team}\n", _EVENTS),
+    "AC654": Example(_BOARDS, _SIGNED_IN,
+                     _SIGNED_IN + _FAILURE.format("{actor} tried to sign in to board {board_id} and failed"),
+                     _LAST),
     "AC701": Example(_BOARDS, _DELETED + "    since: 2.0.0\n", _DELETED + "    since: 1.1.0\n", _DELETED),
     "AC702": Example(_BOARDS,
                      _DELETED + "    since: 1.1.0\n    deprecated: {since: 1.0.0, note: Use archives.}\n",

@@ -288,7 +288,7 @@ def check_entry_fields_add_nothing(source: CatalogSource) -> Mistakes:
                     f"field {field.name}",
                     entry,
                     field.node,
-                    ("stored_as", "column", "unit", "values", *LIMITS),
+                    ("stored_as", "column", "target", "unit", "values", *LIMITS),
                 )
             if field.node.string("sensitivity") == "secret":
                 message = (
@@ -341,6 +341,41 @@ def check_columns_hold_text(source: CatalogSource) -> Mistakes:
                 f"field {field.name} is stored as numbers and cannot have a separate column; remove column"
             )
             yield column.key_position, message
+
+
+_IDENTIFIERS = ("string", "uuid", "integer", "bigint")
+
+
+def check_targets_identify_objects(source: CatalogSource) -> Mistakes:
+    """AC414: the history of an object is found by the text or the number that identifies it."""
+    for field in source.fields.values():
+        target, type_, column = field.node.get("target"), field.node.string("type"), field.node.get("column")
+        if target is None or not type_ or field.node.string("entry"):
+            continue
+        thing = f"field {field.name} is a target"
+        if type_.removeprefix("list of ") not in _IDENTIFIERS:
+            message = f"{thing} of type {type_}; remove target, or write one of {join_words(_IDENTIFIERS)}"
+            yield target.key_position, f"{message}, or a list of it"
+        elif field.node.string("sensitivity") == "secret":
+            message = f"{thing} and secret, so that only its fingerprint is stored; remove target"
+            yield target.key_position, message
+        elif column and column.scalar:
+            message = f"{thing} and has a separate column, but targets are found in metadata"
+            yield target.key_position, f"{message}; remove column or target"
+
+
+def check_target_types_are_not_alike(source: CatalogSource) -> Mistakes:
+    """AC118: the objects of two types have two histories."""
+    owners: dict[str, str] = {}
+    for field in source.fields.values():
+        target = field.node.get("target")
+        if target is None or target.invalid:
+            continue
+        type_ = str(target.scalar)
+        first = owners.setdefault(type_.replace("_", "").removesuffix("s"), type_)
+        if first != type_:
+            message = f"field {field.name} has the target {type_}, and another field {first}"
+            yield target.position, f"{message}; write one type for the same objects"
 
 
 def check_fields_are_used(source: CatalogSource) -> Mistakes:

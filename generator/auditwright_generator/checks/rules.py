@@ -10,6 +10,7 @@ from auditwright_generator.checks import (
     annotations,
     audit_trail,
     examples,
+    failures,
     fields,
     lifecycle,
     messages,
@@ -69,6 +70,8 @@ _SEMANTIC_CHECKS: Checks = {
         uses.check_uses_leave_something,
     Rule("AC413", "contradictory-pattern", "error", "no value fits, so the field can never be recorded"):
         fields.check_patterns_fit_their_lengths,
+    Rule("AC414", "invalid-target", "error", "a target is the stored text or number of an object"):
+        fields.check_targets_identify_objects,
     Rule("AC608", "constrained-secret", "error", "a secret is fingerprinted before it could be checked"):
         fields.check_secrets_are_plain_strings,
     Rule("AC610", "constrained-entry-field", "error", "callers do not pass it, so nothing would be checked"):
@@ -105,6 +108,8 @@ _QUALITY_CHECKS: Checks = {
         names.check_titles_differ,
     Rule("AC117", "similar-title", "warning", "titles that differ only in case or spaces look the same"):
         names.check_titles_are_not_alike,
+    Rule("AC118", "similar-target", "warning", "the entries about one object should have one target"):
+        fields.check_target_types_are_not_alike,
     Rule("AC207", "generic-name", "warning", "a generic name does not say what to pass"):
         fields.check_names_say_what_is_meant,
     Rule("AC302", "description-style", "warning", "the reference shows descriptions as prose"):
@@ -130,6 +135,8 @@ _QUALITY_CHECKS: Checks = {
         audit_trail.check_pairs_are_whole,
     Rule("AC653", "change-without-details", "warning", "an entry about a change should say what changed"):
         audit_trail.check_changes_say_what_changed,
+    Rule("AC654", "no-failures", "warning", "auditors ask for failed sign-ins and changes of permissions"):
+        failures.check_what_auditors_ask_about_can_fail,
     Rule("AC701", "future-version", "error", "since and deprecated cannot exceed the catalog's version"):
         lifecycle.check_versions_are_not_of_the_future,
     Rule("AC702", "deprecated-before-since", "error", "one of the two versions is wrong"):
@@ -162,6 +169,8 @@ _MESSAGE_AND_EXAMPLE_CHECKS: Checks = {
         messages.check_message_is_plain,
     Rule("AC508", "message-entry-field", "error", "messages name the parts of the entry in one way"):
         messages.check_message_has_no_entry_fields,
+    Rule("AC509", "repeated-message", "error", "readers of a description could not tell that it failed"):
+        failures.check_failure_messages_differ,
 }  # fmt: skip
 """Messages and examples. They run last and skip fields with findings, to avoid follow-up findings."""
 

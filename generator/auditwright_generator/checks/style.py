@@ -104,7 +104,7 @@ def end_title(title: str) -> str | None:
 
 def check_texts_are_written(source: CatalogSource) -> Mistakes:
     """AC306: a placeholder would be published."""
-    for key in ("title", "description", "message"):
+    for key in ("title", "description", "message", "failure_message"):
         yield from _each(source, key, _placeholder)
 
 

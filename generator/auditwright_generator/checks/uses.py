@@ -178,6 +178,9 @@ def _always_true(source: CatalogSource) -> Mistakes:
                 when = use.node.get("when")
                 if when is None or when.invalid:
                     continue
+                if OUTCOME in when.entries and len(when.entries[OUTCOME].items) == len(OUTCOMES):
+                    message = f"the condition of field {name} holds for every outcome"
+                    yield when.entries[OUTCOME].key_position, f"{message}; remove it, or name one outcome"
                 for part in conditions(when):
                     asked = fields.get(part.field)
                     if asked is None or not asked.always:
@@ -224,7 +227,7 @@ def _condition_on_outcome(event: EventSource, name: str, node: Node) -> Mistakes
 def _condition(event: str, name: str, asked: str, node: Node, fields: dict[str, Field | None]) -> Mistakes:
     thing = f"the condition of field {name}"
     if asked not in fields:
-        near = hint_for(asked, fields, "add it to the event, or test another field")
+        near = hint_for(asked, [*fields, OUTCOME], "add it to the event, or test another field")
         yield node.key_position, f"{thing} tests {asked}, which is not a field of event {event}{near}"
         return
     field = fields[asked]
@@ -249,6 +252,6 @@ def _cannot_be_tested(field: Field) -> str | None:
         return f"tests {field.name}, which is filled from the entry"
     if field.many or field.change or field.kind not in ("enum", "boolean"):
         return f"tests {field.name}, which is of type {field.type}"
-    if field.when:
+    if field.conditions:
         return f"tests {field.name}, which has a condition itself"
     return None

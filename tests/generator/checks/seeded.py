@@ -55,14 +55,22 @@ def _after_title(new: str) -> Callable[[Lines], Lines | None]:
     return change
 
 
+def _unless(key: str, change: Callable[[Lines], Lines | None]) -> Callable[[Lines], Lines | None]:
+    """The change of an event or a field without the key."""
+    return lambda lines: None if any(line.lstrip().startswith(key) for line in lines) else change(lines)
+
+
 def _repeat_title(lines: Lines) -> Lines | None:
     title = next(line for line in lines if line.startswith("  title: ")).removeprefix("  title: ")
     return _replace(r"^  description: [^>].*", f"  description: The {title}.")(lines)
 
 
+_REPEATED = _replace("^    (message: .*)", r"    \1\n    failure_\1")
 IN_EVENTS = (
     Mistake("AC003", "titel", _replace(r"^    title:", "    titel:")),
     Mistake("AC504", '"', _replace(r'^(    message: ".*)\{actor\}', r"\1{actr}")),
+    Mistake("AC504", '"', _unless("failure_message:", _after_title('    failure_message: "{actr}."'))),
+    Mistake("AC509", '"', _unless("failure_message:", _REPEATED)),
     Mistake("AC507", '"', _replace(r'^(    message: ".*)\{actor\}', r"\1{actor!r}")),
     Mistake("AC502", "zz_unknown", _replace(r"^    example: \{(?=\w)", "    example: {zz_unknown: 1, ")),
     Mistake("AC006", "on", _replace(r"^    title: .*", "    title: on")),
@@ -89,6 +97,8 @@ IN_EVENTS = (
 IN_FIELDS = (
     Mistake("AC012", "strng", _replace(r"^  type: string", "  type: strng")),
     Mistake("AC012", "map", _replace(r"^  type: string", "  type: map of string")),
+    Mistake("AC012", "Board", _unless("target:", _after_title("  target: Board"))),
+    Mistake("AC414", "target", _replace(r"^  type: (enum|number|url)", r"  target: board\n  type: \1")),
     Mistake("AC401", "min_length", _replace(r"^  min_length: 1$", "  min_length: 4000")),
     Mistake("AC402", "unit", _replace(r"^  max_length: .*", "  max_length: 9\n  unit: pieces")),
     Mistake("AC403", "'", _replace(r"^  max_length: .*", r"  pattern: '\\d+'")),
