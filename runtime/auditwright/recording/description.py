@@ -28,8 +28,8 @@ class MessageTemplate:
     """The placeholders whose values need formatting: all except plain text."""
 
     @classmethod
-    def of(cls, event: Event) -> MessageTemplate:
-        """The prepared message of an event."""
+    def of(cls, event: Event, message: str) -> MessageTemplate:
+        """A message of an event, prepared."""
         fields = {field.name: field for field in event.metadata}
         stored = {field.identifier: field.name for field in event.metadata}
 
@@ -37,17 +37,20 @@ class MessageTemplate:
             # With a space, so that no field in the JSON form has the name of a part of the entry.
             return stored.get(placeholder) or f" {placeholder}"
 
-        names = [key(match[1]) for match in _PLACEHOLDER.finditer(event.message) if match[1]]
-        plain = event.message.replace("%", "%%")
+        names = [key(match[1]) for match in _PLACEHOLDER.finditer(message) if match[1]]
+        plain = message.replace("%", "%%")
         template = _PLACEHOLDER.sub(lambda match: f"%({key(match[1])})s" if match[1] else match[0][0], plain)
         return cls(
             template,
             {name: fields[name] for name in names if name in fields and _needs_format(fields[name])},
         )
 
-    def render(self, data: dict[str, Any], actor: Actor, address: str | None) -> str:
+    def render(
+        self, data: dict[str, Any], actor: Actor, address: str | None, on_behalf_of: Actor | None
+    ) -> str:
         """The description of one entry."""
-        values = {" actor": actor.label, " ip_address": address or "an unknown address", **data}
+        label = actor.label if on_behalf_of is None else f"{actor.label} on behalf of {on_behalf_of.label}"
+        values = {" actor": label, " ip_address": address or "an unknown address", **data}
         for name, field in self.formatted.items():
             values[name] = _format(values[name], field)
         return self.template % values

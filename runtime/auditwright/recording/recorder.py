@@ -18,7 +18,7 @@ from pydantic import ValidationError as ModelError
 from auditwright.actor import identifier
 from auditwright.context import current
 from auditwright.entry import FINGERPRINT, SUCCESS, Entry, Row, digest, row_digest
-from auditwright.errors import SecretKeyMissing, ValidationError
+from auditwright.errors import Problem, SecretKeyMissing, ValidationError
 from auditwright.ids import clock, format_time, make_id, parse_time
 from auditwright.limits import (
     MAX_STRING,
@@ -32,11 +32,12 @@ from auditwright.limits import (
     truncate_values,
 )
 from auditwright.recording.description import MessageTemplate
-from auditwright.recording.envelope import TimeAhead, envelope_of, missing
+from auditwright.recording.envelope import TimeAhead, context_json, envelope_of, missing
 from auditwright.recording.fingerprint import HINT, SecretKey
 
 if TYPE_CHECKING:
-    from auditwright.catalog import Catalog, Event
+    from auditwright.actor import Actor
+    from auditwright.catalog import Catalog, Event, Field
     from auditwright.event_model import EventModel
     from auditwright.json_value import Bounds
 
@@ -60,6 +61,10 @@ class _EventPlan:
     columns: tuple[str | None, ...]
     """For each column of the catalog, the field in it, or None; empty without such a field."""
     message: MessageTemplate
+    failure_message: MessageTemplate | None
+    """None for an event that cannot fail."""
+    by_outcome: tuple[Field, ...]
+    """The fields that an entry has with one outcome only."""
     names: dict[str, str]
     """The names in Python that are others than in the JSON form."""
     stored: Callable[[dict[str, Any]], dict[str, Any]] | None
@@ -119,25 +124,33 @@ class Recorder:
             raise ValidationError(event.key, (self.catalog.system_event_problem(),))
         if options:
             envelope = envelope_of(event, options, self.account_id, imported is not None)
-            account_id, entry_id, occurred_at, actor, address, details, is_ahead, *_ = envelope
+            account_id, entry_id, occurred_at, actor, address, details, is_ahead = envelope[:7]
+            outcome, failure_reason, on_behalf_of, in_context = envelope[7:]
         else:
             context = current()
             account_id, actor = context.account_id or self.account_id, context.actor
             address, entry_id, occurred_at, details = context.ip_address, None, clock.now(), None
-            is_ahead = False
+            is_ahead, outcome, failure_reason, on_behalf_of = False, "success", None, context.on_behalf_of
+            in_context = context_json(context)
         if account_id is None or actor is None:
             raise ValidationError(event.key, missing(account_id, actor))
 
         alterations: Alterations = {}
         data, body = self._data(plan, account_id, values, imported, alterations)
+        if plan.by_outcome and not (imported is not None and imported.skip_validation):
+            _check_fields_of_outcome(plan, outcome, data)
         if imported is not None and imported.description is not None:
             description = imported.description
         else:
-            description = plan.message.render(data, actor, address)
+            message = plan.failure_message if outcome == "failure" else plan.message
+            description = (message or plan.message).render(data, actor, address, on_behalf_of)
             if details or len(description) > MAX_STRING // 4:  # a character has at most 4 bytes
                 description = _with_details(description, details, alterations)
         if actor.alterations:
             alterations |= actor.alterations
+        done = SUCCESS
+        if outcome == "failure" or on_behalf_of is not None:
+            done = _outcome_columns(outcome, failure_reason, on_behalf_of, alterations)
         altered = orjson.dumps(alterations).decode() if alterations else None
         level, category, version, recorded_at = event.level, event.category, self.catalog.version, None
         key = event.key
@@ -150,7 +163,7 @@ class Recorder:
         if plan.secrets:
             given = {name: value for name, value in data.items() if name not in plan.secrets}
             said = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
-        content = digest(key, occurred_at, actor, address, description, altered, said)
+        content = digest(key, occurred_at, actor, address, description, altered, said, done)
         leading = (
             account_id,
             entry_id or make_id(occurred_at),
@@ -165,12 +178,12 @@ class Recorder:
             address,
             description,
         )  # the order of `entry.LEADING`
-        of_row = row_digest(leading, version, content, altered, body)
+        of_row = row_digest(leading, version, content, altered, body, done, in_context)
         in_columns = self._no_columns
         if plan.columns:
             in_columns = tuple(None if name is None else data.pop(name, None) for name in plan.columns)
             body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
-        row = (*leading, *in_columns, *SUCCESS, None, version, content, of_row, altered, body.decode())
+        row = (*leading, *in_columns, *done, in_context, version, content, of_row, altered, body.decode())
         if is_ahead:
             raise TimeAhead(event.key, row)
         return row
@@ -239,7 +252,9 @@ class Recorder:
             _json_bounds(event),
             frozenset(name for name in secrets if fields[name].kind == "json"),
             columns if any(columns) else (),
-            MessageTemplate.of(event),
+            MessageTemplate.of(event, event.message),
+            MessageTemplate.of(event, event.failure_message) if event.can_fail else None,
+            tuple(field for field in event.metadata if field.outcome),
             {identifier: name for identifier, name in by_identifier.items() if identifier != name},
             _stored_form(event),
         )
@@ -302,6 +317,37 @@ class Recorder:
             except ModelError as error:
                 return error
         return refusal
+
+
+def _check_fields_of_outcome(plan: _EventPlan, outcome: str, data: Mapping[str, Any]) -> None:
+    """Raise `ValidationError` for a field of the other outcome, and for a missing field of this one."""
+    problems = []
+    for field in plan.by_outcome:
+        path = f"metadata.{field.name}"
+        if field.name in data:
+            if field.outcome != outcome:
+                problems.append(Problem(path, f"nothing, as the outcome is {outcome}", "a value"))
+        elif (
+            field.required
+            and field.outcome == outcome
+            and all(data.get(name) in values for name, values in field.when.items())
+        ):
+            problems.append(Problem(path, f"a value, as the outcome is {outcome}", "nothing"))
+    if problems:
+        raise ValidationError(plan.event.key, tuple(problems))
+
+
+def _outcome_columns(
+    outcome: str, failure_reason: str | None, on_behalf_of: Actor | None, alterations: Alterations
+) -> Row:
+    """The columns of `entry.SUCCESS` of an entry that has something else in them."""
+    if failure_reason is not None:
+        failure_reason = sanitize_text("failure_reason", failure_reason, alterations)
+    if on_behalf_of is None:
+        return (outcome, failure_reason, None, None, None)
+    for path, note in on_behalf_of.alterations.items():
+        alterations[f"on_behalf_of{path.removeprefix('actor')}"] = note
+    return (outcome, failure_reason, on_behalf_of.type, on_behalf_of.id, on_behalf_of.name)
 
 
 def _json_bounds(event: Event) -> dict[str, Bounds]:
