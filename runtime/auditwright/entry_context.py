@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from typing import TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import orjson
 
 from auditwright.errors import MAX_PROBLEMS, Problem, ValidationError
 from auditwright.limits import shown, text_of
+
+if TYPE_CHECKING:
+    from auditwright.actor import Actor
 
 
 class EntryContext(TypedDict, total=False):
@@ -84,6 +87,11 @@ def checked_parts(given: object, *, of_log: bool = False) -> dict[str, str]:
 def _stored(text: str, limit: int) -> str:
     """The text truncated, with U+FFFD for control characters and lone surrogates."""
     return _CONTROLS.sub("\ufffd", text[:limit])
+
+
+def submitter(actor: Actor) -> str:
+    """The part `submitted_by` of what this actor sends: `app:billing`."""
+    return _stored(f"{actor.type}:{actor.id}" if actor.id else actor.type, MAX_SUBMITTED_BY)
 
 
 def parts_of_headers(user_agent: str | None, request_id: str | None) -> dict[str, str]:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 OPTIONS = tuple(Options.__annotations__)
 FAILURE_OPTIONS = tuple(name for name in FailureOptions.__annotations__ if name not in OPTIONS)
 """The options that only events that can fail have."""
+CANNOT_FAIL = "nothing: this event cannot fail; one that can has a failure_message in the catalog"
+NO_FAILURE = 'nothing, or outcome "failure"'
+"""What is expected of a failure's options where nothing failed."""
 MAX_AHEAD = 5 * 60 * 1_000_000
 """How far a time or an id that a caller gives may be ahead of the system's clock, in microseconds."""
 
@@ -155,7 +158,7 @@ def _outcome(event: Event, options: Mapping[str, Any]) -> tuple[str, str | None]
     if reason is None:
         return outcome, None
     if outcome == "success":
-        raise _wrong(event, "failure_reason", 'nothing, or outcome "failure"', "a reason of a success")
+        raise _wrong(event, "failure_reason", NO_FAILURE, "a reason of a success")
     text = text_of(reason)
     if text is None or not 1 <= len(text) <= MAX_FAILURE_REASON:
         got = f"{len(text)} characters" if text is not None else type(reason).__name__
@@ -166,8 +169,7 @@ def _outcome(event: Event, options: Mapping[str, Any]) -> tuple[str, str | None]
 def _not_an_option(event: Event, name: object) -> ValidationError:
     text = text_of(name) or shown(name)
     if text in FAILURE_OPTIONS:
-        expected = "nothing: this event cannot fail; one that can has a failure_message in the catalog"
-        return _wrong(event, text, expected, "a value")
+        return _wrong(event, text, CANNOT_FAIL, "a value")
     from auditwright.recording.problem_text import unknown  # for errors only
 
     known = (*OPTIONS, *FAILURE_OPTIONS) if event.can_fail else OPTIONS

@@ -17,14 +17,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from auditwright.actor import Actor
+from auditwright.actor import ACTOR_TYPES, Actor
 from auditwright.catalog import is_stored_name
 from auditwright.change import is_change
 from auditwright.effort import bounded_effort, did_you_mean
+from auditwright.entry_context import LIMITS, SUBMITTED_BY
 from auditwright.errors import MAX_PROBLEMS, Problem, ValidationError
 from auditwright.ids import from_microseconds, parse_time
 from auditwright.json_value import INTEGERS, WIDEST, measures
-from auditwright.limits import MAX_METADATA, MAX_STRING, names_at, sanitize, text_of, truncate
+from auditwright.limits import (
+    MAX_FAILURE_REASON,
+    MAX_METADATA,
+    MAX_STRING,
+    names_at,
+    sanitize,
+    text_of,
+    truncate,
+)
+from auditwright.recording.envelope import CANNOT_FAIL, NO_FAILURE
 from auditwright.recording.excerpt import as_json, excerpt, with_few_unknown, without_contents
 from auditwright.recording.problem_text import (
     MAX_INTEGER,
@@ -41,7 +51,10 @@ if TYPE_CHECKING:
 
 Form = dict[str, Any]
 
-WRITABLE = ("id", "account_id", "event", "occurred_at", "actor", "ip_address", "metadata")
+WRITABLE = (
+    *("id", "account_id", "event", "occurred_at", "actor", "on_behalf_of", "ip_address"),
+    *("outcome", "failure_reason", "context", "metadata"),
+)
 READ_ONLY = ("recorded_at", "level", "category", "description", "catalog_version", "alterations")
 """Parts of the JSON form that only the log writes: refused from services, kept by an import."""
 
@@ -50,15 +63,27 @@ TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 MAX_PARTS = 100_000
 """The most objects and lists of a JSON text, many times those of 1,000 entries."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_ACTOR = ("type", "id", "name")
+_CONTEXT = (*LIMITS, SUBMITTED_BY)
 _EXPECTED = {
     "id": "a UUID, version 7, in its usual text form",
     "account_id": "a string of 1 to 256 characters",
     "occurred_at": "an RFC 3339 time such as 2026-01-02T03:04:05.678901Z",
-    "actor": 'an object with type ("user", "app" or "system"), id and name',
-    "actor.type": '"user", "app" or "system"',
+    "actor": f"an object with type ({ACTOR_TYPES}), id and name",
+    "actor.type": ACTOR_TYPES,
     "actor.id": "a string of 1 to 256 characters",
     "actor.name": "a string",
+    "on_behalf_of": 'an object with type ("user" or "app"), id and name',
+    "on_behalf_of.type": '"user" or "app"',
+    "on_behalf_of.id": "a string of 1 to 256 characters",
+    "on_behalf_of.name": "a string",
     "ip_address": "an IP address",
+    "outcome": '"success" or "failure"',
+    "failure_reason": f"a string of 1 to {MAX_FAILURE_REASON} characters",
+    "context": f"an object with {', '.join(LIMITS)}",
+    "context.trace_id": "32 hexadecimal digits",
+    "context.span_id": "16 hexadecimal digits",
+    **{f"context.{name}": "a string" for name in ("request_id", "session_id", "user_agent")},
     "metadata": "an object",
 }
 
@@ -132,7 +157,7 @@ def _no_constant(name: str) -> None:
 def as_form(form: object) -> Form:
     """The mapping as a form; raises `ValidationError` for anything else."""
     made = dict(form) if type(form) is dict else plain_dict(form, "entry", "", "a JSON object")
-    for name in ("actor", "metadata"):
+    for name in ("actor", "on_behalf_of", "context", "metadata"):
         part = made.get(name)
         if type(part) is not dict and issubclass(type(part), dict):
             made[name] = plain_dict(part, "entry", name, "an object")
@@ -216,9 +241,10 @@ class Schemas:
         """The parts of a form that are enough to find its problems."""
         parts = with_few_unknown(form, (*WRITABLE, *READ_ONLY))
         part = {name: without_contents(value) for name, value in parts.items()}
-        if type(actor := parts.get("actor")) is dict:
-            members = with_few_unknown(actor, ("type", "id", "name"))
-            part["actor"] = {name: without_contents(value) for name, value in members.items()}
+        for name, known in (("actor", _ACTOR), ("on_behalf_of", _ACTOR), ("context", _CONTEXT)):
+            if type(given := parts.get(name)) is dict:
+                members = with_few_unknown(given, known)
+                part[name] = {each: without_contents(value) for each, value in members.items()}
         if type(metadata := parts.get("metadata")) is dict:
             part["metadata"] = excerpt(self._catalog, event, metadata)
         return part
@@ -426,7 +452,7 @@ def problems_of(event: Event, form: Form, faults: Iterable[Any]) -> Iterator[Pro
         if _is_within_metadata(form, path):
             yield from _metadata_problems(event, form["metadata"], path[1:], error.kind)
         else:
-            yield from _envelope_problems(form, path, error)
+            yield from _envelope_problems(event, form, path, error)
 
 
 def _metadata_problems(event: Event, values: Form, path: list[Any], kind: Any) -> Iterator[Problem]:
@@ -440,17 +466,25 @@ def _metadata_problems(event: Event, values: Form, path: list[Any], kind: Any) -
         yield conditional(field, name, None) if field.when else fault(event, [field.name], values)
 
 
-def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Problem]:
+def _envelope_problems(event: Event, form: Form, path: list[Any], error: Any) -> Iterator[Problem]:
     kind = error.kind
     if kind.name == "additionalProperties" and not path:
         for name in kind.unexpected:
             if name in READ_ONLY:
                 yield Problem(name, "nothing: the log itself writes it", "a value")
+            elif name in WRITABLE:
+                yield Problem(name, _expected(event, form, name), "a value")
             else:
                 unknown_name = f"an unknown name{did_you_mean(name, WRITABLE)}"
                 yield Problem(truncate(sanitize(name), 100), f"one of {', '.join(WRITABLE)}", unknown_name)
     elif kind.name == "required" and not path:
         yield Problem(kind.property, _EXPECTED[kind.property], "nothing")
+    elif kind.name == "additionalProperties" and path == ["context"]:
+        for name in kind.unexpected:
+            expected = f"one of {', '.join(LIMITS)}"
+            if name == SUBMITTED_BY:
+                expected = "nothing: the server that takes the entry writes it"
+            yield Problem(f"context.{truncate(sanitize(name), 100)}", expected, "a value")
     else:
         name = str(path[0]) if path else ""
         where = ".".join(map(str, path))
@@ -458,23 +492,39 @@ def _envelope_problems(form: Form, path: list[Any], error: Any) -> Iterator[Prob
         for step in path:
             value = value[step]
         # Names and addresses are personal data and must not be in an error text.
-        is_shown = name in ("id", "occurred_at") and type(value) is str
+        is_shown = name in ("id", "occurred_at", "outcome") and type(value) is str
         text = truncate(repr(sanitize(value)) if is_shown else got(value), 100)
         text += time_fault(value) if name == "occurred_at" and is_shown else ""
-        yield Problem(where, _EXPECTED.get(where, "what the schema allows"), text)
+        yield Problem(where, _expected(event, form, where), text)
+
+
+def _expected(event: Event, form: Form, path: str) -> str:
+    """What a part of the envelope is; the outcome decides about the reason of a failure."""
+    if not event.can_fail and path in ("outcome", "failure_reason"):
+        return CANNOT_FAIL
+    if path == "failure_reason" and form.get("outcome") != "failure":
+        return NO_FAILURE
+    return _EXPECTED.get(path, "what the schema allows")
 
 
 def options_of(form: Form) -> dict[str, Any]:
     """The emitter's options of a checked JSON form."""
-    options: dict[str, Any] = {name: form[name] for name in ("account_id", "ip_address") if name in form}
+    options: dict[str, Any] = {name: form[name] for name in _AS_OPTIONS if name in form}
+    if form.get("outcome", "success") != "success":  # any event may say that it is a success
+        options["outcome"] = form["outcome"]
     if "id" in form:
         options["id"] = uuid.UUID(form["id"])
     if "occurred_at" in form:
         options["occurred_at"] = from_microseconds(parse_time(form["occurred_at"]))
-    if "actor" in form:
-        actor = form["actor"]
-        options["actor"] = Actor(actor["type"], actor.get("id"), actor.get("name"))
+    for name in ("actor", "on_behalf_of"):
+        if name in form:
+            actor = form[name]
+            options[name] = Actor(actor["type"], actor.get("id"), actor.get("name"))
     return options
+
+
+_AS_OPTIONS = ("account_id", "ip_address", "failure_reason", "context")
+"""The parts of the JSON form that are options as they are."""
 
 
 def microseconds_of(text: object, path: str) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -14,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from auditwright.context import acting
 from auditwright.entry import Entry
+from auditwright.entry_context import SUBMITTED_BY, submitter
 from auditwright.errors import AuditwrightError, FilterError
 from auditwright.ids import format_time, to_microseconds
 from auditwright.limits import truncate
@@ -300,7 +303,7 @@ def _record(log: AuditLog, principal: Principal, body: bytes) -> Response:
         form = as_form(forms)
         account = account_of(principal, _text(form.get("account_id")))
         form = own_entry(form, principal)
-        with acting(principal.actor, account_id=account):
+        with _submitted(principal, account):
             return _json(log.record_form(form).to_json(), 201)
     if len(forms) > MAX_ENTRIES:
         raise HttpProblem(413, "too-large", f"One request records at most {MAX_ENTRIES:,} entries.")
@@ -316,10 +319,23 @@ def _record_each(log: AuditLog, principal: Principal, forms: list[Any]) -> list[
             allowed[number] = _allowed(form, principal)
         except HttpProblem as problem:
             results[number] = problem
-    with acting(principal.actor, account_id=principal.accounts[0]):
+    with _submitted(principal, principal.accounts[0]):
         stored = log.record_forms(list(allowed.values()))
     results.update(zip(allowed, stored, strict=True))
     return [_result(results[number]) for number in range(len(forms))]
+
+
+@contextmanager
+def _submitted(principal: Principal, account_id: str) -> Iterator[None]:
+    """The context of entries that a principal sends: they say who sent them.
+
+    The user agent of the request is that of the actor only if the principal records in its own name.
+    """
+    with acting(principal.actor, account_id=account_id) as context:
+        sent = {name: text for name, text in context.details.items() if name != "user_agent"}
+        of_request = sent if principal.may_impersonate else context.details
+        context.details = of_request | {SUBMITTED_BY: submitter(principal.actor)}
+        yield
 
 
 def _allowed(form: Any, principal: Principal) -> Any:

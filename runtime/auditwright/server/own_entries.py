@@ -1,4 +1,5 @@
-"""What a client without `may_impersonate` may say: itself as the actor, its own address, the last hour.
+"""What a client without `may_impersonate` may say: itself as the actor, for itself, its own address, the last
+hour.
 
 It is checked before the log sees an entry, with the functions by which the log reads the same values.
 """
@@ -32,7 +33,12 @@ def own_entry(form: dict[str, Any], principal: Principal) -> dict[str, Any]:
     """
     if principal.may_impersonate:
         return form
-    found = [*_actor_problems(form, principal.actor), *_address_problems(form), *_time_problems(form)]
+    found = [
+        *_actor_problems(form, principal.actor),
+        *_behalf_problems(form),
+        *_address_problems(form),
+        *_time_problems(form),
+    ]
     if found:
         parts = "; ".join(f"{each.path}: expected {each.expected}, got {each.got}" for each in found)
         detail = f"You may record in your own name only. {parts}. The right may_impersonate allows more."
@@ -49,6 +55,11 @@ def _actor_problems(form: dict[str, Any], own: Actor) -> list[Problem]:
         if named == (own.type, own.id, own.name):
             return []
     return [Problem("actor", "yourself, or nothing", "another one")]
+
+
+def _behalf_problems(form: dict[str, Any]) -> list[Problem]:
+    """Whoever could say it freely could say that anybody had sent them."""
+    return [Problem("on_behalf_of", "nothing", "somebody")] if "on_behalf_of" in form else []
 
 
 def _address_problems(form: dict[str, Any]) -> list[Problem]:

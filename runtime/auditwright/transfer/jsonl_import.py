@@ -43,7 +43,7 @@ from auditwright.recording.recorder import ImportedParts
 from auditwright.storage.errors import IdConflict, NotStored
 
 if TYPE_CHECKING:
-    from auditwright.catalog import Event
+    from auditwright.catalog import Catalog, Event
     from auditwright.recording.json_form import Schemas
     from auditwright.recording.recorder import Recorder
     from auditwright.storage.base import Storage
@@ -296,6 +296,7 @@ def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
         {name: form.pop(name) for name in READ_ONLY if name in form}, form.get("event")
     )
     altered = altered_fields(imported.alterations)
+    kept = _kept(form, recorder.catalog)
     event = schemas.check(form, altered, imported.catalog_version, is_import=True)
     _check_level(event, imported)
     if imported.level is None and imported.category and event.level:
@@ -309,7 +310,18 @@ def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
             problems = (Problem("description", "the text that the other log wrote", "nothing"),)
         if problems:
             raise ValidationError(event.key, problems)
-    return recorder.row(event.key, form["metadata"], options_of(form), imported)
+    return recorder.row(event.key, form["metadata"], options_of(form | kept), imported)
+
+
+def _kept(form: Form, catalog: Catalog) -> Form:
+    """Take out of a form what the other log may say and a caller may not; the recorder checks it.
+
+    That is who submitted an entry, and a failure of an event that could fail in the other catalog.
+    """
+    event = catalog.event(text_of(form.get("event")) or "")
+    can_fail = event is None or event.can_fail
+    names = ("context",) if can_fail else ("context", "outcome", "failure_reason")
+    return {name: form.pop(name) for name in names if name in form}
 
 
 def _check_level(event: Event, imported: ImportedParts) -> None:

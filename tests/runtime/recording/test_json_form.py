@@ -91,7 +91,12 @@ def test_a_pair_of_surrogates_is_its_character(log: AuditLog) -> None:
     assert list(entry.alterations) == ["metadata.model_id"]
 
 
-ACTOR = 'an object with type ("user", "app" or "system"), id and name'
+TYPES = '"user", "app", "system" or "anonymous"'
+ACTOR = f"an object with type ({TYPES}), id and name"
+NAMES = (
+    "id, account_id, event, occurred_at, actor, on_behalf_of, ip_address, outcome, failure_reason, context, "
+    "metadata"
+)
 TIME = "an RFC 3339 time such as 2026-01-02T03:04:05.678901Z"
 ID = "a UUID, version 7, in its usual text form"
 
@@ -117,7 +122,7 @@ ID = "a UUID, version 7, in its usual text form"
         ("ip_address", "203.0.113.256", "ip_address", "an IP address", "a string"),
         ("ip_address", None, "ip_address", "an IP address", "null"),
         ("actor", "u-17", "actor", ACTOR, "a string"),
-        ("actor", {"type": "robot", "id": "r"}, "actor.type", '"user", "app" or "system"', "a string"),
+        ("actor", {"type": "robot", "id": "r"}, "actor.type", TYPES, "a string"),
         ("actor", {"type": "user"}, "actor", ACTOR, "an object"),
         ("actor", {"type": "user", "id": ""}, "actor.id", "a string of 1 to 256 characters", "a string"),
         ("actor", {"type": "user", "id": "u", "name": 5}, "actor.name", "a string", "an integer"),
@@ -134,8 +139,8 @@ def test_a_fault_in_the_envelope_is_named(
 
 def test_an_unknown_name_is_refused_with_the_nearest(log: AuditLog) -> None:
     assert error_text(log, form(KEY_CREATED, {}, occured_at="2024-01-01T00:00:00Z")) == (
-        f"{KEY_CREATED}: occured_at: expected one of id, account_id, event, occurred_at, actor, ip_address, "
-        'metadata, got an unknown name; did you mean "occurred_at"?'
+        f"{KEY_CREATED}: occured_at: expected one of {NAMES}, got an unknown name; did you mean "
+        '"occurred_at"?'
     )
 
 

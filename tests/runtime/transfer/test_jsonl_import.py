@@ -246,8 +246,9 @@ def test_bad_lines_are_reported_and_others_stored(log: AuditLog, database: Datab
         6: f"{DEPLOYED}: metadata.temperature: expected a number of at least 0 and at most 2, got 5",
         8: "account.models.model_aded: event: expected an event of audit_events 1.1.0, got an unknown one; "
         'did you mean "account.models.model_added"?',
-        9: f"{KEY_CREATED}: account: expected one of id, account_id, event, occurred_at, actor, ip_address, "
-        'metadata, got an unknown name; did you mean "account_id"?',
+        9: f"{KEY_CREATED}: account: expected one of id, account_id, event, occurred_at, actor, "
+        "on_behalf_of, ip_address, outcome, failure_reason, context, metadata, got an unknown name; did you "
+        'mean "account_id"?',
         10: "entry: line: expected at most 1048576 bytes, got a longer line",
     }
 
