@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from auditwright_generator.diff.change import shown
-from auditwright_generator.findings import PrintableError
+from auditwright_generator.findings import PrintableError, either
 from auditwright_generator.model import OUTCOMES, Catalog, Category, Deprecated, Event, Field
 from auditwright_generator.source.structure import ANNOTATION_KINDS, DEFS, KINDS
 
@@ -176,6 +176,8 @@ def _field_problems(field: Field) -> Iterator[str]:
     yield from _mismatches("enum value", "name", *(value.key for value in field.values))
     if field.stored_as:
         yield from _mismatches("stored name", "stored_name", field.stored_as)
+    if field.outcome not in ("", *OUTCOMES):
+        yield f"field {field.name} has the outcome {shown(field.outcome)}, not {either(OUTCOMES)}"
     if field.target:
         yield from _mismatches("target", "target_type", field.target)
     if field.many and field.change:

@@ -245,6 +245,7 @@ def _renamed(old: Event, new: Event) -> CatalogChange:
 
 def _event(pair: CatalogPair, old: Event, new: Event) -> Changes:
     yield from _facts(_EVENT_FACTS, new.key, old, new, (new.key,))
+    yield from _failure_message(old, new)
     if old.example != new.example:
         yield _of_event(rules.EXAMPLE_CHANGED, new.key, "the example has changed", new.key, ("example",))
     lifecycle = (rules.EVENT_DEPRECATED, rules.EVENT_UNDEPRECATED, rules.EVENT_LIFECYCLE_CHANGED)
@@ -255,6 +256,22 @@ def _event(pair: CatalogPair, old: Event, new: Event) -> Changes:
     if common_order_differs(*names):
         what = "its fields are in a different order"
         yield _of_event(rules.FIELD_ORDER_CHANGED, new.key, what, new.key)
+
+
+def _failure_message(old: Event, new: Event) -> Changes:
+    was, now = old.failure_message or None, new.failure_message or None
+    if was == now:
+        return
+    if was is None:
+        rule, what = rules.FAILURE_MESSAGE_ADDED, f"it can fail, with the failure message {shown(now)}"
+    elif now is None:
+        rule, what = rules.FAILURE_MESSAGE_REMOVED, "it can no longer fail"
+    else:
+        rule, what = (
+            rules.FAILURE_MESSAGE_CHANGED,
+            f"the failure message was {shown(was)} and is now {shown(now)}",
+        )
+    yield _of_event(rule, new.key, what, new.key, ("failure_message",), was, now)
 
 
 def _dropped_aliases(old: Event, new: Event) -> Changes:

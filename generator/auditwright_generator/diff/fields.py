@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auditwright_generator.diff import rules
 from auditwright_generator.diff.annotations import compare_values
@@ -49,8 +49,8 @@ def compare_fields(old: Event, new: Event) -> FieldChanges:
     """The changes between the fields of two versions of an event."""
     if old.fields == new.fields:
         return
-    was = {field.name: field for field in old.fields}
-    now = {field.name: field for field in new.fields}
+    both_fail = old.can_fail and new.can_fail
+    was, now = ({field.name: field for field in _known(event, both_fail)} for event in (old, new))
     removed = [field for name, field in was.items() if name not in now]
     added = [field for name, field in now.items() if name not in was]
     for field, other in _same_in_json(removed, added):
@@ -63,10 +63,16 @@ def compare_fields(old: Event, new: Event) -> FieldChanges:
         yield _renamed(field, renamed[field.name]) if field.name in renamed else _removed(field)
     for field in added:
         if field not in renamed.values():
-            yield _added(field)
+            yield _added(field, old)
     for name, field in now.items():
         if name in was:
             yield from compare_field(was[name], field)
+
+
+def _known(event: Event, both_fail: bool) -> Iterator[Field]:
+    """The fields of an event; with a version of it that cannot fail, only successes are comparable."""
+    for field in event.fields:
+        yield field if both_fail or field.outcome != "success" else replace(field, outcome="")
 
 
 def compare_field(old: Field, new: Field) -> FieldChanges:
@@ -97,14 +103,15 @@ def _renamed(old: Field, new: Field) -> FieldChange:
     return FieldChange(rules.FIELD_RENAMED, old.name, what, (), old.name, new.name, now=new.name)
 
 
-def _added(field: Field) -> FieldChange:
+def _added(field: Field, event: Event) -> FieldChange:
+    """A field that the older event does not have."""
     what = f"the field {shown(field.title)}, {field.type}, was added"
     if field.entry:
         return FieldChange(rules.ENTRY_FIELD_ADDED, field.name, what, (), None, field.type)
-    if not field.required:
-        return FieldChange(rules.FIELD_ADDED, field.name, f"{what} as optional", (), None, field.type)
-    needed = f"required when {_condition(field.when)}" if field.when else "required"
-    return FieldChange(rules.FIELD_ADDED_REQUIRED, field.name, f"{what} as {needed}", (), None, field.type)
+    # No call of an event that cannot fail is one of a failure.
+    is_needed = field.required and (event.can_fail or field.outcome != "failure")
+    rule = rules.FIELD_ADDED_REQUIRED if is_needed else rules.FIELD_ADDED
+    return FieldChange(rule, field.name, f"{what} as {_presence_words(field)}", (), None, field.type)
 
 
 # --- type, presence -------------------------------------------------------------------------------------
@@ -147,10 +154,10 @@ def _stored_name(old: Field, new: Field) -> FieldChanges:
 
 
 def _presence(old: Field, new: Field) -> FieldChanges:
-    if old.entry != new.entry or (old.when == new.when and old.required == new.required):
+    if old.entry != new.entry or (old.conditions == new.conditions and old.required == new.required):
         return
     rule = _PRESENCE[_requirement(old), _requirement(new)]
-    attribute = "when" if new.when else "required"
+    attribute = "when" if new.conditions else "required"
     yield FieldChange(
         rule,
         new.name,
@@ -162,7 +169,7 @@ def _presence(old: Field, new: Field) -> FieldChanges:
 
 
 def _requirement(field: Field) -> str:
-    return "when" if field.when else "required" if field.required else "optional"
+    return "when" if field.conditions else "required" if field.required else "optional"
 
 
 _PRESENCE = {
@@ -177,7 +184,8 @@ _PRESENCE = {
 
 
 def _presence_words(field: Field) -> str:
-    return f"required when {_condition(field.when)}" if field.when else _requirement(field)
+    needed = "required" if field.required else "optional"
+    return f"{needed} when {_condition(field.conditions)}" if field.conditions else needed
 
 
 def _condition(when: Sequence[Condition]) -> str:
@@ -371,12 +379,26 @@ def _changed(rule: ChangeRule, field: Field, attribute: str, named: str, old: Fa
     return FieldChange(rule, field.name, what, (attribute,), old, new)
 
 
+def _target(old: Field, new: Field) -> FieldChanges:
+    if old.target == new.target:
+        return
+    was, now = old.target or None, new.target or None
+    if was is None:
+        what = f"a value now identifies an object of type {now}"
+        yield FieldChange(rules.TARGET_ADDED, new.name, what, ("target",), None, now)
+    elif now is None:
+        what = f"a value no longer identifies an object of type {was}"
+        yield FieldChange(rules.TARGET_REMOVED, new.name, what, ("target",), was, None)
+    else:
+        yield _changed(rules.TARGET_CHANGED, new, "target", "the type of the object", was, now)
+
+
 def _annotations(old: Field, new: Field) -> FieldChanges:
     for rule, name, what, was, now in compare_values(old.annotations, new.annotations):
         yield FieldChange(rule, new.name, what, ("annotations", name), was, now)
 
 
 _CHECKS: tuple[Callable[[Field, Field], FieldChanges], ...] = (
-    _stored_name, _type, _presence, _entry, _limits, _values, _unit, _sensitivity, _title, _description,
-    _lifecycle, _annotations,
+    _stored_name, _type, _presence, _entry, _limits, _values, _unit, _sensitivity, _target, _title,
+    _description, _lifecycle, _annotations,
 )  # fmt: skip

@@ -108,6 +108,16 @@ EVENT_UNDEPRECATED = _safe("BR113", "event-undeprecated", "minor", ("emitters",)
 EVENT_LIFECYCLE_CHANGED = _safe("BR114", "event-lifecycle-changed", "patch", (),
     "only docs and warnings show its history")
 
+FAILURE_MESSAGE_ADDED = _safe("BR115", "failure-message-added", "minor", ("emitters", "readers"),
+    "its emitter takes `outcome`, and entries may be failures",
+    "readers that take every entry of it for a success should read `outcome`", "Added")
+FAILURE_MESSAGE_REMOVED = _breaks("BR116", "failure-message-removed", ("emitters", "readers"),
+    "calls with `outcome` are refused, and stored failures no longer fit their schema",
+    "keep `failure_message`")
+FAILURE_MESSAGE_CHANGED = _safe("BR117", "failure-message-changed", "minor", ("exports",),
+    "new failures have the new wording; stored entries keep theirs",
+    "programs that read descriptions should read the metadata instead")
+
 # --- categories, levels, the catalog --------------------------------------------------------------------
 
 CATEGORY_ADDED = _safe("BR121", "category-added", "minor", (),
@@ -267,6 +277,15 @@ COLUMN_MOVED = _breaks("BR272", "moved-to-column", ("database", "exports"),
 COLUMN_REMOVED = _breaks("BR273", "column-removed", ("database", "exports"),
     "the class of the table and the full CSV export no longer have the column",
     "keep `column: true`, or query the events' views, which read both")
+TARGET_ADDED = _safe("BR274", "target-added", "minor", ("database",),
+    "the entries about one object are found by it, older ones once they are indexed",
+    "run `auditwright database upgrade`, which indexes stored entries", "Added")
+TARGET_REMOVED = _breaks("BR275", "target-removed", ("exports",),
+    "saved filters and links with this type of object are refused, or find only what other fields identify",
+    "keep `target: {old}`")
+TARGET_CHANGED = _breaks("BR276", "target-changed", ("exports",),
+    "saved filters and links have the former type of object",
+    "keep `target: {old}`, or accept the break and index stored entries with `auditwright database upgrade`")
 ANNOTATION_ADDED = _safe("BR301", "annotation-added", "patch", (),
     "only docs, schemas and tools that read annotations show it", heading="Added")
 ANNOTATION_REMOVED = _safe("BR302", "annotation-removed", "patch", (),

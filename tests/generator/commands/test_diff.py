@@ -478,6 +478,7 @@ _OTHERS: dict[str, Any] = {
     "sensitivity": "personal", "entry": "actor_name", "column": True, "since": "0.1.0",
     "deprecated": Deprecated("0.1.0"), "max_bytes": 5, "max_depth": 6, "max_keys": 7, "change": True,
     "stored_as": "because", "annotations": {"owner": "platform"},
+    "outcome": "success", "target": "reason",
 }  # fmt: skip
 
 
@@ -488,13 +489,13 @@ def resolved(folder: str | Path) -> Catalog:
 
 
 def with_field(catalog: Catalog, change: dict[str, Any]) -> Catalog:
-    """The catalog with a changed field `reason` of the event in `till`."""
+    """The catalog with a changed field `reason` of the event in `till`, which can fail."""
 
     def changed(event: Event) -> Event:
         fields = tuple(
             replace(field, **change) if field.name == "reason" else field for field in event.fields
         )
-        return replace(event, fields=fields)
+        return replace(event, fields=fields, failure_message="It failed.")
 
     shop, till = catalog.levels
     (drawers,) = till.categories

@@ -25,6 +25,7 @@ CATALOGS = {
     "own": ROOT / "runtime" / "catalog",
     "kitchen sink": ROOT / "tests" / "catalogs" / "kitchen_sink",
     "annotations": ROOT / "tests" / "catalogs" / "annotations",
+    "outcomes": ROOT / "tests" / "catalogs" / "outcomes",
     "shop": Path(__file__).parent / "catalog",
 }
 
@@ -164,6 +165,18 @@ REFUSED = [
     ((*FIELD, "max_length"), 1.5, f"{IN_FIELD}.max_length: Input should be a valid integer, got 1.5"),
     ((*FIELD, "when"), {"x": []}, "field order_id has a condition without values"),
     ((*FIELD, "values"), {"a b": "A"}, f'enum value "a b" is not {NAME}'),
+    ((*FIELD, "outcome"), "maybe", 'field order_id has the outcome "maybe", not success or failure'),
+    (
+        (*FIELD, "target"),
+        "Order",
+        'target "Order" is not lower-case letters, digits and underscores, beginning with a letter, at most '
+        "40 characters",
+    ),
+    (
+        (*EVENT, "failure_message"),
+        None,
+        f"{IN_EVENT}.failure_message: Input should be a valid string, got nothing",
+    ),
     (("annotations",), {"x\n": 1}, f'annotation "x\\n" is not {NAME}'),
     ((*FIELD, "annotations"), {"X": [1]}, f'annotation "X" is not {NAME}'),
     (
@@ -221,7 +234,9 @@ _JSON = st.recursive(
 def test_no_value_causes_a_traceback(data: st.DataObject) -> None:
     changed = form()
     part = data.draw(st.sampled_from(parts(changed)))
-    key = data.draw(st.sampled_from([*part, "when", "values", "min", "pattern", "only", "entry", "unit"]))
+    key = data.draw(
+        st.sampled_from([*part, "when", "values", "min", "pattern", "only", "entry", "unit", "target"])
+    )
     part[key] = data.draw(_JSON)
     assert not any(map(UNPRINTABLE.search, lines_of(json.dumps(changed).encode())))
 
