@@ -99,10 +99,13 @@ def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None
         is_foreign = imported and "actor" in options
         around = None if is_foreign else context.address_of(actor)
         address = ip_address(given) if given is not None else around
-        for_whom = acted_for(options.get("on_behalf_of"))
-        if for_whom is None and not is_foreign:
+        for_whom = acted_for(options["on_behalf_of"]) if "on_behalf_of" in options else None
+        if for_whom is None and context.on_behalf_of is not None and not is_foreign:
             for_whom = context.acted_for_by(actor)
-        parts = _context_of(context, options.get("context"), imported)
+        if "context" in options or imported:
+            parts = _context_of(context, options.get("context"), imported)
+        else:
+            parts = context_json(context)
     except ValidationError as error:
         raise ValidationError(event.key, error.problems) from None
     entry_id, occurred_at = _id_and_time(event, options.get("id"), options.get("occurred_at"))
@@ -113,7 +116,9 @@ def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None
     )
     if is_ahead and entry_id is None:
         raise ValidationError(event.key, (_ahead(occurred_at),))
-    outcome, reason = _outcome(event, options) if can_fail else ("success", None)
+    outcome, reason = "success", None
+    if "outcome" in options or "failure_reason" in options:
+        outcome, reason = _outcome(event, options)
     return Envelope(
         account,
         entry_id,
