@@ -42,6 +42,15 @@ LIMITS = {"request_id": 128, "trace_id": 32, "span_id": 16, "session_id": 256, "
 """The most characters of each part that a caller can give."""
 SUBMITTED_BY = "submitted_by"
 """The part that only the server sets: the type and the id of the principal who sent the entry."""
+TITLES = {
+    "request_id": "Request ID",
+    "trace_id": "Trace ID",
+    "span_id": "Span ID",
+    "session_id": "Session ID",
+    "user_agent": "User Agent",
+    SUBMITTED_BY: "Submitted By",
+}
+"""The parts with their titles, in the order in which they are shown."""
 MAX_SUBMITTED_BY = 300
 """The most characters of `submitted_by`: a type, a colon and an id."""
 

@@ -18,7 +18,7 @@ from auditwright.commands.options import (
     selection_of,
 )
 from auditwright.commands.terminal import open_stdout
-from auditwright.commands.text import print_json, table, time_text, width
+from auditwright.commands.text import actor_label, print_json, table, time_text, width
 from auditwright.entry import Entry
 from auditwright.reading.pages import MAX_PAGE, FilteredSelection, Page
 from auditwright.text import print_lines
@@ -134,9 +134,9 @@ def _table(entries: Sequence[Entry]) -> list[str]:
 def _cells(entry: Entry) -> tuple[str, ...]:
     return (
         time_text(entry.occurred_at),
-        entry.event_title,
+        f"{entry.event_title} (failed)" if entry.outcome == "failure" else entry.event_title,
         entry.category_title,
         entry.description,
-        entry.actor.label,
+        actor_label(entry),
         entry.ip_address or "",
     )

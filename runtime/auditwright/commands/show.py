@@ -10,10 +10,12 @@ from typing import Any
 
 import orjson
 
+from auditwright.actor import Actor
 from auditwright.catalog import Catalog
 from auditwright.commands.options import add_log, open_log, other_accounts
 from auditwright.commands.text import print_json, time_text
 from auditwright.entry import Entry
+from auditwright.entry_context import TITLES
 from auditwright.log import AuditLog
 from auditwright.text import print_lines, printable
 
@@ -70,7 +72,7 @@ def _not_one(options: argparse.Namespace, log: AuditLog, found: list[Entry]) -> 
 
 def _details(catalog: Catalog, entry: Entry) -> list[tuple[str, str]]:
     event, lifecycle_note = catalog.event(entry.event), catalog.lifecycle_note(entry.event)
-    actor = entry.actor
+    principal, context = entry.on_behalf_of, entry.context
     fields = {field.name: field for field in event.fields} if event else {}
     metadata = [
         (fields[name].title if name in fields else name, _value(value, fields.get(name)))
@@ -80,10 +82,18 @@ def _details(catalog: Catalog, entry: Entry) -> list[tuple[str, str]]:
         ("Event Name", entry.event_title),
         ("Category", entry.category_title),
         ("Date and Time (UTC)", f"{entry.occurred_at:%Y-%m-%d %H:%M:%S.%f}"),
-        ("User or App Name", f"{actor.label} ({actor.type}{f' {actor.id}' if actor.id else ''})"),
+        ("User or App Name", _actor_text(entry.actor)),
+        *([("On Behalf Of", _actor_text(principal))] if principal else []),
         ("IP Address", entry.ip_address or "—"),
         ("Description", entry.description),
+        ("Outcome", entry.outcome),
+        *([("Reason", entry.failure_reason)] if entry.failure_reason else []),
         *metadata,
+        *(
+            (TITLES.get(name, name), str(context[name]))
+            for name in dict.fromkeys((*TITLES, *context))
+            if name in context
+        ),
         ("Event key", f"{entry.event} ({lifecycle_note})" if lifecycle_note else entry.event),
         ("Entry ID", str(entry.id)),
         ("Account ID", entry.account_id),
@@ -91,6 +101,10 @@ def _details(catalog: Catalog, entry: Entry) -> list[tuple[str, str]]:
         ("Catalog version", entry.catalog_version),
         *([("Altered", ", ".join(entry.alterations))] if entry.alterations else []),
     ]
+
+
+def _actor_text(actor: Actor) -> str:
+    return f"{actor.label} ({actor.type}{f' {actor.id}' if actor.id else ''})"
 
 
 def _value(value: Any, field: Any) -> str:

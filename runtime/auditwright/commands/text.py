@@ -7,11 +7,14 @@ import sys
 import unicodedata
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from auditwright.text import printable, printable_json
+
+if TYPE_CHECKING:
+    from auditwright.entry import Entry
 
 LEAST = 12
 """The least width of a truncated column."""
@@ -34,6 +37,12 @@ def plural(noun: str) -> str:
 def time_text(moment: datetime) -> str:
     """A time to the millisecond."""
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}"
+
+
+def actor_label(entry: Entry) -> str:
+    """Who acted, and on whose behalf: `Ada Lovelace on behalf of Grace Hopper`."""
+    principal = entry.on_behalf_of
+    return f"{entry.actor.label} on behalf of {principal.label}" if principal else entry.actor.label
 
 
 def print_json(value: Any) -> None:

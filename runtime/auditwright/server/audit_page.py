@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from auditwright.effort import bounded_effort
+from auditwright.entry_context import TITLES as CONTEXT_TITLES
 from auditwright.errors import FilterError
 from auditwright.limits import MAX_ID, truncate
 from auditwright.reading.filters import MATCHES, MAX_CONDITIONS, Condition, Filter
@@ -120,12 +121,15 @@ class TableRow:
     category: str
     actor: str
     actor_type: str
+    on_behalf_of: str
+    """Empty where nobody is known on whose behalf it was done."""
+    failed: bool
     description: str
     ip_address: str
 
 
 def _table_row(entry: Entry, view: View, catalog: Catalog) -> TableRow:
-    actor = entry.actor
+    actor, principal = entry.actor, entry.on_behalf_of
     return TableRow(
         str(entry.id),
         entry.occurred_at,
@@ -134,6 +138,8 @@ def _table_row(entry: Entry, view: View, catalog: Catalog) -> TableRow:
         category_title(entry, catalog),
         truncate(actor.label, MAX_NAME),
         actor.type,
+        truncate(principal.label, MAX_NAME) if principal else "",
+        entry.outcome == "failure",
         truncate(entry.description, MAX_DESCRIPTION),
         entry.ip_address or "",
     )
@@ -401,6 +407,7 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
         category=category_title(entry, log.catalog),
         account=account,
         metadata=list(metadata_rows(entry, log.catalog)),
+        context=_context_rows(entry),
         lifecycle_note=log.catalog.lifecycle_note(entry.event),
         link_to_entry=f"{base_of(request)}/entries/{entry.id}{'?' if link else ''}{link}",
         json=f"{base_of(request)}/api/entries/{entry.id}{'?' if link else ''}{link}",
@@ -414,6 +421,13 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
             if condition
         ],
     )
+
+
+def _context_rows(entry: Entry) -> list[tuple[str, str]]:
+    """The parts of the context with their titles; of a damaged entry also what is no part."""
+    context = entry.context
+    known = [(title, context[name]) for name, title in CONTEXT_TITLES.items() if name in context]
+    return known + [(name, str(value)) for name, value in context.items() if name not in CONTEXT_TITLES]
 
 
 def _only(field: str, value: str | None) -> str:

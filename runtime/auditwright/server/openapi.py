@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditwright.catalog import SYSTEM_LEVEL
-from auditwright.damage import PARTS
+from auditwright.damage import ACTOR_TYPES, PARTS
+from auditwright.entry_context import LIMITS, MAX_SUBMITTED_BY, SUBMITTED_BY
+from auditwright.limits import MAX_FAILURE_REASON
 from auditwright.reading.filters import FIELDS, MATCHES, MAX_CONDITIONS, OPERATORS
 from auditwright.reading.pages import MAX_PAGE, MAX_SEARCH, MIN_SEARCH
 from auditwright.server.downloads import MEDIA
@@ -35,6 +37,14 @@ _RETRY_AFTER = {
     "Retry-After": {"description": "After how many seconds to try again.", "schema": {"type": "integer"}}
 }
 
+_ON_BEHALF_OF = {
+    "type": "object",
+    "required": ["type", "id"],
+    "properties": {"type": {"enum": ["user", "app"]}, "id": TEXT, "name": TEXT},
+    "additionalProperties": False,
+}
+
+
 SCHEMAS: dict[str, dict[str, Any]] = {
     "Problem": {
         "type": "object",
@@ -58,7 +68,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Actor": {
         "type": "object",
         "required": ["type"],
-        "properties": {"type": {"enum": ["user", "app", "system"]}, "id": TEXT, "name": TEXT},
+        "properties": {"type": {"enum": list(ACTOR_TYPES)}, "id": TEXT, "name": TEXT},
         "additionalProperties": False,
     },
     "Entry": {
@@ -74,7 +84,19 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "event": TEXT,
             "occurred_at": _TIME,
             "actor": {"$ref": "#/components/schemas/Actor"},
+            "on_behalf_of": {**_ON_BEHALF_OF, "description": "On whose behalf the actor acted."},
             "ip_address": TEXT,
+            "outcome": {"enum": ["failure"], "description": "Absent from a success."},
+            "failure_reason": {**TEXT, "maxLength": MAX_FAILURE_REASON},
+            "context": {
+                "type": "object",
+                "properties": {
+                    name: {**TEXT, "maxLength": limit}
+                    for name, limit in {**LIMITS, SUBMITTED_BY: MAX_SUBMITTED_BY}.items()
+                },
+                "description": "The request, trace, session and client, as far as they are known; "
+                "`submitted_by` is the type and the id of who sent the entry through the API.",
+            },
             "metadata": {"type": "object"},
             "recorded_at": _TIME,
             "level": {**TEXT, "description": "Absent if the catalog had no levels."},
@@ -110,6 +132,26 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "actor": {
                 "$ref": "#/components/schemas/Actor",
                 "description": "Yourself by default; another one needs the right to impersonate.",
+            },
+            "on_behalf_of": {
+                **_ON_BEHALF_OF,
+                "description": "The user or app on whose behalf the actor acted.",
+            },
+            "outcome": {
+                "enum": ["success", "failure"],
+                "description": "A success by default. Only an event with a message for failures can fail.",
+            },
+            "failure_reason": {
+                **TEXT,
+                "minLength": 1,
+                "maxLength": MAX_FAILURE_REASON,
+                "description": "Why it failed; only with a failure.",
+            },
+            "context": {
+                "type": "object",
+                "properties": dict.fromkeys(LIMITS, TEXT),
+                "additionalProperties": False,
+                "description": "The request, trace, session and client. Longer texts are truncated.",
             },
             "ip_address": {
                 **TEXT,

@@ -22,6 +22,7 @@ Date and Time (UTC):     2026-01-02 04:00:00.000000
 User or App Name:        Pipeline (app ci)
 IP Address:              192.0.2.1
 Description:             Pipeline created an API key for model Llama.
+Outcome:                 success
 Model ID:                m-17
 Model Name:              Llama
 Model Type:              Open-source
