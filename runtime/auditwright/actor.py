@@ -17,7 +17,8 @@ from auditwright.limits import MAX_ID, Alterations, sanitize, sanitize_text, sho
 
 ActorType = Literal["user", "app", "system", "anonymous"]
 ACTOR_TYPES = '"user", "app", "system" or "anonymous"'
-"""The types of actors, for errors."""
+NOBODY = "nothing, as the actor is anonymous"
+"""What is expected in errors: the types of actors, and the id and the name of an anonymous one."""
 
 
 def identifier(path: str, value: object, limit: int = MAX_ID) -> str:
@@ -99,7 +100,7 @@ class Actor:
         if self.type == "anonymous":
             for part in ("id", "name"):
                 if getattr(self, part) is not None:
-                    problem = Problem(f"actor.{part}", "nothing: nobody is known to have acted", "a value")
+                    problem = Problem(f"actor.{part}", NOBODY, "a value")
                     raise ValidationError("actor", (problem,))
         elif self.id is not None or self.type != "system":
             known = sanitize_text("actor.id", self.id, self.alterations) if type(self.id) is str else self.id

@@ -124,9 +124,9 @@ def context_text(parts: Mapping[str, str]) -> str | None:
 
     The current span of OpenTelemetry gives the ids that the parts do not have.
     """
-    if "trace_id" not in parts and "span_id" not in parts:
+    if "trace_id" not in parts and "span_id" not in parts and (ids := _current_span()):
         # Only together: a span belongs to one trace.
-        parts = {**_current_span(), **parts}
+        parts = {**ids, **parts}
     return parts_as_text(parts)
 
 
@@ -142,8 +142,9 @@ def _current_span() -> dict[str, str]:
         return {}
     try:
         span = trace.get_current_span().get_span_context()
-        ids = {"trace_id": format(span.trace_id, "032x"), "span_id": format(span.span_id, "016x")}
+        trace_id, span_id = span.trace_id, span.span_id
+        if 0 < trace_id < 1 << 128 and 0 < span_id < 1 << 64:
+            return {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"}
     except Exception:  # faulty telemetry, or an import that is not complete, does not stop an entry
         return {}
-    is_valid = all(_HEX[name].fullmatch(text) and text.strip("0") for name, text in ids.items())
-    return ids if is_valid else {}
+    return {}

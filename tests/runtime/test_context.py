@@ -490,7 +490,7 @@ def test_only_users_and_apps_are_acted_for(log: AuditLog, wrong: Any) -> None:
         (lambda: Actor.app("a", 5), "actor: actor.name: expected a string, got int"),  # type: ignore[arg-type]
         (
             lambda: Actor("anonymous", "u-17"),
-            "actor: actor.id: expected nothing: nobody is known to have acted, got a value",
+            "actor: actor.id: expected nothing, as the actor is anonymous, got a value",
         ),
         (
             lambda: Actor("robot", "r"),  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from auditwright.actor import ACTOR_TYPES, Actor
+from auditwright.actor import ACTOR_TYPES, NOBODY, Actor
 from auditwright.catalog import is_stored_name
 from auditwright.change import is_change
 from auditwright.effort import bounded_effort, did_you_mean
@@ -450,13 +450,20 @@ def problems_of(event: Event, form: Form, faults: Iterable[Any]) -> Iterator[Pro
     for error in faults:
         path = list(error.instance_path)
         if _is_within_metadata(form, path):
-            yield from _metadata_problems(event, form["metadata"], path[1:], error.kind)
+            yield from _metadata_problems(event, form, path[1:], error.kind)
         else:
             yield from _envelope_problems(event, form, path, error)
 
 
-def _metadata_problems(event: Event, values: Form, path: list[Any], kind: Any) -> Iterator[Problem]:
-    if path:
+def _metadata_problems(event: Event, form: Form, path: list[Any], kind: Any) -> Iterator[Problem]:
+    values: Form = form["metadata"]
+    outcome = "failure" if form.get("outcome") == "failure" else "success"
+    name = kind.property if kind.name == "required" and not path else path[0] if len(path) == 1 else None
+    by_outcome = next((field for field in event.metadata if field.name == name and field.outcome), None)
+    if by_outcome is not None and (values.get(by_outcome.name) is None) == (by_outcome.outcome == outcome):
+        wanted, found = ("a value", "nothing") if by_outcome.outcome == outcome else ("nothing", "a value")
+        yield Problem(f"metadata.{name}", f"{wanted}, as the outcome is {outcome}", found)
+    elif path:
         yield fault(event, path, values)
     elif kind.name == "additionalProperties":
         yield from (unknown(event, name) for name in kind.unexpected)
@@ -504,6 +511,8 @@ def _expected(event: Event, form: Form, path: str) -> str:
         return CANNOT_FAIL
     if path == "failure_reason" and form.get("outcome") != "failure":
         return NO_FAILURE
+    if path in ("actor.id", "actor.name") and form["actor"].get("type") == "anonymous":
+        return NOBODY
     return _EXPECTED.get(path, "what the schema allows")
 
 
