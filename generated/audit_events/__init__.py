@@ -10,7 +10,7 @@ audit = AuditEvents(log)
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from audit_events._catalog import CATALOG
 from audit_events.account import Account
@@ -20,7 +20,21 @@ if TYPE_CHECKING:
     from auditwright import AuditLog, Entry
     from auditwright.emitters import AsyncSession, Session
 
-__all__ = ["CATALOG", "AsyncAuditEvents", "AuditEvents"]
+__all__ = ["CATALOG", "AsyncAuditEvents", "AuditEvents", "TargetType"]
+
+TargetType = Literal[
+    "agent",
+    "app",
+    "guardrail",
+    "integration",
+    "model",
+    "node",
+    "prompt",
+    "role",
+    "tool_version",
+    "user",
+]
+"""The types of the objects that fields identify: `model` in `model:m-17`."""
 
 
 class AuditEvents:

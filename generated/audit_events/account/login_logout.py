@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing_extensions import Unpack
 
-from auditwright.emitters import Emitters, Options, R_co, S
+from auditwright.emitters import Emitters, FailureOptions, Options, R_co, S
 
 
 class LoginLogout(Emitters[S, R_co]):
@@ -19,7 +19,7 @@ class LoginLogout(Emitters[S, R_co]):
         *,
         email_id: str,
         login_method: str | None = None,
-        **options: Unpack[Options[S]],
+        **options: Unpack[FailureOptions[S]],
     ) -> R_co:
         """Someone signed in to the account, or tried to. Recorded once that has succeeded or
         failed.
@@ -27,7 +27,7 @@ class LoginLogout(Emitters[S, R_co]):
         Args:
             email_id: Email address that the person is signed in under.
             login_method: How the person proved who they are, such as password or single sign-on.
-            **options: What every emitter takes: see `auditwright.emitters.Options`.
+            **options: What every emitter takes, and the outcome: see `auditwright.emitters.FailureOptions`.
         """
         return self._record(
             "account.login_logout.login",

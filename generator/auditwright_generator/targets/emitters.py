@@ -73,12 +73,13 @@ def _package(catalog: Catalog) -> str:
         imports=imports(
             {
                 "collections.abc": ["Coroutine"],
-                "typing": ["TYPE_CHECKING", "Any"],
+                "typing": ["TYPE_CHECKING", "Any", *_literal_import(catalog)],
                 f"{catalog.package}._catalog": ["CATALOG"],
                 **{f"{catalog.package}.{level.name}": [level.class_name] for level in catalog.levels},
             },
             own=catalog.package,
         ),
+        target_types=_target_types(catalog),
         slots=_slots([level.name for level in catalog.levels]),
         attributes=attributes,
         async_attributes=async_attributes,
@@ -87,6 +88,7 @@ def _package(catalog: Catalog) -> str:
 
 def _package_without_levels(catalog: Catalog) -> str:
     modules = {
+        "typing": ["TYPE_CHECKING", *_literal_import(catalog)],
         f"{catalog.package}._catalog": ["CATALOG"],
         f"{catalog.package}._categories": [_CATEGORIES],
     }
@@ -96,7 +98,18 @@ def _package_without_levels(catalog: Catalog) -> str:
         title=_title(catalog),
         catalog=catalog,
         imports=imports(modules, own=catalog.package),
+        target_types=_target_types(catalog),
     )
+
+
+def _literal_import(catalog: Catalog) -> list[str]:
+    return ["Literal"] if catalog.target_types else []
+
+
+def _target_types(catalog: Catalog) -> str:
+    """The definition of `TargetType`; empty for a catalog without targets, which has none."""
+    types = [literal(each) for each in catalog.target_types]
+    return bracketed("TargetType = Literal[", types, "]", 0) if types else ""
 
 
 def _slots(names: list[str]) -> str:
@@ -196,6 +209,14 @@ class _Method:
     documentation: str
     deprecation: str
     arguments: list[_Argument]
+    options: str
+    """The class of its options."""
+
+    @property
+    def options_note(self) -> str:
+        """The rest of a sentence that begins with `What every emitter takes`."""
+        outcome = ", and the outcome" if self.options == "FailureOptions" else ""
+        return f"{outcome}: see `auditwright.emitters.{self.options}`."
 
 
 def _module(category: Category) -> str:
@@ -224,7 +245,7 @@ def _module(category: Category) -> str:
                 "auditwright.change": [import_as("Change", names.change)] if has_changes else [],
                 "auditwright.emitters": [
                     "Emitters",
-                    "Options",
+                    *sorted({_options(event) for event in category.events}),
                     "R_co",
                     "S",
                     *([f"as_text as {_AS_TEXT}"] if kinds & _TYPED_TEXT.keys() else []),
@@ -272,7 +293,12 @@ def _method(event: Event, names: _Names) -> _Method:
         described(event.name, event.title, event.description),
         _deprecation(event),
         [_argument(event, field, names) for field in _ordered(event)],
+        _options(event),
     )
+
+
+def _options(event: Event) -> str:
+    return "FailureOptions" if event.can_fail else "Options"
 
 
 def _ordered(event: Event) -> list[Field]:
@@ -309,11 +335,17 @@ def _notes(field: Field) -> str:
         f"At most {high}." if high is not None and low is None else "",
         f"In {field.unit}." if field.unit else "",
         _json_note(field),
-        f"Only if {condition(field.when)}, and required then." if field.when else "",
+        _condition_note(field),
         "Secret: only a keyed fingerprint is stored." if field.sensitivity == "secret" else "",
         _deprecation_note(field),
     ]
     return "".join(f" {note}" for note in notes if note)
+
+
+def _condition_note(field: Field) -> str:
+    if not field.conditions:
+        return ""
+    return f"Only if {condition(field.conditions)}{', and required then' if field.required else ''}."
 
 
 def _json_note(field: Field) -> str:

@@ -10,7 +10,16 @@ import json
 from typing import Any
 
 from auditwright_generator import patterns
-from auditwright_generator.model import MAX_INTEGER, Annotations, Catalog, Category, Event, Field, Level
+from auditwright_generator.model import (
+    MAX_INTEGER,
+    OUTCOMES,
+    Annotations,
+    Catalog,
+    Category,
+    Event,
+    Field,
+    Level,
+)
 from auditwright_generator.targets.templating import header
 
 Schema = dict[str, Any]
@@ -21,14 +30,52 @@ _IDENTIFIER: Schema = {"type": "string", "minLength": 1, "maxLength": 256}
 _ACTOR: Schema = {
     "type": "object",
     "properties": {
-        "type": {"enum": ["user", "app", "system"]},
+        "type": {"enum": ["user", "app", "system", "anonymous"]},
         "id": {"$ref": "#/$defs/identifier"},
         "name": {"type": "string"},
     },
     "required": ["type"],
     "additionalProperties": False,
-    "if": {"properties": {"type": {"const": "system"}}},
-    "else": {"properties": {"id": True}, "required": ["id"]},
+    "if": {"properties": {"type": {"const": "anonymous"}}, "required": ["type"]},
+    "then": {"properties": {"id": False, "name": False}},
+    "else": {
+        "if": {"properties": {"type": {"const": "system"}}},
+        "else": {"properties": {"id": True}, "required": ["id"]},
+    },
+}
+_ON_BEHALF_OF: Schema = {
+    "title": "On behalf of",
+    "description": "The user or app for whom the actor acted.",
+    "type": "object",
+    "properties": {
+        "type": {"enum": ["user", "app"]},
+        "id": {"$ref": "#/$defs/identifier"},
+        "name": {"type": "string"},
+    },
+    "required": ["type", "id"],
+    "additionalProperties": False,
+}
+_CONTEXT: Schema = {
+    "title": "Context",
+    "description": "The request, trace, session and client. Longer texts are truncated, not refused.",
+    "type": "object",
+    "properties": {
+        "request_id": {"type": "string", "description": "128 characters of it are stored."},
+        "trace_id": {"type": "string", "pattern": "^(?:[0-9A-Fa-f]{32})?$"},
+        "span_id": {"type": "string", "pattern": "^(?:[0-9A-Fa-f]{16})?$"},
+        "session_id": {"type": "string", "description": "256 characters of it are stored."},
+        "user_agent": {"type": "string", "description": "512 characters of it are stored."},
+    },
+    "additionalProperties": False,
+}
+"""An empty text is the same as none. What only the server writes, `submitted_by`, is not in it."""
+_FAILED: Schema = {"properties": {"outcome": {"const": "failure"}}, "required": ["outcome"]}
+_FAILURE_REASON: Schema = {
+    "title": "Failure reason",
+    "description": "Why it failed; only with the outcome failure.",
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 300,
 }
 _BY_KIND: dict[str, Schema] = {
     "timestamp": {"type": "string", "pattern": patterns.TIMESTAMP, "format": "date-time"},
@@ -47,6 +94,8 @@ _ENVELOPE: Schema = {
     "actor": _ACTOR,
     "timestamp": _BY_KIND["timestamp"],
     "ip": _BY_KIND["ip"],
+    "on_behalf_of": _ON_BEHALF_OF,
+    "context": _CONTEXT,
 }
 """The `$defs` of every document."""
 
@@ -101,18 +150,67 @@ def entry_schema(catalog: Catalog, category: Category, event: Event) -> Schema:
             "event": {"enum": keys} if len(keys) > 1 else {"const": event.key},
             "occurred_at": _ref("timestamp"),
             "actor": _ref("actor"),
+            "on_behalf_of": _ref("on_behalf_of"),
             "ip_address": _ref("ip"),
+            **_outcome(event),
+            "context": _ref("context"),
             "metadata": metadata_schema(event),
         },
         "required": ["event", "metadata"],
         "additionalProperties": False,
+        **_of_outcome(event),
         "examples": [{"event": event.key, "metadata": event.stored_example}],
         "$defs": _ENVELOPE | {kind: schema for kind, schema in _BY_KIND.items() if kind in kinds},
     }
 
 
+def _outcome(event: Event) -> Schema:
+    """The properties of the outcome."""
+    if not event.can_fail:
+        return {"outcome": {"title": "Outcome", "description": "The event cannot fail.", "const": "success"}}
+    described = {"title": "Outcome", "description": "How it ended; success, if it is left out."}
+    return {"outcome": {**described, "enum": list(OUTCOMES)}, "failure_reason": _FAILURE_REASON}
+
+
+def _of_outcome(event: Event) -> Schema:
+    """What the outcome of an event that can fail decides, as if/then/else: the reason, and some fields."""
+    if not event.can_fail:
+        return {}
+    failed, succeeded = (_metadata_of(event, outcome) for outcome in ("failure", "success"))
+    without_reason = {"failure_reason": False}
+    return {
+        "if": _FAILED,
+        **({"then": {"properties": failed}} if failed else {}),
+        "else": {"properties": without_reason | succeeded},
+    }
+
+
+def _metadata_of(event: Event, outcome: str) -> Schema:
+    """The property `metadata` as the fields with a condition on the outcome need it; empty without one."""
+    fields = [field for field in event.metadata if field.outcome]
+    if not fields:
+        return {}
+    of_it = [field for field in fields if field.outcome == outcome]
+    needed = [field.stored_name for field in of_it if field.required and not field.when]
+    properties = {
+        **{name: {"not": {"type": "null"}} for name in needed},
+        **{field.stored_name: {"type": "null"} for field in fields if field.outcome != outcome},
+    }
+    conditions = [_condition(event, field) for field in of_it if field.when]
+    schema = {
+        "type": "object",
+        **({"properties": properties} if properties else {}),
+        **({"required": needed} if needed else {}),
+        **({"allOf": conditions} if conditions else {}),
+    }
+    return {"metadata": schema} if len(schema) > 1 else {}
+
+
 def metadata_schema(event: Event) -> Schema:
-    """The schema of an event's metadata, with its conditions as if/then/else; refers to `$defs`."""
+    """The schema of an event's metadata, with its conditions as if/then/else; refers to `$defs`.
+
+    Conditions on the outcome stand in the schema of the entry.
+    """
     schema: Schema = {
         "type": "object",
         "properties": {field.stored_name: _published(field) for field in event.metadata},

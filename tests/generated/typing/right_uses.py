@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, Literal, assert_type
 
 import sqlalchemy
 import sqlalchemy.ext.asyncio
@@ -13,12 +13,23 @@ import sqlalchemy.orm
 import sqlmodel
 from sqlmodel import col, select
 
-from audit_events import CATALOG, AsyncAuditEvents, AuditEvents
+from audit_events import CATALOG, AsyncAuditEvents, AuditEvents, TargetType
 from audit_events.models.account.models import ModelAdded
 from audit_events.models.tool.tool_management import ToolDeployed
 from audit_events.tables import AuditCategory, AuditEntry, AuditEvent
 from audit_events.tables.account.models import ModelDeployed
-from auditwright import Actor, AuditLog, Catalog, Condition, Entry, Filter, Page, SecretKey, ValidationError
+from auditwright import (
+    Actor,
+    AuditLog,
+    Catalog,
+    Condition,
+    Entry,
+    EntryContext,
+    Filter,
+    Page,
+    SecretKey,
+    ValidationError,
+)
 from auditwright.event_model import EventModel
 
 
@@ -56,6 +67,30 @@ def emit(log: AuditLog, session: sqlmodel.Session, entry_id: uuid.UUID) -> Entry
         )
 
 
+def emit_outcomes(audit: AuditEvents, request_id: str | None) -> None:
+    login = audit.account.login_logout.login
+    login(email_id="ada@example.com")
+    login(email_id="ada@example.com", outcome="success")
+    failed = login(
+        email_id="ada@example.com",
+        outcome="failure",
+        failure_reason="The password was wrong.",
+        actor=Actor.anonymous(),
+        context={"request_id": request_id, "user_agent": "curl/8"},
+    )
+    assert_type(failed.outcome, Literal["success", "failure"])
+    assert_type(failed.failure_reason, str | None)
+    assert_type(failed.context, dict[str, str])
+    where: EntryContext = {"session_id": "s-1"}
+    made = audit.account.roles.role_changed(on_behalf_of=Actor.user("u-4"), context=where)
+    assert_type(made.on_behalf_of, Actor | None)
+
+
+def name_targets(model_id: str) -> tuple[TargetType, str]:
+    kind: TargetType = "model"
+    return kind, model_id
+
+
 def emit_into_any_transaction(
     audit: AuditEvents,
     orm: sqlalchemy.orm.Session,
@@ -74,6 +109,7 @@ async def emit_async(
     pending: Coroutine[Any, Any, Entry] = audit.account.roles.role_changed()
     await pending
     await audit.account.roles.role_edited(role_id="r-1", session=core)
+    await audit.account.login_logout.login(email_id="a@example.com", outcome="failure", session=session)
     entry = await audit.tool.tool_management.tool_deployed(
         tool_id="t-4", tool_version="v1", api_mode="sync", session=session
     )

@@ -1,9 +1,11 @@
 """Wrong uses of the public interface, one on a line: mypy and pyright flag exactly the marked lines."""
 
+from collections.abc import Callable
+
 import sqlalchemy.ext.asyncio
 import sqlmodel
 
-from audit_events import AsyncAuditEvents, AuditEvents
+from audit_events import AsyncAuditEvents, AuditEvents, TargetType
 from audit_events.models.account.models import ModelAdded
 from audit_events.tables.account.models import ModelDeployed
 from auditwright import Actor, AuditLog, Condition, Entry, Filter
@@ -29,10 +31,25 @@ def emit(audit: AuditEvents, session: sqlalchemy.ext.asyncio.AsyncSession) -> No
     audit.account.models.model_deployed("m-1", "Llama", "open_source")  # error: fields are keyword-only
 
 
+def emit_outcomes(audit: AuditEvents, name_target: Callable[[TargetType], None]) -> None:
+    login, role_changed = audit.account.login_logout.login, audit.account.roles.role_changed
+    role_changed(outcome="failure")  # error: an event that cannot fail
+    role_changed(outcome="success")  # error: an outcome of an event that cannot fail
+    role_changed(failure_reason="No such role.")  # error: a reason of an event that cannot fail
+    login(email_id="ada@example.com", outcome="failed")  # error: no such outcome
+    login(email_id="ada@example.com", outcome="failure", failure_reason=401)  # error: a number for a reason
+    login(email_id="ada@example.com", outcome="failure", reason="x")  # error: a misspelt option
+    role_changed(on_behalf_of="u-4")  # error: a string for an actor
+    role_changed(context={"request": "r-1"})  # error: no such part of a context
+    role_changed(context={"request_id": 1})  # error: a part of another type
+    name_target("role_id")  # error: no such type of targets
+
+
 async def emit_async(audit: AsyncAuditEvents, session: sqlmodel.Session) -> Entry:
     await audit.account.roles.role_edited(role_id="r-1", session=session)  # error: a synchronous session
     entry: Entry = audit.account.roles.role_changed()  # error: await is forgotten, and the entry is used
     await audit.account.roles.role_edited(role_id=17)  # error: a field of another type
+    await audit.account.roles.role_edited(role_id="r-1", outcome="failure")  # error: it cannot fail
     return entry
 
 
