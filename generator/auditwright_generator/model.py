@@ -20,6 +20,8 @@ AnnotationOwner = Literal["catalog", "category", "event", "field"]
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader represents exactly (RFC 8259, section 6)."""
 
+OUTCOME = "outcome"
+"""What a condition names to test the outcome of the entry. No field has the name."""
 OUTCOMES = ("success", "failure")
 """How an occurrence of an event that can fail ended."""
 
@@ -175,7 +177,7 @@ class Field:
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """All conditions of the field, for texts: that on the outcome, and those on other fields."""
-        return (*((Condition("outcome", (self.outcome,)),) if self.outcome else ()), *self.when)
+        return (*((Condition(OUTCOME, (self.outcome,)),) if self.outcome else ()), *self.when)
 
     @property
     def always(self) -> bool:

@@ -78,7 +78,7 @@ CLASSES_BESIDE_CATEGORIES = words("""
 PAGES_OF_LEVELS = words("index")
 """Pages in the folder of a level besides those of its categories."""
 
-PAGES_OF_REFERENCE = words("changes entry enums events fields index inventory json_schema sensitive")
+PAGES_OF_REFERENCE = words("changes entry enums events fields index inventory json_schema sensitive targets")
 """Pages in the folder of the docs, where a catalog without levels has those of its categories."""
 
 OWN_RELATIONS = words("""

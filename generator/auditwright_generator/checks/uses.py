@@ -7,10 +7,9 @@ from typing import Any
 
 from auditwright_generator.checks.fields import RANGES
 from auditwright_generator.findings import Mistakes, hint_for, join_words, nearest, quote
-from auditwright_generator.model import OUTCOMES, Field
+from auditwright_generator.model import OUTCOME, OUTCOMES, Field
 from auditwright_generator.source.catalog_source import CatalogSource, EventSource, FieldUse
 from auditwright_generator.source.resolve import (
-    OUTCOME,
     apply_use,
     conditions,
     outcome_of,

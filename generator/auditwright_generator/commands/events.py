@@ -60,6 +60,7 @@ def _describe_event(event: "Event", level: str, category: str, category_title: s
         "title": event.title,
         "description": event.description,
         "message": event.message,
+        **({"failure_message": event.failure_message} if event.can_fail else {}),
         "metadata": [_describe_field(field) for field in event.fields],
     }
 
@@ -80,8 +81,10 @@ def _describe_field(field: "Field") -> dict[str, Any]:
     }
     if field.stored_as:
         facts["stored_as"] = field.stored_as
-    if field.when:
-        facts["when"] = {condition.field: list(condition.values) for condition in field.when}
+    if field.target:
+        facts["target"] = field.target
+    if field.conditions:
+        facts["when"] = {condition.field: list(condition.values) for condition in field.conditions}
     if field.annotations:
         facts["annotations"] = field.annotations
     return facts
@@ -115,7 +118,10 @@ def _print_csv(events: Sequence[dict[str, Any]]) -> None:
     """
     shown, line_end = (printable, "\n") if sys.stdout.isatty() else (str, "\r\n")
     of_fields = ("name", "title", "type", "required", "sensitivity", "declared_in")
-    of_events = ("key", "level", "category", "category_title", "event", "title", "description", "message")
+    of_events = (
+        *("key", "level", "category", "category_title", "event", "title", "description", "message"),
+        "failure_message",
+    )
     writer = csv.writer(sys.stdout, lineterminator=line_end)
     writer.writerow((*of_events, "metadata", *(f"metadata_{fact}" for fact in of_fields[1:])))
     for event in events:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from auditwright_generator.model import (
+    OUTCOME,
     OUTCOMES,
     AnnotationKey,
     AnnotationOwner,
@@ -37,9 +38,6 @@ from auditwright_generator.source.structure import ANNOTATION_OWNERS, LIMITS
 from auditwright_generator.source.yaml_nodes import Node
 
 FieldUses = tuple[FieldUse, ...]
-
-OUTCOME = "outcome"
-"""What a condition names to test the outcome of the entry. No field has the name."""
 
 
 def resolve_catalog(source: CatalogSource) -> Catalog:

@@ -11,7 +11,9 @@ from pathlib import Path
 from auditwright_generator.sphinx.markdown import without_code
 from auditwright_generator.sphinx.site import Reference, Site
 
-INDEXES = ("events", "fields", "enums", "sensitive", "inventory", "entry", "json_schema", "changes")
+INDEXES = (
+    *("events", "fields", "enums", "sensitive", "targets", "inventory", "entry", "json_schema", "changes"),
+)
 """Pages of a reference besides its levels, in the order of the navigation; those that exist are shown."""
 
 _COMMENT = re.compile(r"^<!-- toctree\n(.*?)-->$", re.MULTILINE | re.DOTALL)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.generator.run_command import run
+from tests.support.paths import TEST_CATALOGS
 
 from auditwright_generator import cli
 
@@ -38,11 +39,13 @@ def test_json_has_every_event_with_every_fact(capsys: pytest.CaptureFixture[str]
     ]
     facts = ["name", "title", "type", "required", "sensitivity", "declared_in"]
     for event in events:
-        assert list(event) == keys
+        assert [key for key in event if key != "failure_message"] == keys
+        assert ("failure_message" in event) == (event["event"] == "login")
         assert event["key"] == f"{event['category']}.{event['event']}"
         for field in event["metadata"]:
             conditional = field["required"] == "when"
-            assert list(field) == [*facts, *(["when"] if conditional else [])]
+            known = [key for key in field if key != "target"]
+            assert known == [*facts, *(["when"] if conditional else [])]
 
 
 def test_json_shows_a_condition_as_data(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,6 +60,17 @@ def test_json_shows_a_condition_as_data(capsys: pytest.CaptureFixture[str]) -> N
         "declared_in": "event",
         "when": {"model_type": ["commercial"]},
     }
+
+
+def test_json_has_failures_targets_and_their_conditions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli.events, "--catalog", str(TEST_CATALOGS / "outcomes"), "--format", "json") == 0
+    events = {event["event"]: event for event in json.loads(capsys.readouterr().out)}
+    assert events["document_copied"]["failure_message"] == "{actor} could not copy {copied_from}."
+    assert "failure_message" not in events["document_moved"]
+    owner = next(field for field in events["document_copied"]["metadata"] if field["name"] == "owner_id")
+    assert (owner["target"], owner["when"]) == ("person", {"outcome": ["success"]})
+    factor = next(field for field in events["signed_in"]["metadata"] if field["name"] == "second_factor")
+    assert factor["when"] == {"outcome": ["success"], "method": ["password"]}
 
 
 def test_table_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,6 +89,7 @@ def test_csv_has_the_same_facts(capsys: pytest.CaptureFixture[str]) -> None:
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     for row, event in zip(rows, events, strict=True):
         assert [row["key"], row["title"], row["message"]] == [event["key"], event["title"], event["message"]]
+        assert row["failure_message"] == event.get("failure_message", "")
         assert row["metadata"] == "; ".join(field["name"] for field in event["metadata"])
         assert row["metadata_required"] == "; ".join(
             field["required"] if field["required"] == "when" else str(field["required"]).lower()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import KITCHEN_SINK
+from tests.support.paths import TEST_CATALOGS
 from tests.support.rendered import html_of, rendered
 
 from auditwright.entry import LEADING, TRAILING
@@ -151,6 +152,53 @@ def test_fields_are_described_in_words(sink: dict[str, str]) -> None:
     assert lists["wholes"] == "List of whole numbers, at most 4 items, each from 1 to 65535"
     assert lists["reals"] == "List of numbers, at least 2 items, each from -1 to 1.5"
     assert lists["states"] == "List of values: Fast (fast), Safe (safe), at least 1 item"
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, str]:
+    """The pages of the catalog with events that can fail and with targets."""
+    catalog = read_catalog(TEST_CATALOGS / "outcomes").catalog
+    assert catalog is not None
+    return pages_of(catalog)
+
+
+def test_event_says_that_it_can_fail_and_how_that_reads(outcomes: dict[str, str]) -> None:
+    page = outcomes["office/sign_ins.md"]
+    assert page.count("*can fail*") == 1
+    assert "`office.sign_ins.signed_in` *can fail* *secret*\n" in page
+    assert (
+        "\n\nDescription of its failures: *User or App Name* tried to sign in by *Method* and failed "
+        "*Attempts* times, {so far}.\n\n"
+    ) in page
+    assert page.count("Description of its failures") == 1
+
+
+def test_fields_of_one_outcome_say_which(outcomes: dict[str, str]) -> None:
+    fields = table(outcomes["office/sign_ins.md"], "Field")
+    assert {row[0]: row[3] for row in fields if row[3] not in ("Yes", "No", "From the entry")} == {
+        "Session key": "Only if it succeeded",
+        "Lifetime": "Only if it succeeded",
+        "Second factor": "Only if it succeeded and Method is Password",
+        "Attempts": "Only if it failed",
+        "Locked until": "Only if it failed, and not always",
+        "Result": "Only if Method is Link by mail",
+    }
+
+
+def test_targets_are_listed_by_the_type_of_the_object(outcomes: dict[str, str]) -> None:
+    assert [row[:4] for row in table(outcomes["targets.md"], "Field")] == [
+        ["Box", "box", "box", "Whole number of 64 bits"],
+        ["Boxes", "boxes", "box", "List of whole numbers of 64 bits"],
+        ["Attached", "attached_ids", "document", "List of texts"],
+        ["Copied from", "copied_from, in JSON sourceId", "document", "Text"],
+        ["Document ID", "document_id", "document", "Text"],
+        ["Owner ID", "owner_id", "person", "UUID"],
+        ["Readers", "reader_ids", "person", "List of UUIDs"],
+        ["Shelf", "shelf", "shelf_2", "Whole number"],
+        ["Shelves", "shelves", "shelf_2", "List of whole numbers"],
+    ]
+    page = outcomes["office/documents.md"]
+    assert "Whose document it is. *Identifies an object of the type* `person`." in page
 
 
 def test_long_enum_says_how_many_values_are_left_out() -> None:

@@ -23,7 +23,16 @@ from auditwright_generator.model import AnnotationKey, Catalog, EnumValue
 
 HEAD = [
     *("Key", "Event", "Description", "Category", "Level", "Fields", "Personal data", "Secrets"),
-    *("Since", "Deprecated since", "Owner", "Severity", "Controls", "Retention in days", "Expires"),
+    *(
+        "Can fail",
+        "Since",
+        "Deprecated since",
+        "Owner",
+        "Severity",
+        "Controls",
+        "Retention in days",
+        "Expires",
+    ),
     *("Runbook", "Links", "Code", "Pages someone"),
 ]
 WIKI = "https://wiki.example.com/audit"
@@ -61,12 +70,12 @@ def test_inventory_names_owner_controls_and_what_is_kept(owned: dict[str, str]) 
     assert page.tables[0][2] == [
         "Login failed", "account.login.login_failed",
         "Someone could not come in. Recorded when the password is wrong.", "Login", "Account events",
-        "Password (secret), Login name (personal data), User ID", "", "Security team", "High",
+        "Password (secret), Login name (personal data), User ID", "", "", "Security team", "High",
         "ASVS 16.1.1, PCI DSS 10.2.4, PCI DSS 10.10.1", "30", "", "https://runbooks.example.com/login",
         WIKI, "T1001", "yes",
     ]  # fmt: skip
-    assert page.tables[0][3][6] == "since 0.2.0"
-    assert page.tables[0][4][6] == "deprecated since 1.0.0"
+    assert page.tables[0][3][7] == "since 0.2.0"
+    assert page.tables[0][4][7] == "deprecated since 1.0.0"
     assert_links_lead_somewhere({path: text for path, text in owned.items() if path.endswith(".md")})
     assert "[Inventory](inventory.md)" in owned["index.md"]
 
@@ -112,6 +121,7 @@ def test_csv_has_the_facts_of_every_event(owned: dict[str, str]) -> None:
         "Fields": "User ID; Login name; Password",
         "Personal data": "Login name",
         "Secrets": "Password",
+        "Can fail": "",
         "Since": "",
         "Deprecated since": "",
         "Owner": "Security team",
@@ -153,6 +163,15 @@ def test_catalog_without_events_has_an_empty_inventory() -> None:
     assert len(csv_rows(pages["inventory.csv"])) == 1
 
 
+def test_inventory_says_which_events_can_fail() -> None:
+    can_fail = replace(event(1, field("size")), failure_message="{actor} could not do it.")
+    key = AnnotationKey("owner", "Owner", "string")
+    levels = (level(category(can_fail, event(2, field("size")))),)
+    pages = pages_of(Catalog("shop_events", "Shop", "A shop.", "1.0.0", levels, annotation_keys=(key,)))
+    assert [row[6] for row in rendered(pages["inventory.md"]).tables[0]] == ["Can fail", "yes", ""]
+    assert [row[8] for row in csv_rows(pages["inventory.csv"])] == ["Can fail", "yes", ""]
+
+
 def test_hostile_texts_stay_text_in_inventory_and_csv() -> None:
     texts = ["=1+1", "a|b", "<script>x</script>", "-2\n=3", "; @x", 'say "hi", [x](javascript:y)', "'", "＝1"]
     keys = (
@@ -164,8 +183,8 @@ def test_hostile_texts_stay_text_in_inventory_and_csv() -> None:
     pages = made(*keys, values=values, title="=Done|<b>")
     page = pages["inventory.md"]
     assert "<script" not in html_of(page)
-    assert {len(rows[0]) for rows in rendered(page).tables} == {10, 3}
-    assert {len(row) for rows in rendered(page).tables for row in rows} == {10, 3}
+    assert {len(rows[0]) for rows in rendered(page).tables} == {11, 3}
+    assert {len(row) for rows in rendered(page).tables for row in rows} == {11, 3}
     head, *rows = csv_rows(pages["inventory.csv"])
     assert head[-3:] == ["Key (title)", "'=A|B<b>", "R"]
     assert [row[-3] for row in rows] == [

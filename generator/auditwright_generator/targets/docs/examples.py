@@ -30,10 +30,10 @@ _TITLES = {"actor": "User or App Name", "ip_address": "IP Address"}
 # --- the message -------------------------------------------------------------------------------------
 
 
-def message(event: Event) -> str:
-    """The message in Markdown, with the fields named by their titles in emphasis."""
+def message(event: Event, message: str) -> str:
+    """A message of the event in Markdown, with the fields named by their titles in emphasis."""
     titles = {field.name: field.title for field in event.metadata} | _TITLES
-    parts = [(text, name) for text, name in pieces(" ".join(event.message.split())) if text or name]
+    parts = [(text, name) for text, name in pieces(" ".join(message.split())) if text or name]
     written = ""
     previous = False
     for index, (text, name) in enumerate(parts):

@@ -1,4 +1,4 @@
-"""The indexes: events A to Z, fields A to Z, enums, and sensitive fields.
+"""The indexes: events A to Z, fields A to Z, enums, sensitive fields, and targets.
 
 Each is one table, which continues on further pages when it is long.
 """
@@ -118,6 +118,13 @@ def _sensitive(_: Catalog, fields: list[Carried]) -> list[_Row]:
     return _field_rows(secrets_first, lambda field: (words.SENSITIVITY[field.sensitivity], _stored(field)))
 
 
+def _targets(_: Catalog, fields: list[Carried]) -> list[_Row]:
+    identifying = (each for each in fields if each.field.target)
+    found = merged(identifying, lambda field: (field.title, field.name, field.target))
+    by_type = sorted(found, key=lambda each: each.field.target)
+    return _field_rows(by_type, lambda field: (f"`{field.target}`", words.bare_type(field)))
+
+
 def _stored(field: Field) -> str:
     if field.entry:
         return "as a part of every entry"
@@ -186,6 +193,18 @@ INDEXES = (
         ("Field", "Name", "Sensitivity", "Stored", "Events"),
         "No event has a field with personal data or a secret.",
         _sensitive,
+    ),
+    _Index(
+        "targets",
+        "Targets",
+        (
+            "The fields that identify objects, by the type of the object. The entries about one object are "
+            "found by the filter `target`, with type and id such as `model:m-17`.",
+            _ALL,
+        ),
+        ("Field", "Name", "Type of the object", "Value", "Events"),
+        "No event has a field that identifies an object.",
+        _targets,
     ),
 )
 """Every index. To add one, add a row here and a function for its rows."""

@@ -128,7 +128,7 @@ def _of_events(catalog: Catalog) -> _Table:
     keys = _event_keys(catalog)
     level = ("Level",) if catalog.has_levels else ()
     titles = (markdown_cell(key.title) for key in keys)
-    columns = ("Event", "Key", "Description", "Category", *level, "Records", "Lifecycle", *titles)
+    columns = ("Event", "Key", "Description", "Category", *level, "Records", "Can fail", "Lifecycle", *titles)
     rows = tuple(partial(_event_row, catalog, keys, path) for path in events_of(catalog))
     return _Table("events", "All events", columns, rows)
 
@@ -145,6 +145,7 @@ def _event_row(
         links.category(category),
         *([links.level(level)] if catalog.has_levels else []),
         _records(event),
+        _can_fail(event),
         markdown_cell(", ".join(_lifecycle(event))),
         *(annotation_text.markdown(key, values[key.name]) if key.name in values else "" for key in keys),
     )
@@ -159,6 +160,10 @@ def _records(event: Event) -> str:
     ]
     more = len(fields) - len(shown)
     return ", ".join([*shown, *([f"and {more:,} more"] if more else [])])
+
+
+def _can_fail(event: Event) -> str:
+    return "yes" if event.can_fail else ""
 
 
 def _lifecycle(event: Event) -> list[str]:
@@ -222,7 +227,7 @@ def _csv(catalog: Catalog) -> str:
     keys = _event_keys(catalog)
     level = ["Level"] if catalog.has_levels else []
     fixed = ["Key", "Event", "Description", "Category", *level]
-    fixed += ["Fields", "Personal data", "Secrets", "Since", "Deprecated since"]
+    fixed += ["Fields", "Personal data", "Secrets", "Can fail", "Since", "Deprecated since"]
     titles = [" ".join(key.title.split()) for key in keys]
     # A heading twice would be one column to most readers.
     heads = [
@@ -247,6 +252,7 @@ def _cells(catalog: Catalog, keys: Sequence[AnnotationKey], path: EventPath) -> 
     yield "; ".join(field.title for field in event.fields)
     for sensitivity in ("personal", "secret"):
         yield "; ".join(field.title for field in event.fields if field.sensitivity == sensitivity)
+    yield _can_fail(event)
     yield event.since or ""
     yield event.deprecated.since if event.deprecated else ""
     yield from (annotation_text.plain(key, values[key.name]) if key.name in values else "" for key in keys)

@@ -71,7 +71,8 @@ class Section:
             badges=_badges(event),
             replacement=_replacement(self._level, category, event, up),
             annotations=annotation_text.line(catalog, catalog.annotations_of(category, event)),
-            message=examples.message(event),
+            message=examples.message(event, event.message),
+            failure=examples.message(event, event.failure_message),
             rows=rows,
             has_json=has_json,
             entry=examples.row(category, event),
@@ -113,6 +114,7 @@ def _badges(event: Event) -> list[str]:
     return [
         *([f"since {markdown_text(event.since)}"] if event.since else []),
         *([f"deprecated since {markdown_text(event.deprecated.since)}"] if event.deprecated else []),
+        *(["can fail"] if event.can_fail else []),
         *(text for each, text in words.SENSITIVITY.items() if text and each in sensitivities),
     ]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from auditwright_generator.model import Category, Condition, Event, Field, Level, Scalar, SharedField
+from auditwright_generator.model import OUTCOME, Category, Condition, Event, Field, Level, Scalar, SharedField
 from auditwright_generator.targets.docs.parts import LINE, MAX_HTML, html_size
 from auditwright_generator.targets.templating import markdown_cell, markdown_text
 
@@ -34,6 +34,8 @@ _TYPES = {
     "json": ("JSON value", "JSON values"),
 }
 """The words for a type, and for the items of a list of it."""
+
+OUTCOMES_IN_WORDS = {"success": "it succeeded", "failure": "it failed"}
 
 SENSITIVITY = {"public": "", "personal": "personal data", "secret": "secret"}
 """The words for a sensitivity."""
@@ -121,9 +123,15 @@ def code(text: str) -> str:
 
 
 def condition(when: Iterable[Condition], fields: Mapping[str, Field]) -> str:
-    """When a field is there, by the titles of other fields: `only if Model Type is Commercial`."""
+    """When a field is there, by the titles of other fields and the outcome.
+
+    Such as `only if Model Type is Commercial` and `only if it succeeded`.
+    """
     parts = []
     for part in when:
+        if part.field == OUTCOME:
+            parts.append(OUTCOMES_IN_WORDS[str(part.values[0])])
+            continue
         other = fields[part.field]
         given = or_([_value(value, other) for value in part.values], MAX_VALUES)
         parts.append(f"{markdown_cell(other.title)} is {given}")
@@ -141,9 +149,9 @@ def required(field: Field, fields: Mapping[str, Field]) -> str:
     """Whether an entry has the field: `Yes`, `No`, `Only if …` or `From the entry`."""
     if field.entry:
         return "From the entry"
-    if field.when:
-        words = condition(field.when, fields)
-        return words[0].upper() + words[1:]
+    if field.conditions:
+        words = condition(field.conditions, fields)
+        return words[0].upper() + words[1:] + ("" if field.required else ", and not always")
     return "Yes" if field.required else "No"
 
 
@@ -154,6 +162,8 @@ def meaning(field: Field) -> str:
         "secret": "*Secret: only a keyed fingerprint is stored.*",
     }
     parts = [markdown_cell(field.description), notes.get(field.sensitivity, "")]
+    if field.target:
+        parts.append(f"*Identifies an object of the type* `{field.target}`.")
     if field.since:
         parts.append(f"*Since {markdown_text(field.since)}.*")
     if field.deprecated:
@@ -175,7 +185,7 @@ def additional(category: Category, event: Event) -> str:
     fields = {field.name: field for field in event.fields}
     own = [field for field in event.fields if field.declared_in == "event" and field.name not in shared]
     noted = [
-        markdown_cell(field.title) + (f" ({condition(field.when, fields)})" if field.when else "")
+        markdown_cell(field.title) + (f" ({condition(field.conditions, fields)})" if field.conditions else "")
         for field in own
     ]
     return ", ".join(noted) or "—"
