@@ -1,11 +1,16 @@
 """The context of an entry: what callers may give, what headers give, and the current span."""
 
+import asyncio
+import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from opentelemetry import trace
+from tests.support.sample_events import ADA, KEY_CREATED
 
-from auditwright import ValidationError
+from audit_events import AsyncAuditEvents, AuditEvents
+from auditwright import AuditLog, ValidationError
 from auditwright.context import Context
 from auditwright.entry_context import LIMITS, checked_parts, context_text, parts_of_headers
 from auditwright.recording.envelope import context_json
@@ -74,5 +79,31 @@ def test_an_entry_without_context_has_none() -> None:
 
 @pytest.mark.parametrize("broken", [None, SimpleNamespace(), SimpleNamespace(get_current_span=lambda: None)])
 def test_broken_telemetry_stops_no_entry(monkeypatch: pytest.MonkeyPatch, broken: Any) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "opentelemetry.trace", broken)
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", broken)
     assert context_json(Context()) is None
+
+
+def span(trace_id: int, span_id: int) -> Any:
+    """A block inside of which a span with these ids is the current one."""
+    context = trace.SpanContext(trace_id, span_id, is_remote=False)
+    return trace.use_span(trace.NonRecordingSpan(context))
+
+
+def test_the_current_span_is_in_the_entry(log: AuditLog, audit: AuditEvents) -> None:
+    create = audit.account.app_api_key.app_api_key_created
+    ids = {"trace_id": TRACE, "span_id": SPAN}
+    with log.acting(ADA), span(int(TRACE, 16), int(SPAN, 16)):
+        entries = [create(), asyncio.run(AsyncAuditEvents(log).account.app_api_key.app_api_key_created())]
+        form = {"event": KEY_CREATED, "metadata": {}, "context": {"request_id": "r-1"}}
+        with_more = [log.record_form(form), create(context={"request_id": "r-1"})]
+        explicit = create(context={"trace_id": "a" * 32})
+    assert [log.account("acme").get(each.id) for each in entries] == entries
+    assert [each.context for each in entries] == [ids, ids]
+    assert [each.context for each in with_more] == [{**ids, "request_id": "r-1"}] * 2
+    assert explicit.context == {"trace_id": "a" * 32}, "a span of another trace"
+
+
+@pytest.mark.parametrize("ids", [(0, 0), (0, 1), (1, 0), (1 << 128, 1), (1, 1 << 64), (-1, 1)])
+def test_a_span_that_is_not_valid_is_none(audit: AuditEvents, ids: tuple[int, int]) -> None:
+    with span(*ids):
+        assert audit.account.app_api_key.app_api_key_created(actor=ADA).context == {}

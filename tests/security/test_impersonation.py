@@ -101,6 +101,36 @@ def test_own_address_is_the_one_behind_the_proxy(log: AuditLog, portal: Blocking
     assert refused_parts(record(client, form(ip_address="203.0.113.9"), **behind)) == ["ip_address"]
 
 
+def test_acting_for_somebody_else_is_refused(client: Client, log: AuditLog) -> None:
+    for whom in ({"type": "user", "id": "u-1", "name": "CEO"}, OWN, None, "u-1"):
+        answer = record(client, form(on_behalf_of=whom))
+        assert (whom, refused_parts(answer)) == (whom, ["on_behalf_of"])
+    assert log.account("acme").count() == 0
+
+
+@pytest.mark.parametrize(("user", "agent"), [("program", {"user_agent": "Uploader/1"}), ("service", {})])
+def test_entries_say_who_sent_them(client: Client, user: str, agent: dict[str, str]) -> None:
+    """The user agent is that of the actor only where the client is the actor."""
+    headers = {"user-agent": "Uploader/1", "x-request-id": "r-1"}
+    context = {"request_id": "r-1", "submitted_by": "app:app-ci", **agent}
+    one = record(client, form(), user, **headers).json()
+    assert one["context"] == context
+    several = record(client, [form(context={"session_id": "s-1", "request_id": "r-9"})], user, **headers)
+    assert several.json()["results"][0]["entry"]["context"] == {
+        **context,
+        "session_id": "s-1",
+        "request_id": "r-9",
+    }
+
+
+def test_nobody_says_who_sent_an_entry(client: Client, log: AuditLog) -> None:
+    for user in ("program", "service"):
+        answer = record(client, form(context={"submitted_by": "user:u-1"}), user)
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:auditwright:invalid-entry")
+        assert [each["path"] for each in answer.json()["errors"]] == ["context.submitted_by"]
+    assert log.account("acme").count() == 0
+
+
 def test_earlier_time_is_refused(client: Client, log: AuditLog) -> None:
     earlier, later = ago(61), ago(59)
     parts = [("occurred_at",), ("id",), ("occurred_at", "id")]
@@ -180,7 +210,8 @@ def test_names_given_twice_or_escaped_do_not_help(client: Client, log: AuditLog)
 
 
 def test_impersonator_names_anybody(client: Client) -> None:
-    named = {"actor": OTHERS[0], "ip_address": "198.51.100.7", **ago(10_000)}
+    whom = {"type": "user", "id": "u-2", "name": "Grace"}
+    named = {"actor": OTHERS[0], "on_behalf_of": whom, "ip_address": "198.51.100.7", **ago(10_000)}
     answer = record(client, form(**named), user="service")
     assert answer.status_code == 201
     assert {name: answer.json()[name] for name in named} == named

@@ -179,3 +179,87 @@ def test_a_deeply_nested_payload_is_refused(log: AuditLog, depth: int) -> None:
     assert (
         error_text(log, f'{{"event": {nested}}}') == "entry: event: expected the key of an event, got a list"
     )
+
+
+# --- outcome, context, on whose behalf --------------------------------------------------------------
+
+LOGIN = "account.login_logout.login"
+EMAIL = {"email_id": "ada@example.com"}
+OBJECT = "an object with request_id, trace_id, span_id, session_id, user_agent"
+BEHALF = 'an object with type ("user" or "app"), id and name'
+NO_REASON = 'nothing, or outcome "failure"'
+
+
+def test_an_entry_in_its_json_form_is_recorded_whole(log: AuditLog) -> None:
+    whole: dict[str, Any] = {
+        "actor": {"type": "anonymous"},
+        "on_behalf_of": {"type": "app", "id": "billing", "name": "Billing"},
+        "outcome": "failure",
+        "failure_reason": "The password was wrong.",
+        "context": {
+            "request_id": "r-1",
+            "trace_id": "A" * 32,
+            "span_id": "b" * 16,
+            "session_id": "s-1",
+            "user_agent": "Firefox/99\ud800" * 60,
+        },
+    }
+    entry = log.record_form(form(LOGIN, EMAIL, **whole))
+    agent = ("Firefox/99\ufffd" * 60)[:512]
+    context = {**whole["context"], "trace_id": "a" * 32, "user_agent": agent}
+    assert {name: entry.to_json()[name] for name in whole} == {**whole, "context": context}
+    assert (entry.description.partition(" on behalf of ")[0], entry.alterations) == ("Anonymous", {})
+
+
+def test_every_event_may_say_that_it_succeeded(log: AuditLog) -> None:
+    assert log.record_form(form(KEY_CREATED, {}, outcome="success")).outcome == "success"
+    assert log.record_form(form(LOGIN, EMAIL, outcome="success")).outcome == "success"
+
+
+@pytest.mark.parametrize(
+    ("parts", "where", "wanted", "got"),
+    [
+        ({"outcome": "failed"}, "outcome", '"success" or "failure"', "'failed'"),
+        ({"outcome": None}, "outcome", '"success" or "failure"', "null"),
+        ({"failure_reason": "No."}, "failure_reason", NO_REASON, "a string"),
+        ({"outcome": "success", "failure_reason": "No."}, "failure_reason", NO_REASON, "a string"),
+        (
+            {"outcome": "failure", "failure_reason": "x" * 301},
+            "failure_reason",
+            "a string of 1 to 300 characters",
+            "a string",
+        ),
+        ({"on_behalf_of": "u-1"}, "on_behalf_of", BEHALF, "a string"),
+        ({"on_behalf_of": {"type": "user"}}, "on_behalf_of", BEHALF, "an object"),
+        ({"on_behalf_of": {"type": "system"}}, "on_behalf_of.type", '"user" or "app"', "a string"),
+        (
+            {"actor": {"type": "anonymous", "name": "Ada"}},
+            "actor.name",
+            "nothing, as the actor is anonymous",
+            "a string",
+        ),
+        ({"context": []}, "context", OBJECT, "a list"),
+        ({"context": {"trace_id": "0af7"}}, "context.trace_id", "32 hexadecimal digits", "a string"),
+        ({"context": {"user_agent": 7}}, "context.user_agent", "a string", "an integer"),
+        ({"context": {"agent": "x"}}, "context.agent", f"one of {OBJECT[15:]}", "a value"),
+        (
+            {"context": {"submitted_by": "user:ceo"}},
+            "context.submitted_by",
+            "nothing: the server that takes the entry writes it",
+            "a value",
+        ),
+    ],
+)
+def test_a_fault_of_outcome_or_context_is_named(
+    log: AuditLog, parts: dict[str, Any], where: str, wanted: str, got: str
+) -> None:
+    problems = error_text(log, form(LOGIN, EMAIL, **parts)).split("\n  ")
+    assert f"{where}: expected {wanted}, got {got}" in problems[-1]
+
+
+def test_an_event_that_cannot_fail_says_how_it_could(log: AuditLog) -> None:
+    hint = "nothing: this event cannot fail; one that can has a failure_message in the catalog"
+    assert error_text(log, form(KEY_CREATED, {}, outcome="failure", failure_reason="No.")) == (
+        f"{KEY_CREATED}: 2 problems\n  outcome: expected {hint}, got 'failure'\n"
+        f"  failure_reason: expected {hint}, got a value"
+    )

@@ -206,6 +206,61 @@ def test_import_of_several_batches_is_complete(log: AuditLog, empty: AuditLog) -
     assert import_all(empty, lines) == Imported(0, 2345, 0)
 
 
+LOGIN = "account.login_logout.login"
+EMAIL = {"email_id": "ada@example.com"}
+
+
+def test_outcome_and_context_are_imported(log: AuditLog, empty: AuditLog) -> None:
+    context = {"request_id": "r-1", "submitted_by": "app:billing"}
+    first = {"actor": {"type": "anonymous"}, "outcome": "failure", "failure_reason": "No."}
+    lines = [
+        line(form(LOGIN, EMAIL, context=context, **first)),
+        line(form(KEY_CREATED, {}, outcome="success", on_behalf_of={"type": "app", "id": "a"})),
+    ]
+    assert import_all(log, lines) == Imported(2, 0, 0)
+    written = [
+        entry.to_json()
+        for entry in log.account("acme").entries().entries
+        if entry.event in (LOGIN, KEY_CREATED)
+    ]
+    assert import_all(empty, map(line, written)) == Imported(2, 0, 0)
+    by_event = {entry.event: entry for entry in empty.account("acme").entries().entries}
+    login, created = by_event[LOGIN], by_event[KEY_CREATED]
+    assert (login.context, created.on_behalf_of) == (context, Actor.app("a"))
+    assert {name: login.to_json()[name] for name in first} == first
+    assert [by_event[each["event"]].to_json() for each in written] == written
+
+
+def test_a_failure_of_before_is_kept_when_it_can_no_longer_fail(log: AuditLog) -> None:
+    parts = {"outcome": "failure", "failure_reason": "No.", "catalog_version": "0.9.0"}
+    lines = [line(form(KEY_CREATED, {}, description="It failed.", **parts))]
+    assert import_all(log, lines) == Imported(1, 0, 0)
+    (entry,) = (each for each in log.account("acme").entries().entries if each.event == KEY_CREATED)
+    assert (entry.outcome, entry.failure_reason, entry.description) == ("failure", "No.", "It failed.")
+
+
+@pytest.mark.parametrize("event", [KEY_CREATED, LOGIN])
+def test_a_bad_outcome_or_context_is_reported(log: AuditLog, event: str) -> None:
+    values = EMAIL if event == LOGIN else {}
+    lines = [
+        line(form(event, values, outcome="perhaps")),
+        line(form(event, values, outcome=7)),
+        line(form(event, values, failure_reason="No.")),
+        line(form(event, values, outcome="failure", failure_reason="x" * 301)),
+        line(form(event, values, context={"trace_id": "abc"})),
+        line(form(event, values, context={"submitted_by": 7})),
+        line(form(event, values, context="r-1")),
+        line(form(event, values, on_behalf_of={"type": "system", "id": "s"})),
+    ]
+    imported, bad = import_lines_of(log, lines)
+    assert (imported, sorted(bad)) == (Imported(0, 0, 8), list(range(1, 9)))
+    paths = [error.problems[0].path for error in bad.values() if isinstance(error, ValidationError)]
+    assert paths == [
+        *("outcome", "outcome", "failure_reason", "failure_reason"),
+        *("context.trace_id", "context.submitted_by", "context", "on_behalf_of.type"),
+    ]
+
+
 def test_missing_parts_of_lines_are_completed(log: AuditLog, database: Database) -> None:
     with log.acting(ADA):
         assert import_all(log, [line({"event": KEY_CREATED, "metadata": {}}), b"\n", b"  \n"]).stored == 1
