@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from auditwright.account_log import AccountLog
     from auditwright.actor import Actor
     from auditwright.context import Context
-    from auditwright.emitters import Options, Session
+    from auditwright.emitters import FailureOptions, Session
     from auditwright.entry_context import EntryContext
     from auditwright.recording.json_form import Schemas
     from auditwright.transfer.jsonl_import import Imported
@@ -206,7 +206,7 @@ class AuditLog:
         row = self._recorder.row(key, values, {}, by_auditwright=True)
         return self._store(Entry(self.catalog, row), None)
 
-    def record(self, event: EventModel, **options: Unpack[Options[Session]]) -> Entry:
+    def record(self, event: EventModel, **options: Unpack[FailureOptions[Session]]) -> Entry:
         """Record an event given as its generated metadata model; returns the entry once it is durable.
 
         With `session=` the entry joins that transaction and becomes durable with its commit. Idempotent for
@@ -219,14 +219,14 @@ class AuditLog:
     def record_json(self, payload: bytes | str) -> Entry:
         """Record an entry in its JSON form, checked against its event's JSON Schema; otherwise as `record`.
 
-        `event` and `metadata` are required. `id`, `account_id`, `occurred_at`, `actor` and `ip_address`
-        default to the values of the context and the log.
+        `event` and `metadata` are required. All else defaults to the values of the context and the log, and
+        `outcome` to "success".
         """
         from auditwright.recording.json_form import parse
 
         return self.record_form(parse(payload))
 
-    def record_form(self, form: Mapping[str, Any], **options: Unpack[Options[Session]]) -> Entry:
+    def record_form(self, form: Mapping[str, Any], **options: Unpack[FailureOptions[Session]]) -> Entry:
         """`record_json` for a parsed object; options override its values."""
         session = options.pop("session", None)
         return self._store(self._entry_of_json(form, options), session)

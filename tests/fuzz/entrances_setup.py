@@ -87,7 +87,7 @@ def actors(world: World, random: Random) -> Outcome:
         given = (name,)
         made = Actor.system(*given)
     else:
-        given = (mostly(random, ("user", "app", "system")), *given)
+        given = (mostly(random, ("user", "app", "system", "anonymous")), *given)
         made = Actor(*given)
     _ = (made.label.encode(), repr(made), hash(made), made == Actor.system())
     return ANSWERED
@@ -99,12 +99,18 @@ def contexts(world: World, random: Random) -> Outcome:
         "actor": mostly(random, (valid.actor(random), None)),
         "account_id": mostly(random, (None, "fuzz-contexts")),
         "ip_address": mostly(random, (None, *valid.ADDRESSES)),
+        "on_behalf_of": mostly(random, (None, Actor.app("billing"))),
+        "context": mostly(random, (None, valid.context(random))),
     }
     second = (mostly(random, (valid.actor(random), None)), mostly(random, (None, "fuzz-contexts")))
-    world.input = ("acting", (), {**given, "set_actor": second})
+    more = {
+        "on_behalf_of": mostly(random, (None, Actor.user("u-1", "\ud800"))),
+        "context": mostly(random, (None, valid.context(random))),
+    }
+    world.input = ("acting", (), {**given, "set_actor": (*second, more)})
     with world.log.acting(**given):
         if random.random() < 0.5:
-            set_actor(*second)
+            set_actor(*second, **more)
         event = random.choice(valid.OWN_EVENTS)
         entry = world.log.record_event(event.key, event.example, {})
     new = world.is_new(entry)
@@ -113,8 +119,12 @@ def contexts(world: World, random: Random) -> Outcome:
 
 def sent_contexts(world: World, random: Random) -> Outcome:
     """`load_context` and `dump_context`, with an entry that is recorded inside."""
-    keys = ("version", "actor_type", "actor_id", "actor_name", "account_id", "ip_address")
-    whole = ("1", "user", "u-1", "Ada", "fuzz-contexts", "2001:db8::1")
+    keys = ["version", "actor_type", "actor_id", "actor_name", "account_id", "ip_address"]
+    whole: list[Any] = ["1", "user", "u-1", "Ada", "fuzz-contexts", "2001:db8::1"]
+    if random.random() < 0.5:
+        keys += ["on_behalf_of_type", "on_behalf_of_id", "on_behalf_of_name", *valid.CONTEXT]
+        whole += ["app", "billing", "\ud800", *(random.choice(each) for each in valid.CONTEXT.values())]
+        whole[0] = "2"
     form: Any = {
         key if random.random() < 0.95 else random.choice((f"{key}s", 7)): mostly(random, (value,))
         for key, value in zip(keys, whole, strict=True)
@@ -149,6 +159,7 @@ def middleware(world: World, random: Random) -> Outcome:
         "app": mostly(random, (app,)),
         "trusted_proxies": mostly(random, (("10.0.0.0/8", "unix"), ["2001:db8::5"], ["*"], ["10.0.0.0/33"])),
         "account_id": mostly(random, (None, "acme")),
+        "request_id_header": mostly(random, ("x-request-id", "User-Agent", "x y", None)),
     }
     if random.random() < 0.3 and type(given["trusted_proxies"]) is list:
         given["trusted_proxies"] = [any_value(random)]
@@ -157,10 +168,12 @@ def middleware(world: World, random: Random) -> Outcome:
     if kind == "AuditWsgiMiddleware":
         wsgi = AuditWsgiMiddleware(**given)
         if wsgi.app is _wsgi_app:
-            list(wsgi({"HTTP_X_FORWARDED_FOR": forwarded.decode("latin-1")}, None))  # type: ignore[arg-type]
+            named = ("HTTP_X_FORWARDED_FOR", "HTTP_USER_AGENT", "HTTP_X_REQUEST_ID")
+            list(wsgi(dict.fromkeys(named, forwarded.decode("latin-1")), None))  # type: ignore[arg-type]
         return ANSWERED
     made = AuditMiddleware(**given)
-    scope = {"type": "http", "headers": [(b"x-forwarded-for", forwarded)], "client": ("10.0.0.1", 1)}
+    headers = [(name, forwarded) for name in (b"x-forwarded-for", b"user-agent", b"x-request-id")]
+    scope = {"type": "http", "headers": headers, "client": ("10.0.0.1", 1)}
     if made.app is _app:
         world.loop.run_until_complete(made(scope, None, None))  # type: ignore[arg-type]
     return ANSWERED

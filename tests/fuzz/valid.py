@@ -70,7 +70,30 @@ def actor(random: Random) -> Actor:
     number = random.randrange(50)
     name = random.choice((None, f"User {number}", "A\0b", "\ud800", "n" * 5000, ""))
     kind = random.choice((Actor.user, Actor.user, Actor.app))
-    return kind(f"u-{number}", name) if random.random() < 0.9 else Actor.system(name)
+    chance = random.random()
+    if chance < 0.05:
+        return Actor.anonymous()
+    return kind(f"u-{number}", name) if chance < 0.9 else Actor.system(name)
+
+
+CONTEXT: dict[str, tuple[Any, ...]] = {
+    "request_id": ("r-1", "", "\r\n\0", "\ud800" * 200, None),
+    "trace_id": ("4bf92f3577b34da6a3ce929d0e0e4736", "A" * 32, "0" * 32),
+    "span_id": ("00f067aa0ba902b7", "0" * 16),
+    "session_id": ("s-1", "😀" * 300),
+    "user_agent": ("Mozilla/5.0", "x" * 5000, "\x1b[2J\u202e"),
+}
+
+
+def context(random: Random, hostile: Callable[[Random], Any] = any_value) -> Any:
+    """The context of an entry, with some parts; a hostile one of ten, or a hostile part."""
+    made: Any = {name: random.choice(CONTEXT[name]) for name in CONTEXT if random.random() < 0.5}
+    chance = random.random()
+    if chance < 0.1:
+        return hostile(random)
+    if chance < 0.2:
+        made[random.choice((*CONTEXT, "submitted_by", "request", "", 7))] = hostile(random)
+    return made
 
 
 def moment(random: Random) -> datetime:
@@ -84,12 +107,27 @@ OPTIONS: dict[str, Callable[[Random], Any]] = {
     "account_id": lambda random: random.choice(("acme", "globex", "é" * 256)),
     "occurred_at": moment,
     "details": lambda random: random.choice(("Ticket 7.", "", "x" * 2000, "\0\ud800")),
+    "on_behalf_of": actor,
+    "context": context,
 }
+
+
+def failure(random: Random, hostile: Callable[[Random], Any] = any_value) -> dict[str, Any]:
+    """Mostly nothing; else an outcome, perhaps with a reason, which few events can have."""
+    chance = random.random()
+    if chance < 0.9:
+        return {}
+    made: dict[str, Any] = {"outcome": mostly(random, ("success", "failure", "failure"), hostile)}
+    if chance < 0.97:
+        reasons = ("No.", "x" * 300, "\0\ud800", "", "x" * 301)
+        made["failure_reason"] = mostly(random, reasons, hostile)
+    return made
 
 
 def options(random: Random, hostile: Callable[[Random], Any] = any_value) -> dict[str, Any]:
     """The options of an emitter: mostly valid ones, sometimes a hostile one."""
     chosen: dict[str, Any] = {"actor": actor(random)} if random.random() < 0.9 else {}
+    chosen |= failure(random, hostile)
     for name, make in OPTIONS.items():
         chance = random.random()
         if chance < 0.15:
@@ -173,6 +211,7 @@ def form(random: Random, hostile: Callable[[Random], Any] = any_value, **parts: 
     made: dict[Any, Any] = {
         "event": event.key,
         "actor": {"type": "user", "id": f"u-{random.randrange(50)}", "name": "Ada"},
+        **failure(random, hostile),
         "metadata": metadata(event, random, hostile),
     }
     made["metadata"] = {
@@ -187,11 +226,15 @@ def form(random: Random, hostile: Callable[[Random], Any] = any_value, **parts: 
         if random.random() < 0.5:
             head, tail = make_id(to_microseconds(at))[:8], random.randbytes(8)
             made["id"] = str(uuid.UUID(bytes=head + bytes((0x80 | tail[0] & 0x3F,)) + tail[1:]))
+    if random.random() < 0.1:
+        made["on_behalf_of"] = {"type": "app", "id": "billing", "name": random.choice(("Billing", "\0"))}
+    if random.random() < 0.1:
+        made["context"] = context(random, hostile)
     made |= parts
     chance = random.random()
     if chance < 0.25:
         name = random.choice(
-            (*made, "id", "account_id", "occurred_at", "ip_address", "no_such_name", "level")
+            (*made, "id", "account_id", "occurred_at", "ip_address", "on_behalf_of", "no_such_name", "level")
         )
         made[name] = hostile(random)
     elif chance < 0.3:

@@ -56,14 +56,18 @@ def add_catalog_package(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_actor(parser: argparse.ArgumentParser, whose: str) -> None:
-    """Add `--actor` of a command that records; by default it is the operating system's user."""
+def add_actor(parser: argparse.ArgumentParser, whose: str, *, of_any_event: bool = False) -> None:
+    """Add `--actor` of a command that records; by default it is the operating system's user.
+
+    Only who records any event may record what somebody unknown did.
+    """
+    anonymous = ", anonymous" if of_any_event else ""
     parser.add_argument(
         "--actor",
-        type=actor,
+        type=any_actor if of_any_event else actor,
         default=OS,
-        help=f"{whose}: user:ID:NAME, app:ID:NAME, {OS} for the operating system's user, or system; the name "
-        f"is optional (default: {OS})",
+        help=f"{whose}: user:ID:NAME, app:ID:NAME, {OS} for the operating system's user{anonymous}, or "
+        f"system; the name is optional (default: {OS})",
     )
 
 
@@ -196,6 +200,18 @@ def actor(text: str) -> Actor:
     raise argparse.ArgumentTypeError(
         f"{text!r} is not an actor; write user:ID:NAME, app:ID:NAME, {OS} or system"
     )
+
+
+def any_actor(text: str) -> Actor:
+    """`actor`, or `anonymous`."""
+    return Actor.anonymous() if text == "anonymous" else actor(text)
+
+
+def user_or_app(text: str) -> Actor:
+    """`user:u-17:Ada Lovelace` or `app:ci`: who others can act for."""
+    if not text.startswith(("user:", "app:")):
+        raise argparse.ArgumentTypeError(f"{text!r} is no user or app; write user:ID:NAME or app:ID:NAME")
+    return actor(text)
 
 
 def os_user() -> Actor:

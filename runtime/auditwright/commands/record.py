@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from auditwright.commands.options import add_actor, add_log, moment, open_log
+from auditwright.commands.options import add_actor, add_log, moment, open_log, user_or_app
 from auditwright.commands.text import print_json
 from auditwright.errors import Problem, ValidationError
 from auditwright.recording.json_form import NotJson, decoded
@@ -22,7 +22,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="{}",
         help="the metadata as a JSON object; - reads it from stdin (default: {})",
     )
-    add_actor(parser, "who did it")
+    add_actor(parser, "who did it", of_any_event=True)
+    parser.add_argument(
+        "--on-behalf-of",
+        type=user_or_app,
+        metavar="ACTOR",
+        help="for whom the actor did it: user:ID:NAME or app:ID:NAME",
+    )
+    parser.add_argument(
+        "--outcome",
+        choices=("success", "failure"),
+        default="success",
+        help="whether it succeeded; only events with a failure_message can fail (default: success)",
+    )
+    parser.add_argument("--failure-reason", metavar="TEXT", help="why it failed")
     parser.add_argument("--ip", metavar="ADDRESS", help="the actor's IP address")
     parser.add_argument("--details", metavar="TEXT", help="text that is appended to the description")
     parser.add_argument("--occurred-at", type=moment, metavar="TIME", help="when it happened (default: now)")
@@ -37,6 +50,9 @@ def run(options: argparse.Namespace) -> int:
     """Record the entry and print it."""
     arguments: dict[str, Any] = {
         "actor": options.actor,
+        "on_behalf_of": options.on_behalf_of,
+        "outcome": options.outcome if options.outcome != "success" else None,
+        "failure_reason": options.failure_reason,
         "ip_address": options.ip,
         "details": options.details,
         "occurred_at": options.occurred_at,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import shutil
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from auditwright import context
 from auditwright.actor import Actor
+from auditwright.context import acting
 from auditwright.contrib import pytest_texts as texts
 from auditwright.contrib.pytest_wanted import Wanted, invalid
 from auditwright.errors import ValidationError
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
     from auditwright.context import Context
     from auditwright.contrib.pytest_watching import Sighting, Watch
-    from auditwright.entry import Entry
+    from auditwright.entry import Entry, Outcome
+    from auditwright.entry_context import EntryContext
     from auditwright.event_model import EventModel
 
 KEY = SecretKey("test", bytes(32))
@@ -90,10 +91,22 @@ class Audit:
         return self._own.open()
 
     def acting(
-        self, actor: Actor | None = None, *, account_id: str | None = None, ip_address: str | None = None
+        self,
+        actor: Actor | None = None,
+        *,
+        account_id: str | None = None,
+        ip_address: str | None = None,
+        on_behalf_of: Actor | None = None,
+        context: EntryContext | None = None,
     ) -> AbstractContextManager[Context]:
-        """Set the actor, account and address inside the `with` block, as `AuditLog.acting` does."""
-        return context.acting(actor, account_id=account_id, ip_address=ip_address)
+        """Set who acts, and from where, inside the `with` block, as `AuditLog.acting` does."""
+        return acting(
+            actor,
+            account_id=account_id,
+            ip_address=ip_address,
+            on_behalf_of=on_behalf_of,
+            context=context,
+        )
 
     @property
     def entries(self) -> list[Entry]:
@@ -112,6 +125,10 @@ class Audit:
         actor: Actor | str | None = None,
         account_id: str | None = None,
         ip_address: str | None = None,
+        outcome: Outcome | None = None,
+        failure_reason: str | None = None,
+        on_behalf_of: Actor | str | None = None,
+        context: EntryContext | None = None,
         count: int | None = None,
         metadata: Mapping[str, object] | None = None,
         **fields: object,
@@ -119,6 +136,8 @@ class Audit:
         """Assert that the event was recorded with these values; returns the entry, the newest of several.
 
         - `actor` is an Actor, whose name is compared if it has one, or the id of a user or app.
+        - `outcome` is "success" or "failure", `on_behalf_of` is as `actor`, and `context` has parts that the
+          entry has, perhaps with others.
         - `count` is how many such entries there are, at least 1; by default one or more.
         - `fields` are fields of the event; None is a field that was left out. The value of a secret field is
           given as the code gives it. `metadata` takes fields with the names of other parameters.
@@ -129,7 +148,16 @@ class Audit:
         __tracebackhide__ = True
         if count is not None and (type(count) is not int or count < 1):
             raise invalid(event, "count", "an integer of at least 1; see nothing_recorded", shown(count))
-        wanted = self._wanted(event, actor, account_id, ip_address, {**(metadata or {}), **fields})
+        envelope = {
+            "actor": actor,
+            "account_id": account_id,
+            "ip_address": ip_address,
+            "outcome": outcome,
+            "failure_reason": failure_reason,
+            "on_behalf_of": on_behalf_of,
+            "context": context,
+        }
+        wanted = self._wanted(event, envelope, {**(metadata or {}), **fields})
         counted, others = self._counted()
         found = [each for each in counted if wanted.fits(each)]
         if len(found) == count or (count is None and found):
@@ -144,6 +172,10 @@ class Audit:
         actor: Actor | str | None = None,
         account_id: str | None = None,
         ip_address: str | None = None,
+        outcome: Outcome | None = None,
+        failure_reason: str | None = None,
+        on_behalf_of: Actor | str | None = None,
+        context: EntryContext | None = None,
         metadata: Mapping[str, object] | None = None,
         **fields: object,
     ) -> None:
@@ -152,7 +184,16 @@ class Audit:
         An entry that may still be committed, because its transaction is open, is not nothing.
         """
         __tracebackhide__ = True
-        wanted = self._wanted(event, actor, account_id, ip_address, {**(metadata or {}), **fields})
+        envelope = {
+            "actor": actor,
+            "account_id": account_id,
+            "ip_address": ip_address,
+            "outcome": outcome,
+            "failure_reason": failure_reason,
+            "on_behalf_of": on_behalf_of,
+            "context": context,
+        }
+        wanted = self._wanted(event, envelope, {**(metadata or {}), **fields})
         counted, others = self._counted()
         found = [each for each in counted if wanted.fits(each)]
         perhaps = [each for each in others if each[1] != "gone" and wanted.fits(each[0])]
@@ -171,20 +212,11 @@ class Audit:
                 others.append((each, state, reason))
         return counted, others
 
-    def _wanted(
-        self,
-        key: str | None,
-        actor: Actor | str | None,
-        account_id: str | None,
-        ip_address: str | None,
-        fields: dict[str, object],
-    ) -> Wanted:
-        if not isinstance(actor, (Actor, str, type(None))):
-            raise invalid(key or "actor", "actor", "an Actor or the id of one", type(actor).__name__)
+    def _wanted(self, key: str | None, envelope: dict[str, Any], fields: dict[str, object]) -> Wanted:
         event, model = (None, None) if key is None else self._event(key)
         if event is None and fields:
             raise TypeError(f"nothing_recorded: name the event that has the field {next(iter(fields))!r}")
-        return Wanted(event, model, actor, account_id, ip_address, fields)
+        return Wanted(event, model, envelope, fields)
 
     def _event(self, key: str) -> tuple[Event, type[EventModel]]:
         """The event of a key and its model, in the catalog of a log that recorded or of the fixture."""

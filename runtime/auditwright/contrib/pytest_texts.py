@@ -107,11 +107,7 @@ def _of(wanted: Wanted) -> str:
 
 def _conditions(wanted: Wanted) -> str:
     parts = [f"{name}={value(each, wanted.declared[name])}" for name, each in wanted.fields.items()]
-    if wanted.actor is not None:
-        parts.append(f"actor={value(wanted.actor)}")
-    for name in ("account_id", "ip_address"):
-        if getattr(wanted, name) is not None:
-            parts.append(f"{name}={value(getattr(wanted, name))}")
+    parts += (f"{name}={value(each)}" for name, each in wanted.envelope.items())
     return f" with {', '.join(parts)}" if parts else ""
 
 

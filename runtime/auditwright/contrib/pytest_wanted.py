@@ -9,22 +9,24 @@ from uuid import UUID
 
 from pydantic import ValidationError as ModelError
 
+from auditwright.actor import Actor
 from auditwright.actor import ip_address as normal_address
 from auditwright.change import Change, is_change, sides_of
 from auditwright.effort import did_you_mean
 from auditwright.emitters import as_text, timestamp
 from auditwright.entry import FINGERPRINT
+from auditwright.entry_context import checked_parts
 from auditwright.errors import Problem, ValidationError
 from auditwright.ids import format_time, parse_time
 from auditwright.json_value import NotJsonValue, canonical_json, plain_json
 from auditwright.limits import shown
+from auditwright.recording.envelope import CANNOT_FAIL
 from auditwright.recording.problem_text import expected as expected_by
 from auditwright.recording.problem_text import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from auditwright.actor import Actor
     from auditwright.catalog import Event, Field
     from auditwright.contrib.pytest_watching import Sighting
     from auditwright.event_model import EventModel
@@ -47,15 +49,12 @@ class Wanted:
         self,
         event: Event | None,
         model: type[EventModel] | None,
-        actor: Actor | str | None,
-        account_id: str | None,
-        ip_address: str | None,
+        envelope: Mapping[str, Any],
         fields: Mapping[str, object],
     ) -> None:
         self.event = event
-        self.actor = actor
-        self.account_id = account_id
-        self.ip_address = normal_address(ip_address)
+        self.envelope = _checked_envelope(event, envelope)
+        """What is wanted of the entry besides its metadata, by the names of its attributes."""
         self._model = model
         metadata = event.metadata if event is not None else ()
         # Code gives the name in Python; the name in JSON is taken, too.
@@ -77,12 +76,15 @@ class Wanted:
         """Everything in which an entry of the event differs."""
         entry = sighting.entry
         found: list[Difference] = []
-        if self.actor is not None and not _is_actor(self.actor, entry.actor):
-            found.append(Difference("actor", self.actor, entry.actor))
-        for name in ("account_id", "ip_address"):
-            wanted, got = getattr(self, name), getattr(entry, name)
-            if wanted is not None and wanted != got:
-                found.append(Difference(name, wanted, got))
+        for name, expected in self.envelope.items():
+            got = getattr(entry, name)
+            if name == "context":
+                parts = (
+                    Difference(f"context.{part}", text, got.get(part)) for part, text in expected.items()
+                )
+                found += (part for part in parts if part.wanted != part.got)
+            elif not (_is_actor(expected, got) if name in _ACTORS else expected == got):
+                found.append(Difference(name, expected, got))
         metadata = entry.metadata if self.fields else {}
         for name, wanted in self.fields.items():
             field = self.declared[name]
@@ -98,7 +100,7 @@ class Wanted:
         event, field = self.event, self.declared.get(name)
         assert event is not None  # noqa: S101 - for type checkers
         if field is None:
-            raise ValidationError(event.key, (unknown(event, name, ("actor", "account_id", "ip_address")),))
+            raise ValidationError(event.key, (unknown(event, name, _ENVELOPE),))
         if field.kind == "json":
             return self._json_value(field, value)
         if isinstance(value, tuple):
@@ -193,9 +195,32 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def _is_actor(wanted: Actor | str, actor: Actor) -> bool:
-    if isinstance(wanted, str):
-        return wanted == actor.id
+_ACTORS = ("actor", "on_behalf_of")
+_ENVELOPE = (*_ACTORS, "account_id", "ip_address", "outcome", "failure_reason", "context")
+
+
+def _checked_envelope(event: Event | None, envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts that are given; raises `ValidationError` for one that no entry can have."""
+    given = {name: value for name, value in envelope.items() if value is not None}
+    key = event.key if event is not None else ""
+    for name in _ACTORS:
+        if not isinstance(given.get(name), (Actor, str, type(None))):
+            raise invalid(key or name, name, "an Actor or the id of one", type(given[name]).__name__)
+    if "ip_address" in given:
+        given["ip_address"] = normal_address(given["ip_address"])
+    if "context" in given:
+        given["context"] = checked_parts(given["context"])
+    outcome = given.get("outcome", "success")
+    if outcome not in ("success", "failure"):
+        raise invalid(key or "outcome", "outcome", '"success" or "failure"', shown(outcome))
+    if event is not None and not event.can_fail and (outcome == "failure" or "failure_reason" in given):
+        raise invalid(key, "outcome", CANNOT_FAIL, "a failure")
+    return given
+
+
+def _is_actor(wanted: Actor | str, actor: Actor | None) -> bool:
+    if isinstance(wanted, str) or actor is None:
+        return actor is not None and wanted == actor.id
     return wanted == (actor if wanted.name is not None else replace(actor, name=None))
 
 

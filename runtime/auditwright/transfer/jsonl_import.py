@@ -60,6 +60,7 @@ MAX_ALTERATIONS = 256 * 1024
 MAX_NOTE = 8
 """Values in one note of `alterations`; a log writes four."""
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62})*")
+_NO_DESCRIPTION = Problem("description", "the text that the other log wrote", "nothing")
 _MARKS = ("\ufeff", b"\xef\xbb\xbf")
 """The byte order mark, which some programs write at the start of a file."""
 
@@ -296,7 +297,7 @@ def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
         {name: form.pop(name) for name in READ_ONLY if name in form}, form.get("event")
     )
     altered = altered_fields(imported.alterations)
-    kept = _kept(form, recorder.catalog)
+    kept = _kept(form, recorder.catalog, imported)
     event = schemas.check(form, altered, imported.catalog_version, is_import=True)
     _check_level(event, imported)
     if imported.level is None and imported.category and event.level:
@@ -307,20 +308,23 @@ def row_of(form: Form, recorder: Recorder, schemas: Schemas) -> Row:
         imported = replace(imported, skip_validation=True)
         problems = unstorable(event, form["metadata"], recorder.catalog.columns.values())
         if not problems and imported.description is None:
-            problems = (Problem("description", "the text that the other log wrote", "nothing"),)
+            problems = (_NO_DESCRIPTION,)
         if problems:
             raise ValidationError(event.key, problems)
     return recorder.row(event.key, form["metadata"], options_of(form | kept), imported)
 
 
-def _kept(form: Form, catalog: Catalog) -> Form:
+def _kept(form: Form, catalog: Catalog, imported: ImportedParts) -> Form:
     """Take out of a form what the other log may say and a caller may not; the recorder checks it.
 
-    That is who submitted an entry, and a failure of an event that could fail in the other catalog.
+    That is who submitted an entry, and a failure of an event that could fail in another catalog.
     """
     event = catalog.event(text_of(form.get("event")) or "")
-    can_fail = event is None or event.can_fail
-    names = ("context",) if can_fail else ("context", "outcome", "failure_reason")
+    names = ["context"]
+    if imported.catalog_version not in (None, catalog.version) and event is not None and not event.can_fail:
+        if "outcome" in form and imported.description is None:
+            raise ValidationError(event.key, (_NO_DESCRIPTION,))
+        names += ["outcome", "failure_reason"]
     return {name: form.pop(name) for name in names if name in form}
 
 

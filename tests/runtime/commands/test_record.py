@@ -8,6 +8,7 @@ from tests.support.command_line import OS_USER, SCANNER, Auditwright
 
 ID = "019b7ab5-1dca-7000-8000-000000000001"
 TOOL = '{"tool_id": "t-4"}'
+LOGIN, EMAIL = "account.login_logout.login", '{"email_id": "ada@example.com"}'
 USAGE_FAILS = {
     (
         "--actor",
@@ -22,6 +23,11 @@ USAGE_FAILS = {
         "--actor",
         "system:x",
     ): "argument --actor: 'system:x' is not an actor; write user:ID:NAME, app:ID:NAME, os or system",
+    (
+        "--on-behalf-of",
+        "system",
+    ): "argument --on-behalf-of: 'system' is no user or app; write user:ID:NAME or app:ID:NAME",
+    ("--outcome", "maybe"): "argument --outcome: invalid choice: 'maybe' (choose from 'success', 'failure')",
     ("--occurred-at", "tomorrow"): "argument --occurred-at: 'tomorrow' is not a time; "
     "write 2026-01-31, 2026-01-31T09:30 or 2026-01-31T09:30:00+01:00",
     ("--account", ""): "argument --account: an account's id has 1 to 256 characters, not 0",
@@ -68,6 +74,33 @@ def test_json_format_prints_the_entry(auditwright: Auditwright) -> None:
         "description": "ci added an input scanner to tool t-4.",
         "catalog_version": "1.1.0",
     }
+
+
+def test_failure_on_behalf_of_somebody_is_recorded(auditwright: Auditwright) -> None:
+    done = auditwright(
+        "record", LOGIN, "--metadata", EMAIL, "--actor", "anonymous",
+        "--on-behalf-of", "user:u-18:Grace Hopper", "--outcome", "failure",
+        "--failure-reason", "The password was wrong.", "--format", "json",
+    )  # fmt: skip
+    form = json.loads(done.out)
+    assert (done.code, done.err) == (0, "")
+    assert (form["actor"], form["outcome"], form["failure_reason"]) == (
+        {"type": "anonymous"},
+        "failure",
+        "The password was wrong.",
+    )
+    assert form["on_behalf_of"] == {"type": "user", "id": "u-18", "name": "Grace Hopper"}
+    assert form["description"].startswith("Anonymous on behalf of Grace Hopper ")
+
+
+def test_event_that_cannot_fail_is_explained(auditwright: Auditwright) -> None:
+    assert auditwright("record", SCANNER, "--metadata", TOOL, "--outcome", "success").code == 0
+    done = auditwright("record", SCANNER, "--metadata", TOOL, "--outcome", "failure")
+    assert (done.code, done.err) == (
+        1,
+        f"auditwright: {SCANNER}: outcome: expected nothing: this event cannot fail; one that can has a "
+        "failure_message in the catalog, got a value\n",
+    )
 
 
 def test_metadata_is_read_from_stdin(auditwright: Auditwright) -> None:

@@ -479,3 +479,47 @@ def test_texts_show_changes_and_json_as_json() -> None:
     deep: dict[str, object] = {}
     deep["self"] = deep
     assert pytest_texts.value(deep).endswith("…")
+
+
+# --- outcome, context, on whose behalf --------------------------------------------------------------
+
+LOGIN = "account.login_logout.login"
+EMAIL = {"email_id": "ada@example.com"}
+
+
+def test_outcome_context_and_whom_are_compared(seen: Audit) -> None:
+    with seen.acting(ADA, on_behalf_of=GRACE, context={"session_id": "s-1", "user_agent": "Firefox/99"}):
+        record(seen.log, LOGIN, EMAIL, actor=ADA, outcome="failure", failure_reason="Wrong password")
+    failed = {"outcome": "failure", "failure_reason": "Wrong password"}
+    entry = seen.recorded(LOGIN, on_behalf_of=GRACE, context={"session_id": "s-1"}, **failed)  # type: ignore[arg-type]
+    assert entry == seen.recorded(LOGIN, on_behalf_of="u-18", outcome="failure")
+    seen.nothing_recorded(LOGIN, outcome="success")
+    seen.nothing_recorded(on_behalf_of="u-17")
+    with pytest.raises(AssertionError) as caught:
+        seen.recorded(LOGIN, outcome="success", on_behalf_of="u-1", context={"session_id": "s-2"})
+    assert text_of(caught).splitlines()[-3:] == [
+        "    outcome: expected 'success', got 'failure'",
+        "    on_behalf_of: expected 'u-1', got user u-18 (Grace Hopper)",
+        "    context.session_id: expected 's-2', got 's-1'",
+    ]
+    seen.forget()
+    record(seen.log, LOGIN, EMAIL, actor=ADA)
+    with pytest.raises(AssertionError, match="on_behalf_of: expected 'u-18', got nothing"):
+        seen.recorded(LOGIN, on_behalf_of="u-18")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"outcome": "failed"}, 'outcome: expected "success" or "failure", got \'failed\''),
+        ({"outcome": "failure"}, "outcome: expected nothing: this event cannot fail"),
+        ({"failure_reason": "No."}, "outcome: expected nothing: this event cannot fail"),
+        ({"on_behalf_of": 7}, "on_behalf_of: expected an Actor or the id of one, got int"),
+        ({"context": {"request": "r-1"}}, "context: expected no keys except request_id"),
+    ],
+)
+def test_impossible_outcome_is_no_assertion(seen: Audit, wanted: dict[str, object], message: str) -> None:
+    for check in (seen.recorded, seen.nothing_recorded):
+        with pytest.raises(ValidationError) as caught:
+            check(KEY_CREATED, **wanted)  # type: ignore[arg-type]
+        assert message in str(caught.value)

@@ -15,7 +15,7 @@ from auditwright.forks import ForkAware, register
 from auditwright.log import AuditLog
 
 if TYPE_CHECKING:
-    from auditwright.emitters import Options, Session
+    from auditwright.emitters import FailureOptions, Session
     from auditwright.entry import Entry
 
 
@@ -79,7 +79,7 @@ class DjangoLog(AuditLog, ForkAware):
             return await super().record_event_async(key, values, options)
         return await sync_to_async(self.record_event)(key, values, options)
 
-    def record_form(self, form: Mapping[str, Any], **options: Unpack[Options[Session]]) -> Entry:
+    def record_form(self, form: Mapping[str, Any], **options: Unpack[FailureOptions[Session]]) -> Entry:
         """See `AuditLog` and `record_event`."""
         return super().record_form(form, **_joining(options))
 
