@@ -77,6 +77,16 @@ def test_views_record_who_is_signed_in(guide: Guide) -> None:
     ]
 
 
+def test_a_wrong_password_is_recorded_by_nobody_known(guide: Guide) -> None:
+    answer = (
+        guide.names["app"]
+        .test_client()
+        .post("/wrong-password/ada", environ_overrides={"REMOTE_ADDR": CLIENT})
+    )
+    assert (answer.status_code, answer.text.startswith("Anonymous ")) == (401, True)
+    assert guide.recorded() == [("acme", None, CLIENT, "account.login_logout.login")]
+
+
 def test_streams_and_threads_have_the_context_of_their_request(guide: Guide) -> None:
     client = guide.client()
     assert client.get("/datasets").text == "id,name\nd-1,Visits\n"

@@ -85,6 +85,19 @@ def test_endpoints_record_who_is_signed_in(guide: Guide, app: str) -> None:
     ]
 
 
+def test_entries_have_request_session_and_whom(guide: Guide) -> None:
+    client = guide.client("app")
+    headers = {"User-Agent": "Firefox/99", "X-Request-Id": "r-1"}
+    context = client.post("/sessions/s-1", headers=ADA | headers).json()
+    assert context == {"session_id": "s-1", "user_agent": "Firefox/99", "request_id": "r-1"}
+    text = client.post("/support/u-18/models", headers=ADA).json()
+    assert text.startswith("Ada Lovelace on behalf of Grace Hopper deployed model Llama")
+    assert client.post("/support/u-18/models").json().startswith("Anonymous on behalf of Grace Hopper ")
+    login, deployed = "account.login_logout.login", "account.models.model_deployed"
+    events = [(event, actor, address) for _, actor, address, event in guide.recorded()]
+    assert events == [(login, "u-17", CLIENT), (deployed, "u-17", CLIENT), (deployed, None, CLIENT)]
+
+
 def test_an_entry_in_a_transaction_exists_if_it_commits(guide: Guide) -> None:
     client = guide.client("app")
     assert client.post("/tools/t-4/scanners?broken=true", headers=ADA).status_code == 409
