@@ -21,6 +21,8 @@ def test_the_program_records_what_the_page_shows(tmp_path: Path) -> None:
         "account.models.model_deployed",
         "tool.tool_management.version_created",
         "account.login_logout.login",
+        "account.models.model_deployed",
+        "account.login_logout.login",
         "tool.guardrails.input_scanner_added",
         "account.prompts.prompt_created",
         "tool.guardrails.input_scanner_edited",
