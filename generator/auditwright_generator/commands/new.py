@@ -25,11 +25,11 @@ _LIMITS = {
 }
 _DOTTED = ("event", "category")
 """Things whose keys have more dots in a catalog without levels."""
-_EVENT = ("title", "description", "message", "since", "annotations", "metadata")
+_EVENT = ("title", "description", "message", "failure_message", "since", "annotations", "metadata")
 _CATEGORY = ("category", "order", "title", "description", "annotations", "metadata", "events")
 _LEVEL = ("title", "description", "metadata")
 _FIELD = (
-    *("title", "type", "stored_as", "values", "unit", "sensitivity", "pattern"),
+    *("title", "type", "stored_as", "values", "unit", "sensitivity", "target", "pattern"),
     *_LIMITS,
     *("description", "annotations"),
 )
@@ -70,6 +70,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "event", "LEVEL.CATEGORY.EVENT", f"account.models.model_archived; {no_levels}.EVENT", asked
     )
     event("--message", metavar="TEXT", help='such as "{actor} archived model {model_id}." (default: derived)')
+    text = "how a failure reads, for an event that can fail"
+    event("--failure-message", metavar="TEXT", help=text)
     text = "a value in the example, commas between several (default: derived)"
     event("--example", metavar="NAME=VALUE", type=_pair, action="append", default=[], help=text)
     event("--since", metavar="VERSION", help="the version of the catalog that brings it")
@@ -87,6 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     text = "the values of an enum with their titles, such as low=Low high=High"
     field("--values", metavar="NAME=TITLE", type=_pair, nargs="+", default=[], help=text)
     field("--sensitivity", choices=("public", "personal", "secret"), help="default: public")
+    field("--target", metavar="TYPE", help="the type of the object that a value identifies, such as model")
     field("--unit", metavar="TEXT", help="what a number counts, such as seconds")
     field("--pattern", metavar="REGEX", help="what the text must match")
     for limit, text in _LIMITS.items():

@@ -38,7 +38,8 @@ def derive_example(
     }
     # A condition depends only on fields without conditions, so these come first.
     for field in sorted(known.values(), key=lambda field: bool(field.when)):
-        needed = field.required and not field.entry and all(_holds(part, example) for part in field.when)
+        can_be_there = not field.entry and field.outcome != "failure"  # the example is a success
+        needed = field.required and can_be_there and all(_holds(part, example) for part in field.when)
         if needed and field.name not in example:
             example[field.name] = _find_value(field, others)
     return {name: example[name] for name in (*known, *given) if name in example}

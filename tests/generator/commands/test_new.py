@@ -82,6 +82,7 @@ def test_new_event_has_the_given_options(project: Path, capsys: pytest.CaptureFi
     assert (
         new(
             *("event", EVENT, "--title", "Project: put aside", "--message", "{reason} - {actor}"),
+            *("--failure-message", "{actor} failed."),
             *("--description", "  Someone put a project aside,\nand said why.  " + "It is long. " * 9),
             *("--field", "reason", "--optional", "visibility", "--optional", "visibility"),
             *("--example", "reason=No longer, sadly: used", "--since", "0.1.0"),
@@ -96,6 +97,7 @@ def test_new_event_has_the_given_options(project: Path, capsys: pytest.CaptureFi
       Someone put a project aside, and said why. It is long. It is long. It is long. It is long. It is
       long. It is long. It is long. It is long. It is long.
     message: "{reason} - {actor}"
+    failure_message: "{actor} failed."
     since: 0.1.0
     metadata:
       reason: {}
@@ -254,6 +256,7 @@ def test_a_missing_catalog_is_named(project: Path, capsys: pytest.CaptureFixture
         ),
         ("event", EVENT, ("--message", "{actr} did it."), "--message: AC504"),
         ("event", EVENT, ("--message", "{actor!r}"), "--message: AC507"),
+        ("event", EVENT, ("--failure-message", "{actr} failed."), "--failure-message: AC504"),
         ("event", EVENT, ("--message", "\udcff"), "--message: AC001"),
         ("event", EVENT, ("--title", "Project deleted"), "--title: AC116"),
         ("event", EVENT, ("--title", "a\x07b"), "--title: AC001"),
@@ -266,6 +269,8 @@ def test_a_missing_catalog_is_named(project: Path, capsys: pytest.CaptureFixture
         ("field", "a" * 64, (), "NAME: AC211"),
         ("field", "token", (), "NAME: AC"),
         ("field", "size", ("--type", "strng"), "--type: AC"),
+        ("field", "size_id", ("--target", "Size"), "--target: AC012"),
+        ("field", "size_id", ("--target", "size", "--type", "url"), "--target: AC414"),
         ("field", "size", ("--min", "3"), "--min: AC"),
         ("field", "kind", ("--type", "enum", "--values", "a=A"), "--values: AC406"),
         ("level", "session", (), "NAME: AC210"),
