@@ -15,7 +15,7 @@ from pydantic._internal._config import config_defaults
 from sqlmodel import SQLModel
 from tests.support.paths import ROOT
 
-from auditwright.emitters import Options
+from auditwright.emitters import FailureOptions, Options
 from auditwright.event_model import EventModel
 from auditwright.storage.layout import INDEXES, TABLES, view_name
 from auditwright.transfer.parquet import ENVELOPE, REST
@@ -33,7 +33,8 @@ def test_every_attribute_of_the_base_classes_is_refused(base: type) -> None:
 
 
 def test_every_option_of_the_emitters_is_refused() -> None:
-    assert {*Options.__annotations__, "options", "self"} <= names.EMITTER_OPTIONS
+    options = {*Options.__annotations__, *FailureOptions.__annotations__}
+    assert {*options, "options", "self"} == names.EMITTER_OPTIONS
 
 
 def test_beginnings_that_pydantic_reserves_are_refused() -> None:
