@@ -198,6 +198,7 @@ LOADED_BY_RECORDING = LOADED_BY_IMPORT | {
     "auditwright.storage.layout",
     "auditwright.storage.scan",
     "auditwright.storage.sessions",
+    "auditwright.storage.setup_change",
     "auditwright.storage.sqlite",
     "auditwright.storage.sqlite.connections",
     "auditwright.storage.sqlite.engine",

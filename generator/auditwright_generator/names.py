@@ -84,6 +84,8 @@ PAGES_OF_REFERENCE = words("changes entry enums events fields index inventory js
 OWN_RELATIONS = words("""
     audit_alembic_version audit_catalog audit_category audit_entry audit_event audit_hold audit_retention
     audit_user audit_log_exported audit_log_held audit_log_imported audit_log_pruned audit_log_released
+    audit_log_viewed audit_setup_adopted audit_setup_created audit_setup_granted audit_setup_retained
+    audit_setup_upgraded
     """)
 """Tables of the runtime, and the views of its own events."""
 

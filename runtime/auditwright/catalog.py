@@ -38,6 +38,8 @@ SYSTEM_PACKAGE = "auditwright_events"
 """The generated package of the system events."""
 SYSTEM_LEVEL = "audit"
 """The level of the system events: Auditwright alone records its events, and no other catalog may have it."""
+OPERATOR_ACCOUNT = "auditwright"
+"""The account of the entries about the set-up of a log; services record nothing in it."""
 
 _STORED_NAME = re.compile("[A-Za-z0-9_.:/@$#-]{1,63}")
 
@@ -297,6 +299,11 @@ class Catalog:
     def system_event_problem() -> Problem:
         """The problem of an entry whose event Auditwright alone records."""
         return Problem("event", "an event of the service's catalog", "one that Auditwright alone records")
+
+    @staticmethod
+    def operator_account_problem() -> Problem:
+        """The problem of an entry in the account that Auditwright keeps for itself."""
+        return Problem("account_id", "an account of the service", "the one of Auditwright's own entries")
 
     def _nearest(self, text: str) -> str:
         from auditwright.effort import did_you_mean  # for errors only

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack
 from weakref import WeakSet
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from auditwright.emitters import FailureOptions, Session
     from auditwright.entry_context import EntryContext
     from auditwright.recording.json_form import Schemas
+    from auditwright.storage.setup_change import SetupChange
     from auditwright.transfer.jsonl_import import Imported
 
 BATCH = 10_000
@@ -105,7 +106,7 @@ class AuditLog:
             raise ValidationError("create", (Problem("create", "True or False", shown(create)),))
         key = key_of(secret_key)
         seconds = _seconds_of(timeout)
-        storage = open_storage(url, catalog, create, read_url, seconds)
+        storage = open_storage(url, catalog, create, read_url, seconds, partial(_adopted, catalog))
         return cls(storage, catalog, account_id, key, seconds)
 
     def close(self) -> None:
@@ -201,9 +202,11 @@ class AuditLog:
 
         return await to_thread(self._stored_before, entry.row)
 
-    def _record_system_event(self, key: str, values: Mapping[str, Any]) -> Entry:
+    def _record_system_event(
+        self, key: str, values: Mapping[str, Any], options: Mapping[str, Any] | None = None
+    ) -> Entry:
         """Record a system event, which no other method does; for `system_events.py`."""
-        row = self._recorder.row(key, values, {}, by_auditwright=True)
+        row = self._recorder.row(key, values, options or {}, by_auditwright=True)
         return self._store(Entry(self.catalog, row), None)
 
     def record(self, event: EventModel, **options: Unpack[FailureOptions[Session]]) -> Entry:
@@ -456,6 +459,16 @@ logs: WeakSet[AuditLog] = WeakSet()
 """Every log of this process that is still referenced."""
 on_open: list[Callable[[AuditLog], object]] = []
 """Called with each log that is opened; for what watches logs, such as the plugin for pytest."""
+
+
+def _adopted(catalog: Catalog, change: SetupChange) -> list[Row]:
+    """The row for a catalog of another version than the database had; see `recording/setup_record.py`."""
+    if change.previous_version is None:
+        return []
+    from auditwright.actor import Actor
+    from auditwright.recording.setup_record import adoption_rows  # rarely needed
+
+    return adoption_rows(catalog, Actor.system(), change)
 
 
 def _seconds_of(timeout: object) -> float:

@@ -18,7 +18,7 @@ GUIDE = ROOT / "docs" / "database.md"
 
 def test_its_commands_run_as_written(tmp_path: Path) -> None:
     (tmp_path / "generated").symlink_to(ROOT / "generated")
-    assert follow(GUIDE, tmp_path) == 7
+    assert follow(GUIDE, tmp_path) == 8
 
 
 def test_it_names_every_action() -> None:

@@ -31,7 +31,13 @@ from auditwright.catalog import SYSTEM_PACKAGE, find_catalog
 from auditwright.transfer.export_file import FORMATS
 
 CATALOG = audit_events.CATALOG
-EVENTS = [EXPORTED, IMPORTED, "audit.log.pruned", "audit.log.held", "audit.log.released"]
+EVENTS = [
+    "audit.log.viewed",
+    EXPORTED,
+    IMPORTED,
+    *(f"audit.log.{name}" for name in ("pruned", "held", "released")),
+    *(f"audit.setup.{name}" for name in ("created", "upgraded", "adopted", "granted", "retained")),
+]
 GIVEN = {"format": "csv", "selection": "match=any&where=user%3Ais%3Au-17"}
 LOGIN = "account.login_logout.login"
 
@@ -64,7 +70,7 @@ def test_system_events_are_not_in_the_services_events() -> None:
     assert (len(CATALOG.events), len(CATALOG.categories)) == (78, 18)
     assert EXPORTED not in CATALOG.events
     assert list(CATALOG.every_event) == [*CATALOG.events, *EVENTS]
-    assert [category.key for category in CATALOG.every_category[18:]] == ["audit.log"]
+    assert [category.key for category in CATALOG.every_category[18:]] == ["audit.log", "audit.setup"]
     assert {event.package for event in CATALOG.events.values()} == {"audit_events"}
     assert CATALOG.every_event[EXPORTED].package == SYSTEM_PACKAGE == "auditwright_events"
 
@@ -227,7 +233,10 @@ def test_older_file_gets_the_system_events(log: AuditLog, path: Path) -> None:
     AuditLog.open(f"sqlite:///{path}", catalog=CATALOG).close()
     assert rows(path, "SELECT * FROM audit_log_exported") == []
     assert rows(path, "SELECT key FROM audit_event WHERE level = 'audit'") == [(key,) for key in EVENTS]
-    assert rows(path, "SELECT key FROM audit_category WHERE level = 'audit'") == [("audit.log",)]
+    assert rows(path, "SELECT key FROM audit_category WHERE level = 'audit'") == [
+        ("audit.log",),
+        ("audit.setup",),
+    ]
 
 
 def test_system_event_field_named_like_a_column_is_stored(

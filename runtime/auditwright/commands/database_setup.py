@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 
 from auditwright.catalog import Catalog, find_catalog
-from auditwright.commands.options import add_catalog_package, add_database
+from auditwright.commands.options import add_actor, add_catalog_package, add_database
 from auditwright.commands.text import counted
+from auditwright.recording.setup_record import roles_row, setup_rows
 from auditwright.storage import create_database, make_roles, roles_sql, setup_sql, upgrade_database
 from auditwright.storage.base import SetupResult
 from auditwright.text import print_lines
@@ -25,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="only print the SQL that would run, for psql (PostgreSQL)",
     )
+    add_actor(parser, "who sets the database up")
     add_database(parser)
     add_catalog_package(parser)
 
@@ -39,7 +42,9 @@ def configure_roles(parser: argparse.ArgumentParser) -> None:
         "(default: audit)",
     )
     parser.add_argument("--dry-run", action="store_true", help="only print the SQL that would run, for psql")
+    add_actor(parser, "who makes the roles")
     add_database(parser)
+    add_catalog_package(parser)
 
 
 def create(options: argparse.Namespace) -> int:
@@ -47,7 +52,7 @@ def create(options: argparse.Namespace) -> int:
     catalog = find_catalog(options.catalog_package)
     if options.dry_run:
         return _print_sql(options, catalog, create=True)
-    result = create_database(options.database, catalog)
+    result = create_database(options.database, catalog, partial(setup_rows, catalog, options.actor))
     _report(result, f"everything that {_name(catalog)} needs exists")
     if result.has_roles:
         print_lines(
@@ -61,7 +66,7 @@ def upgrade(options: argparse.Namespace) -> int:
     catalog = find_catalog(options.catalog_package)
     if options.dry_run:
         return _print_sql(options, catalog, create=False)
-    result = upgrade_database(options.database, catalog)
+    result = upgrade_database(options.database, catalog, partial(setup_rows, catalog, options.actor))
     _report(result, f"up to date with {_name(catalog)}")
     return 0
 
@@ -71,7 +76,9 @@ def roles(options: argparse.Namespace) -> int:
     prefix = options.prefix
     if options.dry_run:
         return _print(roles_sql(options.database, prefix))
-    _report(make_roles(options.database, prefix), "the roles exist, with their rights")
+    catalog = find_catalog(options.catalog_package)
+    record = partial(roles_row, catalog, options.actor, prefix)
+    _report(make_roles(options.database, prefix, catalog, record), "the roles exist, with their rights")
     print_lines("next: make the logins of your service members of the roles, for example")
     print_lines(f"  GRANT {prefix}_writer TO service_login;  -- for AuditLog.open(url)")
     print_lines(f"  GRANT {prefix}_reader TO page_login;     -- for AuditLog.open(url, read_url=)")

@@ -1,6 +1,7 @@
 """Retention: delete old entries (`prune`), and exempt accounts from that (`place_hold`, `remove_hold`).
 
-Every transaction that deletes entries of an account records their number in that account. SQLite deletes
+Every transaction that deletes entries of an account records their number in that account, and a run records
+its sum in the account `auditwright`. SQLite deletes
 rows, oldest first, in batches. PostgreSQL drops the partitions of whole months, and so keeps the month of the
 limit. Accounts on hold keep their entries.
 """
@@ -10,20 +11,23 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
+from auditwright.actor import Actor
 from auditwright.entry import Entry
 from auditwright.ids import format_time, from_microseconds, to_microseconds
 from auditwright.recording.recorder import Recorder
+from auditwright.recording.setup_record import adoption_rows, retention_row
 from auditwright.storage import open_retention_store
 from auditwright.storage.errors import StorageError
 from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult
 from auditwright.system_events import HELD, PRUNED, RELEASED
 
 if TYPE_CHECKING:
-    from auditwright.actor import Actor
     from auditwright.catalog import Catalog
     from auditwright.entry import Progress, Row
+    from auditwright.storage.retention import RetentionStore
 
 
 def prune(
@@ -54,8 +58,9 @@ def prune(
         options = {"actor": actor, "account_id": expired.account_id}
         return recorder.row(PRUNED, values, options, by_auditwright=True)
 
-    with closing(open_retention_store(url, catalog)) as store:
-        return store.prune(before, account_id, dry_run, record, progress or (lambda _: None))
+    record_run = partial(retention_row, catalog, actor)
+    with closing(_open(url, catalog, actor)) as store:
+        return store.prune(before, account_id, dry_run, record, record_run, progress or (lambda _: None))
 
 
 def place_hold(
@@ -71,7 +76,7 @@ def place_hold(
     values = {"reason": reason, "until": None if until is None else _text(until)}
     options = {"actor": actor, "account_id": account_id}
     row = Recorder(catalog, None, None).row(HELD, values, options, by_auditwright=True)
-    with closing(open_retention_store(url, catalog)) as store:
+    with closing(_open(url, catalog, actor)) as store:
         return store.hold(Hold(Entry(catalog, row).account_id, reason, until, now), row)
 
 
@@ -83,14 +88,18 @@ def remove_hold(url: str, catalog: Catalog, account_id: str, actor: Actor) -> Ho
         options = {"actor": actor, "account_id": hold.account_id}
         return recorder.row(RELEASED, {"reason": hold.reason}, options, by_auditwright=True)
 
-    with closing(open_retention_store(url, catalog)) as store:
+    with closing(_open(url, catalog, actor)) as store:
         return store.release(account_id, record)
 
 
 def list_holds(url: str, catalog: Catalog) -> list[Hold]:
     """All holds by account, expired ones included."""
-    with closing(open_retention_store(url, catalog)) as store:
+    with closing(_open(url, catalog, Actor.system())) as store:
         return store.holds()
+
+
+def _open(url: str, catalog: Catalog, actor: Actor) -> RetentionStore:
+    return open_retention_store(url, catalog, partial(adoption_rows, catalog, actor))
 
 
 def _text(moment: datetime) -> str:

@@ -16,6 +16,7 @@ import orjson
 from pydantic import ValidationError as ModelError
 
 from auditwright.actor import identifier
+from auditwright.catalog import OPERATOR_ACCOUNT
 from auditwright.context import current
 from auditwright.entry import FINGERPRINT, SUCCESS, Entry, Row, digest, row_digest
 from auditwright.errors import Problem, SecretKeyMissing, ValidationError
@@ -115,7 +116,8 @@ class Recorder:
         """The row of an entry; None among the values means "not given".
 
         `imported` has the parts that an import keeps unchanged; fingerprints are kept as well. A system event
-        is refused unless it is imported or recorded `by_auditwright`. Raises `ValidationError` with every
+        is refused unless it is imported or recorded `by_auditwright`, and so is any event in the account of
+        the operator. Raises `ValidationError` with every
         problem, among them `TimeAhead`, or `SecretKeyMissing`.
         """
         plan = self._plans.get(key) or self._plan(key)
@@ -134,6 +136,8 @@ class Recorder:
             in_context = context_json(context)
         if account_id is None or actor is None:
             raise ValidationError(event.key, missing(account_id, actor))
+        if account_id == OPERATOR_ACCOUNT and not (by_auditwright or imported is not None):
+            raise ValidationError(event.key, (self.catalog.operator_account_problem(),))
 
         alterations: Alterations = {}
         data, body = self._data(plan, account_id, values, imported, alterations)

@@ -7,7 +7,7 @@ The functions here select the engine by URL and import it; nothing else tests a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,10 @@ from auditwright.storage.errors import StorageError
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
+    from auditwright.entry import Row
     from auditwright.storage.base import Inspection, SetupResult, Storage
     from auditwright.storage.retention import RetentionStore
+    from auditwright.storage.setup_change import RecordSetup
 
 
 def open_storage(
@@ -26,11 +28,13 @@ def open_storage(
     create: bool = True,
     read_url: str | None = None,
     timeout: float = TIMEOUT,
+    record: RecordSetup | None = None,
 ) -> Storage:
     """The storage for a URL such as `sqlite:///audit.db` or `postgresql://user@host/db`.
 
     A call to it ends within `timeout` seconds, with an error if the database does not answer.
-    `read_url` is for PostgreSQL: the URL with the role that reads. Raises `StorageError` for other URLs.
+    `read_url` is for PostgreSQL: the URL with the role that reads. `record` makes the entries about what
+    opening has changed, which is in SQLite only. Raises `StorageError` for other URLs.
     """
     if _is_postgresql(url):
         if read_url is not None and not _is_postgresql(read_url):
@@ -43,7 +47,7 @@ def open_storage(
         raise StorageError("read_url= is for PostgreSQL, which has roles; SQLite is one file")
     from auditwright.storage.sqlite.engine import SQLiteStorage
 
-    return SQLiteStorage(path, catalog, create, timeout)
+    return SQLiteStorage(path, catalog, create, timeout, record)
 
 
 @contextmanager
@@ -71,8 +75,11 @@ def open_inspection(url: str, catalog: Catalog) -> Inspection:
     return SQLiteInspection(path, catalog)
 
 
-def open_retention_store(url: str, catalog: Catalog) -> RetentionStore:
-    """The database of a URL, opened with the right to delete; raises `StorageError`."""
+def open_retention_store(url: str, catalog: Catalog, record: RecordSetup | None = None) -> RetentionStore:
+    """The database of a URL, opened with the right to delete; raises `StorageError`.
+
+    `record` is as in `open_storage`.
+    """
     if _is_postgresql(url):
         from auditwright.storage.postgresql.retention import PostgreSQLRetentionStore
 
@@ -80,31 +87,32 @@ def open_retention_store(url: str, catalog: Catalog) -> RetentionStore:
     path = _sqlite_location(url)
     from auditwright.storage.sqlite.retention import SQLiteRetentionStore
 
-    return SQLiteRetentionStore(path, catalog)
+    return SQLiteRetentionStore(path, catalog, record)
 
 
-def create_database(url: str, catalog: Catalog) -> SetupResult:
+def create_database(url: str, catalog: Catalog, record: RecordSetup | None = None) -> SetupResult:
     """Create what an audit log of the catalog needs in a database. Idempotent.
 
+    `record` makes the entries about what was changed; they are stored with the last change.
     Raises `StorageError`, and `SchemaMismatch` for foreign tables with the names of ours.
     """
-    return _set_up(url, catalog, create=True)
+    return _set_up(url, catalog, True, record)
 
 
-def upgrade_database(url: str, catalog: Catalog) -> SetupResult:
+def upgrade_database(url: str, catalog: Catalog, record: RecordSetup | None = None) -> SetupResult:
     """Like `create_database`, but a database without an audit log is an error."""
-    return _set_up(url, catalog, create=False)
+    return _set_up(url, catalog, False, record)
 
 
-def _set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:
+def _set_up(url: str, catalog: Catalog, create: bool, record: RecordSetup | None) -> SetupResult:
     if _is_postgresql(url):
         from auditwright.storage.postgresql import setup as postgresql
 
-        return postgresql.set_up(url, catalog, create)
+        return postgresql.set_up(url, catalog, create, record)
     path = _sqlite_location(url)
     from auditwright.storage.sqlite import setup as sqlite
 
-    return sqlite.set_up(path, catalog, create)
+    return sqlite.set_up(path, catalog, create, record)
 
 
 def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
@@ -116,15 +124,18 @@ def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
     return setup.setup_sql(url, catalog, create)
 
 
-def make_roles(url: str, prefix: str) -> SetupResult:
+def make_roles(
+    url: str, prefix: str, catalog: Catalog | None = None, record: Callable[[int], Row] | None = None
+) -> SetupResult:
     """Create the roles `prefix`_owner, _writer and _reader and grant their rights. Idempotent.
 
+    `record` makes the row of that catalog for a number of changes; it is stored with them.
     Raises `StorageError` for SQLite, which has no roles.
     """
     _require_roles(url)
     from auditwright.storage.postgresql import roles
 
-    return roles.make_roles(url, roles.Roles(prefix))
+    return roles.make_roles(url, roles.Roles(prefix), catalog, record)
 
 
 def roles_sql(url: str, prefix: str) -> str:

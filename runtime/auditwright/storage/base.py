@@ -248,6 +248,10 @@ class Storage(Protocol):
         ...
 
 
+REPLACED = "+replaced."
+"""Part of the version of a catalog that another of the same version has replaced."""
+
+
 def replaced_catalog(version: str, content: str, stored: Mapping[str, str]) -> tuple[str, str] | None:
     """The row that keeps a catalog whose row another of the same version replaces; `stored` is by version.
 
@@ -257,4 +261,4 @@ def replaced_catalog(version: str, content: str, stored: Mapping[str, str]) -> t
     others = [text for each, text in stored.items() if each != version]
     if columns_in(before).keys() <= set[str]().union(*map(columns_in, (content, *others))):
         return None
-    return f"{version}+replaced.{hashlib.sha256(before.encode()).hexdigest()[:8]}", before
+    return f"{version}{REPLACED}{hashlib.sha256(before.encode()).hexdigest()[:8]}", before

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -62,9 +62,19 @@ class RetentionStore(Protocol):
     name: str
 
     def prune(
-        self, before: datetime, account_id: str | None, dry_run: bool, record: RecordPrune, progress: Progress
+        self,
+        before: datetime,
+        account_id: str | None,
+        dry_run: bool,
+        record: RecordPrune,
+        record_run: RecordRun,
+        progress: Progress,
     ) -> PruneResult:
-        """Delete entries older than `before`, of one account or all; with `dry_run` only count them."""
+        """Delete entries older than `before`, of one account or all; with `dry_run` only count them.
+
+        Where entries were deleted, the row of each account is stored with the deletion, and at last that of
+        the run.
+        """
         ...
 
     def holds(self) -> list[Hold]:
@@ -86,6 +96,8 @@ class RetentionStore(Protocol):
 
 RecordPrune = Callable[[datetime, ExpiredEntries], "Row"]
 """Makes the row that records what was deleted from an account."""
+RecordRun = Callable[[datetime, "Sequence[ExpiredEntries]"], "Row"]
+"""Makes the row that records the run, from what was deleted from each account."""
 
 
 def sum_by_account(olds: Iterable[ExpiredEntries]) -> tuple[ExpiredEntries, ...]:

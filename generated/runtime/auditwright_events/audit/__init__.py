@@ -11,18 +11,28 @@ from auditwright.emitters import R_co, Record, S
 
 if TYPE_CHECKING:
     from auditwright_events.audit.log import Log
+    from auditwright_events.audit.setup import Setup
 
 
 class Audit(Generic[S, R_co]):
-    """Events of the audit log. What people do with the log, such as taking entries out of it, and
-    what becomes of old ones."""
+    """Events of the audit log. What people do with the log, such as looking at it and taking
+    entries out of it, and how it is set up."""
 
     def __init__(self, record: Record[R_co]) -> None:
         self._record = record
 
     @_cached_property
     def log(self) -> Log[S, R_co]:
-        """Audit log. The log as a whole, what leaves it, and what is kept."""
+        """Audit log. The log as a whole: who looks at it, what leaves it, and what is kept."""
         from auditwright_events.audit.log import Log
 
         return Log(self._record)
+
+    @_cached_property
+    def setup(self) -> Setup[S, R_co]:
+        """Set-up of the log. The database of the log, the catalog of its events, and the roles that
+        may write and read it. These entries are in the account auditwright, which is kept for
+        whoever runs the log."""
+        from auditwright_events.audit.setup import Setup
+
+        return Setup(self._record)

@@ -6,16 +6,57 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from typing_extensions import Unpack
 
 from auditwright.emitters import Emitters, Options, R_co, S, timestamp
+from auditwright.emitters import as_text as _as_text
 
 
 class Log(Emitters[S, R_co]):
-    """Audit log. The log as a whole, what leaves it, and what is kept."""
+    """Audit log. The log as a whole: who looks at it, what leaves it, and what is kept."""
 
     __slots__ = ()
+
+    def viewed(
+        self,
+        *,
+        interface: Literal["page", "api", "cli"],
+        shown: Literal["entries", "users"],
+        window_end: datetime | str,
+        selection: str | None = None,
+        entry_id: UUID | str | None = None,
+        **options: Unpack[Options[S]],
+    ) -> R_co:
+        """Audit log viewed. Someone looked at a selection of the log, where reading is recorded.
+        One entry stands for all reads of that selection by one person or program within a window of
+        time. The time of the entry is the start of the window; when it was recorded is the first
+        read.
+
+        Args:
+            interface: Where the first of the reads was made; later ones of the window may be made
+                elsewhere.
+            shown: What was shown. Whether entries or their number were shown, or the names of the
+                account's users and apps.
+            window_end: End of the window. Until when reads of the same selection are not recorded
+                again.
+            selection: Which entries were looked at, as the query of the page's URL; absent for one
+                entry and for all.
+            entry_id: The one entry that was opened; absent for a selection.
+            **options: What every emitter takes: see `auditwright.emitters.Options`.
+        """
+        return self._record(
+            "audit.log.viewed",
+            {
+                "interface": interface,
+                "shown": shown,
+                "window_end": timestamp("audit.log.viewed:window_end", window_end),
+                "selection": selection,
+                "entry_id": _as_text(entry_id),
+            },
+            options,
+        )
 
     def exported(
         self,

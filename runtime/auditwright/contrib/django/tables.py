@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.db import router
 
+from auditwright.actor import Actor
 from auditwright.catalog import find_catalog
 from auditwright.contrib.django.conf import configuration
 from auditwright.contrib.django.databases import connection_of, is_in_memory, url_of
 from auditwright.contrib.django.django_log import log
+from auditwright.recording.setup_record import setup_rows
 from auditwright.storage import create_database
 
 if TYPE_CHECKING:
@@ -33,7 +36,8 @@ def set_up(*, using: str, verbosity: int = 1, **given: Any) -> None:
     _close_log_in_time(connection.creation)
     if not connection.in_atomic_block:
         connection.close()  # for SQLite, where setting up changes the mode of the file
-    result = create_database(url_of(using), find_catalog(settings.catalog))
+    catalog = find_catalog(settings.catalog)
+    result = create_database(url_of(using), catalog, record=partial(setup_rows, catalog, Actor.system()))
     if verbosity >= 1 and result.changes:
         given["stdout"].write(f"  Audit log: created {len(result.changes)} tables, views and other objects\n")
 

@@ -6,14 +6,21 @@ a session would reach other clients.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import psycopg
 
+from auditwright.entry import columns
 from auditwright.storage.errors import StorageError
 from auditwright.storage.postgresql.dsn import Connection, Dsn, message_of, settings, sql
-from auditwright.storage.postgresql.schema import check_version
+from auditwright.storage.postgresql.row_format import as_json, insert_statement
+from auditwright.storage.postgresql.schema import AHEAD, check_version
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog
+    from auditwright.entry import Row
 
 _SETTINGS = (
     # The database, the role or the server may have other defaults, under which texts are parsed or deparsed
@@ -34,6 +41,8 @@ _SETTINGS = (
 """The settings of every transaction."""
 FOR_SCRIPTS = "SET standard_conforming_strings = on;\nSET quote_all_identifiers = off;"
 """The settings that a script for psql begins with."""
+_STATEMENT = 1_000
+"""Rows in one statement."""
 
 
 def database_name(url: str) -> str:
@@ -118,3 +127,13 @@ def become_owner(connection: Connection, name: str) -> str | None:
         with errors(name, f"act as {owner}"):
             connection.execute(f"SET LOCAL ROLE {quoted}".encode())
     return str(owner)
+
+
+def insert_rows(connection: Connection, catalog: Catalog, rows: Iterable[Row]) -> None:
+    """Store rows of a catalog in the transaction, as the owner of the tables."""
+    every, named = list(rows), columns(catalog)
+    if every:
+        connection.execute(f"SELECT audit_make_partitions({AHEAD})".encode())
+    statement = insert_statement("audit_entry", named).encode()
+    for start in range(0, len(every), _STATEMENT):
+        connection.execute(statement, (as_json(named, every[start : start + _STATEMENT]),))

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from auditwright.entry import columns
 from auditwright.ids import from_microseconds, id_time, to_microseconds
 from auditwright.storage.errors import StorageError
 from auditwright.storage.postgresql.owner_connection import (
@@ -19,20 +18,18 @@ from auditwright.storage.postgresql.owner_connection import (
     connect,
     database_name,
     errors,
+    insert_rows,
 )
-from auditwright.storage.postgresql.row_format import as_json, insert_statement
-from auditwright.storage.postgresql.schema import AHEAD, columns_of, quoted
+from auditwright.storage.postgresql.schema import columns_of, quoted
 from auditwright.storage.retention import ExpiredEntries, Hold, PruneResult, sum_by_account
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.entry import Progress, Row
-    from auditwright.storage.retention import RecordPrune
+    from auditwright.storage.retention import RecordPrune, RecordRun
 
 LOCK_SECONDS = 5
 """The lock timeout: readers and writers wait behind a DROP that waits."""
-_STATEMENT = 1_000
-"""Rows in one statement."""
 
 _User = tuple[str, str]
 """Account and id."""
@@ -76,7 +73,7 @@ class PostgreSQLRetentionStore:
 
     def __init__(self, url: str, catalog: Catalog) -> None:
         self.name = database_name(url)
-        self._columns = columns(catalog)
+        self._catalog = catalog
         self._connection = connect(url)
         try:
             with self._transaction():
@@ -111,6 +108,7 @@ class PostgreSQLRetentionStore:
         account_id: str | None,
         dry_run: bool,
         record: RecordPrune,
+        record_run: RecordRun,
         progress: Progress,
     ) -> PruneResult:
         """See `RetentionStore.prune`; all of it is one transaction."""
@@ -126,6 +124,8 @@ class PostgreSQLRetentionStore:
                 users = self._users(plan, bound)
                 self._thin(plan, bound, account_id)
                 self._store(record(limit, item) for item in plan.deleted)
+                if plan.deleted:
+                    self._store([record_run(limit, plan.deleted)])
                 self._drop(plan)
                 self._forget(users, bound)
         dropped = tuple(each.name for each in (*plan.merged, *plan.emptied))
@@ -256,11 +256,7 @@ class PostgreSQLRetentionStore:
         return next((Hold(*row) for row in found), None)
 
     def _store(self, rows: Iterable[Row]) -> None:
-        self._execute(f"SELECT audit_make_partitions({AHEAD})")
-        statement = insert_statement("audit_entry", self._columns)
-        every = list(rows)
-        for start in range(0, len(every), _STATEMENT):
-            self._execute(statement, (as_json(self._columns, every[start : start + _STATEMENT]),))
+        insert_rows(self._connection, self._catalog, rows)
 
     def _execute(self, statement: str, values: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
         cursor = self._connection.execute(statement.encode(), values)

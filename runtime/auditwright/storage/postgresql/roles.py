@@ -11,18 +11,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditwright.storage.base import SetupResult
 from auditwright.storage.errors import StorageError
-from auditwright.storage.postgresql.owner_connection import begin, connect, database_name, errors
+from auditwright.storage.postgresql.owner_connection import (
+    become_owner,
+    begin,
+    connect,
+    database_name,
+    errors,
+    insert_rows,
+)
 from auditwright.storage.postgresql.schema import (
     ACCOUNT,
     REFERENCE_TABLES,
     Change,
+    check_fit,
     columns_of,
     quoted,
     read_views,
@@ -30,6 +38,10 @@ from auditwright.storage.postgresql.schema import (
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+    from auditwright.catalog import Catalog
+    from auditwright.entry import Row
+    from auditwright.storage.postgresql.timed_connection import TimedConnection
 
 PREFIX = "audit"
 KNOWN = ("account_id", "id", "digest")
@@ -255,12 +267,21 @@ def _role(name: str) -> str:
     return name if name == "PUBLIC" else quoted(name)
 
 
-def make_roles(url: str, roles: Roles) -> SetupResult:
-    """Make the roles and give them their rights; idempotent. Raises `StorageError`."""
+def make_roles(
+    url: str, roles: Roles, catalog: Catalog | None = None, record: Callable[[int], Row] | None = None
+) -> SetupResult:
+    """Make the roles and give them their rights; idempotent. Raises `StorageError`.
+
+    `record` makes the row of that catalog for a number of changes; it is stored with them.
+    """
     with _locked(url) as connection:
         changes = role_changes(connection, roles)
         for change in changes:
             connection.execute(change.statement.encode())
+        if changes and catalog is not None and record is not None:
+            check_fit(connection, catalog, database_name(url))
+            become_owner(connection, database_name(url))
+            insert_rows(connection, catalog, [record(len(changes))])
     return SetupResult(database_name(url), tuple(_counted(changes)), True)
 
 
@@ -276,7 +297,7 @@ def roles_sql(url: str, roles: Roles) -> str:
 
 
 @contextmanager
-def _locked(url: str, lock: bool = True) -> Iterator[Connection[Any]]:
+def _locked(url: str, lock: bool = True) -> Iterator[TimedConnection]:
     """A transaction; with `lock`, nobody else sets the database up meanwhile."""
     name = database_name(url)
     with closing(connect(url)) as connection, errors(name, "make the roles"), connection.transaction():

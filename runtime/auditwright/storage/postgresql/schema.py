@@ -30,6 +30,8 @@ MINIMUM = 15
 """The least PostgreSQL version: the first with `security_invoker` views."""
 AHEAD = 3
 """Months of partitions made ahead."""
+PARTITIONS = "partitions ahead"
+"""What the making of partitions is called among the changes."""
 ACCOUNT = "auditwright.account_id"
 """The setting that names the account whose entries a reader sees."""
 TYPES = {
@@ -285,7 +287,7 @@ def partition_changes(connection: Connection[Any]) -> list[Change]:
         (AHEAD,),
     ).fetchone()
     are_missing = found is not None and found[0] is not False
-    return [Change(f"SELECT audit_make_partitions({AHEAD})", "partitions ahead")] if are_missing else []
+    return [Change(f"SELECT audit_make_partitions({AHEAD})", PARTITIONS)] if are_missing else []
 
 
 def view_needs_drop(state: State, catalog: Catalog, event: Event) -> bool:

@@ -15,6 +15,7 @@ from auditwright.damage import PARTS
 from auditwright.storage.base import SetupResult
 from auditwright.storage.errors import SchemaMismatch, StorageError
 from auditwright.storage.layout import VERSION_TABLE
+from auditwright.storage.setup_change import SetupChange, previous_version
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as AlembicConnection
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog
     from auditwright.storage.postgresql.dsn import Connection
     from auditwright.storage.postgresql.schema import Change
+    from auditwright.storage.setup_change import RecordSetup
 
 
 LOCK_SECONDS = 5
@@ -34,19 +36,24 @@ _VALIDATIONS = """\
 -- the same, and `auditwright database upgrade` validates the other constraints."""
 
 
-def set_up(url: str, catalog: Catalog, create: bool) -> SetupResult:
-    """Create or upgrade; idempotent. Raises `StorageError`."""
+def set_up(url: str, catalog: Catalog, create: bool, record: RecordSetup | None = None) -> SetupResult:
+    """Create or upgrade; idempotent. Raises `StorageError`.
+
+    The rows of `record` are stored with what the catalog adds, after the revisions.
+    """
     import psycopg  # noqa: F401 - a missing package is an error before anything is changed
 
     import auditwright.storage.postgresql.migrations  # noqa: F401
 
     with _connected(url) as database:
         made = []
-        if _check(database, create) is None:
+        is_new = _check(database, create) is None
+        if is_new:
             _make_version_table(database)
         while (revision := _migrate(database)) is not None:
             made.append(revision)
-        made += _adapt(database, catalog)
+        revisions = tuple(each.partition(":")[0].removeprefix("revision ") for each in made)
+        made += _adapt(database, catalog, is_new, revisions, record)
         made += _validate(database)
         return SetupResult(database.name, tuple(made), True)
 
@@ -249,13 +256,32 @@ def _validations(database: _Database, revision: str | None) -> list[str]:
     return [_VALIDATIONS, *found] if found else []
 
 
-def _adapt(database: _Database, catalog: Catalog) -> list[str]:
-    """Add what the catalog needs, and the partitions of the coming months; describes the changes."""
+def _adapt(
+    database: _Database,
+    catalog: Catalog,
+    is_new: bool,
+    revisions: tuple[str, ...],
+    record: RecordSetup | None,
+) -> list[str]:
+    """Add what the catalog needs, and the partitions of the coming months; describes the changes.
+
+    `revisions` are those that this run has applied.
+    """
+    from auditwright.storage.postgresql.owner_connection import insert_rows
+    from auditwright.storage.postgresql.schema import PARTITIONS
+
     with database.transaction():
+        found = database.connection.execute("SELECT version FROM audit_catalog")
+        previous = previous_version(catalog, [version for (version,) in found])
         changes = _catalog_changes(database, catalog)
         for change in changes:
             database.connection.execute(change.statement.encode())
-    return [change.what for change in changes if change.what]
+        made = [change.what for change in changes if change.what]
+        if record is not None:
+            lasting = len(revisions) + len([what for what in made if what != PARTITIONS])
+            rows = record(SetupChange(is_new, lasting, revisions, previous))
+            insert_rows(database.connection, catalog, rows)
+    return made
 
 
 def _catalog_changes(database: _Database, catalog: Catalog) -> list[Change]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from auditwright.catalog import Catalog
     from auditwright.storage.interrupt import Interrupt
+    from auditwright.storage.setup_change import RecordSetup
 
 ROWS_AT_ONCE = 250
 """Rows that one statement reads by id after several index scans were merged."""
@@ -50,7 +51,12 @@ class SQLiteStorage:
     """One SQLite file; see `Storage`. Thread-safe, and usable after a fork."""
 
     def __init__(
-        self, location: str, catalog: Catalog, create: bool = True, timeout: float = TIMEOUT
+        self,
+        location: str,
+        catalog: Catalog,
+        create: bool = True,
+        timeout: float = TIMEOUT,
+        record: RecordSetup | None = None,
     ) -> None:
         self.path = path_of(location)
         self.connections = Connections(self.path, timeout)
@@ -60,7 +66,9 @@ class SQLiteStorage:
         self._leading = ", ".join(names[:-1])
         self._metadata_of: dict[int, str] = {}
         try:
-            self.connections.open(create, lambda connection: set_up(connection, catalog, str(self.path)))
+            self.connections.open(
+                create, lambda connection: set_up(connection, catalog, str(self.path), record)
+            )
         except BaseException:
             self.close()
             raise

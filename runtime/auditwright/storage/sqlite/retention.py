@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from auditwright.catalog import Catalog
     from auditwright.entry import Progress, Row
-    from auditwright.storage.retention import RecordPrune
+    from auditwright.storage.retention import RecordPrune, RecordRun
+    from auditwright.storage.setup_change import RecordSetup
 
 BATCH = 20_000
 """Rows in one transaction: about half a second, during which no other process can write."""
@@ -36,8 +37,9 @@ BUSY_SECONDS = 10.0
 class SQLiteRetentionStore:
     """See `RetentionStore`."""
 
-    def __init__(self, location: str, catalog: Catalog) -> None:
-        SQLiteStorage(location, catalog, create=False).close()  # adds tables that an older file lacks
+    def __init__(self, location: str, catalog: Catalog, record: RecordSetup | None = None) -> None:
+        # Adds tables that an older file lacks.
+        SQLiteStorage(location, catalog, create=False, record=record).close()
         path = path_of(location)
         self.name = str(path)
         self._insert = insert_statement(catalog)
@@ -58,13 +60,14 @@ class SQLiteRetentionStore:
         account_id: str | None,
         dry_run: bool,
         record: RecordPrune,
+        record_run: RecordRun,
         progress: Progress,
     ) -> PruneResult:
         """See `RetentionStore.prune`."""
         bound = least_id(max(to_microseconds(before), 0))
         deleted: list[ExpiredEntries] = []
         held: list[ExpiredEntries] = []
-        with self._errors():
+        with self._errors(), self._recorded(before, deleted, dry_run, record_run):
             for each in self._accounts() if account_id is None else (account_id,):
                 old = self._old(each, bound)
                 if old is None:
@@ -78,6 +81,27 @@ class SQLiteRetentionStore:
                         deleted.append(part)
                         progress(sum(each.entries for each in deleted))
         return PruneResult(self.name, before, sum_by_account(deleted), tuple(held))
+
+    @contextmanager
+    def _recorded(
+        self, before: datetime, deleted: list[ExpiredEntries], dry_run: bool, record_run: RecordRun
+    ) -> Iterator[None]:
+        """Record the run when it ends, by an error too, with what it has deleted by then."""
+
+        def store() -> None:
+            if deleted and not dry_run:
+                with self._transaction() as connection:
+                    connection.execute(self._insert, record_run(before, sum_by_account(deleted)))
+
+        try:
+            yield
+        except BaseException as error:
+            try:
+                store()
+            except sqlite3.Error as failure:
+                error.add_note(f"the run is not recorded, only what each account has lost: {failure}")
+            raise
+        store()
 
     def _accounts(self) -> list[str]:
         """All accounts; read at once, because deleting changes the index."""

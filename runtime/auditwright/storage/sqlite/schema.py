@@ -22,6 +22,7 @@ from auditwright.storage.sqlite.triggers import changing, triggers
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event, Field
+    from auditwright.storage.setup_change import RecordSetup
 
 T = TypeVar("T")
 
@@ -88,9 +89,12 @@ def insert_statement(catalog: Catalog) -> str:
     return f"INSERT INTO audit_entry ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
-def set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
+def set_up(
+    connection: sqlite3.Connection, catalog: Catalog, name: str, record: RecordSetup | None = None
+) -> None:
     """Create what is missing for a catalog, in one transaction. Idempotent; a complete database is only read.
 
+    `record` makes the rows about what was changed, which are stored in that transaction.
     `name` is the name of the database for errors. Raises `SchemaMismatch` if existing tables do not fit.
     """
     check_fit(connection, catalog, name)
@@ -98,12 +102,32 @@ def set_up(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
+        versions, before = _versions(connection), objects(connection)
         with changing(connection):
             _create(connection, catalog)
+        if record is not None:
+            from auditwright.storage.setup_change import SetupChange, previous_version  # rarely needed
+
+            is_new = not any(each == "audit_entry" for _, each, _ in before)
+            made = len(objects(connection) - before)
+            change = SetupChange(is_new, made, previous_version=previous_version(catalog, versions))
+            connection.executemany(insert_statement(catalog), record(change))
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def objects(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
+    """Kind, name and statement of everything in the file."""
+    return set(connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_schema").fetchall())
+
+
+def _versions(connection: sqlite3.Connection) -> list[str]:
+    """The versions of the catalogs that were used with the file."""
+    if not _columns_of(connection, "audit_catalog"):
+        return []
+    return [version for (version,) in connection.execute("SELECT version FROM audit_catalog")]
 
 
 def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> None:
@@ -270,8 +294,7 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
 
 def is_newest(connection: sqlite3.Connection, catalog: Catalog) -> bool:
     """Whether no newer catalog was used with the database; its views and reference rows would be kept."""
-    versions = [version for (version,) in connection.execute("SELECT version FROM audit_catalog")]
-    return all(release(version) <= release(catalog.version) for version in versions)
+    return all(release(version) <= release(catalog.version) for version in _versions(connection))
 
 
 def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:

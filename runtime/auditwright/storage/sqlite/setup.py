@@ -13,20 +13,22 @@ from urllib.parse import quote
 from auditwright.storage.base import SetupResult
 from auditwright.storage.sqlite.connections import path_of
 from auditwright.storage.sqlite.engine import SQLiteStorage
+from auditwright.storage.sqlite.schema import objects
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
+    from auditwright.storage.setup_change import RecordSetup
 
 
-def set_up(location: str, catalog: Catalog, create: bool) -> SetupResult:
+def set_up(location: str, catalog: Catalog, create: bool, record: RecordSetup | None = None) -> SetupResult:
     """Create what is missing; `location` is the URL after `sqlite://`. Idempotent."""
     path = path_of(location)
-    before = _sqlite_objects(str(path)) if path.exists() else set()
-    SQLiteStorage(location, catalog, create).close()
-    new = _sqlite_objects(str(path)) - before
+    before = _objects(str(path)) if path.exists() else set()
+    SQLiteStorage(location, catalog, create, record=record).close()
+    new = _objects(str(path)) - before
     return SetupResult(str(path), tuple(f"{kind} {name}" for kind, name, _ in sorted(new)), False)
 
 
-def _sqlite_objects(path: str) -> set[tuple[str, str, str]]:
+def _objects(path: str) -> set[tuple[str, str, str]]:
     with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True)) as connection:
-        return set(connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_schema").fetchall())
+        return objects(connection)

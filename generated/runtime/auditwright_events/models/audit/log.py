@@ -7,7 +7,29 @@ from typing import Literal
 from pydantic import Field
 
 from auditwright.event_model import EventModel
-from auditwright_events.models import MAX_INTEGER, TIMESTAMP_PATTERN
+from auditwright_events.models import MAX_INTEGER, TIMESTAMP_PATTERN, UUID_PATTERN
+
+
+class Viewed(EventModel, event="audit.log.viewed"):
+    """Someone looked at a selection of the log, where reading is recorded. One entry stands for all
+    reads of that selection by one person or program within a window of time. The time of the entry
+    is the start of the window; when it was recorded is the first read."""
+
+    interface: Literal["page", "api", "cli"]
+    """Where the first of the reads was made; later ones of the window may be made elsewhere."""
+
+    shown: Literal["entries", "users"]
+    """Whether entries or their number were shown, or the names of the account's users and apps."""
+
+    selection: str | None = Field(default=None, min_length=1)
+    """Which entries were looked at, as the query of the page's URL; absent for one entry and for
+    all."""
+
+    entry_id: str | None = Field(default=None, pattern=UUID_PATTERN)
+    """The one entry that was opened; absent for a selection."""
+
+    window_end: str = Field(pattern=TIMESTAMP_PATTERN)
+    """Until when reads of the same selection are not recorded again."""
 
 
 class Exported(EventModel, event="audit.log.exported"):

@@ -4,12 +4,38 @@
 
 from datetime import datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
 from sqlalchemy import BigInteger
 from sqlmodel import Field
 
-from auditwright.sqltypes import Text, TimestampText
+from auditwright.sqltypes import Text, TimestampText, UuidText
 from auditwright_events.tables import EventView
+
+
+class Viewed(EventView, table=True):
+    """Audit log viewed. Someone looked at a selection of the log, where reading is recorded. One
+    entry stands for all reads of that selection by one person or program within a window of time.
+    The time of the entry is the start of the window; when it was recorded is the first read."""
+
+    __tablename__: ClassVar[Any] = "audit_log_viewed"
+
+    interface: str | None = Field(sa_type=Text)
+    """Where the first of the reads was made; later ones of the window may be made elsewhere."""
+
+    shown: str | None = Field(sa_type=Text)
+    """What was shown. Whether entries or their number were shown, or the names of the account's
+    users and apps."""
+
+    selection: str | None = Field(sa_type=Text)
+    """Which entries were looked at, as the query of the page's URL; absent for one entry and for
+    all."""
+
+    entry_id: UUID | None = Field(sa_type=UuidText)
+    """The one entry that was opened; absent for a selection."""
+
+    window_end: datetime | None = Field(sa_type=TimestampText)
+    """End of the window. Until when reads of the same selection are not recorded again."""
 
 
 class Exported(EventView, table=True):
