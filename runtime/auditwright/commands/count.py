@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from auditwright.commands.options import add_log, add_selection, no_entries_text, open_log, selection_of
+from auditwright.commands.options import (
+    add_log,
+    add_reads,
+    add_selection,
+    no_entries_text,
+    open_log,
+    query_of,
+    record_read,
+    selection_of,
+)
 from auditwright.commands.progress import ProgressLine
 from auditwright.storage.base import Count
 from auditwright.text import print_lines
@@ -22,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"count all entries, however long it takes (default: stop at {COUNT_LIMIT:,})",
     )
     add_selection(parser)
+    add_reads(parser)
     add_log(parser)
 
 
@@ -36,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
             found = Count(entries, whole=True)
         else:
             found = account.count_up_to(COUNT_LIMIT, **selection)
+        record_read(options, log, query_of(selection))
         print_lines(f"{found.entries}{'' if found.whole else '+'}")
         if not found.whole:
             print_lines("there may be more; --exact counts all entries", file=sys.stderr)

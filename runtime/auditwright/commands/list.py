@@ -11,10 +11,13 @@ from functools import partial
 from auditwright.account_log import AccountLog
 from auditwright.commands.options import (
     add_log,
+    add_reads,
     add_selection,
     no_entries_text,
     number_in,
     open_log,
+    query_of,
+    record_read,
     selection_of,
 )
 from auditwright.commands.terminal import open_stdout
@@ -45,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
     form.add_argument("--ids", action="store_true", help="only the ids, one a line, whole")
+    add_reads(parser)
     add_log(parser)
 
 
@@ -56,13 +60,17 @@ def run(options: argparse.Namespace) -> int:
         return 2
     with open_log(options) as log:
         account = log.account(options.account)
+        begin = partial(record_read, options, log, query_of(selection))
         if options.format == "csv":
-            account.export_csv(open_stdout("csv"), **selection, limit=options.limit, after=options.after)
+            account.export_csv(
+                open_stdout("csv"), **selection, limit=options.limit, after=options.after, begin=begin
+            )
             page = _page_of_csv(account, selection, options.limit, options.after)
         else:
             page = account.entries(
                 **selection, limit=options.limit, after=options.after, before=options.before
             )
+            begin()
             print_page(page, "ids" if options.ids else options.format)
         if not page.entries and not page.scanned_to:
             if options.after or options.before:

@@ -8,18 +8,21 @@ import os
 import socket
 from datetime import UTC, datetime
 from urllib.parse import urlencode
+from uuid import UUID
 
 from auditwright.account_log import AccountLog
 from auditwright.actor import Actor
 from auditwright.catalog import find_catalog
-from auditwright.errors import FilterError, ValidationError
-from auditwright.limits import MAX_ID
+from auditwright.errors import AuditwrightError, FilterError, ValidationError
+from auditwright.limits import MAX_ID, sanitize, shown
 from auditwright.log import AuditLog
 from auditwright.reading.filters import FIELDS, MATCHES, OPERATORS, Filter
 from auditwright.reading.pages import MAX_SEARCH, MIN_SEARCH, FilteredSelection
 from auditwright.reading.time_range import time_range
+from auditwright.system_events import ReadRecord
 
 DATABASE, ACCOUNT = "AUDITWRIGHT_DATABASE", "AUDITWRIGHT_ACCOUNT"
+RECORD_READS = "AUDITWRIGHT_RECORD_READS"
 OS = "os"
 """The value of `--actor` for the operating system's user."""
 
@@ -69,6 +72,37 @@ def add_actor(parser: argparse.ArgumentParser, whose: str, *, of_any_event: bool
         help=f"{whose}: user:ID:NAME, app:ID:NAME, {OS} for the operating system's user{anonymous}, or "
         f"system; the name is optional (default: {OS})",
     )
+
+
+def add_reads(parser: argparse.ArgumentParser) -> None:
+    """Add `--record-reads` and `--actor` of a command that shows entries."""
+    add_record_reads(parser)
+    add_actor(parser, "who reads, where that is recorded")
+
+
+def add_record_reads(parser: argparse.ArgumentParser) -> None:
+    """Add `--record-reads`."""
+    parser.add_argument(
+        "--record-reads",
+        action="store_true",
+        help=f"record in the log who looks at it (default: ${RECORD_READS}, 1 or 0)",
+    )
+
+
+def wants_reads_recorded(options: argparse.Namespace) -> bool:
+    """Whether `--record-reads` is given or its variable is 1; raises `AuditwrightError` for another value."""
+    value = os.environ.get(RECORD_READS, "")
+    if value not in ("", "0", "1"):  # "true" must not mean that nothing is recorded
+        raise AuditwrightError(f"{RECORD_READS}: expected 1 or 0, got {shown(value)}")
+    return options.record_reads or value == "1"
+
+
+def record_read(
+    options: argparse.Namespace, log: AuditLog, query: str = "", entry_id: UUID | None = None
+) -> None:
+    """Record that the actor looks at a selection or an entry, where that is wanted, before it is printed."""
+    if wants_reads_recorded(options):
+        ReadRecord(log).record(options.account, options.actor, "cli", query, entry_id=entry_id)
 
 
 def open_log(options: argparse.Namespace, create: bool = False) -> AuditLog:
@@ -136,7 +170,7 @@ def query_of(selection: FilteredSelection) -> str:
 
 def _query_of_rest(selection: FilteredSelection) -> str:
     names = {"from": "since", "to": "until", "search": "search"}
-    values = {name: str(selection.get(key) or "") for name, key in names.items()}
+    values = {name: sanitize(str(selection.get(key) or "")) for name, key in names.items()}
     period = {"period": "custom"} if values["from"] or values["to"] else {}
     return urlencode(period | {name: value for name, value in values.items() if value}, safe=":")
 

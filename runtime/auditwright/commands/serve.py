@@ -7,7 +7,14 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from auditwright.commands.options import add_actor, add_log, number_in, open_log
+from auditwright.commands.options import (
+    add_actor,
+    add_log,
+    add_record_reads,
+    number_in,
+    open_log,
+    wants_reads_recorded,
+)
 from auditwright.text import print_lines
 
 if TYPE_CHECKING:
@@ -35,7 +42,7 @@ def add_port(parser: argparse.ArgumentParser) -> None:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_port(parser)
-    add_actor(parser, "who exports and records through the page and its API")
+    add_actor(parser, "who reads, exports and records through the page and its API")
     parser.add_argument(
         "--allow-recording",
         action="store_true",
@@ -46,6 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let these programs also name any actor, address and time; implies --allow-recording",
     )
+    add_record_reads(parser)
     add_log(parser)
 
 
@@ -57,12 +65,15 @@ def run(options: argparse.Namespace) -> int:
             options.account,
             options.port,
             options.actor,
+            wants_reads_recorded(options),
             may_record=options.allow_recording or options.allow_impersonation,
             may_impersonate=options.allow_impersonation,
         )
 
 
-def serve(log: AuditLog, account: str, port: int, actor: Actor, **granted: bool) -> int:
+def serve(
+    log: AuditLog, account: str, port: int, actor: Actor, record_reads: bool = False, **granted: bool
+) -> int:
     """Serve the page of one account on loopback until interrupted. Every local user has access.
 
     `granted` has rights of a `Principal` besides exporting.
@@ -79,7 +90,7 @@ def serve(log: AuditLog, account: str, port: int, actor: Actor, **granted: bool)
         return principal
 
     # Only this machine's names are allowed, against DNS rebinding.
-    app = create_app(log, authorize, allowed_hosts=["127.0.0.1", "localhost"])
+    app = create_app(log, authorize, allowed_hosts=["127.0.0.1", "localhost"], record_reads=record_reads)
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

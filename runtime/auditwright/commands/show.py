@@ -12,7 +12,7 @@ import orjson
 
 from auditwright.actor import Actor
 from auditwright.catalog import Catalog
-from auditwright.commands.options import add_log, open_log, other_accounts
+from auditwright.commands.options import add_log, add_reads, open_log, other_accounts, record_read
 from auditwright.commands.text import print_json, time_text
 from auditwright.entry import Entry
 from auditwright.entry_context import TITLES
@@ -27,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("id", metavar="ID", type=_entry_id, help="the entry's id, or its beginning")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    add_reads(parser)
     add_log(parser)
 
 
@@ -44,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
     """Print the entry."""
     with open_log(options) as log:
         found = log.account(options.account).find(options.id, LISTED + 1)
+        for entry in found[:LISTED]:
+            record_read(options, log, entry_id=entry.id)
         if len(found) != 1:
             print_lines(*_not_one(options, log, found), file=sys.stderr)
             return 1

@@ -46,8 +46,10 @@ from auditwright.server.openapi import (
 )
 from auditwright.server.own_entries import own_entry
 from auditwright.server.problems import HttpProblem, problem_of
+from auditwright.server.reads import record_read
 from auditwright.server.selection import query_of_json, read_selection, require_json
 from auditwright.server.view import View, query_of, read_query
+from auditwright.storage.base import Count
 from auditwright.text import printable
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ def list_entries(request: Request, principal: RequireUser) -> Response:
     view = View.parse(query_of(request))
     account = _log(request).account(account_of(principal, view.account))
     page = account.entries(**view.selection(now), limit=view.limit, after=view.after, before=view.before)
+    record_read(request, principal, account.account_id, "api", view.selection_query)
     answer = {
         "entries": [entry.to_json() for entry in page.entries],
         "next": page.next,
@@ -142,8 +145,10 @@ def count_entries(request: Request, principal: RequireUser) -> Response:
     if exact == "true":
         long_reads: LongReads = request.app.state.long_reads
         with long_reads.slot(principal):
-            return _json({"entries": account.count(**selection), "whole": True})
-    count = account.count_up_to(COUNT_LIMIT, **selection)
+            count = Count(account.count(**selection), whole=True)
+    else:
+        count = account.count_up_to(COUNT_LIMIT, **selection)
+    record_read(request, principal, account_id, "api", view.selection_query)
     return _json({"entries": count.entries, "whole": count.whole})
 
 
@@ -155,7 +160,9 @@ def count_entries(request: Request, principal: RequireUser) -> Response:
 def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Response:
     """One entry by its id."""
     account = account_of(principal, _named_account(request))
-    return _json(entry_of(_log(request), account, entry_id).to_json())
+    entry = entry_of(_log(request), account, entry_id)
+    record_read(request, principal, account, "api", entry_id=entry.id)
+    return _json(entry.to_json())
 
 
 @router.get(
@@ -243,6 +250,7 @@ def list_users(
     """Users and apps of the account whose id or name contains the text, 20 at most."""
     account = account_of(principal, _named_account(request, "text"))
     found = _log(request).account(account).users(text, limit=20)
+    record_read(request, principal, account, "api", what="users")
     return _json(
         {"users": [{"type": user.type, "id": user.id, "name": user.name or user.id} for user in found]}
     )

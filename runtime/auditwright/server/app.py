@@ -28,6 +28,7 @@ from auditwright.server.openapi import DESCRIPTION, describe
 from auditwright.server.problems import HttpProblem, problem_of
 from auditwright.server.render import base_of, error_page
 from auditwright.server.stalled_clients import StalledClientsMiddleware, check_seconds
+from auditwright.system_events import READ_WINDOW, ReadRecord
 from auditwright.text import printable
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def create_app(
     max_exports_per_principal: int = 2,
     max_exports: int = 8,
     stall_seconds: float = 30,
+    record_reads: bool = False,
+    read_window: int = READ_WINDOW,
 ) -> FastAPI:
     """The Audit Logs page and its JSON API over a log, as an ASGI application to run or to mount.
 
@@ -71,8 +74,12 @@ def create_app(
     process, for each principal and in all, 1 to 12; more get a 429 problem. `stall_seconds`, 1 to 3,600,
     is how long a client may read nothing of a response, or send nothing of a request, before it is cut off.
 
-    Raises `TypeError` where `log` is no `AuditLog` or `authorize` is not callable, `ValueError` for invalid
-    proxies, hosts or bounds.
+    `record_reads` records who looks at the log: one `audit.log.viewed` for each principal, account and
+    selection in a window of `read_window` seconds, 60 to 86,400. It is stored before anything is shown; where
+    that fails, the answer is a 503 problem.
+
+    Raises `TypeError` where `log` is no `AuditLog`, `authorize` is not callable or `record_reads` is no bool,
+    `ValueError` for invalid proxies, hosts or bounds.
     """
     if not isinstance(log, AuditLog):
         raise TypeError(f"create_app needs log: an AuditLog, not {shown(log)}")
@@ -88,6 +95,9 @@ def create_app(
     hosts = _hosts(allowed_hosts) if allowed_hosts is not None else None
     long_reads = LongReads(max_exports_per_principal, max_exports)
     check_seconds(stall_seconds)
+    if type(record_reads) is not bool:  # "false" would record, and None would not
+        raise TypeError(f"record_reads is True or False, not {shown(record_reads)}")
+    reads = ReadRecord(log, read_window)
     app = FastAPI(
         title="Audit Logs",
         description=DESCRIPTION,
@@ -100,6 +110,7 @@ def create_app(
     app.state.log = log
     app.state.authorize = authorize
     app.state.long_reads = long_reads
+    app.state.reads = reads if record_reads else None
     app.include_router(api.router)
     app.include_router(audit_page.router)
     static = importlib.resources.files("auditwright.server") / "static"

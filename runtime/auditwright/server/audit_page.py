@@ -24,6 +24,7 @@ from auditwright.server.export_token import refusal, send_token, token_of
 from auditwright.server.metadata_rows import metadata_rows
 from auditwright.server.phrases import category_title, chips
 from auditwright.server.problems import HttpProblem
+from auditwright.server.reads import record_read
 from auditwright.server.render import base_of, render
 from auditwright.server.view import LIMIT, View, query_of, read_query
 
@@ -72,6 +73,7 @@ def _list(
     page = account.entries(**view.selection(now), limit=view.limit, after=view.after, before=view.before)
     if view.before and not page.previous:
         return _redirect(request, view.first_page().query())  # the first page, complete and with new entries
+    record_read(request, principal, account.account_id, "page", view.selection_query)
     name_of = _name_lookup(account, page)
     recorded = frozenset(account.events())
     links = _links(page, view, now)
@@ -396,6 +398,7 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
     log: AuditLog = request.app.state.log
     account = account_of(principal, view.account)
     entry = entry_of(log, account, entry_id)
+    record_read(request, principal, account, "page", entry_id=entry.id)
     event = log.catalog.event(entry.event)
     category = event.category if event else entry.event.rpartition(".")[0]
     link = View(account=account if len(principal.accounts) > 1 else None).query()

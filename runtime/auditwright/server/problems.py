@@ -29,6 +29,7 @@ TITLES = {
     "too-many-requests": "Too many requests",
     "not-found": "Page not found",
     "wrong-method": "Not possible here",
+    "not-recorded": "Not recorded",
     "unavailable": "Not available",
     "failed": "Something went wrong",
 }

@@ -20,6 +20,7 @@ from auditwright.errors import ValidationError
 from auditwright.limits import shown
 from auditwright.request_context import REQUEST_ID_HEADER, header_name
 from auditwright.storage.deadline import LONGEST, SHORTEST, TIMEOUT
+from auditwright.system_events import MAX_WINDOW, MIN_WINDOW, READ_WINDOW
 
 SETTING = "AUDITWRIGHT"
 Function = str | Callable[[HttpRequest], Any]
@@ -50,6 +51,10 @@ class Configuration:
     """The key for fingerprints of secret fields; by default from AUDITWRIGHT_SECRET_KEY."""
     timeout: float = TIMEOUT
     """How long a call may take, in seconds."""
+    record_reads: bool = False
+    """Whether the page records who looks at the log."""
+    read_window: int = READ_WINDOW
+    """In how many seconds reads of the same selection are recorded once."""
     get_actor: Function = "auditwright.contrib.django.conf.signed_in_user"
     """Returns the actor of a request, or None."""
     get_account: Function | None = None
@@ -166,6 +171,10 @@ def _is_timeout(value: object) -> bool:
     return type(value) in (int, float) and SHORTEST <= value <= LONGEST  # type: ignore[operator]
 
 
+def _is_window(value: object) -> bool:
+    return type(value) is int and MIN_WINDOW <= value <= MAX_WINDOW
+
+
 def _is_function(value: object) -> bool:
     return value is None or callable(value) or (isinstance(value, str) and "." in value)
 
@@ -182,6 +191,8 @@ _EXPECTED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "TRUSTED_PROXIES": ("a list of addresses and CIDRs", lambda value: isinstance(value, (list, tuple))),
     "REQUEST_ID_HEADER": (f"the name of a header, such as {REQUEST_ID_HEADER!r}, or None", _is_header),
     "SECRET_KEY": _TEXT,
+    "RECORD_READS": ("True or False", lambda value: isinstance(value, bool)),
+    "READ_WINDOW": (f"a whole number of seconds from {MIN_WINDOW} to {MAX_WINDOW:,}", _is_window),
     "TIMEOUT": (f"a number of seconds from {SHORTEST:g} to {LONGEST:,g}", _is_timeout),
     "GET_ACTOR": _FUNCTION,
     "GET_ACCOUNT": _FUNCTION,

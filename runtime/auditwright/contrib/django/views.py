@@ -27,7 +27,12 @@ async def _authorize(request: Any) -> Principal | None:
     return principal
 
 
-_bridge = Bridge(lambda: create_app(log, _authorize))
+def _application() -> Any:
+    settings = configuration()
+    return create_app(log, _authorize, record_reads=settings.record_reads, read_window=settings.read_window)
+
+
+_bridge = Bridge(_application)
 
 
 # The page itself redirects to the login, and its forms have a token of their own.

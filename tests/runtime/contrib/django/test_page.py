@@ -17,7 +17,8 @@ from tests.runtime.contrib.django.conftest import Project
 from tests.support.waiting import wait_until
 
 from auditwright import Actor
-from auditwright.contrib.django import log
+from auditwright.contrib.django import log, views
+from auditwright.contrib.django.asgi_bridge import Bridge
 from auditwright.contrib.django.conf import SETTING
 
 
@@ -302,3 +303,16 @@ def test_failing_export_breaks_the_download(many: Project, monkeypatch: pytest.M
     with pytest.raises(OSError, match="the disk is gone"):
         list(answer.streaming_content)
     answer.close()
+
+
+def test_setting_records_who_looks_at_the_page(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = client_of(filled, "ada")
+    assert client.get("/audit/").status_code == 200
+    assert filled.recorded() == []
+    own = project.AUDITWRIGHT | {"RECORD_READS": True, "READ_WINDOW": 86_400}
+    with override_settings(**{SETTING: own}):
+        monkeypatch.setattr(views, "_bridge", Bridge(views._application))
+        for url in ("/audit/", "/audit/api/entries", "/audit/"):
+            assert client.get(url).status_code == 200
+        ((event, actor, address),) = filled.recorded()
+    assert (event, actor, address) == ("audit.log.viewed", str(filled.users["ada"].pk), "203.0.113.9")
