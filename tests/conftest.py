@@ -63,6 +63,12 @@ def json_values(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same of `tests/catalogs/outcomes`, whose events can fail and have targets."""
+    yield from _generated("outcomes", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
 def no_levels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The same of `tests/catalogs/no_levels`, whose categories have dots in their names."""
     yield from _generated("no_levels", tmp_path_factory)

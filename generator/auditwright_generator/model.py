@@ -251,12 +251,27 @@ class Event:
         }
 
     @property
-    def stored_example(self) -> dict[str, Value]:
-        """The example as JSON has it."""
+    def failure_example(self) -> dict[str, Value] | None:
+        """The example, which is of a success, as the metadata of a failure.
+
+        None for an event that cannot fail, and for one of which a failure has a field that the example lacks.
+        """
+        if not self.can_fail:
+            return None
+        of_failures = (field for field in self.metadata if field.required and field.outcome == "failure")
+        if any(all(self._is_met(part) for part in field.when) for field in of_failures):
+            return None
+        successes = {field.name for field in self.metadata if field.outcome == "success"}
+        return {name: value for name, value in self.example.items() if name not in successes}
+
+    def _is_met(self, condition: Condition) -> bool:
+        """Whether the example meets a condition on another field."""
+        return self.example.get(condition.field) in condition.values
+
+    def stored_form(self, example: dict[str, Value]) -> dict[str, Value]:
+        """An example as JSON has it."""
         fields = {field.name: field for field in self.fields}
-        return {
-            fields[name].stored_name: fields[name].stored_value(value) for name, value in self.example.items()
-        }
+        return {fields[name].stored_name: fields[name].stored_value(value) for name, value in example.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The examples of the generated reference: calls and JSON are recorded, queries find the entries.
 
-What the page shows of the entry is what the log has then.
+What the page shows of an entry is what the log has then; an event that can fail shows a failure too.
 """
 
 import importlib
@@ -23,11 +23,11 @@ KEY = SecretKey("test", bytes(range(32)))
 
 @dataclass
 class Shown:
-    """One event as its section shows it, and the entries of its examples."""
+    """One event as its section shows it, and the entries of its examples: a success, and maybe a failure."""
 
-    row: list[str]
-    called: Entry
-    posted: Entry
+    rows: list[list[str]]
+    called: list[Entry]
+    posted: list[Entry]
     found: list[Any]
 
 
@@ -51,17 +51,23 @@ def _of_page(page: Path, log: AuditLog, audit: Any, engine: Any) -> Iterator[Sho
     text = page.read_text("utf-8")
     if "**Query**" not in text:
         return
-    python = [block.text for block in blocks(page, "python")]
-    forms = [block.text for block in blocks(page, "json")]
-    entries = list(rows_below(text, "Date and Time (UTC)"))
-    for call, query, form, row in zip(python[::2], python[1::2], forms, entries, strict=True):
-        known: dict[str, Any] = {"audit": audit}
-        head, _, expression = call.rpartition("\n\n")
-        exec(head, known)
-        called, posted = eval(expression, known), log.record_json(form)  # noqa: S307 - code of the reference
+    python = iter(block.text for block in blocks(page, "python"))
+    forms = iter(block.text for block in blocks(page, "json"))
+    for section in text.split("\n**JSON**\n")[:-1]:
+        rows = list(rows_below(section.rpartition("\n<a id=")[2], "Date and Time (UTC)"))
+        called = [_called(next(python), audit) for _ in rows]
         names: dict[str, Any] = {"engine": engine}
-        exec(query, names)
-        yield Shown(row, called, posted, names["entries"])
+        posted = [log.record_json(next(forms)) for _ in rows]
+        exec(next(python), names)
+        yield Shown(rows, called, posted, names["entries"])
+
+
+def _called(call: str, audit: Any) -> Entry:
+    known: dict[str, Any] = {"audit": audit}
+    head, _, expression = call.rpartition("\n\n")
+    exec(head, known)
+    entry: Entry = eval(expression, known)  # noqa: S307 - code of the reference
+    return entry
 
 
 @pytest.fixture(scope="module")
@@ -85,24 +91,34 @@ def further(further_types: Path, tmp_path: Path) -> list[Shown]:
 
 def assert_shown_as_recorded(shown: list[Shown]) -> None:
     for each in shown:
-        time, event, category, description, actor, address = each.row
-        assert re.fullmatch(r"2026-01-31 09:30:00\.000", time)
-        for entry in (each.called, each.posted):
-            assert (event, category) == (entry.event_title, entry.category_title)
-            assert (description, actor, address) == (entry.description, entry.actor.label, entry.ip_address)
-        assert each.called.metadata == each.posted.metadata
+        for row, called, posted in zip(each.rows, each.called, each.posted, strict=True):
+            time, event, category, description, actor, address = row
+            assert re.fullmatch(r"2026-01-31 09:30:00\.000", time)
+            for entry in (called, posted):
+                assert (event, category) == (entry.event_title, entry.category_title)
+                assert (description, actor, address) == (
+                    entry.description,
+                    entry.actor.label,
+                    entry.ip_address,
+                )
+            assert called.metadata == posted.metadata
+            assert (called.outcome, called.failure_reason) == (posted.outcome, posted.failure_reason)
+        assert [entry.outcome for entry in each.called] == ["success", "failure"][: len(each.rows)]
 
 
 def assert_queries_find_the_entries(shown: list[Shown]) -> None:
+    """A query has a condition that the example of a success meets."""
     for each in shown:
-        assert [row.id for row in each.found] == [each.posted.id, each.called.id]
+        newest_first = [each.posted[0].id, each.called[0].id]
+        assert [row.id for row in each.found if row.outcome == "success"] == newest_first
 
 
 def test_sample_examples_are_shown_as_recorded(sample: list[Shown]) -> None:
-    assert {each.called.event for each in sample} == set(
+    assert {each.called[0].event for each in sample} == set(
         importlib.import_module("audit_events").CATALOG.events
     )
     assert len(sample) == 78
+    assert [each.called[0].event for each in sample if len(each.rows) == 2] == ["account.login_logout.login"]
     assert_shown_as_recorded(sample)
 
 
@@ -117,6 +133,14 @@ def test_examples_of_every_type_are_shown_as_recorded(every_type: list[Shown]) -
 
 def test_queries_of_every_type_find_the_entries(every_type: list[Shown]) -> None:
     assert_queries_find_the_entries(every_type)
+
+
+def test_examples_of_failures_are_shown_as_recorded(outcomes: Path, tmp_path: Path) -> None:
+    package = importlib.import_module("outcome_events")
+    shown = record(outcomes / "docs", package.CATALOG, package.AuditEvents, tmp_path / "audit.db")
+    assert [len(each.rows) for each in shown] == [2, 1, 1, 1]
+    assert_shown_as_recorded(shown)
+    assert_queries_find_the_entries(shown)
 
 
 def test_examples_with_changes_are_shown_and_found_as_recorded(further: list[Shown]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from tests.generated.test_parity import ANY_TYPE, OF_KIND, TEXTS, mutated
+from tests.generated.test_parity import ANY_TYPE, OF_KIND, TEXTS, mutated, outcomes_of
 from tests.support.markdown import blocks
 from tests.support.schema_engines import (
     PAGE,
@@ -33,6 +33,7 @@ PACKAGES = (
     "kitchen_sink_events",
     "stored_names_events",
     "typed_events",
+    "outcome_events",
 )
 ENTRY: Form = {
     "id": "018f3b5c-7d2a-7abc-8def-0123456789ab",
@@ -46,7 +47,7 @@ ENTRY: Form = {
 
 
 @pytest.fixture(scope="module")
-def own_catalogs(kitchen_sink: Path, stored_names: Path, further_types: Path) -> None:
+def own_catalogs(kitchen_sink: Path, stored_names: Path, further_types: Path, outcomes: Path) -> None:
     """The packages of the tests' own catalogs can be imported."""
 
 
@@ -71,8 +72,12 @@ def one_of(package: str) -> tuple[Event, Schema]:
 
 
 def metadata_forms(event: Event) -> list[Form]:
-    """An entry for the example and each mutation of its metadata."""
-    return [{"event": event.key, "metadata": metadata} for metadata in mutated(event)]
+    """An entry for the example and each mutation of its metadata, with each outcome."""
+    return [
+        {"event": event.key, "outcome": outcome, "metadata": metadata}
+        for outcome in outcomes_of(event)
+        for metadata in mutated(event, outcome)
+    ]
 
 
 def entry_forms(event: Event) -> Iterator[Form]:

@@ -1,8 +1,9 @@
 """Parity: the artifacts of one catalog give the same verdict on every value.
 
 For every event its example, and every mutation with a single fault (or none), goes to the published JSON
-Schema (by jsonschema and by jsonschema-rs), the pydantic model, the emitter and `record_json`. The end of the
-test run says how many mutations were compared.
+Schema (by jsonschema and by jsonschema-rs), the pydantic model, the emitter and `record_json`. The same holds
+for entries of a failure, and for the rest of the envelope, which a model does not have. The end of the test
+run says how many mutations were compared.
 """
 
 import copy
@@ -119,9 +120,10 @@ OF_KIND: dict[str, tuple[Any, ...]] = {
 """Valid and invalid values at the limits of each kind."""
 
 
-def mutated(event: Event) -> Iterator[Values]:
-    """The example and all its mutations with a single change."""
-    for example in [event.example, *whole_examples(event)]:
+def mutated(event: Event, outcome: str = "success") -> Iterator[Values]:
+    """The metadata of the example, or of one with a failure, and all its mutations with a single change."""
+    first = event.example if outcome == "success" else failed_example(event)
+    for example in [first, *whole_examples(event, outcome)]:
         yield example
         yield {**example, "no_such_field": "x"}
         # `ip_address` is an option of every emitter; the other fields that the entry fills are refused.
@@ -134,13 +136,27 @@ def mutated(event: Event) -> Iterator[Values]:
                 yield {**example, field.name: value}
 
 
-def whole_examples(event: Event) -> Iterator[Values]:
+def failed_example(event: Event) -> Values:
+    """The example as the metadata of a failure."""
+    allowed = with_everything(event, event.example, "failure")
+    return {name: value for name, value in allowed.items() if name in event.example or needed(event, name)}
+
+
+def needed(event: Event, name: str) -> bool:
+    return any(field.name == name and field.required for field in event.metadata)
+
+
+def outcomes_of(event: Event) -> tuple[str, ...]:
+    return ("success", "failure") if event.can_fail else ("success",)
+
+
+def whole_examples(event: Event, outcome: str) -> Iterator[Values]:
     """For each value of a condition, the example with every field that is then allowed."""
     asked = {other: choices(event, other) for field in event.metadata for other in field.when}
     for other, values in asked.items():
         for value in values:
-            yield with_everything(event, {**event.example, other: value})
-    yield with_everything(event, event.example)
+            yield with_everything(event, {**event.example, other: value}, outcome)
+    yield with_everything(event, event.example, outcome)
 
 
 def choices(event: Event, name: str) -> list[Any]:
@@ -148,13 +164,14 @@ def choices(event: Event, name: str) -> list[Any]:
     return [True, False] if field.kind == "boolean" else list(field.values)
 
 
-def with_everything(event: Event, values: Values) -> Values:
+def with_everything(event: Event, values: Values, outcome: str) -> Values:
     """Each allowed field; fields with a false condition are left out."""
     made: Values = {}
-    for field in event.metadata:
+    fields = [field for field in event.metadata if field.outcome in ("", outcome)]
+    for field in fields:
         if not field.when:
             made[field.name] = values.get(field.name, right_value(field))
-    for field in event.metadata:
+    for field in fields:
         if field.when and all(made.get(other) in allowed for other, allowed in field.when.items()):
             made[field.name] = values.get(field.name, right_value(field))
     return made
@@ -245,7 +262,59 @@ def at_bounds(field: Field) -> Iterator[Any]:
             yield from (text, f"{text}\n", f"\n{text}", f"{text}x", f"x{text}", text.swapcase())
 
 
+PRINCIPALS: tuple[Any, ...] = (
+    {"type": "user", "id": "u-4"}, {"type": "app", "id": "a" * 256, "name": "Billing"},
+    {"type": "user", "id": "a" * 257}, {"type": "user", "id": ""}, {"type": "user", "id": 7},
+    {"type": "user", "id": "u-4", "name": ""}, {"type": "user", "id": "u-4", "name": 7}, {"type": "user"},
+    {"type": "system"}, {"type": "system", "id": "s-1"}, {"type": "system", "name": "Cleaning"},
+    {"type": "anonymous"}, {"type": "anonymous", "id": "u-4"}, {"type": "anonymous", "name": "Ada"},
+    {"type": "User", "id": "u-4"}, {"type": "", "id": "u-4"}, {"id": "u-4"}, {}, "u-4", 7, True, [],
+    {"type": "user", "id": "u-4", "email": "ada@example.com"},
+)  # fmt: skip
+CONTEXTS: tuple[Any, ...] = (
+    *({}, "text", 7, [], {"request": "r-1"}, {"submitted_by": "app:billing"}),
+    *({"request_id": value} for value in (*TEXTS, "x" * 129, 7, True, [], {})),
+    {"session_id": "x" * 257, "user_agent": "x" * 513, "request_id": "\0\x1f"},
+    *({"trace_id": value} for value in ("aF" * 16, "0" * 32, "a" * 31, "a" * 33, "g" * 32, "", 7)),
+    {"trace_id": "a" * 32 + "\n"},
+    *({"span_id": value} for value in ("aF" * 8, "0" * 16, "a" * 15, "٣" * 16, f"{'a' * 15} ", "", 7)),
+)  # fmt: skip
+OTHER_TYPES: tuple[Any, ...] = (7, True, [], {})
+OUTCOMES: tuple[Values, ...] = (
+    *({"outcome": value} for value in ("failure", "failed", "", "FAILURE", "failure\n", *OTHER_TYPES)),
+    {"failure_reason": "No."},
+    {"outcome": "success", "failure_reason": "No."},
+    *(
+        {"outcome": "failure", "failure_reason": value}
+        for value in (*TEXTS, "😀" * 300, "x" * 301, 7, [], {})
+    ),
+)
+
+
+def envelopes(event: Event) -> Iterator[Values]:
+    """The parts of the envelope that options of emitters have too. None is only an option's."""
+    yield from ({name: value} for name in ("actor", "on_behalf_of") for value in PRINCIPALS)
+    yield from ({"context": value} for value in CONTEXTS)
+    yield from OUTCOMES
+    if event.can_fail:  # without a failure only the JSON form has an outcome
+        yield {"outcome": "success"}
+
+
+def options_of(envelope: Values) -> Values:
+    """The same as options of an emitter."""
+    made = dict(envelope)
+    for name in ("actor", "on_behalf_of"):
+        given = made.get(name)
+        if isinstance(given, dict) and {"type"} <= given.keys() <= {"type", "id", "name"}:
+            made[name] = Actor(**given)
+    return made
+
+
 # --- the verdicts ----------------------------------------------------------------------------------
+
+
+Judge = Callable[[Values, Values], bool]
+"""The verdict on metadata in an envelope."""
 
 
 class Nowhere:
@@ -270,7 +339,7 @@ class Judges:
         self.log = AuditLog(cast(Storage, Nowhere()), self.catalog, "acme", KEY)
         self.emitters = module.AuditEvents(self.log)
 
-    def of(self, event: Event) -> dict[str, Callable[[Values], bool]]:
+    def of(self, event: Event) -> dict[str, Judge]:
         schema = json.loads(json.dumps(self.catalog.schema(event)))
         slow = entry_validator(schema)
         quick = jsonschema_rs.validator_for(schema)
@@ -278,24 +347,24 @@ class Judges:
         emitter: Any = self.emitters
         for part in (*event.module.split("."), event.key.rpartition(".")[2]):
             emitter = getattr(emitter, part)
-        judges = {
-            "jsonschema": lambda values: slow.is_valid(self._form(event, values)),
-            "jsonschema-rs": lambda values: quick.is_valid(self._form(event, values)),
-            "record_json": lambda values: self._recorded(event, values),
-            "model": lambda values: _validated(model, values),
-            "emitter": lambda values: _emitted(emitter, event, values),
+        judges: dict[str, Judge] = {
+            "jsonschema": lambda values, envelope: slow.is_valid(self._form(event, values, envelope)),
+            "jsonschema-rs": lambda values, envelope: quick.is_valid(self._form(event, values, envelope)),
+            "record_json": lambda values, envelope: self._recorded(event, values, envelope),
+            "model": lambda values, _: _validated(model, values),
+            "emitter": lambda values, envelope: _emitted(emitter, event, values, envelope),
         }
         if event.is_system:  # no public way records it
             judges["record_json"] = judges["jsonschema"]
-            judges["emitter"] = lambda values: self._recorded_by_auditwright(event, values)
+            judges["emitter"] = lambda values, _: self._recorded_by_auditwright(event, values)
         return judges
 
-    def _form(self, event: Event, values: Values) -> dict[str, Any]:
-        return {"event": event.key, "metadata": values}
+    def _form(self, event: Event, values: Values, envelope: Values) -> dict[str, Any]:
+        return {"event": event.key, **envelope, "metadata": values}
 
-    def _recorded(self, event: Event, values: Values) -> bool:
+    def _recorded(self, event: Event, values: Values, envelope: Values) -> bool:
         try:
-            self.log.record_json(json.dumps(self._form(event, values)))
+            self.log.record_json(json.dumps(self._form(event, values, envelope)))
         except ValidationError:
             return False
         return True
@@ -316,10 +385,10 @@ def _validated(model: type[EventModel], values: Values) -> bool:
     return True
 
 
-def _emitted(emitter: Callable[..., Any], event: Event, values: Values) -> bool:
+def _emitted(emitter: Callable[..., Any], event: Event, values: Values, envelope: Values) -> bool:
     identifiers = {field.name: field.identifier for field in event.metadata}
     values = {identifiers.get(name, name): value for name, value in values.items()}
-    required = {field.identifier for field in event.metadata if field.required and not field.when}
+    required = {field.identifier for field in event.metadata if field.always}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         if not required <= values.keys():
@@ -327,29 +396,45 @@ def _emitted(emitter: Callable[..., Any], event: Event, values: Values) -> bool:
                 emitter(**values)
             return False
         try:
-            emitter(**values)
+            emitter(**values, **options_of(envelope))
         except ValidationError:
             return False
         return True
 
 
-def disagreements(judges: Judges, event: Event, counts: list[int]) -> list[str]:
+def cases(event: Event, is_first: bool) -> Iterator[tuple[Values, Values]]:
+    """Metadata and envelopes, of which one is mutated; envelopes of events that cannot fail are all alike."""
+    for outcome in outcomes_of(event):
+        of_outcome = {} if outcome == "success" else {"outcome": outcome}
+        yield from ((values, of_outcome) for values in mutated(event, outcome))
+    if event.can_fail or (is_first and not event.is_system):
+        for envelope in envelopes(event):
+            failed = envelope.get("outcome") == "failure" and event.can_fail
+            yield failed_example(event) if failed else event.example, envelope
+
+
+def disagreements(judges: Judges, event: Event, is_first: bool, counts: list[int]) -> list[str]:
     """Every mutation of an event on which the validators disagree."""
     found = []
     verdict_of = judges.of(event)
+    schema = judges.catalog.schema(event)
+    of_metadata = {**schema["properties"]["metadata"], "$defs": schema["$defs"]}
+    fits_metadata = jsonschema_rs.validator_for(of_metadata).is_valid
     seen: set[str] = set()
-    for values in mutated(event):
-        text = json.dumps(values, sort_keys=True)
+    for values, envelope in cases(event, is_first):
+        text = json.dumps([values, envelope], sort_keys=True)
         if text in seen:
             continue
         seen.add(text)
         before = copy.deepcopy(values)
-        verdicts = {name: judge(values) for name, judge in verdict_of.items()}
+        verdicts = {name: judge(values, envelope) for name, judge in verdict_of.items()}
         assert json.dumps(values) == json.dumps(before), "a judge changed what it was given"
         # null is the same as left out.
         given = {name: value for name, value in values.items() if value is not None}
-        verdict = verdicts["jsonschema"] if given == values else verdict_of["jsonschema"](given)
+        verdict = verdicts["jsonschema"] if given == values else verdict_of["jsonschema"](given, envelope)
         wanted = dict.fromkeys(verdicts, verdict)
+        if envelope or any(field.outcome for field in event.metadata):
+            wanted["model"] = fits_metadata(values)  # it knows neither
         if verdicts != wanted:
             found.append(f"{event.key} {text}: {verdicts}")
         counts[0] += 1
@@ -362,8 +447,8 @@ def compare_all(package: str, mutations: dict[str, tuple[int, int]]) -> None:
     counts = [0, 0]
     found = []
     with judges.log.acting(Actor.user("u-17", "Ada Lovelace"), ip_address="203.0.113.7"):
-        for event in judges.catalog.events.values():
-            found += disagreements(judges, event, counts)
+        for number, event in enumerate(judges.catalog.events.values()):
+            found += disagreements(judges, event, number == 0, counts)
     mutations[package] = (counts[0], counts[1])
     assert not found, f"{len(found)} disagreements:\n" + "\n".join(found[:25])
 
@@ -413,6 +498,15 @@ def test_artifacts_of_a_catalog_with_further_types_agree(
     assert accepted > 300
 
 
+def test_artifacts_of_a_catalog_with_outcomes_agree(
+    outcomes: Path, mutations: dict[str, tuple[int, int]]
+) -> None:
+    compare_all("outcome_events", mutations)
+    compared, accepted = mutations["outcome_events"]
+    assert compared > 1_500
+    assert accepted > 300
+
+
 def test_artifacts_of_a_catalog_without_levels_agree(
     no_levels: Path, mutations: dict[str, tuple[int, int]]
 ) -> None:
@@ -421,26 +515,27 @@ def test_artifacts_of_a_catalog_without_levels_agree(
 
 
 @pytest.mark.parametrize(
-    "package", ["audit_events", "auditwright_events", "kitchen_sink_events", "typed_events"]
+    "package", ["audit_events", "auditwright_events", "kitchen_sink_events", "typed_events", "outcome_events"]
 )
 def test_mutations_reach_both_sides_of_every_field(
-    kitchen_sink: Path, further_types: Path, package: str
+    kitchen_sink: Path, further_types: Path, outcomes: Path, package: str
 ) -> None:
     """Guards the test above: each field of each event has valid and invalid values."""
     catalog = importlib.import_module(package).CATALOG
     for event in catalog.events.values():
         schema = catalog.schema(event)
-        metadata = {**schema["properties"]["metadata"], "$defs": schema["$defs"]}
-        is_valid = jsonschema_rs.validator_for(metadata).is_valid
-        assert is_valid(event.example)
-        taken = {name for values in mutated(event) if is_valid(values) for name in values}
-        refused = {
-            name
-            for values in mutated(event)
-            if not is_valid(values)
-            for name, value in values.items()
-            if event.example.get(name) != value
-        }
+        is_valid = jsonschema_rs.validator_for(schema).is_valid
+        taken: set[str] = set()
+        refused: set[str] = set()
+        for outcome in outcomes_of(event):
+            first, *others = mutated(event, outcome)
+            form = {"event": event.key, "outcome": outcome}
+            assert is_valid({**form, "metadata": first})
+            for values in (first, *others):
+                if is_valid({**form, "metadata": values}):
+                    taken |= values.keys()
+                else:
+                    refused |= {name for name, value in values.items() if first.get(name) != value}
         fields = {field.name for field in event.metadata}
         assert taken == fields, event.key
         assert fields < refused, event.key

@@ -159,7 +159,7 @@ def entry_schema(catalog: Catalog, category: Category, event: Event) -> Schema:
         "required": ["event", "metadata"],
         "additionalProperties": False,
         **_of_outcome(event),
-        "examples": [{"event": event.key, "metadata": event.stored_example}],
+        "examples": [{"event": event.key, "metadata": event.stored_form(event.example)}],
         "$defs": _ENVELOPE | {kind: schema for kind, schema in _BY_KIND.items() if kind in kinds},
     }
 

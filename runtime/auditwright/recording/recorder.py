@@ -324,19 +324,24 @@ class Recorder:
 
 
 def _check_fields_of_outcome(plan: _EventPlan, outcome: str, data: Mapping[str, Any]) -> None:
-    """Raise `ValidationError` for a field of the other outcome, and for a missing field of this one."""
+    """Raise `ValidationError` for each field that an entry with this outcome has, or lacks, wrongly.
+
+    The model checks no condition of these fields, also none on other fields.
+    """
     problems = []
     for field in plan.by_outcome:
-        path = f"metadata.{field.name}"
-        if field.name in data:
-            if field.outcome != outcome:
+        path, value = f"metadata.{field.name}", data.get(field.name)
+        holds = all(data.get(name) in values for name, values in field.when.items())
+        if field.outcome != outcome:
+            if value is not None:
                 problems.append(Problem(path, f"nothing, as the outcome is {outcome}", "a value"))
-        elif (
-            field.required
-            and field.outcome == outcome
-            and all(data.get(name) in values for name, values in field.when.items())
-        ):
-            problems.append(Problem(path, f"a value, as the outcome is {outcome}", "nothing"))
+        elif value is None:
+            if field.required and holds:
+                problems.append(Problem(path, f"a value, as the outcome is {outcome}", "nothing"))
+        elif not holds:
+            from auditwright.recording.problem_text import conditional  # needed for errors only
+
+            problems.append(conditional(field, path, value))
     if problems:
         raise ValidationError(plan.event.key, tuple(problems))
 

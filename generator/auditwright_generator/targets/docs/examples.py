@@ -1,5 +1,7 @@
 """The example of an event: as JSON, as a call, as a query, and as the log shows the entry.
 
+An event that can fail has the example of a failure too, which is derived from the other.
+
 The description is rendered by the rules of the runtime, which the generator does not import; a test records
 the examples and compares.
 """
@@ -53,18 +55,19 @@ def _emphasized(title: str, beside_another: bool) -> str:
     return f"*{text}*"
 
 
-def description(event: Event) -> str:
-    """The description of the example's entry, as the runtime renders it."""
+def description(event: Event, failed: dict[str, Value] | None = None) -> str:
+    """The description of the example's entry, or of one that failed, as the runtime renders it."""
     fields = {field.name: field for field in event.metadata}
     filled = {"actor": ACTOR["name"], "ip_address": ADDRESS}
+    values = event.example if failed is None else failed
     text = ""
-    for plain, name in pieces(event.message):
+    for plain, name in pieces(event.message if failed is None else event.failure_message):
         if name is None:
             text += plain
         elif name in BUILT_IN:
             text += filled[name]
         else:
-            text += _shown(event.example[name], fields[name])
+            text += _shown(values[name], fields[name])
     return _cut(text)
 
 
@@ -100,34 +103,44 @@ def _cut(text: str) -> str:
     return content[: _MAX_BYTES - len("…".encode())].decode(errors="ignore") + "…"
 
 
-def row(category: Category, event: Event) -> list[str]:
-    """The cells of the example's entry in the order of an exported CSV, as Markdown."""
-    texts = (event.title, category.title, description(event), ACTOR["name"])
-    return [TIME, *map(markdown_cell, texts), ADDRESS]
+def rows(category: Category, event: Event) -> list[list[str]]:
+    """The cells of the entries of a success and a failure, as Markdown, in the order of an exported CSV."""
+    failed = event.failure_example
+    descriptions = [description(event), *([description(event, failed)] if failed is not None else [])]
+    return [
+        [TIME, *map(markdown_cell, (event.title, category.title, each, ACTOR["name"])), ADDRESS]
+        for each in descriptions
+    ]
 
 
 # --- JSON and Python ---------------------------------------------------------------------------------
 
 
-def json_form(event: Event) -> str:
+FAILURE = {"outcome": "failure", "failure_reason": "The request was refused."}
+"""What the example of a failure has besides its metadata, in JSON and as options."""
+
+
+def json_form(event: Event, failed: dict[str, Value] | None = None) -> str:
     """The entry that a service sends."""
     form: dict[str, Any] = {
         "event": event.key,
         "actor": ACTOR,
         "ip_address": ADDRESS,
-        "metadata": event.stored_example,
+        **(FAILURE if failed is not None else {}),
+        "metadata": event.stored_form(event.example if failed is None else failed),
     }
     return json.dumps(form, indent=2, ensure_ascii=False)
 
 
-def call(category: Category, event: Event) -> str:
+def call(category: Category, event: Event, failed: dict[str, Value] | None = None) -> str:
     """The emitter call that records the example."""
     emitter = f"audit.{category.path.replace('/', '.')}.{event.name}"
     fields = {field.name: field for field in event.fields}
-    arguments = "".join(
-        f"    {name}={_python(value, fields[name])},\n" for name, value in event.example.items()
-    )
-    has_changes = any(fields[name].change for name in event.example)
+    values = event.example if failed is None else failed
+    given = [(name, _python(value, fields[name])) for name, value in values.items()]
+    given += [(name, literal(value)) for name, value in FAILURE.items() if failed is not None]
+    arguments = "".join(f"    {name}={value},\n" for name, value in given)
+    has_changes = any(fields[name].change for name in values)
     head = f"{imports({'auditwright': ['Change']})}\n\n" if has_changes else ""
     return f"{head}{emitter}(\n{arguments})" if arguments else f"{emitter}()"
 

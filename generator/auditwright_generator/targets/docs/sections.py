@@ -63,6 +63,7 @@ class Section:
     ) -> str:
         """The section, or a part of it: some rows and examples, and a heading if it is not the first."""
         catalog, category, event = self._catalog, self._category, self._event
+        failed, has_call = event.failure_example, catalog.package != OWN_PACKAGE
         schema = schema_path(catalog, event)
         return render(
             "event.md.j2",
@@ -75,11 +76,13 @@ class Section:
             failure=examples.message(event, event.failure_message),
             rows=rows,
             has_json=has_json,
-            entry=examples.row(category, event),
+            entries=examples.rows(category, event),
             json=examples.json_form(event),
+            json_of_failure=examples.json_form(event, failed) if failed is not None else "",
             schema=f"[`{schema.partition('/json_schema/')[2]}`]({up}../{schema})",
             has_code=has_code,
-            call="" if catalog.package == OWN_PACKAGE else examples.call(category, event),
+            call=examples.call(category, event) if has_call else "",
+            call_of_failure=examples.call(category, event, failed) if has_call and failed is not None else "",
             query=examples.query(catalog, category, event),
         )
 
