@@ -326,10 +326,13 @@ class AuditLog:
     def _entry_of_json(self, given: object, options: Mapping[str, Any] | None = None) -> Entry:
         from auditwright.recording.json_form import as_form, options_of
 
-        form = as_form(given)
+        form, options = as_form(given), options or {}
+        for name in ("outcome", "failure_reason"):  # they decide which metadata is valid
+            if options.get(name) is not None:
+                form[name] = options[name]
         event = self._schemas.check(form)
         try:
-            return self._recorder.entry(event.key, form["metadata"], {**options_of(form), **(options or {})})
+            return self._recorder.entry(event.key, form["metadata"], {**options_of(form), **options})
         except TimeAhead as error:
             return self._known(error)
 

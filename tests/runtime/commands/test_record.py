@@ -99,7 +99,7 @@ def test_event_that_cannot_fail_is_explained(auditwright: Auditwright) -> None:
     assert (done.code, done.err) == (
         1,
         f"auditwright: {SCANNER}: outcome: expected nothing: this event cannot fail; one that can has a "
-        "failure_message in the catalog, got a value\n",
+        "failure_message in the catalog, got 'failure'\n",
     )
 
 
