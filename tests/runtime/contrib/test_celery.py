@@ -17,7 +17,7 @@ from tests.support.databases import Database
 from tests.support.sample_events import ADA, GRACE, KEY_CREATED
 
 from audit_events import AuditEvents
-from auditwright import Actor, AuditLog, ValidationError, dump_context, set_actor
+from auditwright import Actor, AuditLog, Entry, EntryContext, ValidationError, dump_context, set_actor
 from auditwright.context import Context, current
 from auditwright.contrib import celery as integration
 from auditwright.contrib.celery import install
@@ -155,6 +155,17 @@ def test_entry_of_a_task_is_by_its_sender(jobs: Jobs, audit: AuditEvents, databa
     jobs.record = audit.account.app_api_key.app_api_key_created
     assert jobs.call("record") is None
     assert database.rows(WHO) == [("globex", "u-17", ADDRESS)]
+
+
+def test_a_task_has_its_senders_request_and_whom(jobs: Jobs, log: AuditLog, audit: AuditEvents) -> None:
+    made: list[Entry] = []
+    jobs.record = lambda: made.append(audit.account.app_api_key.app_api_key_created())
+    context: EntryContext = {"request_id": "r-1", "user_agent": "Firefox/99"}
+    with log.acting(ADA, on_behalf_of=GRACE, context=context):
+        assert jobs.call("context") == dump_context()
+        assert jobs.call("sign_in")["request_id"] == "r-1"
+        jobs.call("record")
+    assert [(entry.on_behalf_of, entry.context) for entry in made] == [(GRACE, context)]
 
 
 def test_a_task_without_a_sender_has_no_actor(jobs: Jobs, audit: AuditEvents, database: Database) -> None:
