@@ -102,7 +102,7 @@ def test_reports_uncovered_entries_with_hints(
     done = check(auditwright)
     assert (done.code, done.err) == (1, "")
     assert done.out.splitlines() == [
-        f"{path}: 13 entries, against shop_v2_events 2.0.0",
+        f"{path}: 14 entries, against shop_v2_events 2.0.0",
         "",
         "Events that are not in the catalog",
         f"  {LOST}: 2 entries of 2 accounts, 2026-01-02 03:04:09 to 2026-01-02 05:04:05 (UTC), "
@@ -125,7 +125,7 @@ def test_reports_uncovered_entries_with_hints(
         "",
         "Versions of the catalog",
         "  1.0.0: 8 entries",
-        "  2.0.0: 5 entries",
+        "  2.0.0: 6 entries",
         "",
         "Not covered: 2 entries of 1 event that the catalog lacks "
         "and 3 entries with metadata that does not match.",
@@ -189,7 +189,7 @@ def test_json_report_has_every_finding(auditwright: Auditwright, path: Path, bot
         "catalog": {"package": "shop_v2_events", "version": "2.0.0"},
         "account_id": None,
         "covered": False,
-        "entries": 13,
+        "entries": 14,
         "unknown_events": [
             {
                 "event": LOST,
@@ -237,7 +237,7 @@ def test_json_report_has_every_finding(auditwright: Auditwright, path: Path, bot
         ],
         "versions": [
             {"version": "1.0.0", "entries": 8, "newer": False, "differs": False},
-            {"version": "2.0.0", "entries": 5, "newer": False, "differs": False},
+            {"version": "2.0.0", "entries": 6, "newer": False, "differs": False},
         ],
         "views": {"missing": [], "different": [], "newer": False},
         "damaged": [],
@@ -302,11 +302,11 @@ def test_older_catalog_reports_the_newer_version(
         (PAID, "metadata.method", "value", NEWER),
         (PAID, "metadata.receipt_id", "unknown", NEWER),
     ]
-    assert found["versions"][1] == {"version": "2.0.0", "entries": 5, "newer": True, "differs": False}
+    assert found["versions"][1] == {"version": "2.0.0", "entries": 6, "newer": True, "differs": False}
     assert found["views"] == {"missing": [], "different": ["store_orders_order_paid"], "newer": True}
     lines = check(auditwright, version=1).out.splitlines()
     assert lines[-6:-2] == [
-        "  2.0.0: 5 entries (newer than the catalog)",
+        "  2.0.0: 6 entries (newer than the catalog)",
         "",
         "Views",
         "  those of a newer catalog; they are left alone",
@@ -335,7 +335,7 @@ def test_account_of_the_environment_is_ignored(
     auditwright: Auditwright, both: list[Entry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUDITWRIGHT_ACCOUNT", "globex")
-    assert report(auditwright)["entries"] == 13
+    assert report(auditwright)["entries"] == 14
 
 
 def test_events_only_does_not_read_metadata(
