@@ -83,14 +83,14 @@ PAGES_OF_REFERENCE = words("changes entry enums events fields index inventory js
 
 OWN_RELATIONS = words("""
     audit_alembic_version audit_catalog audit_category audit_entry audit_event audit_hold audit_retention
-    audit_user audit_log_exported audit_log_held audit_log_imported audit_log_pruned audit_log_released
-    audit_log_viewed audit_setup_adopted audit_setup_created audit_setup_granted audit_setup_retained
-    audit_setup_upgraded
+    audit_target audit_target_field audit_user audit_log_exported audit_log_held audit_log_imported
+    audit_log_pruned audit_log_released audit_log_viewed audit_setup_adopted audit_setup_created
+    audit_setup_granted audit_setup_retained audit_setup_upgraded
     """)
 """Tables of the runtime, and the views of its own events."""
 
-OWN_RELATIONS_PREFIX = "audit_entry_"
-"""The beginning of the names of partitions and indexes."""
+OWN_RELATIONS_PREFIXES = ("audit_entry_", "audit_target_")
+"""The beginnings of the names of partitions and indexes."""
 
 OWN_LEVELS = words("audit")
 """Levels of the runtime's own catalog, whose events can be in every log."""
@@ -204,7 +204,7 @@ def refuse_category_without_level(name: str) -> str | None:
 
 def is_own_relation(view: str) -> bool:
     """Whether the runtime has a table, an index or a view of the name."""
-    return view in OWN_RELATIONS or view.startswith(OWN_RELATIONS_PREFIX)
+    return view in OWN_RELATIONS or view.startswith(OWN_RELATIONS_PREFIXES)
 
 
 def refuse_event(name: str) -> str | None:

@@ -20,7 +20,7 @@ from auditwright.entry import ID, Entry
 from auditwright.errors import ExportError, FilterError, Problem, ValidationError
 from auditwright.ids import least_id
 from auditwright.limits import MAX_ID, sanitize, shown, text_of
-from auditwright.reading.filters import Filter
+from auditwright.reading.filters import Condition, Filter
 from auditwright.reading.pages import (
     MAX_PAGE,
     Cursor,
@@ -179,6 +179,42 @@ class AccountLog:
         if type(limit) is not int or not 1 <= limit <= MAX_COUNTED:
             raise FilterError(f"limit is 1 to {MAX_COUNTED:,}, not {shown(limit)}")
         return self._storage.count_up_to(limit, self._scope(where, None, True, **selection))
+
+    def history(
+        self,
+        type: str,  # noqa: A002 - as the catalog calls it
+        id: str,  # noqa: A002
+        where: Filter | None = None,
+        *,
+        limit: int = 50,
+        after: str | None = None,
+        before: str | None = None,
+        **selection: Unpack[Selection],
+    ) -> Page:
+        """A page of the entries about one object, such as `history("model", "m-17")`, newest first.
+
+        These are the entries with this id in a field that the catalog says identifies an object of the type.
+        Otherwise as `entries`; all conditions of `where` must hold too. Raises `FilterError`.
+        """
+        where = Filter() if where is None else where
+        if isinstance(where, Filter) and where.match == "any" and len(where.conditions) > 1:
+            raise FilterError("a history takes a filter of which all conditions must hold")
+        target = Condition("target", "is", f"{_text('a type', type)}:{_text('an id', id)}")
+        if isinstance(where, Filter):
+            where = Filter("all", (*where.conditions, target))
+        return self.entries(where, limit=limit, after=after, before=before, **selection)
+
+    def targets(self, target_id: str) -> list[str]:
+        """The types of the objects with this id that have entries, such as `["model"]` for "m-17".
+
+        The id is exact, of at most 256 characters. Raises `FilterError`.
+        """
+        plain = text_of(target_id)
+        if plain is None or len(plain) > MAX_ID:
+            raise FilterError(f"the id of an object is a text of at most {MAX_ID} characters")
+        wanted = [f"{each}:{sanitize(plain)}" for each in self._catalog.target_types]
+        found = self._storage.targets(self.account_id, wanted if plain else [])
+        return sorted(each.partition(":")[0] for each in found)
 
     def has_entries(self) -> bool:
         """Whether the account has any entries."""
@@ -380,6 +416,13 @@ def _checked_excel(separator: object) -> ExcelSeparator | None:
         if text_of(separator) == known:
             return known
     raise FilterError(f"excel is {' or '.join(SEPARATORS)}, not {shown(separator)}")
+
+
+def _text(what: str, value: object) -> str:
+    text = text_of(value)
+    if text is None:
+        raise FilterError(f"{what} is a text, not {shown(value)}")
+    return text
 
 
 def _check_function(name: str, function: object) -> None:

@@ -6,8 +6,9 @@ It is built once for each engine, outside the repository: in `$AUDITWRIGHT_BENCH
 `~/.cache/auditwright-benchmarks`. The same code fills the small log of `tests/runtime/reading/test_plans.py`.
 
 Users and events follow a Zipf distribution. The worst cases of filters are included: the newest tenth is one
-event of one user, the burst; a user, an event and a text occur only in the three oldest entries; one event
-was never recorded, and one is no longer in the catalog.
+event of one user, the burst; a user, an event, an object and a text occur only in the three oldest entries;
+one event was never recorded, and one is no longer in the catalog. The objects of each type follow a Zipf
+distribution too. One entry in a hundred failed, and one in a hundred was on somebody's behalf.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import orjson
 from tests.support.databases import (
     Database,
     PostgreSQLDatabase,
@@ -32,7 +35,7 @@ from tests.support.databases import (
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog
-from auditwright.entry import Row, columns
+from auditwright.entry import CONTEXT, METADATA, OUTCOME, Row, columns
 from auditwright.ids import id_head, to_microseconds
 from auditwright.recording.recorder import Recorder
 from auditwright.storage.layout import INDEXES
@@ -49,13 +52,18 @@ BURST_EVENT = "account.login_logout.login"
 RARE_EVENT = "account.models.model_undeployed"
 UNUSED_EVENT = "account.models.model_fine_tuning"
 GONE_EVENT = "account.gone.thing_done"
+OBJECTS = 20_000
+"""Objects of each type."""
+COMMON_TARGET, RARE_TARGET = "model:o-2", "model:o-rare"
 RARE_TEXT = "a needle in the haystack"
 RARE = 3
 """The number of oldest entries that have the rare user, event and text."""
-WITHOUT_USER, GONE, BURST = 0.02, 0.0005, 0.1
+WITHOUT_USER, GONE, BURST, FAILED, ON_BEHALF = 0.02, 0.0005, 0.1, 0.01, 0.01
 """Fractions of the entries."""
 BATCH = 20_000
 
+_OBJECT = "$object"
+"""Where the id of the object is, in the metadata of a template."""
 _DETAILS = (
     "Asked for by the owner.", "Part of the nightly run.", "After a review.", "By the console.",
     "By the API.", "For the quarter's report.", "As the ticket says.", "Undone soon after.",
@@ -65,7 +73,7 @@ _DETAILS = (
 
 def rows(account: str, entries: int) -> Iterator[list[Row]]:
     """The entries of an account in batches, oldest first; deterministic."""
-    rng = random.Random(7)
+    rng, more = random.Random(7), random.Random(8)
     templates = _templates()
     keys = [key for key in templates if key not in (RARE_EVENT, UNUSED_EVENT, BURST_EVENT, GONE_EVENT)]
     rng.shuffle(keys)
@@ -75,6 +83,8 @@ def rows(account: str, entries: int) -> Iterator[list[Row]]:
         ("user", f"u-{number:04}", f"User {number:04}") for number in range(1, USERS + 1)
     ]
     user_weights = [1 / position for position in range(1, USERS + 1)]
+    objects = [f"o-{number}" for number in range(1, OBJECTS + 1)]
+    object_weights = [*accumulate(1 / position for position in range(1, OBJECTS + 1))]
     start, step = to_microseconds(START), (END - START) / timedelta(microseconds=1) / entries
     burst_from = entries - int(entries * BURST)
     for first in range(0, entries, BATCH):
@@ -84,20 +94,29 @@ def rows(account: str, entries: int) -> Iterator[list[Row]]:
             rng.choices(keys, event_weights, k=count),
             rng.choices(users, user_weights, k=count),
             (rng.random() for _ in range(count)),
+            more.choices(objects, cum_weights=object_weights, k=count),
+            (more.random() for _ in range(count)),
             strict=True,
         )
         noise = rng.randbytes(8 * count)
         batch = []
-        for number, key, actor, chance in chosen:
+        for number, key, actor, chance, object_id, other_chance in chosen:
+            outcome: tuple[str, str | None] = ("success", None)
+            behalf: tuple[str | None, str | None, str | None] = (None, None, None)
+            if other_chance < FAILED:
+                outcome = ("failure", "It is not allowed.")
+            elif other_chance > 1 - ON_BEHALF:
+                behalf = actor
             if number < RARE:
-                key, actor = RARE_EVENT, ("user", RARE_USER, "Rare User")
+                key, actor, object_id = RARE_EVENT, ("user", RARE_USER, "Rare User"), "o-rare"
+                outcome, behalf = ("success", None), actor
             elif number >= burst_from:
                 key, actor = BURST_EVENT, ("app", BURST_USER, "Burst")
             elif chance < WITHOUT_USER:
                 actor = ("system", None, None)
             elif chance > 1 - GONE:
                 key = GONE_EVENT
-            level, category, address, description, *rest = templates[key]
+            level, category, address, description, middle, last, metadata = templates[key]
             detail = RARE_TEXT if number < RARE else _DETAILS[number % len(_DETAILS)]
             at = 8 * (number - first)
             micros = start + int(number * step)
@@ -105,21 +124,28 @@ def rows(account: str, entries: int) -> Iterator[list[Row]]:
                 (
                     account, id_head(micros) + b"\x80" + noise[at + 1 : at + 8], micros, micros + 1_500,
                     level, category, key, *actor, address[number % len(address)], f"{description} {detail}",
-                    *rest,
+                    *middle, *outcome, *behalf, *last, metadata.replace(_OBJECT, object_id),
                 )
             )  # fmt: skip
         yield batch
 
 
 def _templates() -> dict[str, tuple[Any, ...]]:
-    """For each event: level, category, addresses, description, and the columns after it."""
+    """For each event: level, category, addresses, description, the columns up to the outcome, those from the
+    context to the metadata, and the metadata with a place for the ids of objects.
+    """
     recorder = Recorder(CATALOG, "any", None)
     addresses = [f"203.0.113.{number}" for number in range(200)] + [f"2001:db8::{n}" for n in range(50)]
     found: dict[str, tuple[Any, ...]] = {}
     for event in CATALOG.events.values():
         if not any(field.sensitivity == "secret" for field in event.fields):
             row = recorder.row(event.key, event.example, {"actor": Actor.user("u-1", "Ada")})
-            found[event.key] = (row[4], row[5], addresses, row[11], *row[12:])
+            metadata = orjson.loads(row[METADATA])
+            metadata |= {field.name: _OBJECT for field in event.fields if field.target and not field.many}
+            found[event.key] = (
+                row[4], row[5], addresses, row[11], row[12:OUTCOME], row[CONTEXT:METADATA],
+                orjson.dumps(metadata).decode(),
+            )  # fmt: skip
     level, _, *rest = found[RARE_EVENT]
     found[GONE_EVENT] = (level, "account.gone", *rest)
     return found
@@ -144,6 +170,8 @@ def _fill_sqlite(database: SQLiteDatabase, accounts: dict[str, int], progress: C
             connection.execute(f"DROP TRIGGER {trigger}")
         for index in INDEXES:
             connection.execute(f"DROP INDEX {index}")
+        # Opening indexes the targets of the entries, as of those from before.
+        connection.execute(f"UPDATE audit_target_field SET unindexed = {sum(accounts.values())}")
         connection.execute("BEGIN")
         for batch in _with_progress(accounts, progress):
             connection.executemany(f"INSERT INTO audit_entry VALUES ({marks})", batch)
@@ -157,8 +185,10 @@ def _fill_postgresql(
 ) -> None:
     with database.connect() as connection:
         # The partitions of a log that has existed since START.
-        found = connection.execute("SELECT inhrelid::regclass::text FROM pg_inherits "
-                                   "WHERE inhparent = 'audit_entry'::regclass")  # fmt: skip
+        found = connection.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits "
+            "WHERE inhparent IN ('audit_entry'::regclass, 'audit_target'::regclass)"
+        )
         for (partition,) in found.fetchall():
             connection.execute(f"DROP TABLE {partition}")
         first = f"{START:%Y-%m-01}"
@@ -176,6 +206,10 @@ def _fill_postgresql(
             "SELECT pg_get_indexdef(to_regclass(name)) FROM unnest(%s::text[]) AS name", (list(INDEXES),)
         ).fetchall()
         connection.execute(f"DROP INDEX {', '.join(INDEXES)}")
+        connection.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_targets")
+        connection.execute(
+            "UPDATE audit_target_field SET indexed_from = 'ffffffff-ffff-ffff-ffff-ffffffffffff'"
+        )
         order = columns(CATALOG)
         with connection.cursor() as cursor:
             for batch in _with_progress(accounts, progress):
@@ -186,7 +220,10 @@ def _fill_postgresql(
         connection.execute("SET maintenance_work_mem = '512MB'")
         for (statement,) in made:
             connection.execute(statement.replace(" ON ONLY ", " ON "))
-        connection.execute("VACUUM (ANALYZE, FREEZE) audit_entry, audit_user")
+        connection.execute("ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_targets")
+        while connection.execute("SELECT audit_index_targets()").fetchone() != (None,):
+            progress("indexing the targets")
+        connection.execute("VACUUM (ANALYZE, FREEZE) audit_entry, audit_target, audit_user")
 
 
 def _with_progress(accounts: dict[str, int], progress: Callable[[str], None]) -> Iterator[list[Row]]:

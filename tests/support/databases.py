@@ -306,7 +306,7 @@ class PostgreSQLDatabase:
             )
             with connection.transaction():
                 connection.execute("SET LOCAL session_replication_role = replica")
-                connection.execute("TRUNCATE audit_entry, audit_user")
+                connection.execute("TRUNCATE audit_entry, audit_target, audit_user")
 
     @contextmanager
     def connect(self) -> Iterator[Any]:

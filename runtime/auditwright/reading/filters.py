@@ -1,9 +1,11 @@
-"""Filters: conditions on category, event or user, with the operators is and is_not; match all or any.
+"""Filters: conditions with the operators is and is_not, of which all or any must be true.
 
     Filter.parse(["category:is:account.models", "user:is_not:u-17"], match="any")
+    Filter.parse(["target:is:model:m-17", "outcome:is:failure"])
 
-The set of events is finite, so a filter reduces to events with a condition on the user. `branches` returns
-them as index branches. Unknown names are errors that list the choices. It contains no SQL.
+The set of events is finite, so a filter reduces to events with conditions on what differs between entries of
+one event. `conjunctions.py` makes index branches of these. Unknown names are errors that list the choices. It
+contains no SQL.
 
 Keys of older catalogs remain valid: an alias stands for its event, and events that the catalog no longer has
 are known from the account's entries.
@@ -12,6 +14,7 @@ are known from the account's entries.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -22,19 +25,22 @@ import orjson
 from auditwright.effort import did_you_mean, listed
 from auditwright.errors import FilterError
 from auditwright.limits import MAX_ID, sanitize, shown, text_of, truncate
-from auditwright.storage.query import Branch
+from auditwright.reading.conjunctions import for_all_events, where_all, where_any
+from auditwright.storage.query import Branch, Test
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
 
-FilterField = Literal["category", "event", "user"]
+FilterField = Literal["category", "event", "user", "on_behalf_of", "outcome", "target"]
 Operator = Literal["is", "is_not"]
 Match = Literal["all", "any"]
 
 FIELDS: tuple[str, ...] = get_args(FilterField)
 OPERATORS: tuple[str, ...] = get_args(Operator)
 MATCHES: tuple[str, ...] = get_args(Match)
+OUTCOMES = ("success", "failure")
 MAX_CONDITIONS = 20
+_TYPE = re.compile("[a-z][a-z0-9_]{0,39}")
 
 
 def _choice(what: str, value: object, choices: Sequence[str]) -> str:
@@ -43,6 +49,30 @@ def _choice(what: str, value: object, choices: Sequence[str]) -> str:
         nearest = did_you_mean(text, choices) if text is not None else ""
         raise FilterError(f"{what} is one of {', '.join(choices)}, not {shown(value)}{nearest}")
     return text
+
+
+def _target(value: object) -> str:
+    text = text_of(value) or ""
+    kind, colon, target_id = text.partition(":")
+    if not _TYPE.fullmatch(kind) or not colon or not 1 <= len(target_id) <= MAX_ID:
+        raise FilterError(
+            f"a target is written TYPE:ID, such as model:m-17, with an id of 1 to {MAX_ID} characters, "
+            f"not {shown(value)}"
+        )
+    return text
+
+
+def _check_target(test: Test, catalog: Catalog) -> None:
+    for value in test.values if test.field == "target" else ():
+        check_target_type(value.partition(":")[0], catalog)
+
+
+def check_target_type(kind: str, catalog: Catalog) -> None:
+    """Raise `FilterError` unless fields of the catalog identify objects of this type."""
+    if kind not in catalog.target_types:
+        choices = f"there are {listed(catalog.target_types)}" if catalog.target_types else "there are none"
+        nearest = did_you_mean(kind, catalog.target_types)
+        raise FilterError(f'"{truncate(kind, 80)}" is not a type of targets{nearest} ({choices})')
 
 
 def _text(what: str, value: object) -> str:
@@ -54,9 +84,10 @@ def _text(what: str, value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of a filter: a field, an operator, a value.
+    """One condition of a filter: a field, an operator, a value. Raises `FilterError`.
 
-    The value is the key of a category or event, or the id of a user or app. Raises `FilterError`.
+    The value is the key of a category or event; the id of a user or app, also for `on_behalf_of`;
+    `success` or `failure`; or for `target` a type and an id, such as `model:m-17`.
     """
 
     field: FilterField
@@ -67,7 +98,11 @@ class Condition:
         object.__setattr__(self, "field", _choice("a condition's field", self.field, FIELDS))
         object.__setattr__(self, "operator", _choice("a condition's operator", self.operator, OPERATORS))
         value = text_of(self.value)
-        if value is None or not 1 <= len(value) <= MAX_ID:
+        if self.field == "outcome":
+            value = _choice(f"the value of outcome {self.operator}", self.value, OUTCOMES)
+        elif self.field == "target":
+            value = _target(self.value)
+        elif value is None or not 1 <= len(value) <= MAX_ID:
             raise FilterError(
                 f"the value of {self.field} {self.operator} is a string of 1 to {MAX_ID} characters"
             )
@@ -88,6 +123,14 @@ class Condition:
 
     def __str__(self) -> str:
         return f"{self.field}:{self.operator}:{self.value}"
+
+    @property
+    def test(self) -> Test:
+        """What an entry is tested for; not for a category or an event."""
+        wanted, value = self.operator == "is", self.value
+        if self.field == "outcome" and value == "success":
+            wanted, value = not wanted, "failure"
+        return Test(self.field, wanted, (value,))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +229,9 @@ class Filter:
 
     @property
     def needs_scan(self) -> bool:
-        """Whether entries may have to be scanned, because the filter excludes a user."""
-        return any(each.field == "user" and each.operator == "is_not" for each in self.conditions)
+        """Whether entries may have to be scanned, because no index returns only those that match."""
+        branches = (where_all if self.match == "all" else where_any)("", self._tests)
+        return any(branch.tests for branch in branches)
 
     def identity(self) -> bytes:
         """An 8-byte hash of the filter, for cursors."""
@@ -205,18 +249,24 @@ class Filter:
         named = [
             (_named(condition, catalog, keys), condition)
             for condition in self.conditions
-            if condition.field != "user"
+            if condition.field in ("category", "event")
         ]
-        users = _users(self.match, (each for each in self.conditions if each.field == "user"))
+        tests = self._tests
+        for test in tests:
+            _check_target(test, catalog)
         branches: list[Branch] = []
         for key in stored:
             hits = [(key in events) == (condition.operator == "is") for events, condition in named]
             if self.match == "all":
-                matching = users if all(hits) else _NOBODY
+                branches += where_all(key, tests) if all(hits) else []
             else:
-                matching = _EVERYBODY if any(hits) else users
-            branches += matching.branches(key)
-        return _simplified(branches, len(stored))
+                branches += [Branch(key)] if any(hits) else where_any(key, tests)
+        return for_all_events(branches, len(stored))
+
+    @property
+    def _tests(self) -> tuple[Test, ...]:
+        """The conditions that are not about the event."""
+        return tuple(each.test for each in self.conditions if each.field not in ("category", "event"))
 
 
 def _parts(form: object, names: tuple[str, ...], what: str, wrong: str) -> dict[str, Any]:
@@ -273,51 +323,3 @@ def _members(category: str, catalog: Catalog, keys: Iterable[str]) -> frozenset[
 def _category_of(key: str) -> str:
     """The category of an event's key: `account.models` for `account.models.model_added`."""
     return key.rpartition(".")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Users:
-    """A set of users: `ids`, or with `others` the complement, which includes entries without a user."""
-
-    ids: frozenset[str]
-    others: bool
-
-    def __invert__(self) -> _Users:
-        return _Users(self.ids, not self.others)
-
-    def __and__(self, other: _Users) -> _Users:
-        if self.others and other.others:
-            return _Users(self.ids | other.ids, True)
-        if self.others:
-            return _Users(other.ids - self.ids, False)
-        return _Users(self.ids - other.ids if other.others else self.ids & other.ids, False)
-
-    def __or__(self, other: _Users) -> _Users:
-        return ~(~self & ~other)
-
-    def branches(self, event: str) -> list[Branch]:
-        if self.others:
-            return [Branch(event, None, tuple(sorted(self.ids)))]
-        return [Branch(event, user) for user in sorted(self.ids)]
-
-
-_NOBODY = _Users(frozenset(), False)
-_EVERYBODY = _Users(frozenset(), True)
-
-
-def _users(match: Match, conditions: Iterable[Condition]) -> _Users:
-    """The users that the conditions select: their intersection for all, their union for any."""
-    result = _EVERYBODY if match == "all" else _NOBODY
-    for condition in conditions:
-        one = _Users(frozenset((condition.value,)), condition.operator == "is_not")
-        result = result & one if match == "all" else result | one
-    return result
-
-
-def _simplified(branches: list[Branch], events: int) -> tuple[Branch, ...]:
-    """One branch for all events if the branches differ in their event only."""
-    if len(branches) == events and branches:
-        users = {(branch.user, branch.not_users) for branch in branches}
-        if len(users) == 1 and branches[0].user is None:
-            return (Branch(None, None, branches[0].not_users),)
-    return tuple(branches)

@@ -205,6 +205,10 @@ class Storage(Protocol):
         """
         ...
 
+    def targets(self, account_id: str, targets: Sequence[str]) -> list[str]:
+        """Those of some targets, such as `model:m-17`, that have entries."""
+        ...
+
     def counts(self, account_id: str, scopes: Iterable[Scope]) -> Generator[int, None, None]:
         """The number of entries in each of an account's scopes, in one snapshot; not bounded in time."""
         ...

@@ -21,21 +21,36 @@ TABLES = frozenset(
         "audit_event",
         "audit_hold",
         "audit_retention",
+        "audit_target",
+        "audit_target_field",
         "audit_user",
         VERSION_TABLE,
     }
 )
-"""Every table except the partitions of audit_entry; SQLite has no table of versions."""
-_PARTITION = re.compile("audit_entry_(first|[0-9]{4}_(0[1-9]|1[0-2]))")
+"""Every table except partitions; SQLite has no table of versions."""
+_PARTITION = re.compile("audit_(entry|target)_(first|[0-9]{4}_(0[1-9]|1[0-2]))")
 
 DEFAULTS = {"outcome": "'success'"}
 """The SQL of the value that entries from before have, and those of a writer that does not know the column."""
 
 INDEXES = {
     "audit_entry_event": ("account_id", "event", "id"),
+    "audit_entry_failure": ("account_id", "event", "id"),
+    "audit_entry_on_behalf_of": ("account_id", "on_behalf_of_id", "event", "id"),
     "audit_entry_user": ("account_id", "actor_id", "event", "id"),
 }
 """The columns of each index on audit_entry, besides the primary key."""
+INDEXED_WHERE = {
+    "audit_entry_failure": "outcome = 'failure'",
+    "audit_entry_on_behalf_of": "on_behalf_of_id IS NOT NULL",
+}
+"""The condition of each index that has not all entries."""
+
+
+def index_definition(name: str) -> str:
+    """What an index has: `(account_id, event, id)`, and its condition."""
+    where = f" WHERE {INDEXED_WHERE[name]}" if name in INDEXED_WHERE else ""
+    return f"({', '.join(INDEXES[name])}){where}"
 
 
 def is_own_table(name: str) -> bool:
@@ -46,6 +61,17 @@ def is_own_table(name: str) -> bool:
 def view_name(event: Event) -> str:
     """The name of an event's view: `account_models_model_deployed`."""
     return event.key.replace(".", "_")
+
+
+def target_fields(catalog: Catalog) -> list[tuple[str, str, str]]:
+    """The fields that identify objects: key of the event or its alias, stored name of the field, type."""
+    return [
+        (key, field.name, field.target)
+        for event in catalog.every_event.values()
+        for field in event.fields
+        if field.target
+        for key in (event.key, *event.aliases)
+    ]
 
 
 def reference_rows(catalog: Catalog) -> dict[str, list[tuple[str, ...]]]:

@@ -50,7 +50,8 @@ def fill(database: Database) -> dict[str, list[Entry]]:
     """Entries of three accounts: 30, 14, 13, 11 and 0 months old; the partitions begin 20 months ago."""
     if isinstance(database, PostgreSQLDatabase):
         partitions = database.rows(
-            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'audit_entry'::regclass"
+            "SELECT inhrelid::regclass::text FROM pg_inherits "
+            "WHERE inhparent IN ('audit_entry'::regclass, 'audit_target'::regclass)"
         )
         first = f"audit_first_id('{beginning(month(20)):%Y-%m-%d}')"
         database.change(

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,8 +38,11 @@ from auditwright.storage.sqlite import queries as sqlite_queries
 # --- reading and writing -------------------------------------------------------------------------
 
 values = any_text(20, least=1, often=":&=")
-conditions = st.builds(
-    Condition, st.sampled_from(["category", "event", "user"]), st.sampled_from(["is", "is_not"]), values
+operators = st.sampled_from(["is", "is_not"])
+conditions = st.one_of(
+    st.builds(Condition, st.sampled_from(["category", "event", "user", "on_behalf_of"]), operators, values),
+    st.builds(Condition, st.just("outcome"), operators, st.sampled_from(["success", "failure"])),
+    st.builds(Condition, st.just("target"), operators, values.map("model:{}".format)),
 )
 filters = st.builds(Filter, st.sampled_from(["all", "any"]), st.lists(conditions, max_size=20).map(tuple))
 
@@ -95,7 +100,20 @@ MANY = ["user:is:u"] * 21
         ),
         (
             lambda: Filter.parse(["usr:is:u-17"]),
-            "a condition's field is one of category, event, user, not 'usr'; did you mean \"user\"?",
+            "a condition's field is one of category, event, user, on_behalf_of, outcome, target, "
+            "not 'usr'; did you mean \"user\"?",
+        ),
+        (
+            lambda: Filter.parse(["outcome:is:failed"]),
+            "the value of outcome is is one of success, failure, not 'failed'; did you mean \"failure\"?",
+        ),
+        *(
+            (
+                partial(Filter.parse, [f"target:is:{value}"]),
+                "a target is written TYPE:ID, such as model:m-17, with an id of 1 to 256 characters, "
+                f"not {value!r}",
+            )
+            for value in ("m-17", "model:", "Model:m-17", ":m-17", "", "model :m")
         ),
         (
             lambda: Filter.parse(["user:isnt:u-17"]),
@@ -138,7 +156,7 @@ MANY = ["user:is:u"] * 21
         ),
         (
             lambda: Filter.from_json({"conditions": [{"field": ["user"], "operator": "is", "value": "u"}]}),
-            "a condition's field is one of category, event, user, not list",
+            "a condition's field is one of category, event, user, on_behalf_of, outcome, target, not list",
         ),
         (lambda: Filter.from_json({"match": None}), "match is one of all, any, not None"),
         (
@@ -312,9 +330,17 @@ def world(tmp_path_factory: pytest.TempPathFactory, lasting_database: Database) 
 
 
 TEXTS = ["a llama", "an alpaca", "Alpaca and LLAMA"]
-Happened = tuple[str, str | None, int, str]
+MODELS = ["m-1", "m:2", "m-3", 'm"4', "m-5"]
+Happened = tuple[str, str | None, int, str, *tuple[Any, ...]]
+"""Event, user, time, description; and by default nothing of: models, whether it failed, on whose behalf."""
 one_event = st.tuples(
-    st.sampled_from(KEYS), st.sampled_from(USERS), st.integers(0, 6), st.sampled_from(TEXTS)
+    st.sampled_from(KEYS),
+    st.sampled_from(USERS),
+    st.integers(0, 6),
+    st.sampled_from(TEXTS),
+    st.lists(st.sampled_from(MODELS[:3]), max_size=3) | st.sampled_from(MODELS[:4]),
+    st.booleans(),
+    st.sampled_from([None, None, "u-1", "u-5"]),
 )
 happened = st.lists(one_event, min_size=1, max_size=25)
 counter = itertools.count()
@@ -324,7 +350,8 @@ def write(world: World, account: str, events: Sequence[Happened]) -> None:
     names = [name for name, _, _ in columns(world.log.catalog)]
     start = to_microseconds(LONG_AGO)
     table = []
-    for key, user, micros, text in events:
+    for key, user, micros, text, *more in events:
+        models, failed, on_behalf_of = more or ([], False, None)
         row: dict[str, Any] = dict.fromkeys(names) | {
             "account_id": account,
             "id": make_id(start + micros),
@@ -339,7 +366,10 @@ def write(world: World, account: str, events: Sequence[Happened]) -> None:
             "description": text,
             "catalog_version": "0",
             "digest": b"",
-            "metadata": "{}",
+            "metadata": orjson.dumps({"model_id": models}).decode(),
+            "outcome": "failure" if failed else "success",
+            "on_behalf_of_type": "user" if on_behalf_of else None,
+            "on_behalf_of_id": on_behalf_of,
         }
         table.append(row)
     world.database.insert(*table)
@@ -353,6 +383,11 @@ def holds(catalog: Catalog, entry: Entry, condition: Condition) -> bool:
         or (event is not None and event.key == catalog.current.get(condition.value)),
         # A removed event belongs to the category in its key.
         "category": (event.category if event else entry.event.rpartition(".")[0]) == condition.value,
+        "outcome": entry.outcome == condition.value,
+        "on_behalf_of": entry.on_behalf_of is not None and entry.on_behalf_of.id == condition.value,
+        "target": entry.event in (ADDED, ALIAS, DEPLOYED)
+        and condition.value.removeprefix("model:")
+        in ([models] if isinstance(models := entry.metadata["model_id"], str) else models),
     }[condition.field]
     return equal == (condition.operator == "is")
 
@@ -365,8 +400,11 @@ def worlds(draw: st.DrawFn) -> tuple[list[Happened], Filter, int | None, int | N
         st.tuples(st.just("category"), st.sampled_from(CATEGORIES)),
         st.tuples(st.just("event"), st.sampled_from(known)),
         st.tuples(st.just("user"), st.sampled_from(["u-1", "u-2", "u-3", "u-4"])),
+        st.tuples(st.just("on_behalf_of"), st.sampled_from(["u-1", "u-4", "u-5"])),
+        st.tuples(st.just("outcome"), st.sampled_from(["success", "failure"])),
+        st.tuples(st.just("target"), st.sampled_from([f"model:{model}" for model in MODELS])),
+        st.tuples(st.just("target"), st.sampled_from(["model:m-1", "model:m:2"])),
     )
-    operators = st.sampled_from(["is", "is_not"])
     condition = st.tuples(one, operators).map(
         lambda made: Condition.parse(f"{made[0][0]}:{made[1]}:{made[0][1]}")
     )
@@ -425,9 +463,7 @@ def test_pages_equal_a_brute_force_reading(
         counted = log.count_up_to(most, where, **narrowed)
         assert counted.entries <= min(most, len(wanted))
         if not counted.whole:  # ended at the limit or the scan budget
-            looked_for = search is not None or any(
-                (each.field, each.operator) == ("user", "is_not") for each in where.conditions
-            )
+            looked_for = search is not None or where.needs_scan
             assert looked_for or (counted.entries == most < len(wanted))
         else:
             assert counted.entries == len(wanted)
@@ -513,3 +549,20 @@ def test_invalid_filter_selects_nothing(log: AuditLog, wrong: Any) -> None:
             str(caught.value)
             == f"a filter is a Filter, not {type(wrong).__name__}; Filter.from_json makes one"
         )
+
+
+# --- targets -------------------------------------------------------------------------------------
+
+
+def test_the_history_of_an_object_has_its_entries(log: AuditLog, acme: AccountLog) -> None:
+    entries = [
+        record(log, key, {**log.catalog.events[key].example, "model_id": "m:17"}) for key in (ADDED, DEPLOYED)
+    ]
+    record(log, ADDED, {**log.catalog.events[ADDED].example, "model_id": "m"})
+    page = acme.history("model", "m:17", limit=1)
+    assert page.entries == (entries[1],)
+    assert acme.history("model", "m:17", limit=1, after=page.next).entries == (entries[0],)
+    assert acme.history("model", "m:17", Filter.parse([f"event:is:{ADDED}"])).entries == (entries[0],)
+    assert acme.history("role", "m:17").entries == log.account("other").history("model", "m:17").entries == ()
+    assert acme.targets("m:17") == ["model"]
+    assert acme.targets("m:1") == acme.targets("") == log.account("other").targets("m:17") == []

@@ -15,6 +15,7 @@ from functools import cache, partial
 from itertools import count, product
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 from tests.benchmarks.large import END, fill, rows
@@ -24,8 +25,9 @@ from tests.support.databases import Database, PostgreSQLDatabase
 
 from audit_events import CATALOG
 from auditwright import AuditLog, Condition, Page
-from auditwright.entry import Row, columns
+from auditwright.entry import METADATA, Row, columns
 from auditwright.ids import to_microseconds
+from auditwright.storage.layout import target_fields
 from auditwright.storage.postgresql import pages as postgresql_pages
 from auditwright.storage.postgresql.dsn import Connection, Dsn
 
@@ -156,8 +158,27 @@ def _holding(condition: Condition) -> int:
     """A bit for each entry, the newest one lowest: whether the condition is true."""
     if condition.operator == "is_not":
         return _every() ^ _holding(replace(condition, operator="is"))
-    column, value = _column("actor_id" if condition.field == "user" else condition.field), condition.value
+    value = condition.value
+    if condition.field == "target":
+        return int("".join(["1" if value in each else "0" for each in _targets()]), 2)
+    columns = {"user": "actor_id", "on_behalf_of": "on_behalf_of_id"}
+    column = _column(columns.get(condition.field, condition.field))
     return int("".join(["1" if each == value else "0" for each in column]), 2)
+
+
+@cache
+def _targets() -> list[list[str]]:
+    """The targets of all entries, oldest first; no list of the sample catalog's examples has a model."""
+    of_event: dict[str, list[tuple[str, str]]] = {}
+    for event, name, kind in target_fields(CATALOG):
+        of_event.setdefault(event, []).append((name, kind))
+    place = _PLACES["event"]
+    return [
+        [f"{kind}:{metadata.get(name)}" for name, kind in of_event[row[place]]]
+        if row[place] in of_event and (metadata := orjson.loads(row[METADATA]))
+        else []
+        for row in _entries()
+    ]
 
 
 @cache

@@ -21,6 +21,7 @@ from auditwright.storage.postgresql.schema import (
     REFERENCE_TABLES,
     TYPES,
     State,
+    columns_of,
     partition_changes,
     quoted,
     view_needs_drop,
@@ -55,7 +56,11 @@ def differences(
 def _all(connection: Connection[Any], state: State, catalog: Catalog, schema: str) -> Iterator[Difference]:
     yield from _layout(connection, catalog)
     yield from _functions(connection, schema)
-    yield from _partitions(connection)
+    yield from _partitions(connection, "audit_entry")
+    yield from _partitions(connection, "audit_target")
+    if partition_changes(connection):
+        yield Difference(f"partitions are missing for the next {AHEAD} months", UPGRADE)
+    yield from _unindexed(connection)
     yield from _dependants(state, catalog)
     yield from _owners(connection)
     yield from _rights(connection)
@@ -88,7 +93,7 @@ class Part:
 
     kind: str
     stands_for: str
-    """The table, or `PARTITION` for each partition of audit_entry."""
+    """The table, or `PARTITION` for each partition of audit_entry, `TARGET PARTITION` of audit_target."""
     name: str
     """Empty for row-level security."""
     definition: str
@@ -112,8 +117,11 @@ def read_layout(connection: Connection[Any]) -> list[Part]:
 _LAYOUT = """
     WITH own AS (
         SELECT oid AS own_oid, oid::regclass::text AS own_name, relrowsecurity AS is_secured,
-            CASE WHEN relispartition THEN 'PARTITION' ELSE oid::regclass::text END AS stands_for
-        FROM pg_class WHERE oid IN (SELECT relid FROM pg_partition_tree('audit_entry'))
+            CASE WHEN NOT relispartition THEN oid::regclass::text
+                WHEN starts_with(relname, 'audit_target') THEN 'TARGET PARTITION'
+                ELSE 'PARTITION' END AS stands_for
+        FROM pg_class WHERE oid IN (SELECT relid FROM pg_partition_tree('audit_entry') UNION ALL
+                SELECT relid FROM pg_partition_tree(to_regclass('audit_target')))
             OR relkind = 'r' AND NOT relispartition AND starts_with(relname, 'audit_')
             AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'audit_entry'::regclass))
     SELECT 'column' AS kind, stands_for, attname::text AS name, format_type(atttypid, atttypmod)
@@ -121,7 +129,7 @@ _LAYOUT = """
             || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END, own_name, true
         FROM own JOIN pg_attribute ON attrelid = own_oid
         LEFT JOIN pg_collation ON pg_collation.oid = attcollation
-        WHERE stands_for <> 'PARTITION' AND attnum > 0 AND NOT attisdropped
+        WHERE stands_for NOT LIKE '%PARTITION' AND attnum > 0 AND NOT attisdropped
     UNION ALL SELECT 'index', stands_for, relname, concat(
             CASE WHEN indisunique THEN 'UNIQUE ' END,
             (SELECT '(' || string_agg(pg_get_indexdef(indexrelid, place, true), ', ' ORDER BY place) || ')'
@@ -129,7 +137,7 @@ _LAYOUT = """
             ' WHERE ' || pg_get_expr(indpred, indrelid), CASE WHEN NOT indisvalid THEN ' INVALID' END),
             own_name, true
         FROM own JOIN pg_index ON indrelid = own_oid JOIN pg_class ON pg_class.oid = indexrelid
-        WHERE stands_for <> 'PARTITION'
+        WHERE stands_for NOT LIKE '%PARTITION'
     UNION ALL SELECT 'policy', stands_for, polname, concat(
             CASE WHEN NOT polpermissive THEN 'RESTRICTIVE ' END, 'FOR ',
             CASE polcmd WHEN 'r' THEN 'SELECT' ELSE polcmd::text END,
@@ -141,7 +149,7 @@ _LAYOUT = """
             regexp_replace(regexp_replace(pg_get_constraintdef(pg_constraint.oid), '[[:space:]]+', ' ', 'g'),
                 ' NOT VALID$', ''), own_name, convalidated
         FROM own JOIN pg_constraint ON conrelid = own_oid
-        WHERE contype = 'c' AND stands_for <> 'PARTITION'  -- partitions inherit them
+        WHERE contype = 'c' AND stands_for NOT LIKE '%PARTITION'  -- partitions inherit them
     UNION ALL SELECT 'row-level security', stands_for, '', 'on', own_name, is_secured FROM own
     UNION ALL SELECT 'rule', stands_for, rulename, '', own_name, true
         FROM own JOIN pg_rewrite ON ev_class = own_oid
@@ -155,7 +163,7 @@ _LAYOUT = """
 def _layout(connection: Connection[Any], catalog: Catalog) -> Iterator[Difference]:
     parts = read_layout(connection)
     found = {(part.kind, part.table, part.name): part for part in parts}
-    tables: dict[str, set[str]] = {"PARTITION": set()}
+    tables: dict[str, set[str]] = {"PARTITION": set(), "TARGET PARTITION": set()}
     for part in parts:
         tables.setdefault(part.stands_for, set()).add(part.table)
     added = [Part("column", "audit_entry", name, TYPES["text"]) for name in catalog.columns]
@@ -269,12 +277,27 @@ def _functions(connection: Connection[Any], schema: str) -> Iterator[Difference]
             yield Difference(f"the function {name} was changed", BY_HAND)
 
 
-def _partitions(connection: Connection[Any]) -> Iterator[Difference]:
+def _unindexed(connection: Connection[Any]) -> Iterator[Difference]:
+    """Fields whose values filters do not find in all entries, until an upgrade has indexed these."""
+    if not columns_of(connection, "audit_target_field"):
+        return
+    statement = "SELECT event, field FROM audit_target_field WHERE indexed_from > %s ORDER BY 1, 2"
+    found = _rows(connection, statement, "00000000-0000-0000-0000-000000000000")
+    if found:
+        event, field = found[0]
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        yield Difference(
+            f"targets of stored entries are not indexed yet by {field} of {event}{more}", UPGRADE
+        )
+
+
+def _partitions(connection: Connection[Any], table: str) -> Iterator[Difference]:
     rows = _rows(
         connection,
         """
         SELECT relname, pg_get_expr(relpartbound, inhrelid) FROM pg_inherits
-        JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'audit_entry'::regclass""",
+        JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = to_regclass(%s)""",
+        table,
     )
     bounds = []
     for name, bound in rows:
@@ -288,8 +311,6 @@ def _partitions(connection: Connection[Any]) -> Iterator[Difference]:
         if low != end:
             yield Difference(f"no partition holds the ids just before those of {name}", BY_HAND)
         end = high
-    if partition_changes(connection):
-        yield Difference(f"partitions are missing for the next {AHEAD} months", UPGRADE)
 
 
 def _dependants(state: State, catalog: Catalog) -> Iterator[Difference]:
@@ -328,7 +349,9 @@ def _rights(connection: Connection[Any]) -> Iterator[Difference]:
         """
         SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END, relid::regclass::text,
             string_agg(DISTINCT privilege_type, ', ' ORDER BY privilege_type)
-        FROM pg_partition_tree('audit_entry') JOIN pg_class ON pg_class.oid = relid, aclexplode(relacl)
+        FROM (SELECT relid FROM pg_partition_tree('audit_entry') UNION ALL
+            SELECT relid FROM pg_partition_tree(to_regclass('audit_target'))) AS tree
+        JOIN pg_class ON pg_class.oid = relid, aclexplode(relacl)
         WHERE grantee <> relowner
             AND privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER', 'REFERENCES')
         GROUP BY 1, 2 ORDER BY 1, 2""",

@@ -383,6 +383,10 @@ class PostgreSQLStorage:
         """See `Storage.users`."""
         return self._pages.users(account_id, text, limit)
 
+    def targets(self, account_id: str, targets: Sequence[str]) -> list[str]:
+        """See `Storage.targets`."""
+        return self._pages.targets(account_id, targets)
+
     def accounts(self, limit: int) -> list[str]:
         """See `Storage.accounts`. The writing role is asked: a reader sees one account at a time."""
         with self._writing("read") as connection:

@@ -21,7 +21,7 @@ from auditwright.storage.postgresql import queries
 from auditwright.storage.postgresql.dsn import Connection, sql
 from auditwright.storage.postgresql.scan import scan
 from auditwright.storage.query import Branch, Found, Scope
-from auditwright.storage.scan import scan_budget
+from auditwright.storage.scan import Part, merge_parts, scan_budget
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -69,10 +69,11 @@ class Pages:
         self, connection: Connection, scope: Scope, newest_first: bool, limit: int
     ) -> tuple[list[bytes], bytes | None]:
         """The ids of a page, and the last id scanned where the scan budget ended it before it was full."""
+        sparse, scope = self._sparse(connection, scope)
         if scope.needs_scan:
-            found = scan(partial(_run, connection), self._table.name, scope, newest_first, limit)
+            scanned = scan(partial(_run, connection), self._table.name, scope, newest_first, limit)
+            found = merge_parts([Part(sorted(sparse), None), scanned], newest_first)
             return found.ids[:limit], found.scanned_to if len(found.ids) < limit else None
-        sparse, scope = self._sparse_users(connection, scope)
         ids: list[bytes] = []
         for part in queries.recent_first(scope, newest_first, datetime.now(UTC)) if scope.branches else ():
             ids += self._first(connection, part, newest_first, limit)
@@ -88,38 +89,45 @@ class Pages:
         """
         of_each = min(queries.OF_EACH, limit)
         found = _run(connection, *queries.first_ids(self._table.name, scope, newest_first, limit, of_each))
-        counts = Counter((event, user) for _, event, user in found)
+        counts = Counter(tuple(branch) for _, *branch in found)
         more = {branch for branch, count in counts.items() if count == of_each < limit}
         ids = [each for each, *branch in found if tuple(branch) not in more]
         if more:
-            scope = replace(scope, branches=tuple(Branch(*branch) for branch in more))
+            every = list(queries.groups(scope.branches))
+            branches = (Branch(event, every[group].by, value) for group, event, value in more)
+            scope = replace(scope, branches=tuple(branches))
             query = queries.first_ids(self._table.name, scope, newest_first, limit, limit)
             ids += [each for each, *_ in _run(connection, *query)]
         return sorted((each.bytes for each in ids), reverse=newest_first)[:limit]
 
-    def _sparse_users(self, connection: Connection, scope: Scope) -> tuple[list[bytes], Scope]:
-        """The ids of users with few entries, unordered, and the scope without these users.
+    def _sparse(self, connection: Connection, scope: Scope) -> tuple[list[bytes], Scope]:
+        """The ids of entries with a sparse value, such as a user, unordered, and the scope without these.
 
-        Most users have few entries. Reading all of them takes one index probe in each partition, instead of
-        one for each event.
+        Most users and nearly all targets have few entries. Reading all of them takes one index probe in each
+        partition, instead of one for each event.
         """
-        events: dict[str, set[str | None]] = {}
-        for branch in scope.branches:
-            if branch.user is not None:
-                events.setdefault(branch.user, set()).add(branch.event)
-        if not events:
-            return [], scope
-        query = queries.sparse_users(
-            self._table.name, scope.account_id, list(events), queries.FEW_ENTRIES + 1
-        )
-        found = _run(connection, *query)
-        counts = Counter(user for user, _, _ in found)
-        sparse = {user for user in events if counts[user] <= queries.FEW_ENTRIES}
-        ids = [entry_id.bytes for user, event, entry_id in found if user in sparse and event in events[user]]
+        ids: list[bytes] = []
+        rest = list(scope.branches)
+        for group in queries.groups(scope.branches):
+            if group.values is None:
+                continue
+            of_group = set(zip(group.events or (), group.values, strict=True))
+            query = queries.sparse(
+                self._table.name, scope, group, sorted(set(group.values)), queries.FEW_ENTRIES + 1
+            )
+            found = _run(connection, *query)
+            counts = Counter(value for value, *_ in found)
+            sparse = {value for value in group.values if counts[value] <= queries.FEW_ENTRIES}
+            ids += [each.bytes for value, event, each, fits in found
+                    if fits and value in sparse and (event, value) in of_group]  # fmt: skip
+            rest = [
+                each for each in rest
+                if (each.by, each.tests) != (group.by, group.tests) or each.value not in sparse
+            ]  # fmt: skip
         low, high = scope.low or bytes(16), scope.high
         return (
             [each for each in ids if low <= each and (high is None or each < high)],
-            replace(scope, branches=tuple(each for each in scope.branches if each.user not in sparse)),
+            replace(scope, branches=tuple(rest)),
         )
 
     def count_up_to(self, limit: int, scope: Scope) -> Count:
@@ -179,6 +187,12 @@ class Pages:
             return []
         statement = queries.RECORDED_EVENTS.format(table=self._table.name)
         return [key for (key,) in _run(connection, statement, [events, account_id])]
+
+    def targets(self, account_id: str, targets: Sequence[str]) -> list[str]:
+        """See `Storage.targets`."""
+        statement = queries.EXISTING_TARGETS.format(table=self._table.sibling("audit_target"))
+        with self._connections.reading(account_id, for_pages=True) as connection:
+            return [target for (target,) in _run(connection, statement, [list(targets), account_id])]
 
     def users(self, account_id: str, text: str, limit: int) -> list[Row]:
         """See `Storage.users`."""

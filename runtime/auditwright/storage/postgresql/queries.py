@@ -16,7 +16,7 @@ from auditwright.storage.case_folding import same_characters
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from auditwright.storage.query import Branch, Scope
+    from auditwright.storage.query import Branch, By, Scope, Test
 
 
 def contains(text: str, parameter: str = "%s") -> tuple[str, str]:
@@ -56,12 +56,13 @@ Query = tuple[str, list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Branches that share one condition."""
+    """Branches that are read in the same way, and have the same tests."""
 
+    by: By | None
     events: tuple[str, ...] | None
-    users: tuple[str, ...] | None
-    """One for each event; None for all users, except `not_users`."""
-    not_users: tuple[str, ...]
+    values: tuple[str, ...] | None
+    """What the branches are read by, one for each event; None where that has no value."""
+    tests: tuple[Test, ...]
 
     @property
     def size(self) -> int:
@@ -70,18 +71,31 @@ class Group:
 
 
 def groups(branches: Sequence[Branch]) -> Iterator[Group]:
-    """The branches, grouped by condition."""
-    found: dict[tuple[bool, bool, tuple[str, ...]], list[Branch]] = {}
+    """The branches in groups."""
+    found: dict[tuple[By | None, bool, tuple[Test, ...]], list[Branch]] = {}
     for branch in branches:
-        key = branch.event is None, branch.user is None, branch.not_users
-        found.setdefault(key, []).append(branch)
-    for (all_events, all_users, not_users), same in found.items():
+        found.setdefault((branch.by, branch.event is None, branch.tests), []).append(branch)
+    for (by, all_events, tests), same in found.items():
         events = None if all_events else tuple(each.event or "" for each in same)
-        users = None if all_users else tuple(each.user or "" for each in same)
-        yield Group(events, users, not_users)
+        values = None if by not in _COLUMNS else tuple(each.value or "" for each in same)
+        yield Group(by, events, values, tests)
 
 
-_OF_EVENT = " AND event = branch.event AND event BETWEEN branch.event AND branch.event"
+_COLUMNS = {"user": "actor_id", "on_behalf_of": "on_behalf_of_id", "outcome": "outcome", "target": "target"}
+"""The columns with what branches are read by, and of what entries are tested for."""
+_IN_TARGETS = ("user", "target")
+"""What audit_target alone can be tested for."""
+_OF_EVENT = " AND entry.event = branch.event AND entry.event BETWEEN branch.event AND branch.event"
+_FAILURE = " AND entry.outcome = 'failure'"
+
+
+def source(table: str, group: Group) -> str:
+    """The table that has the ids of a group's entries, as `entry`."""
+    return f"{_targets(table) if group.by == 'target' else table} AS entry"
+
+
+def _targets(table: str) -> str:
+    return table.removesuffix("audit_entry") + "audit_target"
 
 
 def unnested(group: Group, numbers: Sequence[int]) -> tuple[dict[str, str], list[Any], str]:
@@ -95,14 +109,15 @@ def unnested(group: Group, numbers: Sequence[int]) -> tuple[dict[str, str], list
         return {}, [], ""
     array = "CAST(%s AS text[])"
     events = [group.events[number] for number in numbers]
-    if group.users is None:
-        return {"event": array}, [events], _OF_EVENT
-    users = [group.users[number] for number in numbers]
-    return (
-        {"event": array, "actor": array},
-        [events, users],
-        f" AND actor_id = branch.actor AND actor_id BETWEEN branch.actor AND branch.actor{_OF_EVENT}",
-    )
+    if group.values is None:
+        return {"event": array}, [events], _OF_EVENT + _FAILURE * (group.by == "failure")
+    values = [group.values[number] for number in numbers]
+    return {"event": array, "value": array}, [events, values], f"{_of_value(group)}{_OF_EVENT}"
+
+
+def _of_value(group: Group) -> str:
+    column = f"entry.{_COLUMNS[group.by or 'user']}"
+    return f" AND {column} = branch.value AND {column} BETWEEN branch.value AND branch.value"
 
 
 def unnest(columns: Mapping[str, str]) -> str:
@@ -114,9 +129,9 @@ def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit
     """The rows of a scope in the order of their ids."""
     order = f"ORDER BY id {'DESC' if newest_first else 'ASC'}"
     if limit is None or limit > MAX_PROBED:
-        where, values = _condition(scope)
+        rows, values = _every_row(table, "entry.*", scope)
         end = "" if limit is None else f" LIMIT {limit}"
-        return f"SELECT {select} FROM {table} WHERE {where} {order}{end}", values
+        return f"SELECT {select} FROM ({rows}) AS entry {order}{end}", values
     ids, values = first_ids(table, scope, newest_first, limit, limit)
     # LIMIT 1 keeps the planner to one probe of the primary key for each row of the page.
     return (
@@ -127,23 +142,25 @@ def select_rows(table: str, select: str, scope: Scope, newest_first: bool, limit
 
 
 def first_ids(table: str, scope: Scope, newest_first: bool, limit: int, of_each: int) -> Query:
-    """The first ids in order, at most so many of each branch, with event and user of the branch."""
+    """The first ids in order, at most so many of each branch, with its group's number, event and value."""
     order = f"ORDER BY id {'DESC' if newest_first else 'ASC'} LIMIT"
     probes, values = [], []
-    for group in groups(scope.branches):
-        probe, bound = _probe(table, group, scope, f"{order} {of_each}")
+    for number, group in enumerate(groups(scope.branches)):
+        probe, bound = _probe(table, number, group, scope, f"{order} {of_each}")
         probes.append(probe)
         values += bound
-    return f"SELECT id, event, actor FROM ({' UNION ALL '.join(probes)}) AS probed {order} {limit}", values
+    union = " UNION ALL ".join(probes)
+    return f"SELECT id, number, event, value FROM ({union}) AS probed {order} {limit}", values
 
 
-def sparse_users(table: str, account_id: str, users: Sequence[str], limit: int) -> Query:
-    """User, event and id of at most so many entries of each user, unordered."""
+def sparse(table: str, scope: Scope, group: Group, values: Sequence[str], limit: int) -> Query:
+    """Value, event and id of at most so many entries of each value, unordered, and whether each fits."""
+    fits, bound = narrowed(table, replace(scope, low=None, high=None), group)
     return (
-        "SELECT found.* FROM unnest(CAST(%s AS text[])) AS branch(actor) CROSS JOIN LATERAL "
-        f"(SELECT actor_id, event, id FROM {table} WHERE account_id = %s AND actor_id = branch.actor "
-        f"AND actor_id BETWEEN branch.actor AND branch.actor LIMIT {limit}) AS found",
-        [list(users), account_id],
+        "SELECT branch.value, found.* FROM unnest(CAST(%s AS text[])) AS branch(value) CROSS JOIN LATERAL "
+        f"(SELECT entry.event, entry.id, (true{fits}) AS fits FROM {source(table, group)} "
+        f"WHERE entry.account_id = %s{_of_value(group)} LIMIT {limit}) AS found",
+        [list(values), *bound, scope.account_id],
     )
 
 
@@ -187,50 +204,72 @@ def by_partition(scope: Scope, bounds: Iterable[bytes], newest_first: bool) -> l
 
 def select_count(table: str, scope: Scope) -> Query:
     """The number of rows of a scope."""
-    where, values = _condition(scope)
-    return f"SELECT count(*) FROM {table} WHERE {where}", values
+    rows, values = _every_row(table, "1", scope)
+    return f"SELECT count(*) FROM ({rows}) AS entry", values
 
 
-def _probe(table: str, group: Group, scope: Scope, order: str) -> Query:
-    """The first ids of each branch, with its event and user, from an index that has them in order."""
-    conditions, bound = narrowed(scope, group.not_users)
+def _probe(table: str, number: int, group: Group, scope: Scope, order: str) -> Query:
+    """The first ids of each branch, with its event and value, from an index that has them in order."""
+    conditions, bound = narrowed(table, scope, group)
     columns, arrays, where = unnested(group, range(group.size))
-    inner = f"SELECT id FROM {table} WHERE account_id = %s{where}{conditions} {order}"
-    nothing = "CAST(NULL AS text)"
-    if group.events is None:
-        return f"(SELECT id, {nothing} AS event, {nothing} AS actor FROM ({inner}) AS probe)", [
-            scope.account_id,
-            *bound,
-        ]
-    actor = nothing if group.users is None else "branch.actor"
+    inner = f"SELECT id FROM {source(table, group)} WHERE entry.account_id = %s{where}{conditions} {order}"
+    found = {"event": "branch.event", "value": "branch.value"}
+    selected = ", ".join(
+        f"{sql if name in columns else 'CAST(NULL AS text)'} AS {name}" for name, sql in found.items()
+    )
+    branch = f"{unnest(columns)} CROSS JOIN LATERAL " if columns else ""
     return (
-        f"(SELECT probe.id, branch.event, {actor} AS actor FROM {unnest(columns)} "
-        f"CROSS JOIN LATERAL ({inner}) AS probe)"
-    ), [*arrays, scope.account_id, *bound]
+        f"(SELECT probe.id, {number} AS number, {selected} FROM {branch}({inner}) AS probe)",
+        [*arrays, scope.account_id, *bound],
+    )
 
 
-def _condition(scope: Scope) -> Query:
-    """The condition for the rows of a scope."""
+def _every_row(table: str, select: str, scope: Scope) -> Query:
+    """All rows of a scope, unordered: those that audit_target leads to, and all others in one scan."""
     parts, values = [], []
-    for group in groups(scope.branches):
-        part, bound = _of_group(group)
-        parts.append(part)
-        values += bound
-    narrow, bound = narrowed(scope, ())
-    return f"account_id = %s AND ({' OR '.join(parts)}){narrow}", [scope.account_id, *values, *bound]
+    every = list(groups(scope.branches))
+    others = [group for group in every if group.by != "target"]
+    if others:
+        conditions = [_of_group(table, group) for group in others]
+        narrow, bound = narrowed(table, scope, None)
+        any_of = " OR ".join(text for text, _ in conditions)
+        parts.append(
+            f"SELECT {select} FROM {table} AS entry WHERE entry.account_id = %s AND ({any_of}){narrow}"
+        )
+        values += [scope.account_id, *(value for _, of_group in conditions for value in of_group), *bound]
+    for group in every:
+        if group.by == "target":
+            condition, of_group = _of_group(table, group)
+            narrow, bound = narrowed(table, scope, group)
+            ids = (
+                f"SELECT entry.id AS _found FROM {source(table, group)} "
+                f"WHERE entry.account_id = %s AND {condition}{narrow}"
+            )
+            parts.append(
+                f"SELECT {select} FROM ({ids}) AS found CROSS JOIN LATERAL "
+                f"(SELECT * FROM {table} WHERE account_id = %s AND id = _found LIMIT 1) AS entry"
+            )
+            values += [scope.account_id, *of_group, *bound, scope.account_id]
+    return " UNION ALL ".join(parts), values
 
 
-def _of_group(group: Group) -> Query:
-    if group.users is None:
-        return _all_hold([_among("event", group.events), _not_among(group.not_users)])
+def _of_group(table: str, group: Group) -> Query:
+    """The condition for the rows of a group; of one that audit_target leads to, without its tests."""
+    tests = () if group.by == "target" else group.tests
+    tested = [_test(table, test) for test in tests]
+    if group.values is None:
+        failed: list[Query] = [("entry.outcome = 'failure'", [])] if group.by == "failure" else []
+        return _all_hold([_among("event", group.events), *failed, *tested])
     events: dict[str, list[str]] = {}
-    for event, user in zip(group.events or (), group.users, strict=True):
-        events.setdefault(user, []).append(event)
-    users: dict[tuple[str, ...], list[str]] = {}
-    for user, of_user in events.items():
-        users.setdefault(tuple(of_user), []).append(user)
-    parts = [_all_hold([_among("actor_id", some), _among("event", same)]) for same, some in users.items()]
-    return " OR ".join(text for text, _ in parts), [value for _, bound in parts for value in bound]
+    for event, value in zip(group.events or (), group.values, strict=True):
+        events.setdefault(value, []).append(event)
+    values: dict[tuple[str, ...], list[str]] = {}
+    for value, of_value in events.items():
+        values.setdefault(tuple(of_value), []).append(value)
+    column = _COLUMNS[group.by or "user"]
+    parts = [_all_hold([_among(column, some), _among("event", same)]) for same, some in values.items()]
+    any_of = " OR ".join(text for text, _ in parts), [value for _, bound in parts for value in bound]
+    return _all_hold([(f"({any_of[0]})", any_of[1]), *tested])
 
 
 def _all_hold(conditions: Iterable[Query]) -> Query:
@@ -244,30 +283,57 @@ def _among(column: str, values: Sequence[str] | None) -> Query:
     if values is None:
         return "", []
     if len(values) == 1:
-        return f"{column} = %s", list(values)
-    return f"{column} = ANY(CAST(%s AS text[]))", [list(values)]
+        return f"entry.{column} = %s", list(values)
+    return f"entry.{column} = ANY(CAST(%s AS text[]))", [list(values)]
 
 
-def _not_among(users: Sequence[str]) -> Query:
-    return (_NOT_USERS, [list(users)]) if users else ("", [])
+def _test(table: str, test: Test, alias: str = "entry") -> Query:
+    """The condition that an entry passes a test."""
+    values, column = [list(test.values)], f"{alias}.{_COLUMNS[test.field]}"
+    if test.field == "target":
+        # LIMIT 1 keeps the planner to one probe for each entry.
+        found = (
+            f"(SELECT true FROM {_targets(table)} AS other WHERE other.account_id = entry.account_id AND "
+            "other.target = ANY(CAST(%s AS text[])) AND other.event = entry.event AND other.id = entry.id "
+            "LIMIT 1)"
+        )
+        return f"{found} IS {'NOT ' * test.wanted}NULL", values
+    if test.wanted:
+        return f"{column} = ANY(CAST(%s AS text[]))", values
+    return f"({column} IS NULL OR {column} <> ALL(CAST(%s AS text[])))", values
 
 
-_NOT_USERS = "(actor_id IS NULL OR actor_id <> ALL(CAST(%s AS text[])))"
+def narrowed(table: str, scope: Scope, group: Group | None, in_range: bool = True) -> Query:
+    """Further conditions of a scope for the entries of a group: the range of ids, the search, and the tests.
 
-
-def narrowed(scope: Scope, not_users: tuple[str, ...], in_range: bool = True) -> Query:
-    """Further conditions of a scope: the range of ids, the search, and the excluded users."""
-    conditions: list[tuple[str, Any]] = []
-    if not_users:
-        conditions.append((_NOT_USERS, list(not_users)))
+    Without a group there are no tests. What audit_target does not have is looked up in the entry.
+    """
+    conditions: list[Query] = []
     if in_range and scope.low is not None:
-        conditions.append(("id >= CAST(%s AS uuid)", scope.low.hex()))
+        conditions.append(("entry.id >= CAST(%s AS uuid)", [scope.low.hex()]))
     if in_range and scope.high is not None:
-        conditions.append(("id < CAST(%s AS uuid)", scope.high.hex()))
+        conditions.append(("entry.id < CAST(%s AS uuid)", [scope.high.hex()]))
+    tests = () if group is None else group.tests
+    is_apart = group is not None and group.by == "target"
+    alias = "tested" if is_apart else "entry"
+    of_entry = [_test(table, test, alias) for test in tests if test.field not in _IN_TARGETS]
     if scope.search is not None:
         fits, pattern = contains(scope.search)
-        conditions.append((fits.format("description"), pattern))
-    return "".join(f" AND {text}" for text, _ in conditions), [value for _, value in conditions]
+        of_entry.append((fits.format(f"{alias}.description"), [pattern]))
+    if is_apart and of_entry:
+        passed, values = _all_hold(of_entry)
+        of_entry = [
+            (
+                f"(SELECT true FROM {table} AS tested WHERE tested.account_id = entry.account_id "
+                f"AND tested.id = entry.id AND {passed} LIMIT 1) IS NOT NULL",
+                values,
+            )
+        ]
+    conditions += [_test(table, test) for test in tests if test.field in _IN_TARGETS]
+    conditions += of_entry
+    return "".join(f" AND {text}" for text, _ in conditions), [
+        value for _, values in conditions for value in values
+    ]
 
 
 def select_ids(table: str, select: str, account_id: str, ids: Sequence[bytes], newest_first: bool) -> Query:
@@ -284,12 +350,12 @@ def count_up_to(table: str, scope: Scope, limit: int) -> Query:
     """Scans at most so many entries of each group of branches: how many match, and how many were scanned."""
     parts, values = [], []
     for group in groups(scope.branches):
-        fits, bound = narrowed(scope, group.not_users, in_range=False)
-        inside, edges = narrowed(replace(scope, search=None), ())
+        fits, bound = narrowed(table, scope, group, in_range=False)
+        inside, edges = narrowed(table, replace(scope, search=None), None)
         columns, arrays, where = unnested(group, range(group.size))
         inner = (
-            f"SELECT (true{fits}) AS fits FROM {table} WHERE account_id = %s{where}{inside} "
-            f"ORDER BY id DESC LIMIT {limit}"
+            f"SELECT (true{fits}) AS fits FROM {source(table, group)} "
+            f"WHERE entry.account_id = %s{where}{inside} ORDER BY id DESC LIMIT {limit}"
         )
         if group.events is not None:
             inner = (
@@ -309,6 +375,13 @@ RECORDED_EVENTS = """
         (SELECT 1 FROM {table} WHERE account_id = %s
          AND event = key AND event BETWEEN key AND key LIMIT 1) AS one"""
 """Those of some events that an account has entries of; for BETWEEN see `unnested`."""
+
+
+EXISTING_TARGETS = """
+    SELECT wanted.target FROM unnest(CAST(%s AS text[])) AS wanted(target) CROSS JOIN LATERAL
+        (SELECT 1 FROM {table} AS entry WHERE entry.account_id = %s AND entry.target = wanted.target
+         AND entry.target BETWEEN wanted.target AND wanted.target LIMIT 1) AS one"""
+"""Those of some targets that an account has entries of; for BETWEEN see `unnested`."""
 
 
 LAST_KEY = "\U0010ffff"

@@ -45,6 +45,11 @@ class _Partition:
     expired: tuple[ExpiredEntries, ...] = ()
     """Its expired entries."""
 
+    @property
+    def targets(self) -> str:
+        """The name of the partition of audit_target with its ids."""
+        return self.name.replace("audit_entry", "audit_target", 1)
+
     def ends_by(self, bound: uuid.UUID) -> bool:
         """Whether all of its ids are below a bound."""
         return self.high <= bound
@@ -83,7 +88,7 @@ class PostgreSQLRetentionStore:
             raise
 
     def _check(self) -> None:
-        for table in ("audit_retention", "audit_user"):
+        for table in ("audit_retention", "audit_user", "audit_target"):
             if not columns_of(self._connection, table):
                 raise StorageError(
                     f"{self.name}: there is no table {table}; run `auditwright database upgrade`, or "
@@ -173,10 +178,11 @@ class PostgreSQLRetentionStore:
         )
         for partition, expired in plan.thinned:
             statement = f"DELETE FROM {quoted(partition.name)} WHERE account_id = ANY (%s) AND id < %s"
-            found = self._connection.execute(
-                statement.encode(),
-                ([item.account_id for item in expired], bound),
+            values = [item.account_id for item in expired], bound
+            self._execute(
+                f"DELETE FROM {quoted(partition.targets)} WHERE account_id = ANY (%s) AND id < %s", values
             )
+            found = self._connection.execute(statement.encode(), values)
             if found.rowcount != sum(item.entries for item in expired):
                 raise StorageError(
                     f"{self.name}: other rows matched than were counted; nothing was deleted: try again"
@@ -209,7 +215,7 @@ class PostgreSQLRetentionStore:
         if not plan.merged and not plan.emptied:
             return
         for each in (*plan.merged, *plan.emptied):
-            self._execute(f"DROP TABLE {quoted(each.name)}")
+            self._execute(f"DROP TABLE {quoted(each.name)}, {quoted(each.targets)}")
         if plan.merged:
             self._add(_Partition("audit_entry_first", None, plan.merged[-1].high))
         for each in plan.emptied:

@@ -46,10 +46,12 @@ if TYPE_CHECKING:
 PREFIX = "audit"
 KNOWN = ("account_id", "id", "digest")
 """The columns that the writer reads, to recognise an entry that is stored already."""
-OWN_TABLES = ("audit_hold", "audit_retention", "audit_alembic_version")
+OWN_TABLES = ("audit_hold", "audit_retention", "audit_target_field", "audit_alembic_version")
 """Tables that only the owner uses."""
 USERS = "audit_user"
 """The table of users, which a trigger fills and the reader reads."""
+TARGETS = "audit_target"
+"""The same for the objects that entries identify."""
 
 Grant = tuple[str, str, str]
 """Role, privilege, and the column, empty for all."""
@@ -149,10 +151,10 @@ def relations(connection: Connection[Any]) -> dict[str, str]:
     """Auditwright's tables and views: `TABLE`, `PARTITION` or `VIEW`, by name."""
     partitions = connection.execute("""
         SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-        WHERE inhparent = 'audit_entry'::regclass ORDER BY relname""")
+        WHERE inhparent IN ('audit_entry'::regclass, 'audit_target'::regclass) ORDER BY relname""")
     views = (name for name, view in sorted(read_views(connection).items()) if view.ours)
     return {
-        **dict.fromkeys(("audit_entry", USERS, *REFERENCE_TABLES, *OWN_TABLES), "TABLE"),
+        **dict.fromkeys(("audit_entry", USERS, TARGETS, *REFERENCE_TABLES, *OWN_TABLES), "TABLE"),
         **dict.fromkeys((name for (name,) in partitions), "PARTITION"),
         **dict.fromkeys(views, "VIEW"),
     }
@@ -164,12 +166,15 @@ _FUNCTIONS = """
         AND proname = ANY (%s) ORDER BY 1"""
 FUNCTIONS = (
     "audit_add_partition",
+    "audit_add_targets",
     "audit_add_users",
     "audit_first_id",
+    "audit_index_targets",
     "audit_last_month",
     "audit_make_partitions",
     "audit_mark_view",
     "audit_refuse",
+    "audit_target_ids",
 )
 
 
@@ -216,7 +221,7 @@ def _wanted(name: str, kind: str, roles: Roles) -> set[Grant]:
         return {(roles.writer, "INSERT", ""), (roles.reader, "SELECT", ""), *known}
     if name in REFERENCE_TABLES:
         return {(roles.writer, "SELECT", ""), (roles.reader, "SELECT", "")}
-    return {(roles.reader, "SELECT", "")} if kind == "VIEW" or name == USERS else set()
+    return {(roles.reader, "SELECT", "")} if kind == "VIEW" or name in (USERS, TARGETS) else set()
 
 
 def _granted(connection: Connection[Any], relation: str) -> set[Grant]:
@@ -302,7 +307,7 @@ def _locked(url: str, lock: bool = True) -> Iterator[TimedConnection]:
     name = database_name(url)
     with closing(connect(url)) as connection, errors(name, "make the roles"), connection.transaction():
         begin(connection)
-        if not columns_of(connection, USERS):
+        if not columns_of(connection, TARGETS):
             raise StorageError(
                 f"{name}: there is no audit log in this database, or an older one; run "
                 "`auditwright database create` first"

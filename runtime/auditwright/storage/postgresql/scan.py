@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from auditwright.storage.postgresql.queries import Group, Query, groups, narrowed, unnest, unnested
+from auditwright.storage.postgresql.queries import (
+    Group,
+    Query,
+    groups,
+    narrowed,
+    source,
+    unnest,
+    unnested,
+)
 from auditwright.storage.scan import Part, merge_parts, scan_budget
 
 if TYPE_CHECKING:
@@ -90,7 +98,7 @@ def _statement(
     given = [(branch.number, branch.scanned_to.hex()) for branch in branches]
     columns, arrays, where = unnested(group, [number for number, _ in given])
     columns = {"number": "CAST(%s AS int[])", "position": "CAST(%s AS uuid[])"} | columns
-    fits, bound = narrowed(scope, group.not_users, in_range=False)
+    fits, bound = narrowed(table, scope, group, in_range=False)
     order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
     other_end, edge = ("id >= CAST(%s AS uuid)", scope.low) if newest_first else (
         "id < CAST(%s AS uuid)", scope.high
@@ -98,7 +106,7 @@ def _statement(
     return (
         f"SELECT branch.number, scanned.* FROM {unnest(columns)} CROSS JOIN LATERAL ("
         f"SELECT array_agg(id) FILTER (WHERE fits), count(*), (array_agg(id))[{most}] FROM ("
-        f"SELECT id, (true{fits}) AS fits FROM {table} WHERE account_id = %s{where} "
+        f"SELECT id, (true{fits}) AS fits FROM {source(table, group)} WHERE entry.account_id = %s{where} "
         f"AND id {beyond} branch.position{f' AND {other_end}' if edge else ''} "
         f"ORDER BY id {order} LIMIT {most}) AS candidates) AS scanned",
         [

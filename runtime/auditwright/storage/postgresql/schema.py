@@ -17,7 +17,7 @@ from auditwright.catalog import columns_in, is_stored_name, release
 from auditwright.entry import LEADING, TRAILING
 from auditwright.storage.base import replaced_catalog
 from auditwright.storage.errors import SchemaMismatch
-from auditwright.storage.layout import reference_rows, view_name
+from auditwright.storage.layout import reference_rows, target_fields, view_name
 
 if TYPE_CHECKING:
     from typing import Any
@@ -106,6 +106,8 @@ class State:
     """Names of other relations in the schema, which no view may have."""
     rows: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     """Reference rows by table and key."""
+    target_fields: frozenset[tuple[str, str, str]] = frozenset()
+    """The rows of audit_target_field: event, field and type."""
     readers: tuple[str, ...] = ()
     """The roles with SELECT on audit_entry, except the owner; "PUBLIC" for everybody."""
 
@@ -148,7 +150,13 @@ def read_state(connection: Connection[Any]) -> State:
         FROM pg_class, aclexplode(relacl)
         WHERE pg_class.oid = 'audit_entry'::regclass AND privilege_type = 'SELECT' AND grantee <> relowner""")
     names = tuple(sorted(name for (name,) in readers))
-    return State(columns, views, frozenset(_relations(connection)) - views.keys(), rows, names)
+    fields = (
+        connection.execute("SELECT event, field, type FROM audit_target_field").fetchall()
+        if columns_of(connection, "audit_target_field")
+        else ()
+    )
+    others = frozenset(_relations(connection)) - views.keys()
+    return State(columns, views, others, rows, frozenset(fields), names)
 
 
 def _relations(connection: Connection[Any]) -> list[str]:
@@ -239,6 +247,7 @@ def catalog_changes(state: State, catalog: Catalog) -> list[Change]:
         changes += _view_changes(state, catalog, event, others, newest)
     for table, rows in reference_rows(catalog).items():
         changes += _row_changes(state, table, rows, newest)
+    changes += _target_changes(state, catalog)
     content = catalog.json.decode()
     stored = {version: row[1] for version, row in state.rows.get("audit_catalog", {}).items()}
     kept = replaced_catalog(catalog.version, content, stored)
@@ -318,6 +327,29 @@ def _row_changes(state: State, table: str, rows: list[tuple[str, ...]], replace:
         f"INSERT INTO {table} VALUES\n{values}\nON CONFLICT ({key}) DO {conflict}",
         f"{len(missing)} row{'s' * (len(missing) > 1)} of {table}",
     )
+
+
+_INDEXED_FROM = (
+    "CAST(CASE WHEN EXISTS (SELECT FROM audit_entry) THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff' "
+    "ELSE '00000000-0000-0000-0000-000000000000' END AS uuid)"
+)
+"""SQL for the least id from which the entries are indexed."""
+
+
+def _target_changes(state: State, catalog: Catalog) -> Iterator[Change]:
+    """The missing rows of audit_target_field. `audit_index_targets` then indexes the stored entries.
+
+    The lock waits for transactions whose trigger has not seen the rows; those after it see them.
+    """
+    missing = [row for row in target_fields(catalog) if row not in state.target_fields]
+    if missing:
+        values = ",\n".join(f"({', '.join(map(_literal, row))})" for row in missing)
+        yield Change("LOCK TABLE audit_entry IN SHARE ROW EXCLUSIVE MODE")
+        yield Change(
+            f"INSERT INTO audit_target_field SELECT *, {_INDEXED_FROM}\nFROM (VALUES\n{values}) AS added\n"
+            "ON CONFLICT DO NOTHING",
+            f"{len(missing)} row{'s' * (len(missing) > 1)} of audit_target_field",
+        )
 
 
 def _hash(statement: str) -> str:

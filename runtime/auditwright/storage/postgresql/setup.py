@@ -53,7 +53,9 @@ def set_up(url: str, catalog: Catalog, create: bool, record: RecordSetup | None 
         while (revision := _migrate(database)) is not None:
             made.append(revision)
         revisions = tuple(each.partition(":")[0].removeprefix("revision ") for each in made)
+        made += _index(database)
         made += _adapt(database, catalog, is_new, revisions, record)
+        made += _index_targets(database)
         made += _validate(database)
         return SetupResult(database.name, tuple(made), True)
 
@@ -72,8 +74,10 @@ def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
         parts = []
         if migrations.pending(revision):
             parts.append(migrations.as_sql(revision, database.schema).strip())
+        parts += _indexes(database, revision)
         if changes:
             parts.append(_transaction([change.statement for change in changes]))
+        parts += _targets(changes, database)
         parts += _validations(database, revision)
     if owner is not None and parts:
         parts.insert(0, f"SET ROLE {quoted(owner)};")
@@ -219,6 +223,63 @@ def _apply_next(database: _Database) -> str | None:
         revision, title = pending[0]
         migrations.apply(database.wrapped, revision, database.schema)
     return f"revision {revision}: {title}"
+
+
+def _index(database: _Database) -> Iterator[str]:
+    """Make the indexes of stored entries that are missing, while others record; describes them."""
+    from auditwright.storage.postgresql import indexing
+    from auditwright.storage.postgresql.owner_connection import errors
+
+    with database.transaction():
+        statements = list(indexing.index_statements(database.connection))
+    if not statements:
+        return
+    with errors(database.name, "make the indexes"):
+        database.connection.autocommit = True  # in a transaction an index locks writers out
+        try:
+            for statement in statements:
+                database.connection.execute(statement.encode())
+        finally:
+            database.connection.autocommit = False
+    made = sum(statement.startswith("CREATE") for statement in statements)
+    yield f"{made} index{'es' * (made > 1)} of partitions"
+
+
+def _indexes(database: _Database, revision: str | None) -> list[str]:
+    """The statements of `_index`, each outside of a transaction."""
+    from auditwright.storage.postgresql import indexing
+
+    is_there = revision is None or revision >= indexing.REVISION
+    with database.begin():
+        database.become_owner()
+        statements = indexing.index_statements if is_there else indexing.coming_statements
+        found = list(statements(database.connection))
+    return ["".join(f"{each};\n" for each in found).strip()] if found else []
+
+
+def _targets(changes: list[Change], database: _Database) -> list[str]:
+    """The statement of `_index_targets`, where there is something to index."""
+    from auditwright.storage.postgresql import indexing
+
+    with database.begin():
+        is_left = indexing.is_left(database.connection)
+    are_new = any("INTO audit_target_field" in change.statement for change in changes)
+    return [indexing.INDEX_ALL_TARGETS] if is_left or are_new else []
+
+
+def _index_targets(database: _Database) -> Iterator[str]:
+    """Index the targets of stored entries by new fields, a partition at a time; describes it."""
+    from auditwright.storage.postgresql import indexing
+
+    partitions = 0
+    while True:
+        with database.transaction():
+            ((partition,),) = database.connection.execute(indexing.INDEX_TARGETS).fetchall()
+        if partition is None:
+            break
+        partitions += 1
+    if partitions:
+        yield f"targets of stored entries in {partitions} partitions"
 
 
 def _validate(database: _Database) -> Iterator[str]:

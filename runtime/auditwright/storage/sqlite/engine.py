@@ -20,7 +20,7 @@ from auditwright.entry import ACCOUNT_ID, ID, Row, columns
 from auditwright.storage.base import SMALL_CATALOG, Count, Pieces, Rows
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, StorageError
-from auditwright.storage.query import Found, Scope
+from auditwright.storage.query import Branch, Found, Scope
 from auditwright.storage.scan import Part, merge_parts
 from auditwright.storage.sessions import sqlalchemy_connection
 from auditwright.storage.sqlite import queries
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 250
 """Rows that one statement reads by id after several index scans were merged."""
 MANY_BRANCHES = 100
-"""The number of branches from which searching for sparse users pays off."""
+"""The number of branches from which searching for sparse values pays off."""
 
 
 class SQLiteStorage:
@@ -214,6 +214,16 @@ class SQLiteStorage:
             )
             return [(kind, actor_id, name) for kind, actor_id, name, _ in found]
 
+    def targets(self, account_id: str, targets: Sequence[str]) -> list[str]:
+        """See `Storage.targets`."""
+        with self.connections.reading() as connection:
+            found = connection.execute(
+                "SELECT value FROM json_each(?) WHERE EXISTS "
+                "(SELECT 1 FROM audit_target WHERE account_id = ? AND target = value)",
+                (json.dumps(targets), account_id),
+            )
+            return [target for (target,) in found]
+
     def counts(self, account_id: str, scopes: Iterable[Scope]) -> Generator[int, None, None]:
         """See `Storage.counts`."""
         with self.connections.reading() as connection:
@@ -245,12 +255,14 @@ class SQLiteStorage:
                 return Found(list(rows))
         with self.connections.reading() as connection:
             scanned_to = None
-            if scope.needs_scan:
-                found = merge_parts(self._parts(connection, scope, newest_first, limit), newest_first)
+            sparse, rest = self._sparse(connection, scope)
+            if rest.needs_scan:
+                complete = Part(sorted(sparse, reverse=newest_first), None)
+                parts = self._parts(connection, rest, newest_first, limit)
+                found = merge_parts([complete, *parts], newest_first)
                 ids = found.ids[:limit]
                 scanned_to = found.scanned_to if len(ids) < limit else None
             else:
-                sparse, rest = self._sparse_users(connection, scope)
                 ids = [*sparse, *self._first(connection, rest, newest_first, limit)]
                 ids = sorted(ids, reverse=newest_first)[:limit]
             if not ids:
@@ -263,27 +275,30 @@ class SQLiteStorage:
             )
             return Found(rows_of.fetchall(), scanned_to)
 
-    def _sparse_users(self, connection: sqlite3.Connection, scope: Scope) -> tuple[list[bytes], Scope]:
-        """The ids of users with few entries, unordered, and the scope without these users.
+    def _sparse(self, connection: sqlite3.Connection, scope: Scope) -> tuple[list[bytes], Scope]:
+        """The ids of entries with a sparse value, such as a user, unordered, and the scope without these.
 
-        Most users have few entries. Reading all of them takes one index probe, instead of one for each event.
+        Most users, and nearly all targets, have few entries. Reading all of them takes one index probe,
+        instead of one for each event.
         """
-        events: dict[str, set[str | None]] = {}
+        events: dict[Branch, set[str | None]] = {}
         for branch in scope.branches:
-            if branch.user is not None:
-                events.setdefault(branch.user, set()).add(branch.event)
+            if branch.value is not None:
+                events.setdefault(replace(branch, event=None), set()).add(branch.event)
         ids: list[bytes] = []
         sparse = set()
         low, high = scope.low or bytes(16), scope.high
-        for user, of_user in events.items():
-            values = (scope.account_id, user, queries.FEW_ENTRIES + 1)
-            found = connection.execute(queries.SPARSE_USERS, values).fetchall()
+        for of_value, wanted in events.items():
+            found = connection.execute(*queries.sparse(scope, of_value)).fetchall()
             if len(found) <= queries.FEW_ENTRIES:
-                sparse.add(user)
-                ids += [each for event, each in found if event in of_user]
+                sparse.add(of_value)
+                ids += [each for event, each, fits in found if fits and event in wanted]
         return (
             [each for each in ids if low <= each and (high is None or each < high)],
-            replace(scope, branches=tuple(each for each in scope.branches if each.user not in sparse)),
+            replace(
+                scope,
+                branches=tuple(each for each in scope.branches if replace(each, event=None) not in sparse),
+            ),
         )
 
     def _first(
@@ -327,7 +342,7 @@ class SQLiteStorage:
                 return
             cursors = [
                 connection.execute(statement + queries.in_order(newest_first), values)
-                for statement, values in queries.statements(scope, "id, rowid")
+                for statement, values in queries.statements(scope, "id, audit_entry.rowid")
             ]
             # Closed here: its last cursor must not be closed by the garbage collector, after the connection.
             with closing(heapq.merge(*cursors, reverse=newest_first)) as merged:

@@ -41,7 +41,10 @@ def work_of(scope: Scope, line: str, newest_first: bool, size: int, entries: int
         made, values, ids = f"{found[0]}{order} LIMIT ?", bounded(found), []
     else:  # merging ids costs less than merging whole rows
         made, values = queries.by_row_ids(f"id, {line} AS line", "?"), []
-        ids = [(f"{found[0]}{order}", bounded(found)) for found in queries.statements(open_ends, "id, rowid")]
+        ids = [
+            (f"{found[0]}{order}", bounded(found))
+            for found in queries.statements(open_ends, "id, audit_entry.rowid")
+        ]
     candidates = next(queries.statements(open_ends.indexed, "id"))
     return Work(
         titles=titles,

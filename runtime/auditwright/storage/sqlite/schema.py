@@ -9,15 +9,23 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from auditwright.catalog import columns_in, is_stored_name, release
 from auditwright.entry import columns
-from auditwright.storage.base import MAX_NAMES, replaced_catalog
+from auditwright.storage.base import replaced_catalog
 from auditwright.storage.errors import SchemaMismatch
-from auditwright.storage.layout import DEFAULTS, INDEXES, reference_rows, view_name
-from auditwright.storage.sqlite.queries import ACCOUNTS
+from auditwright.storage.layout import (
+    DEFAULTS,
+    INDEXED_WHERE,
+    INDEXES,
+    index_definition,
+    reference_rows,
+    target_fields,
+    view_name,
+)
 from auditwright.storage.sqlite.triggers import changing, triggers
 
 if TYPE_CHECKING:
@@ -49,7 +57,11 @@ _LATER = (
 )
 """Columns that files from before do not have."""
 
+_TARGET_KEY = ("account_id", "target", "event", "id")
+_FIELD_KEY = ("event", "field", "type")
 _USER_KEY = ("account_id", "actor_id", "actor_type", "actor_name")
+
+_WITHOUT_ROWID = ("audit_user", "audit_target", "audit_target_field")
 
 Column = tuple[str, str, bool, int]
 """Name, type, NOT NULL, and position in the primary key, from 1; 0 if it is not part of it."""
@@ -80,6 +92,15 @@ def tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
             *((name, "TEXT", True, position) for position, name in enumerate(_USER_KEY, 1)),
             ("first_id", "BLOB", True, 0),
         ),
+        "audit_target": (
+            *((name, "BLOB" if name == "id" else "TEXT", True, at) for at, name in enumerate(_TARGET_KEY, 1)),
+            ("actor_id", "TEXT", False, 0),
+        ),
+        "audit_target_field": (
+            *((name, "TEXT", True, position) for position, name in enumerate(_FIELD_KEY, 1)),
+            # The targets of entries up to this row id are not indexed yet.
+            ("unindexed", "INTEGER", True, 0),
+        ),
     }
 
 
@@ -95,23 +116,36 @@ def set_up(
     """Create what is missing for a catalog, in one transaction. Idempotent; a complete database is only read.
 
     `record` makes the rows about what was changed, which are stored in that transaction.
+    Then it indexes the targets of stored entries by fields that did not identify objects before: in batches,
+    between which others write. After a crash it goes on where it was.
     `name` is the name of the database for errors. Raises `SchemaMismatch` if existing tables do not fit.
     """
     check_fit(connection, catalog, name)
-    if _is_set_up(connection, catalog):
-        return
+    if not _is_set_up(connection, catalog):
+        with _changing(connection):
+            versions, before = _versions(connection), objects(connection)
+            _create(connection, catalog)
+            if record is not None:
+                from auditwright.storage.setup_change import SetupChange, previous_version  # rarely needed
+
+                is_new = not any(each == "audit_entry" for _, each, _ in before)
+                made = len(objects(connection) - before)
+                change = SetupChange(is_new, made, previous_version=previous_version(catalog, versions))
+                connection.executemany(insert_statement(catalog), record(change))
+    while connection.execute("SELECT max(unindexed) FROM audit_target_field").fetchone()[0]:
+        from auditwright.storage.sqlite.indexing import index_targets
+
+        with _changing(connection, "audit_target_field"):
+            index_targets(connection)
+
+
+@contextmanager
+def _changing(connection: sqlite3.Connection, *tables: str) -> Iterator[None]:
+    """A transaction that may change these tables, by default all."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        versions, before = _versions(connection), objects(connection)
-        with changing(connection):
-            _create(connection, catalog)
-        if record is not None:
-            from auditwright.storage.setup_change import SetupChange, previous_version  # rarely needed
-
-            is_new = not any(each == "audit_entry" for _, each, _ in before)
-            made = len(objects(connection) - before)
-            change = SetupChange(is_new, made, previous_version=previous_version(catalog, versions))
-            connection.executemany(insert_statement(catalog), record(change))
+        with changing(connection, *tables):
+            yield
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -148,15 +182,17 @@ def check_fit(connection: sqlite3.Connection, catalog: Catalog, name: str) -> No
                 difference = "it is not STRICT"
             if difference is not None:
                 raise SchemaMismatch(f"{name}: the table {table} does not fit: {difference}; {hint}")
-    # An index that is unique or partial is not ours.
+    # An index that is unique is not ours, nor one that is partial where ours is not.
     listed = connection.execute("PRAGMA index_list(audit_entry)")
-    is_other = {index: unique or partial for _, index, unique, _, partial in listed}
+    is_other = {
+        index: unique or bool(partial) != (index in INDEXED_WHERE) for _, index, unique, _, partial in listed
+    }
     for index, names in INDEXES.items():
         found = tuple(column for _, _, column in connection.execute(f"PRAGMA index_info({index})"))
         if index in kinds and (found != names or is_other.get(index, True)):
             raise SchemaMismatch(
-                f"{name}: the index {index} does not fit: expected a plain index on audit_entry "
-                f"({', '.join(names)}); drop it"
+                f"{name}: the index {index} does not fit: expected an index on audit_entry "
+                f"{index_definition(index)}; drop it"
             )
 
 
@@ -286,10 +322,16 @@ def _is_set_up(connection: sqlite3.Connection, catalog: Catalog) -> bool:
             found.issuperset(rows) if newest else {key for key, *_ in rows} <= {key for key, *_ in found}
         ):
             return False
+    if not set(target_fields(catalog)) <= _target_fields(connection):
+        return False
     stored = connection.execute(
         "SELECT json = ? FROM audit_catalog WHERE version = ?", (catalog.json.decode(), catalog.version)
     ).fetchone()
     return stored is not None and bool(stored[0])
+
+
+def _target_fields(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
+    return set(connection.execute("SELECT event, field, type FROM audit_target_field").fetchall())
 
 
 def is_newest(connection: sqlite3.Connection, catalog: Catalog) -> bool:
@@ -303,8 +345,10 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
     knows_users = "audit_user" in found and found.get(_USERS) == triggers()[_USERS]
     _create_tables(connection, catalog)
     newest = is_newest(connection, catalog)
-    if not knows_users:
-        _find_users(connection)
+    if not knows_users and "audit_entry" in found:
+        from auditwright.storage.sqlite.indexing import find_users
+
+        find_users(connection)
     for name, (kind, statement) in _programs(catalog, other_columns(connection, catalog)).items():
         if newest or kind == "TRIGGER" or name not in found:
             connection.execute(f"DROP {kind} IF EXISTS {quoted(name)}")
@@ -318,6 +362,11 @@ def _create(connection: sqlite3.Connection, catalog: Catalog) -> None:
         connection.executemany(
             f"{insert} {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows
         )
+    connection.executemany(
+        "INSERT OR IGNORE INTO audit_target_field "
+        "SELECT ?, ?, ?, coalesce((SELECT max(rowid) FROM audit_entry), 0)",
+        target_fields(catalog),
+    )
     content = catalog.json.decode()
     stored = dict(connection.execute("SELECT version, json FROM audit_catalog").fetchall())
     kept = replaced_catalog(catalog.version, content, stored)
@@ -337,7 +386,7 @@ def _create_tables(connection: sqlite3.Connection, catalog: Catalog) -> None:
     for table, wanted in tables(catalog).items():
         definitions = [_definition(name, kind, never_null) for name, kind, never_null, _ in wanted]
         key = [name for position, name in sorted((column[3], column[0]) for column in wanted) if position]
-        options = "STRICT, WITHOUT ROWID" if table == "audit_user" else "STRICT"
+        options = "STRICT, WITHOUT ROWID" if table in _WITHOUT_ROWID else "STRICT"
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS {table} "
             f"({', '.join(definitions)}, PRIMARY KEY ({', '.join(key)})) {options}"
@@ -346,51 +395,14 @@ def _create_tables(connection: sqlite3.Connection, catalog: Catalog) -> None:
     for name, kind, never_null, _ in tables(catalog)["audit_entry"]:
         if name not in present:
             connection.execute(f"ALTER TABLE audit_entry ADD COLUMN {_definition(name, kind, never_null)}")
-    for index, names in INDEXES.items():
-        connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry ({', '.join(names)})")
+    for index in INDEXES:
+        connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON audit_entry {index_definition(index)}")
 
 
 def _definition(name: str, kind: str, never_null: bool) -> str:
     """The SQL of a column."""
     default = f" DEFAULT {DEFAULTS[name]}" if name in DEFAULTS else ""
     return f"{quoted(name)} {kind}{' NOT NULL' * never_null}{default}"
-
-
-def _find_users(connection: sqlite3.Connection) -> None:
-    """Add the users of entries that were recorded before the trigger existed, each with the newest name.
-
-    Loose index scans over accounts, users and events make the time independent of the number of entries. An
-    app and a user with the same id are both found if each has the newest entry of some event.
-    """
-    for (account,) in connection.execute(ACCOUNTS).fetchall():
-        # With max(), SQLite takes the other columns from the row of the maximum: a name precedes no name.
-        users = connection.execute(
-            """
-            WITH RECURSIVE newest(actor, event, type, name, id) AS (
-                SELECT actor_id, event, actor_type, coalesce(actor_name, ''), id
-                FROM audit_entry WHERE rowid = (
-                    SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
-                    WHERE account_id = :account AND actor_id IS NOT NULL
-                    ORDER BY actor_id DESC, event DESC, id DESC LIMIT 1)
-                UNION ALL
-                SELECT entry.actor_id, entry.event, entry.actor_type, coalesce(entry.actor_name, ''), entry.id
-                FROM newest CROSS JOIN audit_entry AS entry ON entry.rowid = coalesce(
-                    (SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
-                     WHERE account_id = :account AND actor_id = newest.actor AND event < newest.event
-                     ORDER BY event DESC, id DESC LIMIT 1),
-                    (SELECT rowid FROM audit_entry INDEXED BY audit_entry_user
-                     WHERE account_id = :account AND actor_id < newest.actor
-                     ORDER BY actor_id DESC, event DESC, id DESC LIMIT 1)))
-            SELECT :account, actor, type, name, id, max(iif(name = '', '', id))
-            FROM newest GROUP BY actor, type""",
-            {"account": account},
-        ).fetchall()
-        connection.executemany(
-            "INSERT OR IGNORE INTO audit_user SELECT ?, ?, ?, ?, ? WHERE "
-            "NOT EXISTS (SELECT 1 FROM audit_user WHERE account_id = ? AND actor_id = ? "
-            f"LIMIT 1 OFFSET {MAX_NAMES - 1})",
-            [(*user[:5], *user[:2]) for user in users],
-        )
 
 
 def _view(catalog: Catalog, event: Event, others: Mapping[str, str]) -> str:
