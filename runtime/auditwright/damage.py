@@ -110,7 +110,7 @@ def damaged_parts(row: Row) -> tuple[str, ...]:
         "alterations": row[ALTERATIONS] is None or json_object(row[ALTERATIONS]) is not None,
         "outcome": _is_outcome(row[OUTCOME], row[FAILURE_REASON]),
         "on_behalf_of": _is_on_behalf_of(*row[ON_BEHALF_OF_TYPE:CONTEXT]),
-        "context": row[CONTEXT] is None or _is_context(row[CONTEXT]),
+        "context": row[CONTEXT] is None or is_context(row[CONTEXT]),
         "metadata": json_object(row[METADATA]) is not None,
     }
     return () if all(sound.values()) else tuple(part for part in PARTS if not sound[part])
@@ -194,7 +194,8 @@ def _is_on_behalf_of(kind: str | None, actor_id: str | None, name: str | None) -
     return kind in ACTOR_TYPES[:2] and (name is None or _fits(name, MAX_STRING))
 
 
-def _is_context(text: str) -> bool:
+def is_context(text: str) -> bool:
+    """Whether a log can have written this context: JSON of an object of texts."""
     found = json_object(text) if len(text) <= MAX_CONTEXT else None
     return found is not None and all(isinstance(value, str) for value in found.values())
 

@@ -14,11 +14,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditwright.catalog import release
-from auditwright.damage import json_object
+from auditwright.damage import is_context, json_object
 from auditwright.entry import (
     ACCOUNT_ID,
     ALTERATIONS,
     CATALOG_VERSION,
+    CONTEXT,
     EVENT,
     FINGERPRINT,
     ID,
@@ -51,7 +52,7 @@ HINTS = {
     "value": "allow again the values that the field allowed then",
     "condition": "change the field's condition, its when:, so that it holds for these entries",
     "in plain": "the field was not secret then: treat the stored values as known to readers of the database",
-    "unreadable": "Auditwright did not write this metadata: find out what did",
+    "unreadable": "Auditwright did not write this: find out what did",
 }
 """The hint for each fault."""
 NEWER = "recorded under a newer catalog than this one: check with that one"
@@ -342,7 +343,7 @@ class _MetadataCheck:
         if key not in self._checks:
             self._checks[key] = self._event_check(key)
         check = self._checks[key]
-        if check is not None and (faults := self._faults(check, metadata, row[ALTERATIONS])):
+        if check is not None and (faults := self._faults(check, metadata, row)):
             self.mismatched_entries += 1
             newer = release(version) > release(self.catalog.version)
             for fault in faults:
@@ -378,19 +379,21 @@ class _MetadataCheck:
         )
 
     def _faults(
-        self, check: _EventCheck, metadata: dict[str, Any] | None, alterations: str | None
+        self, check: _EventCheck, metadata: dict[str, Any] | None, row: Row
     ) -> set[tuple[str, str, str]]:
         """Path, fault and expectation of each mismatch; normally none."""
-        if metadata is None:
-            return {("metadata", "unreadable", "a JSON object")}
         faults: set[tuple[str, str, str]] = set()
+        if row[CONTEXT] is not None and not is_context(row[CONTEXT]):
+            faults.add(("context", "unreadable", "a JSON object of texts"))
+        if metadata is None:
+            return faults | {("metadata", "unreadable", "a JSON object")}
         for name in check.secrets:
             stored = metadata.get(name)
             if isinstance(stored, str) and not FINGERPRINT.match(stored):
                 faults.add((f"metadata.{name}", "in plain", "the fingerprint of a secret"))
         form = {"event": check.event.key, "metadata": metadata}
         if not check.is_valid(form):
-            problems = self._problems(check, form, alterations)
+            problems = self._problems(check, form, row[ALTERATIONS])
             faults |= {_fault(check, metadata, problem) for problem in problems}
         return faults
 

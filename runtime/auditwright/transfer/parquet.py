@@ -36,15 +36,16 @@ BATCH_CHARACTERS = 1_000_000
 
 WORDS = (
     *("event_title", "category_title", "event", "category", "level"),
-    *("actor_type", "account_id", "catalog_version"),
+    *("actor_type", "account_id", "outcome", "on_behalf_of_type", "catalog_version"),
 )
 """Columns with few distinct values, stored as dictionaries."""
 ENVELOPE = (
     *("occurred_at", "recorded_at", "event_title", "category_title", "description"),
     *("actor_type", "actor_id", "actor_name", "ip_address"),
-    *("event", "category", "level", "account_id", "id", "catalog_version"),
+    *("event", "category", "level", "account_id", "id", "outcome", "failure_reason"),
+    *("on_behalf_of_type", "on_behalf_of_id", "on_behalf_of_name", "context", "catalog_version"),
 )
-"""The columns of every entry, before those of the fields."""
+"""The columns of every entry, before those of the fields; the context is JSON, as in the database."""
 REST = ("alterations", "metadata")
 """The columns after those of the fields: JSON."""
 

@@ -35,7 +35,13 @@ Chunks = Generator[tuple[int, bytes], None, None]
 CSV_COLUMNS = (
     "Date and Time (UTC)", "Event Name", "Category", "Description", "User or App Name", "IP Address",
 )  # fmt: skip
-FULL_COLUMNS = ("Event Key", "Category Key", "Level", "Actor Type", "Actor ID", "Entry ID", "Account ID")
+FULL_COLUMNS = (
+    "Event Key", "Category Key", "Level", "Actor Type", "Actor ID", "Entry ID", "Account ID",
+    "Outcome", "Failure Reason", "On Behalf Of Type", "On Behalf Of ID", "On Behalf Of Name", "Context",
+)  # fmt: skip
+"""New columns are added at the end of these: the columns before them keep their places, those of a catalog
+move with every catalog anyway, and the metadata stays the last one.
+"""
 
 
 def csv_header(catalog: Catalog, full: bool) -> str:

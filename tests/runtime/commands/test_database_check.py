@@ -418,7 +418,7 @@ def test_metadata_that_is_not_an_object_is_a_fault(
         "expected": "a JSON object",
         "entries": 1,
         "example": {"account_id": "acme", "id": str(Entry(shops.v2, tuple(row.values())).id)},
-        "hint": "Auditwright did not write this metadata: find out what did",
+        "hint": "Auditwright did not write this: find out what did",
     }
 
 

@@ -184,10 +184,11 @@ def test_full_csv_has_keys_ids_and_metadata(recorded: Auditwright) -> None:
     head, row = csv.reader(io.StringIO(done.out, newline=""))
     assert head[6:] == [
         *("Event Key", "Category Key", "Level", "Actor Type", "Actor ID"),
-        *("Entry ID", "Account ID", "Tool ID", "Metadata"),
+        *("Entry ID", "Account ID", "Outcome", "Failure Reason"),
+        *("On Behalf Of Type", "On Behalf Of ID", "On Behalf Of Name", "Context", "Tool ID", "Metadata"),
     ]
     assert row[6:11] == [SCANNER, "tool.guardrails", "tool", "user", "u-17"]
-    assert row[12:] == ["acme", "t-4", "{}"]
+    assert row[12:] == ["acme", "success", *[""] * 5, "t-4", "{}"]
     done = recorded(*EXPORT, "a.jsonl", "--full")
     assert (done.code, done.out) == (2, "")
     assert done.err == "auditwright: --full is for CSV; JSON Lines and Parquet are always full\n"

@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.support.campaigns import examples
 from tests.support.databases import Database, insert_row
 from tests.support.sample_events import ADA, DEPLOYED, KEY_CREATED, LONG_AGO, MODEL, any_text, form, record
 
+from audit_events import CATALOG
 from auditwright import AccountLog, Actor, AuditLog, Entry, ExportError, Filter, FilterError
 from auditwright.limits import sanitize
 
@@ -33,6 +34,7 @@ FULL = [
     "Actor ID",
     "Entry ID",
     "Account ID",
+    *("Outcome", "Failure Reason", "On Behalf Of Type", "On Behalf Of ID", "On Behalf Of Name", "Context"),
     "Tool ID",
     "Metadata",
 ]
@@ -102,7 +104,7 @@ def test_full_csv_adds_keys_ids_and_metadata(log: AuditLog, acme: AccountLog) ->
             "system",
             "",
             str(second.id),
-            "acme",
+            *("acme", "success", "", "", "", "", ""),
             "",
             '{"model_id":"m-17","model_name":"=1","model_type":"open_source"}',
         ],
@@ -119,7 +121,7 @@ def test_full_csv_adds_keys_ids_and_metadata(log: AuditLog, acme: AccountLog) ->
             "user",
             "u-17",
             str(entry.id),
-            "acme",
+            *("acme", "success", "", "", "", "", ""),
             "t-4",
             "{}",
         ],
@@ -134,6 +136,7 @@ def test_full_csv_adds_keys_ids_and_metadata(log: AuditLog, acme: AccountLog) ->
         (Actor.app("a-1", "Nightly"), "Nightly"),
         (Actor.system(), "System"),
         (Actor.system("Retention"), "Retention"),
+        (Actor.anonymous(), "Anonymous"),
     ],
 )
 def test_name_column_has_the_label_of_the_actor(
@@ -392,6 +395,49 @@ def test_json_lines_are_oldest_first(log: AuditLog, acme: AccountLog) -> None:
     lines = stream.getvalue().split(b"\n")
     assert lines.pop() == b""
     assert [json.loads(line) for line in lines] == [entry.to_json() for entry in entries]
+
+
+REST: dict[str, Any] = {
+    "outcome": "failure",
+    "failure_reason": '=wrong "password"\n;+1, \\ ü',
+    "on_behalf_of_type": "app",
+    "on_behalf_of_id": "-1",
+    "on_behalf_of_name": "@Grace,\t'Hopper'",
+    "context": '{"request_id":"r-1, \\"2\\" |=","user_agent":"=cmd"}',
+}
+
+
+def test_exports_have_outcome_context_and_others(database: Database, log: AuditLog, acme: AccountLog) -> None:
+    anonymous = {"actor_type": "anonymous", "actor_id": None}
+    shapes: list[dict[str, Any]] = [
+        {},
+        REST | anonymous,
+        {"outcome": "failure"},
+        {"on_behalf_of_type": "user", "on_behalf_of_id": "u-1"},
+        {"context": REST["context"]},
+        {
+            "context": ' {\n "user_agent" : "x" } '
+            if database.engine == "postgresql"
+            else '{\n"user_agent":"x"}'
+        },
+        {"context": "{ }", "failure_reason": "late\r\n", "outcome": "failure"},
+    ]
+    for seconds, shape in enumerate(shapes):
+        insert_row(database, CATALOG, occurred_at=LONG_AGO + timedelta(seconds=seconds), **shape)
+    entries = list(acme.all())
+    lines = [json.loads(line) for line in b"".join(acme.stream("jsonl")).splitlines()]
+    assert lines == [entry.to_json() for entry in reversed(entries)]
+    assert [entry.damaged for entry in entries] == [()] * len(shapes)
+    head, *rows = export(acme, full=True)
+    rows.reverse()
+    assert head[13:19] == FULL[13:19]
+    assert rows[0][13:19] == ["success", "", "", "", "", ""]
+    assert rows[1][13:19] == [
+        *("failure", "'=wrong \"password\"\n;'+1, \\ ü", "app", "'-1", "'@Grace,\t''Hopper'"),
+        '{"request_id":"r-1, \\"2\\" |\'=","user_agent":"=cmd"}',
+    ]
+    assert [row[4] for row in rows[:2]] == ["u-17", "Anonymous"]
+    assert [row[13] for row in rows] == [entry.outcome for entry in reversed(entries)]
 
 
 def collected(entries: Iterable[Entry], what: Callable[[Entry], str]) -> list[str]:

@@ -50,7 +50,7 @@ CSV = (
     ("Event Name", "The title of the event in the current catalog."),
     ("Category", "The title of the category in the current catalog."),
     ("Description", "What was done."),
-    ("User or App Name", "The name of the actor, else the id, else System."),
+    ("User or App Name", "The name of the actor, else the id, else System or Anonymous."),
     ("IP Address", "The address, if it is known."),
 )
 """The columns of a CSV file, as the Audit Logs page shows them."""
@@ -63,6 +63,12 @@ FULL = (
     ("Actor ID", "`actor.id`"),
     ("Entry ID", "`id`"),
     ("Account ID", "`account_id`"),
+    ("Outcome", "`outcome`, also `success`"),
+    ("Failure Reason", "`failure_reason`"),
+    ("On Behalf Of Type", "`on_behalf_of.type`"),
+    ("On Behalf Of ID", "`on_behalf_of.id`"),
+    ("On Behalf Of Name", "`on_behalf_of.name`"),
+    ("Context", "`context` as JSON"),
 )
 """The columns that a full CSV file has besides, each with the part that it shows."""
 

@@ -43,7 +43,20 @@ CSV_FORMAT = "FORMAT csv"
 JSON_FORMAT = r"FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02'"
 """Writes each line as it is: JSON text never has these characters, so that nothing is quoted."""
 
-_NAME = "coalesce(nullif(actor_name, ''), actor_id, 'System')"
+_NAME = (
+    "coalesce(nullif(actor_name, ''), nullif(actor_id, ''), "
+    "CASE actor_type WHEN 'anonymous' THEN 'Anonymous' ELSE 'System' END)"
+)
+_IN_ONE_LINE = "translate({}, chr(10) || chr(13), '')"
+"""SQL that removes line breaks from stored JSON; its strings never have any."""
+_RARE = (
+    "failure_reason", "on_behalf_of_type", "on_behalf_of_id", "on_behalf_of_name", "CAST(context AS text)",
+)  # fmt: skip
+_IS_PLAIN = (
+    "outcome = 'success' AND coalesce(failure_reason, on_behalf_of_type, on_behalf_of_id, on_behalf_of_name) "
+    "IS NULL AND context IS NULL"
+)
+"""SQL for whether an entry has nothing in the columns from outcome to context."""
 _MARK = "\x03"
 """A cell before the metadata at the end of a full line; JSON text never has this character."""
 _BEFORE_METADATA = f",{_MARK},".encode()
@@ -125,6 +138,10 @@ def readable_columns(names: Iterable[str]) -> str:
         f"ELSE '[damaged: ' || {parts} || '] ' || description END",
         "alterations": f"CASE WHEN {sound['alterations']} THEN alterations "
         "ELSE json_build_object('alterations', CAST(alterations AS text)) END",
+        "on_behalf_of_type": f"CASE WHEN {sound['on_behalf_of']} THEN on_behalf_of_type "
+        "ELSE coalesce(on_behalf_of_type, '') END",
+        "context": f"CASE WHEN {sound['context']} THEN context "
+        "ELSE json_build_object('context', CAST(context AS text)) END",
         "metadata": "CASE WHEN jsonb_typeof(metadata) = 'object' THEN metadata "
         "ELSE jsonb_build_object('metadata', CAST(metadata AS text)) END",
     }
@@ -154,7 +171,8 @@ def csv_columns(catalog: Catalog, full: bool, others: Mapping[str, str]) -> quer
     if full:
         columns += [
             _guarded("event"), _guarded("category"), _guarded("level"), "actor_type", _guarded("actor_id"),
-            "id", _guarded("account_id"), *(_guarded(f'"{name}"') for name in catalog.columns),
+            "id", _guarded("account_id"), _guarded("outcome"), *map(_rare, _RARE),
+            *(_guarded(f'"{name}"') for name in catalog.columns),
             f"'{_MARK}'", _metadata(others),
         ]  # fmt: skip
     return ", ".join(columns), [orjson.dumps(each).decode() for each in given]
@@ -188,11 +206,12 @@ def _guarded(expression: str) -> str:
     )
 
 
+def _rare(expression: str) -> str:
+    """The same for a text that is null in most entries."""
+    return f"CASE WHEN {expression} IS NOT NULL THEN {_guarded(expression)} END"
+
+
 # --- JSON ------------------------------------------------------------------------------------------
-
-
-_IN_ONE_LINE = "translate({}, chr(10) || chr(13), '')"
-"""SQL that removes line breaks from stored JSON; its strings never have any."""
 
 
 def json_columns(catalog: Catalog, others: Mapping[str, str], are_readable: bool = False) -> queries.Query:
@@ -207,10 +226,9 @@ def json_columns(catalog: Catalog, others: Mapping[str, str], are_readable: bool
     parts = [
         "'{\"id\":\"'", "CAST(id AS text)", "'\",\"account_id\":'", _json("account_id"),
         "',\"event\":'", _json("event"), "',\"occurred_at\":\"'", _time("occurred_at"),
-        "'\",\"actor\":{\"type\":'", _json("actor_type"), _member(',"id":', "actor_id"),
-        _member(',"name":', "actor_name"), "'}'",
+        "'\",\"actor\":{\"type\":'", _actor("actor"), "'}'",
         "CASE WHEN ip_address IS NULL THEN '' ELSE ',\"ip_address\":\"' || host(ip_address) || '\"' END",
-        "',\"metadata\":'", metadata, "',\"recorded_at\":\"'", _time("recorded_at"),
+        _outcome(), "',\"metadata\":'", metadata, "',\"recorded_at\":\"'", _time("recorded_at"),
         f"CASE level WHEN '' THEN '\"' ELSE '\",\"level\":' || {_json('level')} END",
         "',\"category\":'", _json("category"),
         "',\"description\":'", _json("description"), "',\"catalog_version\":'", _json("catalog_version"),
@@ -221,6 +239,27 @@ def json_columns(catalog: Catalog, others: Mapping[str, str], are_readable: bool
         "'}'",
     ]  # fmt: skip
     return " || ".join(parts), []
+
+
+def _actor(name: str) -> str:
+    """SQL for the type, the id and the name of somebody."""
+    known = (_member(f',"{part}":', f"{name}_{part}") for part in ("id", "name"))
+    return " || ".join([_json(f"{name}_type"), *known])
+
+
+def _outcome() -> str:
+    """SQL for the members from the outcome to the context; most entries have none."""
+    context = "CAST(context AS text)"
+    parts = [
+        f"CASE WHEN on_behalf_of_type IS NULL THEN '' "
+        f"ELSE ',\"on_behalf_of\":{{\"type\":' || {_actor('on_behalf_of')} || '}}' END",
+        f"CASE outcome WHEN 'success' THEN '' ELSE ',\"outcome\":' || {_json('outcome')} END",
+        _member(',"failure_reason":', "failure_reason"),
+        # An object without quotes is empty.
+        f"CASE WHEN position('\"' IN {context}) > 0 THEN ',\"context\":' || {_IN_ONE_LINE.format(context)} "
+        "ELSE '' END",
+    ]
+    return f"CASE WHEN {_IS_PLAIN} THEN '' ELSE {' || '.join(parts)} END"
 
 
 def _json(column: str) -> str:

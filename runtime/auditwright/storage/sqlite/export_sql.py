@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from auditwright.damage import ACTOR_TYPES
 from auditwright.ids import LAST
 from auditwright.storage.csv_cells import FORMULA_SQL, SKIPPED, category_titles, csv_line, event_titles
 from auditwright.storage.sqlite import queries
@@ -76,7 +77,15 @@ def _json_keys(event: str, level: str, category: str) -> str:
 
 # --- CSV -------------------------------------------------------------------------------------------
 
-_NAME = "(CASE WHEN actor_name > '' THEN actor_name ELSE coalesce(actor_id, 'System') END)"
+_NAME = (
+    "(CASE WHEN actor_name > '' THEN actor_name WHEN actor_id > '' THEN actor_id "
+    "WHEN actor_type = 'anonymous' THEN 'Anonymous' ELSE 'System' END)"
+)
+_IS_PLAIN = (
+    "outcome = 'success' "
+    "AND coalesce(failure_reason, on_behalf_of_type, on_behalf_of_id, on_behalf_of_name, context) IS NULL"
+)
+"""SQL for whether an entry has nothing in the columns from outcome to context."""
 _NO_ADDRESS = "*[^0-9a-f.:]*"
 _CATEGORY = "coalesce((SELECT cells FROM temp.csv_category WHERE key = category), {})"
 _TITLES = "coalesce((SELECT cells FROM temp.csv_event WHERE key = event), {} || ',' || {})"
@@ -85,13 +94,22 @@ _TITLES = "coalesce((SELECT cells FROM temp.csv_event WHERE key = event), {} || 
 def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
     """SQL for a CSV line; `metadata` is the SQL for the metadata."""
     cells = [_Cell("description"), _Cell(_NAME), _Cell("ip_address", optional=True, unusual=_NO_ADDRESS)]
+    every, has_nul = cells, ""
     if full:
         cells += [
             _Cell("event"), _Cell("category"), _Cell("level"), _Cell("actor_type", quoted=False),
             _Cell("actor_id", optional=True), _Cell(id_text("id"), quoted=False, stored=False),
-            _Cell("account_id"), *(_Cell(quoted(name), optional=True) for name in catalog.columns),
-            _Cell(metadata),
+            _Cell("account_id"),
         ]  # fmt: skip
+        later = [
+            _Cell("outcome", quoted=False), _Cell("failure_reason", optional=True),
+            _Cell("on_behalf_of_type", quoted=False, optional=True), _Cell("on_behalf_of_id", optional=True),
+            _Cell("on_behalf_of_name", optional=True), _Cell("context", optional=True),
+        ]  # fmt: skip
+        own = [*(_Cell(quoted(name), optional=True) for name in catalog.columns), _Cell(metadata)]
+        every = [*cells, *later, *own]
+        cells = [*cells, _several(later, f"success{',' * (len(later) - 1)}"), *own]
+        has_nul = f" OR NOT ({_IS_PLAIN}) AND instr({_joined(each.text for each in later)}, char(0))"
     time = [*_time("occurred_at"), "occurred_at % 1000000 / 1000"]
     titles = _TITLES.format(_cell("event"), _CATEGORY.format(_cell("category")))
     form = "%s %02d:%02d:%02d.%03d"
@@ -101,10 +119,16 @@ def line_of_csv(catalog: Catalog, metadata: str, full: bool) -> str:
     printing = [(form, ", ".join(time)), ("%s", titles), *(each.printed for each in cells)]
     quick = _joined(map(_printf, in_groups(printing, 40)), "','")
     texts = ["event", "category", *(each.text for each in cells if each.stored)]
-    has_nul = f"instr({_joined(dict.fromkeys(texts))}, char(0))"
-    # The actor's type of a damaged entry may be any text.
-    quoting = _joined([printed, titles, *(each._replace(quoted=True).safe for each in cells)], "','")
+    has_nul = f"instr({_joined(dict.fromkeys(texts))}, char(0)){has_nul}"
+    # The types and the outcome of a damaged entry may be any text.
+    quoting = _joined([printed, titles, *(each._replace(quoted=True).safe for each in every)], "','")
     return _line_or_damaged(f"iif({has_nul}, {line}, {quick}) || char(13, 10)", f"{quoting} || char(13, 10)")
+
+
+def _several(cells: Sequence[_Cell], usual: str) -> _Cell:
+    """The cells from the outcome to the context as one; those of most entries are `usual`."""
+    found = _joined((each.safe for each in cells), "','")
+    return _Cell(f"iif({_IS_PLAIN}, '{usual}', {found})", quoted=False, stored=False)
 
 
 def _line_or_damaged(line: str, damaged_line: str) -> str:
@@ -118,6 +142,10 @@ def _line_or_damaged(line: str, damaged_line: str) -> str:
         "description": "'[damaged: ' || audit_parts || '] ' || audit_entry.description",
         "alterations": f"iif({sound['alterations']}, audit_entry.alterations, "
         "json_object('alterations', audit_entry.alterations))",
+        "on_behalf_of_type": f"iif({sound['on_behalf_of']}, audit_entry.on_behalf_of_type, "
+        "coalesce(audit_entry.on_behalf_of_type, ''))",
+        "context": f"iif({sound['context']}, audit_entry.context, "
+        "json_object('context', audit_entry.context))",
         "audit_damaged": "audit_parts",
     }
     selected = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
@@ -221,16 +249,17 @@ def _line_of_json(catalog: Catalog, metadata: str, last: str = "") -> str:
     before = [
         id_text("id"), "json_quote(account_id)", _KEYS,
         *_time("occurred_at"), "occurred_at % 1000000",
-        _one_of("actor_type", ("user", "app", "system")),
+        _one_of("actor_type", ACTOR_TYPES),
         _json_member("actor_id", ',"id":'), _json_member("actor_name", ',"name":'),
         _json_member("ip_address", '"ip_address":', ","),
+        _outcome(),
     ]  # fmt: skip
     after = [
         *_time("recorded_at"), "recorded_at % 1000000", "json_quote(description)",
         _one_of("catalog_version", (version,) if re.fullmatch("[ -~]+", version) else ()),
         f"iif(coalesce(alterations, '') IN ('', '{{}}'), '', ',\"alterations\":' || {_ALTERATIONS})",
     ]  # fmt: skip
-    start = f'{{"id":"%s","account_id":%s,%s,"occurred_at":{time},"actor":{{"type":%s%s%s}},%s"metadata":'
+    start = f'{{"id":"%s","account_id":%s,%s,"occurred_at":{time},"actor":{{"type":%s%s%s}},%s%s"metadata":'
     end = f',"recorded_at":{time},"description":%s,"catalog_version":%s%s'
     return (
         f"printf('{start}', {', '.join(before)}) || {_json_metadata(catalog, metadata)} "
@@ -257,6 +286,21 @@ def _one_of(column: str, values: Sequence[str]) -> str:
 def _json_member(column: str, start: str, end: str = "") -> str:
     after = f" || '{end}'" if end else ""
     return f"iif({column} IS NULL, '', '{start}' || json_quote({column}){after})"
+
+
+def _outcome() -> str:
+    """SQL for the members from the person on whose behalf to the context; most entries have none."""
+    parts = [
+        _json_member("on_behalf_of_type", '"on_behalf_of":{"type":'),
+        _json_member("on_behalf_of_id", ',"id":'),
+        _json_member("on_behalf_of_name", ',"name":'),
+        "iif(on_behalf_of_type IS NULL, '', '},')",
+        "iif(outcome = 'success', '', '\"outcome\":' || json_quote(outcome) || ',')",
+        _json_member("failure_reason", '"failure_reason":', ","),
+        # An object without quotes is empty.
+        "iif(instr(context, '\"'), '\"context\":' || json(context) || ',', '')",
+    ]
+    return f"iif({_IS_PLAIN}, '', {' || '.join(parts)})"
 
 
 _ALTERATIONS = "iif(json_valid(alterations), json(alterations), json_quote(alterations))"

@@ -167,11 +167,14 @@ CHECKS = {
     "digest": "length({digest}) = 32",
     "alterations": "({alterations} IS NULL OR {alterations} >= '{{' AND json_valid({alterations}) "
     f"AND json_type({{alterations}}) = 'object' AND length(CAST({{alterations}} AS BLOB)) <= {MAX_JSON})",
-    "outcome": "({outcome} = 'success' AND {failure_reason} IS NULL OR {outcome} = 'failure') "
-    f"AND ({{failure_reason}} IS NULL OR length({{failure_reason}}) BETWEEN 1 AND {MAX_FAILURE_REASON})",
-    "on_behalf_of": "(coalesce({on_behalf_of_type}, {on_behalf_of_id}, {on_behalf_of_name}) IS NULL "
-    "OR {on_behalf_of_type} IN ('user', 'app') "
-    f"AND coalesce(length({{on_behalf_of_id}}), 0) BETWEEN 1 AND {MAX_ID})",
+    # What most entries have comes first.
+    "outcome": "CASE WHEN {failure_reason} IS NULL THEN {outcome} = 'success' OR {outcome} = 'failure' "
+    f"ELSE {{outcome}} = 'failure' AND length({{failure_reason}}) BETWEEN 1 AND {MAX_FAILURE_REASON} END",
+    "on_behalf_of": "CASE WHEN {on_behalf_of_type} IS NULL "
+    "THEN coalesce({on_behalf_of_id}, {on_behalf_of_name}) IS NULL "
+    "ELSE {on_behalf_of_type} IN ('user', 'app') "
+    f"AND coalesce(length({{on_behalf_of_id}}), 0) BETWEEN 1 AND {MAX_ID} "
+    f"AND coalesce(length(CAST({{on_behalf_of_name}} AS BLOB)), 0) <= {MAX_STRING} END",
     "context": "({context} IS NULL OR {context} >= '{{' AND {context} < '|' AND json_valid({context}) "
     f"AND length(CAST({{context}} AS BLOB)) <= {MAX_CONTEXT})",
     # Text that begins with { can only be an object.
