@@ -6,6 +6,7 @@ import csv
 import importlib
 import io
 import itertools
+import json
 import sys
 import uuid
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema_rs
 import pyarrow.parquet  # type: ignore[import-untyped]
@@ -50,7 +51,9 @@ class Generated:
     def __enter__(self) -> Catalog:
         sys.path.insert(0, str(self.out))
         importlib.invalidate_caches()
-        catalog: Catalog = importlib.import_module(self.package).CATALOG
+        module: Any = importlib.import_module(self.package)
+        catalog: Catalog = module.CATALOG
+        assert get_args(getattr(module, "TargetType", None)) == catalog.target_types
         return catalog
 
     def __exit__(self, *_: object) -> None:
@@ -101,18 +104,19 @@ def in_view(field: Field, value: Any) -> dict[str, Any]:
     return {f"{field.identifier}_{side}": typed_value(plain, sides[side]) for side in ("from", "to")}
 
 
-def record(log: AuditLog, event: Event, values: dict[str, Any]) -> Entry:
+def record(log: AuditLog, event: Event, values: dict[str, Any], **options: Any) -> Entry:
     """Records by JSON, by the emitter and by the model; the entries are equal but for their ids."""
     fields = {field.name: field for field in event.metadata}
     arguments = {fields[name].identifier: python_value(fields[name], each) for name, each in values.items()}
     emitter: Any = importlib.import_module(event.package).AuditEvents(log)
     for part in (*event.module.split("."), event.name):
         emitter = getattr(emitter, part)
-    nulls = {field.name: None for field in event.metadata if not field.required}
-    by_json = log.record_form({"event": event.key, "metadata": nulls | values})
-    for entry in (emitter(**arguments), log.record(log.catalog.model(event)(**arguments))):
+    nulls = {field.name: None for field in event.metadata if not field.always}
+    by_json = log.record_form({"event": event.key, **options, "metadata": nulls | values})
+    model = log.catalog.model(event)(**arguments)
+    for entry in (emitter(**arguments, **options), log.record(model, **options)):
         assert entry.metadata == by_json.metadata
-        assert entry.description == by_json.description
+        assert (entry.description, entry.outcome) == (by_json.description, by_json.outcome)
     return by_json
 
 
@@ -141,10 +145,9 @@ def assert_read_back(log: AuditLog, database: Database, event: Event, recorded: 
 def assert_exported(log: AuditLog, other: AuditLog, folder: Path) -> None:
     account = log.account("acme")
     entries = list(account.all())
-    lines = io.BytesIO()
-    account.export_jsonl(lines)
+    lines = [json.dumps(entry.to_json()).encode() for entry in entries]
     problems: list[object] = []
-    other.import_jsonl(lines.getvalue().splitlines(), lambda *problem: problems.append(problem))
+    other.import_jsonl(lines, lambda *problem: problems.append(problem))
     assert problems == []
     assert [entry.to_json() for entry in without_imports(other.account("acme").all())] == [
         entry.to_json() for entry in entries
@@ -170,6 +173,11 @@ def check_catalog(data: st.DataObject, folder: Path, database: Database) -> None
                 for values in (event.example, data.draw(metadata(event))):
                     validator.validate({"event": event.key, "metadata": values})
                     assert_read_back(log, database, event, record(log, event, values))
+                if event.can_fail:
+                    values = data.draw(metadata(event, "failure"))
+                    validator.validate({"event": event.key, "outcome": "failure", "metadata": values})
+                    failed = record(log, event, values, outcome="failure", failure_reason="No.")
+                    assert_read_back(log, database, event, failed)
             assert_exported(log, other, folder)
 
 

@@ -117,6 +117,8 @@ def _fields(draw: Draw, number: int) -> tuple[str, dict[str, Any]]:
         content["annotations"] = {"owner": "team"}
     if kind == "string" and not form and draw(st.booleans()):
         content |= draw(st.sampled_from([{"column": True}, {"max_length": 12}]))
+    if kind in ("string", "uuid", "integer", "bigint") and form != "change of " and "column" not in content:
+        content |= draw(st.sampled_from([{}, {"target": "thing"}, {"target": "x_2"}]))
     return name, content
 
 
@@ -152,16 +154,27 @@ def _categories(draw: Draw, category: str, fields: Mapping[str, dict[str, Any]])
 @st.composite
 def _events(draw: Draw, done: str, fields: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     chosen = draw(st.lists(st.sampled_from(sorted(fields)), min_size=1, unique=True))
-    uses = {name: draw(st.sampled_from([{}, {}, {"required": False}])) for name in chosen}
+    can_fail = draw(st.booleans())
+    ways = [{}, {}, {"required": False}, *(_BY_OUTCOME if can_fail else ())]
+    uses = {name: draw(st.sampled_from(ways)) for name in chosen}
     named = [name for name in chosen if not uses[name] and not fields[name]["type"].endswith("json")]
+    values = " ".join(f"{{{name}}}" for name in named)
     return {
         "title": f"Thing {done}",
         "description": f"A thing was {done}.",
-        "message": " ".join(["{actor} did it to", *(f"{{{name}}}" for name in named)]) + ".",
+        "message": f"{{actor}} did it to {values}.",
+        **({"failure_message": f"{{actor}} could not do it to {values}."} if can_fail else {}),
         "metadata": uses,
         "annotations": {"controls": ["C-1", "C-2"]},
-        "example": {name: _example(fields[name]) for name in chosen},
+        "example": {name: _example(fields[name]) for name in chosen if uses[name] not in _OF_FAILURES},
     }
+
+
+_OF_FAILURES: tuple[dict[str, Any], ...] = (
+    {"when": {"outcome": "failure"}},
+    {"when": {"outcome": ["failure"]}, "required": False},
+)
+_BY_OUTCOME = (*_OF_FAILURES, {"when": {"outcome": "success"}})
 
 
 def _example(field: Mapping[str, Any]) -> Any:
@@ -186,11 +199,10 @@ def write_catalog(folder: Path, files: Files) -> None:
 
 
 @st.composite
-def metadata(draw: Draw, event: Event) -> dict[str, Any]:
+def metadata(draw: Draw, event: Event, outcome: str = "success") -> dict[str, Any]:
     """Valid metadata of an event in the JSON form."""
-    return {
-        field.name: draw(_values(field)) for field in event.metadata if field.required or draw(st.booleans())
-    }
+    fields = [field for field in event.metadata if field.outcome in ("", outcome)]
+    return {field.name: draw(_values(field)) for field in fields if field.required or draw(st.booleans())}
 
 
 def _values(field: Field) -> st.SearchStrategy[Any]:
