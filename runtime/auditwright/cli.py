@@ -51,6 +51,7 @@ class Command:
 COMMANDS = {
     "record": Command("record one entry", "record"),
     "list": Command("list entries, newest first", "list"),
+    "history": Command("list the entries about one object", "history"),
     "count": Command("count entries", "count"),
     "show": Command("show one entry in full", "show"),
     "export": Command("export entries to a file, as CSV, JSON Lines or Parquet", "export"),

@@ -31,6 +31,11 @@ from auditwright.transfer.text_export import CSV_COLUMNS
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_selection(parser)
+    add_page(parser)
+
+
+def add_page(parser: argparse.ArgumentParser) -> None:
+    """Add the options that are not the selection's: those of the page, of its form and of the log."""
     parser.add_argument(
         "--limit",
         type=partial(number_in, 1, MAX_PAGE),

@@ -111,22 +111,26 @@ def open_log(options: argparse.Namespace, create: bool = False) -> AuditLog:
     return AuditLog.open(options.database, account_id=options.account, catalog=catalog, create=create)
 
 
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Add `--where`, `--match`, `--from`, `--to` and `--search`."""
+def add_selection(parser: argparse.ArgumentParser, with_match: bool = True) -> None:
+    """Add `--where`, `--match`, `--from`, `--to` and `--search`; without a match all conditions must hold."""
     parser.add_argument(
         "--where",
         metavar="CONDITION",
         action="append",
         default=[],
-        help="field:operator:value, such as category:is:account.models or user:is_not:u-17; "
+        help="field:operator:value, such as category:is:account.models, user:is_not:u-17 or "
+        "target:is:model:m-17; "
         f"fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}; may be repeated",
     )
-    parser.add_argument(
-        "--match",
-        choices=MATCHES,
-        default="all",
-        help="whether all conditions must hold, or any of them (default: all)",
-    )
+    if with_match:
+        parser.add_argument(
+            "--match",
+            choices=MATCHES,
+            default="all",
+            help="whether all conditions must hold, or any of them (default: all)",
+        )
+    else:
+        parser.set_defaults(match="all")
     parser.add_argument(
         "--from",
         dest="since",

@@ -34,6 +34,7 @@ COMMANDS = (
     "site",
     "record",
     "list",
+    "history",
     "count",
     "show",
     "export",

@@ -63,6 +63,10 @@ def completed(folder: Path, line: str) -> set[str]:
         ("auditwright import m", {"main.py", "my catalog"}),
         ("auditwright demo --folder ", {"my catalog"}),
         ("auditwright list --account ", set()),
+        ("auditwright list --where ca", {"category:is:", "category:is_not:"}),
+        ("auditwright count --where outcome:is:", {"outcome:is:success", "outcome:is:failure"}),
+        ("auditwright export --where target:is:mo", {"target:is:model:"}),
+        ("auditwright history mo", {"model:"}),
     ],
 )
 def test_bash_completes(folder: Path, line: str, offered: set[str]) -> None:

@@ -29,7 +29,8 @@ WRONG_FILTERS = {
     f"(there are {CATEGORIES})",
     "event:is:account.models.model_delete": '"account.models.model_delete" is not an event of audit_events '
     '1.1.0; did you mean "account.models.model_deleted"? (`auditwright events` lists all)',
-    "categry:is:x": "a condition's field is one of category, event, user, not 'categry'; "
+    "categry:is:x": "a condition's field is one of category, event, user, on_behalf_of, outcome, target, "
+    "not 'categry'; "
     'did you mean "category"?',
     "user:like:x": "a condition's operator is one of is, is_not, not 'like'",
     "user:is:": "the value of user is is a string of 1 to 256 characters",
