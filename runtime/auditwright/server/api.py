@@ -213,7 +213,15 @@ def _export(request: Request, principal: Principal, query: str) -> Response:
 @router.get(
     "/events",
     responses=responses_of(
-        object_schema(version={"type": "string"}, categories={"type": "array", "items": {"type": "object"}}),
+        object_schema(
+            version={"type": "string"},
+            target_types={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "The types of the objects that fields identify, for conditions on `target`.",
+            },
+            categories={"type": "array", "items": {"type": "object"}},
+        ),
         400,
     ),
 )
@@ -222,7 +230,11 @@ def list_events(request: Request, principal: RequireUser) -> Response:
     read_query(query_of(request), ())
     catalog = _log(request).catalog
     return _json(
-        {"version": catalog.version, "categories": [asdict(each) for each in catalog.every_category]}
+        {
+            "version": catalog.version,
+            "target_types": catalog.target_types,
+            "categories": [asdict(each) for each in catalog.every_category],
+        }
     )
 
 

@@ -7,22 +7,23 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from fastapi import APIRouter, Request
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import RedirectResponse, Response
 
 from auditwright.effort import bounded_effort
 from auditwright.entry_context import TITLES as CONTEXT_TITLES
 from auditwright.errors import FilterError
 from auditwright.limits import MAX_ID, truncate
-from auditwright.reading.filters import MATCHES, MAX_CONDITIONS, Condition, Filter
+from auditwright.reading.filters import FIELDS, MATCHES, MAX_CONDITIONS, Condition, Filter, check_target_type
 from auditwright.reading.pages import search_text
 from auditwright.server import downloads
 from auditwright.server.access import RequireExport, RequireUser, account_of
 from auditwright.server.export_token import refusal, send_token, token_of
 from auditwright.server.metadata_rows import metadata_rows
-from auditwright.server.phrases import category_title, chips
+from auditwright.server.phrases import category_title, chips, target_text
 from auditwright.server.problems import HttpProblem
 from auditwright.server.reads import record_read
 from auditwright.server.render import base_of, render
@@ -45,6 +46,48 @@ MAX_DESCRIPTION, MAX_NAME = 300, 80
 """Bytes of a description and of a name in the table; the entry's own page shows all."""
 COUNT_LIMIT = 10_000
 """Where counting stops unless an exact count is requested."""
+
+
+class _AnyText(Convertor[str]):
+    """The rest of a path, with slashes and line ends: an id may have any characters."""
+
+    regex = r"[\s\S]+"
+
+    def convert(self, value: str) -> str:
+        """The text as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """The text as it is."""
+        return value
+
+
+register_url_convertor("any_text", _AnyText())
+
+
+def history_path(target: str, account: str | None = None) -> str:
+    """The path of the page of an object, below that of the application: `/objects/model/m-17`."""
+    kind, _, target_id = target.partition(":")
+    query = View(account=account).query()
+    if target_id in (".", ".."):  # as a part of a path, a browser takes it for a folder
+        return f"/?{View(Filter.parse([f'target:is:{target}']), account=account).query()}"
+    return f"/objects/{kind}/{quote(target_id, safe='')}{'?' if query else ''}{query}"
+
+
+@router.get("/objects/{kind}/{object_id:any_text}")
+def show_history(request: Request, kind: str, object_id: str, principal: RequireUser) -> Response:
+    """The entries about one object: the list with that condition, for links from applications."""
+    view = View.parse(query_of(request))
+    if view.where.conditions:
+        raise FilterError("where: the page of one object has no other conditions")
+    log: AuditLog = request.app.state.log
+    try:
+        check_target_type(kind, log.catalog)
+        where = Filter("all", (Condition("target", "is", f"{kind}:{object_id}"),))
+    except FilterError as error:
+        raise HttpProblem(404, "no-such-object", _as_sentence(str(error))) from None
+    view = replace(view, where=where)
+    return _list(request, principal, view, _rows_of(view))
 
 
 @router.get("/")
@@ -80,6 +123,7 @@ def _list(
     more = bool(links.older and view.is_first and not links.scan)
     faults = [number for number, row in enumerate(form, 1) if row.fault]
     token = token_of(request)
+    searched = refused.texts.get("search", "") if refused else view.search
     response = render(
         request,
         "list.html",
@@ -103,6 +147,7 @@ def _list(
         faults=faults,
         is_open=is_open,
         refused=refused,
+        objects=_objects(account, searched, view.account, base_of(request)),
         users=account.users(limit=USERS),
         name_of=name_of,
         token=token,
@@ -110,6 +155,15 @@ def _list(
     if principal.may_export:
         send_token(request, response, token)
     return response
+
+
+def _objects(account: AccountLog, text: str, named: str | None, base: str) -> list[tuple[str, str]]:
+    """The objects that have this text as their id, in words, with the addresses of their pages."""
+    text = text.strip()
+    if not 1 <= len(text) <= MAX_ID:
+        return []
+    found = [f"{kind}:{text}" for kind in account.targets(text)]
+    return [(target_text(each), base + history_path(each, named)) for each in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,15 +237,26 @@ def _redirect(request: Request, query: str) -> RedirectResponse:
 
 def _name_lookup(account: AccountLog, page: Page) -> Callable[[str], str | None]:
     """A function that returns the name of a user by id, from the newest entry."""
-    known = {entry.actor.id: entry.actor.name for entry in reversed(page.entries)}
+    known: dict[str | None, str | None] = {}
+    for entry in reversed(page.entries):
+        for actor in filter(None, (entry.on_behalf_of, entry.actor)):
+            known[actor.id] = actor.name or known.get(actor.id)
 
     def name_of(user: str) -> str | None:
         if user not in known:
-            newest = account.entries(Filter("all", (Condition("user", "is", user),)), limit=1).entries
-            known[user] = newest[0].actor.name if newest else None
+            known[user] = _newest_name(account, user)
         return known[user]
 
     return name_of
+
+
+def _newest_name(account: AccountLog, user: str) -> str | None:
+    """The name of a user in the newest entry of it, else in the newest one on its behalf."""
+    for entry in account.entries(Filter("all", (Condition("user", "is", user),)), limit=1).entries:
+        return entry.actor.name
+    for entry in account.entries(Filter("all", (Condition("on_behalf_of", "is", user),)), limit=1).entries:
+        return entry.on_behalf_of.name if entry.on_behalf_of else None
+    return None
 
 
 # --- the filter's form --------------------------------------------------------------------------
@@ -211,6 +276,12 @@ class FilterRow:
         """The condition; raises `FilterError`."""
         return Condition(self.field, self.operator, self.value)  # type: ignore[arg-type]
 
+    @property
+    def target(self) -> tuple[str, str]:
+        """Type and id of a target, as far as they are given."""
+        kind, _, target_id = self.value.partition(":")
+        return kind, target_id
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -225,9 +296,16 @@ _UNFINISHED = {
     "category": "Choose a category, or remove this condition.",
     "event": "Choose an event, or remove this condition.",
     "user": "Enter a name or an ID, or remove this condition.",
+    "on_behalf_of": "Enter a name or an ID, or remove this condition.",
+    "outcome": "Choose an outcome, or remove this condition.",
+    "target": "Choose a type and enter an ID, or remove this condition.",
 }
+_ANY_VALUE = {"outcome": "success", "target": "any:any"}
+"""A valid value for a field, where the field does not take any text."""
 
-_ROW_FIELD = re.compile(r"(field|operator|category|event|user)\.(0|[1-9][0-9]{0,2})")
+_CONTROLS = ("field", "operator", *FIELDS, "type")
+"""The controls of a row; `type` and `target` are the type and the id of a target."""
+_ROW_FIELD = re.compile(rf"({'|'.join(_CONTROLS)})\.(0|[1-9][0-9]{{0,2}})")
 _FILTER_NAMES = re.compile(rf"view|account|period|from|to|zone|search|limit|match|do|{_ROW_FIELD.pattern}")
 
 
@@ -365,9 +443,14 @@ def _rows(form: dict[str, str], account: AccountLog, catalog: Catalog) -> list[F
 def _row(given: dict[str, str], account: AccountLog, catalog: Catalog, events: list[str]) -> FilterRow:
     """A row with its fault, if it is unfinished or names nothing."""
     field, operator = given.get("field", ""), given.get("operator", "")
-    _ = FilterRow(field, operator, "any").condition  # an error for what the selects do not offer
+    # An error for what the selects do not offer.
+    _ = FilterRow(field, operator, _ANY_VALUE.get(field, "any")).condition
     text = given.get(field, "")
-    value = _user(text, account) if field == "user" else text.strip()
+    if field == "target":
+        text = f"{given.get('type', '')}:{text.strip()}"
+        if text.startswith(":") or (text.endswith(":") and text.count(":") == 1):
+            return FilterRow(field, operator, text.strip(":") and text, _UNFINISHED[field])
+    value = _user(text, account, field) if field in ("user", "on_behalf_of") else text.strip()
     if not value.strip():
         return FilterRow(field, operator, "", _UNFINISHED[field])
     try:
@@ -378,9 +461,11 @@ def _row(given: dict[str, str], account: AccountLog, catalog: Catalog, events: l
     return FilterRow(field, operator, value)
 
 
-def _user(text: str, account: AccountLog) -> str:
-    """The user id for a typed text: an id, or the name of exactly one user."""
-    if not text or len(text) > MAX_ID or account.entries(Filter.parse([f"user:is:{text}"]), limit=1).entries:
+def _user(text: str, account: AccountLog, field: str) -> str:
+    """The user id for a typed text: an id that the field has, or the name of exactly one user."""
+    if not text or len(text) > MAX_ID:
+        return text
+    if account.entries(Filter.parse([f"{field}:is:{text}"]), limit=1).entries:
         return text
     text = text.strip()
     found = account.users(text, limit=USERS)
@@ -401,6 +486,7 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
     record_read(request, principal, account, "page", entry_id=entry.id)
     event = log.catalog.event(entry.event)
     category = event.category if event else entry.event.rpartition(".")[0]
+    for_whom = entry.on_behalf_of
     link = View(account=account if len(principal.accounts) > 1 else None).query()
     return render(
         request,
@@ -410,6 +496,7 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
         category=category_title(entry, log.catalog),
         account=account,
         metadata=list(metadata_rows(entry, log.catalog)),
+        history_of=lambda target: base_of(request) + history_path(target, view.account),
         context=_context_rows(entry),
         lifecycle_note=log.catalog.lifecycle_note(entry.event),
         link_to_entry=f"{base_of(request)}/entries/{entry.id}{'?' if link else ''}{link}",
@@ -420,6 +507,8 @@ def show_entry(request: Request, entry_id: str, principal: RequireUser) -> Respo
                 ("this event", _only("event", entry.event)),
                 ("this category", _only("category", category)),
                 ("this user", _only("user", entry.actor.id)),
+                ("on behalf of this user", _only("on_behalf_of", for_whom.id if for_whom else None)),
+                ("failures", "outcome:is:failure" if entry.outcome == "failure" else ""),
             )
             if condition
         ],

@@ -9,7 +9,7 @@ import orjson
 
 from auditwright.change import is_change
 from auditwright.effort import alternatives
-from auditwright.limits import names_at
+from auditwright.limits import MAX_ID, names_at
 from auditwright.server.json_tree import JsonTree, json_tree
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class MetadataRow:
     """Whether to show it as code."""
     tree: JsonTree | None = None
     """The value, if it is an object or a list of type json."""
+    targets: tuple[str, ...] = ()
+    """For each value the object that it identifies, such as `model:m-17`; empty where it identifies none."""
 
 
 def metadata_rows(entry: Entry, catalog: Catalog) -> Iterator[MetadataRow]:
@@ -51,6 +53,7 @@ def metadata_rows(entry: Entry, catalog: Catalog) -> Iterator[MetadataRow]:
             field.name in altered,
             field.sensitivity == "secret",
             _tree(value, field),
+            _targets(value, field),
         )
     for name, value in stored.items():
         tree = _tree(value, None)
@@ -63,6 +66,8 @@ def _note(field: Field, event: Event | None, given: bool) -> str:
         notes.append("secret: only its fingerprint is stored")
     if field.when:
         notes.append(f"only where {_condition(field, event)}")
+    if field.outcome:
+        notes.append(f"only with a {field.outcome}")
     return "; ".join(notes)
 
 
@@ -75,6 +80,20 @@ def _condition(field: Field, event: Event | None) -> str:
         titles = [text for choice in choices for text in _texts(choice, other)]
         parts.append(f"{other.title if other else name} is {alternatives(titles)}")
     return " and ".join(parts)
+
+
+def _targets(value: Any, field: Field) -> tuple[str, ...]:
+    """The objects that the values identify; the same texts as those that are indexed."""
+    if not field.target or value is None:
+        return ()
+    values = value if isinstance(value, list) else [value]
+    return tuple(_target(field.target, each) for each in values)
+
+
+def _target(kind: str, value: Any) -> str:
+    """The object of a value; empty for what another catalog has put there, and for an id that is too long."""
+    text = str(value) if type(value) in (str, int) else ""
+    return f"{kind}:{text}" if 1 <= len(text) <= MAX_ID else ""
 
 
 def _tree(value: Any, field: Field | None) -> JsonTree | None:

@@ -221,7 +221,8 @@ SELECTION = [
     _parameter("match", "Whether all conditions must hold, or any of them.", {"enum": list(MATCHES)}),
     _parameter(
         "where",
-        f"A condition, field:operator:value; fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}.",
+        f"A condition, field:operator:value; fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}. "
+        "The value of `target` is a type and an id, such as target:is:model:m-17; /api/events has the types.",
         {"type": "array", "maxItems": MAX_CONDITIONS, "items": {"type": "string"}},
     ),
     _parameter("period", "The time range.", {"enum": list(PERIODS)}),

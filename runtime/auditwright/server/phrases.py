@@ -14,8 +14,16 @@ if TYPE_CHECKING:
     from auditwright.catalog import Catalog, Event
     from auditwright.entry import Entry
 
-FIELD_TITLES = {"category": "Category", "event": "Event", "user": "User"}
+FIELD_TITLES = {
+    "category": "Category",
+    "event": "Event",
+    "user": "User",
+    "on_behalf_of": "On behalf of",
+    "outcome": "Outcome",
+    "target": "Target",
+}
 OPERATOR_TITLES = {"is": "Is Equal To", "is_not": "Is Not Equal To"}
+OUTCOME_TITLES = {"success": "Success", "failure": "Failure"}
 PERIOD_TITLES = {
     "24h": "Last 24 hours",
     "7d": "Last 7 days",
@@ -53,7 +61,10 @@ def chips(view: View, catalog: Catalog, name_of: NameOf) -> Iterator[Chip]:
 
 def condition_text(condition: Condition, catalog: Catalog, name_of: NameOf) -> str:
     """A condition with titles for keys; an event has its category added, as titles are not unique."""
-    operator = OPERATOR_TITLES[condition.operator].lower()
+    if condition.field in ("category", "event", "user"):
+        operator = OPERATOR_TITLES[condition.operator].lower()
+    else:  # what follows is no title: `Target is model m-17`
+        operator = condition.operator.replace("_", " ")
     return f"{FIELD_TITLES[condition.field]} {operator} {value_title(condition, catalog, name_of)}"
 
 
@@ -65,8 +76,23 @@ def value_title(condition: Condition, catalog: Catalog, name_of: NameOf) -> str:
     if condition.field == "event":
         event = catalog.event(condition.value)
         return f"{event.title} ({category_titles(catalog)[event.category]})" if event else condition.value
+    if condition.field == "outcome":
+        return condition.value
+    if condition.field == "target":
+        return target_text(condition.value)
     name = name_of(condition.value)
     return f"{name} ({condition.value})" if name else condition.value
+
+
+def target_text(target: str) -> str:
+    """A target in words: `model m-17` for `model:m-17`."""
+    kind, _, target_id = target.partition(":")
+    return f"{type_text(kind)} {target_id}"
+
+
+def type_text(kind: str) -> str:
+    """The name of a type of objects as words: `api key` for `api_key`."""
+    return kind.replace("_", " ")
 
 
 def choice_title(event: Event) -> str:

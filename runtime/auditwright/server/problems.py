@@ -14,6 +14,7 @@ TITLES = {
     "no-such-account": "No such account",
     "no-such-entry": "No such entry",
     "no-such-event": "No such event",
+    "no-such-object": "No such object",
     "not-allowed": "Not allowed",
     "impersonation": "Not in your own name",
     "other-site": "Refused",

@@ -11,8 +11,8 @@ from starlette.responses import HTMLResponse
 
 from auditwright.catalog import is_of_system_level
 from auditwright.limits import MAX_ID
-from auditwright.reading.filters import FIELDS, MAX_CONDITIONS, OPERATORS
-from auditwright.reading.pages import MAX_SEARCH, MIN_SEARCH
+from auditwright.reading.filters import FIELDS, MAX_CONDITIONS, OPERATORS, OUTCOMES
+from auditwright.reading.pages import MAX_SEARCH
 from auditwright.server import phrases
 from auditwright.server import view as views
 from auditwright.server.headers import BASE
@@ -40,10 +40,10 @@ def _environment() -> Environment:
     environment.globals.update(
         fields=FIELDS,
         operators=OPERATORS,
+        outcomes=OUTCOMES,
         phrases=phrases,
         periods=views.PERIODS,
         max_conditions=MAX_CONDITIONS,
-        min_search=MIN_SEARCH,
         max_search=MAX_SEARCH,
         zone_options=zone_options,
         category_options=category_options,

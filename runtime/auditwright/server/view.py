@@ -169,6 +169,13 @@ class View:
         return bool(self.search) or self.where.needs_scan
 
     @property
+    def target(self) -> str:
+        """The target, such as `model:m-17`, if entries about it are the only condition; else empty."""
+        conditions = self.where.conditions
+        is_history = [(each.field, each.operator) for each in conditions] == [("target", "is")]
+        return conditions[0].value if is_history else ""
+
+    @property
     def relative(self) -> bool:
         """Whether the period ends now."""
         return self.period in _LENGTHS

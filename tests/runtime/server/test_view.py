@@ -17,7 +17,7 @@ from tests.support.web import ADA, Client
 
 from auditwright import AuditLog, Filter, FilterError
 from auditwright.limits import sanitize
-from auditwright.reading.filters import FIELDS, OPERATORS, Condition
+from auditwright.reading.filters import FIELDS, OPERATORS, OUTCOMES, Condition
 from auditwright.server import audit_page
 from auditwright.server.view import LIMIT, NAMES, PERIODS, View, query_of
 
@@ -36,7 +36,15 @@ MINUTES = st.datetimes(datetime(1970, 1, 1), datetime(9998, 12, 31)).map(
 
 @st.composite
 def filters(draw: st.DrawFn) -> Filter:
-    condition = st.builds(Condition, st.sampled_from(FIELDS), st.sampled_from(OPERATORS), TEXTS.filter(bool))
+    values = {
+        "outcome": st.sampled_from(OUTCOMES),
+        "target": TEXTS.filter(bool).map("model:".__add__),
+    }
+    condition = st.sampled_from(FIELDS).flatmap(
+        lambda field: st.builds(
+            Condition, st.just(field), st.sampled_from(OPERATORS), values.get(field, TEXTS.filter(bool))
+        )
+    )
     return Filter(draw(st.sampled_from(["all", "any"])), tuple(draw(st.lists(condition, max_size=20))))
 
 
@@ -160,7 +168,10 @@ def test_blank_value_is_a_value(name: str) -> None:
         ("where=user:is", "a condition is written field:operator:value"),
         ("where=user:is:", "the value of user is is a string of 1 to 256 characters"),
         ("where=user:is:" + "x" * 257, "the value of user is is a string of 1 to 256 characters"),
-        ("where=actor:is:x", "a condition's field is one of category, event, user, not 'actor'"),
+        (
+            "where=actor:is:x",
+            "a condition's field is one of category, event, user, on_behalf_of, outcome, target, not 'actor'",
+        ),
         ("where=user:equals:x", "a condition's operator is one of is, is_not, not 'equals'"),
         ("period=1h", "period: expected one of 24h, 7d, 30d, custom, all, got '1h'"),
         ("from=2026-01-01", "from and to need period=custom"),

@@ -249,14 +249,15 @@ if (rows) {
   for (const each of blank.querySelectorAll(".fault, [data-unknown]")) each.remove();
   for (const name of ["selected", "aria-invalid", "aria-describedby", "autofocus"])
     for (const each of blank.querySelectorAll(`[${name}]`)) each.removeAttribute(name);
-  blank.querySelector("input").removeAttribute("value");
-  delete blank.querySelector("input").dataset.name;
+  for (const input of blank.querySelectorAll("input")) { input.removeAttribute("value"); delete input.dataset.name; }
   let made = rows.children.length;
   const add = document.querySelector("#filter .add");
   const full = () => { add.hidden = rows.children.length >= Number(rows.dataset.max); };
   const prepareRow = (row) => {
-    row.querySelectorAll(".value select").forEach(searchable);
-    row.querySelectorAll(".value input[name]").forEach(userPicker);
+    row.querySelectorAll(".value select.long").forEach(searchable);
+    row.querySelectorAll(".value input.user").forEach(userPicker);
+    for (const control of row.querySelectorAll(".value :is(select:not(.long), .target input)"))
+      control.addEventListener("input", () => accept(control));
   };
   const appendRow = () => {
     const row = blank.cloneNode(true);
@@ -285,15 +286,16 @@ if (rows) {
     full();
   });
   // An unfinished condition is never left out silently: the filter is not applied.
-  const UNFINISHED = { category: "Choose a category, or remove this condition.", event: "Choose an event, or remove this condition.", user: "Enter a name or an ID, or remove this condition." };
+  const UNFINISHED = { category: "Choose a category, or remove this condition.", event: "Choose an event, or remove this condition.", user: "Enter a name or an ID, or remove this condition.", on_behalf_of: "Enter a name or an ID, or remove this condition.", outcome: "Choose an outcome, or remove this condition.", target: "Choose a type and enter an ID, or remove this condition." };
   rows.closest("form").addEventListener("submit", (event) => {
     const wrong = [...rows.children].flatMap((row) => {
       const field = row.querySelector(".field").value;
       const value = row.querySelector(`.value[data-field="${field}"]`);
-      const input = value.querySelector(".combobox input");
-      input.settle();
-      if (!input.value.trim()) refuse(input, UNFINISHED[field]);
-      return input.ariaInvalid ? [input] : [];
+      const controls = [...value.querySelectorAll(".combobox input, select:not(.long), .target input")];
+      controls[0].settle?.();
+      const empty = controls.find((control) => !control.value.trim());
+      if (empty) refuse(empty, UNFINISHED[field]);
+      return controls.filter((control) => control.ariaInvalid);
     });
     if (!wrong.length) return;
     event.preventDefault();

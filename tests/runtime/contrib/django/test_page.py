@@ -83,6 +83,9 @@ def test_entries_and_static_files_are_found(filled: Project) -> None:
     found = json.loads(body(client.get("/audit/api/entries?limit=1")))["entries"]
     assert client.get(f"/audit/entries/{found[0]['id']}").status_code == 200
     assert client.get("/audit/entries/nonsense").status_code == 404
+    for answer in (client.get, lambda path: asgi(client, "GET", path)):
+        page = answer("/audit/objects/model/a%2F%3Fb%0A").content.decode()
+        assert '<h2 class="of">History of <bdi>model a/?b\\n</bdi></h2>' in page
     assert asgi(client, "GET", "/audit/api/entries?limit=1").json()["entries"] == found
     style = client.get("/audit/static/audit.css")
     assert (style.status_code, style["content-type"]) == (200, "text/css; charset=utf-8")
