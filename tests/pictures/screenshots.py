@@ -42,6 +42,12 @@ ENTRIES: tuple[tuple[str, Actor, str, str], ...] = (
     ("2026-03-09 17:51:26", PIPELINE, "192.0.2.80", "account.dataset.dataset_uploaded"),
 )
 """Time (UTC), actor, address and event of each entry, the newest first."""
+MORE: dict[str, dict[str, Any]] = {
+    "2026-03-11 16:42:10": {"context": {"session_id": "s-4711", "request_id": "req-90125"}},
+    "2026-03-11 16:20:51": {"on_behalf_of": GRACE},
+    "2026-03-11 09:45:12": {"outcome": "failure", "failure_reason": "The password was wrong."},
+}
+"""Further options of some entries, by their time."""
 FILTER = "match=any&where=category:is:account.models&where=event:is:account.login_logout.login"
 
 
@@ -102,6 +108,7 @@ def _forms(folder: str) -> list[dict[str, Any]]:
                     "account_id": "acme",
                     "ip_address": address,
                     "occurred_at": datetime.fromisoformat(f"{time}+00:00"),
+                    **MORE.get(time, {}),
                 },
             )
         lines = b"".join(log.account("acme").stream("jsonl")).splitlines()
