@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import io
 import json
 import subprocess
 import sys
@@ -203,15 +204,16 @@ def test_views_show_outcomes(log: AuditLog, database: Database) -> None:
     assert (done.attempts, done.lifetime) == (None, 60)
 
 
-def test_outcomes_are_imported_as_they_were(log: AuditLog, catalog: Catalog, tmp_path: Path) -> None:
+def test_exported_outcomes_are_imported_as_they_were(log: AuditLog, catalog: Catalog, tmp_path: Path) -> None:
     audit(log).sign_ins.signed_in(**CAME_IN, actor=Actor.app("proxy"), on_behalf_of=ADA)
     audit(log).sign_ins.signed_in(**FAILED, **REASON, actor=Actor.anonymous(), context=CONTEXT)
     audit(log).documents.document_copied(document_id="d-2", copied_from="d-1", outcome="failure")
     audit(log).documents.document_copied(document_id="d-2", copied_from="d-1", owner_id=PERSON)
-    lines = [json.dumps(entry.to_json()).encode() for entry in log.account("acme").all()]
+    lines = io.BytesIO()
+    assert log.account("acme").export_jsonl(lines) == 4
     with AuditLog.open(f"sqlite:///{tmp_path}/copy.db", catalog=catalog, secret_key=KEY) as copy:
         refused: list[object] = []
-        copy.import_jsonl(lines, lambda *why: refused.append(why))
+        copy.import_jsonl(lines.getvalue().splitlines(), lambda *why: refused.append(why))
         assert refused == []
         assert without_imports(copy.account("acme").all()) == list(log.account("acme").all())
 

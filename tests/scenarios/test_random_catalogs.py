@@ -6,7 +6,6 @@ import csv
 import importlib
 import io
 import itertools
-import json
 import sys
 import uuid
 from collections.abc import Callable
@@ -145,9 +144,10 @@ def assert_read_back(log: AuditLog, database: Database, event: Event, recorded: 
 def assert_exported(log: AuditLog, other: AuditLog, folder: Path) -> None:
     account = log.account("acme")
     entries = list(account.all())
-    lines = [json.dumps(entry.to_json()).encode() for entry in entries]
+    lines = io.BytesIO()
+    account.export_jsonl(lines)
     problems: list[object] = []
-    other.import_jsonl(lines, lambda *problem: problems.append(problem))
+    other.import_jsonl(lines.getvalue().splitlines(), lambda *problem: problems.append(problem))
     assert problems == []
     assert [entry.to_json() for entry in without_imports(other.account("acme").all())] == [
         entry.to_json() for entry in entries
