@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.runtime.storage.postgresql.test_migrations import WITHOUT_TARGETS
 from tests.support.command_line import Auditwright
 from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer
 from tests.support.shops import START, Shops, open_shop, record_each, shops
@@ -52,7 +53,7 @@ def test_sqlite_file_is_created_and_upgraded(auditwright: Auditwright, path: Pat
     done = auditwright("database", "create", *V1)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[0] == f"{path}: created"
-    assert "  6 tables" in done.out.splitlines()
+    assert "  8 tables" in done.out.splitlines()
     done = auditwright("database", "create", *V1)
     assert done.out == f"{path}: nothing to do: everything that shop_v1_events 1.0.0 needs exists\n"
     done = auditwright("database", "upgrade", *V2)
@@ -196,12 +197,14 @@ def test_postgresql_create_upgrade_and_roles(
         "  revision 008: functions that work under any settings of the server",
         "  revision 009: constraints that refuse damaged entries",
         "  revision 010: the digest of a whole row",
+        "  revision 011: outcome, context, and on whose behalf",
+        "  revision 012: the objects that entries identify, and indexes of outcomes and of whose behalf",
         "  column till",
         "  10 views",
         "  2 rows of audit_category",
         "  10 rows of audit_event",
         "  1 row of audit_catalog",
-        "  8 valid constraints for entries",
+        "  11 valid constraints for entries",
         "next: `auditwright database roles` creates roles for services that cannot rewrite the log",
     ]
     done = auditwright("database", "upgrade", *V2, "--dry-run")
@@ -327,6 +330,7 @@ def test_check_of_an_older_database_names_the_upgrade(
 ) -> None:
     assert auditwright("database", "create", *V1).code == 0
     server.change(
+        *WITHOUT_TARGETS,
         "DROP TABLE audit_user",
         "DROP FUNCTION audit_add_users CASCADE",
         "ALTER TABLE audit_entry DROP COLUMN row_digest",
@@ -337,16 +341,19 @@ def test_check_of_an_older_database_names_the_upgrade(
     assert (done.code, done.err) == (1, "")
     lines = [line.strip() for line in done.out.splitlines()]
     found = lines[lines.index("Tables that differ from their definition") + 1 : -3]
-    assert found[::2] == [
-        "the tables are at revision 005, and 010 is the last one",
+    assert [each for each in found[::2] if "target" not in each] == [
+        "the tables are at revision 005, and 012 is the last one",
         "the table audit_user is missing",
         "audit_entry.row_digest is missing",
         *(f"the constraint audit_entry_{part} is missing" for part in sorted(PARTS)),
+        "the index audit_entry_failure is missing",
+        "the index audit_entry_on_behalf_of is missing",
         "the index audit_user_actor is missing",
         "the policy audit_user_of_account is missing",
         "the trigger audit_entry_users on audit_entry is missing",
         "the function audit_add_users is missing",
     ]
+    assert "the table audit_target is missing" in found
     assert set(found[1::2]) == {"run `auditwright database upgrade`"}
     assert auditwright("database", "upgrade", *V1).out.splitlines()[1:] == [
         "  revision 006: the users of each account, kept as entries are stored",
@@ -354,7 +361,9 @@ def test_check_of_an_older_database_names_the_upgrade(
         "  revision 008: functions that work under any settings of the server",
         "  revision 009: constraints that refuse damaged entries",
         "  revision 010: the digest of a whole row",
-        "  8 valid constraints for entries",
+        "  revision 011: outcome, context, and on whose behalf",
+        "  revision 012: the objects that entries identify, and indexes of outcomes and of whose behalf",
+        "  11 valid constraints for entries",
     ]
     assert auditwright("database", "check", *V1).code == 0
 
@@ -379,7 +388,7 @@ def test_upgrade_names_each_constraint_that_is_violated(
     lines = auditwright("database", "upgrade", *V1).out.splitlines()
     violated = ("occurred_at", "recorded_at", "actor", "digest", "alterations", "metadata")
     assert lines[1:] == [
-        "  2 valid constraints for entries",
+        "  5 valid constraints for entries",
         *(
             f"  constraint audit_entry_{part}, for new entries: stored ones violate it, see "
             "`auditwright database check`"

@@ -151,7 +151,7 @@ def relations(connection: Connection[Any]) -> dict[str, str]:
     """Auditwright's tables and views: `TABLE`, `PARTITION` or `VIEW`, by name."""
     partitions = connection.execute("""
         SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-        WHERE inhparent IN ('audit_entry'::regclass, 'audit_target'::regclass) ORDER BY relname""")
+        WHERE inhparent IN (to_regclass('audit_entry'), to_regclass('audit_target')) ORDER BY relname""")
     views = (name for name, view in sorted(read_views(connection).items()) if view.ours)
     return {
         **dict.fromkeys(("audit_entry", USERS, TARGETS, *REFERENCE_TABLES, *OWN_TABLES), "TABLE"),

@@ -35,6 +35,7 @@ from auditwright.damage import PARTS
 from auditwright.ids import make_id, to_microseconds
 from auditwright.storage import create_database, open_inspection, upgrade_database
 from auditwright.storage.base import MAX_NAMES, Views
+from auditwright.storage.layout import target_fields
 from auditwright.storage.postgresql import setup as postgresql_setup
 from auditwright.storage.postgresql.setup import setup_sql
 
@@ -85,7 +86,7 @@ def layout(database: PostgreSQLDatabase) -> list[tuple[Any, ...]]:
 def test_create_is_complete_and_idempotent(empty: PostgreSQLDatabase) -> None:
     done = create_database(empty.url, CATALOG)
     assert done.name == empty.name
-    assert done.changes[:12] == (
+    assert done.changes[:13] == (
         "revision 001: the entries, and the tables that describe a catalog",
         "revision 002: triggers that refuse to change entries",
         "revision 003: a partition for each month, made ahead",
@@ -97,6 +98,7 @@ def test_create_is_complete_and_idempotent(empty: PostgreSQLDatabase) -> None:
         "revision 009: constraints that refuse damaged entries",
         "revision 010: the digest of a whole row",
         "revision 011: outcome, context, and on whose behalf",
+        "revision 012: the objects that entries identify, and indexes of outcomes and of whose behalf",
         "column tool_id",
     )
     assert len([each for each in done.changes if each.startswith("view ")]) == len(CATALOG.every_event)
@@ -236,11 +238,20 @@ def test_no_error_of_setup_shows_a_password(empty: PostgreSQLDatabase) -> None:
         assert "\n" not in str(caught.value)
 
 
+WITHOUT_TARGETS = (
+    "DROP TABLE audit_target, audit_target_field",
+    "DROP FUNCTION audit_add_targets CASCADE",
+    "DROP FUNCTION audit_target_ids, audit_index_targets",
+    "DROP INDEX audit_entry_failure, audit_entry_on_behalf_of",
+)
+"""Statements that make a database that of before revision 012."""
+
+
 def test_constraints_come_to_a_database_with_damaged_entries(postgresql: PostgreSQLServer) -> None:
     event = CATALOG.events["account.app_api_key.app_api_key_created"]
     older = postgresql.another()
     revert = f"ALTER TABLE audit_entry {', '.join(f'DROP CONSTRAINT audit_entry_{part}' for part in PARTS)}"
-    older.change(revert, "UPDATE audit_alembic_version SET version_num = '008'")
+    older.change(revert, *WITHOUT_TARGETS, "UPDATE audit_alembic_version SET version_num = '008'")
     with open_log(older) as log:  # as a service that runs meanwhile
         log.record(CATALOG.model(event)(**event.example), actor=Actor.system())
         damaged: list[dict[str, Any]] = [{"occurred_at": "infinity"}, {"metadata": "[]"}]
@@ -250,6 +261,10 @@ def test_constraints_come_to_a_database_with_damaged_entries(postgresql: Postgre
             "revision 009: constraints that refuse damaged entries",
             "revision 010: the digest of a whole row",
             "revision 011: outcome, context, and on whose behalf",
+            "revision 012: the objects that entries identify, and indexes of outcomes and of whose behalf",
+            "4 indexes of partitions",
+            f"{len(target_fields(CATALOG))} rows of audit_target_field",
+            "targets of stored entries in 5 partitions",
             "9 valid constraints for entries",
             *(
                 f"constraint audit_entry_{part}, for new entries: stored ones violate it, see "
@@ -257,7 +272,7 @@ def test_constraints_come_to_a_database_with_damaged_entries(postgresql: Postgre
                 for part in ("occurred_at", "metadata")
             ),
         )
-        assert upgrade_database(older.url, CATALOG).changes == changes[3:]
+        assert upgrade_database(older.url, CATALOG).changes == changes[7:]
         log.record(CATALOG.model(event)(**event.example), actor=Actor.system())
         with pytest.raises(Exception, match="violates check constraint"):
             older.insert(foreign_row(CATALOG) | {"metadata": "[]"}, checked=True)
@@ -675,7 +690,7 @@ def test_missed_months_get_their_partitions_later(empty: PostgreSQLDatabase) -> 
     create_database(empty.url, CATALOG)
     *_, last = partitions(empty)
     for name, _, _ in partitions(empty):
-        empty.change(f"DROP TABLE {name}")
+        empty.change(f"DROP TABLE {name}, {name.replace('audit_entry', 'audit_target')}")
     empty.change(
         f"SELECT audit_add_partition('audit_entry_first', NULL, '{bound(datetime(2026, 1, 1, tzinfo=UTC))}')"
     )

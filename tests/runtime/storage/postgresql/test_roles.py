@@ -160,7 +160,7 @@ def _without_account(removed: list[str]) -> Any:
     def patch(original: Any) -> Any:
         def execute(self: Any, query: Any, *given: Any, **named: Any) -> Any:
             text = query.decode() if isinstance(query, bytes) else str(query)
-            changed = re.sub(r"account_id = (%\(?\w*\)?s?)", r"(\1)::text IS NOT NULL", text)
+            changed = re.sub(r"(?:entry\.)?account_id = (%\(?\w*\)?s?)", r"(\1)::text IS NOT NULL", text)
             if changed != text:
                 removed.append(text)
                 query = changed.encode()
