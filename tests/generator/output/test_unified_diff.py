@@ -116,9 +116,9 @@ def test_only_the_first_files_are_shown(
     shutil.rmtree(project / "generated" / "docs")
     lines = check(1, capsys)
     missing = [line for line in lines if line.endswith(": missing")]
-    assert len(missing) == 10
+    assert len(missing) == 11
     assert sum(line == "--- /dev/null" for line in lines) == 3
-    assert lines[-2:] == ["… 7 more files", NOT_CURRENT]
+    assert lines[-2:] == ["… 8 more files", NOT_CURRENT]
 
 
 def test_current_files_have_no_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
