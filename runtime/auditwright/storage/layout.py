@@ -74,6 +74,14 @@ def target_fields(catalog: Catalog) -> list[tuple[str, str, str]]:
     ]
 
 
+def unindexed(fields: list[tuple[str, str]]) -> list[str]:
+    """What to say of fields, with their events, whose values filters do not find in all stored entries."""
+    if not fields:
+        return []
+    (event, field), more = fields[0], f" and {len(fields) - 1} more" if len(fields) > 1 else ""
+    return [f"targets of stored entries are not indexed yet by {field} of {event}{more}"]
+
+
 def reference_rows(catalog: Catalog) -> dict[str, list[tuple[str, ...]]]:
     """The rows that describe the catalog, by table. An alias has a row like its event."""
     return {

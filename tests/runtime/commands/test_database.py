@@ -200,9 +200,9 @@ def test_postgresql_create_upgrade_and_roles(
         "  revision 011: outcome, context, and on whose behalf",
         "  revision 012: the objects that entries identify, and indexes of outcomes and of whose behalf",
         "  column till",
-        "  10 views",
-        "  2 rows of audit_category",
-        "  10 rows of audit_event",
+        "  16 views",
+        "  3 rows of audit_category",
+        "  16 rows of audit_event",
         "  1 row of audit_catalog",
         "  11 valid constraints for entries",
         "next: `auditwright database roles` creates roles for services that cannot rewrite the log",
@@ -363,6 +363,7 @@ def test_check_of_an_older_database_names_the_upgrade(
         "  revision 010: the digest of a whole row",
         "  revision 011: outcome, context, and on whose behalf",
         "  revision 012: the objects that entries identify, and indexes of outcomes and of whose behalf",
+        "  2 indexes of partitions",
         "  11 valid constraints for entries",
     ]
     assert auditwright("database", "check", *V1).code == 0

@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from auditwright.storage.base import Difference
-from auditwright.storage.layout import VERSION_TABLE, view_name
+from auditwright.storage.layout import VERSION_TABLE, unindexed, view_name
 from auditwright.storage.postgresql.roles import FUNCTIONS, OWN_TABLES, USERS, relations
 from auditwright.storage.postgresql.schema import (
     AHEAD,
@@ -283,12 +283,8 @@ def _unindexed(connection: Connection[Any]) -> Iterator[Difference]:
         return
     statement = "SELECT event, field FROM audit_target_field WHERE indexed_from > %s ORDER BY 1, 2"
     found = _rows(connection, statement, "00000000-0000-0000-0000-000000000000")
-    if found:
-        event, field = found[0]
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        yield Difference(
-            f"targets of stored entries are not indexed yet by {field} of {event}{more}", UPGRADE
-        )
+    for what in unindexed(found):
+        yield Difference(what, UPGRADE)
 
 
 def _partitions(connection: Connection[Any], table: str) -> Iterator[Difference]:

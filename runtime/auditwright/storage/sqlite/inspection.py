@@ -15,7 +15,7 @@ from auditwright.damage import LATER_PARTS, PARTS
 from auditwright.entry import METADATA, columns
 from auditwright.storage.base import Damage, Difference, Rows, Stored, Views
 from auditwright.storage.errors import StorageError
-from auditwright.storage.layout import DEFAULTS, INDEXES
+from auditwright.storage.layout import DEFAULTS, INDEXES, unindexed
 from auditwright.storage.sqlite.connections import BUSY_SECONDS, path_of, translated_errors
 from auditwright.storage.sqlite.schema import (
     check_fit,
@@ -99,6 +99,13 @@ class SQLiteInspection:
         with self._errors():
             present = dict(self._connection.execute("SELECT name, sql FROM sqlite_schema").fetchall())
             missing = later_columns(self._connection)
+            fields = (
+                self._connection.execute(
+                    "SELECT event, field FROM audit_target_field WHERE unindexed > 0 ORDER BY 1, 2"
+                ).fetchall()
+                if "audit_target_field" in present
+                else []
+            )
         found = [f"the table {name} is missing" for name in tables(self._catalog) if name not in present]
         found += [f"the column audit_entry.{name} is missing" for name in missing]
         found += [f"the index {name} is missing" for name in INDEXES if name not in present]
@@ -107,6 +114,7 @@ class SQLiteInspection:
                 found.append(f"the trigger {name} is {'another one' if name in present else 'missing'}")
         return (
             *(Difference(what, "the next AuditLog.open makes it anew") for what in found),
+            *(Difference(what, "the next AuditLog.open goes on with it") for what in unindexed(fields)),
             *self._other_triggers(),
         )
 
