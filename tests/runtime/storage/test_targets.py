@@ -59,7 +59,7 @@ def test_other_writers_are_indexed_by_their_metadata(
     assert [len(acme.history("model", each).entries) for each in ("m-1", "m-2", "3")] == [1, 1, 1]
 
 
-def test_stored_entries_are_indexed_when_a_field_becomes_a_target(
+def test_a_new_target_field_indexes_stored_entries(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def edit(content: dict[str, Any]) -> None:
