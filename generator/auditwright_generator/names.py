@@ -100,7 +100,7 @@ OWN_PACKAGE = "auditwright_events"
 
 IMPORTED_CLASSES = words("""
     Address Annotated Any AsyncAuditEvents AsyncSession AuditCatalog AuditCategory AuditEntry AuditEvent
-    AuditEvents AuditLog AuditTable BigInt BigInteger Boolean Catalog ChangeOf ClassVar Column
+    AuditEvents AuditLog AuditTable AuditTarget BigInt BigInteger Boolean Catalog ChangeOf ClassVar Column
     Coroutine DateText Digest Emitters Entry EntryId
     Event EventModel EventView FailureOptions Field Float Generic Index Json JsonAsWritten JsonValue Literal
     Metadata

@@ -332,11 +332,11 @@ def test_exported_then_imported_elsewhere_gives_equal_rows(
 
 # --- the SQLModel classes and the storage are one layout -------------------------------------------
 
-TABLES = ("audit_entry", "audit_category", "audit_event", "audit_catalog")
+TABLES = ("audit_entry", "audit_target", "audit_category", "audit_event", "audit_catalog")
 
 
 def layout(path: Path) -> dict[str, Any]:
-    """The tables in SQLite: columns with types and keys, STRICT, indexes with their columns."""
+    """The tables in SQLite: columns with types and keys, STRICT, indexes with columns and conditions."""
     connection = sqlite3.connect(path)
     found: dict[str, Any] = {}
     for table in TABLES:
@@ -345,6 +345,7 @@ def layout(path: Path) -> dict[str, Any]:
                 unique,
                 partial,
                 [tuple(column[1:]) for column in connection.execute(f"PRAGMA index_xinfo({name})")],
+                condition(connection, name),
             )
             for _, name, unique, origin, partial in connection.execute(f"PRAGMA index_list({table})")
         }
@@ -354,6 +355,13 @@ def layout(path: Path) -> dict[str, Any]:
         found[table] = {"kind": kind, "columns": columns, "indexes": indexes, "foreign": foreign}
     connection.close()
     return found
+
+
+def condition(connection: sqlite3.Connection, index: str) -> str:
+    """What the WHERE of an index says; empty for one that has all rows."""
+    statement = "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?"
+    found: tuple[str | None] | None = connection.execute(statement, (index,)).fetchone()
+    return ((found and found[0]) or "").partition(" WHERE ")[2]
 
 
 def make_with_sqlmodel(path: Path) -> None:
@@ -368,7 +376,13 @@ def test_create_all_makes_the_tables_that_the_log_makes(path: Path, log: AuditLo
     ours, theirs = layout(path), layout(other)
     for table in TABLES:
         assert theirs[table] == ours[table], table
-    assert set(ours["audit_entry"]["indexes"]) == {"pk", "audit_entry_event", "audit_entry_user"}
+    assert {name: each[-1] for name, each in ours["audit_entry"]["indexes"].items()} == {
+        "pk": "",
+        "audit_entry_event": "",
+        "audit_entry_failure": "outcome = 'failure'",
+        "audit_entry_on_behalf_of": "on_behalf_of_id IS NOT NULL",
+        "audit_entry_user": "",
+    }
     assert len(ours["audit_entry"]["columns"]) == len(AuditEntry.model_fields) == 24
 
 

@@ -13,7 +13,7 @@ from sqlmodel import Field, Relationship, Session, SQLModel, col, func, select
 from tests.support.databases import LONG_AGO, Database, insert_damaged, insert_row, open_log
 
 from audit_events import CATALOG
-from audit_events.tables import AuditEntry
+from audit_events.tables import AuditEntry, AuditTarget
 from audit_events.tables.account.models import ModelDeployed
 
 ROWS: list[dict[str, Any]] = [
@@ -125,6 +125,29 @@ def test_alterations_are_json_as_well(session: Session) -> None:
     assert numbers(session, alterations.is_(None)) == [0, 1, 2]
     (entry,) = session.exec(select(AuditEntry).where(alterations.is_not(None))).all()
     assert entry.alterations == {"metadata.model_name": {"length": 9000, "cut": True}}
+
+
+def test_entries_about_an_object_are_joined(database: Database, session: Session) -> None:
+    given = (
+        {"metadata": '{"model_id":"m-17"}', "actor_id": "u-1", "outcome": "failure"},
+        {"metadata": '{"model_id":"m-17"}', "event": "account.models.model_deleted", "actor_id": "u-2"},
+        {"metadata": '{"model_id":"m-18"}', "on_behalf_of_type": "user", "on_behalf_of_id": "u-3"},
+        {"metadata": '{"model_id":"m-17"}', "account_id": "other"},
+    )
+    ids = [uuid.UUID(bytes=insert_row(database, CATALOG, **row)["id"]) for row in given]
+    entry, target = col(AuditEntry.id), col(AuditTarget.id)
+    about = (
+        select(AuditEntry.id, AuditTarget.actor_id)
+        .join(AuditTarget, (entry == target) & (col(AuditTarget.account_id) == AuditEntry.account_id))
+        .where(AuditEntry.account_id == "acme")
+        .order_by(entry)
+    )
+    m_17 = about.where(AuditTarget.target == "model:m-17")
+    assert session.exec(m_17).all() == [(ids[0], "u-1"), (ids[1], "u-2")]
+    assert session.exec(m_17.where(AuditEntry.outcome == "failure")).all() == [(ids[0], "u-1")]
+    delegated = session.exec(about.where(col(AuditEntry.on_behalf_of_id) == "u-3")).all()
+    assert delegated == [(ids[2], "u-17")]
+    assert session.get(AuditTarget, ("acme", "model:m-18", "account.models.model_deployed", ids[2]))
 
 
 DAMAGED: list[dict[str, Any]] = [
