@@ -304,7 +304,7 @@ def test_long_and_unprintable_sides_are_altered(log: AuditLog, other_database: D
 def test_pytest_fixture_compares_values_of_every_type(catalog: Catalog) -> None:
     def wanted(key: str, **fields: Any) -> dict[str, Any]:
         event = catalog.events[key]
-        return Wanted(event, catalog.model(event), None, None, None, fields).fields
+        return Wanted(event, catalog.model(event), {}, fields).fields
 
     anything: Any = mock.ANY
     assert wanted(UPDATED, **GIVEN) == {

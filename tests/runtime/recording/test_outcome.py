@@ -49,8 +49,8 @@ def test_on_behalf_of_is_in_entry_and_description(log: AuditLog, acme: AccountLo
     made.append(login(log, on_behalf_of=GRACE, context={"session_id": "s-1"}))
     for each in made:
         entry = acme.get(each.id)
-        assert entry == each
-        assert entry.on_behalf_of == GRACE
+        assert entry is not None
+        assert (entry, entry.on_behalf_of) == (each, GRACE)
         assert entry.description.startswith("Ada Lovelace on behalf of Grace Hopper ")
         assert entry.context == {"session_id": "s-1"}
         assert entry.to_json()["on_behalf_of"] == {"type": "user", "id": "u-18", "name": "Grace Hopper"}
@@ -91,6 +91,7 @@ def test_outcome_but_not_context_decides_a_retry(log: AuditLog) -> None:
     first = login(log, outcome="failure", context={"request_id": "r-1"}, **options)
     again = login(log, outcome="failure", context={"request_id": "r-2"}, **options)
     assert (again.id, again.context) == (first.id, {"request_id": "r-1"})
+    other: dict[str, Any]
     for other in ({}, {"outcome": "failure", "failure_reason": "x"}, {"on_behalf_of": GRACE}):
         with pytest.raises(IdConflict):
             login(log, **options, **other)
