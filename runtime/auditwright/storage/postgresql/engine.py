@@ -102,7 +102,6 @@ class PostgreSQLStorage:
         check_fit(connection, self._catalog, self.name)
         self.table = EntryTable(connection, self._catalog)
         self._pages = Pages(self.connections, self.table, self._catalog)
-        self._insert = row_format.insert_statement(self.table.name, self.table.columns)
         self._digests = row_format.digests_statement(self.table.name)
         self._identity, _ = self._identity_of(runs(connection))
         warn_of_power(connection, self.name)
@@ -228,13 +227,14 @@ class PostgreSQLStorage:
 
     def _copy(self, connection: Connection, rows: Sequence[Row]) -> bool:
         """Store new rows by COPY; False, and nothing stored, if one is stored already or COPY is refused."""
-        statement = sql(row_format.copy_statement(self.table.name, self.table.columns))
+        columns, rows = row_format.written(self.table.columns, rows)
+        statement = sql(row_format.copy_statement(self.table.name, columns))
         try:
             with (
                 transaction(connection) if is_pooled(connection) else nullcontext(),
                 connection.cursor().copy(statement) as copy,
             ):
-                for piece in row_format.copied(self.table.columns, rows):
+                for piece in row_format.copied(columns, rows):
                     copy.write(piece)
         except psycopg.errors.UniqueViolation:
             return False
@@ -253,7 +253,9 @@ class PostgreSQLStorage:
         outcomes: list[bool | IdConflict] = []
         for start in range(0, len(rows), STATEMENT):
             part = rows[start : start + STATEMENT]
-            new = set(execute(self._insert, (row_format.as_json(self.table.columns, part),)))
+            columns, values = row_format.written(self.table.columns, part)
+            statement = row_format.insert_statement(self.table.name, columns)
+            new = set(execute(statement, (row_format.as_json(columns, values),)))
             stored: dict[Row, str | None] = {}
             if len(new) < len(part):
                 try:

@@ -11,12 +11,12 @@ import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
 
-from auditwright.entry import ACCOUNT_ID, ID, ColumnKind, Row
+from auditwright.entry import ACCOUNT_ID, ID, ColumnKind, Row, is_usual, usual_part
 from auditwright.ids import format_time
 
 COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -29,7 +29,7 @@ _NULL = b"\xff\xff\xff\xff"
 _SINCE_2000 = 946_684_800_000_000
 """Microseconds from 1970 to PostgreSQL's epoch, 2000."""
 
-Columns = Sequence[tuple[str, ColumnKind, bool]]
+Columns = tuple[tuple[str, ColumnKind, bool], ...]
 
 
 def microseconds(column: str) -> str:
@@ -71,6 +71,14 @@ _GIVEN = {
 """By column name, or else by kind: its type in the JSON, and SQL for the stored value."""
 
 
+def written(columns: Columns, rows: Sequence[Row]) -> tuple[Columns, Sequence[Row]]:
+    """The columns that are written, and their values: not all of them where all rows are usual."""
+    if not all(map(is_usual, rows)):
+        return columns, rows
+    return usual_part(columns), [usual_part(row) for row in rows]
+
+
+@lru_cache(maxsize=16)
 def insert_statement(table: str, columns: Columns) -> str:
     """SQL that inserts the rows of its parameter, made by `as_json`, unless their key is stored already.
 
@@ -104,8 +112,9 @@ def as_json(columns: Columns, rows: Iterable[Row]) -> str:
     return orjson.dumps(
         [
             {
-                name: pack(value) if pack and value is not None else value
+                name: pack(value) if pack else value
                 for name, pack, value in zip(names, packers, row, strict=True)
+                if value is not None
             }
             for row in rows
         ]

@@ -13,10 +13,10 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from auditwright.entry import ACCOUNT_ID, ID, Row, columns
+from auditwright.entry import ACCOUNT_ID, ID, Row, columns, is_usual, usual_part
 from auditwright.storage.base import SMALL_CATALOG, Count, Pieces, Rows
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, StorageError
@@ -63,6 +63,7 @@ class SQLiteStorage:
         self._catalog = catalog
         names = [quoted(name) for name, _, _ in columns(catalog)]
         self._insert = insert_statement(catalog)
+        self._insert_usual = insert_statement(catalog, usual=True)
         self._leading = ", ".join(names[:-1])
         self._metadata_of: dict[int, str] = {}
         try:
@@ -78,7 +79,18 @@ class SQLiteStorage:
     def insert(self, rows: Sequence[Row]) -> int:
         """See `Storage.insert`."""
         with self.connections.writing() as connection:
-            return connection.executemany(self._insert, rows).rowcount
+            new = 0
+            # Python's driver takes most of a microsecond for each NULL.
+            for usual, group in groupby(rows, is_usual):
+                if usual:
+                    new += connection.executemany(self._insert_usual, map(usual_part, group)).rowcount
+                else:
+                    new += connection.executemany(self._insert, group).rowcount
+            return new
+
+    def _statement(self, row: Row) -> tuple[str, Row]:
+        """The INSERT of a row, and its values."""
+        return (self._insert_usual, usual_part(row)) if is_usual(row) else (self._insert, row)
 
     def insert_each(self, rows: Sequence[Row]) -> list[Row | IdConflict]:
         """See `Storage.insert_each`."""
@@ -99,7 +111,7 @@ class SQLiteStorage:
 
     def _insert_one(self, connection: sqlite3.Connection, row: Row) -> bool | IdConflict:
         try:
-            return connection.execute(self._insert, row).rowcount == 1
+            return connection.execute(*self._statement(row)).rowcount == 1
         except sqlite3.Error as error:  # a conflict rolls back its statement, not the transaction
             conflict = self.connections.error("write", error)
             if isinstance(conflict, IdConflict):
@@ -114,7 +126,7 @@ class SQLiteStorage:
                 self.connections.check_file(session.execute("PRAGMA database_list").fetchall())
                 if not session.in_transaction:
                     session.execute("BEGIN IMMEDIATE")
-                return session.execute(self._insert, row).rowcount
+                return session.execute(*self._statement(row)).rowcount
         return self._join_sqlalchemy(session, row)
 
     def _join_sqlalchemy(self, session: Any, row: Row) -> int:
@@ -123,7 +135,7 @@ class SQLiteStorage:
         try:
             connection = sqlalchemy_connection(session, "sqlite", "SQLite", "sqlite3")
             self._check_transaction(connection)
-            return connection.exec_driver_sql(self._insert, row).rowcount
+            return connection.exec_driver_sql(*self._statement(row)).rowcount
         except SQLAlchemyError as error:
             original = getattr(error, "orig", None)
             if isinstance(original, sqlite3.Error):

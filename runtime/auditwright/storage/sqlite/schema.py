@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from auditwright.catalog import columns_in, is_stored_name, release
-from auditwright.entry import columns
+from auditwright.entry import columns, usual_part
 from auditwright.storage.base import replaced_catalog
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import (
@@ -104,9 +104,10 @@ def tables(catalog: Catalog) -> dict[str, tuple[Column, ...]]:
     }
 
 
-def insert_statement(catalog: Catalog) -> str:
-    """The INSERT of a row."""
-    names = [quoted(name) for name, _, _ in columns(catalog)]
+def insert_statement(catalog: Catalog, usual: bool = False) -> str:
+    """The INSERT of a row; with `usual`, that of a row's `usual_part`."""
+    written = usual_part(columns(catalog)) if usual else columns(catalog)
+    names = [quoted(name) for name, _, _ in written]
     return f"INSERT INTO audit_entry ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 

@@ -32,10 +32,12 @@ from tests.support.shops import (
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, Catalog, Entry, SchemaMismatch, StorageError
 from auditwright.damage import PARTS
+from auditwright.entry import TRAILING
 from auditwright.ids import make_id, to_microseconds
 from auditwright.storage import create_database, open_inspection, upgrade_database
 from auditwright.storage.base import MAX_NAMES, Views
 from auditwright.storage.layout import target_fields
+from auditwright.storage.postgresql import schema
 from auditwright.storage.postgresql import setup as postgresql_setup
 from auditwright.storage.postgresql.setup import setup_sql
 
@@ -595,6 +597,34 @@ def test_view_with_new_columns_is_replaced_in_place(empty: PostgreSQLDatabase, s
     assert empty.rows(f"SELECT has_table_privilege('grace', '{name}', 'SELECT')") == [(True,)]
     assert empty.rows("SELECT * FROM report") == []
     is_right(empty.url, shops.v2)
+
+
+def test_views_of_before_get_the_columns_of_the_outcome(
+    empty: PostgreSQLDatabase, shops: Shops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = [
+        "outcome",
+        "failure_reason",
+        "on_behalf_of_type",
+        "on_behalf_of_id",
+        "on_behalf_of_name",
+        "context",
+    ]
+    with monkeypatch.context() as before:
+        before.setattr(schema, "TRAILING", TRAILING[6:])
+        create_database(empty.url, shops.v1)
+    name = "store_orders_order_paid"
+    empty.change(f"CREATE VIEW report AS SELECT order_id, catalog_version FROM {name}")
+    done = upgrade_database(empty.url, shops.v1)
+    assert f"changed view {name}" in done.changes
+    columns = empty.rows(
+        "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
+        f"WHERE attrelid = '{name}'::regclass ORDER BY attnum DESC LIMIT 6"
+    )
+    assert columns == [(each, "json" if each == "context" else "text") for each in reversed(added)]
+    assert empty.rows("SELECT * FROM report") == []
+    is_right(empty.url, shops.v1)
+    assert upgrade_database(empty.url, shops.v1).changes == ()
 
 
 def test_a_view_with_dependants_is_not_dropped(empty: PostgreSQLDatabase, shops: Shops) -> None:

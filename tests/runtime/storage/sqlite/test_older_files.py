@@ -3,6 +3,7 @@
 `older_file.sql` is the dump of a file in which deletes were permitted by rows of a table.
 """
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -43,7 +44,27 @@ def test_upgrade_keeps_entries_holds_and_users(older: Path, shops: Shops) -> Non
     assert contents(older) == before
     with open_shop(older, shops.v1) as log:
         record_each(log)
+        entries = list(log.account("acme").all())
     assert rows(older, "SELECT count(*) FROM audit_entry") == [(12,)]
+    assert {(each.outcome, each.on_behalf_of, str(each.context), each.damaged) for each in entries} == {
+        ("success", None, "{}", ())
+    }
+    assert set(rows(older, "SELECT outcome, context FROM store_orders_order_placed")) == {("success", None)}
+
+
+def test_writer_of_before_goes_on_after_the_upgrade(older: Path, shops: Shops) -> None:  # noqa: F811
+    ((statement,),) = rows(older, "SELECT sql FROM sqlite_schema WHERE name = 'audit_entry'")
+    upgrade_database(f"sqlite:///{older}", shops.v1)
+    names = [name for name in re.findall(r'"(\w+)" (?:TEXT|BLOB|INTEGER)', statement) if name != "id"]
+    assert "outcome" not in names
+    change(
+        older,
+        f"INSERT INTO audit_entry (id, {', '.join(names)}) SELECT CAST(substr(id, 1, 15) || x'00' AS BLOB), "
+        f"{', '.join(names)} FROM audit_entry LIMIT 1",
+    )
+    with open_shop(older, shops.v1) as log:
+        assert {each.outcome for each in log.account("acme").all()} == {"success"}
+    assert rows(older, "SELECT count(*) FROM audit_entry") == [(8,)]
 
 
 def test_permit_of_before_deletes_nothing_after_the_upgrade(older: Path, shops: Shops) -> None:  # noqa: F811
