@@ -25,7 +25,7 @@ END $$;"""
 """The same for all partitions, as a script."""
 _MISSING = """
     SELECT part.relname, parent.relname, pg_get_indexdef(parent.oid),
-        to_regclass(quote_ident(made)) IS NOT NULL
+        (SELECT indisvalid FROM pg_index AS left_over WHERE indexrelid = to_regclass(quote_ident(made)))
     FROM pg_inherits JOIN pg_class AS part ON part.oid = inhrelid, pg_index JOIN pg_class AS parent
         ON parent.oid = indexrelid, replace(parent.relname, 'audit_entry', part.relname) AS made
     WHERE inhparent = to_regclass('audit_entry') AND indrelid = inhparent AND NOT indisvalid AND NOT EXISTS (
@@ -41,13 +41,18 @@ REVISION = "012"
 
 
 def index_statements(connection: Connection[Any]) -> Iterator[str]:
-    """The statements that make the missing indexes of partitions, each to be run outside of a transaction."""
-    for partition, parent, definition, is_left in connection.execute(_MISSING).fetchall():
+    """The statements that make the missing indexes of partitions.
+
+    Those with CONCURRENTLY run outside of a transaction. An index that a killed run has left is used if it is
+    complete, and made again if not.
+    """
+    for partition, parent, definition, is_complete in connection.execute(_MISSING).fetchall():
         name = parent.replace("audit_entry", partition, 1)
-        if is_left:  # by a killed run
+        if is_complete is False:
             yield f"DROP INDEX CONCURRENTLY {quoted(name)}"
-        using = definition.partition(" USING ")[2]
-        yield f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {quoted(partition)} USING {using}"
+        if not is_complete:
+            using = definition.partition(" USING ")[2]
+            yield f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {quoted(partition)} USING {using}"
         yield f"ALTER INDEX {quoted(parent)} ATTACH PARTITION {quoted(name)}"
 
 

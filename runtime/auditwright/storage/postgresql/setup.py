@@ -6,10 +6,11 @@ Every step is a transaction under one lock, so that a killed run can be repeated
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from auditwright.damage import PARTS
 from auditwright.storage.base import SetupResult
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from auditwright.storage.postgresql.schema import Change
     from auditwright.storage.setup_change import RecordSetup
 
+T = TypeVar("T")
 
 LOCK_SECONDS = 5
 """The lock timeout of a change; recording waits behind it."""
@@ -50,7 +52,7 @@ def set_up(url: str, catalog: Catalog, create: bool, record: RecordSetup | None 
         is_new = _check(database, create) is None
         if is_new:
             _make_version_table(database)
-        while (revision := _migrate(database)) is not None:
+        while (revision := _tried(partial(_apply_next, database))) is not None:
             made.append(revision)
         revisions = tuple(each.partition(":")[0].removeprefix("revision ") for each in made)
         made += _index(database)
@@ -197,14 +199,14 @@ def _make_version_table(database: _Database) -> None:
                 raise
 
 
-def _migrate(database: _Database) -> str | None:
-    """Apply the next revision and describe it; None at the last one. Without its locks it is tried again."""
+def _tried(change: Callable[[], T]) -> T:
+    """What a change returns; without its locks it is tried again."""
     import psycopg
     from sqlalchemy.exc import DBAPIError
 
     for attempt in range(_TRIES):
         try:
-            return _apply_next(database)
+            return change()
         except (StorageError, DBAPIError) as error:
             cause = error.orig if isinstance(error, DBAPIError) else error.__cause__
             if attempt == _TRIES - 1 or not isinstance(cause, psycopg.errors.LockNotAvailable):
@@ -214,6 +216,7 @@ def _migrate(database: _Database) -> str | None:
 
 
 def _apply_next(database: _Database) -> str | None:
+    """Apply the next revision and describe it; None at the last one."""
     from auditwright.storage.postgresql import migrations
 
     with database.transaction():
@@ -228,21 +231,35 @@ def _apply_next(database: _Database) -> str | None:
 def _index(database: _Database) -> Iterator[str]:
     """Make the indexes of stored entries that are missing, while others record; describes them."""
     from auditwright.storage.postgresql import indexing
-    from auditwright.storage.postgresql.owner_connection import errors
 
     with database.transaction():
         statements = list(indexing.index_statements(database.connection))
-    if not statements:
-        return
+    for statement in statements:
+        if "CONCURRENTLY" in statement:
+            _run_without_transaction(database, statement)
+        else:  # it waits for readers of the partition, and others wait behind it
+            _tried(partial(_run, database, statement))
+    made = sum(statement.startswith("ALTER") for statement in statements)
+    if made:
+        yield f"{made} index{'es' * (made > 1)} of partitions"
+
+
+def _run_without_transaction(database: _Database, statement: str) -> None:
+    """Run a statement that waits for others as long as it takes, while nobody waits for it."""
+    from auditwright.storage.postgresql.owner_connection import errors
+
     with errors(database.name, "make the indexes"):
-        database.connection.autocommit = True  # in a transaction an index locks writers out
+        database.connection.autocommit = True
         try:
-            for statement in statements:
-                database.connection.execute(statement.encode())
+            database.connection.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+            database.connection.execute(statement.encode())
         finally:
             database.connection.autocommit = False
-    made = sum(statement.startswith("CREATE") for statement in statements)
-    yield f"{made} index{'es' * (made > 1)} of partitions"
+
+
+def _run(database: _Database, statement: str) -> None:
+    with database.transaction():
+        database.connection.execute(statement.encode())
 
 
 def _indexes(database: _Database, revision: str | None) -> list[str]:

@@ -675,6 +675,35 @@ def test_an_upgrade_blocked_by_a_reader_does_not_block_writers(
     is_right(empty.url, shops.v2)
 
 
+def test_an_index_blocked_by_a_reader_does_not_block_writers(
+    empty: PostgreSQLDatabase, shops: Shops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    monkeypatch.setattr(postgresql_setup, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(postgresql_setup, "PAUSE_SECONDS", 0)
+    create_database(empty.url, shops.v1)
+    wanted = layout(empty)
+    empty.change(
+        "DROP INDEX audit_entry_failure",
+        "CREATE INDEX audit_entry_failure ON ONLY audit_entry (account_id, event, id) "
+        "WHERE outcome = 'failure'",
+        "CREATE INDEX audit_entry_first_failure ON audit_entry_first (account_id, event, id) "
+        "WHERE outcome = 'failure'",
+    )
+    with closing(psycopg.connect(empty.url)) as export:
+        export.execute("SELECT count(*) FROM audit_entry")  # of a run that made one index and was killed
+        with pytest.raises(StorageError, match="a long transaction holds the lock: try again"):
+            upgrade_database(empty.url, shops.v1)
+        with shop(empty, shops.v1) as log:
+            record_each(log)
+        ((made,),) = empty.rows("SELECT 'audit_entry_first_failure'::regclass::oid")
+    assert upgrade_database(empty.url, shops.v1).changes == ("5 indexes of partitions",)
+    assert empty.rows("SELECT 'audit_entry_first_failure'::regclass::oid") == [(made,)]
+    assert layout(empty) == wanted
+    is_right(empty.url, shops.v1)
+
+
 # --- partitions ------------------------------------------------------------------------------------
 
 
