@@ -460,7 +460,9 @@ def _event(
     on_events: list[str],
     known: dict[str, tuple[dict[str, Any], Field]],
 ) -> Event:
-    given = [_with_outcome(each) if "when" in each else each for each in event["fields"]]
+    given = event["fields"]
+    if not any(each["name"] == "outcome" for each in given):  # as catalogs of before may have
+        given = [_with_outcome(each) if "when" in each else each for each in given]
     if any(map(_differs_in_json, given)):
         fields = tuple(_stored_fields(given))
         example = _stored_example(event["example"], fields)
@@ -492,7 +494,7 @@ def _with_outcome(field: dict[str, Any]) -> dict[str, Any]:
     """The field with its condition on the outcome apart from those on other fields."""
     when = {**field["when"]}
     outcome = when.pop("outcome", None)
-    known = outcome in (["success"], ["failure"])  # otherwise a field of that name, in a catalog of before
+    known = outcome in (["success"], ["failure"])
     return {**field, "when": when, "outcome": outcome[0]} if known else field
 
 

@@ -276,3 +276,22 @@ def test_every_event_has_a_model_and_a_schema() -> None:
         assert catalog.model(event).event_key() == event.key
         assert set(catalog.model(event).model_fields) == {field.name for field in event.metadata}
         assert catalog.schema(event)["properties"]["event"] == {"const": event.key}
+
+
+def test_a_field_named_outcome_of_a_catalog_of_before_is_a_field(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own = {
+        **{"name": "outcome", "title": "Outcome", "description": "", "kind": "enum", "many": False},
+        **{"required": True, "declared_in": "event", "values": {"success": "Success", "late": "Late"}},
+    }
+    when = {"outcome": ["success"]}
+
+    def edit(content: dict[str, Any]) -> None:
+        fields = event_of(content, ADDED)["fields"]
+        fields[-1]["when"] = when
+        fields.append(own)
+
+    event = make_catalog(tmp_path, edit).events[ADDED]
+    assert [(each.when, each.outcome) for each in event.fields[-2:]] == [(when, ""), ({}, "")]
