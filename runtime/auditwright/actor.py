@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import uuid
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import uuid_utils
 
@@ -16,7 +16,9 @@ from auditwright.errors import Problem, ValidationError
 from auditwright.limits import MAX_ID, Alterations, sanitize, sanitize_text, shown, text_of, truncate_text
 
 ActorType = Literal["user", "app", "system", "anonymous"]
-ACTOR_TYPES = '"user", "app", "system" or "anonymous"'
+ACTOR_TYPES: tuple[ActorType, ...] = get_args(ActorType)
+"""The types of actors; the first two have an id."""
+ANY_TYPE = '"user", "app", "system" or "anonymous"'
 NOBODY = "nothing, as the actor is anonymous"
 """What is expected in errors: the types of actors, and the id and the name of an anonymous one."""
 
@@ -95,8 +97,8 @@ class Actor:
                 text = text_of(getattr(self, part))
                 if text is not None:
                     object.__setattr__(self, part, text)
-        if type(self.type) is not str or self.type not in ("user", "app", "system", "anonymous"):
-            raise ValidationError("actor", (Problem("actor.type", ACTOR_TYPES, shown(self.type)),))
+        if type(self.type) is not str or self.type not in ACTOR_TYPES:
+            raise ValidationError("actor", (Problem("actor.type", ANY_TYPE, shown(self.type)),))
         if self.type == "anonymous":
             for part in ("id", "name"):
                 if getattr(self, part) is not None:

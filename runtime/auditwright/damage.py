@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from auditwright.actor import ACTOR_TYPES
 from auditwright.entry import (
     ACCOUNT_ID,
     ACTOR_ID,
@@ -61,8 +62,6 @@ reason, which is of the outcome.
 """
 LATER_PARTS = {"outcome": "outcome", "on_behalf_of": "on_behalf_of_id", "context": "context"}
 """Parts that a database from before has no columns for, each with one of its columns."""
-ACTOR_TYPES = ("user", "app", "system", "anonymous")
-"""The types of actors that a row may have; the first two have an id."""
 MAX_LOGGED = 1000
 """Damaged entries that a process logs, each once."""
 

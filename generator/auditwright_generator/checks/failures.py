@@ -63,4 +63,4 @@ def _has_failure(category: CategorySource, name: str) -> bool:
     verb = act_of(name).verb
     deeds = _SIGNING_IN if _SIGN_IN.search(name) else {verb, verb.removesuffix("d"), verb.removesuffix("ed")}
     others = (set(event.name.split("_")) for event in category.events)
-    return any(words & _FAILURES and words & deeds for words in others)
+    return any(other & _FAILURES and other & deeds for other in others)

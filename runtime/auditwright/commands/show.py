@@ -75,7 +75,7 @@ def _not_one(options: argparse.Namespace, log: AuditLog, found: list[Entry]) -> 
 
 def _details(catalog: Catalog, entry: Entry) -> list[tuple[str, str]]:
     event, lifecycle_note = catalog.event(entry.event), catalog.lifecycle_note(entry.event)
-    principal, context = entry.on_behalf_of, entry.context
+    for_whom, context = entry.on_behalf_of, entry.context
     fields = {field.name: field for field in event.fields} if event else {}
     metadata = [
         (fields[name].title if name in fields else name, _value(value, fields.get(name)))
@@ -86,7 +86,7 @@ def _details(catalog: Catalog, entry: Entry) -> list[tuple[str, str]]:
         ("Category", entry.category_title),
         ("Date and Time (UTC)", f"{entry.occurred_at:%Y-%m-%d %H:%M:%S.%f}"),
         ("User or App Name", _actor_text(entry.actor)),
-        *([("On Behalf Of", _actor_text(principal))] if principal else []),
+        *([("On Behalf Of", _actor_text(for_whom))] if for_whom else []),
         ("IP Address", entry.ip_address or "—"),
         ("Description", entry.description),
         ("Outcome", entry.outcome),

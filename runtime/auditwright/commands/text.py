@@ -41,8 +41,8 @@ def time_text(moment: datetime) -> str:
 
 def actor_label(entry: Entry) -> str:
     """Who acted, and on whose behalf: `Ada Lovelace on behalf of Grace Hopper`."""
-    principal = entry.on_behalf_of
-    return f"{entry.actor.label} on behalf of {principal.label}" if principal else entry.actor.label
+    for_whom = entry.on_behalf_of
+    return f"{entry.actor.label} on behalf of {for_whom.label}" if for_whom else entry.actor.label
 
 
 def print_json(value: Any) -> None:

@@ -1,9 +1,8 @@
 """Retention: delete old entries (`prune`), and exempt accounts from that (`place_hold`, `remove_hold`).
 
 Every transaction that deletes entries of an account records their number in that account, and a run records
-its sum in the account `auditwright`. SQLite deletes
-rows, oldest first, in batches. PostgreSQL drops the partitions of whole months, and so keeps the month of the
-limit. Accounts on hold keep their entries.
+its sum in the account `auditwright`. SQLite deletes rows, oldest first, in batches. PostgreSQL drops the
+partitions of whole months, and so keeps the month of the limit. Accounts on hold keep their entries.
 """
 
 from __future__ import annotations

@@ -116,9 +116,8 @@ class Recorder:
         """The row of an entry; None among the values means "not given".
 
         `imported` has the parts that an import keeps unchanged; fingerprints are kept as well. A system event
-        is refused unless it is imported or recorded `by_auditwright`, and so is any event in the account of
-        the operator. Raises `ValidationError` with every
-        problem, among them `TimeAhead`, or `SecretKeyMissing`.
+        is refused unless it is imported or recorded `by_auditwright`, and so is any event in the operator
+        account. Raises `ValidationError` with every problem, among them `TimeAhead`, or `SecretKeyMissing`.
         """
         plan = self._plans.get(key) or self._plan(key)
         event = plan.event

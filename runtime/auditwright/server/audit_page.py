@@ -185,7 +185,7 @@ class TableRow:
 
 
 def _table_row(entry: Entry, view: View, catalog: Catalog) -> TableRow:
-    actor, principal = entry.actor, entry.on_behalf_of
+    actor, for_whom = entry.actor, entry.on_behalf_of
     return TableRow(
         str(entry.id),
         entry.occurred_at,
@@ -194,7 +194,7 @@ def _table_row(entry: Entry, view: View, catalog: Catalog) -> TableRow:
         category_title(entry, catalog),
         truncate(actor.label, MAX_NAME),
         actor.type,
-        truncate(principal.label, MAX_NAME) if principal else "",
+        truncate(for_whom.label, MAX_NAME) if for_whom else "",
         entry.outcome == "failure",
         truncate(entry.description, MAX_DESCRIPTION),
         entry.ip_address or "",

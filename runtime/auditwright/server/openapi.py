@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from auditwright.actor import ACTOR_TYPES
 from auditwright.catalog import SYSTEM_LEVEL
-from auditwright.damage import ACTOR_TYPES, PARTS
+from auditwright.damage import PARTS
 from auditwright.entry_context import LIMITS, MAX_SUBMITTED_BY, SUBMITTED_BY
 from auditwright.limits import MAX_FAILURE_REASON
 from auditwright.reading.filters import FIELDS, MATCHES, MAX_CONDITIONS, OPERATORS
