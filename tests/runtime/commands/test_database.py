@@ -216,7 +216,7 @@ def test_postgresql_create_upgrade_and_roles(
     assert (done.code, done.out, done.err) == (0, "", "nothing to do\n")
     done = auditwright("database", "upgrade", *V1)
     assert done.out == f"{server.name}: nothing to do: up to date with shop_v1_events 1.0.0\n"
-    done = auditwright("database", "roles", "--prefix", "seen")
+    done = auditwright("database", "roles", "--prefix", "seen", *V2)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[:4] == [
         f"{server.name}: created",
@@ -225,9 +225,9 @@ def test_postgresql_create_upgrade_and_roles(
         "  role seen_reader",
     ]
     assert "  GRANT seen_writer TO service_login;  -- for AuditLog.open(url)" in done.out.splitlines()
-    done = auditwright("database", "roles", "--prefix", "seen")
+    done = auditwright("database", "roles", "--prefix", "seen", *V2)
     assert done.out.startswith(f"{server.name}: nothing to do: the roles exist, with their rights\n")
-    assert auditwright("database", "roles", "--prefix", "seen", "--dry-run").err == "nothing to do\n"
+    assert auditwright("database", "roles", "--prefix", "seen", "--dry-run", *V2).err == "nothing to do\n"
     done = auditwright("database", "roles", "--prefix", "Seen!")
     assert (done.code, done.out) == (2, "")
     assert auditwright("database", "check", *V2).code == 0
@@ -240,12 +240,12 @@ def test_check_reports_differences_of_tables(
 ) -> None:
     assert auditwright("database", "create", *V1).code == 0
     assert auditwright("database", "check", *V1).out.splitlines() == [
-        f"{server.name}: 0 entries, against shop_v1_events 1.0.0",
+        f"{server.name}: 1 entry, against shop_v1_events 1.0.0",
         "",
         "Versions of the catalog",
-        "  1.0.0: 0 entries",
+        "  1.0.0: 1 entry",
         "",
-        "Covered: there are no entries.",
+        "Covered: all entries.",
     ]
     first, *_, last = (
         name

@@ -207,7 +207,7 @@ def test_exports_for_excel(recorded: Auditwright, tmp_path: Path, excel: str, be
     assert full.code == 0
     text = gzip.decompress((tmp_path / "a.csv.gz").read_bytes()).decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=between))
-    assert [len(row) for row in rows] == [15] * 4
+    assert [len(row) for row in rows] == [21] * 4
     assert rows[-1][6:11] == [SCANNER, "tool.guardrails", "tool", "user", "u-17"]
 
 
