@@ -239,16 +239,18 @@ class Catalog:
             if field.column
         }
         """The columns of fields with one of their own, in order of appearance, and the fields' names."""
-        self.target_types = tuple(
-            sorted({each.target for event in self.every_event.values() for each in event.fields} - {""})
-        )
-        """The types of the objects that fields identify, sorted."""
         self.current = {
             alias: event.key for event in self.every_event.values() for alias in event.aliases
         } | {key: key for key in self.every_event}
         """The current key for every key an entry may be stored under: keys and aliases."""
         self._models: dict[str, type[EventModel]] = {}
         self._validators: dict[str, Any] = {}
+
+    @functools.cached_property
+    def target_types(self) -> tuple[str, ...]:
+        """The types of the objects that fields identify, sorted."""
+        fields = (field for event in self.every_event.values() for field in event.fields)
+        return tuple(sorted({field.target for field in fields} - {""}))
 
     def event(self, key: str) -> Event | None:
         """The event of a key, or of an alias of it; None when the catalog has neither."""
@@ -461,7 +463,8 @@ def _event(
     known: dict[str, tuple[dict[str, Any], Field]],
 ) -> Event:
     given = event["fields"]
-    if not any(each["name"] == "outcome" for each in given):  # as catalogs of before may have
+    # Other events have no such condition; in a catalog of before they may have a field named outcome.
+    if "failure_message" in event:
         given = [_with_outcome(each) if "when" in each else each for each in given]
     if any(map(_differs_in_json, given)):
         fields = tuple(_stored_fields(given))
