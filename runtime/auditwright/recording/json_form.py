@@ -42,6 +42,7 @@ from auditwright.recording.problem_text import (
     described,
     fault,
     got,
+    of_other_outcome,
     time_fault,
     unknown,
 )
@@ -461,8 +462,7 @@ def _metadata_problems(event: Event, form: Form, path: list[Any], kind: Any) -> 
     name = kind.property if kind.name == "required" and not path else path[0] if len(path) == 1 else None
     by_outcome = next((field for field in event.metadata if field.name == name and field.outcome), None)
     if by_outcome is not None and (values.get(by_outcome.name) is None) == (by_outcome.outcome == outcome):
-        wanted, found = ("a value", "nothing") if by_outcome.outcome == outcome else ("nothing", "a value")
-        yield Problem(f"metadata.{name}", f"{wanted}, as the outcome is {outcome}", found)
+        yield of_other_outcome(by_outcome, f"metadata.{name}", outcome)
     elif path:
         yield fault(event, path, values)
     elif kind.name == "additionalProperties":

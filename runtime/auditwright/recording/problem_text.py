@@ -147,6 +147,12 @@ def conditional(field: Field, path: str, value: Any) -> Problem:
     return Problem(path, f"nothing unless {when}", got(value, field))
 
 
+def of_other_outcome(field: Field, path: str, outcome: str) -> Problem:
+    """The problem for a field that an entry with the outcome lacks, or has although it is of the other."""
+    wanted, found = ("a value", "nothing") if field.outcome == outcome else ("nothing", "a value")
+    return Problem(path, f"{wanted}, as the outcome is {outcome}", found)
+
+
 def _literal(value: Any) -> str:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 

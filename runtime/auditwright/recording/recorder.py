@@ -19,7 +19,7 @@ from auditwright.actor import identifier
 from auditwright.catalog import OPERATOR_ACCOUNT
 from auditwright.context import current
 from auditwright.entry import FINGERPRINT, SUCCESS, Entry, Row, digest, row_digest
-from auditwright.errors import Problem, SecretKeyMissing, ValidationError
+from auditwright.errors import SecretKeyMissing, ValidationError
 from auditwright.ids import clock, format_time, make_id, parse_time
 from auditwright.limits import (
     MAX_STRING,
@@ -331,16 +331,17 @@ def _check_fields_of_outcome(plan: _EventPlan, outcome: str, data: Mapping[str, 
     for field in plan.by_outcome:
         path, value = f"metadata.{field.name}", data.get(field.name)
         holds = all(data.get(name) in values for name, values in field.when.items())
-        if field.outcome != outcome:
-            if value is not None:
-                problems.append(Problem(path, f"nothing, as the outcome is {outcome}", "a value"))
-        elif value is None:
-            if field.required and holds:
-                problems.append(Problem(path, f"a value, as the outcome is {outcome}", "nothing"))
-        elif not holds:
-            from auditwright.recording.problem_text import conditional  # needed for errors only
+        if value is None:
+            contradicts = field.outcome == outcome and field.required and holds
+        else:
+            contradicts = field.outcome != outcome
+        if contradicts or (value is not None and not holds):
+            from auditwright.recording.problem_text import conditional, of_other_outcome  # for errors only
 
-            problems.append(conditional(field, path, value))
+            problem = (
+                of_other_outcome(field, path, outcome) if contradicts else conditional(field, path, value)
+            )
+            problems.append(problem)
     if problems:
         raise ValidationError(plan.event.key, tuple(problems))
 
