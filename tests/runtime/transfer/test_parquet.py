@@ -34,13 +34,16 @@ from tests.support.sample_events import (
 )
 
 from auditwright import AccountLog, Actor, AuditLog, Catalog, Entry, Filter, SecretKey
+from auditwright.entry import CONTEXT, ON_BEHALF_OF_TYPE
 from auditwright.transfer import parquet
 
 ENVELOPE = [
     *("occurred_at", "recorded_at", "event_title", "category_title", "description"),
     *("actor_type", "actor_id", "actor_name", "ip_address"),
-    *("event", "category", "level", "account_id", "id", "catalog_version"),
+    *("event", "category", "level", "account_id", "id", "outcome", "failure_reason"),
+    *("on_behalf_of_type", "on_behalf_of_id", "on_behalf_of_name", "context", "catalog_version"),
 ]
+ON_BEHALF_OF = ("on_behalf_of_type", "on_behalf_of_id", "on_behalf_of_name")
 REST = ["alterations", "metadata"]
 
 
@@ -79,10 +82,12 @@ def expected_row(entry: Entry, catalog: Catalog) -> dict[str, Any]:
         "actor_id": entry.actor.id,
         "actor_name": entry.actor.name,
         "alterations": entry.alterations or None,
+        "context": entry.row[CONTEXT],
+        **dict(zip(ON_BEHALF_OF, entry.row[ON_BEHALF_OF_TYPE:CONTEXT], strict=True)),
         **{
             name: getattr(entry, name)
             for name in (*ENVELOPE, *REST)
-            if not name.startswith(("id", "actor_", "alterations"))
+            if not name.startswith(("id", "actor_", "alterations", "context", "on_behalf_of"))
         },
     }
     return {name: value for name, value in found.items() if value is not None}
@@ -111,7 +116,21 @@ def test_every_event_survives_the_export(log: AuditLog, acme: AccountLog) -> Non
         elif event.name != "api_async_enabled":
             record(log, event.key, values, ip_address="2001:db8::7", details=details)
     record(log, KEY_CREATED, actor=Actor.system())
-    assert check(acme, log.catalog) == len(log.catalog.every_event)
+    record(
+        log,
+        "account.login_logout.login",
+        log.catalog.events["account.login_logout.login"].example,
+        actor=Actor.anonymous(),
+        outcome="failure",
+        failure_reason="locked",
+        on_behalf_of=Actor.app("ci", "Pipeline"),
+        context={"request_id": "r-1"},
+    )
+    newest = rows_of(acme)[0]
+    assert [
+        newest[name] for name in ("actor_type", "outcome", "failure_reason", "context", *ON_BEHALF_OF)
+    ] == [*("anonymous", "failure", "locked", '{"request_id":"r-1"}', "app", "ci", "Pipeline")]
+    assert check(acme, log.catalog) == len(log.catalog.every_event) + 1
 
 
 @pytest.fixture
