@@ -14,16 +14,29 @@ from tests.support.campaigns import examples
 from tests.support.databases import Database, open_log
 from tests.support.sample_events import ASYNC, DEPLOYED, KEY_CREATED, MODEL, any_text, record
 
-from auditwright import AuditLog, AuditwrightError, SecretKey, SourceError
+from auditwright import Actor, AuditLog, AuditwrightError, SecretKey, SourceError
 from auditwright.server.metadata_rows import metadata_rows
 
 COUNT = "SELECT count(*) FROM audit_entry WHERE event <> 'audit.log.imported'"
+LOGIN = "account.login_logout.login"
+EMAIL = {"email_id": "ada@example.com"}
 TOOL = {"tool_id": "t-1", "version_id": "v-1", "timeout": True, "timeout_value": 1.5, "access_token": "sk-1"}
 PARTS = (
     *("id", "account_id", "event", "occurred_at", "ip_address", "recorded_at", "level", "category"),
     *("description", "catalog_version", "metadata", "alterations", "other"),
+    *("outcome", "failure_reason", "on_behalf_of", "context"),
 )
-INNER = ("type", "id", "name", "model_id", "model_name", "temperature", "stop_sequence", "access_token")
+INNER = (
+    "type",
+    "id",
+    "name",
+    "model_id",
+    "model_name",
+    "temperature",
+    "stop_sequence",
+    "access_token",
+    "request_id",
+)
 
 numbers = st.integers(-(10**30), 10**30) | st.floats() | st.sampled_from([10**400, -(10**19), 2**64, 1e308])
 texts = any_text(6) | st.sampled_from(["x" * 5000, "=1+1", "9.9.9", "acme", "2024-01-01T00:00:00Z", "::1"])
@@ -67,7 +80,7 @@ def changed(form: dict[str, Any], version: str | None, made: list[tuple[str, str
         elif where == "note":
             form["alterations"] = {f"metadata.{name}": value}
         else:
-            for part in (form, form.get("actor"), form.get("metadata")):
+            for part in (form, *map(form.get, ("actor", "on_behalf_of", "context", "metadata"))):
                 if isinstance(part, dict) and name in part:
                     if where == "gone":
                         del part[name]
@@ -96,12 +109,17 @@ def lasting_log(lasting_database: Database) -> Iterator[AuditLog]:
             for key, metadata in ((KEY_CREATED, {}), (DEPLOYED, MODEL | {"temperature": 1}), (ASYNC, TOOL)):
                 FORMS.append(record(log, key, metadata).to_json())
             FORMS.append(record(log, DEPLOYED, MODEL | {"model_name": "\0x"}).to_json())
+            grace, context = Actor.user("u-2", "Grace\n"), {"request_id": '"r"', "user_agent": "\\ ü"}
+            failed = {"outcome": "failure", "failure_reason": "\u2028;=", "on_behalf_of": grace}
+            FORMS.append(
+                record(log, LOGIN, EMAIL, actor=Actor.anonymous(), context=context, **failed).to_json()
+            )
         yield log
 
 
 exported = st.builds(
     lambda number, version, made: changed(FORMS[number], version, made),
-    st.integers(0, 3),
+    st.integers(0, 4),
     st.sampled_from([None, None, "9.9.9"]),
     changes,
 )
