@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.databases import Database, insert_damaged, insert_row, open_log
+from tests.support.databases import Database, PostgreSQLServer, insert_damaged, insert_row, open_log
 from tests.support.sample_events import ADDED, DEPLOYED, event_of, make_catalog, record
 
 from audit_events import CATALOG
@@ -88,6 +88,17 @@ def test_a_check_says_what_is_not_indexed_yet(log: AuditLog, acme: AccountLog, d
         (found,) = (each.what for each in inspection.differences() if "target" in each.what)
     assert found.startswith("targets of stored entries are not indexed yet by ")
     assert len(acme.history("model", "m-1").entries) == 1
+
+
+def test_a_check_says_which_targets_an_upgrade_adds(postgresql: PostgreSQLServer) -> None:
+    database = postgresql.database()
+    database.change(
+        f"DELETE FROM audit_target_field WHERE field = 'model_id' AND event IN ('{ADDED}', '{DEPLOYED}')"
+    )
+    with closing(open_inspection(database.url, CATALOG)) as inspection:
+        (found,) = inspection.differences()
+    assert found.what == (f"targets of stored entries are not indexed yet by model_id of {ADDED} and 1 more")
+    assert "database upgrade" in found.hint
 
 
 @pytest.mark.parametrize("account_id", [None, "acme"])

@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from auditwright.storage.base import Difference
-from auditwright.storage.layout import VERSION_TABLE, unindexed, view_name
+from auditwright.storage.layout import VERSION_TABLE, target_fields, unindexed, view_name
 from auditwright.storage.postgresql.roles import FUNCTIONS, OWN_TABLES, USERS, relations
 from auditwright.storage.postgresql.schema import (
     AHEAD,
@@ -60,7 +60,7 @@ def _all(connection: Connection[Any], state: State, catalog: Catalog, schema: st
     yield from _partitions(connection, "audit_target")
     if partition_changes(connection):
         yield Difference(f"partitions are missing for the next {AHEAD} months", UPGRADE)
-    yield from _unindexed(connection)
+    yield from _unindexed(connection, state, catalog)
     yield from _dependants(state, catalog)
     yield from _owners(connection)
     yield from _rights(connection)
@@ -277,13 +277,17 @@ def _functions(connection: Connection[Any], schema: str) -> Iterator[Difference]
             yield Difference(f"the function {name} was changed", BY_HAND)
 
 
-def _unindexed(connection: Connection[Any]) -> Iterator[Difference]:
-    """Fields whose values filters do not find in all entries, until an upgrade has indexed these."""
+def _unindexed(connection: Connection[Any], state: State, catalog: Catalog) -> Iterator[Difference]:
+    """Fields whose values filters do not find in all entries, until an upgrade has indexed these.
+
+    They are half-way through an upgrade, or of a catalog for which there was none.
+    """
     if not columns_of(connection, "audit_target_field"):
         return
     statement = "SELECT event, field FROM audit_target_field WHERE indexed_from > %s ORDER BY 1, 2"
     found = _rows(connection, statement, "00000000-0000-0000-0000-000000000000")
-    for what in unindexed(found):
+    missing = {row[:2] for row in target_fields(catalog) if row not in state.target_fields}
+    for what in unindexed(sorted({*found, *missing})):
         yield Difference(what, UPGRADE)
 
 
