@@ -72,7 +72,7 @@ class AuditEntry(AuditTable, table=True):
     """From where."""
     description: str = Field(sa_type=Text)
     """What was done, as rendered then."""
-    outcome: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "success"})
+    outcome: str = Field(sa_type=Text, nullable=True, sa_column_kwargs={"server_default": "success"})
     """success or failure."""
     failure_reason: str | None = Field(sa_type=Text)
     """Why it failed, if somebody said it."""

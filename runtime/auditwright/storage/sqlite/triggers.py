@@ -168,8 +168,8 @@ CHECKS = {
     "alterations": "({alterations} IS NULL OR {alterations} >= '{{' AND json_valid({alterations}) "
     f"AND json_type({{alterations}}) = 'object' AND length(CAST({{alterations}} AS BLOB)) <= {MAX_JSON})",
     # What most entries have comes first.
-    "outcome": "CASE WHEN {failure_reason} IS NULL THEN {outcome} = 'success' OR {outcome} = 'failure' "
-    f"ELSE {{outcome}} = 'failure' AND length({{failure_reason}}) BETWEEN 1 AND {MAX_FAILURE_REASON} END",
+    "outcome": "CASE WHEN {failure_reason} IS NULL THEN {outcome} IS 'success' OR {outcome} IS 'failure' "
+    f"ELSE {{outcome}} IS 'failure' AND length({{failure_reason}}) BETWEEN 1 AND {MAX_FAILURE_REASON} END",
     "on_behalf_of": "CASE WHEN {on_behalf_of_type} IS NULL "
     "THEN coalesce({on_behalf_of_id}, {on_behalf_of_name}) IS NULL "
     "ELSE {on_behalf_of_type} IN ('user', 'app') "
