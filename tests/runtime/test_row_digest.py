@@ -99,6 +99,8 @@ def test_every_catalog_computes_the_same_digest(database: Database, shops: Shops
     for catalog in catalogs:
         with open_log(database, catalog, secret_key=KEY) as log:
             entries += len(record_each(log))
+    if database.engine == "sqlite":  # opening a file with another catalog than before is recorded
+        entries += len(catalogs) - 1
     assert all(is_sound(database, catalog, entries) for catalog in catalogs)
     for catalog in catalogs:
         with open_log(database, catalog) as log:

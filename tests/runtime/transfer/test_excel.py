@@ -118,7 +118,7 @@ def test_cells_survive_and_no_comma_makes_a_formula(rows: Table) -> None:
 def test_metadata_stays_json_between_semicolons(log: AuditLog, acme: AccountLog) -> None:
     record(log, TUNED, MODEL | {"model_name": "a,=1,-2,+3", "model_id": "=x", "learning_rate": 0.5})
     found = table_of(data_of(acme, full=True, excel="semicolon"), ";")
-    assert json.loads(found[1][14]) == MODEL | {
+    assert json.loads(found[1][20]) == MODEL | {
         "model_name": "a,'=1,-2,'+3",
         "model_id": "=x",
         "learning_rate": 0.5,
@@ -129,7 +129,7 @@ def test_text_of_json_behind_a_comma_is_guarded(log: AuditLog, acme: AccountLog,
     metadata = {"a": ["x", "=1", -5, -1.5e-7, "-5"], "＝b": "c"}
     insert_row(database, log.catalog, metadata=json.dumps(metadata, ensure_ascii=False))
     found = table_of(data_of(acme, full=True, excel="semicolon"), ";")
-    assert json.loads(found[1][14]) == {"a": ["x", "'=1", -5, -1.5e-7, "'-5"], "'＝b": "c"}
+    assert json.loads(found[1][20]) == {"a": ["x", "'=1", -5, -1.5e-7, "'-5"], "'＝b": "c"}
 
 
 @each_separator

@@ -166,7 +166,7 @@ def test_formula_cells_are_escaped(log: AuditLog, acme: AccountLog, first: str) 
     row = export(acme, full=True)[1]
     guarded = name.replace("|", "|'")  # a ' behind a separator is one that was there
     assert row[3] == f"'{guarded} added an input scanner to tool {guarded}."
-    assert row[4] == row[10] == row[13] == f"'{guarded}"
+    assert row[4] == row[10] == row[19] == f"'{guarded}"
     assert export(acme) == [HEADER, row[:6]]
 
 

@@ -401,7 +401,7 @@ NUL = "=a\0b"
     ("column", "at"),
     [
         ("event", 6), ("category", 7), ("level", 8), ("actor_type", 9), ("actor_id", 10), ("actor_name", 4),
-        ("ip_address", 5), ("description", 3), ("tool_id", 13), ("metadata", -1),
+        ("ip_address", 5), ("description", 3), ("tool_id", 19), ("metadata", -1),
     ],
 )  # fmt: skip
 def test_nul_characters_do_not_end_a_line(
