@@ -223,6 +223,11 @@ def test_services_record_nothing_in_the_operators_account(filled: AuditLog, data
     form = {"event": LOGIN, "metadata": {"email_id": "a@example.com"}, "account_id": OPERATOR_ACCOUNT}
     with filled.acting(ADA), pytest.raises(ValueError, match="expected an account of the service"):
         filled.record_json(json.dumps(form))
+    refused: list[str] = []
+    line = json.dumps(form | {"actor": {"type": "system"}}).encode()
+    done = filled.import_jsonl([line], lambda _, error: refused.append(str(error)))
+    assert (done.stored, done.refused) == (0, 1)
+    assert "expected an account of the service" in refused[0]
     with open_log(database, account_id=OPERATOR_ACCOUNT) as log, pytest.raises(ValidationError):
         record(log, LOGIN, {"email_id": "a@example.com"})
     assert filled.accounts() == ["acme"]

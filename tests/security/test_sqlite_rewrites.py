@@ -313,6 +313,18 @@ def test_whoever_registers_the_functions_can_delete(path: Path, shops: Shops) ->
     assert check(path, shops) == []
 
 
+def test_added_targets_change_no_entry(path: Path, shops: Shops) -> None:
+    """A trigger that refuses them would make each recorded target cost half as much again."""
+    with closing(sqlite3.connect(path)) as connection:
+        before = connection.execute("SELECT * FROM audit_entry ORDER BY id").fetchall()
+    forged = "SELECT account_id, 'till:forged', event, id, 'forged' FROM audit_entry"
+    change(path, f"INSERT OR REPLACE INTO audit_target {forged}")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM audit_entry ORDER BY id").fetchall() == before
+        assert connection.execute("SELECT count(*) FROM audit_target").fetchone() == (len(before),)
+    assert check(path, shops) == []
+
+
 def test_a_trigger_dropped_and_made_again_is_no_finding(path: Path, shops: Shops) -> None:
     again = triggers()["audit_entry_no_delete"]
     change(path, f"DROP TRIGGER audit_entry_no_delete; DELETE FROM audit_entry; {again}")

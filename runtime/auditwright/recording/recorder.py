@@ -135,7 +135,9 @@ class Recorder:
             in_context = context_json(context)
         if account_id is None or actor is None:
             raise ValidationError(event.key, missing(account_id, actor))
-        if account_id == OPERATOR_ACCOUNT and not (by_auditwright or imported is not None):
+        if account_id == OPERATOR_ACCOUNT and not (
+            by_auditwright or (plan.is_system and imported is not None)
+        ):
             raise ValidationError(event.key, (self.catalog.operator_account_problem(),))
 
         alterations: Alterations = {}
