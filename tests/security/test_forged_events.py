@@ -36,6 +36,7 @@ from auditwright.commands import import_jsonl
 from auditwright.entry import Row
 from auditwright.operations.retention import place_hold, prune, remove_hold
 from auditwright.server import create_app
+from auditwright.system_events import OPERATOR_ACCOUNT, ReadRecord
 
 CEO = Actor.user("u-1", "CEO")
 CATALOG = audit_events.CATALOG
@@ -102,7 +103,7 @@ def raise_first(results: Sequence[Entry | AuditwrightError]) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_way_to_record_takes_a_system_event(way: str, log: AuditLog, path: Path) -> None:
-    assert len(SYSTEM_EVENTS) == 5
+    assert len(SYSTEM_EVENTS) == 11
     for event in SYSTEM_EVENTS:
         with log.acting(CEO), pytest.raises(ValidationError) as caught:
             WAYS[way](log, event.key, event.example)
@@ -163,13 +164,18 @@ def test_auditwright_records_each_of_its_events(log: AuditLog, empty: AuditLog, 
     import_lines(log, [line(form(KEY_CREATED, {}))])
     assert place_hold(database.url, CATALOG, "acme", "Case 17", ADA)
     assert remove_hold(database.url, CATALOG, "acme", ADA)
+    ReadRecord(log).record("acme", ADA, "page")
     prune(database.url, CATALOG, datetime(2021, 1, 1, tzinfo=UTC), ADA)
     recorded = {entry.event for entry in log.account("acme").all()}
-    assert recorded == {KEY_CREATED, *(event.key for event in SYSTEM_EVENTS)}
+    of_accounts = {event.key for event in SYSTEM_EVENTS if event.category == "audit.log"}
+    assert recorded == {KEY_CREATED, *of_accounts}
+    # The others are recorded in tests/runtime/operations/test_setup_events.py.
+    assert [entry.event for entry in log.account(OPERATOR_ACCOUNT).all()] == ["audit.setup.retained"]
 
 
 def test_reference_offers_no_call_of_a_system_event() -> None:
-    page = (ROOT / "generated" / "runtime" / "docs" / "audit" / "log.md").read_text("utf-8")
+    folder = ROOT / "generated" / "runtime" / "docs" / "audit"
+    page = "".join((folder / f"{name}.md").read_text("utf-8") for name in ("log", "setup"))
     assert page.count("Auditwright alone records it.") == len(SYSTEM_EVENTS)
     assert "**Python**" not in page
 
