@@ -39,9 +39,8 @@ def run(options: argparse.Namespace) -> int:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
         elif action.metavar in FILES:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
-    print(shtab.complete(parser, options.shell))
-    if options.shell == "bash":
-        print(_NO_SPACE)
+    script = shtab.complete(parser, options.shell)
+    print(f"{script}\n{_NO_SPACE}" if options.shell == "bash" else script)
     return 0
 
 

@@ -68,7 +68,12 @@ _GIVEN = {
     "text": ("text", "{}"),
     "ip_address": ("inet", "{}"),
 }
-"""By column name, or else by kind: its type in the JSON, and SQL for the stored value."""
+"""By form: its type in the JSON, and SQL for the stored value."""
+
+
+def _form(name: str, kind: str) -> str:
+    """The form of a column's values: its kind, but for addresses. A catalog may have a column `jsonb`."""
+    return "ip_address" if name == "ip_address" else kind
 
 
 def written(columns: Columns, rows: Sequence[Row]) -> tuple[Columns, Sequence[Row]]:
@@ -85,7 +90,7 @@ def insert_statement(table: str, columns: Columns) -> str:
     It returns account and id, in hexadecimal, of each inserted row.
     """
     names = [name for name, _, _ in columns]
-    given = [(name, *_GIVEN.get(name, _GIVEN[kind])) for name, kind, _ in columns]
+    given = [(name, *_GIVEN[_form(name, kind)]) for name, kind, _ in columns]
     values = ", ".join(value.replace("{}", f'given."{name}"') for name, _, value in given)
     types = ", ".join(f'"{name}" {type_}' for name, type_, _ in given)
     return (
@@ -108,7 +113,7 @@ def digests_statement(table: str) -> str:
 def as_json(columns: Columns, rows: Iterable[Row]) -> str:
     """The parameter of `insert_statement`."""
     names = [name for name, _, _ in columns]
-    packers = [_IN_JSON.get(name) or _IN_JSON.get(kind) for name, kind, _ in columns]
+    packers = [_IN_JSON.get(_form(name, kind)) for name, kind, _ in columns]
     return orjson.dumps(
         [
             {
@@ -143,9 +148,7 @@ def copy_statement(table: str, columns: Columns) -> str:
 def copied(columns: Columns, rows: Sequence[Row]) -> Iterator[bytes]:
     """The rows in PostgreSQL's binary format, in chunks: half the CPU of the text format, on both sides."""
     known: dict[str, bytes] = {}
-    packers = [
-        _IN_COPY.get(name) or _IN_COPY.get(kind) or partial(_packed_text, known) for name, kind, _ in columns
-    ]
+    packers = [_IN_COPY.get(_form(name, kind)) or partial(_packed_text, known) for name, kind, _ in columns]
     count = struct.pack("!h", len(packers))
     yield COPY_HEAD
     for start in range(0, len(rows), _PIECE):
@@ -191,7 +194,7 @@ _IN_COPY: dict[str, Callable[[Any], bytes]] = {
     "jsonb": lambda text: _packed(b"\1" + _decimal(text).encode()),  # the version of the binary format
     "ip_address": _packed_address,
 }
-"""By column name, or else by kind; each value is prefixed with its length."""
+"""By form; each value is prefixed with its length."""
 
 _EXPONENT = re.compile(r"\d[eE]\+?\d")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?[eE]\+?\d+')

@@ -31,7 +31,7 @@ def upgrade() -> None:
 
     A writer from before does not know the columns: its entries get the default.
     """
-    columns = ", ".join(f"ADD COLUMN {each}" for each in COLUMNS)
+    columns = ", ".join(f"ADD COLUMN IF NOT EXISTS {each}" for each in COLUMNS)
     constraints = ", ".join(
         f"ADD CONSTRAINT audit_entry_{part} CHECK ({sql}) NOT VALID" for part, sql in CONSTRAINTS.items()
     )
