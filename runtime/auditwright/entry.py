@@ -48,7 +48,7 @@ LEADING: tuple[tuple[str, ColumnKind, bool], ...] = (
 )
 """Name, kind and NOT NULL of the columns before those that a catalog adds."""
 TRAILING: tuple[tuple[str, ColumnKind, bool], ...] = (
-    # A check refuses NULL. NOT NULL would keep a version from before it from opening a SQLite file again.
+    # Checks refuse NULL. NOT NULL would keep a version from before it from opening a SQLite file again.
     ("outcome", "text", False),
     ("failure_reason", "text", False),
     ("on_behalf_of_type", "text", False),

@@ -586,7 +586,7 @@ def collapsed(text: str) -> str:
 
 def test_hostile_texts_become_no_markup(hostile: Path) -> None:
     pages = sorted((hostile / "docs").rglob("*.md"))
-    assert len(pages) == 9
+    assert len(pages) == 10
     for path in pages:
         page = rendered(path.read_text("utf-8"))
         assert page.elements <= ELEMENTS, path

@@ -6,7 +6,7 @@ revision = "011"
 down_revision = "010"
 
 COLUMNS = (
-    "outcome text COLLATE \"C\" NOT NULL DEFAULT 'success'",
+    "outcome text COLLATE \"C\" DEFAULT 'success'",
     'failure_reason text COLLATE "C"',
     'on_behalf_of_type text COLLATE "C"',
     'on_behalf_of_id text COLLATE "C"',
@@ -15,7 +15,7 @@ COLUMNS = (
 )
 CONSTRAINTS = {
     "outcome": """
-    (outcome = 'success' AND failure_reason IS NULL OR outcome = 'failure')
+    coalesce(outcome = 'success' AND failure_reason IS NULL OR outcome = 'failure', false)
     AND char_length(failure_reason) BETWEEN 1 AND 300""",
     "on_behalf_of": """
     coalesce(on_behalf_of_type, on_behalf_of_id, on_behalf_of_name) IS NULL
