@@ -664,7 +664,8 @@ def test_invalid_json_metadata_works_with_other_columns(both: Both, v1: AuditLog
         "DROP TRIGGER audit_entry_sound",
         "INSERT INTO audit_entry SELECT account_id, x'00000000000070008000000000000000', occurred_at, "
         "recorded_at, level, category, event, actor_type, actor_id, actor_name, ip_address, description, "
-        "till, catalog_version, digest, row_digest, alterations, 'no json', region FROM audit_entry "
+        "till, outcome, failure_reason, on_behalf_of_type, on_behalf_of_id, on_behalf_of_name, context, "
+        "catalog_version, digest, row_digest, alterations, 'no json', region FROM audit_entry "
         f"WHERE event = '{SHIPPED}'",
     )
     assert v1.account("acme").count() == 11

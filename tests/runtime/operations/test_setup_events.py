@@ -218,9 +218,9 @@ def test_a_run_of_retention_is_recorded_with_its_sum(database: Database) -> None
         assert set_up(log) == [entry]
 
 
-def test_a_run_that_an_error_ends_is_recorded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not isinstance(database, SQLiteDatabase):
-        pytest.skip("PostgreSQL deletes in one transaction")
+def test_a_run_that_an_error_ends_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite; PostgreSQL deletes in one transaction."""
+    database = SQLiteDatabase(tmp_path / "audit.db")
     fill(database)
     delete = SQLiteRetentionStore._delete
 
