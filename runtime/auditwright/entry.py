@@ -118,8 +118,10 @@ def digest(
     would learn whether it is right. The description is included because it may end with details, and the
     alterations because they have the SHA-256 of values that were truncated.
     """
-    said = (event, occurred_at, actor.type, actor.id, actor.name, ip_address, description, alterations)
-    head = orjson.dumps(said if outcome == SUCCESS else (*said, *outcome))
+    said: Row = (event, occurred_at, actor.type, actor.id, actor.name, ip_address, description, alterations)
+    if outcome is not SUCCESS and outcome != SUCCESS:  # the first is quicker
+        said = (*said, *outcome)
+    head = orjson.dumps(said)
     return hashlib.sha256(head + metadata).digest()
 
 
@@ -155,7 +157,7 @@ def row_digest(
     """
     account_id, entry_id, *rest = leading
     parts = (account_id, entry_id.hex(), *rest, catalog_version, content.hex(), alterations)
-    if outcome != SUCCESS or context is not None:
+    if context is not None or (outcome is not SUCCESS and outcome != SUCCESS):
         parts = (*parts, *outcome, context)
     head = orjson.dumps(parts)
     return hashlib.sha256(head + metadata).digest()

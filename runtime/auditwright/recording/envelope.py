@@ -30,6 +30,8 @@ FAILURE_OPTIONS = tuple(name for name in FailureOptions.__annotations__ if name 
 CANNOT_FAIL = "nothing: this event cannot fail; one that can has a failure_message in the catalog"
 NO_FAILURE = 'nothing, or outcome "failure"'
 """What is expected of a failure's options where nothing failed."""
+SPANS = "opentelemetry.trace"
+"""The module without which there is no current span."""
 MAX_AHEAD = 5 * 60 * 1_000_000
 """How far a time or an id that a caller gives may be ahead of the system's clock, in microseconds."""
 
@@ -136,7 +138,7 @@ def envelope_of(event: Event, options: Mapping[str, Any], account_id: str | None
 
 def context_json(context: Context) -> str | None:
     """The column `context` of an entry that is recorded in this context; see `Envelope.context`."""
-    if not context.details and "opentelemetry.trace" not in modules:  # most entries: nothing is loaded
+    if not context.details and SPANS not in modules:  # most entries: nothing is loaded
         return None
     from auditwright.entry_context import context_text
 

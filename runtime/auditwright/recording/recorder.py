@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from sys import modules
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,7 +34,7 @@ from auditwright.limits import (
     truncate_values,
 )
 from auditwright.recording.description import MessageTemplate
-from auditwright.recording.envelope import TimeAhead, context_json, envelope_of, missing
+from auditwright.recording.envelope import SPANS, TimeAhead, context_json, envelope_of, missing
 from auditwright.recording.fingerprint import HINT, SecretKey
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ class Recorder:
             account_id, actor = context.account_id or self.account_id, context.actor
             address, entry_id, occurred_at, details = context.ip_address, None, clock.now(), None
             is_ahead, outcome, failure_reason, on_behalf_of = False, "success", None, context.on_behalf_of
-            in_context = context_json(context)
+            in_context = None
+            if context.details or SPANS in modules:  # most entries have none, and a call takes longer
+                in_context = context_json(context)
         if account_id is None or actor is None:
             raise ValidationError(event.key, missing(account_id, actor))
         if account_id == OPERATOR_ACCOUNT and not (
@@ -147,14 +150,15 @@ class Recorder:
         if imported is not None and imported.description is not None:
             description = imported.description
         else:
-            message = plan.failure_message if outcome == "failure" else plan.message
-            description = (message or plan.message).render(data, actor, address, on_behalf_of)
+            message = plan.message if outcome == "success" else plan.failure_message or plan.message
+            description = message.render(data, actor, address, on_behalf_of)
             if details or len(description) > MAX_STRING // 4:  # a character has at most 4 bytes
                 description = _with_details(description, details, alterations)
         if actor.alterations:
             alterations |= actor.alterations
-        done = SUCCESS
-        if outcome == "failure" or on_behalf_of is not None:
+        if outcome == "success" and on_behalf_of is None:
+            done = SUCCESS
+        else:
             done = _outcome_columns(outcome, failure_reason, on_behalf_of, alterations)
         altered = orjson.dumps(alterations).decode() if alterations else None
         level, category, version, recorded_at = event.level, event.category, self.catalog.version, None

@@ -16,7 +16,18 @@ from functools import partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from auditwright.entry import ACCOUNT_ID, ID, Row, columns, is_usual, usual_part
+from auditwright.entry import (
+    ACCOUNT_ID,
+    ALTERATIONS,
+    CATALOG_VERSION,
+    DIGEST,
+    ID,
+    OUTCOME,
+    ROW_DIGEST,
+    Row,
+    columns,
+    is_usual,
+)
 from auditwright.storage.base import SMALL_CATALOG, Count, Pieces, Rows
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, StorageError
@@ -47,21 +58,18 @@ MANY_BRANCHES = 100
 """The number of branches from which searching for sparse values pays off."""
 
 
-def _bound(row: Row) -> Row:
+def _bound(row: Row) -> list[Any]:
     """The `usual_part` of a row.
 
     For every value but a str, an int, a float and a bytearray Python's driver looks for an adapter, which
     takes most of a microsecond; so a usual row is written without its NULLs, and with its bytes as these.
     """
-    account_id, entry_id, *rest, digest, row_digest, metadata = usual_part(row)
-    return (
-        account_id,
-        bytearray(entry_id),
-        *rest,
-        bytearray(digest),
-        row_digest and bytearray(row_digest),
-        metadata,
-    )
+    values = list(row)
+    values[ID] = bytearray(row[ID])
+    values[DIGEST] = bytearray(row[DIGEST])
+    values[ROW_DIGEST] = row[ROW_DIGEST] and bytearray(row[ROW_DIGEST])
+    del values[OUTCOME:CATALOG_VERSION], values[ALTERATIONS]
+    return values
 
 
 class SQLiteStorage:
@@ -106,7 +114,7 @@ class SQLiteStorage:
 
     def _statement(self, row: Row) -> tuple[str, Row]:
         """The INSERT of a row, and its values."""
-        return (self._insert_usual, _bound(row)) if is_usual(row) else (self._insert, row)
+        return (self._insert_usual, tuple(_bound(row))) if is_usual(row) else (self._insert, row)
 
     def insert_each(self, rows: Sequence[Row]) -> list[Row | IdConflict]:
         """See `Storage.insert_each`."""
