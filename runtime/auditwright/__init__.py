@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SourceError,
         ValidationError,
     )
+    from auditwright.health import Health
     from auditwright.json_value import JsonValue
     from auditwright.log import AuditLog
     from auditwright.middleware import AuditMiddleware
@@ -54,6 +55,7 @@ __all__ = [
     "ExportError",
     "Filter",
     "FilterError",
+    "Health",
     "IdConflict",
     "JsonValue",
     "NoContext",
@@ -89,6 +91,7 @@ _MODULES = {
         "ValidationError",
     ),
     "auditwright.account_log": ("AccountLog",),
+    "auditwright.health": ("Health",),
     "auditwright.json_value": ("JsonValue",),
     "auditwright.log": ("AuditLog",),
     "auditwright.middleware": ("AuditMiddleware",),

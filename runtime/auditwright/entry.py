@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+
+
+class SpooledRow(Row):
+    """A row that is stored in the spool and not yet in the database."""
+
+
 Outcome = Literal["success", "failure"]
 ColumnKind = Literal["text", "id", "timestamp", "digest", "json", "jsonb"]
 """The text of `json` is kept as it was written; of `jsonb` a database may store the values only."""
@@ -262,6 +268,14 @@ class Entry:
     def description(self) -> str:
         """The text that describes the event, rendered when it was recorded."""
         return self.row[DESCRIPTION]  # type: ignore[no-any-return]
+
+    @property
+    def spooled(self) -> bool:
+        """Whether the entry was stored in the spool, because the database was away when it was recorded.
+
+        It comes into the database later, and is not among the entries that are read until then.
+        """
+        return type(self.row) is SpooledRow
 
     @property
     def catalog_version(self) -> str:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from auditwright.context import Context
     from auditwright.emitters import FailureOptions, Session
     from auditwright.entry_context import EntryContext
+    from auditwright.health import Health
     from auditwright.recording.json_form import Schemas
     from auditwright.storage.setup_change import SetupChange
     from auditwright.transfer.jsonl_import import Imported
@@ -77,6 +78,8 @@ class AuditLog:
         create: bool = True,
         read_url: str | None = None,
         timeout: float = TIMEOUT,
+        spool: str | None = None,
+        spool_bytes: int = 1024**3,
     ) -> Self:
         """Open the log in a database. In SQLite, missing tables are created.
 
@@ -91,10 +94,13 @@ class AuditLog:
         - `create=False` raises an error if the SQLite file does not exist.
         - `timeout` is how long a call and `close` may take, in seconds from 1 to 3600; see
           `docs/recording.md`.
+        - `spool` is the URL of a SQLite file, such as `sqlite:////var/lib/app/audit-spool.db`. It takes the
+          entries while PostgreSQL is away, and opening succeeds then; see `docs/spool.md`.
+        - `spool_bytes` is the size up to which the file takes entries, from 1 MiB to 1 TiB.
 
         Raises `CatalogError`, `StorageError`, `SchemaMismatch` if existing tables do not fit,
         `SecretKeyMissing` for an invalid key, and `ValidationError` for an invalid `account_id`,
-        `create` or `timeout`.
+        `create`, `timeout`, `spool` or `spool_bytes`.
         """
         if account_id is not None:
             account_id = identifier("account_id", account_id)
@@ -106,7 +112,12 @@ class AuditLog:
             raise ValidationError("create", (Problem("create", "True or False", shown(create)),))
         key = key_of(secret_key)
         seconds = _seconds_of(timeout)
-        storage = open_storage(url, catalog, create, read_url, seconds, partial(_adopted, catalog))
+        if spool is None:
+            storage = open_storage(url, catalog, create, read_url, seconds, partial(_adopted, catalog))
+        else:
+            from auditwright.spool import open_spooled  # few services have one
+
+            storage = open_spooled(url, catalog, read_url, seconds, spool, spool_bytes)
         return cls(storage, catalog, account_id, key, seconds)
 
     def close(self) -> None:
@@ -438,6 +449,15 @@ class AuditLog:
             self._keep(error, Entry(self.catalog, row))
             error.add_note(f"event {number} (counted from 0) was refused; the {number} before it are stored")
             raise
+
+    def health(self) -> Health:
+        """What this log knows of its database and its spool, for metrics and probes; takes 2 seconds at most.
+
+        Raises `StorageError` if the spool cannot be read.
+        """
+        from auditwright.health import health_of
+
+        return health_of(self._storage, self._group_commit.waiting)
 
     # --- reading -------------------------------------------------------------------------------
 

@@ -133,6 +133,11 @@ class GroupCommit(ForkAware):
         self._gathered.acquire()
         self._wanted = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many rows wait for the next commit."""
+        return len(self._queue)
+
     # --- callers -------------------------------------------------------------------------------
 
     def store(self, row: Row) -> Row:

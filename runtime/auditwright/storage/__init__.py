@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from auditwright.storage.base import Inspection, SetupResult, Storage
     from auditwright.storage.retention import RetentionStore
     from auditwright.storage.setup_change import RecordSetup
+    from auditwright.storage.sqlite.spool_file import SpoolFile
 
 
 def open_storage(
@@ -36,8 +37,8 @@ def open_storage(
     `read_url` is for PostgreSQL: the URL with the role that reads. `record` makes the entries about what
     opening has changed, which is in SQLite only. Raises `StorageError` for other URLs.
     """
-    if _is_postgresql(url):
-        if read_url is not None and not _is_postgresql(read_url):
+    if is_postgresql(url):
+        if read_url is not None and not is_postgresql(read_url):
             raise StorageError("read_url= is the same PostgreSQL database as url=, as another role")
         with _postgres_extra():
             from auditwright.storage.postgresql.engine import PostgreSQLStorage
@@ -65,7 +66,7 @@ def _postgres_extra() -> Iterator[None]:
 
 def open_inspection(url: str, catalog: Catalog) -> Inspection:
     """A read-only inspection of the database of a URL; raises `StorageError`."""
-    if _is_postgresql(url):
+    if is_postgresql(url):
         with _postgres_extra():
             from auditwright.storage.postgresql.inspection import PostgreSQLInspection
         return PostgreSQLInspection(url, catalog)
@@ -80,7 +81,7 @@ def open_retention_store(url: str, catalog: Catalog, record: RecordSetup | None 
 
     `record` is as in `open_storage`.
     """
-    if _is_postgresql(url):
+    if is_postgresql(url):
         from auditwright.storage.postgresql.retention import PostgreSQLRetentionStore
 
         return PostgreSQLRetentionStore(url, catalog)
@@ -105,7 +106,7 @@ def upgrade_database(url: str, catalog: Catalog, record: RecordSetup | None = No
 
 
 def _set_up(url: str, catalog: Catalog, create: bool, record: RecordSetup | None) -> SetupResult:
-    if _is_postgresql(url):
+    if is_postgresql(url):
         from auditwright.storage.postgresql import setup as postgresql
 
         return postgresql.set_up(url, catalog, create, record)
@@ -117,7 +118,7 @@ def _set_up(url: str, catalog: Catalog, create: bool, record: RecordSetup | None
 
 def setup_sql(url: str, catalog: Catalog, create: bool) -> str:
     """The script for psql that does what `create_database` or `upgrade_database` do on PostgreSQL."""
-    if not _is_postgresql(url):
+    if not is_postgresql(url):
         raise StorageError("--dry-run is for PostgreSQL; AuditLog.open creates what a SQLite file lacks")
     from auditwright.storage.postgresql import setup
 
@@ -147,13 +148,26 @@ def roles_sql(url: str, prefix: str) -> str:
 
 
 def _require_roles(url: str) -> None:
-    if not _is_postgresql(url):
+    if not is_postgresql(url):
         raise StorageError(
             "roles are for PostgreSQL; anyone who can write to a SQLite file can change its entries"
         )
 
 
-def _is_postgresql(url: str) -> bool:
+def open_spool_file(url: str, catalog: Catalog, max_bytes: int, timeout: float = TIMEOUT) -> SpoolFile:
+    """The file of a spool; `url` is one of SQLite. Raises `StorageError`."""
+    if is_postgresql(url):
+        raise StorageError(
+            "a spool is a SQLite file of this machine, such as sqlite:////var/lib/app/spool.db"
+        )
+    path = _sqlite_location(url)
+    from auditwright.storage.sqlite.spool_file import SpoolFile
+
+    return SpoolFile(path, catalog, max_bytes, timeout)
+
+
+def is_postgresql(url: str) -> bool:
+    """Whether a URL is one of PostgreSQL. Raises `StorageError` for what is no text."""
     if type(url) is not str:
         raise StorageError(
             f"the URL of a database is a text such as sqlite:///audit.db, not {type(url).__name__}"

@@ -16,6 +16,9 @@ from auditwright.storage.errors import IdConflict
 from auditwright.storage.query import Found, Scope
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from auditwright.storage.activity import Activity
     from auditwright.storage.interrupt import Interrupt
 
 
@@ -64,6 +67,20 @@ class Stored:
     entries: int
     first: bytes
     last: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a spool has."""
+
+    entries: int
+    """The entries that wait for the database; refused ones are not among them."""
+    oldest: datetime | None
+    """When the first of them was recorded."""
+    refused: int
+    """The entries that the database has refused."""
+    size: int
+    """The bytes of the file that are in use, without its write-ahead log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +262,19 @@ class Storage(Protocol):
         self, scope: Scope, size: int, processes: int = 1, interrupt: Interrupt | None = None
     ) -> Pieces:
         """The entries in their JSON form, one per line, oldest first; otherwise as `csv_lines`."""
+        ...
+
+    @property
+    def activity(self) -> Activity:
+        """What the writes of this process have shown of the database."""
+        ...
+
+    def waiting(self) -> Waiting | None:
+        """What waits in the spool; None without a spool."""
+        ...
+
+    def ping(self) -> None:
+        """Ask the database that is written to for an answer; raises `StorageError` if there is none."""
         ...
 
     def close(self) -> None:

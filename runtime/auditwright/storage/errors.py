@@ -34,6 +34,10 @@ class StorageError(NotStored):
 
     outcome_unknown: bool = False
     """Whether the entry may be stored despite the error."""
+    unavailable: bool = False
+    """Whether the database is away: it refuses connections, does not answer in time, or takes no writes for
+    now. A spool takes the entry then; see `docs/spool.md`.
+    """
 
 
 class SchemaMismatch(StorageError):

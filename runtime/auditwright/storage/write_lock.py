@@ -39,10 +39,12 @@ class WriteLock:
             )
         try:
             if not self._lock.acquire(timeout=max(0.0, deadline(self._seconds) - time.monotonic())):
-                raise StorageError(
+                error = StorageError(
                     f"{self._name}: another thread has been writing to the log all the time that this call "
                     "could wait; nothing is stored: record it again with id=error.entry.id"
                 )
+                error.unavailable = True
+                raise error
             self._holder = threading.get_ident()
             yield
         finally:

@@ -60,9 +60,11 @@ class Availability:
                 self._next_probe = time.monotonic() + PAUSE_SECONDS
                 self._probing.release()
         hint = "; nothing is stored: record it again with id=error.entry.id" if action == "write" else ""
-        raise StorageError(
+        silent = StorageError(
             f"{self._name}: cannot {action}: the database has not answered since {since:%H:%M:%S} UTC{hint}"
         )
+        silent.unavailable = True
+        raise silent
 
     def answers(self) -> bool:
         """Whether the server answers on a new connection."""

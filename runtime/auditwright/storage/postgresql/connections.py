@@ -16,6 +16,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Literal
 
 from auditwright.forks import ForkAware, register
+from auditwright.storage.activity import Activity
 from auditwright.storage.deadline import TIMEOUT, deadline, within
 from auditwright.storage.errors import StorageError
 from auditwright.storage.postgresql.dsn import Connection, Dsn, is_pooled, is_usable, settings, sql
@@ -48,6 +49,7 @@ class Connections(ForkAware):
 
     def __init__(self, url: str, read_url: str | None = None, timeout: float = TIMEOUT) -> None:
         self._timeout = timeout
+        self.activity = Activity()
         self._dsn = Dsn(url, timeout)
         self._read_dsn = Dsn(read_url, timeout) if read_url else self._dsn
         self.name = self._dsn.name
@@ -95,20 +97,26 @@ class Connections(ForkAware):
     @contextmanager
     def writing(self, action: str = "write") -> Iterator[Connection]:
         """The writing connection, locked. Each statement is a transaction, unless the block begins one."""
-        with within(self._timeout), self.lock.held(), self.errors(action):
-            connection = self._usable_writer(action)
-            connection.until = deadline(self._timeout)
-            try:
-                yield connection
-            except Exception as error:
-                if is_read_only(error):  # another server may have become the primary
-                    connection.close()
-                raise
-            finally:
-                # An interrupted statement leaves its connection in the middle of a transaction. A signal
-                # handler that closes the log cannot wait for this thread.
-                if connection.info.transaction_status != TransactionStatus.IDLE or self._closed:
-                    connection.close()
+        try:
+            with within(self._timeout), self.lock.held(), self.errors(action):
+                connection = self._usable_writer(action)
+                connection.until = deadline(self._timeout)
+                try:
+                    yield connection
+                except Exception as error:
+                    if is_read_only(error):  # another server may have become the primary
+                        connection.close()
+                    raise
+                finally:
+                    # An interrupted statement leaves its connection in the middle of a transaction. A signal
+                    # handler that closes the log cannot wait for this thread.
+                    if connection.info.transaction_status != TransactionStatus.IDLE or self._closed:
+                        connection.close()
+        except StorageError as error:
+            self.activity.failed(error)
+            raise
+        if action == "write":
+            self.activity.committed()
 
     def _usable_writer(self, action: str) -> Connection:
         self.check_open()
@@ -122,7 +130,9 @@ class Connections(ForkAware):
             except StorageError as error:
                 if action != "write":
                     raise
-                raise StorageError(f"{error}; nothing is stored") from None
+                told = StorageError(f"{error}; nothing is stored")
+                told.unavailable = error.unavailable
+                raise told from None
         return self.writer
 
     @property

@@ -79,7 +79,9 @@ class Dsn:
                 self.availability.lose()
             message = self._without_password(message_of(error))  # that of the error may have it
         hint = _REFUSED_OPTIONS if "unsupported startup parameter" in message else ""
-        raise StorageError(f"{self.name}: cannot connect: {message}{hint}")
+        refusal = StorageError(f"{self.name}: cannot connect: {message}{hint}")
+        refusal.unavailable = not any(each in message for each in _REFUSALS)
+        raise refusal
 
     def _prepared(self, connection: Connection) -> Connection:
         """The connection with the settings of a session, unless a pooler is in between."""
@@ -136,12 +138,45 @@ class Dsn:
             hint = _HINTS.get(error.sqlstate or "", "")
         made = StorageError(f"{self.name}: cannot {action}: {message}{code}{hint}")
         made.outcome_unknown = bool(is_unknown)
+        made.unavailable = is_away(error)
         return made
 
     def _without_password(self, text: str) -> str:
         return text.replace(self._password, "***") if self._password else text
 
 
+_AWAY = (
+    "08",  # the connection; PgBouncer's errors, too
+    "25006",  # read-only: a standby
+    "40",  # a deadlock or another conflict of transactions
+    "53",  # no disk, memory or connection left
+    "55P03",  # a lock that was not given in time
+    "57014",  # cancelled, by a statement timeout for example
+    "57P",  # shutting down, starting up
+    "58",  # the server's operating system, such as its disk
+)
+"""Beginnings of the codes of errors that may be over when the statement is repeated."""
+_REFUSALS = (
+    "authentication failed",
+    "authentication method",
+    "certificate",
+    "does not exist",
+    "invalid connection option",
+    "invalid port number",
+    "is not permitted to log in",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "no such database",
+    "no such user",
+    "permission denied",
+    "SSL was required",
+    "unsupported startup parameter",
+)
+"""Parts of errors of a connection, which has no codes, that an operator has to act on.
+
+A server that says them in another language, and every other error, counts as away: then the entry is in the
+spool, and the health of the log says why.
+"""
 _HINTS = {
     "42501": "; `auditwright database roles` makes roles with the rights",
     "25006": (
@@ -200,6 +235,14 @@ def is_lost(error: psycopg.Error) -> bool:
     if error.diag.severity_nonlocalized == "ERROR":  # the server has refused the statement, and goes on
         return False
     return error.sqlstate.startswith(("08", "57P"))
+
+
+def is_away(error: psycopg.Error) -> bool:
+    """Whether the server is away: the connection broke, or it takes no writes for now.
+
+    See the table of error codes in PostgreSQL's documentation (appendix A).
+    """
+    return is_lost(error) or (error.sqlstate or "").startswith(_AWAY)
 
 
 def is_usable(connection: Connection) -> bool:

@@ -18,7 +18,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from auditwright.entry import ACCOUNT_ID, DIGEST, ID, Row, without_fingerprints
-from auditwright.storage.base import Count, Pieces, Rows
+from auditwright.storage.base import Count, Pieces, Rows, Waiting
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, SchemaMismatch, StorageError
 from auditwright.storage.postgresql import queries, row_format
@@ -41,6 +41,7 @@ from auditwright.text import printable
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
+    from auditwright.storage.activity import Activity
     from auditwright.storage.interrupt import Interrupt
 
 COPY_FROM = 10
@@ -474,6 +475,20 @@ class PostgreSQLStorage:
             return None
         others = self.table.layout(connection).others
         return export_sql.readable_columns([*(name for name, _, _ in self.table.columns), *others])
+
+    @property
+    def activity(self) -> Activity:
+        """See `Storage.activity`."""
+        return self.connections.activity
+
+    def waiting(self) -> Waiting | None:
+        """See `Storage.waiting`."""
+        return None
+
+    def ping(self) -> None:
+        """See `Storage.ping`."""
+        with self._writing("read") as connection:
+            connection.execute("SELECT 1")
 
     def close(self) -> None:
         """See `Storage.close`."""

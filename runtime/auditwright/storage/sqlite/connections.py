@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from auditwright.forks import ForkAware, register
 from auditwright.limits import sanitize
+from auditwright.storage.activity import Activity
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.sqlite.triggers import CONFLICT
@@ -59,9 +60,11 @@ MAX_IDLE = 16
 class Connections(ForkAware):
     """The connections to one file. Thread-safe, and usable after a fork."""
 
-    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
+    def __init__(self, path: Path, timeout: float = TIMEOUT, pragmas: Sequence[str] = ()) -> None:
         self.path = path
+        self.activity = Activity()
         self._timeout = timeout
+        self._writer_pragmas = (*WRITER_PRAGMAS, *pragmas)
         self.file: tuple[int, int] | None = None
         """Device and inode of the file once it is open."""
         self._closed = False
@@ -139,7 +142,7 @@ class Connections(ForkAware):
         self._check_open()
         if self._writer is None:
             # After setup, `_begin` waits for other writers, not SQLite.
-            pragmas = (*WRITER_PRAGMAS, "busy_timeout=0") if self.file else WRITER_PRAGMAS
+            pragmas = (*self._writer_pragmas, "busy_timeout=0") if self.file else self._writer_pragmas
             self._writer = self._connect(*pragmas)
             self.file = self.file or _identity(self.path)
         self._check_identity()
@@ -202,19 +205,30 @@ class Connections(ForkAware):
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """The writing connection in a transaction that is durable when the `with` block ends."""
-        with self.lock.held(), self.errors("write"):
-            connection = self._write_connection()
-            _begin(connection)
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            finally:
-                if self._closed:  # by a signal handler, which could not wait for the lock
-                    self._close_idle()
+        try:
+            with self.lock.held(), self.errors("write"):
+                connection = self._write_connection()
+                _begin(connection)
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+                finally:
+                    if self._closed:  # by a signal handler, which could not wait for the lock
+                        self._close_idle()
+        except StorageError as error:
+            self.activity.failed(error)
+            raise
+        self.activity.committed()
+
+    @contextmanager
+    def maintaining(self) -> Iterator[sqlite3.Connection]:
+        """The writing connection without a transaction, for statements that begin their own."""
+        with self.lock.held(), self.errors("maintain"):
+            yield self._write_connection()
 
     def check_file(self, databases: Sequence[Sequence[Any]]) -> None:
         """Refuse a connection to another file; `databases` is the result of PRAGMA database_list."""

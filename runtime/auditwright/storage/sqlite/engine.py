@@ -28,7 +28,7 @@ from auditwright.entry import (
     columns,
     is_usual,
 )
-from auditwright.storage.base import SMALL_CATALOG, Count, Pieces, Rows
+from auditwright.storage.base import SMALL_CATALOG, Count, Pieces, Rows, Waiting
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.query import Branch, Found, Scope
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from auditwright.catalog import Catalog
+    from auditwright.storage.activity import Activity
     from auditwright.storage.interrupt import Interrupt
     from auditwright.storage.setup_change import RecordSetup
 
@@ -82,9 +83,10 @@ class SQLiteStorage:
         create: bool = True,
         timeout: float = TIMEOUT,
         record: RecordSetup | None = None,
+        pragmas: Sequence[str] = (),
     ) -> None:
         self.path = path_of(location)
-        self.connections = Connections(self.path, timeout)
+        self.connections = Connections(self.path, timeout, pragmas)
         self._catalog = catalog
         names = [quoted(name) for name, _, _ in columns(catalog)]
         self._insert = insert_statement(catalog)
@@ -413,6 +415,20 @@ class SQLiteStorage:
         line_of = partial(export_sql.line_of_json, self._catalog)
         exporter = export_pool.LineExporter(self.connections, self._catalog, self._metadata)
         return exporter.pieces(line_of, scope, False, size, None, processes, interrupt)
+
+    @property
+    def activity(self) -> Activity:
+        """See `Storage.activity`."""
+        return self.connections.activity
+
+    def waiting(self) -> Waiting | None:
+        """See `Storage.waiting`."""
+        return None
+
+    def ping(self) -> None:
+        """See `Storage.ping`."""
+        with self.connections.reading() as connection:
+            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
 
     def close(self) -> None:
         """See `Storage.close`."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -136,10 +136,7 @@ class SQLiteRetentionStore:
                         f"expected {old.entries}; run it again"
                     )
                 connection.execute(self._insert, record(before, old))
-                with changing(connection, "audit_user"):
-                    connection.executemany(
-                        _FORGET, [{"account": account, "actor": actor} for account, actor in set(users)]
-                    )
+                forget_users(connection, users)
             yield old
             if old.entries < BATCH:
                 return
@@ -198,6 +195,14 @@ class SQLiteRetentionStore:
     def _errors(self) -> AbstractContextManager[None]:
         busy = "another program is writing to the file; run this again, it goes on where it stopped"
         return translated_errors(self.name, "delete", busy)
+
+
+def forget_users(connection: sqlite3.Connection, users: Iterable[tuple[str, str | None]]) -> None:
+    """Delete those of some users, each an account and an actor's id, who have no entry any more."""
+    with changing(connection, "audit_user"):
+        connection.executemany(
+            _FORGET, [{"account": account, "actor": actor} for account, actor in set(users)]
+        )
 
 
 _DELETE = """

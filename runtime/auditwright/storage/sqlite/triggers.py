@@ -9,7 +9,7 @@ statements. Whoever can drop triggers or register functions can do the same.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 
 from auditwright.entry import LEADING, TRAILING
@@ -226,6 +226,13 @@ def deleting(connection: sqlite3.Connection, account_id: str, bound: bytes) -> I
         return account != account_id or entry_id >= bound
 
     with _registered(connection, {ENTRIES_STAY: stays}):
+        yield
+
+
+@contextmanager
+def deleting_each(connection: sqlite3.Connection, keys: Set[tuple[str, bytes]]) -> Iterator[None]:
+    """Permit deletes of the entries with these accounts and ids, until the block ends."""
+    with _registered(connection, {ENTRIES_STAY: lambda account, entry_id: (account, entry_id) not in keys}):
         yield
 
 

@@ -1,0 +1,72 @@
+"""The health of a log, for the metrics and the probes of a service: `AuditLog.health`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from auditwright.storage.deadline import within
+from auditwright.storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from auditwright.storage.base import Storage
+
+FRESH_SECONDS = 5.0
+"""A commit of this age shows that the database can be reached."""
+PING_SECONDS = 2.0
+"""How long the database may take to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a log knows of its database and its spool."""
+
+    reachable: bool
+    """Whether the database takes entries: it has just committed some, or answers."""
+    queued: int
+    """The entries of this process that wait for the next commit."""
+    spooled: int
+    """The entries that wait in the spool; 0 without a spool."""
+    oldest_spooled: datetime | None
+    """When the first of them was recorded."""
+    refused: int
+    """The entries of the spool that the database has refused; `auditwright spool status` shows them."""
+    last_commit: datetime | None
+    """When this process last stored entries in the database, except in transactions of callers."""
+    last_error: str | None
+    """The last error of storing entries in the database."""
+    last_error_at: datetime | None
+
+
+def health_of(storage: Storage, queued: int) -> Health:
+    """The health of a log. It takes `PING_SECONDS` at most. Raises `StorageError` for an unreadable spool."""
+    activity, spool = storage.activity, storage.waiting()
+    return Health(
+        reachable=_is_reachable(storage),
+        queued=queued,
+        spooled=spool.entries if spool else 0,
+        oldest_spooled=spool.oldest if spool else None,
+        refused=spool.refused if spool else 0,
+        last_commit=_time(activity.last_commit),
+        last_error=activity.last_error,
+        last_error_at=_time(activity.last_error_at),
+    )
+
+
+def _is_reachable(storage: Storage) -> bool:
+    activity = storage.activity
+    committed = activity.last_commit or 0.0
+    if committed > time.time() - FRESH_SECONDS and committed > (activity.last_error_at or 0.0):
+        return True
+    try:
+        with within(PING_SECONDS):
+            storage.ping()
+    except StorageError:
+        return False
+    return True
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,213 @@
+"""Moves entries from a spool to the database, oldest first, each exactly once.
+
+A batch is stored in the database, and then deleted from the spool by account and id. Storing is idempotent,
+so a process that is killed in between, or two processes that move the same entries, store nothing twice. An
+entry that the database refuses is kept apart, so that it holds up no other.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditwright.entry import Row
+from auditwright.errors import AuditwrightError
+from auditwright.forks import ForkAware, register
+from auditwright.recording.group_commit import may_be_row_error
+from auditwright.storage.activity import Activity
+from auditwright.storage.errors import IdConflict, StorageError
+
+if TYPE_CHECKING:
+    from auditwright.storage.base import Storage
+    from auditwright.storage.sqlite.spool_file import SpoolFile
+
+BATCH = 500
+"""Entries in one transaction: few enough that it takes a small part of a second."""
+PAUSE_SECONDS = (0.5, 5.0)
+"""The first and the longest pause between two attempts to reach the database."""
+STOP_SECONDS = 5.0
+"""How long closing waits for a batch."""
+
+_log = logging.getLogger("auditwright")
+
+
+@dataclass(slots=True)
+class Moved:
+    """How many entries were moved, and how many the database refused."""
+
+    entries: int = 0
+    refused: int = 0
+
+
+class Mover(ForkAware):
+    """Moves the entries of a spool in a thread, which lives as long as there are entries to move.
+
+    `opens` opens the database with a connection of its own.
+    """
+
+    def __init__(self, spool: SpoolFile, opens: Callable[[], Storage]) -> None:
+        self._spool = spool
+        self._opens = opens
+        self.is_away = False
+        """Whether the database takes no entries for now; the first entry that it takes ends that."""
+        self.activity = Activity()
+        """The commits and the errors of the database."""
+        self._locks: set[int] = set()
+        """The descriptors of the lock of movers; a forked child closes them, as it would keep the lock."""
+        self.after_fork_in_child()
+        register(self)
+
+    def after_fork_in_child(self) -> None:
+        """See `ForkAware`: the thread is not in the child, which starts its own when it needs one."""
+        while self._locks:
+            with suppress(OSError):
+                os.close(self._locks.pop())
+        self._thread: threading.Thread | None = None
+        self._starting = threading.RLock()
+        self._stopped = threading.Event()
+
+    # --- in a thread ---------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread unless it runs. Called after entries went into the spool."""
+        with self._starting:
+            if self._thread is None and not self._stopped.is_set():
+                self._thread = threading.Thread(target=self._run, name="auditwright-spool", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after its batch. Idempotent."""
+        self._stopped.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        database: Storage | None = None
+        pause, longest = PAUSE_SECONDS
+        try:
+            while not self._is_done():
+                moved = None
+                try:
+                    if database is None:
+                        with self._watched():
+                            database = self._opens()
+                    moved = self.move(database)
+                except StorageError as error:
+                    _log.info("entries wait in the spool: %s", error)
+                except Exception:
+                    _log.exception("moving entries from the spool failed")
+                if moved is not None and moved.entries:
+                    pause = PAUSE_SECONDS[0]
+                    _log.warning("%d entries were moved from the spool to the database", moved.entries)
+                else:
+                    self._stopped.wait(random.uniform(pause / 2, pause))  # noqa: S311 - spreads attempts
+                    pause = min(pause * 2, longest)
+        finally:
+            if database is not None:
+                with suppress(StorageError):
+                    database.close()
+
+    def _is_done(self) -> bool:
+        """Whether the thread ends; an entry that comes later starts another one."""
+        with self._starting:
+            if not self._stopped.is_set():
+                with suppress(StorageError):
+                    if not self._spool.oldest(1):
+                        self.is_away = False
+                        self._thread = None
+                        return True
+                return False
+            self._thread = None
+            return True
+
+    # --- a move ----------------------------------------------------------------------------------
+
+    def move(self, database: Storage) -> Moved | None:
+        """Move all entries that wait; None while another process moves them. Raises `StorageError`."""
+        moved = Moved()
+        with self._lock() as is_mine:
+            if not is_mine:
+                if self.is_away and (first := self._spool.oldest(1)):
+                    self._store(database, [first[0]])  # it stays for the other process
+                return None
+            while not self._stopped.is_set() and (rows := self._spool.oldest(1 if self.is_away else BATCH)):
+                self._move(database, rows, moved)
+            if moved.entries:
+                with suppress(StorageError):  # another process writes: it shrinks later
+                    self._spool.shrink()
+        return moved
+
+    def _move(self, database: Storage, rows: list[Row], moved: Moved) -> None:
+        outcomes = list(zip(rows, self._store(database, rows), strict=True))
+        stored = [row for row, outcome in outcomes if outcome is None]
+        self._spool.remove(stored)
+        moved.entries += len(stored)
+        for row, outcome in outcomes:
+            if outcome is not None:
+                self._spool.refuse(row, str(outcome))
+                moved.refused += 1
+                _log.error("the database refuses an entry of the spool: %s", outcome)
+
+    def _store(self, database: Storage, rows: Sequence[Row]) -> list[AuditwrightError | None]:
+        """Store rows in the database; None for each, or why the database refuses it.
+
+        If one row may be at fault, halves are stored until it is isolated.
+        """
+        try:
+            with self._watched():
+                outcomes = database.insert_new(rows)
+        except StorageError as error:
+            if error.unavailable or not may_be_row_error(error):
+                raise
+            if len(rows) == 1:
+                return [error]
+            middle = len(rows) // 2
+            return self._store(database, rows[:middle]) + self._store(database, rows[middle:])
+        self.is_away = False
+        self.activity.committed()
+        return [each if isinstance(each, IdConflict) else None for each in outcomes]
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Note how the database fails: entries go into the spool only while it is away."""
+        try:
+            yield
+        except StorageError as error:
+            self.activity.failed(error)
+            self.is_away = error.unavailable
+            raise
+
+    @contextmanager
+    def _lock(self) -> Iterator[bool]:
+        """The lock of the processes that share a spool; yields False while another one has it.
+
+        It saves work: two movers store nothing twice.
+        """
+        try:
+            import fcntl
+        except ImportError:  # not on Windows
+            yield True
+            return
+        lock = os.open(f"{self._spool.path}-move", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._locks.add(lock)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+        finally:
+            if lock in self._locks:  # else this is a forked child
+                self._locks.discard(lock)
+                os.close(lock)

@@ -1,0 +1,143 @@
+"""A spool: a SQLite log whose entries wait for the database of another log.
+
+It is an audit log like any other, so `auditwright list` and `auditwright export` read it, and has one table
+besides: the entries that the database has refused. Entries are read in the order in which they came, and
+deleted once the database has them. `auditwright/spool/` decides what goes in and what is moved.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditwright.entry import ACCOUNT_ID, ACTOR_ID, ID, Row
+from auditwright.ids import from_microseconds
+from auditwright.storage.base import Waiting
+from auditwright.storage.deadline import TIMEOUT
+from auditwright.storage.errors import StorageError
+from auditwright.storage.sqlite.engine import SQLiteStorage
+from auditwright.storage.sqlite.retention import forget_users
+from auditwright.storage.sqlite.triggers import deleting_each
+
+if TYPE_CHECKING:
+    from auditwright.catalog import Catalog
+
+PAGE_BYTES = 4096
+"""The size of a page of a new SQLite file."""
+SHRINK_BYTES = 16 * 1024 * 1024
+"""The file shrinks when it is empty and larger than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An entry of a spool that the database has refused."""
+
+    account_id: str
+    id: bytes
+    event: str
+    reason: str
+
+
+class SpoolFile(SQLiteStorage):
+    """The SQLite file of a spool; see `Storage`. Thread-safe, and usable by many processes and after a fork.
+
+    `max_bytes` is the size from which it takes no more entries. Raises `StorageError`, also for a file that
+    is an audit log of its own.
+    """
+
+    def __init__(self, location: str, catalog: Catalog, max_bytes: int, timeout: float = TIMEOUT) -> None:
+        self._max_bytes = max_bytes
+        pages = max(1, max_bytes // PAGE_BYTES)
+        super().__init__(location, catalog, timeout=timeout, pragmas=(f"max_page_count={pages}",))
+        try:
+            with self.connections.writing() as connection:
+                self._mark(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    def _mark(self, connection: sqlite3.Connection) -> None:
+        """Make the table of refused entries, by which a spool is known."""
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (_TABLE,)).fetchone():
+            return
+        if connection.execute("SELECT 1 FROM audit_entry LIMIT 1").fetchone():
+            raise StorageError(
+                f"{self.path}: this is an audit log with entries, not a spool, which would move them to the "
+                "database and delete them here; name a file of its own, such as sqlite:///audit-spool.db"
+            )
+        connection.execute(_DEFINITION)
+
+    def oldest(self, limit: int) -> list[Row]:
+        """The first entries that wait, in the order in which they came."""
+        with self.connections.reading() as connection:
+            return connection.execute(
+                f"SELECT {self._leading}, {self._metadata(connection)} FROM audit_entry AS entry "
+                f"WHERE {_WAITS} ORDER BY rowid LIMIT ?",
+                (limit,),
+            ).fetchall()
+
+    def remove(self, rows: Sequence[Row]) -> None:
+        """Delete entries that the database has, by account and id."""
+        keys = {(row[ACCOUNT_ID], row[ID]) for row in rows}
+        with self.connections.writing() as connection:
+            with deleting_each(connection, keys):
+                connection.executemany("DELETE FROM audit_entry WHERE account_id = ? AND id = ?", keys)
+            forget_users(connection, {(row[ACCOUNT_ID], row[ACTOR_ID]) for row in rows})
+
+    def refuse(self, row: Row, reason: str) -> None:
+        """Keep an entry that the database refuses, so that it holds up no other."""
+        with self.connections.writing() as connection:
+            connection.execute(
+                f"INSERT OR REPLACE INTO {_TABLE} (account_id, id, reason) VALUES (?, ?, ?)",
+                (row[ACCOUNT_ID], row[ID], reason),
+            )
+
+    def retry_refused(self) -> int:
+        """Let all refused entries wait again; returns how many there were."""
+        with self.connections.writing() as connection:
+            return connection.execute(f"DELETE FROM {_TABLE}").rowcount
+
+    def refused(self, limit: int) -> list[Refused]:
+        """The first refused entries."""
+        with self.connections.reading() as connection:
+            found: Iterable[tuple[str, bytes, str, str]] = connection.execute(
+                f"SELECT account_id, id, event, reason FROM {_TABLE} JOIN audit_entry USING (account_id, id) "
+                "ORDER BY audit_entry.rowid LIMIT ?",
+                (limit,),
+            )
+            return [Refused(*each) for each in found]
+
+    def waiting(self) -> Waiting:
+        """How many entries wait, and since when."""
+        with self.connections.reading() as connection:
+            entries, refused, oldest = connection.execute(
+                f"SELECT (SELECT count(*) FROM audit_entry), (SELECT count(*) FROM {_TABLE}), "
+                f"(SELECT recorded_at FROM audit_entry AS entry WHERE {_WAITS} ORDER BY rowid LIMIT 1)"
+            ).fetchone()
+            pages, free, size = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        since = None if oldest is None else from_microseconds(oldest)
+        return Waiting(entries - refused, since, refused, (pages - free) * size)
+
+    def shrink(self) -> None:
+        """Give the space of deleted entries back to the disk if that is much and no entry is left."""
+        with self.connections.maintaining() as connection:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            is_empty = not connection.execute("SELECT 1 FROM audit_entry LIMIT 1").fetchone()
+            if is_empty and pages * PAGE_BYTES > SHRINK_BYTES:
+                connection.execute("VACUUM")
+
+
+_TABLE = "audit_spool_refused"
+_DEFINITION = f"""
+    CREATE TABLE {_TABLE} (
+        account_id TEXT NOT NULL, id BLOB NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (account_id, id)
+    ) STRICT, WITHOUT ROWID"""
+_WAITS = (
+    f"NOT EXISTS (SELECT 1 FROM {_TABLE} AS refused "
+    "WHERE refused.account_id = entry.account_id AND refused.id = entry.id)"
+)

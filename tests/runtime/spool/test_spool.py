@@ -1,0 +1,202 @@
+"""A log with a spool: what is recorded while the database is away, and that it comes there once, in order."""
+
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.databases import PostgreSQLDatabase
+from tests.support.sample_events import KEY_CREATED, record
+from tests.support.tcp_proxy import TcpProxy, proxy_of
+from tests.support.waiting import wait_until
+
+from audit_events import CATALOG
+from auditwright import AuditLog, StorageError, ValidationError
+
+pytestmark = pytest.mark.postgresql_only
+
+
+@pytest.fixture
+def proxy(database: PostgreSQLDatabase) -> Iterator[TcpProxy]:
+    with proxy_of(database.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool.db"
+
+
+@pytest.fixture
+def open_spooled(spool: Path) -> Iterator[Callable[[str], AuditLog]]:
+    """Opens logs with the spool, whose calls end after 3 seconds; they are closed at the end."""
+    logs: list[AuditLog] = []
+
+    def open_one(url: str) -> AuditLog:
+        log = AuditLog.open(url, account_id="acme", catalog=CATALOG, timeout=3, spool=f"sqlite:///{spool}")
+        logs.append(log)
+        return log
+
+    yield open_one
+    for log in logs:
+        log.close()
+
+
+def stored(database: PostgreSQLDatabase) -> list[str]:
+    """The ids of the entries in the database, in their order."""
+    return [row[1].hex() for row in database.rows()]
+
+
+def make_read_only(database: PostgreSQLDatabase, is_on: bool) -> None:
+    """Let the database refuse writes, as a standby does, or take them again."""
+    name = database.rows("SELECT current_database()")[0][0]
+    database.change(
+        "SET default_transaction_read_only = off",
+        f"ALTER DATABASE {name} SET default_transaction_read_only = {'on' if is_on else 'off'}",
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+
+
+def test_entries_go_straight_to_the_database(
+    database: PostgreSQLDatabase, open_spooled: Callable[[str], AuditLog]
+) -> None:
+    log = open_spooled(database.url)
+    entry = record(log, KEY_CREATED)
+    assert not entry.spooled
+    assert stored(database) == [entry.id.hex]
+    health = log.health()
+    assert (health.reachable, health.spooled, health.refused) == (True, 0, 0)
+
+
+def test_entries_of_a_silent_database_are_spooled_and_moved(
+    database: PostgreSQLDatabase, proxy: TcpProxy, open_spooled: Callable[[str], AuditLog]
+) -> None:
+    log = open_spooled(proxy.url)
+    first = record(log, KEY_CREATED)
+    proxy.be_silent()
+    spooled = [record(log, KEY_CREATED) for _ in range(20)]
+    assert [each.spooled for each in spooled] == [True] * 20
+    health = log.health()
+    assert (health.reachable, health.spooled) == (False, 20)
+    assert health.oldest_spooled == spooled[0].recorded_at
+    assert health.last_error is not None
+    proxy.pass_again()
+    wait_until(lambda: log.health().spooled == 0)
+    assert stored(database) == [each.id.hex for each in (first, *spooled)]
+    wait_until(lambda: not record(log, KEY_CREATED).spooled)
+
+
+def test_entries_of_a_read_only_database_are_spooled(
+    database: PostgreSQLDatabase, open_spooled: Callable[[str], AuditLog]
+) -> None:
+    log = open_spooled(database.url)
+    make_read_only(database, True)
+    spooled = record(log, KEY_CREATED)
+    assert spooled.spooled
+    assert stored(database) == []
+    make_read_only(database, False)
+    wait_until(lambda: stored(database) == [spooled.id.hex])
+
+
+def test_a_log_opens_while_the_database_is_away(
+    database: PostgreSQLDatabase, proxy: TcpProxy, open_spooled: Callable[[str], AuditLog]
+) -> None:
+    proxy.be_silent()
+    log = open_spooled(proxy.url)
+    spooled = record(log, KEY_CREATED)
+    assert spooled.spooled
+    with pytest.raises(StorageError, match="cannot connect"):
+        log.account("acme").entries()
+    proxy.pass_again()
+    wait_until(lambda: stored(database) == [spooled.id.hex])
+    assert [each.id for each in log.account("acme").all()] == [spooled.id]
+
+
+def test_a_spool_left_by_a_process_is_moved_by_the_next(
+    database: PostgreSQLDatabase, proxy: TcpProxy, open_spooled: Callable[[str], AuditLog]
+) -> None:
+    proxy.be_silent()
+    log = open_spooled(proxy.url)
+    spooled = record(log, KEY_CREATED)
+    log.close()
+    proxy.pass_again()
+    open_spooled(proxy.url)
+    wait_until(lambda: stored(database) == [spooled.id.hex])
+
+
+def test_a_conflicting_entry_is_kept_apart(
+    database: PostgreSQLDatabase, proxy: TcpProxy, open_spooled: Callable[[str], AuditLog]
+) -> None:
+    log = open_spooled(proxy.url)
+    first = record(log, KEY_CREATED)
+    proxy.be_silent()
+    other = record(log, KEY_CREATED, id=first.id, occurred_at=first.occurred_at, details="other content")
+    after = record(log, KEY_CREATED)
+    assert other.spooled
+    proxy.pass_again()
+    wait_until(lambda: log.health().spooled == 0)
+    assert stored(database) == [first.id.hex, after.id.hex]
+    assert log.health().refused == 1
+
+
+def test_files_of_a_spool_are_readable_by_their_owner_only(
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, open_spooled: Callable[[str], AuditLog]
+) -> None:
+    proxy.be_silent()
+    log = open_spooled(proxy.url)
+    record(log, KEY_CREATED)
+    proxy.pass_again()
+    wait_until(lambda: log.health().spooled == 0)
+    files = sorted(path for path in spool.parent.iterdir() if path.name.startswith(spool.name))
+    assert len(files) == 4
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_an_audit_log_is_not_taken_for_a_spool(database: PostgreSQLDatabase, spool: Path) -> None:
+    with AuditLog.open(f"sqlite:///{spool}", account_id="acme", catalog=CATALOG) as log:
+        record(log, KEY_CREATED)
+    with pytest.raises(StorageError, match="an audit log with entries, not a spool"):
+        AuditLog.open(database.url, catalog=CATALOG, spool=f"sqlite:///{spool}")
+
+
+def test_a_spool_of_sqlite_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="spool= is for PostgreSQL"):
+        AuditLog.open(f"sqlite:///{tmp_path}/a.db", catalog=CATALOG, spool=f"sqlite:///{tmp_path}/b.db")
+
+
+@pytest.mark.parametrize("size", [0, True, 1.5, "1 GiB", 1024**5])
+def test_sizes_out_of_range_are_refused(database: PostgreSQLDatabase, spool: Path, size: object) -> None:
+    with pytest.raises(ValidationError, match="spool_bytes"):
+        AuditLog.open(database.url, catalog=CATALOG, spool=f"sqlite:///{spool}", spool_bytes=size)  # type: ignore[arg-type]
+
+
+def test_a_full_spool_is_an_error(database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path) -> None:
+    options: dict[str, Any] = {
+        "catalog": CATALOG,
+        "timeout": 3,
+        "spool": f"sqlite:///{spool}",
+        "spool_bytes": 1024**2,
+    }
+    with AuditLog.open(proxy.url, account_id="acme", **options) as log:
+        proxy.be_silent()
+        acknowledged: list[str] = []
+
+        def fill() -> None:
+            for _ in range(2_000):
+                acknowledged.append(record(log, KEY_CREATED, details="x" * 1_000).id.hex)
+
+        with pytest.raises(StorageError, match="neither the spool nor the database") as caught:
+            fill()
+        assert caught.value.entry is not None
+        proxy.pass_again()
+        wait_until(lambda: log.health().spooled == 0)
+        assert set(acknowledged) <= set(stored(database))
+        wait_until(lambda: not record(log, KEY_CREATED).spooled)
+
+
+def test_a_refused_login_is_an_error(database: PostgreSQLDatabase, spool: Path) -> None:
+    url = database.url.replace("postgres:", "nobody_here:", 1)
+    with pytest.raises(StorageError, match="does not exist"):
+        AuditLog.open(url, catalog=CATALOG, spool=f"sqlite:///{spool}")
