@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 
 from auditwright.errors import Problem, ValidationError
 from auditwright.limits import shown
-from auditwright.spool.mover import Mover
 from auditwright.spool.spooled_storage import SpooledStorage
 from auditwright.storage import is_postgresql, open_spool_file, open_storage
 from auditwright.storage.deadline import SHORTEST
@@ -45,10 +44,8 @@ def open_spooled(
         )
     file = open_spool_file(spool, catalog, spool_bytes, max(timeout / 3, SHORTEST))
     try:
-        # A mover reads nothing, and has a connection of its own, so that no caller waits for it.
-        mover = Mover(file, partial(open_storage, url, catalog, timeout=timeout))
         opens = partial(open_storage, url, catalog, read_url=read_url, timeout=timeout)
-        return cast("Storage", SpooledStorage(file, mover, opens, timeout / 3))
+        return cast("Storage", SpooledStorage(file, opens, timeout / 3))
     except BaseException:
         file.close()
         raise

@@ -21,6 +21,7 @@ from auditwright.errors import AuditwrightError
 from auditwright.forks import ForkAware, register
 from auditwright.recording.group_commit import may_be_row_error
 from auditwright.storage.activity import Activity
+from auditwright.storage.deadline import within
 from auditwright.storage.errors import IdConflict, StorageError
 
 if TYPE_CHECKING:
@@ -48,12 +49,15 @@ class Moved:
 class Mover(ForkAware):
     """Moves the entries of a spool in a thread, which lives as long as there are entries to move.
 
-    `opens` opens the database with a connection of its own.
+    `opened` gives the database, and opens it first where it is not open yet. Its connections are those of
+    the log: a batch is short, and where a server has no connection left, entries would wait for ever. A batch
+    may take `seconds`.
     """
 
-    def __init__(self, spool: SpoolFile, opens: Callable[[], Storage]) -> None:
+    def __init__(self, spool: SpoolFile, opened: Callable[[], Storage], seconds: float) -> None:
         self._spool = spool
-        self._opens = opens
+        self._opened = opened
+        self._seconds = seconds
         self.is_away = False
         """Whether the database takes no entries for now; the first entry that it takes ends that."""
         self.activity = Activity()
@@ -89,30 +93,21 @@ class Mover(ForkAware):
             thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
-        database: Storage | None = None
         pause, longest = PAUSE_SECONDS
-        try:
-            while not self._is_done():
-                moved = None
-                try:
-                    if database is None:
-                        with self._watched():
-                            database = self._opens()
-                    moved = self.move(database)
-                except StorageError as error:
-                    _log.info("entries wait in the spool: %s", error)
-                except Exception:
-                    _log.exception("moving entries from the spool failed")
-                if moved is not None and moved.entries:
-                    pause = PAUSE_SECONDS[0]
-                    _log.warning("%d entries were moved from the spool to the database", moved.entries)
-                else:
-                    self._stopped.wait(random.uniform(pause / 2, pause))  # noqa: S311 - spreads attempts
-                    pause = min(pause * 2, longest)
-        finally:
-            if database is not None:
-                with suppress(StorageError):
-                    database.close()
+        while not self._is_done():
+            moved = None
+            try:
+                moved = self.move()
+            except StorageError as error:
+                _log.info("entries wait in the spool: %s", error)
+            except Exception:
+                _log.exception("moving entries from the spool failed")
+            if moved is not None and moved.entries:
+                pause = PAUSE_SECONDS[0]
+                _log.warning("%d entries were moved from the spool to the database", moved.entries)
+            else:
+                self._stopped.wait(random.uniform(pause / 2, pause))  # noqa: S311 - spreads attempts
+                pause = min(pause * 2, longest)
 
     def _is_done(self) -> bool:
         """Whether the thread ends; an entry that comes later starts another one."""
@@ -129,23 +124,23 @@ class Mover(ForkAware):
 
     # --- a move ----------------------------------------------------------------------------------
 
-    def move(self, database: Storage) -> Moved | None:
+    def move(self) -> Moved | None:
         """Move all entries that wait; None while another process moves them. Raises `StorageError`."""
         moved = Moved()
         with self._lock() as is_mine:
             if not is_mine:
                 if self.is_away and (first := self._spool.oldest(1)):
-                    self._store(database, [first[0]])  # it stays for the other process
+                    self._store([first[0]])  # it stays for the other process
                 return None
             while not self._stopped.is_set() and (rows := self._spool.oldest(1 if self.is_away else BATCH)):
-                self._move(database, rows, moved)
+                self._move(rows, moved)
             if moved.entries:
                 with suppress(StorageError):  # another process writes: it shrinks later
                     self._spool.shrink()
         return moved
 
-    def _move(self, database: Storage, rows: list[Row], moved: Moved) -> None:
-        outcomes = list(zip(rows, self._store(database, rows), strict=True))
+    def _move(self, rows: list[Row], moved: Moved) -> None:
+        outcomes = list(zip(rows, self._store(rows), strict=True))
         stored = [row for row, outcome in outcomes if outcome is None]
         self._spool.remove(stored)
         moved.entries += len(stored)
@@ -155,21 +150,21 @@ class Mover(ForkAware):
                 moved.refused += 1
                 _log.error("the database refuses an entry of the spool: %s", outcome)
 
-    def _store(self, database: Storage, rows: Sequence[Row]) -> list[AuditwrightError | None]:
+    def _store(self, rows: Sequence[Row]) -> list[AuditwrightError | None]:
         """Store rows in the database; None for each, or why the database refuses it.
 
         If one row may be at fault, halves are stored until it is isolated.
         """
         try:
-            with self._watched():
-                outcomes = database.insert_new(rows)
+            with self._watched(), within(self._seconds):
+                outcomes = self._opened().insert_new(rows)
         except StorageError as error:
             if error.unavailable or not may_be_row_error(error):
                 raise
             if len(rows) == 1:
                 return [error]
             middle = len(rows) // 2
-            return self._store(database, rows[:middle]) + self._store(database, rows[middle:])
+            return self._store(rows[:middle]) + self._store(rows[middle:])
         self.is_away = False
         self.activity.committed()
         return [each if isinstance(each, IdConflict) else None for each in outcomes]

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditwright.entry import Row, SpooledRow
 from auditwright.forks import ForkAware, register
+from auditwright.spool.mover import Mover
 from auditwright.storage.deadline import within
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.text import printable
 
 if TYPE_CHECKING:
-    from auditwright.spool.mover import Mover
     from auditwright.storage.base import Storage, Waiting
     from auditwright.storage.sqlite.spool_file import SpoolFile
 
@@ -35,16 +35,14 @@ class SpooledStorage(ForkAware):
     database alone.
     """
 
-    def __init__(
-        self, spool: SpoolFile, mover: Mover, opens: Callable[[], Storage], database_seconds: float
-    ) -> None:
+    def __init__(self, spool: SpoolFile, opens: Callable[[], Storage], database_seconds: float) -> None:
         self.spool = spool
-        self.mover = mover
+        self.mover = Mover(spool, self._opened, database_seconds)
         self._opens = opens
         self._database_seconds = database_seconds
         self._database: Storage | None = None
         self._closed = False
-        self.activity = mover.activity
+        self.activity = self.mover.activity
         """See `Storage`."""
         self.after_fork_in_child()
         register(self)
