@@ -58,6 +58,7 @@ COMMANDS = {
     "import": Command("import entries from JSON Lines", "import_jsonl"),
     "serve": Command("serve the Audit Logs page on this machine", "serve"),
     "database": Command("create, upgrade and maintain a database", "database"),
+    "spool": Command("show and move the entries that wait in a spool", "spool"),
     "secret-key": Command("generate a key for the fingerprints of secret fields", "secret_key"),
     "demo": Command("record one of each event, then list and export them", "demo"),
     "completion": Command("print a script with which a shell completes commands and options", "completion"),

@@ -46,7 +46,7 @@ def auditwright(
     """Runs a command with its arguments; `stdin` is what it is given there."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    for name in ("DATABASE", "ACCOUNT", "CATALOG", "CATALOG_DIR", "SECRET_KEY", "RECORD_READS"):
+    for name in ("DATABASE", "ACCOUNT", "CATALOG", "CATALOG_DIR", "SECRET_KEY", "RECORD_READS", "SPOOL"):
         monkeypatch.delenv(f"AUDITWRIGHT_{name}", raising=False)
 
     def run(*arguments: str, stdin: str = "") -> CommandResult:

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from auditwright.commands import database_check, database_retain, database_setup
+from auditwright.commands.actions import Action, add_actions, run_action
 
 EXIT_CODES = "exit code: 0 done or nothing to do, 2 failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One action of `auditwright database`."""
-
-    help: str
-    """One line for the list of actions."""
-    description: str
-    epilog: str
-    configure: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
-
 
 ACTIONS = {
     "create": Action(
@@ -84,22 +70,9 @@ ACTIONS = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the actions."""
-    actions = parser.add_subparsers(
-        title="actions", metavar="ACTION", required=True, help="see `auditwright database ACTION --help`"
-    )
-    for name, action in ACTIONS.items():
-        subparser = actions.add_parser(
-            name,
-            help=action.help,
-            description=action.description,
-            epilog=action.epilog or None,
-            allow_abbrev=False,
-        )
-        action.configure(subparser)
-        subparser.set_defaults(action=action.run)
+    add_actions(parser, "database", ACTIONS)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the chosen action."""
-    code: int = options.action(options)
-    return code
+    return run_action(options)

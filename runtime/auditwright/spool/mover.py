@@ -124,8 +124,11 @@ class Mover(ForkAware):
 
     # --- a move ----------------------------------------------------------------------------------
 
-    def move(self) -> Moved | None:
-        """Move all entries that wait; None while another process moves them. Raises `StorageError`."""
+    def move(self, progress: Callable[[int], None] | None = None) -> Moved | None:
+        """Move all entries that wait; None while another process moves them. Raises `StorageError`.
+
+        `progress` is called after each batch with the number of entries that were moved.
+        """
         moved = Moved()
         with self._lock() as is_mine:
             if not is_mine:
@@ -134,6 +137,8 @@ class Mover(ForkAware):
                 return None
             while not self._stopped.is_set() and (rows := self._spool.oldest(1 if self.is_away else BATCH)):
                 self._move(rows, moved)
+                if progress is not None:
+                    progress(moved.entries)
             if moved.entries:
                 with suppress(StorageError):  # another process writes: it shrinks later
                     self._spool.shrink()

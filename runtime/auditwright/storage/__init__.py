@@ -154,8 +154,10 @@ def _require_roles(url: str) -> None:
         )
 
 
-def open_spool_file(url: str, catalog: Catalog, max_bytes: int, timeout: float = TIMEOUT) -> SpoolFile:
-    """The file of a spool; `url` is one of SQLite. Raises `StorageError`."""
+def open_spool_file(
+    url: str, catalog: Catalog, max_bytes: int, timeout: float = TIMEOUT, create: bool = True
+) -> SpoolFile:
+    """The file of a spool; `url` is one of SQLite, and `create` as in `SpoolFile`. Raises `StorageError`."""
     if is_postgresql(url):
         raise StorageError(
             "a spool is a SQLite file of this machine, such as sqlite:////var/lib/app/spool.db"
@@ -163,7 +165,7 @@ def open_spool_file(url: str, catalog: Catalog, max_bytes: int, timeout: float =
     path = _sqlite_location(url)
     from auditwright.storage.sqlite.spool_file import SpoolFile
 
-    return SpoolFile(path, catalog, max_bytes, timeout)
+    return SpoolFile(path, catalog, max_bytes, timeout, create)
 
 
 def is_postgresql(url: str) -> bool:

@@ -84,6 +84,16 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """An entry of a spool that the database has refused."""
+
+    account_id: str
+    id: bytes
+    event: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Views:
     """The names of the views that differ from those of the catalog."""
 

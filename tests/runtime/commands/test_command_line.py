@@ -41,6 +41,7 @@ COMMANDS = (
     "import",
     "serve",
     "database",
+    "spool",
     "secret-key",
     "demo",
     "completion",

@@ -49,6 +49,8 @@ def completed(folder: Path, line: str) -> set[str]:
         ("auditwright completion ", {"bash", "zsh", "tcsh"}),
         ("auditwright database ", {"create", "upgrade", "roles", "check", "retain", "hold"}),
         ("auditwright database hold re", {"remove"}),
+        ("auditwright spool ", {"status", "drain"}),
+        ("auditwright spool drain --", {"--help", "--refused", "--spool", "--database", "--catalog-package"}),
         ("auditwright new f", {"field"}),
         ("auditwright database retain --d", {"--dry-run", "--database"}),
         ("auditwright check --format ", {"text", "json", "github", "sarif"}),
@@ -92,6 +94,7 @@ def test_the_script_does_not_depend_on_variables(
         plain = auditwright("completion", shell).out
         with monkeypatch.context() as patched:
             patched.setenv("AUDITWRIGHT_DATABASE", "postgresql://ada:sesame@db.example.com/audit")
+            patched.setenv("AUDITWRIGHT_SPOOL", "sqlite:///spool.db")
             assert auditwright("completion", shell).out == plain
 
 

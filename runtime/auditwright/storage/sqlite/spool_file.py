@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from auditwright.entry import ACCOUNT_ID, ACTOR_ID, ID, Row
 from auditwright.ids import from_microseconds
-from auditwright.storage.base import Waiting
+from auditwright.storage.base import Refused, Waiting
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import StorageError
+from auditwright.storage.sqlite.connections import BUSY_SECONDS, path_of, translated_errors
 from auditwright.storage.sqlite.engine import SQLiteStorage
 from auditwright.storage.sqlite.retention import forget_users
 from auditwright.storage.sqlite.triggers import deleting_each
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from auditwright.catalog import Catalog
 
 PAGE_BYTES = 4096
@@ -30,24 +34,19 @@ SHRINK_BYTES = 16 * 1024 * 1024
 """The file shrinks when it is empty and larger than this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An entry of a spool that the database has refused."""
-
-    account_id: str
-    id: bytes
-    event: str
-    reason: str
-
-
 class SpoolFile(SQLiteStorage):
     """The SQLite file of a spool; see `Storage`. Thread-safe, and usable by many processes and after a fork.
 
-    `max_bytes` is the size from which it takes no more entries. Raises `StorageError`, also for a file that
-    is an audit log of its own.
+    `max_bytes` is the size from which it takes no more entries. With `create=False` a file that is no spool
+    yet is an error, and is not changed. Raises `StorageError`, also for a file that is an audit log of its
+    own.
     """
 
-    def __init__(self, location: str, catalog: Catalog, max_bytes: int, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, location: str, catalog: Catalog, max_bytes: int, timeout: float = TIMEOUT, create: bool = True
+    ) -> None:
+        if not create:
+            _require_spool(path_of(location))
         self._max_bytes = max_bytes
         pages = max(1, max_bytes // PAGE_BYTES)
         super().__init__(location, catalog, timeout=timeout, pragmas=(f"max_page_count={pages}",))
@@ -130,6 +129,19 @@ class SpoolFile(SQLiteStorage):
             is_empty = not connection.execute("SELECT 1 FROM audit_entry LIMIT 1").fetchone()
             if is_empty and pages * PAGE_BYTES > SHRINK_BYTES:
                 connection.execute("VACUUM")
+
+
+def _require_spool(path: Path) -> None:
+    """Raise `StorageError` unless a file is a spool."""
+    if not path.exists():
+        raise StorageError(f"{path}: there is no such spool; AuditLog.open(spool=...) makes it")
+    name = str(path)
+    with translated_errors(name, "read", "another process has locked the file; run the command again"):
+        uri = f"file:{quote(name)}?mode=rw"  # a reader of a write-ahead log writes beside it
+        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
+            found = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (_TABLE,)).fetchone()
+    if not found:
+        raise StorageError(f"{path}: this is no spool; name the file of AuditLog.open(spool=...)")
 
 
 _TABLE = "audit_spool_refused"

@@ -1,0 +1,275 @@
+"""`auditwright spool status` and `drain`."""
+
+import fcntl
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.command_line import Auditwright
+from tests.support.databases import PostgreSQLDatabase
+from tests.support.sample_events import KEY_CREATED, record
+
+from audit_events import CATALOG
+from auditwright import AuditLog, Entry
+
+AWAY = "postgresql://postgres@127.0.0.1:1/audit"
+"""Nothing listens there."""
+
+Fill = Callable[..., list[Entry]]
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool.db"
+
+
+@pytest.fixture
+def fill(spool: Path) -> Fill:
+    """Records entries while the database is away, and returns them; the spool is made by that."""
+
+    def record_away(number: int, **options: Any) -> list[Entry]:
+        with AuditLog.open(
+            AWAY, account_id="acme", catalog=CATALOG, timeout=3, spool=f"sqlite:///{spool}"
+        ) as log:
+            return [record(log, KEY_CREATED, **options) for _ in range(number)]
+
+    return record_away
+
+
+@pytest.fixture
+def command(
+    auditwright: Auditwright, spool: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Auditwright:
+    """The commands, with the spool and the database of the test as defaults."""
+    monkeypatch.setenv("AUDITWRIGHT_SPOOL", f"sqlite:///{spool}")
+    if "database" in request.fixturenames:
+        monkeypatch.setenv("AUDITWRIGHT_DATABASE", request.getfixturevalue("database").url)
+    return auditwright
+
+
+def refuse_one(database: PostgreSQLDatabase, fill: Fill) -> Entry:
+    """Record an entry into the spool that the database has with other content; returns the latter."""
+    with AuditLog.open(database.url, account_id="acme", catalog=CATALOG) as log:
+        stored = record(log, KEY_CREATED)
+    fill(1, id=stored.id, occurred_at=stored.occurred_at, details="other content")
+    return stored
+
+
+# --- status ----------------------------------------------------------------------------------------
+
+
+def test_status_of_a_spool_in_which_nothing_waits(command: Auditwright, spool: Path, fill: Fill) -> None:
+    fill(0)
+    done = command("spool", "status")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{spool}: nothing waits, ")
+    assert done.out.endswith(" bytes\n")
+
+
+def test_status_shows_how_many_wait_since_when(command: Auditwright, spool: Path, fill: Fill) -> None:
+    first, *_ = fill(3)
+    done = command("spool", "status")
+    assert (done.code, done.err) == (1, "")
+    since = f"{first.recorded_at:%Y-%m-%d %H:%M:%S}"
+    assert done.out.startswith(f"{spool}: 3 entries wait since {since} (UTC), ")
+
+
+def test_status_as_json(command: Auditwright, spool: Path, fill: Fill) -> None:
+    first, *_ = fill(2)
+    done = command("spool", "status", "--format", "json")
+    assert (done.code, done.err) == (1, "")
+    found = json.loads(done.out)
+    assert 0 < found.pop("bytes") < 2**20
+    assert found == {
+        "spool": str(spool),
+        "waiting": 2,
+        "oldest": first.to_json()["recorded_at"],
+        "refused": 0,
+        "refused_entries": [],
+    }
+
+
+def test_the_option_wins_over_the_variable(command: Auditwright, tmp_path: Path, fill: Fill) -> None:
+    fill(1)
+    done = command("spool", "status", "--spool", f"sqlite:///{tmp_path}/other.db")
+    assert (done.code, done.out) == (2, "")
+    assert "other.db: there is no such spool" in done.err
+
+
+def test_the_spool_has_to_be_named(auditwright: Auditwright) -> None:
+    for action in ("status", "drain"):
+        done = auditwright("spool", action)
+        assert done.usage_error == (
+            f"auditwright spool {action}: error: the following arguments are required: --spool"
+        )
+
+
+@pytest.mark.parametrize("action", ["status", "drain"])
+def test_a_missing_spool_is_not_created(command: Auditwright, spool: Path, action: str) -> None:
+    done = command("spool", action, *(["--database", AWAY] if action == "drain" else []))
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (f"auditwright: {spool}: there is no such spool; AuditLog.open(spool=...) makes it\n")
+    assert list(spool.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_audit_log_is_no_spool(command: Auditwright, spool: Path, number: int) -> None:
+    with AuditLog.open(f"sqlite:///{spool}", account_id="acme", catalog=CATALOG) as log:
+        for _ in range(number):
+            record(log, KEY_CREATED)
+    before = spool.read_bytes()
+    for action in ("status", "drain"):
+        done = command("spool", action, *(["--database", AWAY] if action == "drain" else []))
+        assert (done.code, done.out) == (2, "")
+        assert done.err == (
+            f"auditwright: {spool}: this is no spool; name the file of AuditLog.open(spool=...)\n"
+        )
+    assert spool.read_bytes() == before
+
+
+def test_another_file_is_no_spool(command: Auditwright, spool: Path) -> None:
+    spool.write_text("This is a text, and no database. " * 100, "utf-8")
+    done = command("spool", "status")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"auditwright: {spool}: cannot read: file is not a database (SQLITE_NOTADB)\n"
+    spool.write_bytes(b"")
+    assert command("spool", "status").err.endswith(
+        "this is no spool; name the file of AuditLog.open(spool=...)\n"
+    )
+    assert spool.read_bytes() == b""
+
+
+def test_the_url_of_a_server_is_no_spool(command: Auditwright) -> None:
+    done = command("spool", "status", "--spool", AWAY)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("auditwright: a spool is a SQLite file of this machine, such as sqlite:///")
+
+
+@pytest.mark.postgresql_only
+def test_status_shows_refused_entries(
+    command: Auditwright, database: PostgreSQLDatabase, spool: Path, fill: Fill
+) -> None:
+    stored = refuse_one(database, fill)
+    assert command("spool", "drain").code == 1
+    done = command("spool", "status")
+    assert (done.code, done.err) == (1, "")
+    head, titles, line, hint = done.out.splitlines()
+    assert head.startswith(f"{spool}: nothing waits, 1 entry is refused, ")
+    assert titles.split() == ["account", "id", "event", "reason"]
+    assert line.split(maxsplit=3) == [
+        "acme",
+        str(stored.id),
+        KEY_CREATED,
+        "an entry with this id and other content is stored already; it is unchanged",
+    ]
+    assert hint == "next: remove the reasons, and run `auditwright spool drain --refused`"
+    (shown,) = json.loads(command("spool", "status", "--format", "json").out)["refused_entries"]
+    assert (shown["account_id"], shown["id"], shown["event"]) == ("acme", str(stored.id), KEY_CREATED)
+    assert "  1 more refused entry" in command("spool", "status", "--limit", "0").out.splitlines()
+
+
+# --- drain -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.postgresql_only
+def test_drain_moves_what_waits(
+    command: Auditwright, database: PostgreSQLDatabase, spool: Path, fill: Fill
+) -> None:
+    entries = fill(3)
+    done = command("spool", "drain")
+    assert (done.code, done.out, done.err) == (0, f"{spool}: 3 entries moved, 0 refused\n", "")
+    assert [row[1] for row in database.rows()] == [each.id.bytes for each in entries]
+    assert command("spool", "status").code == 0
+    assert command("spool", "drain").out == f"{spool}: 0 entries moved, 0 refused\n"
+
+
+@pytest.mark.postgresql_only
+def test_drain_keeps_refused_entries(
+    command: Auditwright, database: PostgreSQLDatabase, spool: Path, fill: Fill
+) -> None:
+    stored = refuse_one(database, fill)
+    (other,) = fill(1)
+    done = command("spool", "drain")
+    assert (done.code, done.err) == (1, "")
+    assert done.out == (
+        f"{spool}: 1 entry moved, 1 refused\nnext: `auditwright spool status` shows why entries are refused\n"
+    )
+    assert [row[1] for row in database.rows()] == [stored.id.bytes, other.id.bytes]
+    assert command("spool", "drain").code == 1
+
+
+@pytest.mark.postgresql_only
+def test_drain_moves_refused_entries_again(
+    command: Auditwright, database: PostgreSQLDatabase, spool: Path, fill: Fill
+) -> None:
+    refuse_one(database, fill)
+    assert command("spool", "drain").code == 1
+    database.empty()  # the reason is gone
+    done = command("spool", "drain", "--refused")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (f"{spool}: 1 refused entry to move again\n{spool}: 1 entry moved, 0 refused\n")
+    ((description,),) = database.rows("SELECT description FROM audit_entry")
+    assert description.endswith("other content")
+
+
+@pytest.mark.postgresql_only
+def test_drain_leaves_the_work_to_another_process(
+    command: Auditwright, database: PostgreSQLDatabase, spool: Path, fill: Fill
+) -> None:
+    fill(1)
+    with Path(f"{spool}-move").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = command("spool", "drain")
+    assert (done.code, done.err) == (1, "")
+    assert done.out == f"{spool}: another process is moving the entries of this spool\n"
+    assert database.rows() == []
+
+
+def test_drain_fails_while_the_database_is_away(command: Auditwright, spool: Path, fill: Fill) -> None:
+    fill(1)
+    done = command("spool", "drain", "--database", AWAY)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("auditwright: postgresql://127.0.0.1:1/audit: cannot connect: ")
+    assert command("spool", "status").out.startswith(f"{spool}: 1 entry waits since ")
+
+
+def test_drain_into_a_sqlite_file_is_refused(command: Auditwright, spool: Path, fill: Fill) -> None:
+    fill(1)
+    done = command("spool", "drain")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "auditwright: the entries of a spool belong to a PostgreSQL database: name it by --database "
+        "postgresql://...\n"
+    )
+    assert not (spool.parent / "audit.db").exists()
+
+
+@pytest.mark.postgresql_only
+def test_drain_says_how_many_were_moved_before_an_error(
+    command: Auditwright, database: PostgreSQLDatabase, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auditwright.spool.mover.BATCH", 2)
+    database.change(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$",
+        "CREATE TRIGGER fails BEFORE INSERT ON audit_entry FOR EACH ROW "
+        "WHEN (NEW.description LIKE '%no room%') EXECUTE FUNCTION fail()",
+    )
+    moved = fill(2)
+    fill(1, details="no room")
+    done = command("spool", "drain")
+    assert (done.code, done.out) == (2, "")
+    error, note = done.err.splitlines()
+    assert "no space left (53100)" in error
+    assert note == "2 entries were moved before"
+    assert [row[1] for row in database.rows()] == [each.id.bytes for each in moved]
+
+
+@pytest.mark.parametrize("action", ["status", "drain"])
+def test_every_action_has_a_help_text(auditwright: Auditwright, action: str) -> None:
+    done = auditwright("spool", action, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"usage: auditwright spool {action} [-h]")
+    assert "exit code: 0 nothing " in done.out
