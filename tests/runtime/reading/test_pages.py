@@ -13,7 +13,10 @@ from tests.support.campaigns import examples
 from tests.support.databases import Database, open_log
 from tests.support.sample_events import ADA, KEY_CREATED, LONG_AGO, any_text, form, record
 
-from auditwright import AccountLog, AuditLog, Entry, Filter, FilterError
+from auditwright import AccountLog, AuditLog, Condition, Entry, Filter, FilterError
+from auditwright.storage import scan
+from auditwright.storage.postgresql import queries
+from auditwright.storage.postgresql import scan as postgresql_scan
 
 NO_CURSOR = "the cursor is invalid; start again from the first page"
 OTHER = "the cursor belongs to another account, filter, time range or search; start again from the first page"
@@ -157,3 +160,23 @@ def test_misspelt_selection_is_refused_with_the_nearest_name(acme: AccountLog) -
         with pytest.raises(TypeError) as caught:
             list(call(untill=None))
         assert str(caught.value) == "unexpected keyword argument 'untill'; did you mean \"until\"?"
+
+
+@pytest.mark.postgresql_only
+def test_entries_that_are_looked_up_take_more_of_the_budget(
+    log: AuditLog, acme: AccountLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SCAN_BUDGET", "SCATTERED_SCAN_BUDGET"):
+        monkeypatch.setattr(scan, name, 30)
+    monkeypatch.setattr(postgresql_scan, "ROUND_COST", 0)
+    monkeypatch.setattr(queries, "FEW_ENTRIES", 1)
+    event = log.catalog.event("account.models.model_deployed")
+    assert event is not None
+    with log.acting(ADA):
+        log.record_many(form(event.key, event.example) for _ in range(20))
+    about = Condition("target", "is", f"model:{event.example['model_id']}")
+    # The objects of entries and their users are in one table, their outcomes in another.
+    by_user = acme.entries(Filter("all", (about, Condition("user", "is", "somebody"))))
+    assert by_user.scanned_to is None
+    by_outcome = acme.entries(Filter("all", (about, Condition("outcome", "is", "failure"))))
+    assert by_outcome.scanned_to is not None

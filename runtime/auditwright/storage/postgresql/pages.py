@@ -21,7 +21,7 @@ from auditwright.storage.postgresql import queries
 from auditwright.storage.postgresql.dsn import Connection, sql
 from auditwright.storage.postgresql.scan import scan
 from auditwright.storage.query import Branch, Found, Scope
-from auditwright.storage.scan import Part, merge_parts, scan_budget
+from auditwright.storage.scan import Part, merge_parts
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -134,7 +134,7 @@ class Pages:
         """See `Storage.count_up_to`."""
         if not scope.branches:
             return Count(0, True)
-        budget = scan_budget(scope) if scope.needs_scan else limit + 1
+        budget = queries.scan_budget(scope) if scope.needs_scan else limit + 1
         with self._connections.reading(scope.account_id, for_pages=True) as connection:
             ((found, scanned),) = _run(connection, *queries.count_up_to(self._table.name, scope, budget))
         return Count(min(found, limit), scanned < budget and found <= limit)

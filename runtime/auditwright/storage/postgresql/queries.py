@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from auditwright.ids import id_head, to_microseconds
+from auditwright.storage import scan
 from auditwright.storage.case_folding import same_characters
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ OF_EACH = 16
 RECENT_DAYS = 366
 """The length of the recent part of a scope, from where reading begins."""
 
+LOOKUP_COST = 5
+"""What an entry costs that is looked up in another table than the one that is scanned, in scanned entries."""
+
 Query = tuple[str, list[Any]]
 """SQL with its values."""
 
@@ -87,6 +91,17 @@ _IN_TARGETS = ("user", "target")
 """What audit_target alone can be tested for."""
 _OF_EVENT = " AND entry.event = branch.event AND entry.event BETWEEN branch.event AND branch.event"
 _FAILURE = " AND entry.outcome = 'failure'"
+
+
+def scan_budget(scope: Scope) -> int:
+    """How many entries of a scope one page may scan: fewer where each is also looked up in another table."""
+    is_looked_up = any(
+        scope.search is not None or any(test.field not in _IN_TARGETS for test in group.tests)
+        if group.by == "target"
+        else any(test.field == "target" for test in group.tests)
+        for group in groups(scope.branches)
+    )
+    return scan.scan_budget(scope) // (LOOKUP_COST if is_looked_up else 1)
 
 
 def source(table: str, group: Group) -> str:

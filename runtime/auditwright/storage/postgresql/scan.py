@@ -14,11 +14,12 @@ from auditwright.storage.postgresql.queries import (
     Query,
     groups,
     narrowed,
+    scan_budget,
     source,
     unnest,
     unnested,
 )
-from auditwright.storage.scan import Part, merge_parts, scan_budget
+from auditwright.storage.scan import Part, merge_parts
 
 if TYPE_CHECKING:
     from auditwright.entry import Row
