@@ -24,30 +24,37 @@ class Health:
     """What a log knows of its database and its spool."""
 
     reachable: bool
-    """Whether the database takes entries: it has just committed some, or answers."""
+    """Whether the database has just committed entries, or else answers and is not read-only."""
     queued: int
     """The entries of this process that wait for the next commit."""
     spooled: int
     """The entries that wait in the spool; 0 without a spool."""
     oldest_spooled: datetime | None
     """When the first of them was recorded."""
+    spool_bytes: int
+    """The bytes of the spool's file that are in use, without its write-ahead log; 0 without a spool."""
     refused: int
     """The entries of the spool that the database has refused; `auditwright spool status` shows them."""
     last_commit: datetime | None
-    """When this process last stored entries in the database, except in transactions of callers."""
+    """When this process last stored entries in the database, except in transactions of callers.
+
+    A forked process begins with the times and the error of its parent.
+    """
     last_error: str | None
-    """The last error of storing entries in the database."""
+    """The last error of storing entries in the database, or of asking it for an answer."""
     last_error_at: datetime | None
+    """When that was."""
 
 
 def health_of(storage: Storage, queued: int) -> Health:
     """The health of a log. It takes `PING_SECONDS` at most. Raises `StorageError` for an unreadable spool."""
-    activity, spool = storage.activity, storage.waiting()
+    reachable, spool, activity = _is_reachable(storage), storage.waiting(), storage.activity
     return Health(
-        reachable=_is_reachable(storage),
+        reachable=reachable,
         queued=queued,
         spooled=spool.entries if spool else 0,
         oldest_spooled=spool.oldest if spool else None,
+        spool_bytes=spool.size if spool else 0,
         refused=spool.refused if spool else 0,
         last_commit=_time(activity.last_commit),
         last_error=activity.last_error,
@@ -63,7 +70,8 @@ def _is_reachable(storage: Storage) -> bool:
     try:
         with within(PING_SECONDS):
             storage.ping()
-    except StorageError:
+    except StorageError as error:
+        activity.failed(error)
         return False
     return True
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditwright.entry import Row, SpooledRow
 from auditwright.forks import ForkAware, register
 from auditwright.spool.mover import Mover
-from auditwright.storage.deadline import within
+from auditwright.storage.deadline import deadline, within
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.text import printable
 
@@ -67,7 +68,8 @@ class SpooledStorage(ForkAware):
     def _opened(self) -> Storage:
         """The database; it is opened when it is first reached. Raises `StorageError`."""
         if self._database is None:
-            if not self._opening.acquire(timeout=self._database_seconds):
+            seconds = deadline(self._database_seconds) - time.monotonic()
+            if not self._opening.acquire(timeout=max(0.0, seconds)):
                 error = StorageError("another thread has been opening the database all the time")
                 error.unavailable = True
                 raise error

@@ -284,7 +284,7 @@ class Storage(Protocol):
         ...
 
     def ping(self) -> None:
-        """Ask the database that is written to for an answer; raises `StorageError` if there is none."""
+        """Ask the database that is written to for an answer; raises `StorageError` if it takes no entries."""
         ...
 
     def close(self) -> None:

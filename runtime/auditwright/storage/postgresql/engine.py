@@ -488,7 +488,10 @@ class PostgreSQLStorage:
     def ping(self) -> None:
         """See `Storage.ping`."""
         with self._writing("read") as connection:
-            connection.execute("SELECT 1")
+            found = connection.execute("SELECT current_setting('transaction_read_only')").fetchone()
+            if found != ("off",):
+                connection.close()  # another server may have become the primary
+                raise StorageError(f"{self.connections.name}: the server takes no entries: it is read-only")
 
     def close(self) -> None:
         """See `Storage.close`."""
