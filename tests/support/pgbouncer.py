@@ -32,53 +32,82 @@ pool_mode = transaction
 default_pool_size = {size}
 max_client_conn = 500
 query_wait_timeout = {wait}
+server_login_retry = 1
 logfile = {folder}/pgbouncer.log
 pidfile = {folder}/pgbouncer.pid
 """
 
 
-@contextmanager
-def pooled(database: PostgreSQLDatabase, size: int = 2, wait: int = 60) -> Iterator[str]:
-    """The URL of a database behind a pooler with so many connections to the server.
+class Pooler:
+    """A running pooler; it can be killed and started again on the same port."""
 
-    `wait` is the seconds that a client waits for one of them.
-    """
-    from psycopg.conninfo import conninfo_to_dict
+    def __init__(self, database: PostgreSQLDatabase, folder: Path, size: int, wait: int) -> None:
+        from psycopg.conninfo import conninfo_to_dict
 
-    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if program is None:
-        pytest.skip(MISSING)
-    server: dict[str, Any] = dict(conninfo_to_dict(database.url))
-    user = str(server["user"])
-    with TemporaryDirectory(prefix="auditwright-pool-") as folder:
+        program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        if program is None:
+            pytest.skip(MISSING)
+        server: dict[str, Any] = dict(conninfo_to_dict(database.url))
+        user = str(server["user"])
         with closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
-            listen_port = free.getsockname()[1]
-        path = Path(folder) / "pgbouncer.ini"
+            self._port = free.getsockname()[1]
+        path = folder / "pgbouncer.ini"
         path.write_text(
             CONFIGURATION.format(
                 host=server["host"],
                 port=server.get("port") or 5432,
                 user=user,
-                listen_port=listen_port,
+                listen_port=self._port,
                 size=size,
                 wait=wait,
                 folder=folder,
             )
         )
-        command = [program, "--quiet", str(path)]
+        self._folder = folder
+        self._command = [program, "--quiet", str(path)]
         if os.geteuid() == 0:  # it refuses to run as root: it runs as the owner of the server's folder
             owner = Path(server["host"]).stat().st_uid
             os.chown(folder, owner, -1)
-            command[1:1] = ["--user", pwd.getpwuid(owner).pw_name]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self._command[1:1] = ["--user", pwd.getpwuid(owner).pw_name]
+        self.url = f"postgresql://{user}@127.0.0.1:{self._port}/{quote(str(server['dbname']))}"
+        """The URL of the database behind it."""
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        for left in self._folder.glob("*.pid"):
+            left.unlink()
+        process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = process
+        wait_until(lambda: process.poll() is not None or _listens(self._port), 30)
+        assert process.poll() is None, (self._folder / "pgbouncer.log").read_text()
+
+    def kill(self) -> None:
+        """Kill it."""
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def pooler(database: PostgreSQLDatabase, size: int = 2, wait: int = 60) -> Iterator[Pooler]:
+    """A pooler with so many connections to the server of a database.
+
+    `wait` is the seconds that a client waits for one of them.
+    """
+    with TemporaryDirectory(prefix="auditwright-pool-") as folder:
+        made = Pooler(database, Path(folder), size, wait)
         try:
-            wait_until(lambda: process.poll() is not None or _listens(listen_port), 30)
-            assert process.poll() is None, (Path(folder) / "pgbouncer.log").read_text()
-            yield f"postgresql://{user}@127.0.0.1:{listen_port}/{quote(str(server['dbname']))}"
+            yield made
         finally:
-            process.kill()
-            process.wait()
+            made.kill()
+
+
+@contextmanager
+def pooled(database: PostgreSQLDatabase, size: int = 2, wait: int = 60) -> Iterator[str]:
+    """The URL of a database behind a `pooler`."""
+    with pooler(database, size, wait) as made:
+        yield made.url
 
 
 def _listens(port: int) -> bool:

@@ -7,6 +7,8 @@ nothing on until it is told to pass again.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +34,8 @@ class TcpProxy:
         self.silent_at: bytes | None = None
         """A text in a request at which the proxy becomes silent; see `be_silent_at`."""
         self.passes_last = False
+        self.refuses = False
+        """Whether each new connection is reset."""
         self.connections = 0
         """How many connections were accepted."""
         self.round_trips = 0
@@ -59,7 +63,25 @@ class TcpProxy:
     def pass_again(self) -> None:
         """Pass on what was held back, and everything from now on."""
         self.silent_at = None
-        self.holds_requests = self.holds_answers = False
+        self.holds_requests = self.holds_answers = self.refuses = False
+
+    def be_away(self) -> None:
+        """Reset all connections, and each new one until `pass_again`."""
+        self.refuses = True
+        self.reset()
+
+    def reset(self) -> None:
+        """Reset all connections: both sides get an error, and lose what is under way."""
+        asyncio.run_coroutine_threadsafe(self._reset(), self._loop).result()
+
+    async def _reset(self) -> None:
+        for writer in self._writers:
+            found = writer.get_extra_info("socket")
+            if found is not None and found.fileno() >= 0:
+                # Closing sends a reset then, instead of what is left.
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+        self._writers.clear()
 
     def close(self) -> None:
         """Close the port and all connections."""
@@ -89,6 +111,9 @@ class TcpProxy:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if self.refuses:
+            writer.transport.abort()
+            return
         self._writers.append(writer)
         task = self._loop.create_task(self._serve(reader, writer))
         self._tasks.add(task)

@@ -1,0 +1,72 @@
+"""The short form of `python -m tests.faults`: every scenario, on a server of its own."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from tests.faults.__main__ import lines, main
+from tests.faults.campaign import Report, World, world_of
+from tests.faults.scenarios import SCENARIOS, Scenario, run
+from tests.support.databases import import_pgserver
+
+pytestmark = [
+    pytest.mark.postgresql_only,
+    pytest.mark.skipif(os.name == "nt", reason="its faults are signals"),
+]
+SEED = 19
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    import_pgserver()
+    with world_of(SEED, long=False) as made:
+        yield made
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_what_was_acknowledged_is_stored_once(world: World, scenario: Scenario) -> None:
+    reports = run(world, scenario)
+    reasons = [report.not_run for report in reports if report.not_run]
+    if reasons:
+        pytest.skip(reasons[0])
+    assert not [line for report in reports if report.broken() for line in lines(report)]
+
+
+# --- the judge -------------------------------------------------------------------------------------
+
+
+def _report(**changes: object) -> Report:
+    report = Report("judged", "spool", announced={"a", "b"}, in_database={"a"}, in_spool={"b"})
+    for name, value in changes.items():
+        setattr(report, name, value)
+    return report
+
+
+def test_each_promise_is_judged() -> None:
+    assert _report(longest=3.9, memory=[50.0, 60.0, 80.0], errors=Counter({"away": 3})).broken() == []
+    changes: tuple[dict[str, object], ...] = (
+        {"missing": 1},
+        {"twice": 1},
+        {"unasked": 1},
+        {"refused": 1},
+        {"undocumented": ["?log KeyError"]},
+        {"longest": 4.1},
+        {"memory": [50.0] * 10 + [60.0] * 9 + [120.0]},
+        {"in_database": set(), "in_spool": set()},
+    )
+    for change in changes:
+        assert len(_report(**change).broken()) == 1, change
+    assert _report(longest=4.1, stall=0.5).broken() == []
+
+
+def test_a_row_says_what_is_broken() -> None:
+    row, broken = lines(_report(missing=1))
+    assert " ".join(row.split()) == "judged spool 2 1 1 0 1 0 0 0.0 of 4 0 0 0 0"
+    assert broken == "  BROKEN 1 missing"
+
+
+def test_unknown_scenarios_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["meteorite"])
+    assert "there is no scenario 'meteorite'; expected one of: kill, stopped" in capsys.readouterr().err
