@@ -288,6 +288,11 @@ def list_users(
     },
     responses={
         **responses_of(reference("Entry"), 400, 404, 408, 409, 413, 415, 422, 503, status=201),
+        202: {
+            "description": "The entry is stored on the server's own disk, because the database is away. It "
+            "can be read once it was moved there",
+            "content": {"application/json": {"schema": reference("Entry")}},
+        },
         200: {
             "description": "A result for each entry of an array, in order",
             "content": {
@@ -324,7 +329,8 @@ def _record(log: AuditLog, principal: Principal, body: bytes) -> Response:
         account = account_of(principal, _text(form.get("account_id")))
         form = own_entry(form, principal)
         with _submitted(principal, account):
-            return _json(log.record_form(form).to_json(), 201)
+            entry = log.record_form(form)
+        return _json(entry.to_json(), _status_of(entry))
     if len(forms) > MAX_ENTRIES:
         raise HttpProblem(413, "too-large", f"One request records at most {MAX_ENTRIES:,} entries.")
     return _json({"results": _record_each(log, principal, forms)})
@@ -368,11 +374,16 @@ def _allowed(form: Any, principal: Principal) -> Any:
 
 def _result(result: Entry | AuditwrightError | HttpProblem) -> dict[str, Any]:
     if isinstance(result, Entry):
-        return {"status": 201, "entry": result.to_json()}
+        return {"status": _status_of(result), "entry": result.to_json()}
     problem = problem_of(result) if isinstance(result, AuditwrightError) else result
     if problem.status == 503:
         _logger.error("one of several entries: %s", printable(str(result)))
     return {"status": problem.status, "problem": problem.to_json()}
+
+
+def _status_of(entry: Entry) -> int:
+    """Created; or only accepted, if the entry is in the spool and cannot be read yet."""
+    return 202 if entry.spooled else 201
 
 
 def _log(request: Request) -> AuditLog:

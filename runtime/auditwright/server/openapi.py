@@ -171,7 +171,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "Result": {
         "type": "object",
-        "description": "The result of one entry of an array: stored (201), or the problem.",
+        "description": "The result of one entry of an array: stored (201), stored until the database is back "
+        "(202), or the problem.",
         "required": ["status"],
         "properties": {
             "status": {"type": "integer"},

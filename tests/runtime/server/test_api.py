@@ -14,6 +14,9 @@ from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from tests.support.databases import PostgreSQLDatabase
+from tests.support.tcp_proxy import proxy_of
+from tests.support.waiting import wait_until
 from tests.support.web import GRACE, Client, authorize, fill
 
 from auditwright import AuditLog
@@ -613,6 +616,29 @@ def test_recording_with_storage_failure_is_unavailable(client: Client, tmp_path:
         answer = post(client, body)
         problem_of(answer, 503, "unavailable")
         assert "audit.db" not in answer.text
+
+
+@pytest.mark.postgresql_only
+def test_entries_in_the_spool_are_accepted(
+    portal: BlockingPortal, database: PostgreSQLDatabase, tmp_path: Path
+) -> None:
+    """Whoever reads them back at once would not find them, so they are not created yet."""
+    spool = f"sqlite:///{tmp_path}/spool.db"
+    with proxy_of(database.url) as proxy, AuditLog.open(proxy.url, timeout=3, spool=spool) as log:
+        client = Client(create_app(log, authorize), portal)
+        assert post(client, login()).status_code == 201
+        proxy.be_silent()
+        one = post(client, login())
+        assert one.status_code == 202
+        documented = client.get("/api/openapi.json").json()["paths"]["/api/entries"]["post"]["responses"]
+        assert {"201", "202"} <= documented.keys()
+        assert one.json()["metadata"] == login()["metadata"]
+        results = post(client, [login(), login("no address")]).json()["results"]
+        assert [result["status"] for result in results] == [202, 422]
+        proxy.pass_again()
+        wait_until(lambda: log.health().spooled == 0)
+        assert client.get(f"/api/entries/{one.json()['id']}").json() == one.json()
+        wait_until(lambda: post(client, login()).status_code == 201)
 
 
 def test_missing_secret_key_affects_only_its_events(

@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 from django.urls import NoReverseMatch, reverse
 
 from auditwright.catalog import find_catalog
@@ -62,12 +63,25 @@ def _of_configuration(settings: Configuration) -> Iterator[CheckMessage]:
                 )
     except (AuditwrightError, ImproperlyConfigured) as error:
         yield Error(str(error), id="auditwright.E004")
+    if settings.spool is not None and _is_sqlite(settings):
+        yield Error(
+            f"{SETTING}['SPOOL'] is for an audit log in PostgreSQL, and this one is in SQLite.",
+            hint="Leave SPOOL out: a SQLite log is a file of this machine itself.",
+            id="auditwright.E011",
+        )
     if settings.account is None and settings.get_account is None:
         yield checks.Warning(
             "Entries need an account, and the settings name none.",
             hint=f"Set {SETTING}['ACCOUNT'], or {SETTING}['GET_ACCOUNT'] to a function of the request.",
             id="auditwright.W005",
         )
+
+
+def _is_sqlite(settings: Configuration) -> bool:
+    if settings.url is not None:
+        return settings.url.startswith("sqlite:")
+    alias = settings.alias or "default"
+    return alias in connections and connections[alias].vendor == "sqlite"
 
 
 def _has_psycopg() -> bool:

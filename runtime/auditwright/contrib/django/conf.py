@@ -19,6 +19,7 @@ from auditwright.addresses import TrustedProxies
 from auditwright.errors import ValidationError
 from auditwright.limits import shown
 from auditwright.request_context import REQUEST_ID_HEADER, header_name
+from auditwright.spool import LARGEST, MAX_BYTES, SMALLEST
 from auditwright.storage.deadline import LONGEST, SHORTEST, TIMEOUT
 from auditwright.system_events import MAX_WINDOW, MIN_WINDOW, READ_WINDOW
 
@@ -51,6 +52,10 @@ class Configuration:
     """The key for fingerprints of secret fields; by default from AUDITWRIGHT_SECRET_KEY."""
     timeout: float = TIMEOUT
     """How long a call may take, in seconds."""
+    spool: str | None = None
+    """The URL of the SQLite file that takes entries while PostgreSQL is away."""
+    spool_bytes: int = MAX_BYTES
+    """The size up to which it takes entries."""
     record_reads: bool = False
     """Whether the page records who looks at the log."""
     read_window: int = READ_WINDOW
@@ -171,6 +176,14 @@ def _is_timeout(value: object) -> bool:
     return type(value) in (int, float) and SHORTEST <= value <= LONGEST  # type: ignore[operator]
 
 
+def _is_spool(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value.startswith("sqlite:///"))
+
+
+def _is_spool_size(value: object) -> bool:
+    return type(value) is int and SMALLEST <= value <= LARGEST
+
+
 def _is_window(value: object) -> bool:
     return type(value) is int and MIN_WINDOW <= value <= MAX_WINDOW
 
@@ -194,6 +207,8 @@ _EXPECTED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "RECORD_READS": ("True or False", lambda value: isinstance(value, bool)),
     "READ_WINDOW": (f"a whole number of seconds from {MIN_WINDOW} to {MAX_WINDOW:,}", _is_window),
     "TIMEOUT": (f"a number of seconds from {SHORTEST:g} to {LONGEST:,g}", _is_timeout),
+    "SPOOL": ("the URL of a SQLite file, such as 'sqlite:////var/lib/shop/audit-spool.db'", _is_spool),
+    "SPOOL_BYTES": (f"a whole number from {SMALLEST:,} to {LARGEST:,}", _is_spool_size),
     "GET_ACTOR": _FUNCTION,
     "GET_ACCOUNT": _FUNCTION,
     "GET_ACCOUNTS": _FUNCTION,

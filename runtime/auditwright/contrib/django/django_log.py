@@ -98,6 +98,8 @@ def _open(settings: Configuration) -> AuditLog:
         secret_key=settings.secret_key,
         read_url=settings.read_url,
         timeout=settings.timeout,
+        spool=settings.spool,
+        spool_bytes=settings.spool_bytes,
     )
 
 

@@ -72,6 +72,16 @@ def test_the_project_passes_the_checks() -> None:
             "AUDITWRIGHT['TIMEOUT']: expected a number of seconds from 1 to 3,600, got 0",
         ),
         (
+            {"SPOOL": "/var/lib/shop/spool.db"},
+            "AUDITWRIGHT['SPOOL']: expected the URL of a SQLite file, such as "
+            "'sqlite:////var/lib/shop/audit-spool.db', got '/var/lib/shop/spool.db'",
+        ),
+        (
+            {"SPOOL_BYTES": "1 GiB"},
+            "AUDITWRIGHT['SPOOL_BYTES']: expected a whole number from 1,048,576 to 1,099,511,627,776, "
+            "got '1 GiB'",
+        ),
+        (
             {"GET_ACTOR": "actor_of"},
             "AUDITWRIGHT['GET_ACTOR']: expected a function of the request, or its dotted path such as "
             "'shop.audit.actor_of', got 'actor_of'",
@@ -100,6 +110,8 @@ def test_setting_that_is_no_dictionary_is_an_error() -> None:
         ({"GET_ACCOUNT": "sys.path"}, "E002", "AUDITWRIGHT['GET_ACCOUNT']: 'sys.path' is not a"),
         ({"CATALOG": "shop_audit"}, "E003", 'the catalog package "shop_audit" cannot be imported'),
         ({"DATABASE": "audit"}, "E004", "DATABASES has no 'audit', which AUDITWRIGHT names; it has default"),
+        ({"SPOOL": "sqlite:///s.db"}, "E011", "AUDITWRIGHT['SPOOL'] is for an audit log in PostgreSQL, and"),
+        ({"SPOOL": "sqlite:///s.db", "URL": "sqlite:///a.db"}, "E011", "AUDITWRIGHT['SPOOL'] is for"),
         ({"ACCOUNT": None}, "W005", "Entries need an account"),
     ],
     ids=str,
@@ -261,3 +273,23 @@ def test_command_is_found_by_django(capsys: pytest.CaptureFixture[str]) -> None:
     command.print_help("manage.py", "auditwright")
     assert "usage: auditwright" in capsys.readouterr().out
     assert settings.configured
+
+
+def test_entries_go_into_the_spool_while_the_database_is_away(tmp_path: Path) -> None:
+    away = {
+        "URL": "postgresql://postgres@127.0.0.1:1/audit",
+        "SPOOL": f"sqlite:///{tmp_path}/spool.db",
+        "SPOOL_BYTES": 2**20,
+        "TIMEOUT": 3,
+    }
+    with override_settings(**{SETTING: project.AUDITWRIGHT | away}):
+        try:
+            entry = log.record_event("account.roles.role_changed", {}, {"actor": Actor.system()})
+            assert entry.spooled
+            assert log.health().spooled == 1
+        finally:
+            log.close()
+        out = io.StringIO()
+        with pytest.raises(CommandError, match="exit code 1"):
+            call_command("auditwright", "spool", "status", stdout=out)
+        assert out.getvalue().startswith(f"{tmp_path}/spool.db: 1 entry waits since ")

@@ -72,6 +72,7 @@ def _environment() -> Iterator[None]:
         "AUDITWRIGHT_ACCOUNT": settings.account,
         "AUDITWRIGHT_CATALOG": settings.catalog,
         "AUDITWRIGHT_SECRET_KEY": settings.secret_key,
+        "AUDITWRIGHT_SPOOL": settings.spool,
     }
     before = {name: os.environ.get(name) for name in values}
     os.environ.update({name: value for name, value in values.items() if value is not None})
