@@ -56,6 +56,7 @@ RUNTIME_PACKAGES = {
 EXTRAS = {
     "contrib/celery": {"celery"},
     "contrib/django/": {"asgiref", "django"},
+    "contrib/opentelemetry.py": {"opentelemetry"},
     "contrib/pytest": {"pytest"},
     "commands/completion.py": {"shtab"},
     "server/": {"anyio", "fastapi", "jinja2", "markupsafe", "starlette", "uvicorn"},

@@ -21,6 +21,8 @@ from auditwright.storage.postgresql.schema import MINIMUM
 
 GUIDE = DOCS / "operate.md"
 SQLITE = "sqlite3 is not installed: apt-get install sqlite3"
+AWAY = "postgresql://postgres@127.0.0.1:1/audit"
+"""Nothing listens there."""
 ADA = Actor.user("u-17", "Ada Lovelace")
 
 
@@ -86,7 +88,8 @@ def test_commands_of_retention_and_monitoring_run(folder: Path) -> None:
     jobs = re.findall(r"^[\d*]+ .* audit  \S+/(auditwright .*)$", crontab, re.MULTILINE)
     text = section(GUIDE, "Monitor") + section(GUIDE, "Retention")
     named = [name for name in names_in(text) if re.match("(auditwright|sqlite3) ", name)]
-    assert (len(jobs), len(named)) == (2, 7)
+    assert (len(jobs), len(named)) == (2, 8)
+    AuditLog.open(AWAY, account_id="acme", spool=f"sqlite:///{folder}/audit-spool.db").close()
     for command in (*jobs, *named):
         done = run(command, folder)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
