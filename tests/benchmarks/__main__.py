@@ -23,6 +23,7 @@ OTHERS = (
     "site",
     "hostile",
     "fleet",
+    "sizes",
 )
 SIZED = ("scale", "linkml", "crashes", "pages", "site")
 MODULES = {"build": "large"}

@@ -34,6 +34,8 @@ NEVER_SENT = (
     "server login has been failing",
 )
 """Beginnings of PgBouncer's errors for a client that waited for a connection of the server until the end."""
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+"""A standby refuses every statement while the default is serializable, as it may be on the primary."""
 RECORD_AGAIN = "it is not known whether it was stored: record it again with id=error.entry.id, which is safe"
 
 Connection = TimedConnection
@@ -88,7 +90,7 @@ class Dsn:
         try:
             pid = self._process_of(connection)
             if pid == connection.info.backend_pid:
-                connection.execute(sql(settings(self._timeout, is_local=False)))
+                connection.execute(sql(f"{_BEGIN}; {settings(self._timeout, is_local=False)}; COMMIT"))
             else:
                 connection.prepare_threshold = None  # the mark of a pooled connection
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
@@ -102,7 +104,9 @@ class Dsn:
         process = 0
         for _ in range(4):
             started = time.perf_counter()
-            ((process,),) = connection.execute("SELECT pg_backend_pid()").fetchall()
+            cursor = connection.execute(sql(f"{_BEGIN}; SELECT pg_backend_pid(); COMMIT"))
+            cursor.nextset()
+            ((process,),) = cursor.fetchall()
             self.round_trip = min(self.round_trip, time.perf_counter() - started)
             if self.round_trip > FAR_SECONDS:
                 break
