@@ -24,7 +24,10 @@ class Health:
     """What a log knows of its database and its spool."""
 
     reachable: bool
-    """Whether the database has just committed entries, or else answers and is not read-only."""
+    """Whether the database has just committed entries, or else answers and is not read-only.
+
+    While it takes none of the entries that wait in the spool, it is not.
+    """
     queued: int
     """The entries of this process that wait for the next commit."""
     spooled: int

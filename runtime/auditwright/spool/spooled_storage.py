@@ -144,7 +144,9 @@ class SpooledStorage(ForkAware):
         return self.spool.waiting()
 
     def ping(self) -> None:
-        """See `Storage.ping`."""
+        """See `Storage.ping`. A database that answers may take no entries, such as one with a full disk."""
+        if self.mover.is_away and self.spool.oldest(1):  # the mover keeps asking the database
+            raise StorageError(self.activity.last_error or "the database is away")
         self._opened().ping()
 
     def close(self) -> None:

@@ -100,6 +100,25 @@ def test_entries_of_a_read_only_database_are_spooled(
     wait_until(lambda: stored(database) == [spooled.id.hex])
 
 
+def test_a_database_that_answers_and_stores_nothing_is_away(
+    database: PostgreSQLDatabase, open_spooled: Callable[[str], AuditLog]
+) -> None:
+    log = open_spooled(database.url)
+    database.change(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$",
+        "CREATE TRIGGER fails BEFORE INSERT ON audit_entry FOR EACH ROW EXECUTE FUNCTION fail()",
+    )
+    assert record(log, KEY_CREATED).spooled
+    health = log.health()
+    assert (health.reachable, health.spooled) == (False, 1)
+    assert health.last_error is not None
+    assert "no space left (53100)" in health.last_error
+    database.change("DROP TRIGGER fails ON audit_entry")
+    wait_until(lambda: log.health().spooled == 0)
+    assert log.health().reachable
+
+
 def test_a_log_opens_while_the_database_is_away(
     database: PostgreSQLDatabase, proxy: TcpProxy, open_spooled: Callable[[str], AuditLog]
 ) -> None:
