@@ -57,6 +57,24 @@ def opening(world: World, random: Random) -> Outcome:
     return ANSWERED
 
 
+def spools(world: World, random: Random) -> Outcome:
+    """`AuditLog.open` with a spool, while the database is away."""
+    given: dict[str, Any] = {
+        "url": "postgresql://postgres@127.0.0.1:1/audit",
+        "catalog": CATALOG,
+        "timeout": 1,
+        "spool": mostly(random, (f"sqlite:///{world.folder}/spool.db",)),
+    }
+    if random.random() < 0.5:
+        given["spool_bytes"] = mostly(random, (1024**2, 1024**3))
+    if type(given["spool"]) is str and ":" not in given["spool"]:
+        given["spool"] = f"sqlite:///{world.folder}/{given['spool'][:20]}"
+    world.input = ("AuditLog.open", (), given)
+    with AuditLog.open(**given) as log:
+        log.health()
+    return ANSWERED
+
+
 def secret_keys(world: World, random: Random) -> Outcome:
     """The functions of `SecretKey`."""
     calls: dict[str, Callable[[Any], Any]] = {
@@ -216,6 +234,7 @@ def catalogs(world: World, random: Random) -> Outcome:
 
 SETUP = (
     Entrance("open", 0.1, opening),
+    Entrance("spools", 0.1, spools),
     Entrance("secret_keys", 1, secret_keys, documented=(ValueError,)),
     Entrance("actors", 2, actors),
     Entrance("contexts", 2, contexts, documented=(NoContext,)),
