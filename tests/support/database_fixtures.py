@@ -2,6 +2,9 @@
 
 A test that uses `database`, or what is made of it, runs on every engine; one that uses `path`, or that is
 marked `sqlite_only`, is about SQLite, and one that is marked `postgresql_only` about PostgreSQL.
+
+With the URL of a coordinator in AUDITWRIGHT_TEST_CITUS, they run on that Citus cluster instead, and only
+those that concern PostgreSQL.
 """
 
 import os
@@ -9,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.citus import NOT_RUN, CitusCluster, coordinator
 from tests.support.databases import (
     BIN,
     Database,
@@ -21,11 +25,12 @@ from tests.support.databases import (
 from audit_events import AuditEvents
 from auditwright import AccountLog, AuditLog, SecretKey
 
-ENGINES = ("sqlite", "postgresql")
+ENGINES = ("citus",) if coordinator() else ("sqlite", "postgresql")
+Server = PostgreSQLServer | CitusCluster
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for engine, title in zip(ENGINES, ("SQLite", "PostgreSQL"), strict=True):
+    for engine, title in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
         config.addinivalue_line("markers", f"{engine}_only: about {title}, whatever fixtures it uses")
 
 
@@ -33,17 +38,35 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     used, marker = metafunc.fixturenames, metafunc.definition.get_closest_marker
     if "database" not in used or "path" in used or marker("sqlite_only"):
         return
-    engines = ("postgresql",) if marker("postgresql_only") else ENGINES
+    engines = ENGINES[-1:] if marker("postgresql_only") else ENGINES
     metafunc.parametrize("database", engines, indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With another PostgreSQL than the usual one, run only what concerns it, except for its plans."""
-    if BIN not in os.environ:
+    """With another PostgreSQL than the usual one, run only what concerns it, except for its plans.
+
+    With a cluster, run only what runs on it.
+    """
+    if BIN not in os.environ and not coordinator():
         return
-    others = [item for item in items if not _is_of_postgresql(item)]
-    items[:] = [item for item in items if _is_of_postgresql(item)]
+    is_run = _is_of_citus if coordinator() else _is_of_postgresql
+    others = [item for item in items if not is_run(item)]
+    items[:] = [item for item in items if is_run(item)]
     config.hook.pytest_deselected(items=others)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not coordinator():
+        terminalreporter.write_line(NOT_RUN)
+
+
+def _is_of_citus(item: pytest.Item) -> bool:
+    if item.path.name == "test_plans.py":  # its limits are those of one server
+        return False
+    parameters: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+    return "citus" in getattr(item, "fixturenames", ()) or "citus" in (
+        each for each in parameters.values() if type(each) is str
+    )
 
 
 def _is_of_postgresql(item: pytest.Item) -> bool:
@@ -67,11 +90,20 @@ def postgresql() -> Iterator[PostgreSQLServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def citus() -> Iterator[CitusCluster]:
+    """The Citus cluster of the environment; without one no test that uses it is collected."""
+    cluster = CitusCluster(coordinator())
+    yield cluster
+    cluster.stop()
+
+
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    if getattr(request, "param", "sqlite") == "sqlite":
+    engine = getattr(request, "param", "sqlite")
+    if engine == "sqlite":
         return SQLiteDatabase(tmp_path / "audit.db")
-    server: PostgreSQLServer = request.getfixturevalue("postgresql")
+    server: Server = request.getfixturevalue(engine)
     return server.database()
 
 
@@ -81,7 +113,7 @@ def other_database(database: Database, tmp_path: Path, request: pytest.FixtureRe
     if database.engine == "sqlite":
         yield SQLiteDatabase(tmp_path / "other.db")
     else:
-        yield from _of_its_own(request.getfixturevalue("postgresql"))
+        yield from _of_its_own(request.getfixturevalue(ENGINES[-1]))
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -92,7 +124,7 @@ def lasting_database(
     if request.param == "sqlite":
         yield SQLiteDatabase(tmp_path_factory.mktemp("lasting") / "audit.db")
     else:
-        yield from _of_its_own(request.getfixturevalue("postgresql"))
+        yield from _of_its_own(request.getfixturevalue(ENGINES[-1]))
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +135,10 @@ def other_lasting_database(
     if lasting_database.engine == "sqlite":
         yield SQLiteDatabase(tmp_path_factory.mktemp("lasting") / "other.db")
     else:
-        yield from _of_its_own(request.getfixturevalue("postgresql"))
+        yield from _of_its_own(request.getfixturevalue(ENGINES[-1]))
 
 
-def _of_its_own(server: PostgreSQLServer) -> Iterator[Database]:
+def _of_its_own(server: Server) -> Iterator[Database]:
     made = server.another()
     yield made
     server.drop(made)

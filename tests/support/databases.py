@@ -280,9 +280,11 @@ class PostgreSQLDatabase:
         dropped = (f"DROP CONSTRAINT IF EXISTS {PREFIX}{part}" for part in conditions())
         added = (f"ADD CONSTRAINT {PREFIX}{part} CHECK {sql} NOT VALID" for part, sql in conditions().items())
         with self.connect() as connection, connection.transaction():
-            connection.execute(f"ALTER TABLE audit_entry {', '.join(dropped)}")
+            for each in dropped:
+                connection.execute(f"ALTER TABLE audit_entry {each}")
             self._insert(connection, rows)
-            connection.execute(f"ALTER TABLE audit_entry {', '.join(added)}")
+            for each in added:
+                connection.execute(f"ALTER TABLE audit_entry {each}")
 
     def prepare(self, catalog: Catalog) -> None:
         """See `Database`."""

@@ -16,7 +16,7 @@ ACTIONS = {
         "for each event; on PostgreSQL also partitions for the coming months and row-level security. "
         "Idempotent: run it again after an interruption.",
         EXIT_CODES,
-        database_setup.configure,
+        database_setup.configure_create,
         database_setup.create,
     ),
     "upgrade": Action(

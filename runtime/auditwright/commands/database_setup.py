@@ -21,12 +21,33 @@ LISTED = 5
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `create` and `upgrade`."""
+    """Add the options of `upgrade`."""
+    _add_dry_run(parser)
+    _add_common(parser)
+
+
+def configure_create(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `create`."""
+    choice = parser.add_mutually_exclusive_group()
+    _add_dry_run(choice)
+    choice.add_argument(
+        "--distribute",
+        action="store_true",
+        help="distribute the tables by account over the nodes of a Citus cluster, whose coordinator has the "
+        "database",
+    )
+    _add_common(parser)
+
+
+def _add_dry_run(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
         help="only print the SQL that would run, for psql (PostgreSQL)",
     )
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
     add_actor(parser, "who sets the database up")
     add_database(parser)
     add_catalog_package(parser)
@@ -52,7 +73,8 @@ def create(options: argparse.Namespace) -> int:
     catalog = find_catalog(options.catalog_package)
     if options.dry_run:
         return _print_sql(options, catalog, create=True)
-    result = create_database(options.database, catalog, partial(setup_rows, catalog, options.actor))
+    record = partial(setup_rows, catalog, options.actor)
+    result = create_database(options.database, catalog, record, options.distribute)
     _report(result, f"everything that {_name(catalog)} needs exists")
     if result.has_roles:
         print_lines(

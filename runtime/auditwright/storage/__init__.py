@@ -91,13 +91,16 @@ def open_retention_store(url: str, catalog: Catalog, record: RecordSetup | None 
     return SQLiteRetentionStore(path, catalog, record)
 
 
-def create_database(url: str, catalog: Catalog, record: RecordSetup | None = None) -> SetupResult:
+def create_database(
+    url: str, catalog: Catalog, record: RecordSetup | None = None, distribute: bool = False
+) -> SetupResult:
     """Create what an audit log of the catalog needs in a database. Idempotent.
 
-    `record` makes the entries about what was changed; they are stored with the last change.
+    `record` makes the entries about what was changed; they are stored with the last change. `distribute`
+    distributes the tables on a Citus cluster, whose coordinator the database is on.
     Raises `StorageError`, and `SchemaMismatch` for foreign tables with the names of ours.
     """
-    return _set_up(url, catalog, True, record)
+    return _set_up(url, catalog, True, record, distribute)
 
 
 def upgrade_database(url: str, catalog: Catalog, record: RecordSetup | None = None) -> SetupResult:
@@ -105,11 +108,15 @@ def upgrade_database(url: str, catalog: Catalog, record: RecordSetup | None = No
     return _set_up(url, catalog, False, record)
 
 
-def _set_up(url: str, catalog: Catalog, create: bool, record: RecordSetup | None) -> SetupResult:
+def _set_up(
+    url: str, catalog: Catalog, create: bool, record: RecordSetup | None, distribute: bool = False
+) -> SetupResult:
     if is_postgresql(url):
         from auditwright.storage.postgresql import setup as postgresql
 
-        return postgresql.set_up(url, catalog, create, record)
+        return postgresql.set_up(url, catalog, create, record, distribute)
+    if distribute:
+        raise StorageError("--distribute is for PostgreSQL with Citus; SQLite is one file")
     path = _sqlite_location(url)
     from auditwright.storage.sqlite import setup as sqlite
 

@@ -325,16 +325,21 @@ def _delete_with_permit(database: Database, condition: str, account_id: str) -> 
                 return False
     import psycopg
 
+    from auditwright.storage.postgresql.distribution import transaction_id
+
     assert isinstance(database, PostgreSQLDatabase)
-    with closing(psycopg.connect(database.url)) as connection:
+    with database.connect() as connection, connection.transaction(force_rollback=True):
+        connection.execute("SELECT count(*) FROM audit_entry")
         connection.execute(
-            "INSERT INTO audit_retention VALUES (pg_current_xact_id(), audit_first_id(%s), %s)",
-            (BEFORE.replace(tzinfo=None), account_id),
+            "INSERT INTO audit_retention VALUES (%s, audit_first_id(%s), %s)",
+            (transaction_id(connection), BEFORE.replace(tzinfo=None), account_id),
         )
         try:
-            return connection.execute(f"DELETE FROM audit_entry WHERE {condition}".encode()).rowcount == 1
+            with connection.transaction():
+                done = connection.execute(f"DELETE FROM audit_entry WHERE {condition}".encode())
         except psycopg.errors.InsufficientPrivilege:
             return False
+        return bool(done.rowcount == 1)
 
 
 # --- SQLite: batches -------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from auditwright.forks import ForkAware, register
 from auditwright.storage.activity import Activity
 from auditwright.storage.deadline import TIMEOUT, deadline, within
 from auditwright.storage.errors import StorageError
+from auditwright.storage.postgresql.distribution import PROPAGATE
 from auditwright.storage.postgresql.dsn import Connection, Dsn, is_pooled, is_usable, settings, sql
 from auditwright.storage.postgresql.schema import ACCOUNT
 from auditwright.storage.write_lock import WriteLock
@@ -33,8 +34,9 @@ POLL_SECONDS = 0.5
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # A plan for all parameter values knows nothing of how many entries one event or user has in a month: indexes
 # are read in their order, whatever the statistics say.
+_GENERIC_PLANS = "SET LOCAL plan_cache_mode = force_generic_plan; "  # Citus finds no node without the values
 _FOR_PAGES = (
-    "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_bitmapscan = off; "
+    f"{_GENERIC_PLANS}SET LOCAL enable_bitmapscan = off; "
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off; "
 )
 _INHERITED: list[Connection | None] = []
@@ -56,6 +58,8 @@ class Connections(ForkAware):
         self.read_name = self._read_dsn.name
         self.is_split = read_url is not None
         """Whether reading uses a DSN of its own."""
+        self.is_distributed = False
+        """Whether the tables are distributed over the nodes of a Citus cluster; set by opening."""
         self._closed = False
         self._reset()
         register(self)
@@ -151,6 +155,8 @@ class Connections(ForkAware):
         longer than the timeout of a call; it ends when the server is silent and answers nobody.
         """
         planning = _FOR_PAGES if for_pages else ""
+        if self.is_distributed:
+            planning = f"{PROPAGATE}; {planning.replace(_GENERIC_PLANS, '')}"
         begin = SQL(f"{_BEGIN}; {planning}SET LOCAL {ACCOUNT} = {{}}").format(Literal(account_id))
         with self.errors("read"), self.reader() as connection:
             local = f"; {settings(connection.patience, is_local=True)}" if is_pooled(connection) else ""

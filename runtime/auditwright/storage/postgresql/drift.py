@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from auditwright.storage.base import Difference
 from auditwright.storage.layout import VERSION_TABLE, target_fields, unindexed, view_name
-from auditwright.storage.postgresql.roles import FUNCTIONS, OWN_TABLES, USERS, relations
+from auditwright.storage.postgresql import distribution
+from auditwright.storage.postgresql.distribution import is_distributed
+from auditwright.storage.postgresql.roles import OWN_TABLES, USERS, relations
 from auditwright.storage.postgresql.schema import (
     AHEAD,
     REFERENCE_TABLES,
@@ -37,6 +39,7 @@ BY_HAND = (
     "it was changed by hand; `auditwright database create --dry-run` on an empty database shows how it is "
     "made"
 )
+ON_NODE = "it was changed by hand on that node: do there what the table has on the coordinator"
 RIGHTS = "`auditwright database roles` revokes it from PUBLIC and its own roles; REVOKE it from other roles"
 
 
@@ -64,6 +67,15 @@ def _all(connection: Connection[Any], state: State, catalog: Catalog, schema: st
     yield from _dependants(state, catalog)
     yield from _owners(connection)
     yield from _rights(connection)
+    if is_distributed(connection):
+        yield from _distribution(connection)
+
+
+def _distribution(connection: Connection[Any]) -> Iterator[Difference]:
+    for what, hint in distribution.placement_differences(connection):
+        yield Difference(what, hint or UPGRADE)
+    for what in distribution.shard_differences(connection):
+        yield Difference(what, ON_NODE)
 
 
 def _rows(connection: Connection[Any], statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -247,33 +259,20 @@ def _compared(expected: Part, table: str, found: Part | None, hint: str) -> Iter
         yield Difference(f"{what} is {found.definition}, and should be {expected.definition}", BY_HAND)
 
 
-_SET = re.compile(r"\bSET (\w+) = (.+?)(?= SET | AS \$\$)")
-"""A setting of a function, in the statement that makes it."""
-
-
 def _functions(connection: Connection[Any], schema: str) -> Iterator[Difference]:
-    from auditwright.storage.postgresql.migrations import newest_sources
+    from auditwright.storage.postgresql.migrations import (
+        definition,
+        distributed_sources,
+        newest_sources,
+        stored_definitions,
+    )
 
-    found = {
-        # Made under quote_all_identifiers=on, a setting has quotes.
-        name: (body.strip(), definer, [each.replace('"', "") for each in config or ()])
-        for name, body, definer, config in _rows(
-            connection,
-            """
-            SELECT proname, prosrc, prosecdef, proconfig FROM pg_proc
-            WHERE pronamespace = quote_ident(current_schema())::regnamespace AND proname = ANY (%s)""",
-            list(FUNCTIONS),
-        )
-    }
-    for name, source in newest_sources(schema).items():
-        wanted = (
-            source.split("$$")[1].strip(),
-            "SECURITY DEFINER" in source,
-            [f"{setting}={value}" for setting, value in _SET.findall(source)],
-        )
+    found = stored_definitions(connection)
+    of_cluster = distributed_sources(schema) if is_distributed(connection) else {}
+    for name, source in (newest_sources(schema) | of_cluster).items():
         if name not in found:
             yield Difference(f"the function {name} is missing", BY_HAND)
-        elif found[name] != wanted:
+        elif found[name] != definition(source):
             yield Difference(f"the function {name} was changed", BY_HAND)
 
 

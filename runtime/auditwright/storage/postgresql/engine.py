@@ -27,7 +27,7 @@ from auditwright.storage.postgresql.dsn import Connection, is_lost, is_pooled, m
 from auditwright.storage.postgresql.entry_table import EntryTable
 from auditwright.storage.postgresql.pages import Pages
 from auditwright.storage.postgresql.privileges import warn_of_power
-from auditwright.storage.postgresql.schema import AHEAD, check_fit
+from auditwright.storage.postgresql.schema import ACCOUNT, AHEAD, check_fit
 from auditwright.storage.postgresql.transactions import (
     Execute,
     runs,
@@ -59,6 +59,9 @@ RETRY_SECONDS = 3600
 LOCK_SECONDS = 2
 """How long making partitions ahead waits for locks; it can be done next month as well."""
 
+PROBE = "auditwright"
+"""The account that is named to see whether nodes of a cluster get it."""
+
 Result = TypeVar("Result")
 Identity = tuple[str | None, str, str]
 """Cluster, database and table."""
@@ -87,6 +90,8 @@ class PostgreSQLStorage:
         try:
             with self.connections.writing("open") as connection:
                 self._open(connection)
+            if self.table.is_distributed:
+                self._check_account()
             if self.connections.is_split:
                 with self.connections.errors("open"):
                     self._check_reader()
@@ -102,11 +107,24 @@ class PostgreSQLStorage:
             raise SchemaMismatch(f"{self.name}: the encoding of the database has to be UTF8")
         check_fit(connection, self._catalog, self.name)
         self.table = EntryTable(connection, self._catalog)
+        self.connections.is_distributed = self.table.is_distributed
         self._pages = Pages(self.connections, self.table, self._catalog)
         self._digests = row_format.digests_statement(self.table.name)
         self._identity, _ = self._identity_of(runs(connection))
         warn_of_power(connection, self.name)
         self._make_partitions(connection)
+
+    def _check_account(self) -> None:
+        """Refuse a cluster whose nodes do not see the account of a reader: it would read no entries."""
+        with self.connections.reading(PROBE) as connection:
+            found = connection.execute(sql(queries.account_seen(self.table.name)), (PROBE,)).fetchall()
+        if found != [(PROBE,)]:
+            raise StorageError(
+                f"{self.connections.read_name}: cannot read: the nodes of the Citus cluster do not get the "
+                f"setting {ACCOUNT} of a transaction, by which row-level security shows entries; expected "
+                "that SET LOCAL reaches them after SET LOCAL citus.propagate_set_commands = 'local', got "
+                "another value there; use the version of Citus that docs/scale.md names"
+            )
 
     def _check_reader(self) -> None:
         with self.connections.reader() as reader:
@@ -275,6 +293,12 @@ class PostgreSQLStorage:
         return outcomes
 
     def _digests_of(self, execute: Execute, rows: Sequence[Row]) -> dict[Row, str | None]:
+        if self.table.is_distributed:
+            keys = [(row[ACCOUNT_ID], row[ID].hex()) for row in rows]
+            accounts, ids = sorted({account_id for account_id, _ in keys}), [entry_id for _, entry_id in keys]
+            stored = execute(row_format.stored_digests_statement(self.table.name), (accounts, ids))
+            digests = {(account_id, entry_id): digest for account_id, entry_id, digest in stored}
+            return {key: digests.get(key) for key in keys}
         found = execute(self._digests, (row_format.keys_as_json(rows),))
         return {(account_id, entry_id): digest for account_id, entry_id, digest in found}
 
@@ -393,7 +417,8 @@ class PostgreSQLStorage:
     def accounts(self, limit: int) -> list[str]:
         """See `Storage.accounts`. The writing role is asked: a reader sees one account at a time."""
         with self._writing("read") as connection:
-            found = connection.execute(sql(queries.accounts(self.table.name)), {"limit": limit})
+            find = queries.accounts_of_nodes if self.table.is_distributed else queries.accounts
+            found = connection.execute(sql(find(self.table.name)), {"limit": limit})
             return [account_id for (account_id,) in found]
 
     def counts(self, account_id: str, scopes: Iterable[Scope]) -> Generator[int, None, None]:

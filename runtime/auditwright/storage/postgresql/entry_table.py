@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from auditwright.entry import Row, columns
 from auditwright.storage.postgresql import row_format
+from auditwright.storage.postgresql.distribution import HAS_CITUS, is_distributed
 from auditwright.storage.postgresql.schema import other_columns
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ class EntryTable:
     """Looks itself up on a connection."""
 
     def __init__(self, connection: Connection, catalog: Catalog) -> None:
-        ((self.oid, self._schema),) = connection.execute(
-            "SELECT oid::text, relnamespace::regnamespace::text FROM pg_class "
+        ((self.oid, self._schema, has_citus),) = connection.execute(
+            f"SELECT oid::text, relnamespace::regnamespace::text, {HAS_CITUS} FROM pg_class "
             "WHERE oid = to_regclass('audit_entry')"
         ).fetchall()
+        self.is_distributed = has_citus and is_distributed(connection)
+        """Whether it is distributed over the nodes of a Citus cluster."""
         self.name = self.sibling("audit_entry")
         self.columns = columns(catalog)
         self._catalog = catalog

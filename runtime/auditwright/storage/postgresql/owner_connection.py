@@ -14,6 +14,7 @@ import psycopg
 
 from auditwright.entry import columns
 from auditwright.storage.errors import StorageError
+from auditwright.storage.postgresql.distribution import FOR_OWNERS
 from auditwright.storage.postgresql.dsn import Connection, Dsn, message_of, settings, sql
 from auditwright.storage.postgresql.row_format import as_json, insert_statement
 from auditwright.storage.postgresql.schema import AHEAD, check_version
@@ -37,6 +38,7 @@ _SETTINGS = (
     "TimeZone = UTC",
     "client_min_messages = warning",
     "statement_timeout = 0",  # reading all entries may take long
+    *(f"{name} = {value}" for name, value in FOR_OWNERS),
 )
 """The settings of every transaction."""
 FOR_SCRIPTS = "SET standard_conforming_strings = on;\nSET quote_all_identifiers = off;"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from auditwright.ids import id_head, to_microseconds
 from auditwright.storage import scan
 from auditwright.storage.case_folding import same_characters
+from auditwright.storage.postgresql.schema import ACCOUNT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -417,6 +418,19 @@ def events_between(table: str, account_id: str, known: Sequence[str]) -> Query:
 def accounts(table: str) -> str:
     """The accounts, by a loose index scan of the primary key; takes `limit`."""
     return f"{loose_index_scan(table, 'account_id', 'true')} LIMIT %(limit)s"
+
+
+def accounts_of_nodes(table: str) -> str:
+    """The same on a Citus cluster, which asks each node for its accounts; takes `limit`."""
+    return f"SELECT DISTINCT account_id FROM {table} ORDER BY account_id LIMIT %(limit)s"
+
+
+def account_seen(table: str) -> str:
+    """The account of the transaction as the node of an account sees it; takes that account."""
+    return (
+        f"SELECT coalesce(max(CAST(id AS text)), current_setting('{ACCOUNT}', true)) FROM {table} "
+        "WHERE account_id = %s AND id = '00000000-0000-0000-0000-000000000000'"
+    )
 
 
 def users(table: str, account_id: str, text: str, limit: int) -> tuple[str, dict[str, Any]]:

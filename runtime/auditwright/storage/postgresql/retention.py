@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditwright.ids import from_microseconds, id_time, to_microseconds
 from auditwright.storage.errors import StorageError
+from auditwright.storage.postgresql.distribution import is_distributed, transaction_id
 from auditwright.storage.postgresql.owner_connection import (
     become_owner,
     begin,
@@ -173,9 +174,8 @@ class PostgreSQLRetentionStore:
         """Delete rows; the row in audit_retention makes the trigger allow it in this transaction."""
         if not plan.thinned:
             return
-        self._execute(
-            "INSERT INTO audit_retention VALUES (pg_current_xact_id(), %s, %s)", (bound, account_id)
-        )
+        transaction = transaction_id(self._connection)
+        self._execute("INSERT INTO audit_retention VALUES (%s, %s, %s)", (transaction, bound, account_id))
         for partition, expired in plan.thinned:
             statement = f"DELETE FROM {quoted(partition.name)} WHERE account_id = ANY (%s) AND id < %s"
             values = [item.account_id for item in expired], bound
@@ -187,12 +187,13 @@ class PostgreSQLRetentionStore:
                 raise StorageError(
                     f"{self.name}: other rows matched than were counted; nothing was deleted: try again"
                 )
-        self._execute("DELETE FROM audit_retention WHERE transaction_id = pg_current_xact_id()")
+        self._execute("DELETE FROM audit_retention WHERE transaction_id = %s", (transaction,))
 
     def _users(self, plan: _Plan, bound: uuid.UUID) -> list[_User]:
         """The users whose entries are all deleted."""
         accounts = [item.account_id for item in plan.deleted]
-        return self._execute(f"SELECT * FROM ({_USERS}) AS gone WHERE {_NONE_LEFT}", (accounts, bound, bound))
+        none_left = _NONE_LEFT_ON_NODE if is_distributed(self._connection) else _NONE_LEFT
+        return self._execute(f"SELECT * FROM ({_USERS}) AS gone WHERE {none_left}", (accounts, bound, bound))
 
     def _forget(self, users: list[_User], bound: uuid.UUID) -> None:
         """Delete users with all their names from audit_user, unless they have new entries by now.
@@ -203,6 +204,13 @@ class PostgreSQLRetentionStore:
             return
         self._execute("LOCK TABLE ONLY audit_entry IN SHARE ROW EXCLUSIVE MODE")
         accounts, ids = [account for account, _ in users], [user for _, user in users]
+        if is_distributed(self._connection):  # users of other accounts with such an id have entries, and stay
+            self._execute(
+                "DELETE FROM audit_user AS gone WHERE account_id = ANY (%s) AND actor_id = ANY (%s) "
+                f"AND {_NONE_LEFT_ON_NODE}",
+                (accounts, ids, bound),
+            )
+            return
         self._execute(
             "DELETE FROM audit_user USING unnest(%s::text[], %s::text[]) AS gone(account_id, actor_id) "
             "WHERE audit_user.account_id = gone.account_id AND audit_user.actor_id = gone.actor_id "
@@ -322,4 +330,8 @@ _NONE_LEFT = """(
     SELECT true FROM audit_entry AS entry
     WHERE entry.account_id = gone.account_id AND entry.actor_id = gone.actor_id AND entry.id >= %s
     LIMIT 1) IS NULL"""
+# The same as a join, which each node of a Citus cluster makes of what it has.
+_NONE_LEFT_ON_NODE = """NOT EXISTS (
+    SELECT FROM audit_entry AS entry
+    WHERE entry.account_id = gone.account_id AND entry.actor_id = gone.actor_id AND entry.id >= %s)"""
 _HOLDS = "SELECT account_id, reason, until, created_at FROM audit_hold"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditwright.storage.base import SetupResult
 from auditwright.storage.errors import StorageError
+from auditwright.storage.postgresql.distribution import is_distributed
 from auditwright.storage.postgresql.owner_connection import (
     become_owner,
     begin,
@@ -108,9 +109,15 @@ def _one(connection: Connection[Any], statement: str, values: tuple[Any, ...] = 
 
 
 def _missing_roles(connection: Connection[Any], roles: Roles) -> Iterator[Change]:
+    connects = is_distributed(connection)
     for name in (roles.owner, roles.writer, roles.reader):
+        login = "LOGIN" if connects and name == roles.owner else "NOLOGIN"
         if not _exists(connection, name):
-            yield Change(f"CREATE ROLE {quoted(name)} NOLOGIN", f"role {name}")
+            yield Change(f"CREATE ROLE {quoted(name)} {login}", f"role {name}")
+        elif login == "LOGIN" and not _one(
+            connection, "SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", (name,)
+        ):
+            yield Change(f"ALTER ROLE {quoted(name)} LOGIN", f"login of {name} to the nodes")
 
 
 def _exists(connection: Connection[Any], role: str) -> bool:
@@ -279,20 +286,28 @@ def make_roles(
 
     `record` makes the row of that catalog for a number of changes; it is stored with them.
     """
-    with _locked(url) as connection:
-        changes = role_changes(connection, roles)
-        for change in changes:
-            connection.execute(change.statement.encode())
-        if changes and catalog is not None and record is not None:
-            check_fit(connection, catalog, database_name(url))
-            become_owner(connection, database_name(url))
-            insert_rows(connection, catalog, [record(len(changes))])
-    return SetupResult(database_name(url), tuple(_counted(changes)), True)
+    name, changes = database_name(url), []
+    with _connected(url) as connection:
+        with _locked(connection, name):
+            on_cluster = is_distributed(connection)
+            if on_cluster:  # nodes let a role log in once it is committed
+                changes += list(_missing_roles(connection, roles))
+                _execute(connection, changes)
+        with _locked(connection, name):
+            further = role_changes(connection, roles)
+            _execute(connection, further)
+            changes += further
+            if changes and catalog is not None and record is not None:
+                check_fit(connection, catalog, name)
+                if not on_cluster:  # there, nodes do not let the owner see what is not committed
+                    become_owner(connection, name)
+                insert_rows(connection, catalog, [record(len(changes))])
+    return SetupResult(name, tuple(_counted(changes)), True)
 
 
 def roles_sql(url: str, roles: Roles) -> str:
     """The statements that `make_roles` would execute, as a script for psql; empty if there are none."""
-    with _locked(url, lock=False) as connection:
+    with _connected(url) as connection, _locked(connection, database_name(url), lock=False):
         changes = role_changes(connection, roles)
         path = _one(connection, "SELECT quote_ident(current_schema())")
     if not changes:
@@ -301,11 +316,21 @@ def roles_sql(url: str, roles: Roles) -> str:
     return "\n".join([*head, *(f"{change.statement};" for change in changes), "COMMIT;"])
 
 
+def _execute(connection: TimedConnection, changes: list[Change]) -> None:
+    for change in changes:
+        connection.execute(change.statement.encode())
+
+
 @contextmanager
-def _locked(url: str, lock: bool = True) -> Iterator[TimedConnection]:
-    """A transaction; with `lock`, nobody else sets the database up meanwhile."""
-    name = database_name(url)
-    with closing(connect(url)) as connection, errors(name, "make the roles"), connection.transaction():
+def _connected(url: str) -> Iterator[TimedConnection]:
+    with closing(connect(url)) as connection, errors(database_name(url), "make the roles"):
+        yield connection
+
+
+@contextmanager
+def _locked(connection: TimedConnection, name: str, lock: bool = True) -> Iterator[None]:
+    """A transaction; with `lock`, nobody else sets the database up meanwhile. `name` is the database's."""
+    with connection.transaction():
         begin(connection)
         if not columns_of(connection, TARGETS):
             raise StorageError(
@@ -314,7 +339,7 @@ def _locked(url: str, lock: bool = True) -> Iterator[TimedConnection]:
             )
         if lock:
             connection.execute("LOCK TABLE audit_alembic_version IN SHARE ROW EXCLUSIVE MODE")
-        yield connection
+        yield
 
 
 def _counted(changes: list[Change]) -> Iterator[str]:

@@ -110,6 +110,17 @@ def digests_statement(table: str) -> str:
     )
 
 
+def stored_digests_statement(table: str) -> str:
+    """SQL for account, id and digest, in hexadecimal, of stored entries with accounts and ids of two lists.
+
+    On a Citus cluster, which reads only the nodes of these accounts; it has no plan for `digests_statement`.
+    """
+    return (
+        "SELECT account_id, encode(uuid_send(id), 'hex'), encode(digest, 'hex') "
+        f"FROM {table} WHERE account_id = ANY (CAST(%s AS text[])) AND id = ANY (CAST(%s AS uuid[]))"
+    )
+
+
 def as_json(columns: Columns, rows: Iterable[Row]) -> str:
     """The parameter of `insert_statement`."""
     names = [name for name, _, _ in columns]

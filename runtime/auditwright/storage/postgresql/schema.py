@@ -18,6 +18,7 @@ from auditwright.entry import LEADING, TRAILING
 from auditwright.storage.base import replaced_catalog
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import reference_rows, target_fields, view_name
+from auditwright.storage.postgresql.distribution import is_distributed
 
 if TYPE_CHECKING:
     from typing import Any
@@ -108,6 +109,8 @@ class State:
     """Reference rows by table and key."""
     target_fields: frozenset[tuple[str, str, str]] = frozenset()
     """The rows of audit_target_field: event, field and type."""
+    is_distributed: bool = False
+    """Whether the tables are on a Citus cluster."""
     readers: tuple[str, ...] = ()
     """The roles with SELECT on audit_entry, except the owner; "PUBLIC" for everybody."""
 
@@ -156,7 +159,7 @@ def read_state(connection: Connection[Any]) -> State:
         else ()
     )
     others = frozenset(_relations(connection)) - views.keys()
-    return State(columns, views, others, rows, frozenset(fields), names)
+    return State(columns, views, others, rows, frozenset(fields), is_distributed(connection), names)
 
 
 def _relations(connection: Connection[Any]) -> list[str]:
@@ -345,9 +348,14 @@ def _target_changes(state: State, catalog: Catalog) -> Iterator[Change]:
     if missing:
         values = ",\n".join(f"({', '.join(map(_literal, row))})" for row in missing)
         yield Change("LOCK TABLE audit_entry IN SHARE ROW EXCLUSIVE MODE")
+        if state.is_distributed:  # no cluster plans the other: entries are looked for where there are none
+            ends = f"CAST('{'f' * 32}' AS uuid)"
+            values = ",\n".join(f"({', '.join(map(_literal, row))}, {ends})" for row in missing)
+            rows = f"VALUES\n{values}"
+        else:
+            rows = f"SELECT *, {_INDEXED_FROM}\nFROM (VALUES\n{values}) AS added"
         yield Change(
-            f"INSERT INTO audit_target_field SELECT *, {_INDEXED_FROM}\nFROM (VALUES\n{values}) AS added\n"
-            "ON CONFLICT DO NOTHING",
+            f"INSERT INTO audit_target_field {rows}\nON CONFLICT DO NOTHING",
             f"{len(missing)} row{'s' * (len(missing) > 1)} of audit_target_field",
         )
 

@@ -38,8 +38,10 @@ _VALIDATIONS = """\
 -- the same, and `auditwright database upgrade` validates the other constraints."""
 
 
-def set_up(url: str, catalog: Catalog, create: bool, record: RecordSetup | None = None) -> SetupResult:
-    """Create or upgrade; idempotent. Raises `StorageError`.
+def set_up(
+    url: str, catalog: Catalog, create: bool, record: RecordSetup | None = None, distribute: bool = False
+) -> SetupResult:
+    """Create or upgrade, and with `distribute` on a Citus cluster; idempotent. Raises `StorageError`.
 
     The rows of `record` are stored with what the catalog adds, after the revisions.
     """
@@ -49,13 +51,14 @@ def set_up(url: str, catalog: Catalog, create: bool, record: RecordSetup | None 
 
     with _connected(url) as database:
         made = []
-        is_new = _check(database, create) is None
+        is_new = _check(database, create, distribute) is None
         if is_new:
             _make_version_table(database)
         while (revision := _tried(partial(_apply_next, database))) is not None:
             made.append(revision)
         revisions = tuple(each.partition(":")[0].removeprefix("revision ") for each in made)
         made += _index(database)
+        made += _distribute(database, distribute)
         made += _adapt(database, catalog, is_new, revisions, record)
         made += _index_targets(database)
         made += _validate(database)
@@ -156,7 +159,7 @@ def _connected(url: str) -> Iterator[_Database]:
         raise storage_error(name, "set up", error.orig) from error  # type: ignore[arg-type]
 
 
-def _check(database: _Database, create: bool) -> str | None:
+def _check(database: _Database, create: bool, distribute: bool = False) -> str | None:
     """The current revision, None before the first; raises `StorageError` for a database not to be changed."""
     from auditwright.storage.postgresql import migrations
     from auditwright.storage.postgresql.owner_connection import errors
@@ -164,6 +167,10 @@ def _check(database: _Database, create: bool) -> str | None:
 
     with errors(database.name, "set up"), database.begin():
         database.become_owner()
+        if distribute:
+            from auditwright.storage.postgresql.distribution import check_cluster
+
+            check_cluster(database.connection, database.name)
         has_entries = bool(columns_of(database.connection, "audit_entry"))
         has_versions = bool(columns_of(database.connection, VERSION_TABLE))
         revision = migrations.current(database.wrapped) if has_versions else None
@@ -225,7 +232,30 @@ def _apply_next(database: _Database) -> str | None:
             return None
         revision, title = pending[0]
         migrations.apply(database.wrapped, revision, database.schema)
+        _restore_functions(database)
     return f"revision {revision}: {title}"
+
+
+def _restore_functions(database: _Database) -> None:
+    """On a cluster, make functions again that a revision has replaced; recording needs them."""
+    from auditwright.storage.postgresql import distribution
+
+    if distribution.is_distributed(database.connection):
+        for statement, _ in distribution.function_statements(database.connection, database.schema):
+            database.connection.execute(statement.encode())
+
+
+def _distribute(database: _Database, wanted: bool) -> list[str]:
+    """Distribute what a cluster has distributed and is not yet; describes it."""
+    from auditwright.storage.postgresql import distribution
+
+    with database.transaction():
+        if not wanted and not distribution.is_distributed(database.connection):
+            return []
+        changes = list(distribution.statements(database.connection, database.schema))
+        for statement, _ in changes:
+            database.connection.execute(statement.encode())
+    return list(distribution.in_words(what for _, what in changes))
 
 
 def _index(database: _Database) -> Iterator[str]:

@@ -7,6 +7,7 @@ from that of a service's Alembic.
 from __future__ import annotations
 
 import io
+import re
 import threading
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -18,8 +19,12 @@ from alembic.script import ScriptDirectory
 
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import VERSION_TABLE
+from auditwright.storage.postgresql.distribution import FOR_OWNERS
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    import psycopg
     from sqlalchemy import Connection
 
 MAKE_VERSION_TABLE = (
@@ -39,6 +44,10 @@ def source(name: str, schema: str) -> str:
     text = (resources.files("auditwright.storage.postgresql.migrations") / "sql" / f"{name}.sql").read_text(
         "utf-8"
     )
+    return _for_schema(text, schema)
+
+
+def _for_schema(text: str, schema: str) -> str:
     unquoted = schema[1:-1].replace('""', '"') if schema.startswith('"') else schema
     # With E a backslash means the same under any `standard_conforming_strings`.
     literal = "'" + unquoted.replace("'", "''").replace("\\", "\\\\") + "'"
@@ -61,6 +70,52 @@ def newest_sources(schema: str) -> dict[str, str]:
         if file.name.endswith(".sql"):
             found[stem] = max(found.get(stem, (0, "")), (int(number), f"{stem}_{number}"))
     return {stem: source(name, schema) for stem, (_, name) in sorted(found.items())}
+
+
+def distributed_sources(schema: str) -> dict[str, str]:
+    """The statements that make functions as a Citus cluster needs them, by the function's name.
+
+    They replace those of `sql/`, and an upgrade makes them again: unlike these they may be changed.
+    """
+    folder = resources.files("auditwright.storage.postgresql.migrations") / "distributed"
+    head = "SET search_path = pg_catalog, pg_temp"
+    settings = "".join(f" SET {name} = {value}" for name, value in FOR_OWNERS)
+    # The same, with the settings under which a partition with triggers is distributed.
+    partition = newest_sources(schema)["audit_add_partition"].replace(f"{head} AS", f"{head}{settings} AS")
+    return {"audit_add_partition": partition} | {
+        name: _for_schema(text, schema)
+        for name, text in sorted(
+            (file.name.removesuffix(".sql"), file.read_text("utf-8"))
+            for file in folder.iterdir()
+            if file.name.endswith(".sql")
+        )
+    }
+
+
+_SET = re.compile(r"\bSET ([\w.]+) = (.+?)(?= SET | AS \$\$)")
+"""A setting of a function, in the statement that makes it."""
+
+
+def definition(source: str) -> tuple[str, bool, list[str]]:
+    """What PostgreSQL keeps of the function that a statement makes.
+
+    The body, whether it runs with the rights of its owner, and its settings.
+    """
+    settings = [f"{setting}={value}" for setting, value in _SET.findall(source)]
+    return source.split("$$")[1].strip(), "SECURITY DEFINER" in source, settings
+
+
+def stored_definitions(connection: psycopg.Connection[Any]) -> dict[str, tuple[str, bool, list[str]]]:
+    """The same of the functions in the first schema of the search path, by their names."""
+    rows = connection.execute(
+        "SELECT proname, prosrc, prosecdef, proconfig FROM pg_proc "
+        "WHERE pronamespace = quote_ident(current_schema())::regnamespace AND starts_with(proname, 'audit_')"
+    ).fetchall()
+    return {
+        # Made under quote_all_identifiers=on, a setting has quotes.
+        name: (body.strip(), definer, [each.replace('"', "") for each in config or ()])
+        for name, body, definer, config in rows
+    }
 
 
 def current(connection: Connection) -> str | None:
