@@ -125,7 +125,7 @@ def function_statements(connection: Connection[Any], schema: str) -> Iterator[tu
     from auditwright.storage.postgresql.migrations import definition, distributed_sources, stored_definitions
 
     found = stored_definitions(connection)
-    for name, source in distributed_sources(schema).items():
+    for name, source in distributed_sources(schema, FOR_OWNERS).items():
         if found.get(name) != definition(source):
             yield source, "for a cluster"
 

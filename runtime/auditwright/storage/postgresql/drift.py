@@ -268,7 +268,7 @@ def _functions(connection: Connection[Any], schema: str) -> Iterator[Difference]
     )
 
     found = stored_definitions(connection)
-    of_cluster = distributed_sources(schema) if is_distributed(connection) else {}
+    of_cluster = distributed_sources(schema, distribution.FOR_OWNERS) if is_distributed(connection) else {}
     for name, source in (newest_sources(schema) | of_cluster).items():
         if name not in found:
             yield Difference(f"the function {name} is missing", BY_HAND)

@@ -19,9 +19,9 @@ from alembic.script import ScriptDirectory
 
 from auditwright.storage.errors import SchemaMismatch
 from auditwright.storage.layout import VERSION_TABLE
-from auditwright.storage.postgresql.distribution import FOR_OWNERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     import psycopg
@@ -72,16 +72,16 @@ def newest_sources(schema: str) -> dict[str, str]:
     return {stem: source(name, schema) for stem, (_, name) in sorted(found.items())}
 
 
-def distributed_sources(schema: str) -> dict[str, str]:
+def distributed_sources(schema: str, settings: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The statements that make functions as a Citus cluster needs them, by the function's name.
 
-    They replace those of `sql/`, and an upgrade makes them again: unlike these they may be changed.
+    They replace those of `sql/`, and an upgrade makes them again: unlike these they may be changed. Under the
+    settings a partition with triggers is distributed.
     """
     folder = resources.files("auditwright.storage.postgresql.migrations") / "distributed"
     head = "SET search_path = pg_catalog, pg_temp"
-    settings = "".join(f" SET {name} = {value}" for name, value in FOR_OWNERS)
-    # The same, with the settings under which a partition with triggers is distributed.
-    partition = newest_sources(schema)["audit_add_partition"].replace(f"{head} AS", f"{head}{settings} AS")
+    more = "".join(f" SET {name} = {value}" for name, value in settings)
+    partition = newest_sources(schema)["audit_add_partition"].replace(f"{head} AS", f"{head}{more} AS")
     return {"audit_add_partition": partition} | {
         name: _for_schema(text, schema)
         for name, text in sorted(
