@@ -58,8 +58,9 @@ def set_up(
             made.append(revision)
         revisions = tuple(each.partition(":")[0].removeprefix("revision ") for each in made)
         made += _index(database)
-        made += _distribute(database, distribute)
-        made += _adapt(database, catalog, is_new, revisions, record)
+        distributed = _distribute(database, distribute)
+        made += distributed
+        made += _adapt(database, catalog, is_new, revisions, len(distributed), record)
         made += _index_targets(database)
         made += _validate(database)
         return SetupResult(database.name, tuple(made), True)
@@ -369,11 +370,12 @@ def _adapt(
     catalog: Catalog,
     is_new: bool,
     revisions: tuple[str, ...],
+    further: int,
     record: RecordSetup | None,
 ) -> list[str]:
     """Add what the catalog needs, and the partitions of the coming months; describes the changes.
 
-    `revisions` are those that this run has applied.
+    `revisions` are those that this run has applied, and `further` is the number of its other changes.
     """
     from auditwright.storage.postgresql.owner_connection import insert_rows
     from auditwright.storage.postgresql.schema import PARTITIONS
@@ -386,7 +388,7 @@ def _adapt(
             database.connection.execute(change.statement.encode())
         made = [change.what for change in changes if change.what]
         if record is not None:
-            lasting = len(revisions) + len([what for what in made if what != PARTITIONS])
+            lasting = len(revisions) + further + len([what for what in made if what != PARTITIONS])
             rows = record(SetupChange(is_new, lasting, revisions, previous))
             insert_rows(database.connection, catalog, rows)
     return made

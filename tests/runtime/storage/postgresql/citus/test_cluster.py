@@ -116,6 +116,30 @@ def test_distributing_keeps_stored_entries(citus: CitusCluster) -> None:
         citus.drop(plain)
 
 
+def test_shards_move_to_another_node(own: CitusDatabase) -> None:
+    """As rebalancing moves them: recording goes on, and what protects entries moves too."""
+    with open_log(own) as log:
+        add(log)
+        shard, _ = some_shard(own, "audit_entry")
+        number = shard.rpartition("_")[2]
+        ((host, port),) = own.rows(
+            f"SELECT nodename, nodeport FROM pg_dist_shard_placement WHERE shardid = {number}"
+        )
+        ((other_host, other_port),) = own.rows(
+            "SELECT nodename, nodeport FROM pg_dist_node WHERE shouldhaveshards AND nodeport "
+            f"<> {port} ORDER BY nodeport LIMIT 1"
+        )
+        nodes = f"'{host}', {port}, '{other_host}', {other_port}"
+        own.change(f"SELECT citus_move_shard_placement({number}, {nodes}, 'auto')")
+        add(log)
+        assert len(log.account("acme").entries().entries) == 2
+        assert log.account("acme").users() == [ADA]
+    assert own.rows(f"SELECT nodeport FROM pg_dist_shard_placement WHERE shardid = {number}") == [
+        (other_port,)
+    ]
+    assert differences(own) == []
+
+
 def test_other_databases_are_not_distributed(citus: CitusCluster, auditwright: Auditwright) -> None:
     bare = citus.bare()
     try:
