@@ -51,7 +51,9 @@ class Health:
 
 def health_of(storage: Storage, queued: int) -> Health:
     """The health of a log. It takes `PING_SECONDS` at most. Raises `StorageError` for an unreadable spool."""
-    reachable, spool, activity = _is_reachable(storage), storage.waiting(), storage.activity
+    activity = storage.activity
+    with within(PING_SECONDS):
+        spool, reachable = storage.waiting(), _is_reachable(storage)
     return Health(
         reachable=reachable,
         queued=queued,
@@ -71,8 +73,7 @@ def _is_reachable(storage: Storage) -> bool:
     if committed > time.time() - FRESH_SECONDS and committed > (activity.last_error_at or 0.0):
         return True
     try:
-        with within(PING_SECONDS):
-            storage.ping()
+        storage.ping()
     except StorageError as error:
         activity.failed(error)
         return False

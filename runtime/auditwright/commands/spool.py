@@ -155,7 +155,8 @@ def drain(options: argparse.Namespace) -> int:
         if options.refused:
             print_lines(f"{file.path}: {counted(file.retry_refused(), 'refused entry')} to move again")
         try:
-            with ProgressLine("moved") as progress:
+            total = file.waiting().entries
+            with ProgressLine("moved", lambda _: total) as progress:
                 moved = Mover(file, lambda: database, TIMEOUT).move(show)
         except AuditwrightError as error:
             error.add_note(f"{counted(count, 'entry')} {'was' if count == 1 else 'were'} moved before")

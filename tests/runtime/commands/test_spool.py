@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,20 @@ def test_drain_says_how_many_were_moved_before_an_error(
     assert "no space left (53100)" in error
     assert note == "2 entries were moved before"
     assert [row[1] for row in database.rows()] == [each.id.bytes for each in moved]
+
+
+@pytest.mark.postgresql_only
+def test_a_drain_shows_its_progress_on_a_terminal(
+    command: Auditwright, database: PostgreSQLDatabase, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(3)
+    monkeypatch.setattr("auditwright.spool.mover.BATCH", 1)
+    monkeypatch.setattr("auditwright.commands.progress.SECONDS", 0.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    done = command("spool", "drain")
+    assert done.code == 0
+    assert "\r\x1b[Kmoved 2 entries" in done.err
+    assert done.err.endswith("\r\x1b[K")
 
 
 @pytest.mark.parametrize("action", ["status", "drain"])

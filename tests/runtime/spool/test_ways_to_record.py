@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlmodel import Session
 from tests.support.databases import PostgreSQLDatabase
+from tests.support.processes import run_python
 from tests.support.sample_events import ADA, KEY_CREATED, record
 from tests.support.waiting import wait_until
 
@@ -106,6 +107,31 @@ def test_secrets_in_the_spool_are_fingerprints(away: AuditLog, tmp_path: Path) -
     files = [path.read_bytes() for path in tmp_path.iterdir()]
     assert any(entry.id.bytes in content for content in files)
     assert not any(value.encode() in content for content in files)
+
+
+@pytest.mark.postgresql_only
+def test_parent_and_child_share_a_spool_after_a_fork(database: PostgreSQLDatabase, tmp_path: Path) -> None:
+    script = """
+import os, sys
+from auditwright import Actor, AuditLog
+from audit_events import AuditEvents
+with AuditLog.open(sys.argv[1], account_id="acme", timeout=3, spool=sys.argv[2]) as log:
+    create = AuditEvents(log).account.app_api_key.app_api_key_created
+    for number in range(20):  # the mover has just begun to read
+        assert create(actor=Actor.user(f"parent-{number}")).spooled
+        child = os.fork()
+        if child == 0:
+            assert create(actor=Actor.user(f"child-{number}")).spooled
+            log.close()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    print(log.health().spooled)
+"""
+    assert run_python(script, AWAY, f"sqlite:///{tmp_path}/spool.db") == "40\n"
+    with open_with_spool(database.url, tmp_path) as log:
+        wait_until(lambda: log.health().spooled == 0)
+    found = database.rows("SELECT actor_id FROM audit_entry ORDER BY id")
+    assert found == [(f"{who}-{number}",) for number in range(20) for who in ("parent", "child")]
 
 
 @pytest.mark.postgresql_only

@@ -8,8 +8,8 @@ deleted once the database has them. `auditwright/spool/` decides what goes in an
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -68,9 +68,18 @@ class SpoolFile(SQLiteStorage):
             )
         connection.execute(_DEFINITION)
 
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that reads, for which a fork waits: see `Connections.before_fork`.
+
+        The thread of the mover and those that ask for the health read at any time.
+        """
+        with self.connections.lock.held(), self.connections.reading() as connection:
+            yield connection
+
     def oldest(self, limit: int) -> list[Row]:
         """The first entries that wait, in the order in which they came."""
-        with self.connections.reading() as connection:
+        with self._reading() as connection:
             return connection.execute(
                 f"SELECT {self._leading}, {self._metadata(connection)} FROM audit_entry AS entry "
                 f"WHERE {_WAITS} ORDER BY rowid LIMIT ?",
@@ -110,7 +119,7 @@ class SpoolFile(SQLiteStorage):
 
     def waiting(self) -> Waiting:
         """How many entries wait, and since when."""
-        with self.connections.reading() as connection:
+        with self._reading() as connection:
             entries, refused, oldest = connection.execute(
                 f"SELECT (SELECT count(*) FROM audit_entry), (SELECT count(*) FROM {_TABLE}), "
                 f"(SELECT recorded_at FROM audit_entry AS entry WHERE {_WAITS} ORDER BY rowid LIMIT 1)"
