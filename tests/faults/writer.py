@@ -216,6 +216,7 @@ def main() -> None:
     log_of_library = logging.getLogger("auditwright")
     log_of_library.addHandler(_Heard(logging.WARNING))
     log_of_library.propagate = False
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of COPYs that a lost connection ends
     options = Options(**json.loads(sys.argv[1]))
     if options.forks:
         _fork_for_each_line(options)

@@ -376,10 +376,10 @@ class GroupCommit(ForkAware):
         try:
             return list(self.insert_each(rows))
         except Exception as error:
-            if not isinstance(error, (AuditwrightError, *_ROW_ERRORS)) and _may_be_interrupted():
+            if not isinstance(error, (AuditwrightError, *ROW_ERRORS)) and _may_be_interrupted():
                 raise
             if len(rows) == 1 or not may_be_row_error(error):
-                return [_error_of(error) for _ in rows]
+                return [error_of(error) for _ in rows]
             middle = len(rows) // 2
             return self._insert(rows[:middle]) + self._insert(rows[middle:])
 
@@ -394,7 +394,7 @@ def _settle(tickets: list[_AsyncTicket]) -> None:
         ticket.settle()
 
 
-_ROW_ERRORS = (TypeError, ValueError, OverflowError)
+ROW_ERRORS = (TypeError, ValueError, OverflowError)
 """What converting a row for the database may raise."""
 
 
@@ -414,7 +414,7 @@ def may_be_row_error(error: Exception) -> bool:
     return not kinds.isdisjoint({"DataError", "IntegrityError"})
 
 
-def _error_of(error: Exception) -> AuditwrightError:
+def error_of(error: Exception) -> AuditwrightError:
     """A copy of the error for one caller, to which its entry will be attached."""
     if isinstance(error, AuditwrightError):
         copy = type(error)(*error.args)

@@ -19,17 +19,19 @@ from typing import TYPE_CHECKING
 from auditwright.entry import Row
 from auditwright.errors import AuditwrightError
 from auditwright.forks import ForkAware, register
-from auditwright.recording.group_commit import may_be_row_error
+from auditwright.recording.group_commit import ROW_ERRORS, error_of, may_be_row_error
 from auditwright.storage.activity import Activity
 from auditwright.storage.deadline import within
 from auditwright.storage.errors import IdConflict, StorageError
+from auditwright.text import printable
 
 if TYPE_CHECKING:
     from auditwright.storage.base import Storage
     from auditwright.storage.sqlite.spool_file import SpoolFile
 
 BATCH = 500
-"""Entries in one transaction: few enough that it takes a small part of a second."""
+BATCH_BYTES = 4 * 1024 * 1024
+"""The most entries and bytes of one transaction: few enough that it takes a small part of a second."""
 PAUSE_SECONDS = (0.5, 5.0)
 """The first and the longest pause between two attempts to reach the database."""
 STOP_SECONDS = 5.0
@@ -62,6 +64,7 @@ class Mover(ForkAware):
         """Whether the database takes no entries for now; the first entry that it takes ends that."""
         self.activity = Activity()
         """The commits and the errors of the database."""
+        self._closed = False
         self._locks: set[int] = set()
         """The descriptors of the lock of movers; a forked child closes them, as it would keep the lock."""
         self.after_fork_in_child()
@@ -74,6 +77,7 @@ class Mover(ForkAware):
                 os.close(self._locks.pop())
         self._thread: threading.Thread | None = None
         self._starting = threading.RLock()
+        self._starts = 0
         self._stopped = threading.Event()
 
     # --- in a thread ---------------------------------------------------------------------------
@@ -81,16 +85,30 @@ class Mover(ForkAware):
     def start(self) -> None:
         """Start the thread unless it runs. Called after entries went into the spool."""
         with self._starting:
-            if self._thread is None and not self._stopped.is_set():
-                self._thread = threading.Thread(target=self._run, name="auditwright-spool", daemon=True)
+            self._starts += 1
+            if self._thread is not None or self._closed:
+                return
+            self._thread = threading.Thread(target=self._run, name="auditwright-spool", daemon=True)
+            try:
                 self._thread.start()
+            except (
+                RuntimeError
+            ) as error:  # no more threads, or the interpreter ends: the next start tries again
+                self._thread = None
+                _log.warning("entries wait in the spool, as no thread can be started: %s", error)
+            except BaseException:  # from a signal handler
+                if not self._thread.is_alive():
+                    self._thread = None
+                raise
 
     def stop(self) -> None:
-        """End the thread after its batch. Idempotent."""
+        """End the thread after its batch, for ever. Idempotent."""
+        self._closed = True
         self._stopped.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            thread.join(STOP_SECONDS)
+            with suppress(RuntimeError):  # a signal handler interrupted its start
+                thread.join(min(STOP_SECONDS, self._seconds))
 
     def _run(self) -> None:
         pause, longest = PAUSE_SECONDS
@@ -99,7 +117,7 @@ class Mover(ForkAware):
             try:
                 moved = self.move()
             except StorageError as error:
-                _log.info("entries wait in the spool: %s", error)
+                _log.info("entries wait in the spool: %s", printable(str(error)))
             except Exception:
                 _log.exception("moving entries from the spool failed")
             if moved is not None and moved.entries:
@@ -111,14 +129,15 @@ class Mover(ForkAware):
 
     def _is_done(self) -> bool:
         """Whether the thread ends; an entry that comes later starts another one."""
-        with self._starting:
-            if not self._stopped.is_set():
-                with suppress(StorageError):
-                    if not self._spool.oldest(1):
-                        self.is_away = False
-                        self._thread = None
-                        return True
+        starts = self._starts
+        is_empty = False
+        with suppress(StorageError):
+            is_empty = not self._spool.oldest(1)
+        with self._starting:  # never while it reads: a caller may wait for the lock
+            if not self._closed and not (is_empty and self._starts == starts):
                 return False
+            if is_empty:
+                self.is_away = False
             self._thread = None
             return True
 
@@ -135,7 +154,10 @@ class Mover(ForkAware):
                 if self.is_away and (first := self._spool.oldest(1)):
                     self._store([first[0]])  # it stays for the other process
                 return None
-            while not self._stopped.is_set() and (rows := self._spool.oldest(1 if self.is_away else BATCH)):
+            while not self._stopped.is_set():
+                rows = self._spool.oldest(1 if self.is_away else BATCH, BATCH_BYTES)
+                if not rows:
+                    break
                 self._move(rows, moved)
                 if progress is not None:
                     progress(moved.entries)
@@ -149,11 +171,12 @@ class Mover(ForkAware):
         stored = [row for row, outcome in outcomes if outcome is None]
         self._spool.remove(stored)
         moved.entries += len(stored)
-        for row, outcome in outcomes:
-            if outcome is not None:
-                self._spool.refuse(row, str(outcome))
-                moved.refused += 1
-                _log.error("the database refuses an entry of the spool: %s", outcome)
+        refused = [(row, str(outcome)) for row, outcome in outcomes if outcome is not None]
+        if refused:
+            self._spool.refuse(refused)
+            moved.refused += len(refused)
+            first = printable(refused[0][1])
+            _log.error("the database refuses %d entries of the spool: %s", len(refused), first)
 
     def _store(self, rows: Sequence[Row]) -> list[AuditwrightError | None]:
         """Store rows in the database; None for each, or why the database refuses it.
@@ -163,11 +186,11 @@ class Mover(ForkAware):
         try:
             with self._watched(), within(self._seconds):
                 outcomes = self._opened().insert_new(rows)
-        except StorageError as error:
-            if error.unavailable or not may_be_row_error(error):
+        except (StorageError, *ROW_ERRORS) as error:
+            if not may_be_row_error(error) or getattr(error, "unavailable", False):
                 raise
             if len(rows) == 1:
-                return [error]
+                return [error_of(error)]
             middle = len(rows) // 2
             return self._store(rows[:middle]) + self._store(rows[middle:])
         self.is_away = False
@@ -192,10 +215,13 @@ class Mover(ForkAware):
         """
         try:
             import fcntl
-        except ImportError:  # not on Windows
+
+            # A link could make this create a file elsewhere.
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            lock = os.open(f"{self._spool.path}-move", flags, 0o600)
+        except (ImportError, OSError):  # on Windows; in a folder that takes no more files
             yield True
             return
-        lock = os.open(f"{self._spool.path}-move", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._locks.add(lock)
         try:
             try:
@@ -203,11 +229,10 @@ class Mover(ForkAware):
             except BlockingIOError:
                 yield False
                 return
-            try:
-                yield True
-            finally:
-                fcntl.flock(lock, fcntl.LOCK_UN)
+            except OSError:  # a file system without locks
+                pass
+            yield True
         finally:
             if lock in self._locks:  # else this is a forked child
                 self._locks.discard(lock)
-                os.close(lock)
+                os.close(lock)  # which releases it

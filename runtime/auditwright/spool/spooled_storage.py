@@ -110,28 +110,41 @@ class SpooledStorage(ForkAware):
         failure: StorageError | None = None
         if not self.mover.is_away:
             try:
-                with within(self._database_seconds):
-                    result = work(self._opened())
+                return self._write_directly(work), False
             except StorageError as error:
                 if not error.unavailable:
-                    self.activity.failed(error)
                     raise
                 failure = error
-                self._lost(error)
-            else:
-                self.activity.committed()
-                return result, False
         try:
             result = work(self.spool)
         except StorageError as error:
-            reason = failure or self.activity.last_error or "it is away"
-            both = StorageError(f"{error}; neither the spool nor the database takes the entry: {reason}")
-            both.outcome_unknown = error.outcome_unknown or (failure is not None and failure.outcome_unknown)
+            if failure is None:  # the database may be back: with a broken spool, nothing else would find out
+                try:
+                    return self._write_directly(work), False
+                except StorageError as another:
+                    failure = another
+            both = StorageError(f"{error}; neither the spool nor the database takes the entry: {failure}")
+            both.outcome_unknown = error.outcome_unknown or failure.outcome_unknown
             both.unavailable = True
             raise both from error
         finally:
             self.mover.start()
         return result, True
+
+    def _write_directly(self, work: Callable[[Storage], T]) -> T:
+        """Write into the database. Raises `StorageError`, and notes whether it is away."""
+        try:
+            with within(self._database_seconds):
+                result = work(self._opened())
+        except StorageError as error:
+            if error.unavailable:
+                self._lost(error)
+            else:
+                self.activity.failed(error)
+            raise
+        self.mover.is_away = False
+        self.activity.committed()
+        return result
 
     def is_stored(self, row: Row) -> bool:
         """See `Storage.is_stored`: in the spool or in the database."""

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from auditwright.forks import ForkAware, register
 from auditwright.limits import sanitize
 from auditwright.storage.activity import Activity
-from auditwright.storage.deadline import TIMEOUT
+from auditwright.storage.deadline import TIMEOUT, deadline
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.sqlite.triggers import CONFLICT
 from auditwright.storage.write_lock import WriteLock
@@ -313,12 +313,12 @@ def _create_file(path: Path) -> None:
 
 def _use_wal(connection: sqlite3.Connection, seconds: float) -> None:
     """Switch to the write-ahead log. Retries, because SQLite ignores its busy timeout here."""
-    deadline = time.monotonic() + seconds
+    until = time.monotonic() + seconds
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
                 raise
             time.sleep(0.01)
         else:
@@ -326,17 +326,17 @@ def _use_wal(connection: sqlite3.Connection, seconds: float) -> None:
 
 
 def _begin(connection: sqlite3.Connection) -> None:
-    """Begin to write; waits for other processes with random sleeps, up to `BUSY_SECONDS`.
+    """Begin to write; waits for other processes with random sleeps, up to `BUSY_SECONDS` or the deadline.
 
     SQLite's own busy handler sleeps longer after each attempt, which favours new arrivals: of four processes
     that write without pause, one or two starve for seconds. Random sleeps are fair.
     """
-    deadline = time.monotonic() + BUSY_SECONDS
+    until = deadline(BUSY_SECONDS)
     while True:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
                 raise
             time.sleep(random.uniform(*NAP_SECONDS))  # noqa: S311 - spreads retries
         else:

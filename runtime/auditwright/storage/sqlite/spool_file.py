@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from auditwright.entry import ACCOUNT_ID, ACTOR_ID, ID, Row
+from auditwright.entry import ACCOUNT_ID, ACTOR_ID, DESCRIPTION, ID, METADATA, Row
 from auditwright.ids import from_microseconds
 from auditwright.storage.base import Refused, Waiting
 from auditwright.storage.deadline import TIMEOUT
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PAGE_BYTES = 4096
 """The size of a page of a new SQLite file."""
+LARGEST_PAGES = 1_073_741_823
+"""The most pages that any version of SQLite allows."""
 SHRINK_BYTES = 16 * 1024 * 1024
 """The file shrinks when it is empty and larger than this."""
 
@@ -47,9 +49,8 @@ class SpoolFile(SQLiteStorage):
     ) -> None:
         if not create:
             _require_spool(path_of(location))
-        self._max_bytes = max_bytes
-        pages = max(1, max_bytes // PAGE_BYTES)
-        super().__init__(location, catalog, timeout=timeout, pragmas=(f"max_page_count={pages}",))
+        self._pages = max(1, max_bytes // PAGE_BYTES)
+        super().__init__(location, catalog, timeout=timeout, pragmas=(f"max_page_count={self._pages}",))
         try:
             with self.connections.writing() as connection:
                 self._mark(connection)
@@ -77,14 +78,31 @@ class SpoolFile(SQLiteStorage):
         with self.connections.lock.held(), self.connections.reading() as connection:
             yield connection
 
-    def oldest(self, limit: int) -> list[Row]:
-        """The first entries that wait, in the order in which they came."""
+    def row(self, account_id: str, entry_id: bytes) -> Row | None:
+        """See `Storage.row`."""
         with self._reading() as connection:
-            return connection.execute(
+            return self._find(connection, account_id, entry_id)
+
+    def oldest(self, limit: int, max_bytes: int = 0) -> list[Row]:
+        """The first entries that wait, in the order in which they came: `limit` at most.
+
+        With `max_bytes` no more follow once they have so many bytes.
+        """
+        found: list[Row] = []
+        size = 0
+        with self._reading() as connection:
+            rows = connection.execute(
                 f"SELECT {self._leading}, {self._metadata(connection)} FROM audit_entry AS entry "
                 f"WHERE {_WAITS} ORDER BY rowid LIMIT ?",
                 (limit,),
-            ).fetchall()
+            )
+            with closing(rows):
+                for row in rows:
+                    found.append(row)
+                    size += len(row[DESCRIPTION]) + len(row[METADATA])  # all else is short
+                    if 0 < max_bytes <= size:
+                        break
+        return found
 
     def remove(self, rows: Sequence[Row]) -> None:
         """Delete entries that the database has, by account and id."""
@@ -94,13 +112,18 @@ class SpoolFile(SQLiteStorage):
                 connection.executemany("DELETE FROM audit_entry WHERE account_id = ? AND id = ?", keys)
             forget_users(connection, {(row[ACCOUNT_ID], row[ACTOR_ID]) for row in rows})
 
-    def refuse(self, row: Row, reason: str) -> None:
-        """Keep an entry that the database refuses, so that it holds up no other."""
+    def refuse(self, refused: Sequence[tuple[Row, str]]) -> None:
+        """Keep entries that the database refuses apart, each with the reason: they hold up no other."""
         with self.connections.writing() as connection:
-            connection.execute(
-                f"INSERT OR REPLACE INTO {_TABLE} (account_id, id, reason) VALUES (?, ?, ?)",
-                (row[ACCOUNT_ID], row[ID], reason),
-            )
+            # They hold up the others of a full spool, too, so that this may grow beyond its size.
+            connection.execute(f"PRAGMA max_page_count={LARGEST_PAGES}")
+            try:
+                connection.executemany(
+                    f"INSERT OR REPLACE INTO {_TABLE} (account_id, id, reason) VALUES (?, ?, ?)",
+                    [(row[ACCOUNT_ID], row[ID], reason) for row, reason in refused],
+                )
+            finally:
+                connection.execute(f"PRAGMA max_page_count={self._pages}")
 
     def retry_refused(self) -> int:
         """Let all refused entries wait again; returns how many there were."""
@@ -109,7 +132,7 @@ class SpoolFile(SQLiteStorage):
 
     def refused(self, limit: int) -> list[Refused]:
         """The first refused entries."""
-        with self.connections.reading() as connection:
+        with self._reading() as connection:
             found: Iterable[tuple[str, bytes, str, str]] = connection.execute(
                 f"SELECT account_id, id, event, reason FROM {_TABLE} JOIN audit_entry USING (account_id, id) "
                 "ORDER BY audit_entry.rowid LIMIT ?",

@@ -1,0 +1,394 @@
+"""What can go wrong with a spool itself: its file, its thread, forks, and entries that hold up others."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer
+from tests.support.processes import run_python
+from tests.support.sample_events import KEY_CREATED, record
+from tests.support.tcp_proxy import TcpProxy, proxy_of
+from tests.support.waiting import wait_until
+
+from audit_events import CATALOG
+from auditwright import AuditLog, StorageError
+from auditwright.cli import main
+from auditwright.storage import open_spool_file
+from auditwright.storage.postgresql.roles import Roles, make_roles
+
+pytestmark = pytest.mark.postgresql_only
+MIB = 1024**2
+
+
+@pytest.fixture
+def proxy(database: PostgreSQLDatabase) -> Iterator[TcpProxy]:
+    with proxy_of(database.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool.db"
+
+
+@pytest.fixture
+def opens(proxy: TcpProxy, spool: Path) -> Iterator[Callable[..., AuditLog]]:
+    """Opens logs with the spool, whose calls end after 3 seconds; they are closed at the end."""
+    logs: list[AuditLog] = []
+
+    def open_one(**options: Any) -> AuditLog:
+        given = {"account_id": "acme", "catalog": CATALOG, "timeout": 3, "spool": f"sqlite:///{spool}"}
+        logs.append(AuditLog.open(proxy.url, **{**given, **options}))
+        return logs[-1]
+
+    yield open_one
+    for log in logs:
+        log.close()
+
+
+def stored(database: PostgreSQLDatabase) -> list[str]:
+    """The ids of the entries in the database, in their order."""
+    return [row[1].hex() for row in database.rows()]
+
+
+# --- the file --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "damaged"])
+def test_a_broken_spool_is_an_error_until_the_database_is_back(
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog], how: str
+) -> None:
+    log = opens()
+    proxy.be_away()
+    assert record(log, KEY_CREATED).spooled
+    if how == "damaged":
+        for each in spool.parent.glob("spool.db*"):
+            each.write_bytes(b"no database" * 1000)
+    else:
+        spool.unlink()
+    if how == "replaced":
+        spool.write_bytes(b"")
+    with pytest.raises(StorageError, match="neither the spool nor the database takes the entry") as caught:
+        record(log, KEY_CREATED)
+    assert caught.value.entry is not None
+    proxy.pass_again()
+    entry = record(log, KEY_CREATED)
+    assert not entry.spooled
+    assert entry.id.hex in stored(database)
+
+
+def test_a_file_that_is_no_database_is_refused(
+    database: PostgreSQLDatabase, spool: Path, opens: Callable[..., AuditLog]
+) -> None:
+    spool.write_bytes(b"This is a text. " * 1000)
+    with pytest.raises(StorageError, match="cannot open: file is not a database"):
+        opens()
+
+
+def test_a_folder_is_refused(
+    database: PostgreSQLDatabase, spool: Path, opens: Callable[..., AuditLog]
+) -> None:
+    spool.mkdir()
+    with pytest.raises(StorageError, match="cannot open"):
+        opens()
+
+
+def test_a_link_in_place_of_the_lock_is_not_followed(
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog]
+) -> None:
+    elsewhere = spool.with_name("elsewhere")
+    Path(f"{spool}-move").symlink_to(elsewhere)
+    log = opens()
+    proxy.be_away()
+    entry = record(log, KEY_CREATED)
+    proxy.pass_again()
+    wait_until(lambda: stored(database) == [entry.id.hex])
+    assert not elsewhere.exists()
+
+
+# --- entries that would hold up others ---------------------------------------------------------------
+
+
+def _fill(log: AuditLog, size: int = 900) -> list[str]:
+    """Record until the spool is full; returns the ids that it has."""
+    ids: list[str] = []
+    with pytest.raises(StorageError, match="SQLITE_FULL"):  # noqa: PT012 - the one that does not fit
+        for _ in range(5_000):
+            ids.append(record(log, KEY_CREATED, details="x" * size).id.hex)
+    return ids
+
+
+def test_a_full_spool_of_refused_entries_takes_no_others_back(
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog]
+) -> None:
+    with AuditLog.open(database.url, account_id="acme", catalog=CATALOG) as direct:
+        first = [record(direct, KEY_CREATED) for _ in range(700)]
+    log = opens(spool_bytes=MIB)
+    proxy.be_away()
+    for each in first:
+        record(log, KEY_CREATED, id=each.id, occurred_at=each.occurred_at, details="other content")
+    others = _fill(log)
+    assert others
+    proxy.pass_again()
+    wait_until(lambda: log.health().spooled == 0)
+    assert log.health().refused == 700
+    assert set(others) <= set(stored(database))
+
+
+def test_entries_that_cannot_be_converted_hold_up_no_other(
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog]
+) -> None:
+    log = opens()
+    proxy.be_away()
+    damaged, after = record(log, KEY_CREATED), record(log, KEY_CREATED)
+    log.close()
+    with closing(sqlite3.connect(spool)) as connection, connection:
+        connection.execute("DROP TRIGGER audit_entry_no_update")
+        connection.execute("UPDATE audit_entry SET metadata = '{' WHERE id = ?", (damaged.id.bytes,))
+    proxy.pass_again()
+    log = opens()
+    wait_until(lambda: log.health().spooled == 0)
+    assert stored(database) == [after.id.hex]
+    assert log.health().refused == 1
+
+
+def test_batches_of_large_entries_have_few_of_them(
+    proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog]
+) -> None:
+    log = opens()
+    proxy.be_away()
+    for _ in range(10):
+        record(log, KEY_CREATED, details="x" * 1_000)
+    log.close()
+    with closing(open_spool_file(f"sqlite:///{spool}", CATALOG, MIB, 3)) as file:
+        assert len(file.oldest(500, 4_500)) == 5
+        assert len(file.oldest(2, 4_500)) == 2
+        assert len(file.oldest(500, 1)) == 1
+
+
+# --- the thread --------------------------------------------------------------------------------------
+
+
+def test_an_entry_is_spooled_where_no_thread_can_be_started(
+    database: PostgreSQLDatabase,
+    proxy: TcpProxy,
+    opens: Callable[..., AuditLog],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = opens()
+    proxy.be_away()
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        first = record(log, KEY_CREATED)
+    second = record(log, KEY_CREATED)
+    assert (first.spooled, second.spooled) == (True, True)
+    proxy.pass_again()
+    wait_until(lambda: stored(database) == [first.id.hex, second.id.hex])
+
+
+FORKS = """
+import os, sys, threading
+from audit_events import CATALOG, AuditEvents
+from auditwright import Actor, AuditLog
+
+log = AuditLog.open(sys.argv[1], account_id="acme", catalog=CATALOG, timeout=3, spool=f"sqlite:///{sys.argv[2]}")
+create = AuditEvents(log).account.app_api_key.app_api_key_created
+create(actor=Actor.system(), details="The first.")
+stop = threading.Event()
+
+def read() -> None:
+    while not stop.is_set():
+        log._storage.spool.oldest(1)
+
+readers = [threading.Thread(target=read) for _ in range(4)]
+for each in readers:
+    each.start()
+failed = 0
+for number in range(40):
+    child = os.fork()
+    if not child:
+        try:
+            create(actor=Actor.system(), details=f"Of child {number}.")
+        except BaseException as error:
+            os.write(2, f"{error}\\n".encode())
+            os._exit(1)
+        os._exit(0)
+    failed += os.waitpid(child, 0)[1] != 0
+stop.set()
+for each in readers:
+    each.join()
+print(failed)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_children_forked_while_a_thread_reads_can_spool(
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path
+) -> None:
+    proxy.be_away()
+    assert run_python(FORKS, proxy.url, str(spool)) == "0\n"
+
+
+EXITS = """
+import logging, sys
+from audit_events import CATALOG, AuditEvents
+from auditwright import Actor, AuditLog
+
+logging.disable()
+log = AuditLog.open(sys.argv[1], account_id="acme", catalog=CATALOG, timeout=3, spool=f"sqlite:///{sys.argv[2]}")
+create = AuditEvents(log).account.app_api_key.app_api_key_created
+for _ in range(3000):
+    assert create(actor=Actor.system()).spooled
+print(flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_program_ends_while_entries_are_moved(
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog]
+) -> None:
+    proxy.be_away()
+    child = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", EXITS, proxy.url, str(spool)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    proxy.pass_again()
+    wait_until(lambda: stored(database))
+    _, said = child.communicate("\n", timeout=60)
+    assert (child.returncode, said) == (0, "")
+    log = opens()
+    wait_until(lambda: log.health().spooled == 0)
+    assert len(stored(database)) == 3000
+
+
+# --- two logs, and calls of other kinds ---------------------------------------------------------------
+
+
+def test_two_logs_of_one_process_share_a_spool(
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Callable[..., AuditLog]
+) -> None:
+    logs = [opens(), opens()]
+    proxy.be_away()
+    entries = [record(log, KEY_CREATED) for _ in range(50) for log in logs]
+    assert all(entry.spooled for entry in entries)
+    proxy.pass_again()
+    wait_until(lambda: logs[0].health().spooled == 0)
+    assert stored(database) == [entry.id.hex for entry in entries]
+    for log in logs:
+        wait_until(lambda log=log: not record(log, KEY_CREATED).spooled)  # type: ignore[misc]
+
+
+def test_an_id_used_again_is_stored_once(
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Callable[..., AuditLog]
+) -> None:
+    log = opens()
+    proxy.be_away()
+    first = record(log, KEY_CREATED)
+    again = record(log, KEY_CREATED, id=first.id, occurred_at=first.occurred_at)
+    assert (again.id, again.spooled) == (first.id, True)
+    assert again.recorded_at == first.recorded_at
+    proxy.pass_again()
+    wait_until(lambda: log.health().spooled == 0)
+    assert stored(database) == [first.id.hex]
+
+
+def test_many_entries_go_into_the_spool_together(
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Callable[..., AuditLog]
+) -> None:
+    log = opens()
+    proxy.be_away()
+    form = {"event": KEY_CREATED, "metadata": {}, "actor": {"type": "system"}}
+    results = log.record_forms([form, {"event": "nothing"}, form])
+    assert [getattr(each, "spooled", None) for each in results] == [True, None, True]
+    assert log.record_many([form] * 1_200) == 1_200
+    proxy.pass_again()
+    wait_until(lambda: log.health().spooled == 0)
+    assert len(stored(database)) == 1_202
+
+
+def test_a_closed_log_spools_nothing(
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Callable[..., AuditLog]
+) -> None:
+    log = opens()
+    proxy.be_away()
+    record(log, KEY_CREATED)
+    log.close()
+    with pytest.raises(StorageError, match="the log is closed"):
+        record(log, KEY_CREATED)
+    assert not [each for each in threading.enumerate() if each.name == "auditwright-spool"]
+
+
+# --- the database refuses what waits -----------------------------------------------------------------
+
+
+@pytest.fixture
+def guarded(postgresql: PostgreSQLServer) -> Iterator[PostgreSQLDatabase]:
+    """A database with roles, and the login `spooling_service` of a writer."""
+    made = postgresql.another()
+    make_roles(made.url, Roles("spooling"))
+    made.change("CREATE ROLE spooling_service LOGIN IN ROLE spooling_writer")
+    yield made
+    postgresql.drop(made)
+    for each in ("service", "writer", "reader", "owner"):
+        postgresql.change(f"DROP ROLE spooling_{each}")
+
+
+def test_entries_wait_while_a_right_is_missing(guarded: PostgreSQLDatabase, spool: Path) -> None:
+    options: dict[str, Any] = {"catalog": CATALOG, "timeout": 3, "spool": f"sqlite:///{spool}"}
+    with (
+        proxy_of(guarded.url.replace("postgres:@", "spooling_service@")) as proxy,
+        AuditLog.open(proxy.url, account_id="acme", **options) as log,
+    ):
+        proxy.be_away()
+        spooled = record(log, KEY_CREATED)
+        assert spooled.spooled
+        guarded.change("REVOKE INSERT ON audit_entry FROM spooling_writer")
+        proxy.pass_again()
+        wait_until(lambda: "permission denied" in (log.health().last_error or ""))
+        with pytest.raises(StorageError, match="permission denied"):
+            record(log, KEY_CREATED)
+        assert (log.health().spooled, log.health().refused) == (1, 0)
+        guarded.change("GRANT INSERT ON audit_entry TO spooling_writer")
+        wait_until(lambda: log.health().spooled == 0)
+        assert stored(guarded) == [spooled.id.hex]
+
+
+def test_entries_without_a_partition_are_kept(
+    postgresql: PostgreSQLServer, spool: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = postgresql.another()
+    options: dict[str, Any] = {"catalog": CATALOG, "timeout": 3, "spool": f"sqlite:///{spool}"}
+    with proxy_of(database.url) as proxy, AuditLog.open(proxy.url, account_id="acme", **options) as log:
+        direct = record(log, KEY_CREATED)
+        ((month,),) = database.rows("SELECT DISTINCT tableoid::regclass::text FROM audit_entry")
+        ((bounds,),) = database.rows(
+            f"SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = '{month}'::regclass"
+        )
+        proxy.be_away()
+        spooled = [record(log, KEY_CREATED) for _ in range(2)]
+        database.change(f"ALTER TABLE audit_entry DETACH PARTITION {month}")
+        proxy.pass_again()
+        wait_until(lambda: log.health().refused == 2)
+        database.change(f"ALTER TABLE audit_entry ATTACH PARTITION {month} {bounds}")
+        assert not record(log, KEY_CREATED).spooled
+    drain = ["spool", "drain", "--refused", "--spool", options["spool"], "--database", database.url]
+    assert main([*drain, "--catalog-package", "audit_events"]) == 0
+    assert capsys.readouterr().out
+    assert {direct.id.hex, *(each.id.hex for each in spooled)} < set(stored(database))
+    postgresql.drop(database)
