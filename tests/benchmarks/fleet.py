@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 from tests.benchmarks.fleet_process import CALLERS, READERS, Done, Share, name_of, set_barrier, work
 from tests.benchmarks.load import percentiles
+from tests.support.citus import CITUS, CitusCluster, CitusDatabase, coordinator
 from tests.support.databases import (
     Database,
     PostgreSQLDatabase,
@@ -74,6 +75,8 @@ class Outcome:
     title: str
     done: list[Done]
     stored: Counter[str]
+    on_one_node: float | None = None
+    """The share of statements that one node of a cluster executed; None for other databases."""
 
     @property
     def acknowledged(self) -> Counter[str]:
@@ -162,6 +165,36 @@ def _pgbouncer() -> Iterator[Target]:
         yield Target(database, *urls)
 
 
+@contextmanager
+def _citus() -> Iterator[Target]:
+    if not coordinator():
+        pytest.skip(f"{CITUS} holds no URL of a coordinator")
+    cluster = CitusCluster(coordinator())
+    database = cluster.another()
+    try:
+        make_roles(database.url, Roles())
+        for login, role in LOGINS.items():
+            if not database.rows(f"SELECT 1 FROM pg_roles WHERE rolname = '{login}'"):
+                database.change(f"CREATE ROLE {login} LOGIN")
+            database.change(f"GRANT {role} TO {login}")
+        server = database.url.rpartition("@")[2]
+        database.change(f"ALTER DATABASE {server.rpartition('/')[2]} SET citus.enable_stat_counters = on")
+        yield Target(database, *(f"postgresql://{login}@{server}" for login in LOGINS))
+    finally:
+        cluster.drop(database)
+        cluster.stop()
+
+
+def _on_one_node(database: Database) -> float | None:
+    if not isinstance(database, CitusDatabase):
+        return None
+    ((one, several),) = database.rows(
+        "SELECT query_execution_single_shard, query_execution_multi_shard FROM citus_stat_counters "
+        "WHERE name = current_database()"
+    )
+    return float(one / (one + several)) if one + several else None
+
+
 def _with_logins(server: PostgreSQLServer) -> PostgreSQLDatabase:
     """A database with a login that records and one that reads."""
     database = server.another()
@@ -178,6 +211,7 @@ TARGETS = {
     "sqlite": ("SQLite", _sqlite),
     "postgresql": ("PostgreSQL", _postgresql),
     "pgbouncer": ("PostgreSQL behind PgBouncer", _pgbouncer),
+    "citus": ("Citus", _citus),
 }
 """The title of each database, and what makes it."""
 HELP_TEXT = f"Each process has {CALLERS} callers that record and {READERS} threads that read."
@@ -197,9 +231,10 @@ def _measure(title: str, target: Target, options: argparse.Namespace) -> Outcome
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, spawn, set_barrier, (spawn.Barrier(processes),)) as pool:
         done = list(pool.map(work, shares))  # each waits for all, so each process takes one
+    on_one_node = _on_one_node(target.database)
     rows = target.database.rows("SELECT account_id, count(*) FROM audit_entry GROUP BY account_id")
     stored = Counter({account: number for account, number in rows if account.startswith("account-")})
-    return Outcome(title, done, stored)
+    return Outcome(title, done, stored, on_one_node)
 
 
 def _parts(total: int, count: int) -> list[int]:
@@ -247,6 +282,9 @@ def _print(outcomes: list[Outcome], options: argparse.Namespace) -> None:
     print("|---|---:|---:|---:|---:|---|---:|---:|")
     for outcome in outcomes:
         print(_counts(outcome), flush=True)
+    for outcome in outcomes:
+        if outcome.on_one_node is not None:
+            print(f"\n{outcome.title}: one node executed {outcome.on_one_node:.1%} of the statements")
 
 
 def _counts(outcome: Outcome) -> str:
