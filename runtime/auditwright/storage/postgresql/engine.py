@@ -48,6 +48,10 @@ COPY_FROM = 10
 """Rows from which on COPY is quicker on a near server than one statement that carries them as JSON."""
 COPY_SAVES = 20e-6
 """The seconds that COPY saves with each row (`tests/benchmarks`), but it takes further round trips."""
+COPY_FROM_ON_CLUSTER = 200
+"""The same on a Citus cluster, where COPY opens a connection to each shard."""
+VALUES = 100
+"""The most rows of a statement on a cluster with a parameter for each value; planning more takes long."""
 STATEMENT = 1_000
 """Rows in one statement."""
 CANCEL_SECONDS = 5
@@ -223,7 +227,8 @@ class PostgreSQLStorage:
     def _is_copied(self, connection: Connection, rows: Sequence[Row], round_trips: int) -> bool:
         """Whether COPY is quicker for new rows than a statement that takes so many round trips."""
         further = (4 if is_pooled(connection) else 2) - round_trips
-        return self.can_copy and len(rows) >= COPY_FROM + further * self.connections.round_trip / COPY_SAVES
+        least = COPY_FROM_ON_CLUSTER if self.table.is_distributed else COPY_FROM
+        return self.can_copy and len(rows) >= least + further * self.connections.round_trip / COPY_SAVES
 
     @contextmanager
     def _transaction(self, connection: Connection) -> Iterator[None]:
@@ -260,6 +265,10 @@ class PostgreSQLStorage:
         except psycopg.errors.FeatureNotSupported:  # under row-level security
             self.can_copy = False
             return False
+        except psycopg.errors.InternalError_:
+            if not self.table.is_distributed:
+                raise
+            return False  # the coordinator does not say what a node has refused; the statement will
         return True
 
     def _insert_rows(
@@ -273,8 +282,12 @@ class PostgreSQLStorage:
         for start in range(0, len(rows), STATEMENT):
             part = rows[start : start + STATEMENT]
             columns, values = row_format.written(self.table.columns, part)
-            statement = row_format.insert_statement(self.table.name, columns)
-            new = set(execute(statement, (row_format.as_json(columns, values),)))
+            if self.table.is_distributed and len(part) <= VALUES:
+                statement = row_format.values_statement(self.table.name, columns, len(part))
+                new = set(execute(statement, row_format.as_values(columns, values)))
+            else:
+                statement = row_format.insert_statement(self.table.name, columns)
+                new = set(execute(statement, (row_format.as_json(columns, values),)))
             stored: dict[Row, str | None] = {}
             if len(new) < len(part):
                 try:

@@ -100,6 +100,22 @@ def insert_statement(table: str, columns: Columns) -> str:
     )
 
 
+@lru_cache(maxsize=256)
+def values_statement(table: str, columns: Columns, rows: int) -> str:
+    """The same for so many rows, whose values are its parameters, made by `as_values`.
+
+    A Citus cluster sends each row straight to its node; it would first copy the rows of a function to all
+    nodes that get any.
+    """
+    names = [name for name, _, _ in columns]
+    given = [_GIVEN[_form(name, kind)] for name, kind, _ in columns]
+    row = ", ".join(value.replace("{}", f"CAST(%s AS {type_})") for type_, value in given)
+    return (
+        f"INSERT INTO {table} ({_quoted(names)}) VALUES {', '.join([f'({row})'] * rows)} "
+        "ON CONFLICT (account_id, id) DO NOTHING RETURNING account_id, encode(uuid_send(id), 'hex')"
+    )
+
+
 def digests_statement(table: str) -> str:
     """SQL for account, id and digest, in hexadecimal, of the keys in its parameter."""
     return (
@@ -135,6 +151,19 @@ def as_json(columns: Columns, rows: Iterable[Row]) -> str:
             for row in rows
         ]
     ).decode()
+
+
+def as_values(columns: Columns, rows: Iterable[Row]) -> tuple[Any, ...]:
+    """The parameters of `values_statement`."""
+    packers = [
+        _decimal if kind == "jsonb" and name != "ip_address" else _IN_JSON.get(_form(name, kind))
+        for name, kind, _ in columns
+    ]
+    return tuple(
+        pack(value) if pack and value is not None else value
+        for row in rows
+        for pack, value in zip(packers, row, strict=True)
+    )
 
 
 def keys_as_json(rows: Iterable[Row]) -> str:

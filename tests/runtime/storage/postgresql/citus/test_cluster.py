@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from tests.support.citus import CitusCluster, CitusDatabase, connected
 from tests.support.command_line import Auditwright
-from tests.support.databases import open_log
+from tests.support.databases import foreign_row, open_log
 from tests.support.sample_events import ADA, ADDED, DEPLOYED, MODEL, record
 
 from audit_events import CATALOG
 from auditwright import AuditLog
+from auditwright.entry import DIGEST
 from auditwright.storage import create_database, make_roles, open_inspection, upgrade_database
-from auditwright.storage.errors import StorageError
+from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.postgresql import connections, queries
+from auditwright.storage.postgresql.engine import PostgreSQLStorage
 from auditwright.storage.query import Branch, Scope
 
 PREFIX = "citus_test"
@@ -212,6 +214,44 @@ def test_roles_record_and_read_one_account(own: CitusDatabase, logins: dict[str,
             assert account.events() == [ADDED]
             assert len(account.history("model", "m-17").entries) == 1
         assert log.accounts() == ["acme", "globex"]
+
+
+def test_reader_sees_one_account_on_every_node(own: CitusDatabase, logins: dict[str, str]) -> None:
+    """Also one that goes around the coordinator."""
+    import psycopg
+
+    with open_log(own) as log:
+        for number in range(20):
+            add(log, f"account-{number}")
+    shard, node = some_shard(own, "audit_entry")
+    with connected(node) as connection:
+        ((account_id,),) = connection.execute(f"SELECT min(account_id) FROM {shard}").fetchall()
+    url = logins["reader"].rpartition("@")[0] + "@" + node.rpartition("@")[2]
+    with closing(psycopg.connect(url)) as reader:
+        count = f"SELECT count(*), min(account_id) FROM {shard}".encode()
+        assert reader.execute(count).fetchall() == [(0, None)]
+        reader.execute("SELECT set_config('auditwright.account_id', %s, false)", (account_id,))
+        assert reader.execute(count).fetchall() == [(1, account_id)]
+
+
+@pytest.mark.parametrize("number", [1, 30, 150, 250], ids=["one", "values", "statement", "copy"])
+def test_batches_of_any_size_are_stored_once(database: CitusDatabase, number: int) -> None:
+    """Of several accounts, of which some are stored already, and one with other content."""
+    rows = [
+        tuple(foreign_row(CATALOG, account_id=f"account-{each % 7}", actor_name="Ada").values())
+        for each in range(number + 1)
+    ]
+    storage = PostgreSQLStorage(database.url, CATALOG)
+    try:
+        assert storage.insert_new(rows[:number]) == [True] * number
+        other = (*rows[0][:DIGEST], bytes(32), *rows[0][DIGEST + 1 :])
+        *outcomes, conflict = storage.insert_new([*rows, other])
+    finally:
+        storage.close()
+    assert outcomes == [*[False] * number, True]
+    assert isinstance(conflict, IdConflict)
+    assert database.rows("SELECT count(*) FROM audit_entry") == [(number + 1,)]
+    assert database.rows("SELECT count(*) FROM audit_user") == [(min(number + 1, 7),)]
 
 
 def test_writer_changes_nothing_on_any_node(own: CitusDatabase, logins: dict[str, str]) -> None:
