@@ -22,7 +22,7 @@ from auditwright.health import FRESH_SECONDS, PING_SECONDS, Health
 from auditwright.spool import LARGEST, MAX_BYTES, SMALLEST, mover
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.postgresql import dsn
-from auditwright.storage.sqlite import connections
+from auditwright.storage.sqlite import connections, spool_file
 
 PAGE = DOCS / "spool.md"
 AWAY = "postgresql://postgres@127.0.0.1:1/audit"
@@ -143,7 +143,8 @@ def test_its_figures_are_those_of_the_code() -> None:
     assert mover.PAUSE_SECONDS == (0.5, 5.0)
     assert f"{mover.STOP_SECONDS:g} seconds at most; what is left" in text
     assert f"in the last {FRESH_SECONDS:g} seconds, and takes {PING_SECONDS:g} seconds at most" in text
-    assert f"needs {connections.WAL_BYTES // 10**6} MB for the write-ahead log" in text
+    beside = 2 * spool_file.WAL_BYTES + spool_file.SPARE_BYTES
+    assert f"needs {beside // 10**6} MB beside the file" in text
     assert connections.BUSY_SECONDS == 1.0
 
 

@@ -327,18 +327,19 @@ class World:
         url: str = "",
         ways: Sequence[str] = WAYS,
         shim: Shim | None = None,
+        folder: Path | None = None,
         **options: Any,
     ) -> Iterator[Load]:
         """Writers of a scenario, one of each way, which record during the `with` block.
 
         At its end they stop recording, the spools are emptied, and everything is counted. By default they
-        write to the server itself.
+        write to the server itself. The spools are in `folder`.
         """
         options = {"url": url or self.server.url, "timeout": TIMEOUT, "rate": 100.0, **options}
         writers = []
         for way in ways:
             account = f"{scenario.replace(' ', '-')}-{way}-{uuid.uuid4().hex[:8]}"
-            spool = str(self.folder / f"{account}.spool.db") if way == "spool" else None
+            spool = str((folder or self.folder) / f"{account}.spool.db") if way == "spool" else None
             made = Options(account=account, spool=spool, seed=self.chance.randrange(2**32), **options)
             writers.append(Writer(made, Report(scenario, way), self.folder, shim))
         load = Load(writers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import threading
 import time
 import uuid
@@ -119,7 +120,32 @@ def disk_full(world: World) -> list[Report]:
         load.run_for(0.3)
         server.clear()
         load.run_for(1)
-    return reports + load.reports
+    return [*reports, *load.reports, *_small_disk(world, seconds)]
+
+
+def _small_disk(world: World, seconds: float) -> list[Report]:
+    """A spool fills its disk, a small file system in memory, while the database is away."""
+    name, folder = "disk_full tmpfs", world.folder / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        return [Report(name, "spool", not_run=f"no file system can be mounted: {mounted.stderr.strip()}")]
+    try:
+        with (
+            proxy_of(world.server.url) as proxy,
+            world.load(name, proxy.url, ("spool",), folder=folder, rate=1000.0, size=SIZE) as load,
+        ):
+            proxy.be_away()
+            load.run_for(max(seconds, 1.5))
+            proxy.pass_again()
+            load.run_for(1)
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+        folder.rmdir()
+    if not load.reports[0].errors:
+        load.reports[0].undocumented.append("the disk was never full")
+    return load.reports
 
 
 def fsync(world: World) -> list[Report]:
@@ -234,7 +260,7 @@ def _kill(world: World, way: str, kills: int) -> Report:
                     wait_until(lambda: len(parent.ready) > seen)  # noqa: B023 - it is awaited here
                     living.append(parent.ready[seen])
                     seen += 1
-                time.sleep(world.chance.uniform(0, 0.3))
+                time.sleep(world.chance.uniform(0, 0.8 if world.long else 0.3))
                 os.kill(living.pop(world.chance.randrange(len(living))), signal.SIGKILL)
                 report.kills += 1
         finally:

@@ -25,10 +25,10 @@ def world() -> Iterator[World]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_what_was_acknowledged_is_stored_once(world: World, scenario: Scenario) -> None:
+def test_acknowledged_entries_are_stored_once(world: World, scenario: Scenario) -> None:
     reports = run(world, scenario)
     reasons = [report.not_run for report in reports if report.not_run]
-    if reasons:
+    if len(reasons) == len(reports):
         pytest.skip(reasons[0])
     assert not [line for report in reports if report.broken() for line in lines(report)]
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,7 +63,7 @@ def stored(database: PostgreSQLDatabase) -> list[str]:
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced", "damaged"])
-def test_a_broken_spool_is_an_error_until_the_database_is_back(
+def test_a_broken_spool_is_an_error_while_the_database_is_away(
     database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog], how: str
 ) -> None:
     log = opens()
@@ -173,10 +174,27 @@ def test_batches_of_large_entries_have_few_of_them(
         assert len(file.oldest(500, 1)) == 1
 
 
+def test_a_spool_takes_no_entries_that_it_could_not_delete(
+    database: PostgreSQLDatabase,
+    proxy: TcpProxy,
+    opens: Callable[..., AuditLog],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = opens()
+    proxy.be_away()
+    spooled = record(log, KEY_CREATED)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=1_000, f_frsize=4_096))
+    with pytest.raises(StorageError, match="the disk is full: it has 4,096,000 bytes left, of which"):
+        record(log, KEY_CREATED)
+    proxy.pass_again()
+    wait_until(lambda: log.health().spooled == 0)
+    assert stored(database) == [spooled.id.hex]
+
+
 # --- the thread --------------------------------------------------------------------------------------
 
 
-def test_an_entry_is_spooled_where_no_thread_can_be_started(
+def test_entries_are_spooled_where_no_thread_starts(
     database: PostgreSQLDatabase,
     proxy: TcpProxy,
     opens: Callable[..., AuditLog],
@@ -233,7 +251,7 @@ print(failed)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_children_forked_while_a_thread_reads_can_spool(
+def test_children_forked_during_a_read_can_spool(
     database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path
 ) -> None:
     proxy.be_away()

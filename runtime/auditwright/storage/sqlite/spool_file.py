@@ -7,9 +7,11 @@ deleted once the database has them. `auditwright/spool/` decides what goes in an
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -17,21 +19,25 @@ from auditwright.entry import ACCOUNT_ID, ACTOR_ID, DESCRIPTION, ID, METADATA, R
 from auditwright.ids import from_microseconds
 from auditwright.storage.base import Refused, Waiting
 from auditwright.storage.deadline import TIMEOUT
-from auditwright.storage.errors import StorageError
+from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.sqlite.connections import BUSY_SECONDS, path_of, translated_errors
 from auditwright.storage.sqlite.engine import SQLiteStorage
 from auditwright.storage.sqlite.retention import forget_users
 from auditwright.storage.sqlite.triggers import deleting_each
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from auditwright.catalog import Catalog
 
 PAGE_BYTES = 4096
 """The size of a page of a new SQLite file."""
 LARGEST_PAGES = 1_073_741_823
 """The most pages that any version of SQLite allows."""
+WAL_BYTES = 8_000_000
+"""The size to which the write-ahead log shrinks: it needs that beside the file, and to be written back."""
+SPARE_BYTES = 4 * 1024 * 1024
+"""The space that is left to the deletion of a batch. On a full disk SQLite cannot delete."""
+ROW_BYTES = 2_000
+"""What a row takes besides its texts, at most: its other columns, and its part of the indexes."""
 SHRINK_BYTES = 16 * 1024 * 1024
 """The file shrinks when it is empty and larger than this."""
 
@@ -50,7 +56,8 @@ class SpoolFile(SQLiteStorage):
         if not create:
             _require_spool(path_of(location))
         self._pages = max(1, max_bytes // PAGE_BYTES)
-        super().__init__(location, catalog, timeout=timeout, pragmas=(f"max_page_count={self._pages}",))
+        sizes = f"max_page_count={self._pages}", "wal_autocheckpoint=1000", f"journal_size_limit={WAL_BYTES}"
+        super().__init__(location, catalog, timeout=timeout, pragmas=sizes)
         try:
             with self.connections.writing() as connection:
                 self._mark(connection)
@@ -68,6 +75,33 @@ class SpoolFile(SQLiteStorage):
                 "database and delete them here; name a file of its own, such as sqlite:///audit-spool.db"
             )
         connection.execute(_DEFINITION)
+
+    def insert(self, rows: Sequence[Row]) -> int:
+        """See `Storage.insert`."""
+        self._require_space(rows)
+        return super().insert(rows)
+
+    def insert_each(self, rows: Sequence[Row]) -> list[Row | IdConflict]:
+        """See `Storage.insert_each`."""
+        self._require_space(rows)
+        return super().insert_each(rows)
+
+    def _require_space(self, rows: Sequence[Row]) -> None:
+        """Refuse rows with which the disk would be so full that none could be deleted any more."""
+        if not hasattr(os, "statvfs"):  # on Windows
+            return
+        needed = SPARE_BYTES + sum(map(_size, rows)) + ROW_BYTES * len(rows)
+        try:
+            disk = os.statvfs(self.path)
+            needed += Path(f"{self.path}-wal").stat().st_size  # to write it back
+        except OSError:  # SQLite says what is wrong with the file
+            return
+        free = disk.f_bavail * disk.f_frsize
+        if free < needed:
+            raise StorageError(
+                f"{self.path}: the disk is full: it has {free:,} bytes left, of which a spool needs "
+                f"{needed:,} to delete what the database has; free some"
+            )
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -99,7 +133,7 @@ class SpoolFile(SQLiteStorage):
             with closing(rows):
                 for row in rows:
                     found.append(row)
-                    size += len(row[DESCRIPTION]) + len(row[METADATA])  # all else is short
+                    size += _size(row)
                     if 0 < max_bytes <= size:
                         break
         return found
@@ -161,6 +195,11 @@ class SpoolFile(SQLiteStorage):
             is_empty = not connection.execute("SELECT 1 FROM audit_entry LIMIT 1").fetchone()
             if is_empty and pages * PAGE_BYTES > SHRINK_BYTES:
                 connection.execute("VACUUM")
+
+
+def _size(row: Row) -> int:
+    """The bytes of a row, roughly: all else is short."""
+    return len(row[DESCRIPTION]) + len(row[METADATA])
 
 
 def _require_spool(path: Path) -> None:
