@@ -85,7 +85,7 @@ def test_imports_and_reads_fail(away: AuditLog) -> None:
     assert away.health().spooled == 1
 
 
-def test_an_entry_of_a_transaction_of_the_caller_is_never_spooled(tmp_path: Path, away: AuditLog) -> None:
+def test_entries_of_transactions_of_callers_never_spool(tmp_path: Path, away: AuditLog) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/application.db")
     with Session(engine) as session, pytest.raises(StorageError) as caught:
         record(away, KEY_CREATED, session=session)
