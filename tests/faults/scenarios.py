@@ -79,7 +79,7 @@ def silent(world: World) -> list[Report]:
 def resets(world: World) -> list[Report]:
     """Connections are reset at random moments."""
     with proxy_of(world.server.url) as proxy, world.load("resets", proxy.url) as load:
-        for _ in range(500 if world.long else 12):
+        for _ in range(500 if world.long else 8):
             load.run_for(world.chance.uniform(0, 0.3))
             proxy.reset()
         load.run_for(1)
@@ -227,7 +227,7 @@ def overload(world: World) -> list[Report]:
             server.set(part="/pg_wal/", delay=1.2)
             shim.set(part="spool.db", delay=1.2)
             try:
-                load.run_for(600 if world.long else 5)
+                load.run_for(600 if world.long else 3)
             finally:
                 server.clear()
                 shim.clear()

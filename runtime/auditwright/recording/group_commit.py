@@ -238,7 +238,7 @@ class GroupCommit(ForkAware):
     def _lead_until(self, ticket: _Ticket) -> None:
         """Commit waiting rows until this one is stored."""
         try:
-            left = self._wait_seconds
+            left = ticket.since + self._wait_seconds - time.monotonic()
             while ticket.outcome is None and self._queue and left > 0:
                 with within(max(left, SHORTEST)):
                     self._commit_next()

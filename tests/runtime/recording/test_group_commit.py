@@ -17,12 +17,14 @@ from uuid import UUID
 import pytest
 from tests.support.databases import Database
 from tests.support.sample_events import ADA, KEY_CREATED, record
+from tests.support.waiting import wait_until
 
 from audit_events import AsyncAuditEvents
 from auditwright import AccountLog, AuditLog, Entry, IdConflict, StorageError
 from auditwright.entry import Row
 from auditwright.ids import clock, from_microseconds, make_id
 from auditwright.recording import group_commit
+from auditwright.storage.deadline import current
 
 PATIENCE = 30
 """The timeout in seconds for what a working group commit does at once."""
@@ -687,3 +689,24 @@ def test_a_context_and_a_result_are_each_callers_own(log: AuditLog, gate: Gate) 
         return await asyncio.gather(*tasks)
 
     assert [entry.actor.id for entry in asyncio.run(calls())] == [f"u-{number}" for number in range(50)]
+
+
+def test_a_late_leader_has_what_is_left_of_its_time(log: AuditLog) -> None:
+    gate = Gate(log, wait_seconds=10)
+    deadlines: list[float] = []
+    insert_each = gate._insert_each
+
+    def insert(rows: Sequence[Row]) -> Sequence[Row | IdConflict]:
+        until = current()
+        assert until is not None
+        deadlines.append(until)
+        return insert_each(rows)
+
+    gate._insert_each = insert  # type: ignore[assignment]
+    first, second = gate.first(log), gate.call(record, log, KEY_CREATED)
+    joined = time.monotonic()
+    wait_until(lambda: time.monotonic() > joined + 0.5)
+    gate.open()
+    assert {first.result(PATIENCE).account_id, second.result(PATIENCE).account_id} == {"acme"}
+    assert deadlines[1] <= joined + 10
+    gate.pool.shutdown()
