@@ -314,5 +314,5 @@ def _times(seconds: Iterable[float]) -> str:
 def _percentiles(seconds: list[float]) -> tuple[float, float, float]:
     """The 50th and the 99th percentile and the longest, in milliseconds; of nothing, not a number."""
     if not seconds:
-        return (float("nan"),) * 3
+        return float("nan"), float("nan"), float("nan")
     return *percentiles(seconds), max(seconds) * 1e3

@@ -66,7 +66,8 @@ def standby_of(primary: PostgreSQLServer) -> Iterator[Standby]:
         start: list[str | Path] = [primary.programs / "postgres", "-D", folder / "data", "-k", folder]
         start += ["-c", "listen_addresses="]
         log = (folder / "log").open("wb")
-        standby = Standby(folder, primary, subprocess.Popen(start, stdout=log, stderr=log, **options))
+        process: subprocess.Popen[bytes] = subprocess.Popen(start, stdout=log, stderr=log, **options)
+        standby = Standby(folder, primary, process)
         try:
             wait_until(lambda: standby.process.poll() is not None or _answers(standby), 30)
             assert standby.process.poll() is None, (folder / "log").read_text()

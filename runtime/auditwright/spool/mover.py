@@ -91,10 +91,8 @@ class Mover(ForkAware):
             self._thread = threading.Thread(target=self._run, name="auditwright-spool", daemon=True)
             try:
                 self._thread.start()
-            except (
-                RuntimeError
-            ) as error:  # no more threads, or the interpreter ends: the next start tries again
-                self._thread = None
+            except RuntimeError as error:  # no more threads, or the interpreter ends
+                self._thread = None  # the next start tries again
                 _log.warning("entries wait in the spool, as no thread can be started: %s", error)
             except BaseException:  # from a signal handler
                 if not self._thread.is_alive():
