@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer
 from tests.support.waiting import wait_until
@@ -66,8 +66,8 @@ def standby_of(primary: PostgreSQLServer) -> Iterator[Standby]:
         start: list[str | Path] = [primary.programs / "postgres", "-D", folder / "data", "-k", folder]
         start += ["-c", "listen_addresses="]
         log = (folder / "log").open("wb")
-        process: subprocess.Popen[bytes] = subprocess.Popen(start, stdout=log, stderr=log, **options)
-        standby = Standby(folder, primary, process)
+        process = subprocess.Popen(start, stdout=log, stderr=log, **options)
+        standby = Standby(folder, primary, cast("subprocess.Popen[bytes]", process))
         try:
             wait_until(lambda: standby.process.poll() is not None or _answers(standby), 30)
             assert standby.process.poll() is None, (folder / "log").read_text()
