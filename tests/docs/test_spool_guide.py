@@ -139,7 +139,7 @@ def test_its_figures_are_those_of_the_code() -> None:
     assert "from 1 MiB to 1 TiB; 1 GiB is the default" in text
     assert f"{TIMEOUT:g} seconds by default, with a spool too" in text
     assert f"a third of it, {TIMEOUT / 3:g} seconds" in text
-    assert f"transactions of at most {mover.BATCH}." in text
+    assert f"transactions of at most {mover.BATCH} entries or {mover.BATCH_BYTES >> 20} MiB." in text
     assert mover.PAUSE_SECONDS == (0.5, 5.0)
     assert f"{mover.STOP_SECONDS:g} seconds at most; what is left" in text
     assert f"in the last {FRESH_SECONDS:g} seconds, and takes {PING_SECONDS:g} seconds at most" in text
