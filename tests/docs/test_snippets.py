@@ -7,7 +7,7 @@ import pytest
 from tests.support.markdown import OWN_PAGES, PAGES, REFERENCE, blocks, cells, prose
 from tests.support.paths import ROOT
 
-LANGUAGES = {"console", "diff", "mermaid", "python", "sh", "text", "yaml"}
+LANGUAGES = {"console", "diff", "mermaid", "python", "sh", "sql", "text", "yaml"}
 DIRECTIVES = {"index.md": {"{grid}"}}
 """Directives of the site by the pages that need them; a forge shows them as code."""
 
