@@ -177,7 +177,7 @@ def _citus() -> Iterator[Target]:
             if not database.rows(f"SELECT 1 FROM pg_roles WHERE rolname = '{login}'"):
                 database.change(f"CREATE ROLE {login} LOGIN")
             database.change(f"GRANT {role} TO {login}")
-        server = database.url.rpartition("@")[2]
+        server = database.nodes[0].rpartition("@")[2]
         database.change(f"ALTER DATABASE {server.rpartition('/')[2]} SET citus.enable_stat_counters = on")
         yield Target(database, *(f"postgresql://{login}@{server}" for login in LOGINS))
     finally:

@@ -36,9 +36,9 @@ class CitusDatabase(PostgreSQLDatabase):
 
     is_distributed = True
 
-    def __init__(self, url: str, nodes: tuple[str, ...]) -> None:
-        super().__init__(url)
-        self.name = re.sub("//[^@/]*@", "//", url)
+    def __init__(self, nodes: tuple[str, ...]) -> None:
+        super().__init__(f"{nodes[0]}?gssencmode=disable")  # tests add further parameters
+        self.name = re.sub("//[^@/]*@", "//", nodes[0])
         self.nodes = nodes
         """The URL of the database on each node, the coordinator first."""
 
@@ -134,7 +134,7 @@ class CitusCluster:
             with connected(node) as connection:
                 connection.execute("CREATE EXTENSION citus")
         with connected(made.url) as connection:
-            connection.execute(f"ALTER DATABASE {_name(made.url)} SET citus.shard_count = {SHARDS}")
+            connection.execute(f"ALTER DATABASE {_name(made.nodes[0])} SET citus.shard_count = {SHARDS}")
             connection.execute("SELECT citus_set_coordinator_host(%s, %s)", (self._host, self._port))
             for worker in self._workers:
                 connection.execute("SELECT citus_add_node(%s, %s)", worker)
@@ -168,7 +168,7 @@ class CitusCluster:
         server = self.bare_url.rpartition("/")[0]
         login = server.rpartition("@")[0]
         workers = tuple(f"{login}@{host}:{port}/{name}" for host, port in self._workers)
-        return CitusDatabase(f"{server}/{name}", (f"{server}/{name}", *workers))
+        return CitusDatabase((f"{server}/{name}", *workers))
 
 
 def _copy_database(server: str, source: str, name: str) -> None:

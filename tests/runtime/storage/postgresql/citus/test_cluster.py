@@ -147,9 +147,9 @@ def test_other_databases_are_not_distributed(citus: CitusCluster, auditwright: A
     try:
         with connected(bare.url) as connection:
             connection.execute("SET citus.enable_create_database_propagation = off")
-            connection.execute(f"CREATE DATABASE {bare.url.rpartition('/')[2]}_plain")
+            connection.execute(f"CREATE DATABASE {bare.nodes[0].rpartition('/')[2]}_plain")
         for url, wrong in (
-            (f"{bare.url}_plain", "got a database without the extension citus"),
+            (f"{bare.nodes[0]}_plain", "got a database without the extension citus"),
             (bare.nodes[1], "got a worker"),
         ):
             done = auditwright("database", "create", "--distribute", "--database", url)
@@ -158,7 +158,7 @@ def test_other_databases_are_not_distributed(citus: CitusCluster, auditwright: A
     finally:
         with connected(bare.url) as connection:
             connection.execute("SET citus.enable_create_database_propagation = off")
-            connection.execute(f"DROP DATABASE {bare.url.rpartition('/')[2]}_plain")
+            connection.execute(f"DROP DATABASE {bare.nodes[0].rpartition('/')[2]}_plain")
         citus.drop(bare)
 
 
