@@ -246,7 +246,7 @@ def _every_row(table: str, select: str, scope: Scope) -> Query:
     every = list(groups(scope.branches))
     others = [group for group in every if group.by != "target"]
     if others:
-        conditions = [_of_group(table, group) for group in others]
+        conditions = [_of_group(table, scope.account_id, group) for group in others]
         narrow, bound = narrowed(table, scope, None)
         any_of = " OR ".join(text for text, _ in conditions)
         parts.append(
@@ -255,7 +255,7 @@ def _every_row(table: str, select: str, scope: Scope) -> Query:
         values += [scope.account_id, *(value for _, of_group in conditions for value in of_group), *bound]
     for group in every:
         if group.by == "target":
-            condition, of_group = _of_group(table, group)
+            condition, of_group = _of_group(table, scope.account_id, group)
             narrow, bound = narrowed(table, scope, group)
             ids = (
                 f"SELECT entry.id AS _found FROM {source(table, group)} "
@@ -269,10 +269,10 @@ def _every_row(table: str, select: str, scope: Scope) -> Query:
     return " UNION ALL ".join(parts), values
 
 
-def _of_group(table: str, group: Group) -> Query:
+def _of_group(table: str, account_id: str, group: Group) -> Query:
     """The condition for the rows of a group; of one that audit_target leads to, without its tests."""
     tests = () if group.by == "target" else group.tests
-    tested = [_test(table, test) for test in tests]
+    tested = [_test(table, account_id, test) for test in tests]
     if group.values is None:
         failed: list[Query] = [("entry.outcome = 'failure'", [])] if group.by == "failure" else []
         return _all_hold([_among("event", group.events), *failed, *tested])
@@ -303,17 +303,20 @@ def _among(column: str, values: Sequence[str] | None) -> Query:
     return f"entry.{column} = ANY(CAST(%s AS text[]))", [list(values)]
 
 
-def _test(table: str, test: Test, alias: str = "entry") -> Query:
-    """The condition that an entry passes a test."""
+def _test(table: str, account_id: str, test: Test, alias: str = "entry") -> Query:
+    """The condition that an entry passes a test.
+
+    A lookup in another table has the account as a value, too: a Citus cluster finds the node by it.
+    """
     values, column = [list(test.values)], f"{alias}.{_COLUMNS[test.field]}"
     if test.field == "target":
         # LIMIT 1 keeps the planner to one probe for each entry.
         found = (
-            f"(SELECT true FROM {_targets(table)} AS other WHERE other.account_id = entry.account_id AND "
+            f"(SELECT true FROM {_targets(table)} AS other WHERE other.account_id = %s AND "
             "other.target = ANY(CAST(%s AS text[])) AND other.event = entry.event AND other.id = entry.id "
             "LIMIT 1)"
         )
-        return f"{found} IS {'NOT ' * test.wanted}NULL", values
+        return f"{found} IS {'NOT ' * test.wanted}NULL", [account_id, *values]
     if test.wanted:
         return f"{column} = ANY(CAST(%s AS text[]))", values
     return f"({column} IS NULL OR {column} <> ALL(CAST(%s AS text[])))", values
@@ -332,7 +335,8 @@ def narrowed(table: str, scope: Scope, group: Group | None, in_range: bool = Tru
     tests = () if group is None else group.tests
     is_apart = group is not None and group.by == "target"
     alias = "tested" if is_apart else "entry"
-    of_entry = [_test(table, test, alias) for test in tests if test.field not in _IN_TARGETS]
+    account_id = scope.account_id
+    of_entry = [_test(table, account_id, test, alias) for test in tests if test.field not in _IN_TARGETS]
     if scope.search is not None:
         fits, pattern = contains(scope.search)
         of_entry.append((fits.format(f"{alias}.description"), [pattern]))
@@ -340,12 +344,12 @@ def narrowed(table: str, scope: Scope, group: Group | None, in_range: bool = Tru
         passed, values = _all_hold(of_entry)
         of_entry = [
             (
-                f"(SELECT true FROM {table} AS tested WHERE tested.account_id = entry.account_id "
+                f"(SELECT true FROM {table} AS tested WHERE tested.account_id = %s "
                 f"AND tested.id = entry.id AND {passed} LIMIT 1) IS NOT NULL",
-                values,
+                [account_id, *values],
             )
         ]
-    conditions += [_test(table, test) for test in tests if test.field in _IN_TARGETS]
+    conditions += [_test(table, account_id, test) for test in tests if test.field in _IN_TARGETS]
     conditions += of_entry
     return "".join(f" AND {text}" for text, _ in conditions), [
         value for _, values in conditions for value in values

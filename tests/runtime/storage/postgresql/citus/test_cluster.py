@@ -13,7 +13,7 @@ from tests.support.sample_events import ADA, ADDED, DEPLOYED, MODEL, record
 from audit_events import CATALOG
 from auditwright import AuditLog
 from auditwright.entry import DIGEST
-from auditwright.storage import create_database, make_roles, open_inspection, upgrade_database
+from auditwright.storage import create_database, make_roles, open_inspection, query, upgrade_database
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.postgresql import connections, queries
 from auditwright.storage.postgresql.engine import PostgreSQLStorage
@@ -180,8 +180,10 @@ def explained(database: CitusDatabase, statement: str, values: list[Any]) -> str
         (Branch(ADDED), Branch(DEPLOYED)),
         (Branch(ADDED, "user", "u-17"), Branch(DEPLOYED, "user", "u-17")),
         (Branch(ADDED, "target", "model:m-17"),),
+        (Branch(ADDED, "target", "model:m-17", (query.Test("outcome", True, ("failure",)),)),),
+        (Branch(ADDED, "user", "u-17", (query.Test("target", False, ("model:m-17",)),)),),
     ],
-    ids=["all", "events", "user", "target"],
+    ids=["all", "events", "user", "target", "tested target", "tested user"],
 )
 def test_a_page_is_one_task_on_one_node(database: CitusDatabase, branches: tuple[Branch, ...]) -> None:
     scope = Scope("acme", branches)
@@ -190,6 +192,11 @@ def test_a_page_is_one_task_on_one_node(database: CitusDatabase, branches: tuple
         queries.first_ids("audit_entry", scope, True, 51, 51),
         queries.count_up_to("audit_entry", scope, 1000),
         queries.select_count("audit_entry", scope),
+        *(
+            queries.sparse("audit_entry", scope, group, group.values, 300)
+            for group in queries.groups(scope.branches)
+            if group.values is not None
+        ),
     ):
         plan = explained(database, statement, values)
         assert "Task Count: 1\n" in plan, plan
