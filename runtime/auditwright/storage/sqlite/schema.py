@@ -6,6 +6,7 @@ compares the generated SQLModel classes with this layout.
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -269,10 +270,20 @@ def all_null(columns: Iterable[str]) -> str:
 
 def with_fields(metadata: str, values: Mapping[str, str]) -> str:
     """SQL for the metadata with more fields, given as SQL by name; NULL is no value."""
-    for group in in_groups(values, 50):
-        pairs = ", ".join(f"'{name}', {values[name]}" for name in group)
-        metadata = f"json_patch({metadata}, json_object({pairs}))"  # a NULL in the patch removes the field
-    return metadata
+    if not values:
+        return metadata
+    # A call for each group of fields, one around the other, would overflow SQLite's parser with many fields.
+    fields = (f"{_literal(f'{json.dumps(name)}:')} || json_quote({value})" for name, value in values.items())
+    patch = _COMMA.join(f"({_COMMA.join(group)})" for group in in_groups(fields, 100))
+    return f"json_patch({metadata}, '{{' || {patch} || '}}')"  # a NULL in the patch removes the field
+
+
+_COMMA = " || ',' || "
+
+
+def _literal(text: str) -> str:
+    """A text in SQL."""
+    return "'{}'".format(text.replace("'", "''"))
 
 
 def in_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
