@@ -93,7 +93,7 @@ class Mover(ForkAware):
                 self._thread.start()
             except RuntimeError as error:  # no more threads, or the interpreter ends
                 self._thread = None  # the next start tries again
-                _log.warning("entries wait in the spool, as no thread can be started: %s", error)
+                _log.warning("entries wait in the spool: no thread can start: %s", printable(str(error)))
             except BaseException:  # from a signal handler
                 if not self._thread.is_alive():
                     self._thread = None
@@ -173,8 +173,8 @@ class Mover(ForkAware):
         if refused:
             self._spool.refuse(refused)
             moved.refused += len(refused)
-            first = printable(refused[0][1])
-            _log.error("the database refuses %d entries of the spool: %s", len(refused), first)
+            reason = refused[0][1]
+            _log.error("the database refuses %d entries of the spool: %s", len(refused), printable(reason))
 
     def _store(self, rows: Sequence[Row]) -> list[AuditwrightError | None]:
         """Store rows in the database; None for each, or why the database refuses it.
