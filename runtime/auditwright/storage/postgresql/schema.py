@@ -348,7 +348,7 @@ def _target_changes(state: State, catalog: Catalog) -> Iterator[Change]:
     if missing:
         values = ",\n".join(f"({', '.join(map(_literal, row))})" for row in missing)
         yield Change("LOCK TABLE audit_entry IN SHARE ROW EXCLUSIVE MODE")
-        if state.is_distributed:  # no cluster plans the other: entries are looked for where there are none
+        if state.is_distributed:  # Citus cannot plan the other; with this, empty partitions are indexed, too
             ends = f"CAST('{'f' * 32}' AS uuid)"
             values = ",\n".join(f"({', '.join(map(_literal, row))}, {ends})" for row in missing)
             rows = f"VALUES\n{values}"
