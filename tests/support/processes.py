@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 
@@ -35,14 +36,20 @@ def run_at_once(script: str, arguments: Sequence[Sequence[str]]) -> list[str]:
         )
         for each in arguments
     ]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    said = [child.communicate(timeout=60) for child in children]
+    try:
+        for child in children:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        # All are read at once: a child whose pipe is full would stand still until the children before it end.
+        with ThreadPoolExecutor(len(children)) as readers:
+            said = list(readers.map(lambda child: child.communicate(timeout=60), children))
+    finally:
+        for child in children:
+            child.kill()  # nothing, if it has ended
     assert [(child.returncode, error) for child, (_, error) in zip(children, said, strict=True)] == [
         (0, "")
     ] * len(children)

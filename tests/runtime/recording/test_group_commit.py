@@ -708,5 +708,5 @@ def test_a_late_leader_has_what_is_left_of_its_time(log: AuditLog) -> None:
     wait_until(lambda: time.monotonic() > joined + 0.5)
     gate.open()
     assert {first.result(PATIENCE).account_id, second.result(PATIENCE).account_id} == {"acme"}
-    assert deadlines[1] <= joined + 10
+    assert deadlines[1] < joined + 10.25  # its time began at most moments after it had joined the queue
     gate.pool.shutdown()
