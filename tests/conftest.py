@@ -31,6 +31,7 @@ pytest_plugins = (
     "tests.support.command_line",
     "tests.support.database_fixtures",
     "tests.support.sample_site",
+    "tests.support.spools",
     "tests.support.team_site",
     "tests.support.web",
 )

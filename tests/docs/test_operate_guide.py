@@ -13,6 +13,7 @@ from tests.support.databases import (
 )
 from tests.support.markdown import blocks, commands, fits, names_in, prose, run, section
 from tests.support.paths import DOCS, ROOT
+from tests.support.spools import AWAY
 
 from audit_events import AuditEvents
 from auditwright import Actor, AuditLog
@@ -21,8 +22,6 @@ from auditwright.storage.postgresql.schema import MINIMUM
 
 GUIDE = DOCS / "operate.md"
 SQLITE = "sqlite3 is not installed: apt-get install sqlite3"
-AWAY = "postgresql://postgres@127.0.0.1:1/audit"
-"""Nothing listens there."""
 ADA = Actor.user("u-17", "Ada Lovelace")
 
 

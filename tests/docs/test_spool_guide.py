@@ -14,6 +14,7 @@ from tests.support.databases import PostgreSQLDatabase
 from tests.support.markdown import blocks, commands, fits, names_in, program_text, prose, rows, run, section
 from tests.support.paths import DOCS, ROOT
 from tests.support.sample_events import KEY_CREATED, record
+from tests.support.spools import AWAY
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, SecretKey
@@ -25,8 +26,6 @@ from auditwright.storage.postgresql import dsn
 from auditwright.storage.sqlite import connections, spool_file
 
 PAGE = DOCS / "spool.md"
-AWAY = "postgresql://postgres@127.0.0.1:1/audit"
-"""Nothing listens there."""
 SERVER = "postgresql://service@db.example.com/audit"
 FILE = "/var/lib/app/audit-spool.db"
 

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,6 @@ from auditwright.health import PING_SECONDS, Health
 
 MARGIN = 1.5
 """Seconds that a busy machine may add to what a call is allowed to take."""
-
-
-@pytest.fixture
-def proxy(database: PostgreSQLDatabase) -> Iterator[TcpProxy]:
-    with proxy_of(database.url) as proxy:
-        yield proxy
 
 
 def open_at(url: str, **options: Any) -> AuditLog:

@@ -11,19 +11,12 @@ import pytest
 from tests.support.command_line import Auditwright
 from tests.support.databases import PostgreSQLDatabase
 from tests.support.sample_events import KEY_CREATED, record
+from tests.support.spools import AWAY, open_with_spool
 
 from audit_events import CATALOG
 from auditwright import AuditLog, Entry
 
-AWAY = "postgresql://postgres@127.0.0.1:1/audit"
-"""Nothing listens there."""
-
 Fill = Callable[..., list[Entry]]
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool.db"
 
 
 @pytest.fixture
@@ -31,9 +24,7 @@ def fill(spool: Path) -> Fill:
     """Records entries while the database is away, and returns them; the spool is made by that."""
 
     def record_away(number: int, **options: Any) -> list[Entry]:
-        with AuditLog.open(
-            AWAY, account_id="acme", catalog=CATALOG, timeout=3, spool=f"sqlite:///{spool}"
-        ) as log:
+        with open_with_spool(AWAY, spool) as log:
             return [record(log, KEY_CREATED, **options) for _ in range(number)]
 
     return record_away

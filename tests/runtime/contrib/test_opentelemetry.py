@@ -7,14 +7,12 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 from tests.support.sample_events import KEY_CREATED, record
+from tests.support.spools import AWAY
 
 from audit_events import CATALOG
 from auditwright import AuditLog
 from auditwright.contrib import opentelemetry
 from auditwright.contrib.opentelemetry import GAUGES, observe_health
-
-AWAY = "postgresql://postgres@127.0.0.1:1/audit"
-"""Nothing listens there."""
 
 Read = Callable[[], dict[str, float]]
 

@@ -1,51 +1,19 @@
 """A log with a spool: what is recorded while the database is away, and that it comes there once, in order."""
 
 import stat
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.support.databases import PostgreSQLDatabase
 from tests.support.sample_events import KEY_CREATED, record
-from tests.support.tcp_proxy import TcpProxy, proxy_of
+from tests.support.spools import Opens, open_with_spool, stored
+from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import wait_until
 
 from audit_events import CATALOG
 from auditwright import AuditLog, StorageError, ValidationError
 
 pytestmark = pytest.mark.postgresql_only
-
-
-@pytest.fixture
-def proxy(database: PostgreSQLDatabase) -> Iterator[TcpProxy]:
-    with proxy_of(database.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool.db"
-
-
-@pytest.fixture
-def open_spooled(spool: Path) -> Iterator[Callable[[str], AuditLog]]:
-    """Opens logs with the spool, whose calls end after 3 seconds; they are closed at the end."""
-    logs: list[AuditLog] = []
-
-    def open_one(url: str) -> AuditLog:
-        log = AuditLog.open(url, account_id="acme", catalog=CATALOG, timeout=3, spool=f"sqlite:///{spool}")
-        logs.append(log)
-        return log
-
-    yield open_one
-    for log in logs:
-        log.close()
-
-
-def stored(database: PostgreSQLDatabase) -> list[str]:
-    """The ids of the entries in the database, in their order."""
-    return [row[1].hex() for row in database.rows()]
 
 
 def make_read_only(database: PostgreSQLDatabase, is_on: bool) -> None:
@@ -59,10 +27,8 @@ def make_read_only(database: PostgreSQLDatabase, is_on: bool) -> None:
     )
 
 
-def test_entries_go_straight_to_the_database(
-    database: PostgreSQLDatabase, open_spooled: Callable[[str], AuditLog]
-) -> None:
-    log = open_spooled(database.url)
+def test_entries_go_straight_to_the_database(database: PostgreSQLDatabase, opens: Opens) -> None:
+    log = opens(database.url)
     entry = record(log, KEY_CREATED)
     assert not entry.spooled
     assert stored(database) == [entry.id.hex]
@@ -71,9 +37,9 @@ def test_entries_go_straight_to_the_database(
 
 
 def test_entries_of_a_silent_database_are_spooled_and_moved(
-    database: PostgreSQLDatabase, proxy: TcpProxy, open_spooled: Callable[[str], AuditLog]
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens
 ) -> None:
-    log = open_spooled(proxy.url)
+    log = opens()
     first = record(log, KEY_CREATED)
     proxy.be_silent()
     spooled = [record(log, KEY_CREATED) for _ in range(20)]
@@ -88,10 +54,8 @@ def test_entries_of_a_silent_database_are_spooled_and_moved(
     wait_until(lambda: not record(log, KEY_CREATED).spooled)
 
 
-def test_entries_of_a_read_only_database_are_spooled(
-    database: PostgreSQLDatabase, open_spooled: Callable[[str], AuditLog]
-) -> None:
-    log = open_spooled(database.url)
+def test_entries_of_a_read_only_database_are_spooled(database: PostgreSQLDatabase, opens: Opens) -> None:
+    log = opens(database.url)
     make_read_only(database, True)
     spooled = record(log, KEY_CREATED)
     assert spooled.spooled
@@ -101,9 +65,9 @@ def test_entries_of_a_read_only_database_are_spooled(
 
 
 def test_a_database_that_answers_and_stores_nothing_is_away(
-    database: PostgreSQLDatabase, open_spooled: Callable[[str], AuditLog]
+    database: PostgreSQLDatabase, opens: Opens
 ) -> None:
-    log = open_spooled(database.url)
+    log = opens(database.url)
     database.change(
         "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$",
@@ -120,10 +84,10 @@ def test_a_database_that_answers_and_stores_nothing_is_away(
 
 
 def test_a_log_opens_while_the_database_is_away(
-    database: PostgreSQLDatabase, proxy: TcpProxy, open_spooled: Callable[[str], AuditLog]
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens
 ) -> None:
     proxy.be_silent()
-    log = open_spooled(proxy.url)
+    log = opens()
     spooled = record(log, KEY_CREATED)
     assert spooled.spooled
     with pytest.raises(StorageError, match="cannot connect"):
@@ -134,21 +98,21 @@ def test_a_log_opens_while_the_database_is_away(
 
 
 def test_a_spool_left_by_a_process_is_moved_by_the_next(
-    database: PostgreSQLDatabase, proxy: TcpProxy, open_spooled: Callable[[str], AuditLog]
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens
 ) -> None:
     proxy.be_silent()
-    log = open_spooled(proxy.url)
+    log = opens()
     spooled = record(log, KEY_CREATED)
     log.close()
     proxy.pass_again()
-    open_spooled(proxy.url)
+    opens()
     wait_until(lambda: stored(database) == [spooled.id.hex])
 
 
 def test_a_conflicting_entry_is_kept_apart(
-    database: PostgreSQLDatabase, proxy: TcpProxy, open_spooled: Callable[[str], AuditLog]
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens
 ) -> None:
-    log = open_spooled(proxy.url)
+    log = opens()
     first = record(log, KEY_CREATED)
     proxy.be_silent()
     other = record(log, KEY_CREATED, id=first.id, occurred_at=first.occurred_at, details="other content")
@@ -161,10 +125,10 @@ def test_a_conflicting_entry_is_kept_apart(
 
 
 def test_files_of_a_spool_are_readable_by_their_owner_only(
-    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, open_spooled: Callable[[str], AuditLog]
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Opens
 ) -> None:
     proxy.be_silent()
-    log = open_spooled(proxy.url)
+    log = opens()
     record(log, KEY_CREATED)
     proxy.pass_again()
     wait_until(lambda: log.health().spooled == 0)
@@ -177,7 +141,7 @@ def test_an_audit_log_is_not_taken_for_a_spool(database: PostgreSQLDatabase, spo
     with AuditLog.open(f"sqlite:///{spool}", account_id="acme", catalog=CATALOG) as log:
         record(log, KEY_CREATED)
     with pytest.raises(StorageError, match="an audit log with entries, not a spool"):
-        AuditLog.open(database.url, catalog=CATALOG, spool=f"sqlite:///{spool}")
+        open_with_spool(database.url, spool)
 
 
 def test_a_spool_of_sqlite_is_refused(tmp_path: Path) -> None:
@@ -188,17 +152,11 @@ def test_a_spool_of_sqlite_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [0, True, 1.5, "1 GiB", 1024**5])
 def test_sizes_out_of_range_are_refused(database: PostgreSQLDatabase, spool: Path, size: object) -> None:
     with pytest.raises(ValidationError, match="spool_bytes"):
-        AuditLog.open(database.url, catalog=CATALOG, spool=f"sqlite:///{spool}", spool_bytes=size)  # type: ignore[arg-type]
+        open_with_spool(database.url, spool, spool_bytes=size)
 
 
 def test_a_full_spool_is_an_error(database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path) -> None:
-    options: dict[str, Any] = {
-        "catalog": CATALOG,
-        "timeout": 3,
-        "spool": f"sqlite:///{spool}",
-        "spool_bytes": 1024**2,
-    }
-    with AuditLog.open(proxy.url, account_id="acme", **options) as log:
+    with open_with_spool(proxy.url, spool, spool_bytes=1024**2) as log:
         proxy.be_silent()
         acknowledged: list[str] = []
 
@@ -218,4 +176,4 @@ def test_a_full_spool_is_an_error(database: PostgreSQLDatabase, proxy: TcpProxy,
 def test_a_refused_login_is_an_error(database: PostgreSQLDatabase, spool: Path) -> None:
     url = database.url.replace("postgres:", "nobody_here:", 1)
     with pytest.raises(StorageError, match="does not exist"):
-        AuditLog.open(url, catalog=CATALOG, spool=f"sqlite:///{spool}")
+        open_with_spool(url, spool)

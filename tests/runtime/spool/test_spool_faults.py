@@ -5,16 +5,16 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer
 from tests.support.processes import run_python
 from tests.support.sample_events import KEY_CREATED, record
+from tests.support.spools import Opens, open_with_spool, stored
 from tests.support.tcp_proxy import TcpProxy, proxy_of
 from tests.support.waiting import wait_until
 
@@ -28,43 +28,12 @@ pytestmark = pytest.mark.postgresql_only
 MIB = 1024**2
 
 
-@pytest.fixture
-def proxy(database: PostgreSQLDatabase) -> Iterator[TcpProxy]:
-    with proxy_of(database.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool.db"
-
-
-@pytest.fixture
-def opens(proxy: TcpProxy, spool: Path) -> Iterator[Callable[..., AuditLog]]:
-    """Opens logs with the spool, whose calls end after 3 seconds; they are closed at the end."""
-    logs: list[AuditLog] = []
-
-    def open_one(**options: Any) -> AuditLog:
-        given = {"account_id": "acme", "catalog": CATALOG, "timeout": 3, "spool": f"sqlite:///{spool}"}
-        logs.append(AuditLog.open(proxy.url, **{**given, **options}))
-        return logs[-1]
-
-    yield open_one
-    for log in logs:
-        log.close()
-
-
-def stored(database: PostgreSQLDatabase) -> list[str]:
-    """The ids of the entries in the database, in their order."""
-    return [row[1].hex() for row in database.rows()]
-
-
 # --- the file --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced", "damaged"])
 def test_a_broken_spool_is_an_error_while_the_database_is_away(
-    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog], how: str
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Opens, how: str
 ) -> None:
     log = opens()
     proxy.be_away()
@@ -86,23 +55,21 @@ def test_a_broken_spool_is_an_error_while_the_database_is_away(
 
 
 def test_a_file_that_is_no_database_is_refused(
-    database: PostgreSQLDatabase, spool: Path, opens: Callable[..., AuditLog]
+    database: PostgreSQLDatabase, spool: Path, opens: Opens
 ) -> None:
     spool.write_bytes(b"This is a text. " * 1000)
     with pytest.raises(StorageError, match="cannot open: file is not a database"):
         opens()
 
 
-def test_a_folder_is_refused(
-    database: PostgreSQLDatabase, spool: Path, opens: Callable[..., AuditLog]
-) -> None:
+def test_a_folder_is_refused(database: PostgreSQLDatabase, spool: Path, opens: Opens) -> None:
     spool.mkdir()
     with pytest.raises(StorageError, match="cannot open"):
         opens()
 
 
 def test_a_link_in_place_of_the_lock_is_not_followed(
-    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog]
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Opens
 ) -> None:
     elsewhere = spool.with_name("elsewhere")
     Path(f"{spool}-move").symlink_to(elsewhere)
@@ -127,7 +94,7 @@ def _fill(log: AuditLog, size: int = 900) -> list[str]:
 
 
 def test_a_full_spool_of_refused_entries_takes_no_others_back(
-    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog]
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Opens
 ) -> None:
     with AuditLog.open(database.url, account_id="acme", catalog=CATALOG) as direct:
         first = [record(direct, KEY_CREATED) for _ in range(700)]
@@ -144,7 +111,7 @@ def test_a_full_spool_of_refused_entries_takes_no_others_back(
 
 
 def test_entries_that_cannot_be_converted_hold_up_no_other(
-    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog]
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Opens
 ) -> None:
     log = opens()
     proxy.be_away()
@@ -160,9 +127,7 @@ def test_entries_that_cannot_be_converted_hold_up_no_other(
     assert log.health().refused == 1
 
 
-def test_batches_of_large_entries_have_few_of_them(
-    proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog]
-) -> None:
+def test_batches_of_large_entries_have_few_of_them(proxy: TcpProxy, spool: Path, opens: Opens) -> None:
     log = opens()
     proxy.be_away()
     for _ in range(10):
@@ -177,7 +142,7 @@ def test_batches_of_large_entries_have_few_of_them(
 def test_a_spool_takes_no_entries_that_it_could_not_delete(
     database: PostgreSQLDatabase,
     proxy: TcpProxy,
-    opens: Callable[..., AuditLog],
+    opens: Opens,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log = opens()
@@ -197,7 +162,7 @@ def test_a_spool_takes_no_entries_that_it_could_not_delete(
 def test_entries_are_spooled_where_no_thread_starts(
     database: PostgreSQLDatabase,
     proxy: TcpProxy,
-    opens: Callable[..., AuditLog],
+    opens: Opens,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log = opens()
@@ -274,7 +239,7 @@ sys.stdin.readline()
 
 
 def test_a_program_ends_while_entries_are_moved(
-    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Callable[..., AuditLog]
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Opens
 ) -> None:
     proxy.be_away()
     child = subprocess.Popen(
@@ -299,7 +264,7 @@ def test_a_program_ends_while_entries_are_moved(
 
 
 def test_two_logs_of_one_process_share_a_spool(
-    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Callable[..., AuditLog]
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens
 ) -> None:
     logs = [opens(), opens()]
     proxy.be_away()
@@ -312,9 +277,7 @@ def test_two_logs_of_one_process_share_a_spool(
         wait_until(lambda log=log: not record(log, KEY_CREATED).spooled)  # type: ignore[misc]
 
 
-def test_an_id_used_again_is_stored_once(
-    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Callable[..., AuditLog]
-) -> None:
+def test_an_id_used_again_is_stored_once(database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens) -> None:
     log = opens()
     proxy.be_away()
     first = record(log, KEY_CREATED)
@@ -327,7 +290,7 @@ def test_an_id_used_again_is_stored_once(
 
 
 def test_many_entries_go_into_the_spool_together(
-    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Callable[..., AuditLog]
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens
 ) -> None:
     log = opens()
     proxy.be_away()
@@ -340,9 +303,7 @@ def test_many_entries_go_into_the_spool_together(
     assert len(stored(database)) == 1_202
 
 
-def test_a_closed_log_spools_nothing(
-    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Callable[..., AuditLog]
-) -> None:
+def test_a_closed_log_spools_nothing(database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens) -> None:
     log = opens()
     proxy.be_away()
     record(log, KEY_CREATED)
@@ -368,10 +329,9 @@ def guarded(postgresql: PostgreSQLServer) -> Iterator[PostgreSQLDatabase]:
 
 
 def test_entries_wait_while_a_right_is_missing(guarded: PostgreSQLDatabase, spool: Path) -> None:
-    options: dict[str, Any] = {"catalog": CATALOG, "timeout": 3, "spool": f"sqlite:///{spool}"}
     with (
         proxy_of(guarded.url.replace("postgres:@", "spooling_service@")) as proxy,
-        AuditLog.open(proxy.url, account_id="acme", **options) as log,
+        open_with_spool(proxy.url, spool) as log,
     ):
         proxy.be_away()
         spooled = record(log, KEY_CREATED)
@@ -391,8 +351,7 @@ def test_entries_without_a_partition_are_kept(
     postgresql: PostgreSQLServer, spool: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     database = postgresql.another()
-    options: dict[str, Any] = {"catalog": CATALOG, "timeout": 3, "spool": f"sqlite:///{spool}"}
-    with proxy_of(database.url) as proxy, AuditLog.open(proxy.url, account_id="acme", **options) as log:
+    with proxy_of(database.url) as proxy, open_with_spool(proxy.url, spool) as log:
         direct = record(log, KEY_CREATED)
         ((month,),) = database.rows("SELECT DISTINCT tableoid::regclass::text FROM audit_entry")
         ((bounds,),) = database.rows(
@@ -405,7 +364,7 @@ def test_entries_without_a_partition_are_kept(
         wait_until(lambda: log.health().refused == 2)
         database.change(f"ALTER TABLE audit_entry ATTACH PARTITION {month} {bounds}")
         assert not record(log, KEY_CREATED).spooled
-    drain = ["spool", "drain", "--refused", "--spool", options["spool"], "--database", database.url]
+    drain = ["spool", "drain", "--refused", "--spool", f"sqlite:///{spool}", "--database", database.url]
     assert main([*drain, "--catalog-package", "audit_events"]) == 0
     assert capsys.readouterr().out
     assert {direct.id.hex, *(each.id.hex for each in spooled)} < set(stored(database))

@@ -11,31 +11,19 @@ from sqlmodel import Session
 from tests.support.databases import PostgreSQLDatabase
 from tests.support.processes import run_python
 from tests.support.sample_events import ADA, KEY_CREATED, record
+from tests.support.spools import AWAY, open_with_spool
 from tests.support.waiting import wait_until
 
 from audit_events import CATALOG, AsyncAuditEvents
 from auditwright import Actor, AuditLog, Entry, IdConflict, SecretKey, StorageError
 
-AWAY = "postgresql://postgres@127.0.0.1:1/audit"
-"""Nothing listens there."""
 FORM = {"event": KEY_CREATED, "metadata": {}, "actor": {"type": "user", "id": "u-17"}}
 
 
-def open_with_spool(url: str, folder: Path) -> AuditLog:
-    return AuditLog.open(
-        url,
-        account_id="acme",
-        catalog=CATALOG,
-        timeout=3,
-        spool=f"sqlite:///{folder}/spool.db",
-        secret_key=SecretKey("k1", bytes(range(32))),
-    )
-
-
 @pytest.fixture
-def away(tmp_path: Path) -> Iterator[AuditLog]:
+def away(spool: Path, key: SecretKey) -> Iterator[AuditLog]:
     """A log with a spool whose database is away."""
-    with open_with_spool(AWAY, tmp_path) as log:
+    with open_with_spool(AWAY, spool, secret_key=key) as log:
         yield log
 
 
@@ -110,7 +98,7 @@ def test_secrets_in_the_spool_are_fingerprints(away: AuditLog, tmp_path: Path) -
 
 
 @pytest.mark.postgresql_only
-def test_parent_and_child_share_a_spool_after_a_fork(database: PostgreSQLDatabase, tmp_path: Path) -> None:
+def test_parent_and_child_share_a_spool_after_a_fork(database: PostgreSQLDatabase, spool: Path) -> None:
     script = """
 import os, sys
 from auditwright import Actor, AuditLog
@@ -127,16 +115,18 @@ with AuditLog.open(sys.argv[1], account_id="acme", timeout=3, spool=sys.argv[2])
         assert os.waitpid(child, 0)[1] == 0
     print(log.health().spooled)
 """
-    assert run_python(script, AWAY, f"sqlite:///{tmp_path}/spool.db") == "40\n"
-    with open_with_spool(database.url, tmp_path) as log:
+    assert run_python(script, AWAY, f"sqlite:///{spool}") == "40\n"
+    with open_with_spool(database.url, spool) as log:
         wait_until(lambda: log.health().spooled == 0)
     found = database.rows("SELECT actor_id FROM audit_entry ORDER BY id")
     assert found == [(f"{who}-{number}",) for number in range(20) for who in ("parent", "child")]
 
 
 @pytest.mark.postgresql_only
-def test_a_moved_entry_is_the_one_that_was_recorded(database: PostgreSQLDatabase, tmp_path: Path) -> None:
-    with open_with_spool(AWAY, tmp_path) as log:
+def test_a_moved_entry_is_the_one_that_was_recorded(
+    database: PostgreSQLDatabase, spool: Path, key: SecretKey
+) -> None:
+    with open_with_spool(AWAY, spool, secret_key=key) as log:
         entries = [
             record(
                 log,
@@ -150,7 +140,7 @@ def test_a_moved_entry_is_the_one_that_was_recorded(database: PostgreSQLDatabase
             if not event.key.startswith("audit.")
         ]
         assert all(each.spooled for each in entries)
-    with open_with_spool(database.url, tmp_path) as log:
+    with open_with_spool(database.url, spool) as log:
         wait_until(lambda: log.health().spooled == 0)
         stored = {each.id: each.to_json() for each in log.account("acme").all()}
     assert stored == {each.id: each.to_json() for each in entries}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.support.databases import PostgreSQLDatabase, open_log
 from tests.support.sample_events import ADA, KEY_CREATED, record
-from tests.support.tcp_proxy import TcpProxy, proxy_of
+from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import wait_until
 
 from audit_events import CATALOG, AsyncAuditEvents, AuditEvents
@@ -20,12 +20,6 @@ from auditwright import AuditLog, StorageError
 pytestmark = pytest.mark.postgresql_only
 
 NOT_KNOWN = "it is not known whether it was stored"
-
-
-@pytest.fixture
-def proxy(database: PostgreSQLDatabase) -> Iterator[TcpProxy]:
-    with proxy_of(database.url) as proxy:
-        yield proxy
 
 
 @pytest.fixture
