@@ -50,7 +50,10 @@ class Health:
 
 
 def health_of(storage: Storage, queued: int) -> Health:
-    """The health of a log. It takes `PING_SECONDS` at most. Raises `StorageError` for an unreadable spool."""
+    """The health of a log. It takes `PING_SECONDS` at most.
+
+    Raises `StorageError` for an unreadable spool, which that of a closed log is.
+    """
     activity = storage.activity
     with within(PING_SECONDS):
         spool, reachable = storage.waiting(), _is_reachable(storage)
@@ -70,7 +73,9 @@ def health_of(storage: Storage, queued: int) -> Health:
 def _is_reachable(storage: Storage) -> bool:
     activity = storage.activity
     committed = activity.last_commit or 0.0
-    if committed > time.time() - FRESH_SECONDS and committed > (activity.last_error_at or 0.0):
+    # The clock may have been set back since then: a commit in the future is not a fresh one.
+    is_fresh = 0 <= time.time() - committed < FRESH_SECONDS and committed > (activity.last_error_at or 0.0)
+    if is_fresh and not activity.is_closed:
         return True
     try:
         storage.ping()

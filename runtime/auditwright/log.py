@@ -453,7 +453,7 @@ class AuditLog:
     def health(self) -> Health:
         """What this log knows of its database and its spool, for metrics and probes; takes 2 seconds at most.
 
-        Raises `StorageError` if the spool cannot be read.
+        Raises `StorageError` if the spool cannot be read, as that of a closed log.
         """
         from auditwright.health import health_of
 

@@ -10,6 +10,7 @@ import pytest
 from tests.support.databases import Database, PostgreSQLDatabase, open_log
 from tests.support.processes import run_python
 from tests.support.sample_events import KEY_CREATED, record
+from tests.support.spools import open_with_spool
 from tests.support.tcp_proxy import TcpProxy, proxy_of
 from tests.support.waiting import wait_until
 
@@ -79,13 +80,32 @@ def test_entries_that_wait_for_a_commit_are_counted(database: Database) -> None:
         assert log.health().queued == 0
 
 
-def test_a_closed_log_is_not_reachable(database: Database) -> None:
+@pytest.mark.parametrize("entries", [0, 1])
+def test_a_closed_log_is_not_reachable(database: Database, entries: int) -> None:
     with open_log(database) as log:
-        pass
+        for _ in range(entries):
+            record(log, KEY_CREATED)
     health = log.health()
     assert not health.reachable
     assert health.last_error is not None
     assert "the log is closed" in health.last_error
+
+
+@pytest.mark.postgresql_only
+def test_a_closed_log_with_a_spool_has_no_health(database: PostgreSQLDatabase, spool: Path) -> None:
+    with open_with_spool(database.url, spool) as log:
+        record(log, KEY_CREATED)
+    with pytest.raises(StorageError, match=f"{spool}: the log is closed"):
+        log.health()
+
+
+def test_a_commit_before_the_clock_was_set_back_is_old(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_at(f"sqlite:///{path}") as log:
+        record(log, KEY_CREATED)
+        path.unlink()
+        an_hour_ago = time.time() - 3600
+        monkeypatch.setattr("auditwright.health.time.time", lambda: an_hour_ago)
+        assert not log.health().reachable
 
 
 def test_a_file_that_was_removed_is_not_reachable(path: Path) -> None:

@@ -165,6 +165,7 @@ class SpooledStorage(ForkAware):
     def close(self) -> None:
         """Close the database and the spool; what is in the spool stays there. Idempotent."""
         self._closed = True
+        self.activity.is_closed = True
         self.mover.stop()
         if self._database is not None:
             self._database.close()

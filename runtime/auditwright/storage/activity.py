@@ -8,7 +8,7 @@ import time
 class Activity:
     """When the database committed last, and how it failed last. Written without a lock by many threads."""
 
-    __slots__ = ("last_commit", "last_error", "last_error_at")
+    __slots__ = ("is_closed", "last_commit", "last_error", "last_error_at")
 
     def __init__(self) -> None:
         self.last_commit: float | None = None
@@ -16,6 +16,8 @@ class Activity:
         self.last_error: str | None = None
         self.last_error_at: float | None = None
         """In seconds since 1970."""
+        self.is_closed = False
+        """Whether the log is closed, so that a commit no longer shows that it can store anything."""
 
     def committed(self) -> None:
         """Note a commit."""

@@ -223,6 +223,7 @@ class Connections(ForkAware):
     def close(self) -> None:
         """Close all connections; one in use by this thread is closed when its block ends."""
         self._closed = True
+        self.activity.is_closed = True
         while self.idle_readers:
             self.idle_readers.pop().close()
         if self.lock.acquire(self._timeout):  # else its holder closes the writing connection

@@ -258,6 +258,7 @@ class Connections(ForkAware):
     def close(self) -> None:
         """Close all connections; a connection in use is closed by its reader."""
         self._closed = True
+        self.activity.is_closed = True
         if self.lock.acquire(self._timeout):  # else its holder closes them
             try:
                 self._close_idle()
