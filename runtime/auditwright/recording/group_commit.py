@@ -3,6 +3,9 @@
 There is no background thread. The first caller becomes the leader and commits its row together with all
 waiting rows. Callers that arrive meanwhile wait, and one of them leads the next commit. If only coroutines
 wait, a thread is started to lead for them; it ends after a short idle time. Storing rows is in `storage/`.
+
+An error has the frames that it went through, and they must not have the error, directly or in a ticket: only
+the garbage collector frees such a cycle, and it stops the whole program while calls fail by the thousand.
 """
 
 from __future__ import annotations
@@ -147,6 +150,17 @@ class GroupCommit(ForkAware):
         If another exception such as KeyboardInterrupt ends the wait, the row is stored once or not at all.
         """
         ticket = _Ticket(row)
+        outcome: Outcome | None = None
+        try:
+            outcome = self._wait_for(ticket)
+            if isinstance(outcome, AuditwrightError):
+                raise outcome
+            return outcome
+        finally:
+            del ticket, outcome  # as everywhere: see the top
+
+    def _wait_for(self, ticket: _Ticket) -> Outcome:
+        """Wait for the outcome, or lead commits until there is one."""
         try:
             self._enqueue(ticket)
             while ticket.outcome is None:
@@ -156,12 +170,12 @@ class GroupCommit(ForkAware):
                         self._check_wait(ticket)
                 elif not ticket.wake.acquire(timeout=POLL_SECONDS):
                     self._check_wait(ticket)
+            return ticket.outcome
         except BaseException:
             self._leave(ticket)
             raise
-        if isinstance(ticket.outcome, AuditwrightError):
-            raise ticket.outcome
-        return ticket.outcome
+        finally:
+            del ticket
 
     async def store_async(self, row: Row) -> Row:
         """`store` without blocking the event loop.
@@ -184,6 +198,7 @@ class GroupCommit(ForkAware):
             raise
         finally:
             timer.cancel()
+            del ticket, timer
 
     def _enqueue(self, ticket: _Ticket) -> None:
         if len(self._queue) >= MAX_WAITING:
@@ -245,6 +260,7 @@ class GroupCommit(ForkAware):
                 left = ticket.since + self._wait_seconds - time.monotonic()
         finally:
             self._end_turn(ticket)
+            del ticket
 
     def _lead_all(self, turn: _Turn) -> None:
         """Commit until no row waits."""
@@ -323,16 +339,16 @@ class GroupCommit(ForkAware):
         try:
             self._take(batch)
             started = time.perf_counter()
-            outcomes = self._insert([ticket.row for ticket in batch])
+            _set_outcomes(batch, self._insert([ticket.row for ticket in batch]))
             self._commit_seconds += (time.perf_counter() - started - self._commit_seconds) / 4
             self._concurrent = min(len(batch) + len(self._queue), BATCH_ROWS)
-            for ticket, outcome in zip(batch, outcomes, strict=True):
-                ticket.outcome = outcome
             self._notify(batch)
         except BaseException:  # from a signal handler: this thread leaves, the others still need an outcome
             self._requeue([ticket for ticket in batch if ticket.outcome is None])
             self._notify([ticket for ticket in batch if ticket.outcome is not None])
             raise
+        finally:
+            batch.clear()  # the frame is in the traceback of the error of its tickets
 
     def _take(self, batch: list[_Ticket]) -> None:
         """Move the rows of one commit from the queue to the batch."""
@@ -387,6 +403,11 @@ class GroupCommit(ForkAware):
 def _release(lock: _thread.LockType) -> None:
     with suppress(RuntimeError):  # it is released already
         lock.release()
+
+
+def _set_outcomes(batch: list[_Ticket], outcomes: list[Outcome]) -> None:
+    for ticket, outcome in zip(batch, outcomes, strict=True):
+        ticket.outcome = outcome
 
 
 def _settle(tickets: list[_AsyncTicket]) -> None:

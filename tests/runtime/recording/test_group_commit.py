@@ -1,9 +1,11 @@
 """Group commit: callers share commits, each gets its outcome, none waits forever or is stored in part."""
 
 import asyncio
+import gc
 import signal
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -11,7 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
@@ -25,6 +27,8 @@ from auditwright.entry import Row
 from auditwright.ids import clock, from_microseconds, make_id
 from auditwright.recording import group_commit
 from auditwright.storage.deadline import current
+
+T = TypeVar("T")
 
 PATIENCE = 30
 """The timeout in seconds for what a working group commit does at once."""
@@ -223,6 +227,40 @@ def test_each_callers_error_has_the_attributes_of_the_commits(log: AuditLog, gat
         assert error.outcome_unknown
         assert error.__cause__ is gate.error.__cause__
         assert error is not gate.error
+
+
+def test_errors_are_freed_without_the_garbage_collector(log: AuditLog, gate: Gate) -> None:
+    gate.error = StorageError("the server is gone")
+    gate.error.__cause__ = OSError("gone")
+    errors: list[weakref.ref[StorageError]] = []
+
+    def fail() -> None:
+        try:
+            record(log, KEY_CREATED)
+        except StorageError as error:
+            errors.append(weakref.ref(error))
+
+    async def fail_async() -> None:
+        try:
+            await emitter(log)(actor=ADA)
+        except StorageError as error:
+            errors.append(weakref.ref(error))
+
+    async def fail_all() -> None:
+        tasks = await waiting(gate, *(fail_async() for _ in range(5)))
+        gate.open()
+        await asyncio.gather(*tasks)
+
+    gc.disable()
+    try:
+        calls = [gate.pool.submit(fail) for _ in range(5)]
+        gate.joined(5)
+        asyncio.run(fail_all())
+        wait(calls, PATIENCE)
+        gate.pool.shutdown()
+        assert [error() for error in errors] == [None] * 10
+    finally:
+        gc.enable()
 
 
 def test_closing_the_log_raises_in_all_waiting_callers(log: AuditLog, gate: Gate, database: Database) -> None:
@@ -479,7 +517,7 @@ def emitter(log: AuditLog) -> Callable[..., Coroutine[Any, Any, Entry]]:
     return AsyncAuditEvents(log).account.app_api_key.app_api_key_created
 
 
-async def waiting(gate: Gate, *coroutines: Coroutine[Any, Any, Entry]) -> "list[asyncio.Task[Entry]]":
+async def waiting(gate: Gate, *coroutines: Coroutine[Any, Any, T]) -> "list[asyncio.Task[T]]":
     """Tasks that wait in the queue."""
     tasks = [asyncio.create_task(each) for each in coroutines]
     for _ in tasks:
