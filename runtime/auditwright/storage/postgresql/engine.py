@@ -109,13 +109,14 @@ class PostgreSQLStorage:
         """Refuse a database that does not fit, and make partitions ahead where this role may."""
         if connection.info.parameter_status("server_encoding") != "UTF8":
             raise SchemaMismatch(f"{self.name}: the encoding of the database has to be UTF8")
-        check_fit(connection, self._catalog, self.name)
-        self.table = EntryTable(connection, self._catalog)
+        with connection.transaction():  # whose isolation a standby takes, whatever its default is
+            check_fit(connection, self._catalog, self.name)
+            self.table = EntryTable(connection, self._catalog)
+            self._identity, _ = self._identity_of(runs(connection))
+            warn_of_power(connection, self.name)
         self.connections.is_distributed = self.table.is_distributed
         self._pages = Pages(self.connections, self.table, self._catalog)
         self._digests = row_format.digests_statement(self.table.name)
-        self._identity, _ = self._identity_of(runs(connection))
-        warn_of_power(connection, self.name)
         self._make_partitions(connection)
 
     def _check_account(self) -> None:
@@ -131,7 +132,7 @@ class PostgreSQLStorage:
             )
 
     def _check_reader(self) -> None:
-        with self.connections.reader() as reader:
+        with self.connections.reader() as reader, reader.transaction():
             found, _ = self._identity_of(runs(reader))
             warn_of_power(reader, self.connections.read_name)
         if found != self._identity:
@@ -150,13 +151,13 @@ class PostgreSQLStorage:
         function = self.table.sibling("audit_make_partitions")
         self.partitions_until = _next_month(datetime.now(UTC)).timestamp()
         try:
-            allowed = connection.execute(
-                "SELECT has_function_privilege(found, 'EXECUTE') FROM to_regprocedure(%s) AS found "
-                "WHERE found IS NOT NULL",
-                (f"{function}(integer)",),
-            ).fetchone()
-            if allowed and allowed[0]:
-                with connection.transaction():
+            with connection.transaction():
+                allowed = connection.execute(
+                    "SELECT has_function_privilege(found, 'EXECUTE') FROM to_regprocedure(%s) AS found "
+                    "WHERE found IS NOT NULL",
+                    (f"{function}(integer)",),
+                ).fetchone()
+                if allowed and allowed[0]:
                     connection.execute(sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
                     # The function of an older revision depends on it.
                     connection.execute("SET LOCAL standard_conforming_strings = on")

@@ -47,7 +47,7 @@ class PostgreSQLInspection:
     def __init__(self, url: str, catalog: Catalog) -> None:
         self.name = database_name(url)
         self._catalog = catalog
-        self._connection = connect(url)
+        self._connection = connect(url, read_only=True)
         try:
             with self._errors():
                 self._begin()

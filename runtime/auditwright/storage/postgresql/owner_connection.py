@@ -52,8 +52,11 @@ def database_name(url: str) -> str:
     return Dsn(url).name
 
 
-def connect(url: str) -> Connection:
-    """A connection without autocommit; each transaction calls `begin` first. Raises `StorageError`."""
+def connect(url: str, read_only: bool = False) -> Connection:
+    """A connection without autocommit; each transaction calls `begin` first. Raises `StorageError`.
+
+    With `read_only` it may be one to a standby.
+    """
     dsn = Dsn(url)
     connection = dsn.connect()
     try:
@@ -64,7 +67,7 @@ def connect(url: str) -> Connection:
     connection.autocommit = False
     # What is read after a lock was granted has to be what others committed before.
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-    connection.read_only = False
+    connection.read_only = read_only
     return connection
 
 
@@ -86,8 +89,9 @@ def errors(name: str, action: str) -> Iterator[None]:
 def storage_error(name: str, action: str, error: psycopg.Error) -> StorageError:
     """The server's message and code in one line, with a hint where there is a known one."""
     code = f" ({error.sqlstate})" if error.sqlstate else ""
-    hint = _HINTS.get(error.sqlstate or "", "")
-    return StorageError(f"{name}: cannot {action}: {message_of(error)}{code}{hint}")
+    message = message_of(error)
+    hint = _STANDBY if "during recovery" in message else _HINTS.get(error.sqlstate or "", "")
+    return StorageError(f"{name}: cannot {action}: {message}{code}{hint}")
 
 
 _HINTS = {
@@ -95,6 +99,11 @@ _HINTS = {
     "55P03": "; a long transaction holds the lock: try again when it has ended",
     "40P01": "; try again",
 }
+_STANDBY = (
+    "; the server is a standby: connect to the primary, or name all servers and "
+    "target_session_attrs=read-write in the URL"
+)
+"""The code of this error is also that of others."""
 
 
 def schema_of(connection: Connection, name: str) -> str:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer, temporary_server
+from tests.support.command_line import Auditwright
+from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer, database_of, temporary_server
+from tests.support.pgbouncer import pooled
 from tests.support.standby import Standby, standby_of
 
 from audit_events import AuditEvents
@@ -138,3 +140,47 @@ def test_recording_goes_on_while_the_standby_is_away(
     both = f"{login}?host={standby.folder},{host}&target_session_attrs=prefer-standby"
     with AuditLog.open(service, read_url=both) as log:
         assert log.account("away").count() == 2
+
+
+def test_pooler_and_serializable_default_of_a_standby(postgresql: PostgreSQLServer, standby: Standby) -> None:
+    """The default comes from the primary; with it, a standby refuses all that names no isolation."""
+    made = postgresql.another()
+    with AuditLog.open(made.url) as log:
+        recorded = record(log, "acme")
+    made.change(f"ALTER DATABASE {database_of(made)} SET default_transaction_isolation = serializable")
+    standby.catch_up()
+    copy = PostgreSQLDatabase(standby.url(made.url))
+    with (
+        pooled(copy) as url,
+        AuditLog.open(made.url, read_url=url) as split,
+        AuditLog.open(url) as alone,
+    ):
+        for log in (split, alone):
+            assert [entry.id.hex for entry in log.account("acme").entries().entries] == [recorded]
+            assert log.account("acme").count() == 1
+
+
+def test_database_check_reads_a_standby(
+    copied: PostgreSQLDatabase, standby: Standby, auditwright: Auditwright
+) -> None:
+    with AuditLog.open(as_login(copied.url, "copied_service")) as log:
+        record(log, "checked")
+    standby.catch_up()
+    url = standby.url(copied.url)
+    for options in ((), ("--events-only",)):
+        done = auditwright("database", "check", "--account", "checked", *options, "--database", url)
+        assert (done.code, done.err) == (0, "")
+        assert done.out.startswith(f"{PostgreSQLDatabase(url).name}: 1 entry of the account checked, ")
+
+
+def test_what_operates_a_database_names_the_primary(
+    copied: PostgreSQLDatabase, standby: Standby, auditwright: Auditwright
+) -> None:
+    url = standby.url(copied.url)
+    for action in ("create", "upgrade --dry-run", "roles", "retain --older-than 400d", "hold list"):
+        done = auditwright("database", *action.split(), "--database", url)
+        assert (done.code, done.out) == (2, ""), action
+        assert done.err.endswith(
+            "; the server is a standby: connect to the primary, or name all servers and "
+            "target_session_attrs=read-write in the URL\n"
+        )
