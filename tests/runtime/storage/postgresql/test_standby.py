@@ -173,7 +173,7 @@ def test_database_check_reads_a_standby(
         assert done.out.startswith(f"{PostgreSQLDatabase(url).name}: 1 entry of the account checked, ")
 
 
-def test_what_operates_a_database_names_the_primary(
+def test_commands_that_need_the_primary_say_so(
     copied: PostgreSQLDatabase, standby: Standby, auditwright: Auditwright
 ) -> None:
     url = standby.url(copied.url)
