@@ -38,6 +38,8 @@ class Health:
     """The bytes of the spool's file that are in use, without its write-ahead log; 0 without a spool."""
     refused: int
     """The entries of the spool that the database has refused; `auditwright spool status` shows them."""
+    spool_error: str | None
+    """Why none of the entries that wait in the spool could be moved at the last attempt of any process."""
     last_commit: datetime | None
     """When this process last stored entries in the database, except in transactions of callers.
 
@@ -64,6 +66,7 @@ def health_of(storage: Storage, queued: int) -> Health:
         oldest_spooled=spool.oldest if spool else None,
         spool_bytes=spool.size if spool else 0,
         refused=spool.refused if spool else 0,
+        spool_error=spool.failure if spool else None,
         last_commit=_time(activity.last_commit),
         last_error=activity.last_error,
         last_error_at=_time(activity.last_error_at),

@@ -15,6 +15,7 @@ from tests.support.markdown import blocks, commands, fits, names_in, program_tex
 from tests.support.paths import DOCS, ROOT
 from tests.support.sample_events import KEY_CREATED, record
 from tests.support.spools import AWAY
+from tests.support.waiting import wait_until
 
 from audit_events import CATALOG
 from auditwright import Actor, AuditLog, SecretKey
@@ -92,6 +93,7 @@ def test_entries_of_an_outage_are_moved_by_the_command(
     text = adapt(program_text(PAGE), AWAY)
     first, second, rest = text.partition("\ntry:")
     names = run_program(first + "\n" * (second + rest).count("\n"))
+    wait_until(lambda: names["log"].health().spool_error)
     names["log"].close()
     assert capsys.readouterr().out == f"stored in the spool: {names['entry'].id}\n"
     show(0, adapt, database.url, tmp_path, [1, 0])

@@ -43,6 +43,7 @@ def test_a_new_log_is_reachable_and_has_no_history(database: Database) -> None:
             oldest_spooled=None,
             spool_bytes=0,
             refused=0,
+            spool_error=None,
             last_commit=None,
             last_error=None,
             last_error_at=None,

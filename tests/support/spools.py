@@ -32,6 +32,16 @@ def stored(database: PostgreSQLDatabase) -> list[str]:
     return [row[1].hex() for row in database.rows()]
 
 
+def refuse(database: PostgreSQLDatabase, condition: str) -> None:
+    """Let the database refuse entries by an error whose code says nothing about them."""
+    database.change(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'this is not wanted here'; END $$",
+        "CREATE TRIGGER refuses BEFORE INSERT ON audit_entry FOR EACH ROW "
+        f"WHEN ({condition}) EXECUTE FUNCTION refuse()",
+    )
+
+
 @pytest.fixture
 def proxy(database: PostgreSQLDatabase) -> Iterator[TcpProxy]:
     """A proxy in front of the database of the test."""

@@ -24,6 +24,8 @@ from auditwright.storage.errors import StorageError
 from auditwright.text import print_lines
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from auditwright.storage.base import Refused, Waiting
 
 SPOOL = "AUDITWRIGHT_SPOOL"
@@ -79,6 +81,8 @@ def status(options: argparse.Namespace) -> int:
         print_json(_to_json(path, waiting, refused))
     else:
         print_lines(f"{path}: {_sentence(waiting)}")
+        if waiting.failing_since is not None:
+            print_lines(f"  not moved since {_shown(waiting.failing_since)}: {waiting.failure}")
         _print_refused(refused, waiting.refused)
     return 1 if waiting.entries or waiting.refused else 0
 
@@ -88,6 +92,8 @@ def _to_json(path: str, waiting: Waiting, refused: list[Refused]) -> dict[str, o
         "spool": path,
         "waiting": waiting.entries,
         "oldest": waiting.oldest and format_time(to_microseconds(waiting.oldest)),
+        "error": waiting.failure,
+        "error_since": waiting.failing_since and format_time(to_microseconds(waiting.failing_since)),
         "bytes": waiting.size,
         "refused": waiting.refused,
         "refused_entries": [
@@ -106,10 +112,14 @@ def _sentence(waiting: Waiting) -> str:
     parts = ["nothing waits"]
     if waiting.oldest is not None:
         verb = "waits" if waiting.entries == 1 else "wait"
-        parts = [f"{counted(waiting.entries, 'entry')} {verb} since {waiting.oldest:%Y-%m-%d %H:%M:%S} (UTC)"]
+        parts = [f"{counted(waiting.entries, 'entry')} {verb} since {_shown(waiting.oldest)}"]
     if waiting.refused:
         parts.append(f"{counted(waiting.refused, 'entry')} {'is' if waiting.refused == 1 else 'are'} refused")
     return ", ".join([*parts, f"{waiting.size:,} bytes"])
+
+
+def _shown(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} (UTC)"
 
 
 def _print_refused(refused: list[Refused], count: int) -> None:

@@ -2,7 +2,8 @@
 
 A batch is stored in the database, and then deleted from the spool by account and id. Storing is idempotent,
 so a process that is killed in between, or two processes that move the same entries, store nothing twice. An
-entry that the database refuses is kept apart, so that it holds up no other.
+entry that the database refuses while it takes others is kept apart, so that it holds up none. If it takes
+none, they wait, and the spool has the reason.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ BATCH_BYTES = 4 * 1024 * 1024
 """The most entries and bytes of one transaction: few enough that it takes a small part of a second."""
 PAUSE_SECONDS = (0.5, 5.0)
 """The first and the longest pause between two attempts to reach the database."""
+SAMPLES = 4
+"""How many entries of a batch are tried alone to see whether the database takes any."""
 STOP_SECONDS = 5.0
 """How long closing waits for a batch."""
 
@@ -65,6 +68,7 @@ class Mover(ForkAware):
         self.activity = Activity()
         """The commits and the errors of the database."""
         self._closed = False
+        self._reported = ""
         self._locks: set[int] = set()
         """The descriptors of the lock of movers; a forked child closes them, as it would keep the lock."""
         self.after_fork_in_child()
@@ -114,16 +118,28 @@ class Mover(ForkAware):
             moved = None
             try:
                 moved = self.move()
-            except StorageError as error:
-                _log.info("entries wait in the spool: %s", printable(str(error)))
-            except Exception:
-                _log.exception("moving entries from the spool failed")
+            except Exception as error:
+                self._report(error)
             if moved is not None and moved.entries:
+                self._reported = ""
                 pause = PAUSE_SECONDS[0]
                 _log.warning("%d entries were moved from the spool to the database", moved.entries)
             else:
                 self._stopped.wait(random.uniform(pause / 2, pause))  # noqa: S311 - spreads attempts
                 pause = min(pause * 2, longest)
+
+    def _report(self, error: Exception) -> None:
+        """Log why entries wait, once for each reason; while the database is away the log has said so."""
+        reason = str(error)
+        if reason == self._reported:
+            return
+        self._reported = reason
+        if not isinstance(error, StorageError):
+            _log.exception("moving entries from the spool failed")
+        elif error.unavailable:
+            _log.info("entries wait in the spool: %s", printable(reason))
+        else:
+            _log.error("the database takes none of the entries in the spool: %s", printable(reason))
 
     def _is_done(self) -> bool:
         """Whether the thread ends; an entry that comes later starts another one."""
@@ -146,54 +162,91 @@ class Mover(ForkAware):
 
         `progress` is called after each batch with the number of entries that were moved.
         """
-        moved = Moved()
         with self._lock() as is_mine:
-            if not is_mine:
-                if self.is_away and (first := self._spool.oldest(1)):
-                    self._store([first[0]])  # it stays for the other process
-                return None
-            while not self._stopped.is_set():
-                rows = self._spool.oldest(1 if self.is_away else BATCH, BATCH_BYTES)
-                if not rows:
-                    break
-                self._move(rows, moved)
-                if progress is not None:
-                    progress(moved.entries)
-            if moved.entries:
-                with suppress(StorageError):  # another process writes: it shrinks later
-                    self._spool.shrink()
+            if is_mine:
+                return self._move_all(progress)
+            if self.is_away and (first := self._spool.oldest(1)):
+                self._store([first[0]], [])  # it stays for the other process
+            return None
+
+    def _move_all(self, progress: Callable[[int], None] | None) -> Moved:
+        moved = Moved()
+        while not self._stopped.is_set():
+            rows = self._spool.oldest(1 if self.is_away else BATCH, BATCH_BYTES)
+            if not rows:
+                break
+            try:
+                outcomes = self._outcomes(rows)
+            except Exception as error:
+                with suppress(StorageError):  # of a spool that cannot be written, or of another writer
+                    self._spool.note_failure(str(error))
+                raise
+            self._take_out(rows, outcomes, moved)
+            if progress is not None:
+                progress(moved.entries)
+        if moved.entries:
+            with suppress(StorageError):  # another process writes: it shrinks later
+                self._spool.shrink()
         return moved
 
-    def _move(self, rows: list[Row], moved: Moved) -> None:
-        outcomes = list(zip(rows, self._store(rows), strict=True))
-        stored = [row for row, outcome in outcomes if outcome is None]
+    def _outcomes(self, rows: Sequence[Row]) -> list[AuditwrightError | None]:
+        """For each row of a batch: None if it was stored, or why the database refuses it."""
+        taken: list[Row] = []
+        outcomes = self._store(rows, taken)
+        if any(isinstance(each, StorageError) and not may_be_row_error(each) for each in outcomes):
+            self._store(taken[:1], [])  # raises the error if meanwhile the database takes none
+        return outcomes
+
+    def _take_out(
+        self, rows: Sequence[Row], outcomes: Sequence[AuditwrightError | None], moved: Moved
+    ) -> None:
+        """Delete what was stored, and keep what was refused apart."""
+        of_rows = list(zip(rows, outcomes, strict=True))
+        stored = [row for row, outcome in of_rows if outcome is None]
         self._spool.remove(stored)
         moved.entries += len(stored)
-        refused = [(row, str(outcome)) for row, outcome in outcomes if outcome is not None]
+        refused = [(row, str(outcome)) for row, outcome in of_rows if outcome is not None]
         if refused:
             self._spool.refuse(refused)
             moved.refused += len(refused)
             reason = refused[0][1]
             _log.error("the database refuses %d entries of the spool: %s", len(refused), printable(reason))
 
-    def _store(self, rows: Sequence[Row]) -> list[AuditwrightError | None]:
+    def _store(self, rows: Sequence[Row], taken: list[Row]) -> list[AuditwrightError | None]:
         """Store rows in the database; None for each, or why the database refuses it.
 
-        If one row may be at fault, halves are stored until it is isolated.
+        If some rows may be at fault, halves are stored until these are isolated. An error that need not be
+        about a row, such as a missing right, is one of a row if the database takes another: those that it
+        took in this attempt are added to `taken`. Raises `StorageError` if it takes none.
         """
+        with self._watched(), within(self._seconds):
+            database = self._opened()
         try:
             with self._watched(), within(self._seconds):
-                outcomes = self._opened().insert_new(rows)
+                outcomes = database.insert_new(rows)
         except (StorageError, *ROW_ERRORS) as error:
-            if not may_be_row_error(error) or getattr(error, "unavailable", False):
+            if getattr(error, "unavailable", False):
+                raise
+            if not (may_be_row_error(error) or taken or self._takes_one(rows, taken)):
                 raise
             if len(rows) == 1:
                 return [error_of(error)]
             middle = len(rows) // 2
-            return self._store(rows[:middle]) + self._store(rows[middle:])
+            return self._store(rows[:middle], taken) + self._store(rows[middle:], taken)
         self.is_away = False
         self.activity.committed()
+        taken.extend(rows)
         return [each if isinstance(each, IdConflict) else None for each in outcomes]
+
+    def _takes_one(self, rows: Sequence[Row], taken: list[Row]) -> bool:
+        """Whether the database takes one of a few rows that lie apart; storing it again changes nothing."""
+        if len(rows) > 1:
+            for row in rows[:: -(-len(rows) // SAMPLES)]:
+                with suppress(StorageError, *ROW_ERRORS):
+                    self._store([row], taken)
+                if taken:
+                    return True
+        return False
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -81,6 +81,10 @@ class Waiting:
     """The entries that the database has refused."""
     size: int
     """The bytes of the file that are in use, without its write-ahead log."""
+    failure: str | None = None
+    """Why none of them could be moved at the last attempt; None before one, and once one was moved."""
+    failing_since: datetime | None = None
+    """When an attempt failed for that reason first."""
 
 
 @dataclass(frozen=True, slots=True)

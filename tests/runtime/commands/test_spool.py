@@ -4,6 +4,7 @@ import fcntl
 import json
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from tests.support.command_line import Auditwright
 from tests.support.databases import PostgreSQLDatabase
 from tests.support.sample_events import KEY_CREATED, record
-from tests.support.spools import AWAY, open_with_spool
+from tests.support.spools import AWAY, open_with_spool, refuse
+from tests.support.waiting import wait_until
 
 from audit_events import CATALOG
 from auditwright import AuditLog, Entry
@@ -74,6 +76,7 @@ def test_status_as_json(command: Auditwright, spool: Path, fill: Fill) -> None:
     assert (done.code, done.err) == (1, "")
     found = json.loads(done.out)
     assert 0 < found.pop("bytes") < 2**20
+    del found["error"], found["error_since"]  # the database may have been asked already
     assert found == {
         "spool": str(spool),
         "waiting": 2,
@@ -81,6 +84,18 @@ def test_status_as_json(command: Auditwright, spool: Path, fill: Fill) -> None:
         "refused": 0,
         "refused_entries": [],
     }
+
+
+def test_status_shows_why_entries_wait(command: Auditwright, spool: Path) -> None:
+    with open_with_spool(AWAY, spool) as log:
+        record(log, KEY_CREATED)
+        wait_until(lambda: log.health().spool_error)
+    since, why = command("spool", "status").out.splitlines()[1].split(" (UTC): ")
+    assert since.startswith(f"  not moved since {datetime.now(UTC):%Y-%m-}")
+    assert why.startswith("postgresql://127.0.0.1:1/audit: cannot connect: ")
+    found = json.loads(command("spool", "status", "--format", "json").out)
+    assert found["error"] == why
+    assert found["error_since"].startswith(since.split()[3])
 
 
 def test_the_option_wins_over_the_variable(command: Auditwright, tmp_path: Path, fill: Fill) -> None:
@@ -257,6 +272,30 @@ def test_drain_says_how_many_were_moved_before_an_error(
     assert "no space left (53100)" in error
     assert note == "2 entries were moved before"
     assert [row[1] for row in database.rows()] == [each.id.bytes for each in moved]
+
+
+@pytest.mark.postgresql_only
+def test_a_database_that_stops_in_between_refuses_none(
+    command: Auditwright, database: PostgreSQLDatabase, spool: Path, fill: Fill
+) -> None:
+    """It takes three entries, which shows that another one is at fault, and then none, which does not."""
+    fill(1, details="unwanted")
+    entries = fill(19)
+    database.change("CREATE SEQUENCE taken")
+    refuse(
+        database, "CASE WHEN NEW.description LIKE '%unwanted' THEN true ELSE nextval('public.taken') > 3 END"
+    )
+    done = command("spool", "drain")
+    assert (done.code, done.out) == (2, "")
+    assert "this is not wanted here (P0001)" in done.err
+    assert database.rows("SELECT last_value > 3 FROM taken") == [(True,)]
+    waiting, why = command("spool", "status").out.splitlines()
+    assert waiting.startswith(f"{spool}: 20 entries wait since ")
+    assert "this is not wanted here (P0001)" in why
+    database.change("ALTER SEQUENCE taken MINVALUE -1000 RESTART -1000")
+    done = command("spool", "drain")
+    assert (done.code, done.out.splitlines()[0]) == (1, f"{spool}: 19 entries moved, 1 refused")
+    assert [row[1] for row in database.rows()] == [each.id.bytes for each in entries]
 
 
 @pytest.mark.postgresql_only

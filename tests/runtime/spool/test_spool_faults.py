@@ -7,20 +7,22 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer
+from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer, make_tables
 from tests.support.processes import run_python
 from tests.support.sample_events import KEY_CREATED, record
-from tests.support.spools import Opens, open_with_spool, stored
+from tests.support.spools import Opens, open_with_spool, refuse, stored
 from tests.support.tcp_proxy import TcpProxy, proxy_of
 from tests.support.waiting import wait_until
 
 from audit_events import CATALOG
 from auditwright import AuditLog, StorageError
 from auditwright.cli import main
+from auditwright.spool.mover import SAMPLES
 from auditwright.storage import open_spool_file
 from auditwright.storage.postgresql.roles import Roles, make_roles
 
@@ -168,11 +170,11 @@ def test_entries_are_spooled_where_no_thread_starts(
     log = opens()
     proxy.be_away()
 
-    def refuse(_: object) -> None:
+    def refuse_to_start(_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", refuse)
+        patched.setattr(threading.Thread, "start", refuse_to_start)
         first = record(log, KEY_CREATED)
     second = record(log, KEY_CREATED)
     assert (first.spooled, second.spooled) == (True, True)
@@ -338,13 +340,109 @@ def test_entries_wait_while_a_right_is_missing(guarded: PostgreSQLDatabase, spoo
         assert spooled.spooled
         guarded.change("REVOKE INSERT ON audit_entry FROM spooling_writer")
         proxy.pass_again()
-        wait_until(lambda: "permission denied" in (log.health().last_error or ""))
+        wait_until(lambda: "permission denied" in (log.health().spool_error or ""))
         with pytest.raises(StorageError, match="permission denied"):
             record(log, KEY_CREATED)
         assert (log.health().spooled, log.health().refused) == (1, 0)
         guarded.change("GRANT INSERT ON audit_entry TO spooling_writer")
         wait_until(lambda: log.health().spooled == 0)
+        assert log.health().spool_error is None
         assert stored(guarded) == [spooled.id.hex]
+
+
+def test_a_database_that_takes_none_is_reported_once(
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = opens()
+    proxy.be_away()
+    spooled = [record(log, KEY_CREATED) for _ in range(20)]
+    refuse(database, "true")
+    proxy.pass_again()
+    wait_until(lambda: "this is not wanted here" in (log.health().spool_error or ""))
+    errors_at: set[datetime | None] = set()
+
+    def tried_again() -> bool:
+        errors_at.add(log.health().last_error_at)
+        return len(errors_at) > SAMPLES + 1  # more than one attempt makes
+
+    wait_until(tried_again)
+    with pytest.raises(StorageError, match="this is not wanted here"):
+        record(log, KEY_CREATED)
+    health = log.health()
+    assert (health.spooled, health.refused, health.oldest_spooled) == (20, 0, spooled[0].recorded_at)
+    database.change("DROP TRIGGER refuses ON audit_entry")
+    assert not record(log, KEY_CREATED).spooled
+    wait_until(lambda: log.health().spooled == 0)
+    assert log.health().spool_error is None
+    assert {each.id.hex for each in spooled} < set(stored(database))
+    errors = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    (error,) = errors
+    assert error.startswith("the database takes none of the entries in the spool: ")
+    assert "this is not wanted here (P0001)" in error
+
+
+def test_errors_about_a_few_entries_hold_up_no_others(
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens
+) -> None:
+    log = opens()
+    proxy.be_away()
+    entries = [record(log, KEY_CREATED, details="unwanted" if at in (0, 7, 8) else None) for at in range(20)]
+    refuse(database, "NEW.description LIKE '%unwanted'")
+    proxy.pass_again()
+    wait_until(lambda: log.health().spooled == 0)
+    assert log.health().refused == 3
+    assert stored(database) == [each.id.hex for at, each in enumerate(entries) if at not in (0, 7, 8)]
+
+
+def test_an_entry_that_alone_is_not_taken_waits_for_others(
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens
+) -> None:
+    log = opens()
+    proxy.be_away()
+    record(log, KEY_CREATED, details="unwanted")
+    refuse(database, "NEW.description LIKE '%unwanted'")
+    proxy.pass_again()
+    wait_until(lambda: "this is not wanted here" in (log.health().spool_error or ""))
+    assert not record(log, KEY_CREATED).spooled
+    assert (log.health().spooled, log.health().refused) == (1, 0)
+    proxy.be_away()
+    other = record(log, KEY_CREATED)
+    assert other.spooled
+    proxy.pass_again()
+    wait_until(lambda: log.health().spooled == 0)
+    assert log.health().refused == 1
+    assert stored(database)[-1] == other.id.hex
+
+
+def test_entries_wait_for_missing_tables(postgresql: PostgreSQLServer, spool: Path) -> None:
+    database = postgresql.bare()
+    with proxy_of(database.url) as proxy:
+        proxy.be_away()
+        with open_with_spool(proxy.url, spool) as log:
+            entry = record(log, KEY_CREATED)
+            proxy.pass_again()
+            wait_until(lambda: "auditwright database create" in (log.health().spool_error or ""))
+            with pytest.raises(StorageError, match="auditwright database create"):
+                record(log, KEY_CREATED)
+            assert (log.health().spooled, log.health().refused) == (1, 0)
+            make_tables(database.url, CATALOG)
+            wait_until(lambda: log.health().spooled == 0)
+            assert stored(database) == [entry.id.hex]
+    postgresql.drop(database)
+
+
+def test_a_table_that_is_missing_for_a_while_loses_none(
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens
+) -> None:
+    log = opens()
+    proxy.be_away()
+    entries = [record(log, KEY_CREATED) for _ in range(3)]
+    database.change("ALTER TABLE audit_entry RENAME TO another")
+    proxy.pass_again()
+    wait_until(lambda: "audit_entry" in (log.health().spool_error or ""))
+    database.change("ALTER TABLE another RENAME TO audit_entry")
+    wait_until(lambda: log.health().spooled == 0)
+    assert stored(database) == [each.id.hex for each in entries]
 
 
 def test_entries_without_a_partition_are_kept(

@@ -1,16 +1,19 @@
 """A spool: a SQLite log whose entries wait for the database of another log.
 
-It is an audit log like any other, so `auditwright list` and `auditwright export` read it, and has one table
-besides: the entries that the database has refused. Entries are read in the order in which they came, and
-deleted once the database has them. `auditwright/spool/` decides what goes in and what is moved.
+It is an audit log like any other, so `auditwright list` and `auditwright export` read it, and has two tables
+besides: the entries that the database has refused, and why it takes none of those that wait. Entries are read
+in the order in which they came, and deleted once the database has them. `auditwright/spool/` decides what
+goes in and what is moved.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -66,15 +69,26 @@ class SpoolFile(SQLiteStorage):
             raise
 
     def _mark(self, connection: sqlite3.Connection) -> None:
-        """Make the table of refused entries, by which a spool is known."""
-        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (_TABLE,)).fetchone():
-            return
-        if connection.execute("SELECT 1 FROM audit_entry LIMIT 1").fetchone():
+        """Make the tables of a spool; by that of refused entries it is known."""
+        found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+        if _TABLE not in found and connection.execute("SELECT 1 FROM audit_entry LIMIT 1").fetchone():
             raise StorageError(
                 f"{self.path}: this is an audit log with entries, not a spool, which would move them to the "
                 "database and delete them here; name a file of its own, such as sqlite:///audit-spool.db"
             )
-        connection.execute(_DEFINITION)
+        with self._beyond_size(connection):
+            for name, definition in _DEFINITIONS.items():
+                if name not in found:
+                    connection.execute(definition)
+
+    @contextmanager
+    def _beyond_size(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """Let the file of a full spool grow beyond its size, for what is no entry."""
+        connection.execute(f"PRAGMA max_page_count={LARGEST_PAGES}")
+        try:
+            yield
+        finally:
+            connection.execute(f"PRAGMA max_page_count={self._pages}")
 
     def insert(self, rows: Sequence[Row]) -> int:
         """See `Storage.insert`."""
@@ -139,25 +153,33 @@ class SpoolFile(SQLiteStorage):
         return found
 
     def remove(self, rows: Sequence[Row]) -> None:
-        """Delete entries that the database has, by account and id."""
+        """Delete entries that the database has, by account and id: it takes those that wait."""
         keys = {(row[ACCOUNT_ID], row[ID]) for row in rows}
         with self.connections.writing() as connection:
             with deleting_each(connection, keys):
                 connection.executemany("DELETE FROM audit_entry WHERE account_id = ? AND id = ?", keys)
             forget_users(connection, {(row[ACCOUNT_ID], row[ACTOR_ID]) for row in rows})
+            connection.execute(f"DELETE FROM {_FAILURE}")
 
     def refuse(self, refused: Sequence[tuple[Row, str]]) -> None:
         """Keep entries that the database refuses apart, each with the reason: they hold up no other."""
-        with self.connections.writing() as connection:
-            # They hold up the others of a full spool, too, so that this may grow beyond its size.
-            connection.execute(f"PRAGMA max_page_count={LARGEST_PAGES}")
-            try:
-                connection.executemany(
-                    f"INSERT OR REPLACE INTO {_TABLE} (account_id, id, reason) VALUES (?, ?, ?)",
-                    [(row[ACCOUNT_ID], row[ID], reason) for row, reason in refused],
-                )
-            finally:
-                connection.execute(f"PRAGMA max_page_count={self._pages}")
+        # They hold up the others of a full spool, too.
+        with self.connections.writing() as connection, self._beyond_size(connection):
+            connection.executemany(
+                f"INSERT OR REPLACE INTO {_TABLE} (account_id, id, reason) VALUES (?, ?, ?)",
+                [(row[ACCOUNT_ID], row[ID], reason) for row, reason in refused],
+            )
+
+    def note_failure(self, reason: str) -> None:
+        """Keep why the database takes none of the entries that wait, until it takes one."""
+        with self._reading() as connection:
+            if connection.execute(f"SELECT 1 FROM {_FAILURE} WHERE reason = ?", (reason,)).fetchone():
+                return
+        with self.connections.writing() as connection, self._beyond_size(connection):
+            connection.execute(f"DELETE FROM {_FAILURE}")
+            connection.execute(
+                f"INSERT INTO {_FAILURE} (since, reason) VALUES (?, ?)", (int(time.time() * 1e6), reason)
+            )
 
     def retry_refused(self) -> int:
         """Let all refused entries wait again; returns how many there were."""
@@ -175,18 +197,25 @@ class SpoolFile(SQLiteStorage):
             return [Refused(*each) for each in found]
 
     def waiting(self) -> Waiting:
-        """How many entries wait, and since when."""
+        """How many entries wait, since when, and why."""
         with self._reading() as connection:
             entries, refused, oldest = connection.execute(
                 f"SELECT (SELECT count(*) FROM audit_entry), (SELECT count(*) FROM {_TABLE}), "
                 f"(SELECT recorded_at FROM audit_entry AS entry WHERE {_WAITS} ORDER BY rowid LIMIT 1)"
             ).fetchone()
+            failure = connection.execute(f"SELECT since, reason FROM {_FAILURE}").fetchone()
             pages, free, size = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("page_count", "freelist_count", "page_size")
             )
-        since = None if oldest is None else from_microseconds(oldest)
-        return Waiting(entries - refused, since, refused, (pages - free) * size)
+        size *= pages - free
+        if oldest is None:
+            return Waiting(0, None, refused, size)
+        waiting = Waiting(entries - refused, from_microseconds(oldest), refused, size)
+        if failure is None:
+            return waiting
+        since, reason = failure
+        return replace(waiting, failure=reason, failing_since=from_microseconds(since))
 
     def shrink(self) -> None:
         """Give the space of deleted entries back to the disk if that is much and no entry is left."""
@@ -216,10 +245,14 @@ def _require_spool(path: Path) -> None:
 
 
 _TABLE = "audit_spool_refused"
-_DEFINITION = f"""
-    CREATE TABLE {_TABLE} (
-        account_id TEXT NOT NULL, id BLOB NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (account_id, id)
-    ) STRICT, WITHOUT ROWID"""
+_FAILURE = "audit_spool_failure"
+_DEFINITIONS = {
+    _TABLE: f"""
+        CREATE TABLE {_TABLE} (
+            account_id TEXT NOT NULL, id BLOB NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (account_id, id)
+        ) STRICT, WITHOUT ROWID""",
+    _FAILURE: f"CREATE TABLE {_FAILURE} (since INTEGER NOT NULL, reason TEXT NOT NULL) STRICT",
+}
 _WAITS = (
     f"NOT EXISTS (SELECT 1 FROM {_TABLE} AS refused "
     "WHERE refused.account_id = entry.account_id AND refused.id = entry.id)"
