@@ -105,6 +105,8 @@ def test_entries_of_an_outage_are_moved_by_the_command(
     drain = "auditwright spool drain --spool sqlite:////var/lib/app/audit-spool.db --database " + SERVER
     assert run(adapt(drain, shlex.quote(database.url)), tmp_path).returncode == 1
     show(1, adapt, database.url, tmp_path, [1])
+    show(2, adapt, database.url, tmp_path, [0])
+    assert len((tmp_path / "refused.jsonl").read_text().splitlines()) == 1
 
 
 def test_a_service_is_ready_while_the_spool_has_room(

@@ -1,9 +1,13 @@
 """`auditwright spool status` and `drain`."""
 
 import fcntl
+import gzip
 import json
+import stat
 import sys
+import uuid
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +20,9 @@ from tests.support.spools import AWAY, open_with_spool, refuse
 from tests.support.waiting import wait_until
 
 from audit_events import CATALOG
-from auditwright import AuditLog, Entry
+from auditwright import AccountLog, AuditLog, Entry
+from auditwright.spool import LARGEST
+from auditwright.storage import open_spool_file
 
 Fill = Callable[..., list[Entry]]
 
@@ -106,10 +112,10 @@ def test_the_option_wins_over_the_variable(command: Auditwright, tmp_path: Path,
 
 
 def test_the_spool_has_to_be_named(auditwright: Auditwright) -> None:
-    for action in ("status", "drain"):
-        done = auditwright("spool", action)
+    for action in (["status"], ["drain"], ["discard", "--all", "--output", "refused.jsonl"]):
+        done = auditwright("spool", *action)
         assert done.usage_error == (
-            f"auditwright spool {action}: error: the following arguments are required: --spool"
+            f"auditwright spool {action[0]}: error: the following arguments are required: --spool"
         )
 
 
@@ -171,7 +177,10 @@ def test_status_shows_refused_entries(
         KEY_CREATED,
         "an entry with this id and other content is stored already; it is unchanged",
     ]
-    assert hint == "next: remove the reasons, and run `auditwright spool drain --refused`"
+    assert hint == (
+        "next: remove the reasons, and run `auditwright spool drain --refused`; "
+        "or take entries out by `auditwright spool discard`"
+    )
     (shown,) = json.loads(command("spool", "status", "--format", "json").out)["refused_entries"]
     assert (shown["account_id"], shown["id"], shown["event"]) == ("acme", str(stored.id), KEY_CREATED)
     assert "  1 more refused entry" in command("spool", "status", "--limit", "0").out.splitlines()
@@ -312,9 +321,141 @@ def test_a_drain_shows_its_progress_on_a_terminal(
     assert done.err.endswith("\r\x1b[K")
 
 
-@pytest.mark.parametrize("action", ["status", "drain"])
+# --- discard ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.postgresql_only
+def test_discard_takes_refused_entries_into_a_file(
+    command: Auditwright, database: PostgreSQLDatabase, spool: Path, fill: Fill
+) -> None:
+    stored = [refuse_one(database, fill) for _ in range(3)]
+    assert command("spool", "drain").code == 1
+    (waits,) = fill(1)
+    before = [json.loads(each) for each in _lines_of(command, spool)]
+    output = spool.with_name("refused.jsonl")
+    done = command("spool", "discard", "--all", "--output", str(output))
+    assert (done.code, done.err) == (0, "")
+    titles, *lines, last = done.out.splitlines()
+    assert titles.split() == ["account", "id", "event", "reason"]
+    assert [line.split()[1] for line in lines] == [str(each.id) for each in stored]
+    assert last == f"{spool}: 3 refused entries moved to {output}"
+    assert stat.S_IMODE(output.stat().st_mode) == 0o600
+    assert [json.loads(each) for each in output.read_text().splitlines()] == [
+        each for each in before if each["id"] != str(waits.id)
+    ]
+    (left,) = _lines_of(command, spool)
+    assert json.loads(left)["id"] == str(waits.id)
+    assert command("spool", "drain").out == f"{spool}: 1 entry moved, 0 refused\n"
+    assert command("spool", "status").code == 0
+
+
+def _lines_of(command: Auditwright, spool: Path) -> list[str]:
+    """The lines of an export of the spool, which records nothing in it."""
+    with closing(open_spool_file(f"sqlite:///{spool}", CATALOG, LARGEST)) as file:
+        account = AccountLog(file, CATALOG, "acme")
+        return b"".join(account.stream("jsonl")).decode().splitlines()
+
+
+@pytest.mark.postgresql_only
+def test_discard_takes_those_that_are_named(
+    command: Auditwright, database: PostgreSQLDatabase, spool: Path, fill: Fill
+) -> None:
+    kept, *named = [refuse_one(database, fill) for _ in range(3)]
+    assert command("spool", "drain").code == 1
+    output = spool.with_name("refused.jsonl.gz")
+    ids = [str(each.id) for each in named]
+    done = command("spool", "discard", *ids, "--output", str(output))
+    assert (done.code, done.err) == (0, "")
+    with gzip.open(output) as stream:
+        assert [json.loads(line)["id"] for line in stream] == ids
+    (left,) = json.loads(command("spool", "status", "--format", "json").out)["refused_entries"]
+    assert left["id"] == str(kept.id)
+
+
+@pytest.mark.postgresql_only
+def test_what_was_discarded_can_be_imported(
+    command: Auditwright, database: PostgreSQLDatabase, spool: Path, fill: Fill
+) -> None:
+    stored = refuse_one(database, fill)
+    assert command("spool", "drain").code == 1
+    output = spool.with_name("refused.jsonl")
+    assert command("spool", "discard", "--all", "--output", str(output)).code == 0
+    again = command("import", str(output), "--account", "acme")
+    assert again.code == 1
+    assert "an entry with this id and other content is stored already" in again.err
+    other = str(stored.id)[:-4] + "0000"
+    output.write_text(output.read_text().replace(str(stored.id), other))
+    assert command("import", str(output), "--account", "acme").code == 0
+    assert uuid.UUID(other).bytes in [row[1] for row in database.rows()]
+
+
+@pytest.mark.parametrize("chosen", [[], ["--all", "0198c5f0-0000-7000-8000-000000000000"]])
+def test_discard_wants_ids_or_all(command: Auditwright, fill: Fill, spool: Path, chosen: list[str]) -> None:
+    fill(1)
+    done = command("spool", "discard", *chosen, "--output", str(spool.with_name("refused.jsonl")))
+    assert (done.code, done.out, done.err) == (
+        2,
+        "",
+        "auditwright: name the ids of refused entries, or --all; nothing was discarded\n",
+    )
+
+
+def test_discard_leaves_entries_that_wait(command: Auditwright, fill: Fill, spool: Path) -> None:
+    (waits,) = fill(1)
+    output = spool.with_name("refused.jsonl")
+    done = command("spool", "discard", str(waits.id), "--output", str(output))
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"auditwright: {spool}: no refused entry has the id {waits.id}; nothing was discarded\n"
+    )
+    done = command("spool", "discard", "--all", "--output", str(output))
+    assert (done.code, done.out, done.err) == (0, f"{spool}: no entry is refused\n", "")
+    assert not output.exists()
+    assert command("spool", "status").out.startswith(f"{spool}: 1 entry waits since ")
+    done = command("spool", "discard", "u-17", "--output", str(output))
+    assert done.usage_error == (
+        "auditwright spool discard: error: argument ID: 'u-17' is not an entry's id; "
+        "`auditwright spool status` shows those of refused entries"
+    )
+
+
+@pytest.mark.postgresql_only
+def test_discard_replaces_no_file(
+    command: Auditwright, database: PostgreSQLDatabase, spool: Path, fill: Fill
+) -> None:
+    refuse_one(database, fill)
+    assert command("spool", "drain").code == 1
+    output = spool.with_name("refused.jsonl")
+    output.write_text("from before\n")
+    done = command("spool", "discard", "--all", "--output", str(output))
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"auditwright: {output}: the file exists already; nothing was discarded; name a new one\n"
+    )
+    assert output.read_text() == "from before\n"
+    nowhere = spool.with_name("nowhere") / "refused.jsonl"
+    done = command("spool", "discard", "--all", "--output", str(nowhere))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"auditwright: {nowhere}: the export was not written: ")
+    assert json.loads(command("spool", "status", "--format", "json").out)["refused"] == 1
+
+
+def test_refused_entries_that_wait_again_are_not_discarded(spool: Path, fill: Fill) -> None:
+    """Somebody runs `drain --refused` while another one discards what was refused."""
+    fill(2)
+    with closing(open_spool_file(f"sqlite:///{spool}", CATALOG, LARGEST)) as file:
+        first, second = file.oldest(2)
+        file.refuse([(first, "no"), (second, "no")])
+        assert file.retry_refused() == 2
+        file.refuse([(second, "no")])
+        assert file.discard([first, second]) == 1
+        assert file.oldest(2) == [first]
+        assert file.refused(-1) == []
+
+
+@pytest.mark.parametrize("action", ["status", "drain", "discard"])
 def test_every_action_has_a_help_text(auditwright: Auditwright, action: str) -> None:
     done = auditwright("spool", action, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"usage: auditwright spool {action} [-h]")
-    assert "exit code: 0 nothing " in done.out
+    assert "exit code: 0 " in done.out

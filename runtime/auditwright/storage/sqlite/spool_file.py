@@ -154,11 +154,8 @@ class SpoolFile(SQLiteStorage):
 
     def remove(self, rows: Sequence[Row]) -> None:
         """Delete entries that the database has, by account and id: it takes those that wait."""
-        keys = {(row[ACCOUNT_ID], row[ID]) for row in rows}
         with self.connections.writing() as connection:
-            with deleting_each(connection, keys):
-                connection.executemany("DELETE FROM audit_entry WHERE account_id = ? AND id = ?", keys)
-            forget_users(connection, {(row[ACCOUNT_ID], row[ACTOR_ID]) for row in rows})
+            _delete(connection, rows)
             connection.execute(f"DELETE FROM {_FAILURE}")
 
     def refuse(self, refused: Sequence[tuple[Row, str]]) -> None:
@@ -186,11 +183,25 @@ class SpoolFile(SQLiteStorage):
         with self.connections.writing() as connection:
             return connection.execute(f"DELETE FROM {_TABLE}").rowcount
 
+    def discard(self, rows: Sequence[Row]) -> int:
+        """Delete those of these entries that are refused; returns how many. Others may wait again by now."""
+        with self.connections.writing() as connection:
+            refused = [
+                row
+                for row in rows
+                if connection.execute(
+                    f"DELETE FROM {_TABLE} WHERE account_id = ? AND id = ?", (row[ACCOUNT_ID], row[ID])
+                ).rowcount
+            ]
+            _delete(connection, refused)
+            return len(refused)
+
     def refused(self, limit: int) -> list[Refused]:
-        """The first refused entries."""
+        """The first refused entries, in the order in which they came; -1 is no limit."""
         with self._reading() as connection:
             found: Iterable[tuple[str, bytes, str, str]] = connection.execute(
-                f"SELECT account_id, id, event, reason FROM {_TABLE} JOIN audit_entry USING (account_id, id) "
+                f"SELECT account_id, id, event, {_TABLE}.reason "  # a catalog may have a column of that name
+                f"FROM {_TABLE} JOIN audit_entry USING (account_id, id) "
                 "ORDER BY audit_entry.rowid LIMIT ?",
                 (limit,),
             )
@@ -224,6 +235,14 @@ class SpoolFile(SQLiteStorage):
             is_empty = not connection.execute("SELECT 1 FROM audit_entry LIMIT 1").fetchone()
             if is_empty and pages * PAGE_BYTES > SHRINK_BYTES:
                 connection.execute("VACUUM")
+
+
+def _delete(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Delete entries, by account and id, and the users who have no other."""
+    keys = {(row[ACCOUNT_ID], row[ID]) for row in rows}
+    with deleting_each(connection, keys):
+        connection.executemany("DELETE FROM audit_entry WHERE account_id = ? AND id = ?", keys)
+    forget_users(connection, {(row[ACCOUNT_ID], row[ACTOR_ID]) for row in rows})
 
 
 def _size(row: Row) -> int:
