@@ -66,8 +66,9 @@ class Pooler:
         )
         self._folder = folder
         self._command = [program, "--quiet", str(path)]
-        if os.geteuid() == 0:  # it refuses to run as root: it runs as the owner of the server's folder
-            owner = Path(server["host"]).stat().st_uid
+        if os.geteuid() == 0:  # it refuses to run as root, and the server may know only its owner
+            host = str(server["host"])
+            owner = Path(host).stat().st_uid if host.startswith("/") else pwd.getpwnam("nobody").pw_uid
             os.chown(folder, owner, -1)
             self._command[1:1] = ["--user", pwd.getpwuid(owner).pw_name]
         self.url = f"postgresql://{user}@127.0.0.1:{self._port}/{quote(str(server['dbname']))}"

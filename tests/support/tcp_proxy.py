@@ -49,8 +49,8 @@ class TcpProxy:
         self._thread.start()
         started.wait()
         user, database = (quote(str(self._upstream[each]), safe="") for each in ("user", "dbname"))
-        self.url = f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
-        """The URL of the database through this proxy."""
+        self.url = f"postgresql://{user}@127.0.0.1:{self.port}/{database}?sslmode=disable"
+        """The URL of the database through this proxy, which has to read what is sent."""
 
     def be_silent(self) -> None:
         """Pass nothing on any more, in either direction."""
