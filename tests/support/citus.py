@@ -67,6 +67,18 @@ class CitusDatabase(PostgreSQLDatabase):
                 if own:
                     connection.execute(f"TRUNCATE {own}")
 
+    def is_waited(self) -> bool:
+        """See `PostgreSQLDatabase`: on any node."""
+        for node in self.nodes:
+            with connected(node) as connection:
+                ((count,),) = connection.execute(
+                    "SELECT count(*) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                ).fetchall()
+            if count:
+                return True
+        return False
+
     @contextmanager
     def connect(self) -> Iterator[Any]:
         """See `PostgreSQLDatabase`."""

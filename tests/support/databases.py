@@ -10,6 +10,7 @@ instead, with PostgreSQL's default settings.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import uuid
 import warnings
@@ -291,6 +292,14 @@ class PostgreSQLDatabase:
         if catalog is not CATALOG:
             self.is_as_made = False
             make_tables(self.url, catalog)
+
+    def url_of(self, role: str) -> str:
+        """The URL with which another role connects."""
+        return re.sub("//[^:@/]*", f"//{role}", self.url, count=1)
+
+    def is_waited(self) -> bool:
+        """Whether a session waits for the lock of another one."""
+        return self.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)]
 
     def is_read(self) -> bool:
         """See `Database`: then a transaction is open."""

@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 
 from audit_events import AsyncAuditEvents
 from auditwright import AccountLog, AuditLog, Entry, IdConflict, StorageError
-from auditwright.entry import Row
+from auditwright.entry import ACCOUNT_ID, Row
 from auditwright.ids import clock, from_microseconds, make_id
 from auditwright.recording import group_commit
 from auditwright.storage.deadline import current
@@ -213,6 +213,33 @@ def test_database_failure_gives_each_caller_its_own_error(
     for entry in failed:
         assert record(log, KEY_CREATED, id=entry.id).id == entry.id
     assert acme.count() == 6
+
+
+@pytest.mark.parametrize("is_unknown", [False, True], ids=["nothing stored", "not known"])
+def test_a_lost_node_concerns_only_its_accounts(
+    log: AuditLog, acme: AccountLog, gate: Gate, is_unknown: bool
+) -> None:
+    """On a cluster: callers of other accounts, which share the commit, do not fail with them."""
+    insert_each = gate._insert_each
+
+    def insert(rows: Sequence[Row]) -> list[Row | IdConflict]:
+        if any(row[ACCOUNT_ID] == "globex" for row in rows):
+            error = StorageError("a node is away")
+            error.of_node, error.outcome_unknown = True, is_unknown and len(rows) > 10
+            raise error
+        return insert_each(rows)
+
+    first = gate.first(log)
+    gate._insert_each = insert
+    calls = [(name, gate.call(record, log, KEY_CREATED, account_id=name)) for name in ("acme", "globex") * 9]
+    gate.open()
+    entries = [call.result(PATIENCE) for name, call in calls if name == "acme"]
+    assert {entry.id for entry in acme.all()} == {first.result().id, *(entry.id for entry in entries)}
+    errors = [error_of(call) for name, call in calls if name == "globex"]
+    assert {str(error) for error in errors} == {"a node is away"}
+    assert len({id(error) for error in errors}) == 9
+    assert [isinstance(error, StorageError) and error.outcome_unknown for error in errors] == [is_unknown] * 9
+    assert log.account("globex").count() == 0
 
 
 def test_each_callers_error_has_the_attributes_of_the_commits(log: AuditLog, gate: Gate) -> None:
@@ -629,7 +656,7 @@ def test_cancelling_at_any_moment_stores_once_or_not_at_all(log: AuditLog, acme:
 
 
 def test_await_times_out(log: AuditLog, acme: AccountLog) -> None:
-    gate = Gate(log, wait_seconds=0.1)
+    gate = Gate(log, wait_seconds=0.5)
 
     async def calls() -> tuple[BaseException, BaseException]:
         written = asyncio.create_task(emitter(log)(actor=ADA))
@@ -644,8 +671,8 @@ def test_await_times_out(log: AuditLog, acme: AccountLog) -> None:
         return found[0], found[1]
 
     written, waits = asyncio.run(calls())
-    assert "has waited 0.1 seconds and is being written" in str(written)
-    assert "has waited 0.1 seconds and is not stored" in str(waits)
+    assert "has waited 0.5 seconds and is being written" in str(written)
+    assert "has waited 0.5 seconds and is not stored" in str(waits)
     assert [isinstance(each, StorageError) and each.outcome_unknown for each in (written, waits)] == [
         True,
         False,

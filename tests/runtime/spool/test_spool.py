@@ -174,6 +174,6 @@ def test_a_full_spool_is_an_error(database: PostgreSQLDatabase, proxy: TcpProxy,
 
 
 def test_a_refused_login_is_an_error(database: PostgreSQLDatabase, spool: Path) -> None:
-    url = database.url.replace("postgres:", "nobody_here:", 1)
+    url = database.url_of("nobody_here")
     with pytest.raises(StorageError, match="does not exist"):
         open_with_spool(url, spool)

@@ -130,8 +130,11 @@ class Dsn:
         """
         code = f" ({error.sqlstate})" if error.sqlstate else ""
         message = message_of(error)
-        broke = action == "write" and is_lost(error)
-        is_unknown = is_stored or (broke and is_stored is None and not message.startswith(NEVER_SENT))
+        of_node = is_of_node(error)
+        broke = action == "write" and (of_node or is_lost(error))
+        never_sent = message.startswith(NEVER_SENT)
+        never_sent |= of_node and any(each in message for each in _UNREACHED)
+        is_unknown = is_stored or (broke and is_stored is None and not never_sent)
         if is_unknown:
             hint = f"; {RECORD_AGAIN}"
         elif broke:
@@ -143,12 +146,15 @@ class Dsn:
         made = StorageError(f"{self.name}: cannot {action}: {message}{code}{hint}")
         made.outcome_unknown = bool(is_unknown)
         made.unavailable = is_away(error)
+        made.of_node = of_node
         return made
 
     def _without_password(self, text: str) -> str:
         return text.replace(self._password, "***") if self._password else text
 
 
+_LOST = ("08", "57P")
+"""Beginnings of the codes of a connection that broke."""
 _AWAY = (
     "08",  # the connection; PgBouncer's errors, too
     "25006",  # read-only: a standby
@@ -181,6 +187,14 @@ _REFUSALS = (
 A server that says them in another language, and every other error, counts as away: then the entry is in the
 spool, and the health of the log says why.
 """
+_OF_NODE = (
+    "could not commit transaction for shard",
+    "could not connect to any active placements",
+    "failure on connection marked as essential",
+)
+"""Beginnings of the errors of Citus about a node that have no code of their own."""
+_UNREACHED = ("Connection refused", "could not translate host name", "the database system is ")
+"""Parts of the errors of a coordinator that cannot connect to a node."""
 _HINTS = {
     "42501": "; `auditwright database roles` makes roles with the rights",
     "25006": (
@@ -238,15 +252,26 @@ def is_lost(error: psycopg.Error) -> bool:
         return isinstance(error, psycopg.OperationalError)
     if error.diag.severity_nonlocalized == "ERROR":  # the server has refused the statement, and goes on
         return False
-    return error.sqlstate.startswith(("08", "57P"))
+    return error.sqlstate.startswith(_LOST)
+
+
+def is_of_node(error: psycopg.Error) -> bool:
+    """Whether the coordinator of a Citus cluster goes on, and has lost its connection to another node.
+
+    What it had sent there may be committed, unless a transaction was still open.
+    """
+    code = error.sqlstate or ""
+    if error.diag.severity_nonlocalized != "ERROR":
+        return False
+    return code.startswith(_LOST) or (code == "XX000" and message_of(error).startswith(_OF_NODE))
 
 
 def is_away(error: psycopg.Error) -> bool:
-    """Whether the server is away: the connection broke, or it takes no writes for now.
+    """Whether the server or a node of it is away: the connection broke, or it takes no writes for now.
 
     See the table of error codes in PostgreSQL's documentation (appendix A).
     """
-    return is_lost(error) or (error.sqlstate or "").startswith(_AWAY)
+    return is_lost(error) or is_of_node(error) or (error.sqlstate or "").startswith(_AWAY)
 
 
 def is_usable(connection: Connection) -> bool:

@@ -7,6 +7,7 @@ import itertools
 import json
 import logging
 import math
+import re
 import socket
 import subprocess
 import sys
@@ -357,7 +358,7 @@ def test_concurrent_transactions_store_an_id_once(
 def until_waits(database: PostgreSQLDatabase) -> None:
     """Wait until a session waits for another transaction."""
     for _ in range(5_000):
-        if database.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)]:
+        if database.is_waited():
             return
     raise AssertionError("nobody waits")
 
@@ -378,7 +379,7 @@ def roles(database: PostgreSQLDatabase) -> Iterator[tuple[str, str]]:
         f"GRANT SELECT ON audit_catalog TO {writer}, {reader}",
         f"GRANT SELECT ON audit_entry TO {reader}",
     )
-    yield database.url.replace("postgres:", f"{writer}:"), database.url.replace("postgres:", f"{reader}:")
+    yield database.url_of(writer), database.url_of(reader)
     database.change(
         *(f"DROP OWNED BY {role}" for role in (writer, reader)),
         *(f"DROP ROLE {role}" for role in (writer, reader)),
@@ -391,7 +392,7 @@ def test_a_writer_needs_only_insert_and_three_columns(
 ) -> None:
     writer, reader = roles
     if bypass:  # row-level security refuses COPY
-        database.change(f"ALTER ROLE {writer.partition('//')[2].partition(':')[0]} BYPASSRLS")
+        database.change(f"ALTER ROLE {psycopg.conninfo.conninfo_to_dict(writer)['user']} BYPASSRLS")
     with AuditLog.open(writer, account_id="acme", read_url=reader) as log:
         entry = record(log, KEY_CREATED)
         assert record(log, KEY_CREATED, id=entry.id, occurred_at=entry.occurred_at) == entry
@@ -518,7 +519,8 @@ def test_recording_without_a_partition_names_the_command(
     micros = (far - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     with pytest.raises(StorageError) as caught:
         storage.insert([row_with(log, id=make_id(micros))])
-    assert str(caught.value) == (
+    message = re.sub(r'"audit_entry_\d+"', '"audit_entry"', str(caught.value))  # of a shard
+    assert message == (
         f'{database.name}: cannot write: no partition of relation "audit_entry" found for row (23514); '
         "run `auditwright database upgrade`, which makes the partitions of the coming months"
     )
@@ -674,7 +676,7 @@ def test_a_connection_lost_before_the_commit_stores_nothing(
         "BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$",
         "CREATE TRIGGER die AFTER INSERT ON audit_entry FOR EACH ROW EXECUTE FUNCTION die()",
     )
-    with pytest.raises(StorageError, match=r"\(57P01\); nothing is stored") as caught:
+    with pytest.raises(StorageError, match=r"\((57P01|08006)\); nothing is stored") as caught:
         log.record_many([form(KEY_CREATED, {})] * 5)
     assert not caught.value.outcome_unknown
     assert caught.value.entries == ()
@@ -834,7 +836,8 @@ def test_a_connection_lost_while_streaming_fails_the_stream(
 
 def connections(database: PostgreSQLDatabase) -> int:
     ((count,),) = database.rows(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = 'auditwright'"
     )
     return int(count)
 
