@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from auditwright.entry import ACCOUNT_ID, DESCRIPTION, METADATA, Row
+from auditwright.entry import DESCRIPTION, METADATA, Row
 from auditwright.errors import AuditwrightError
 from auditwright.forks import ForkAware, register
 from auditwright.storage.deadline import SHORTEST, TIMEOUT, within
@@ -395,27 +395,13 @@ class GroupCommit(ForkAware):
             if not isinstance(error, (AuditwrightError, *ROW_ERRORS)) and _may_be_interrupted():
                 raise
             if isinstance(error, StorageError) and error.of_node:
-                return self._insert_by_account(rows, error)
+                from auditwright.recording.lost_node import insert_by_account
+
+                return insert_by_account(rows, error, self._insert)
             if len(rows) == 1 or not may_be_row_error(error):
                 return [error_of(error) for _ in rows]
             middle = len(rows) // 2
             return self._insert(rows[:middle]) + self._insert(rows[middle:])
-
-    def _insert_by_account(self, rows: list[Row], error: StorageError) -> list[Outcome]:
-        """The outcome of each row after an error of one node: accounts on other nodes are not concerned."""
-        by_account: dict[str, list[Row]] = {}
-        for row in rows:
-            by_account.setdefault(row[ACCOUNT_ID], []).append(row)
-        if len(by_account) == 1:
-            return [error_of(error) for _ in rows]
-        found = {account_id: iter(self._insert(each)) for account_id, each in by_account.items()}
-        outcomes = [next(found[row[ACCOUNT_ID]]) for row in rows]
-        if not error.outcome_unknown:
-            return outcomes
-        return [  # the first attempt may have stored it
-            error_of(error) if isinstance(each, StorageError) and not each.outcome_unknown else each
-            for each in outcomes
-        ]
 
 
 def _release(lock: _thread.LockType) -> None:

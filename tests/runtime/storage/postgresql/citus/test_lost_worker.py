@@ -89,7 +89,7 @@ def test_accounts_of_other_workers_go_on(
 
 
 @pytest.mark.parametrize("is_spooled", [False, True], ids=["no spool", "spool"])
-def test_what_is_acknowledged_is_stored_once(
+def test_acknowledged_entries_are_stored_once(
     own: CitusDatabase,
     worker: TcpProxy,
     accounts: dict[bool, list[str]],
