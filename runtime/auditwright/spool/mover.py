@@ -67,8 +67,9 @@ class Mover(ForkAware):
         """Whether the database takes no entries for now; the first entry that it takes ends that."""
         self.activity = Activity()
         """The commits and the errors of the database."""
+        self.failure: str | None = None
+        """Why the thread could move nothing at its last attempt; it is logged once."""
         self._closed = False
-        self._reported = ""
         self._locks: set[int] = set()
         """The descriptors of the lock of movers; a forked child closes them, as it would keep the lock."""
         self.after_fork_in_child()
@@ -120,8 +121,9 @@ class Mover(ForkAware):
                 moved = self.move()
             except Exception as error:
                 self._report(error)
+            else:
+                self.failure = None
             if moved is not None and moved.entries:
-                self._reported = ""
                 pause = PAUSE_SECONDS[0]
                 _log.warning("%d entries were moved from the spool to the database", moved.entries)
             else:
@@ -130,16 +132,16 @@ class Mover(ForkAware):
 
     def _report(self, error: Exception) -> None:
         """Log why entries wait, once for each reason; while the database is away the log has said so."""
-        reason = str(error)
-        if reason == self._reported:
+        reason, before = str(error), self.failure
+        self.failure = reason
+        if reason == before:
             return
-        self._reported = reason
         if not isinstance(error, StorageError):
             _log.exception("moving entries from the spool failed")
         elif error.unavailable:
             _log.info("entries wait in the spool: %s", printable(reason))
         else:
-            _log.error("the database takes none of the entries in the spool: %s", printable(reason))
+            _log.error("the entries in the spool cannot be moved: %s", printable(reason))
 
     def _is_done(self) -> bool:
         """Whether the thread ends; an entry that comes later starts another one."""

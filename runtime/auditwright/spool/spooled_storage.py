@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditwright.entry import Row, SpooledRow
@@ -153,8 +154,10 @@ class SpooledStorage(ForkAware):
     # --- health --------------------------------------------------------------------------------
 
     def waiting(self) -> Waiting:
-        """See `Storage.waiting`."""
-        return self.spool.waiting()
+        """See `Storage.waiting`. A spool that cannot be written lacks the reason, which the mover has."""
+        waiting = self.spool.waiting()
+        failure = self.mover.failure or waiting.failure  # of this process, or of another one
+        return replace(waiting, failure=failure if waiting.entries else None)
 
     def ping(self) -> None:
         """See `Storage.ping`. A database that answers may take no entries, such as one with a full disk."""

@@ -15,7 +15,7 @@ import pytest
 from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer, make_tables
 from tests.support.processes import run_python
 from tests.support.sample_events import KEY_CREATED, record
-from tests.support.spools import Opens, open_with_spool, refuse, stored
+from tests.support.spools import AWAY, Opens, open_with_spool, refuse, stored
 from tests.support.tcp_proxy import TcpProxy, proxy_of
 from tests.support.waiting import wait_until
 
@@ -68,6 +68,74 @@ def test_a_folder_is_refused(database: PostgreSQLDatabase, spool: Path, opens: O
     spool.mkdir()
     with pytest.raises(StorageError, match="cannot open"):
         opens()
+
+
+OPENS = """
+import ctypes, os, sys
+from audit_events import CATALOG, AuditEvents
+from auditwright import Actor, AuditLog, StorageError
+
+if os.geteuid() == 0:  # without capabilities root has no more rights than others, see capabilities(7)
+    version, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert ctypes.CDLL(None).capset(version, nothing) == 0
+url, spool = sys.argv[1:]
+try:
+    with AuditLog.open(url, account_id="acme", catalog=CATALOG, timeout=3, spool=f"sqlite:///{spool}") as log:
+        entry = AuditEvents(log).account.app_api_key.app_api_key_created(actor=Actor.system())
+        print(entry.spooled, log.health().spooled)
+except StorageError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(("folder", "file"), [(0o500, 0o600), (0o700, 0o400), (0o500, 0o400), (0o700, 0o600)])
+def test_a_read_only_spool_is_refused_at_once(
+    database: PostgreSQLDatabase, proxy: TcpProxy, tmp_path: Path, folder: int, file: int
+) -> None:
+    spool = tmp_path / "spools" / "spool.db"
+    spool.parent.mkdir()
+    open_with_spool(AWAY, spool).close()
+    is_writable = (folder, file) == (0o700, 0o600)
+    for url in (AWAY, proxy.url):
+        spool.chmod(file)
+        spool.parent.chmod(folder)
+        said = run_python(OPENS, url, str(spool))
+        spool.parent.chmod(0o700)
+        if is_writable:
+            assert said in ("True 1\n", "False 0\n", "False 1\n")
+        else:
+            assert said.startswith(f"{spool}: cannot ")
+            assert "attempt to write a readonly database" in said
+            assert said.endswith("; give this process the right to write to the file and to its folder\n")
+
+
+def test_a_spool_that_becomes_read_only_loses_nothing(
+    database: PostgreSQLDatabase, proxy: TcpProxy, spool: Path, opens: Opens
+) -> None:
+    """As a file system does that is mounted anew after an error of its disk."""
+
+    def let_write(is_allowed: bool) -> None:
+        with connections.lock.held():
+            connections._writer.execute(f"PRAGMA query_only={not is_allowed}")
+
+    log = opens()
+    connections = log._storage.spool.connections  # type: ignore[attr-defined]
+    proxy.be_away()
+    spooled = [record(log, KEY_CREATED) for _ in range(5)]
+    let_write(False)
+    with pytest.raises(StorageError, match="neither the spool nor the database takes the entry") as caught:
+        record(log, KEY_CREATED)
+    assert "attempt to write a readonly database" in str(caught.value)
+    assert caught.value.entry is not None
+    proxy.pass_again()
+    reason = f"{spool}: cannot write: attempt to write a readonly database"
+    wait_until(lambda: (log.health().spool_error or "").startswith(reason))
+    straight = record(log, KEY_CREATED)
+    assert not straight.spooled
+    let_write(True)
+    wait_until(lambda: log.health().spooled == 0)
+    assert log.health().spool_error is None
+    assert stored(database) == [each.id.hex for each in (*spooled, straight)]
 
 
 def test_a_link_in_place_of_the_lock_is_not_followed(
@@ -377,7 +445,7 @@ def test_a_database_that_takes_none_is_reported_once(
     assert {each.id.hex for each in spooled} < set(stored(database))
     errors = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
     (error,) = errors
-    assert error.startswith("the database takes none of the entries in the spool: ")
+    assert error.startswith("the entries in the spool cannot be moved: ")
     assert "this is not wanted here (P0001)" in error
 
 

@@ -200,6 +200,8 @@ class Connections(ForkAware):
                 "`auditwright export --format csv` to find its id"
             )
         hint = "; run PRAGMA trusted_schema=ON on this connection" if "unsafe use of" in str(error) else ""
+        if name.startswith("SQLITE_READONLY"):
+            hint = "; give this process the right to write to the file and to its folder"
         return StorageError(f"{self.path}: cannot {doing}: {error} ({name or type(error).__name__}){hint}")
 
     @contextmanager

@@ -64,6 +64,8 @@ class SpoolFile(SQLiteStorage):
         try:
             with self.connections.writing() as connection:
                 self._mark(connection)
+                if create:  # a file that cannot be written would be found out in an outage only
+                    connection.execute(f"DELETE FROM {_FAILURE} WHERE false")
         except BaseException:
             self.close()
             raise
