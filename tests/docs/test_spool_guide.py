@@ -24,7 +24,7 @@ from auditwright.health import FRESH_SECONDS, PING_SECONDS, Health
 from auditwright.spool import LARGEST, MAX_BYTES, SMALLEST, mover
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.postgresql import dsn
-from auditwright.storage.sqlite import connections, spool_file
+from auditwright.storage.sqlite import spool_file
 
 PAGE = DOCS / "spool.md"
 SERVER = "postgresql://service@db.example.com/audit"
@@ -148,7 +148,6 @@ def test_its_figures_are_those_of_the_code() -> None:
     assert f"in the last {FRESH_SECONDS:g} seconds, and takes {PING_SECONDS:g} seconds at most" in text
     beside = 2 * spool_file.WAL_BYTES + spool_file.SPARE_BYTES
     assert f"needs {beside // 10**6} MB beside the file" in text
-    assert connections.BUSY_SECONDS == 1.0
 
 
 def test_the_arithmetic_of_its_size_is_right(tmp_path: Path) -> None:

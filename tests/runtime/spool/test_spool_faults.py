@@ -20,11 +20,12 @@ from tests.support.tcp_proxy import TcpProxy, proxy_of
 from tests.support.waiting import wait_until
 
 from audit_events import CATALOG
-from auditwright import AuditLog, StorageError
+from auditwright import AuditLog, Entry, StorageError
 from auditwright.cli import main
 from auditwright.spool.mover import SAMPLES
 from auditwright.storage import open_spool_file
 from auditwright.storage.postgresql.roles import Roles, make_roles
+from auditwright.storage.sqlite.connections import BUSY_SECONDS
 
 pytestmark = pytest.mark.postgresql_only
 MIB = 1024**2
@@ -149,6 +150,38 @@ def test_a_link_in_place_of_the_lock_is_not_followed(
     proxy.pass_again()
     wait_until(lambda: stored(database) == [entry.id.hex])
     assert not elsewhere.exists()
+
+
+# --- processes that share it -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def writer(spool: Path, opens: Opens) -> Iterator[sqlite3.Connection]:
+    """Another process that is writing to the spool."""
+    opens().close()
+    with closing(sqlite3.connect(spool, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+
+
+def test_opening_waits_for_no_other_process(writer: sqlite3.Connection, opens: Opens) -> None:
+    assert not record(opens(), KEY_CREATED).spooled
+    assert writer.in_transaction
+
+
+def test_a_call_waits_for_another_process_for_its_third(
+    proxy: TcpProxy, writer: sqlite3.Connection, opens: Opens
+) -> None:
+    log = opens(timeout=9)
+    proxy.be_away()
+    entries: list[Entry] = []
+    thread = threading.Thread(target=lambda: entries.append(record(log, KEY_CREATED)))
+    thread.start()
+    thread.join(1.5 * BUSY_SECONDS)  # a SQLite log gives up before
+    assert thread.is_alive()
+    writer.execute("ROLLBACK")
+    thread.join()
+    assert [entry.spooled for entry in entries] == [True]
 
 
 # --- entries that would hold up others ---------------------------------------------------------------

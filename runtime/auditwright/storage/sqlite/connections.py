@@ -26,7 +26,7 @@ from auditwright.storage.write_lock import WriteLock
 MINIMUM = (3, 37, 0)
 """The first SQLite version with STRICT tables."""
 BUSY_SECONDS = 1.0
-"""How long a write waits for another process, or for a transaction of the caller."""
+"""How long a write waits for another process, or for a transaction of the caller, by default."""
 OPEN_SECONDS = 10.0
 """How long opening waits for other processes that create or upgrade the same file."""
 _NOT_UTF8 = "Could not decode to UTF-8"
@@ -60,10 +60,17 @@ MAX_IDLE = 16
 class Connections(ForkAware):
     """The connections to one file. Thread-safe, and usable after a fork."""
 
-    def __init__(self, path: Path, timeout: float = TIMEOUT, pragmas: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        timeout: float = TIMEOUT,
+        pragmas: Sequence[str] = (),
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
         self.path = path
         self.activity = Activity()
         self._timeout = timeout
+        self._busy_seconds = busy_seconds
         self._writer_pragmas = (*WRITER_PRAGMAS, *pragmas)
         self.file: tuple[int, int] | None = None
         """Device and inode of the file once it is open."""
@@ -141,7 +148,7 @@ class Connections(ForkAware):
     def _write_connection(self) -> sqlite3.Connection:
         self._check_open()
         if self._writer is None:
-            # After setup, `_begin` waits for other writers, not SQLite.
+            # After setup, `begin` waits for other writers, not SQLite.
             pragmas = (*self._writer_pragmas, "busy_timeout=0") if self.file else self._writer_pragmas
             self._writer = self._connect(*pragmas)
             self.file = self.file or _identity(self.path)
@@ -210,7 +217,7 @@ class Connections(ForkAware):
         try:
             with self.lock.held(), self.errors("write"):
                 connection = self._write_connection()
-                _begin(connection)
+                begin(connection, self._busy_seconds)
                 try:
                     yield connection
                     connection.execute("COMMIT")
@@ -328,13 +335,13 @@ def _use_wal(connection: sqlite3.Connection, seconds: float) -> None:
             return
 
 
-def _begin(connection: sqlite3.Connection) -> None:
-    """Begin to write; waits for other processes with random sleeps, up to `BUSY_SECONDS` or the deadline.
+def begin(connection: sqlite3.Connection, seconds: float) -> None:
+    """Begin to write; waits for other processes with random sleeps, for so long or up to the deadline.
 
     SQLite's own busy handler sleeps longer after each attempt, which favours new arrivals: of four processes
     that write without pause, one or two starve for seconds. Random sleeps are fair.
     """
-    until = deadline(BUSY_SECONDS)
+    until = deadline(seconds)
     while True:
         try:
             connection.execute("BEGIN IMMEDIATE")

@@ -35,7 +35,7 @@ from auditwright.storage.query import Branch, Found, Scope
 from auditwright.storage.scan import Part, merge_parts
 from auditwright.storage.sessions import sqlalchemy_connection
 from auditwright.storage.sqlite import queries
-from auditwright.storage.sqlite.connections import Connections, path_of
+from auditwright.storage.sqlite.connections import BUSY_SECONDS, Connections, path_of
 from auditwright.storage.sqlite.queries import contains
 from auditwright.storage.sqlite.schema import (
     insert_statement,
@@ -84,9 +84,10 @@ class SQLiteStorage:
         timeout: float = TIMEOUT,
         record: RecordSetup | None = None,
         pragmas: Sequence[str] = (),
+        busy_seconds: float = BUSY_SECONDS,
     ) -> None:
         self.path = path_of(location)
-        self.connections = Connections(self.path, timeout, pragmas)
+        self.connections = Connections(self.path, timeout, pragmas, busy_seconds)
         self._catalog = catalog
         names = [quoted(name) for name, _, _ in columns(catalog)]
         self._insert = insert_statement(catalog)

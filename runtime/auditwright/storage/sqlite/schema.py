@@ -27,6 +27,7 @@ from auditwright.storage.layout import (
     target_fields,
     view_name,
 )
+from auditwright.storage.sqlite.connections import begin
 from auditwright.storage.sqlite.triggers import changing, triggers
 
 if TYPE_CHECKING:
@@ -125,15 +126,8 @@ def set_up(
     check_fit(connection, catalog, name)
     if not _is_set_up(connection, catalog):
         with _changing(connection):
-            versions, before = _versions(connection), objects(connection)
-            _create(connection, catalog)
-            if record is not None:
-                from auditwright.storage.setup_change import SetupChange, previous_version  # rarely needed
-
-                is_new = not any(each == "audit_entry" for _, each, _ in before)
-                made = len(objects(connection) - before)
-                change = SetupChange(is_new, made, previous_version=previous_version(catalog, versions))
-                connection.executemany(insert_statement(catalog), record(change))
+            if not _is_set_up(connection, catalog):  # else another process has done it meanwhile
+                _add_missing(connection, catalog, record)
     while connection.execute("SELECT max(unindexed) FROM audit_target_field").fetchone()[0]:
         from auditwright.storage.sqlite.indexing import index_targets
 
@@ -141,10 +135,27 @@ def set_up(
             index_targets(connection)
 
 
+def _add_missing(connection: sqlite3.Connection, catalog: Catalog, record: RecordSetup | None) -> None:
+    versions, before = _versions(connection), objects(connection)
+    _create(connection, catalog)
+    if record is not None:
+        from auditwright.storage.setup_change import SetupChange, previous_version  # rarely needed
+
+        is_new = not any(each == "audit_entry" for _, each, _ in before)
+        made = len(objects(connection) - before)
+        change = SetupChange(is_new, made, previous_version=previous_version(catalog, versions))
+        connection.executemany(insert_statement(catalog), record(change))
+
+
 @contextmanager
 def _changing(connection: sqlite3.Connection, *tables: str) -> Iterator[None]:
     """A transaction that may change these tables, by default all."""
-    connection.execute("BEGIN IMMEDIATE")
+    ((milliseconds,),) = connection.execute("PRAGMA busy_timeout").fetchall()
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        begin(connection, milliseconds / 1000)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={milliseconds}")
     try:
         with changing(connection, *tables):
             yield

@@ -60,19 +60,38 @@ class SpoolFile(SQLiteStorage):
             _require_spool(path_of(location))
         self._pages = max(1, max_bytes // PAGE_BYTES)
         sizes = f"max_page_count={self._pages}", "wal_autocheckpoint=1000", f"journal_size_limit={WAL_BYTES}"
-        super().__init__(location, catalog, timeout=timeout, pragmas=sizes)
+        # Its writers are the processes of a service, which shall wait for each other and not fail.
+        super().__init__(location, catalog, timeout=timeout, pragmas=sizes, busy_seconds=timeout)
         try:
-            with self.connections.writing() as connection:
-                self._mark(connection)
-                if create:  # a file that cannot be written would be found out in an outage only
-                    connection.execute(f"DELETE FROM {_FAILURE} WHERE false")
+            if not self._is_marked():
+                with self.connections.writing() as connection:
+                    self._mark(connection)
+            if create:
+                self._require_writable()
         except BaseException:
             self.close()
             raise
 
+    def _is_marked(self) -> bool:
+        """Whether it has the tables of a spool; then opening it waits for no writer."""
+        with self._reading() as connection:
+            return set(_DEFINITIONS) <= _tables(connection)
+
+    def _require_writable(self) -> None:
+        """Raise `StorageError` for a file that cannot be written, which only an outage would find out else.
+
+        One that another process is writing can be.
+        """
+        with self.connections.maintaining() as connection, self.connections.errors("write"):
+            try:
+                connection.execute(f"DELETE FROM {_FAILURE} WHERE false")  # BEGIN is no error
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith("SQLITE_BUSY"):
+                    raise
+
     def _mark(self, connection: sqlite3.Connection) -> None:
         """Make the tables of a spool; by that of refused entries it is known."""
-        found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+        found = _tables(connection)
         if _TABLE not in found and connection.execute("SELECT 1 FROM audit_entry LIMIT 1").fetchone():
             raise StorageError(
                 f"{self.path}: this is an audit log with entries, not a spool, which would move them to the "
@@ -245,6 +264,11 @@ def _delete(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     with deleting_each(connection, keys):
         connection.executemany("DELETE FROM audit_entry WHERE account_id = ? AND id = ?", keys)
     forget_users(connection, {(row[ACCOUNT_ID], row[ACTOR_ID]) for row in rows})
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    """The names of what is in the file."""
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
 
 
 def _size(row: Row) -> int:
