@@ -57,6 +57,9 @@ MORE_VALUES: Mapping[FilterField, dict[str, str]] = {
     "event": {"one never recorded": UNUSED_EVENT, "one no longer in the catalog": GONE_EVENT},
     "user": {"one without entries": NOBODY},
 }
+NO_TARGET = "model:o-none"
+SPARSE = {RARE_USER, RARE_TARGET, NO_TARGET}
+"""Values with few entries, by which pages are read whatever else is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,13 @@ class Shape:
         """Whether the cost of a page is small wherever the matching entries are.
 
         Three shapes may need a long scan: a search, a filter that excludes a user who may have recorded all
-        of the newest entries, and one with two conditions that have an index each.
+        of the newest entries, and one with two conditions that have an index each, and many entries.
         """
         branches = self.where.branches(CATALOG, [*CATALOG.current, GONE_EVENT])
         return self.search is None and not any(
-            test.wanted or (BURST_USER in test.values and each.event in (None, BURST_EVENT))
+            not {each.value, *test.values} & SPARSE
+            if test.wanted
+            else BURST_USER in test.values and each.event in (None, BURST_EVENT)
             for each in branches
             for test in each.tests
         )
@@ -293,7 +298,7 @@ def _searches() -> Iterator[Shape]:
 
 def _objects() -> Iterator[Shape]:
     """Objects alone, and with each other field."""
-    targets = {"a common object": COMMON_TARGET, "a rare object": RARE_TARGET, "no object": "model:o-none"}
+    targets = {"a common object": COMMON_TARGET, "a rare object": RARE_TARGET, "no object": NO_TARGET}
     for label, target in targets.items():
         yield Shape(f"target is {label}", "objects", _filter("all", ("target", "is", target)))
         yield Shape(f"target is not {label}", "objects", _filter("all", ("target", "is_not", target)))

@@ -7,11 +7,9 @@ The SQL is in `sqlite/` and `postgresql/`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
-if TYPE_CHECKING:
-    from auditwright.storage.query import Scope
+from auditwright.storage.query import Branch, Scope, Test
 
 SCAN_BUDGET = 40_000
 """Entries that one page may scan where they are stored in sequence: about 20 ms."""
@@ -47,3 +45,23 @@ def merge_parts(parts: Iterable[Part], newest_first: bool) -> Part:
         return Part([each for each in ids if each >= end], end)
     end = min(ends)
     return Part([each for each in ids if each <= end], end)
+
+
+def alternatives(branch: Branch) -> tuple[Branch, ...]:
+    """Branches of the same entries, each read by another value that they must have.
+
+    A value with few entries is the best one to read by, and spares a scan of many.
+    """
+    if branch.by is None or branch.by == "failure" or branch.value is None:
+        return ()
+    own = Test(branch.by, True, (branch.value,))
+    return tuple(
+        replace(
+            branch,
+            by=test.field,
+            value=test.values[0],
+            tests=(own, *(each for each in branch.tests if each is not test)),
+        )
+        for test in branch.tests
+        if test.field != "outcome" and test.wanted and len(test.values) == 1
+    )

@@ -13,10 +13,11 @@ from tests.support.campaigns import examples
 from tests.support.databases import Database, open_log
 from tests.support.sample_events import ADA, KEY_CREATED, LONG_AGO, any_text, form, record
 
-from auditwright import AccountLog, AuditLog, Condition, Entry, Filter, FilterError
+from auditwright import AccountLog, Actor, AuditLog, Condition, Entry, Filter, FilterError
 from auditwright.storage import scan
 from auditwright.storage.postgresql import queries
 from auditwright.storage.postgresql import scan as postgresql_scan
+from auditwright.storage.sqlite import queries as sqlite_queries
 
 NO_CURSOR = "the cursor is invalid; start again from the first page"
 OTHER = "the cursor belongs to another account, filter, time range or search; start again from the first page"
@@ -176,7 +177,39 @@ def test_entries_that_are_looked_up_take_more_of_the_budget(
         log.record_many(form(event.key, event.example) for _ in range(20))
     about = Condition("target", "is", f"model:{event.example['model_id']}")
     # The objects of entries and their users are in one table, their outcomes in another.
-    by_user = acme.entries(Filter("all", (about, Condition("user", "is", "somebody"))))
+    by_user = acme.entries(Filter("all", (about, Condition("user", "is_not", "somebody"))))
     assert by_user.scanned_to is None
     by_outcome = acme.entries(Filter("all", (about, Condition("outcome", "is", "failure"))))
     assert by_outcome.scanned_to is not None
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        (["target:is:model:m-17", "user:is:u-few"], 2),
+        (["target:is:model:m-17", "on_behalf_of:is:u-once"], 1),
+        (["on_behalf_of:is:u-often", "user:is:u-few"], 1),
+        (["target:is:model:m-17", "on_behalf_of:is:u-often", "user:is:u-few"], 1),
+        (["target:is:model:m-17", "user:is:u-none"], 0),
+    ],
+)
+def test_the_value_with_few_entries_leads_to_the_page(
+    log: AuditLog, acme: AccountLog, monkeypatch: pytest.MonkeyPatch, texts: list[str], found: int
+) -> None:
+    event = log.catalog.events["account.models.model_deployed"]
+    values = {**event.example, "model_id": "m-17"}
+
+    def add(count: int, actor: str, on_behalf_of: str) -> list[Entry]:
+        persons = {"actor": Actor.user(actor), "on_behalf_of": Actor.user(on_behalf_of)}
+        return [record(log, event.key, values, **persons) for _ in range(count)]
+
+    few = [*add(1, "u-few", "u-once"), *add(1, "u-few", "u-often")]
+    add(20, "u-many", "u-often")
+    for module in (queries, sqlite_queries):
+        monkeypatch.setattr(module, "FEW_ENTRIES", 3)
+    for name in ("SCAN_BUDGET", "SCATTERED_SCAN_BUDGET"):
+        monkeypatch.setattr(scan, name, 5)
+    page = acme.entries(Filter.parse(texts))
+    assert page.scanned_to is None
+    assert len(page.entries) == found
+    assert set(page.entries) <= set(few)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -21,7 +22,7 @@ from auditwright.storage.postgresql import queries
 from auditwright.storage.postgresql.dsn import Connection, sql
 from auditwright.storage.postgresql.scan import scan
 from auditwright.storage.query import Branch, Found, Scope
-from auditwright.storage.scan import Part, merge_parts
+from auditwright.storage.scan import Part, alternatives, merge_parts
 
 if TYPE_CHECKING:
     from auditwright.catalog import Catalog
@@ -104,31 +105,45 @@ class Pages:
         """The ids of entries with a sparse value, such as a user, unordered, and the scope without these.
 
         Most users and nearly all targets have few entries. Reading all of them takes one index probe in each
-        partition, instead of one for each event.
+        partition, instead of one for each event, or a scan where entries must have several values.
         """
         ids: list[bytes] = []
-        rest = list(scope.branches)
-        for group in queries.groups(scope.branches):
-            if group.values is None:
-                continue
-            of_group = set(zip(group.events or (), group.values, strict=True))
-            query = queries.sparse(
-                self._table.name, scope, group, sorted(set(group.values)), queries.FEW_ENTRIES + 1
-            )
-            found = _run(connection, *query)
-            counts = Counter(value for value, *_ in found)
-            sparse = {value for value in group.values if counts[value] <= queries.FEW_ENTRIES}
-            ids += [each.bytes for value, event, each, fits in found
-                    if fits and value in sparse and (event, value) in of_group]  # fmt: skip
-            rest = [
-                each for each in rest
-                if (each.by, each.tests) != (group.by, group.tests) or each.value not in sparse
-            ]  # fmt: skip
+        rest = {branch: (branch, *alternatives(branch)) for branch in scope.branches}
+        for number in count():
+            leads = {branch: every[number] for branch, every in rest.items() if number < len(every)}
+            if not leads:
+                break
+            sparse, found = self._read_sparse(connection, scope, list(leads.values()))
+            ids += found
+            rest = {branch: every for branch, every in rest.items() if leads.get(branch) not in sparse}
         low, high = scope.low or bytes(16), scope.high
         return (
             [each for each in ids if low <= each and (high is None or each < high)],
             replace(scope, branches=tuple(rest)),
         )
+
+    def _read_sparse(
+        self, connection: Connection, scope: Scope, branches: Sequence[Branch]
+    ) -> tuple[set[Branch], list[bytes]]:
+        """Those of the branches whose value is sparse, and the ids of their entries that pass the tests."""
+        sparse: set[Branch] = set()
+        ids: list[bytes] = []
+        for group in queries.groups(branches):
+            if group.values is None:
+                continue
+            query = queries.sparse(
+                self._table.name, scope, group, sorted(set(group.values)), queries.FEW_ENTRIES + 1
+            )
+            found = _run(connection, *query)
+            counts = Counter(value for value, *_ in found)
+            all_read = {
+                (event, value)
+                for event, value in zip(group.events or (), group.values, strict=True)
+                if counts[value] <= queries.FEW_ENTRIES
+            }
+            ids += [each.bytes for value, event, each, fits in found if fits and (event, value) in all_read]
+            sparse |= {Branch(event, group.by, value, group.tests) for event, value in all_read}
+        return sparse, ids
 
     def count_up_to(self, limit: int, scope: Scope) -> Count:
         """See `Storage.count_up_to`."""

@@ -32,7 +32,7 @@ from auditwright.storage.base import SMALL_CATALOG, Count, Pieces, Rows, Waiting
 from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.query import Branch, Found, Scope
-from auditwright.storage.scan import Part, merge_parts
+from auditwright.storage.scan import Part, alternatives, merge_parts
 from auditwright.storage.sessions import sqlalchemy_connection
 from auditwright.storage.sqlite import queries
 from auditwright.storage.sqlite.connections import BUSY_SECONDS, Connections, path_of
@@ -318,7 +318,7 @@ class SQLiteStorage:
         """The ids of entries with a sparse value, such as a user, unordered, and the scope without these.
 
         Most users, and nearly all targets, have few entries. Reading all of them takes one index probe,
-        instead of one for each event.
+        instead of one for each event, or a scan where entries must have several values.
         """
         events: dict[Branch, set[str | None]] = {}
         for branch in scope.branches:
@@ -328,10 +328,12 @@ class SQLiteStorage:
         sparse = set()
         low, high = scope.low or bytes(16), scope.high
         for of_value, wanted in events.items():
-            found = connection.execute(*queries.sparse(scope, of_value)).fetchall()
-            if len(found) <= queries.FEW_ENTRIES:
-                sparse.add(of_value)
-                ids += [each for event, each, fits in found if fits and event in wanted]
+            for lead in (of_value, *alternatives(of_value)):
+                found = connection.execute(*queries.sparse(scope, lead)).fetchall()
+                if len(found) <= queries.FEW_ENTRIES:
+                    sparse.add(of_value)
+                    ids += [each for event, each, fits in found if fits and event in wanted]
+                    break
         return (
             [each for each in ids if low <= each and (high is None or each < high)],
             replace(
