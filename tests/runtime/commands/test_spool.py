@@ -373,7 +373,7 @@ def test_discard_takes_those_that_are_named(
 
 
 @pytest.mark.postgresql_only
-def test_what_was_discarded_can_be_imported(
+def test_discarded_entries_can_be_imported(
     command: Auditwright, database: PostgreSQLDatabase, spool: Path, fill: Fill
 ) -> None:
     stored = refuse_one(database, fill)
