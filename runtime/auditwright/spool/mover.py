@@ -125,14 +125,14 @@ class Mover(ForkAware):
                 self.failure = None
             if moved is not None and moved.entries:
                 pause = PAUSE_SECONDS[0]
-                _log.warning("%d entries were moved from the spool to the database", moved.entries)
+                _log.warning("%s moved from the spool to the database", _entries(moved.entries))
             else:
                 self._stopped.wait(random.uniform(pause / 2, pause))  # noqa: S311 - spreads attempts
                 pause = min(pause * 2, longest)
 
     def _report(self, error: Exception) -> None:
         """Log why entries wait, once for each reason; while the database is away the log has said so."""
-        reason, before = str(error), self.failure
+        reason, before = str(error).removesuffix(getattr(error, "advice", "")), self.failure
         self.failure = reason
         if reason == before:
             return
@@ -212,7 +212,8 @@ class Mover(ForkAware):
             self._spool.refuse(refused)
             moved.refused += len(refused)
             reason = refused[0][1]
-            _log.error("the database refuses %d entries of the spool: %s", len(refused), printable(reason))
+            number = _entries(len(refused))
+            _log.error("the database refuses %s of the spool: %s", number, printable(reason))
 
     def _store(self, rows: Sequence[Row], taken: list[Row]) -> list[AuditwrightError | None]:
         """Store rows in the database; None for each, or why the database refuses it.
@@ -289,3 +290,7 @@ class Mover(ForkAware):
             if lock in self._locks:  # else this is a forked child
                 self._locks.discard(lock)
                 os.close(lock)  # which releases it
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"

@@ -165,9 +165,10 @@ def open_spool_file(
     url: str, catalog: Catalog, max_bytes: int, timeout: float = TIMEOUT, create: bool = True
 ) -> SpoolFile:
     """The file of a spool; `url` is one of SQLite, and `create` as in `SpoolFile`. Raises `StorageError`."""
-    if is_postgresql(url):
+    if is_postgresql(url) or not url.startswith("sqlite:"):
         raise StorageError(
-            "a spool is a SQLite file of this machine, such as sqlite:////var/lib/app/spool.db"
+            "a spool is a SQLite file of this machine, given as a URL such as "
+            "sqlite:////var/lib/app/audit-spool.db"
         )
     path = _sqlite_location(url)
     from auditwright.storage.sqlite.spool_file import SpoolFile

@@ -25,4 +25,5 @@ class Activity:
 
     def failed(self, error: Exception) -> None:
         """Note the error of a write."""
-        self.last_error, self.last_error_at = str(error), time.time()
+        text = str(error).removesuffix(getattr(error, "advice", ""))
+        self.last_error, self.last_error_at = text, time.time()

@@ -155,9 +155,13 @@ def test_another_file_is_no_spool(command: Auditwright, spool: Path) -> None:
 
 
 def test_the_url_of_a_server_is_no_spool(command: Auditwright) -> None:
-    done = command("spool", "status", "--spool", AWAY)
-    assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("auditwright: a spool is a SQLite file of this machine, such as sqlite:///")
+    for url in (AWAY, "", "/var/lib/app/audit-spool.db"):
+        done = command("spool", "status", "--spool", url)
+        assert (done.code, done.out) == (2, "")
+        assert done.err == (
+            "auditwright: a spool is a SQLite file of this machine, given as a URL such as "
+            "sqlite:////var/lib/app/audit-spool.db\n"
+        )
 
 
 @pytest.mark.postgresql_only

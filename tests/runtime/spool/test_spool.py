@@ -54,6 +54,21 @@ def test_entries_of_a_silent_database_are_spooled_and_moved(
     wait_until(lambda: not record(log, KEY_CREATED).spooled)
 
 
+def test_its_log_asks_nobody_to_record_again(
+    proxy: TcpProxy, opens: Opens, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What an error tells a caller about the entry is wrong where the spool has it."""
+    log = opens()
+    record(log, KEY_CREATED)
+    proxy.be_silent()
+    record(log, KEY_CREATED)
+    lost, *_ = (each.getMessage() for each in caplog.records if "is away" in each.getMessage())
+    assert lost.endswith("cannot write: the database has not answered within the timeout")
+    assert log.health().last_error == lost.partition("into the spool: ")[2]
+    proxy.pass_again()
+    wait_until(lambda: "1 entry moved from the spool to the database" in caplog.messages)
+
+
 def test_entries_of_a_read_only_database_are_spooled(database: PostgreSQLDatabase, opens: Opens) -> None:
     log = opens(database.url)
     make_read_only(database, True)

@@ -63,7 +63,7 @@ class Availability:
         silent = StorageError(
             f"{self._name}: cannot {action}: the database has not answered since {since:%H:%M:%S} UTC{hint}"
         )
-        silent.unavailable = True
+        silent.advice, silent.unavailable = hint, True
         raise silent
 
     def answers(self) -> bool:
