@@ -7,13 +7,15 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.faults.campaign import Report, world_of
+from tests.faults.campaign import world_of
+from tests.faults.report import Report
 from tests.faults.scenarios import BY_NAME, SCENARIOS, run
 
 EPILOG = """
 Each row is a log without a spool (direct) or with one. All entries that were acknowledged have to be in the
 database at the end, once. "errors" are documented ones, for the caller to record the entry again; any other
-exception is undocumented. "longest" is the longest call in seconds, which has its timeout and a second.
+exception is undocumented. "longest" is the longest call in seconds, which has its timeout and a second, and
+"stall", how late a thread ran at most that had nothing to wait for.
 
   python -m tests.faults --scale long
   python -m tests.faults kill frozen --seed 7
@@ -28,7 +30,8 @@ COLUMNS = (
     ("missing", 8),
     ("twice", 6),
     ("undocumented", 13),
-    ("longest", 14),
+    ("longest", 12),
+    ("stall", 7),
     ("MB", 15),
     ("seconds", 8),
 )
@@ -66,13 +69,15 @@ def lines(report: Report) -> list[str]:
             str(report.twice),
             str(len(report.undocumented)),
             f"{report.longest:.1f} of {report.deadline:g}",
+            f"{report.stall:.1f}",
             " ".join(f"{each:.0f}" for each in report.sizes),
             f"{report.seconds:.0f}",
         )
     )
     kills = [f"    {report.kills} kills"] if report.kills else []
+    loop = [f"    the event loop ran up to {report.loop_lag:.1f} s late"] if report.loop_lag else []
     errors = [f"    {count:,} times: {text}" for text, count in report.errors.most_common(4)]
-    return [row, *kills, *errors, *(f"  BROKEN {each}" for each in report.broken())]
+    return [row, *kills, *loop, *errors, *(f"  BROKEN {each}" for each in report.broken())]
 
 
 def _line(values: Sequence[str]) -> str:

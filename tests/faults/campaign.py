@@ -1,14 +1,13 @@
 """Runs writers under faults, and counts what became of their entries.
 
-`World` has the server and starts writers, one without a spool and one with; `Report` is what one writer, or
-the processes that share a spool, found. The faults are in `scenarios.py`.
+`World` has the server and starts writers, one without a spool and one with. The faults are in `scenarios.py`,
+and what is found is judged in `report.py`.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -17,139 +16,27 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
+from tests.faults.report import GRACE, Report
+from tests.faults.server import FaultServer
 from tests.faults.shim import Shim, compile_shim, compiler
 from tests.faults.writer import Options
-from tests.support.crashes import CrashingServer
 from tests.support.databases import PostgreSQLDatabase
 from tests.support.waiting import wait_until
 
 WAYS = ("direct", "spool")
 """A log without a spool, and one with."""
-TIMEOUT = 3.0
-"""The timeout of a call, in seconds."""
-GRACE = 1.0
-"""How many seconds later a call may end, as `docs/recording.md` says."""
 TICK = 0.1
+"""The seconds between two looks at a writer."""
+OUTCOME_SECONDS = 60
+"""How long an outcome may take that has to come, such as that of the first entry after a fault."""
 DRAIN_SECONDS = 300
-GROWTH = 40.0
-"""The MB by which a writer may be larger at the end than in the middle of a run."""
-
-
-@dataclass
-class Report:
-    """What became of the entries of one writer, or of all writers of one spool."""
-
-    scenario: str
-    way: str
-    deadline: float = TIMEOUT + GRACE
-    announced: set[str] = field(default_factory=set)
-    in_database: set[str] = field(default_factory=set)
-    in_spool: set[str] = field(default_factory=set)
-    errors: Counter[str] = field(default_factory=Counter)
-    """The documented errors, by the beginning of their text."""
-    undocumented: list[str] = field(default_factory=list)
-    missing: int = 0
-    """The entries that were acknowledged and are not in the database at the end."""
-    twice: int = 0
-    unasked: int = 0
-    """The entries that nobody announced, or with content that is not theirs."""
-    refused: int = 0
-    """The entries that the database refused and that are kept in the spool."""
-    longest: float = 0.0
-    memory: list[float] = field(default_factory=list)
-    """The MB of the process, in time."""
-    stall: float = 0.0
-    """The longest time for which this machine let a thread of the campaign wait that wanted to run."""
-    seconds: float = 0.0
-    warnings: int = 0
-    kills: int = 0
-    not_run: str = ""
-    """Why it was not run."""
-
-    @property
-    def acknowledged(self) -> set[str]:
-        """The entries that were acknowledged."""
-        return self.in_database | self.in_spool
-
-    @property
-    def sizes(self) -> tuple[float, float, float]:
-        """The MB at the start, in the middle and at the end."""
-        found = self.memory or [0.0]
-        return found[min(5, len(found) - 1)], found[len(found) // 2], found[-1]
-
-    def broken(self) -> list[str]:
-        """The promises that were not kept."""
-        found = [f"undocumented: {each}" for each in self.undocumented[:5]]
-        for name in ("missing", "twice", "unasked", "refused"):
-            if getattr(self, name):
-                found.append(f"{getattr(self, name)} {name}")
-        if self.longest > self.deadline + self.stall:
-            found.append(
-                f"a call took {self.longest:.1f} s, of {self.deadline:g} s and {self.stall:.1f} s of stall"
-            )
-        _, middle, end = self.sizes
-        if end > middle + GROWTH:
-            found.append(f"the process grew from {middle:.0f} to {end:.0f} MB")
-        if not self.not_run and not self.acknowledged:
-            found.append("nothing was acknowledged")
-        return found
-
-
-class FaultServer(CrashingServer):
-    """A server whose files can fail, and whose processes can be stopped."""
-
-    def __init__(self, folder: Path, shim: Shim | None) -> None:
-        self.shim = shim
-        with self._preloaded():
-            super().__init__(folder)
-
-    @contextmanager
-    def _preloaded(self) -> Iterator[None]:
-        if self.shim is None:
-            yield
-            return
-        self.shim.preload()
-        try:
-            yield
-        finally:
-            self.shim.unload()
-
-    def restart(self) -> None:
-        """See `CrashingServer`."""
-        with self._preloaded():
-            super().restart()
-
-    def shut_down(self) -> None:
-        """Stop it and end all sessions, as an operator does."""
-        self.crash(signal.SIGINT)
-
-    @property
-    def runs(self) -> bool:
-        """Whether its first process runs."""
-        found = self._server.get_postmaster_info()
-        return bool(found is not None and found.is_running())
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Stop all its processes, without ending them, for the `with` block."""
-        first = self._server.get_postmaster_info().process
-        first.suspend()  # before it starts others
-        stopped = [first]
-        try:
-            for each in first.children(recursive=True):
-                with suppress(Exception):  # it has just ended
-                    each.suspend()
-                    stopped.append(each)
-            yield
-        finally:
-            for each in reversed(stopped):
-                with suppress(Exception):
-                    each.resume()
+"""How long a spool may take to be empty."""
+PIPE_BYTES = 1 << 20
+"""The buffer of a writer's output, so that it hardly waits for this process: that of 10 seconds at most."""
 
 
 class Writer:
@@ -167,6 +54,7 @@ class Writer:
                 stderr=errors,
                 env=environment,
             )
+        _enlarge(self._process.stdout)
         self.ready: list[int] = []
         """The processes that have begun."""
         self.answers: list[str] = []
@@ -246,14 +134,24 @@ class Writer:
         elif kind == "-":
             report.longest = max(report.longest, float(words[1]))
             report.errors[_kind_of(words[2:])] += 1
-        elif kind == "~":
-            report.warnings += 1
+        elif kind == "^":
+            report.stall = max(report.stall, float(words[0]))
+        elif kind == "@":
+            report.loop_lag = max(report.loop_lag, float(words[0]))
         elif kind == "!":
             self.ready.append(int(words[0]))
         elif kind == "#":
             self.answers.append(line[1:])
         else:
             report.undocumented.append(line)
+
+
+def _enlarge(pipe: IO[bytes] | None) -> None:
+    if sys.platform == "linux" and pipe is not None:
+        import fcntl
+
+        with suppress(OSError):  # this user's limit is smaller
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _kind_of(words: Sequence[str]) -> str:
@@ -285,8 +183,25 @@ class Load:
                 writer.measure()
                 writer.report.stall = max(writer.report.stall, stall)
 
-    def finish(self, url: str) -> None:
-        """End recording, wait for the spools, and compare what is stored with what was said."""
+    def run_until_stored(self) -> None:
+        """Let them record until the database itself has acknowledged a further entry of each."""
+        self._run_until("was acknowledged by the database", lambda report: len(report.in_database))
+
+    def run_until_error(self) -> None:
+        """Let them record until each has had a further error."""
+        self._run_until("was refused", lambda report: report.errors.total())
+
+    def _run_until(self, outcome: str, count: Callable[[Report], int]) -> None:
+        before = [count(report) for report in self.reports]
+        end = time.monotonic() + OUTCOME_SECONDS
+        for report, number in zip(self.reports, before, strict=True):
+            while count(report) <= number and time.monotonic() < end:
+                self.run_for(TICK)
+            if count(report) <= number:
+                report.undocumented.append(f"no entry {outcome} for {OUTCOME_SECONDS} s")
+
+    def finish(self) -> None:
+        """End recording, and wait until the spools are empty."""
         for writer in self._writers:
             writer.end_recording()
             writer.measure()
@@ -308,12 +223,18 @@ class World:
         self.folder = folder
         self.chance = random.Random(seed)
         self.long = long
+        self.timeout = 3.0 if long else 1.5
+        """The timeout of a call, in seconds."""
         self.library = compile_shim(folder) if compiler() else None
         self.server = FaultServer(folder / "pg", self.shim("server"))
 
     def shim(self, name: str) -> Shim | None:
         """A shim for programs that are to fail; None without a compiler."""
         return Shim(self.library, self.folder / f"{name}.control") if self.library else None
+
+    def report(self, scenario: str, way: str, timeout: float) -> Report:
+        """An empty report of writers whose calls have a timeout."""
+        return Report(scenario, way, timeout + GRACE)
 
     @property
     def database(self) -> PostgreSQLDatabase:
@@ -335,19 +256,26 @@ class World:
         At its end they stop recording, the spools are emptied, and everything is counted. By default they
         write to the server itself. The spools are in `folder`.
         """
-        options = {"url": url or self.server.url, "timeout": TIMEOUT, "rate": 100.0, **options}
+        self.server.ensure_running()  # also after a scenario that has failed
+        options = {
+            "url": url or self.server.url,
+            "timeout": self.timeout,
+            "pause": 0.0 if self.long else 0.2,
+            "rate": 100.0,
+            **options,
+        }
         writers = []
         for way in ways:
             account = f"{scenario.replace(' ', '-')}-{way}-{uuid.uuid4().hex[:8]}"
             spool = str((folder or self.folder) / f"{account}.spool.db") if way == "spool" else None
             made = Options(account=account, spool=spool, seed=self.chance.randrange(2**32), **options)
-            writers.append(Writer(made, Report(scenario, way), self.folder, shim))
+            writers.append(Writer(made, self.report(scenario, way, made.timeout), self.folder, shim))
         load = Load(writers)
         try:
             for writer in writers:
                 wait_until(lambda writer=writer: writer.ready or writer.report.undocumented)  # type: ignore[misc]
             yield load
-            load.finish(self.server.url)
+            load.finish()
         finally:
             load.close()
         for report, writer in zip(load.reports, writers, strict=True):
@@ -378,6 +306,3 @@ def world_of(seed: int, long: bool) -> Iterator[World]:
             yield world
         finally:
             world.close()
-
-
-Run = Callable[[World], list[Report]]

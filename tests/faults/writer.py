@@ -1,9 +1,10 @@
 """A program that records until it is told to end, and says on its output what became of each entry.
 
-A line is one of: `+ID MOMENT` (announced), `=ID d|s SECONDS` (acknowledged, in the database or the spool),
-`-ID SECONDS TEXT` (a documented error), `?WHERE TEXT` (any other), `!PID` (ready), `~TEXT` (a warning in the
-log), `#TEXT` (an answer). The first line of its input ends recording, and each other one asks what waits in
-the spool. With `forks` it records nothing itself: each line makes it fork a child that does.
+A line is one of: `+ID` (announced), `=ID d|s SECONDS` (acknowledged, in the database or the spool),
+`-ID SECONDS TEXT` (a documented error), `?WHERE TEXT` (any other), `!PID` (ready), `#TEXT` (an answer),
+`^SECONDS` (how late a thread ran at most so far), `@SECONDS` (how late the event loop ran a timer at most).
+The first line of its input ends recording, and each other one asks what waits in the spool. With `forks` it
+records nothing itself: each line makes it fork a child that does.
 """
 
 from __future__ import annotations
@@ -25,9 +26,16 @@ from typing import Any, NoReturn
 from audit_events import CATALOG, AsyncAuditEvents, AuditEvents
 from auditwright import Actor, AuditLog, AuditwrightError
 from auditwright.ids import clock, from_microseconds, make_id
+from auditwright.spool import mover
 
 AGAIN = 0.02
 """The part of the acknowledged entries that is recorded once more, as a caller does who lost the answer."""
+TICK = 0.02
+"""The seconds between two looks at how late a thread and the event loop run."""
+NOTABLE = 0.01
+"""By how many seconds the next such line exceeds the last one."""
+OPEN_AGAIN = 0.05
+"""The seconds after which a child opens a log again that could not be opened."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,8 @@ class Options:
     """The entries a second over all threads; 0 for as many as they can."""
     size: int = 0
     """The bytes by which each entry is longer."""
+    pause: float = 0.0
+    """The longest pause of the mover in seconds, to save time; 0 for the library's own."""
     forks: bool = False
     seed: int = 0
 
@@ -84,7 +94,7 @@ class _Attempt:
     def __init__(self, entry_id: uuid.UUID, moment: int, is_new: bool = True) -> None:
         self.entry_id, self.moment = entry_id, moment
         if is_new:
-            say(f"+{entry_id.hex} {moment}")
+            say(f"+{entry_id.hex}")
         self.is_acknowledged = False
         self._began = time.monotonic()
 
@@ -106,25 +116,62 @@ class _Attempt:
         return isinstance(error, Exception)
 
 
+class Lateness:
+    """Says how late something runs, as soon as that is more than before."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind, self._longest = kind, 0.0
+        self._asleep = time.monotonic()
+
+    def sleep(self) -> float:
+        """The seconds to sleep before `awake`."""
+        self._asleep = time.monotonic()
+        return TICK
+
+    def awake(self) -> None:
+        """Compare the time that has passed with the time of the sleep."""
+        late = time.monotonic() - self._asleep - TICK
+        if late > self._longest + NOTABLE:
+            self._longest = late
+            say(f"{self._kind}{late:.3f}")
+
+
 class Recording:
-    """Records with the options until `end`."""
+    """Records with the options until `ended` is set."""
 
     def __init__(self, log: AuditLog, options: Options) -> None:
         self._log, self._options = log, options
         self.ended = threading.Event()
 
     def run(self) -> None:
-        """Record until `end`."""
+        """Record until `ended` is set, and all calls have returned."""
+        returned = threading.Event()
+        watching = threading.Thread(target=self._watch, args=(returned,))
+        watching.start()
         if self._options.coroutines:
             asyncio.run(self._stream())
-            return
-        threads = [
-            threading.Thread(target=self._record, args=(each,)) for each in range(self._options.threads)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        else:
+            threads = [
+                threading.Thread(target=self._record, args=(each,)) for each in range(self._options.threads)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        returned.set()
+        watching.join()
+
+    def _watch(self, returned: threading.Event) -> None:
+        """Say how late a thread runs that waits for a core or for the interpreter's lock only."""
+        lateness = Lateness("^")
+        while not returned.wait(lateness.sleep()):
+            lateness.awake()
+
+    async def _watch_loop(self) -> None:
+        lateness = Lateness("@")
+        while True:
+            await asyncio.sleep(lateness.sleep())
+            lateness.awake()
 
     def _record(self, number: int) -> None:
         options = self._options
@@ -150,6 +197,7 @@ class Recording:
         """Begin an entry at each moment of the rate, however many are not stored yet."""
         create = AsyncAuditEvents(self._log).account.app_api_key.app_api_key_created
         size, tasks = self._options.size, set[asyncio.Task[None]]()
+        watching = asyncio.ensure_future(self._watch_loop())
 
         async def one() -> None:
             moment = clock.now()
@@ -168,27 +216,29 @@ class Recording:
                     await asyncio.sleep(0)
             await asyncio.sleep(0.005)
         await asyncio.gather(*tasks)
+        watching.cancel()
 
 
-class _Heard(logging.Handler):
-    """Says what the library logs; an exception there is one that nobody documented."""
+class _LoggedExceptions(logging.Handler):
+    """Says which exceptions the library logs: nobody documented them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = " ".join(record.getMessage().split())
         if record.exc_info and record.exc_info[1] is not None:
-            text = f"{text}: {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+            text = f"{record.getMessage()}: {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
             say(f"?log {' '.join(text.split())}")
-        else:
-            say(f"~{text}")
 
 
 def _live(options: Options) -> NoReturn:
     """The life of a forked child, which a kill ends."""
     try:
         say(f"!{os.getpid()}")
-        with suppress(AuditwrightError):  # without a spool, while the database is away
-            Recording(options.open(), options).run()
-        signal.pause()
+        while True:
+            try:
+                log = options.open()
+            except AuditwrightError:  # without a spool, while the database is away
+                time.sleep(OPEN_AGAIN)
+            else:
+                Recording(log, options).run()
     finally:
         os._exit(1)
 
@@ -214,10 +264,12 @@ def _fork_for_each_line(options: Options) -> None:
 def main() -> None:
     """Run the program."""
     log_of_library = logging.getLogger("auditwright")
-    log_of_library.addHandler(_Heard(logging.WARNING))
+    log_of_library.addHandler(_LoggedExceptions(logging.WARNING))
     log_of_library.propagate = False
     logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of COPYs that a lost connection ends
     options = Options(**json.loads(sys.argv[1]))
+    if options.pause:
+        mover.PAUSE_SECONDS = (options.pause / 4, options.pause)
     if options.forks:
         _fork_for_each_line(options)
         return
