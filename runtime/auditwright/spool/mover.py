@@ -132,7 +132,7 @@ class Mover(ForkAware):
 
     def _report(self, error: Exception) -> None:
         """Log why entries wait, once for each reason; while the database is away the log has said so."""
-        reason, before = str(error).removesuffix(getattr(error, "advice", "")), self.failure
+        reason, before = str(error).removesuffix(getattr(error, "hint", "")), self.failure
         self.failure = reason
         if reason == before:
             return

@@ -87,7 +87,7 @@ class SpooledStorage(ForkAware):
         """Note that the database is away; the next entries go into the spool at once."""
         self.activity.failed(error)
         if not self.mover.is_away:
-            reason = str(error).removesuffix(error.advice)
+            reason = str(error).removesuffix(error.hint)
             _log.warning("the database is away, entries go into the spool: %s", printable(reason))
         self.mover.is_away = True
 

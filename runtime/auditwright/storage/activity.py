@@ -25,5 +25,5 @@ class Activity:
 
     def failed(self, error: Exception) -> None:
         """Note the error of a write."""
-        text = str(error).removesuffix(getattr(error, "advice", ""))
+        text = str(error).removesuffix(getattr(error, "hint", ""))
         self.last_error, self.last_error_at = text, time.time()

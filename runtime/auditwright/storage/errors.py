@@ -38,7 +38,7 @@ class StorageError(NotStored):
     """Whether the database is away: it refuses connections, does not answer in time, or takes no writes for
     now. A spool takes the entry then; see `docs/spool.md`.
     """
-    advice: str = ""
+    hint: str = ""
     """The end of the text: what became of the entry, and what the caller can do. A spool does that itself."""
     of_node: bool = False
     """Whether only a node of a Citus cluster is away, so that entries of accounts on others can be stored."""

@@ -190,6 +190,21 @@ def test_status_shows_refused_entries(
     assert "  1 more refused entry" in command("spool", "status", "--limit", "0").out.splitlines()
 
 
+# --- retention ---------------------------------------------------------------------------------------
+
+
+def test_retention_deletes_nothing_from_a_spool(command: Auditwright, spool: Path, fill: Fill) -> None:
+    fill(1, occurred_at=datetime(2020, 1, 1, tzinfo=UTC))
+    for action in (("retain", "--older-than", "400d"), ("hold", "list")):
+        done = command("database", *action, "--database", f"sqlite:///{spool}")
+        assert (done.code, done.out) == (2, "")
+        assert done.err == (
+            f"auditwright: {spool}: this is a spool, whose entries the database does not have yet; run "
+            "`auditwright spool drain`, and then this command with the URL of the database\n"
+        )
+    assert command("spool", "status").out.startswith(f"{spool}: 1 entry waits since ")
+
+
 # --- drain -----------------------------------------------------------------------------------------
 
 

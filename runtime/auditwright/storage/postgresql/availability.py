@@ -63,7 +63,7 @@ class Availability:
         silent = StorageError(
             f"{self._name}: cannot {action}: the database has not answered since {since:%H:%M:%S} UTC{hint}"
         )
-        silent.advice, silent.unavailable = hint, True
+        silent.hint, silent.unavailable = hint, True
         raise silent
 
     def answers(self) -> bool:

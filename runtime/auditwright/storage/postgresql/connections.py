@@ -135,7 +135,7 @@ class Connections(ForkAware):
                 if action != "write":
                     raise
                 told = StorageError(f"{error}; nothing is stored")
-                told.advice = "; nothing is stored"
+                told.hint = "; nothing is stored"
                 told.unavailable = error.unavailable
                 raise told from None
         return self.writer

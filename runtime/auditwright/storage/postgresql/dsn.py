@@ -144,7 +144,7 @@ class Dsn:
         else:
             hint = _HINTS.get(error.sqlstate or "", "")
         made = StorageError(f"{self.name}: cannot {action}: {message}{code}{hint}")
-        made.advice = hint if is_unknown or broke else ""
+        made.hint = hint if is_unknown or broke else ""
         made.outcome_unknown = bool(is_unknown)
         made.unavailable = is_away(error)
         made.of_node = of_node

@@ -32,6 +32,8 @@ BATCH = 20_000
 """Rows in one transaction: about half a second, during which no other process can write."""
 BUSY_SECONDS = 10.0
 """How long a batch waits for another writer."""
+SPOOL_TABLE = "audit_spool_refused"
+"""The table by which a spool is known: that of the entries that the database has refused."""
 
 
 class SQLiteRetentionStore:
@@ -47,8 +49,18 @@ class SQLiteRetentionStore:
             self._connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
             )
+            self._refuse_spool()
             for pragma in ("synchronous=FULL", *TRIGGER_PRAGMAS, f"journal_size_limit={WAL_BYTES}"):
                 self._connection.execute(f"PRAGMA {pragma}")
+
+    def _refuse_spool(self) -> None:
+        sql = "SELECT 1 FROM sqlite_schema WHERE name = ?"
+        if self._connection.execute(sql, (SPOOL_TABLE,)).fetchone():
+            self.close()
+            raise StorageError(
+                f"{self.name}: this is a spool, whose entries the database does not have yet; run "
+                "`auditwright spool drain`, and then this command with the URL of the database"
+            )
 
     def close(self) -> None:
         """See `RetentionStore.close`."""

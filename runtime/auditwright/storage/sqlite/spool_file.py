@@ -25,7 +25,7 @@ from auditwright.storage.deadline import TIMEOUT
 from auditwright.storage.errors import IdConflict, StorageError
 from auditwright.storage.sqlite.connections import BUSY_SECONDS, path_of, translated_errors
 from auditwright.storage.sqlite.engine import SQLiteStorage
-from auditwright.storage.sqlite.retention import forget_users
+from auditwright.storage.sqlite.retention import SPOOL_TABLE, forget_users
 from auditwright.storage.sqlite.triggers import deleting_each
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class SpoolFile(SQLiteStorage):
     def _mark(self, connection: sqlite3.Connection) -> None:
         """Make the tables of a spool; by that of refused entries it is known."""
         found = _tables(connection)
-        if _TABLE not in found and connection.execute("SELECT 1 FROM audit_entry LIMIT 1").fetchone():
+        if SPOOL_TABLE not in found and connection.execute("SELECT 1 FROM audit_entry LIMIT 1").fetchone():
             raise StorageError(
                 f"{self.path}: this is an audit log with entries, not a spool, which would move them to the "
                 "database and delete them here; name a file of its own, such as sqlite:///audit-spool.db"
@@ -184,7 +184,7 @@ class SpoolFile(SQLiteStorage):
         # They hold up the others of a full spool, too.
         with self.connections.writing() as connection, self._beyond_size(connection):
             connection.executemany(
-                f"INSERT OR REPLACE INTO {_TABLE} (account_id, id, reason) VALUES (?, ?, ?)",
+                f"INSERT OR REPLACE INTO {SPOOL_TABLE} (account_id, id, reason) VALUES (?, ?, ?)",
                 [(row[ACCOUNT_ID], row[ID], reason) for row, reason in refused],
             )
 
@@ -202,7 +202,7 @@ class SpoolFile(SQLiteStorage):
     def retry_refused(self) -> int:
         """Let all refused entries wait again; returns how many there were."""
         with self.connections.writing() as connection:
-            return connection.execute(f"DELETE FROM {_TABLE}").rowcount
+            return connection.execute(f"DELETE FROM {SPOOL_TABLE}").rowcount
 
     def discard(self, rows: Sequence[Row]) -> int:
         """Delete those of these entries that are refused; returns how many. Others may wait again by now."""
@@ -211,7 +211,7 @@ class SpoolFile(SQLiteStorage):
                 row
                 for row in rows
                 if connection.execute(
-                    f"DELETE FROM {_TABLE} WHERE account_id = ? AND id = ?", (row[ACCOUNT_ID], row[ID])
+                    f"DELETE FROM {SPOOL_TABLE} WHERE account_id = ? AND id = ?", (row[ACCOUNT_ID], row[ID])
                 ).rowcount
             ]
             _delete(connection, refused)
@@ -221,8 +221,9 @@ class SpoolFile(SQLiteStorage):
         """The first refused entries, in the order in which they came; -1 is no limit."""
         with self._reading() as connection:
             found: Iterable[tuple[str, bytes, str, str]] = connection.execute(
-                f"SELECT account_id, id, event, {_TABLE}.reason "  # a catalog may have a column of that name
-                f"FROM {_TABLE} JOIN audit_entry USING (account_id, id) "
+                # A catalog may have a column "reason", too.
+                f"SELECT account_id, id, event, {SPOOL_TABLE}.reason "
+                f"FROM {SPOOL_TABLE} JOIN audit_entry USING (account_id, id) "
                 "ORDER BY audit_entry.rowid LIMIT ?",
                 (limit,),
             )
@@ -232,7 +233,7 @@ class SpoolFile(SQLiteStorage):
         """How many entries wait, since when, and why."""
         with self._reading() as connection:
             entries, refused, oldest = connection.execute(
-                f"SELECT (SELECT count(*) FROM audit_entry), (SELECT count(*) FROM {_TABLE}), "
+                f"SELECT (SELECT count(*) FROM audit_entry), (SELECT count(*) FROM {SPOOL_TABLE}), "
                 f"(SELECT recorded_at FROM audit_entry AS entry WHERE {_WAITS} ORDER BY rowid LIMIT 1)"
             ).fetchone()
             failure = connection.execute(f"SELECT since, reason FROM {_FAILURE}").fetchone()
@@ -284,21 +285,20 @@ def _require_spool(path: Path) -> None:
     with translated_errors(name, "read", "another process has locked the file; run the command again"):
         uri = f"file:{quote(name)}?mode=rw"  # a reader of a write-ahead log writes beside it
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
-            found = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (_TABLE,)).fetchone()
-    if not found:
+            is_spool = SPOOL_TABLE in _tables(connection)
+    if not is_spool:
         raise StorageError(f"{path}: this is no spool; name the file of AuditLog.open(spool=...)")
 
 
-_TABLE = "audit_spool_refused"
 _FAILURE = "audit_spool_failure"
 _DEFINITIONS = {
-    _TABLE: f"""
-        CREATE TABLE {_TABLE} (
+    SPOOL_TABLE: f"""
+        CREATE TABLE {SPOOL_TABLE} (
             account_id TEXT NOT NULL, id BLOB NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (account_id, id)
         ) STRICT, WITHOUT ROWID""",
     _FAILURE: f"CREATE TABLE {_FAILURE} (since INTEGER NOT NULL, reason TEXT NOT NULL) STRICT",
 }
 _WAITS = (
-    f"NOT EXISTS (SELECT 1 FROM {_TABLE} AS refused "
+    f"NOT EXISTS (SELECT 1 FROM {SPOOL_TABLE} AS refused "
     "WHERE refused.account_id = entry.account_id AND refused.id = entry.id)"
 )
