@@ -14,6 +14,7 @@ from tests.support.tcp_proxy import TcpProxy, proxy_of
 
 from audit_events import CATALOG
 from auditwright import AuditLog
+from auditwright.spool import mover
 
 AWAY = "postgresql://postgres@127.0.0.1:1/audit"
 """Nothing listens there."""
@@ -56,8 +57,12 @@ def spool(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opens(proxy: TcpProxy, spool: Path) -> Iterator[Opens]:
-    """Opens logs with the spool, by default through the proxy; they are closed at the end."""
+def opens(proxy: TcpProxy, spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opens]:
+    """Opens logs with the spool, by default through the proxy; they are closed at the end.
+
+    Their movers look for the database more often than elsewhere.
+    """
+    monkeypatch.setattr(mover, "PAUSE_SECONDS", (0.05, 0.2))
     logs: list[AuditLog] = []
 
     def open_one(url: str | None = None, **options: Any) -> AuditLog:

@@ -334,7 +334,7 @@ from auditwright import Actor, AuditLog
 logging.disable()
 log = AuditLog.open(sys.argv[1], account_id="acme", catalog=CATALOG, timeout=3, spool=f"sqlite:///{sys.argv[2]}")
 create = AuditEvents(log).account.app_api_key.app_api_key_created
-for _ in range(3000):
+for _ in range(1500):
     assert create(actor=Actor.system()).spooled
 print(flush=True)
 sys.stdin.readline()
@@ -360,7 +360,7 @@ def test_a_program_ends_while_entries_are_moved(
     assert (child.returncode, said) == (0, "")
     log = opens()
     wait_until(lambda: log.health().spooled == 0)
-    assert len(stored(database)) == 3000
+    assert len(stored(database)) == 1500
 
 
 # --- two logs, and calls of other kinds ---------------------------------------------------------------
