@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.support.markdown import GUIDES, README, prose
+from tests.benchmarks.__main__ import NAMES, OTHERS
+from tests.support.markdown import GUIDES, README, prose, rows, section
 from tests.support.paths import DOCS, ROOT
 
 BENCHMARKS = ROOT / "tests" / "benchmarks" / "README.md"
@@ -39,6 +40,28 @@ def test_figures_of_the_benchmarks_are_found_there(page: Path) -> None:
 def test_sizing_names_figures_of_both_engines() -> None:
     (sizing,) = sections(DOCS / "operate.md")
     assert figures(sizing) >= {"582", "726", "18,954", "17,889", "2.64", "1.91", "7.6", "9.5"}
+
+
+def days() -> set[tuple[str, str]]:
+    """The commands of the benchmarks, each with the day of its figures."""
+    return {(command, day) for _, command, day in rows(section(BENCHMARKS, "Commands and days"))}
+
+
+def test_each_benchmark_has_the_day_of_its_figures() -> None:
+    known = {*NAMES, *OTHERS} - {"postgresql"}  # its figures are not in the page
+    assert {command.strip("`").split()[0] for command, _ in days()} == known
+    assert all(re.fullmatch(r"2\d{3}-\d\d-\d\d", day) for _, day in days())
+
+
+@pytest.mark.parametrize(
+    ("page", "title"), [("operate.md", "Sizing"), ("scale.md", "When one PostgreSQL is enough")]
+)
+def test_figures_have_a_command_and_the_day_it_ran(page: str, title: str) -> None:
+    text = section(DOCS / page, title)
+    found = {(command, day) for *_, command, day in rows(text)}
+    found |= {(f"`{command}`", day) for command, day in re.findall(r"\(`([^`]+)`, (2[-\d]+)\)", text)}
+    assert found
+    assert found - days() == set()
 
 
 def test_every_way_to_write_a_figure_is_seen() -> None:
