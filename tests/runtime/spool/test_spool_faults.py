@@ -330,7 +330,9 @@ EXITS = """
 import logging, sys
 from audit_events import CATALOG, AuditEvents
 from auditwright import Actor, AuditLog
+from auditwright.spool import mover
 
+mover.PAUSE_SECONDS = (0.05, 0.2)
 logging.disable()
 log = AuditLog.open(sys.argv[1], account_id="acme", catalog=CATALOG, timeout=3, spool=f"sqlite:///{sys.argv[2]}")
 create = AuditEvents(log).account.app_api_key.app_api_key_created
