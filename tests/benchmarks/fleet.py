@@ -264,27 +264,29 @@ def _print(outcomes: list[Outcome], options: argparse.Namespace) -> None:
     )
     times = "p50, ms | p99, ms | worst, ms"
     print(f"| recording | entries a second | {times} | since it was due, p99, ms |")
-    print("|---|---:|---:|---:|---:|---:|")
-    for outcome in outcomes:
-        rate = sum(len(done.acknowledged) / done.elapsed for done in outcome.done)
-        calls = _times(each for done in outcome.done for each in done.calls)
-        _, waited, _ = _percentiles([each for done in outcome.done for each in done.since_due])
-        print(f"| {outcome.title} | {rate:,.0f} | {calls} | {waited:.2f} |")
+    print("|---|---:|---:|---:|---:|---:|", *map(_recording, outcomes), sep="\n")
     print(f"\n| newest pages | pages a second | {times} |")
-    print("|---|---:|---:|---:|---:|")
-    for outcome in outcomes:
-        rate = sum(len(done.pages) / done.elapsed for done in outcome.done)
-        pages = _times(each for done in outcome.done for each in done.pages)
-        print(f"| {outcome.title} | {rate:,.0f} | {pages} |")
-    print(
-        "\n| entries | offered | acknowledged | stored | differing | errors | fair to processes | accounts |"
-    )
-    print("|---|---:|---:|---:|---:|---|---:|---:|")
-    for outcome in outcomes:
-        print(_counts(outcome), flush=True)
+    print("|---|---:|---:|---:|---:|", *map(_pages, outcomes), sep="\n")
+    columns = "offered | acknowledged | stored | differing | errors | fair to processes | accounts"
+    print(f"\n| entries | {columns} |")
+    print("|---|---:|---:|---:|---:|---|---:|---:|", *map(_counts, outcomes), sep="\n", flush=True)
     for outcome in outcomes:
         if outcome.on_one_node is not None:
             print(f"\n{outcome.title}: one node executed {outcome.on_one_node:.1%} of the statements")
+
+
+def _recording(outcome: Outcome) -> str:
+    rate = sum(len(done.acknowledged) / done.elapsed for done in outcome.done)
+    calls = _times(each for done in outcome.done for each in done.calls)
+    _, waited, _ = _percentiles([each for done in outcome.done for each in done.since_due])
+    return f"| {outcome.title} | {rate:,.0f} | {calls} | {waited:.2f} |"
+
+
+def _pages(outcome: Outcome) -> str:
+    rate = sum(len(done.pages) / done.elapsed for done in outcome.done)
+    return (
+        f"| {outcome.title} | {rate:,.0f} | {_times(each for done in outcome.done for each in done.pages)} |"
+    )
 
 
 def _counts(outcome: Outcome) -> str:

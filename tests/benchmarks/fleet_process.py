@@ -12,7 +12,8 @@ import threading
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate, count
 from multiprocessing.synchronize import Barrier
@@ -73,6 +74,7 @@ class Done:
     since_due: array[float] = field(default_factory=lambda: array("d"))
     """How long after its due time each entry was acknowledged: the call, and the wait for a free caller."""
     pages: array[float] = field(default_factory=lambda: array("d"))
+    """How long each page took."""
     errors: list[str] = field(default_factory=list)
     """The classes of the errors of recording and reading."""
     recorded: set[int] = field(default_factory=set)
@@ -82,19 +84,22 @@ class Done:
     elapsed: float = 0.0
     """From the start to the end of the last call."""
 
-    def count_entry(self, account: int, due: float, begun: float) -> None:
-        """Count an acknowledged entry."""
-        ended = time.monotonic()
-        self.acknowledged.append(account)
-        self.recorded.add(account)
-        self.calls.append(ended - begun)
-        self.since_due.append(ended - due)
-
-    def count_error(self, error: Exception, account: int) -> None:
-        """Count an error of recording."""
-        self.errors.append(type(error).__name__)
-        if isinstance(error, StorageError) and error.outcome_unknown:
-            self.unknown.append(account)
+    @contextmanager
+    def call(self, account: int, due: float) -> Iterator[None]:
+        """Count what becomes of the call in the `with` block, which records an entry that was due then."""
+        begun = time.monotonic()
+        try:
+            yield
+        except Exception as error:  # the report counts them by class
+            self.errors.append(type(error).__name__)
+            if isinstance(error, StorageError) and error.outcome_unknown:
+                self.unknown.append(account)
+        else:
+            ended = time.monotonic()
+            self.acknowledged.append(account)
+            self.recorded.add(account)
+            self.calls.append(ended - begun)
+            self.since_due.append(ended - due)
 
 
 class Turns:
@@ -167,13 +172,8 @@ def _record(log: AuditLog, turns: Turns, done: Done) -> None:
         due, account = turn
         time.sleep(max(0.0, due - time.monotonic()))
         emitter, values = choose(account)
-        begun = time.monotonic()
-        try:
+        with done.call(account, due):
             emitter(**values)
-        except Exception as error:  # the report counts them by class
-            done.count_error(error, account)
-        else:
-            done.count_entry(account, due, begun)
 
 
 def _record_concurrently(log: AuditLog, turns: Turns, done: Done) -> None:
@@ -184,13 +184,8 @@ def _record_concurrently(log: AuditLog, turns: Turns, done: Done) -> None:
             due, account = turn
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             emitter, values = choose(account)
-            begun = time.monotonic()
-            try:
+            with done.call(account, due):
                 await emitter(**values)
-            except Exception as error:  # the report counts them by class
-                done.count_error(error, account)
-            else:
-                done.count_entry(account, due, begun)
 
     async def gather() -> None:
         await asyncio.gather(*(work() for _ in range(CALLERS)))

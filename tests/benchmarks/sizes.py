@@ -25,7 +25,7 @@ from auditwright import Actor, AuditLog
 from auditwright.recording.recorder import Recorder
 from auditwright.storage.postgresql.roles import Roles, make_roles
 
-SIZES = """
+SIZES_QUERY = """
     SELECT coalesce(parent.relname, part.relname) AS name, sum(pg_table_size(part.oid))
     FROM pg_class AS part LEFT JOIN pg_inherits ON inhrelid = part.oid
     LEFT JOIN pg_class AS parent ON parent.oid = inhparent
@@ -37,10 +37,13 @@ Sizes = dict[str, float]
 LEAST = 0.5
 """The fewest bytes an entry of a table or an index that has a row of its own."""
 LIVE, BATCH = 200_000, 100
+"""The entries that are recorded in the order of time, and those of a transaction."""
 ACCOUNTS, USERS = 1_000, 5
-"""Users of each account."""
+"""The accounts, and the users of each."""
 CALLERS, CALLS = 32, 300
+"""The threads that record at the same time, and the calls of each."""
 BULK = 100_000
+"""The entries of a call of `record_many`."""
 
 
 def run() -> None:
@@ -53,8 +56,15 @@ def run() -> None:
     with temporary_server(durable=True) as server:
         recorded, reindexed = _recorded_live(server)
     print(f"\n### An entry on the disk: {entries:,} loaded in order, and {LIVE:,} of {ACCOUNTS:,} accounts\n")
+    _print_sizes(built, recorded, reindexed)
+    print(f"| SQLite, the file | {sqlite / entries:.0f} | | |", flush=True)
+    _print_write_ahead_log()
+
+
+def _print_sizes(*columns: list[Sizes]) -> None:
+    """Print the sizes of the tables and of the indexes: built, recorded, and after REINDEX."""
+    built = columns[0]
     print("| bytes an entry | loaded in order | recorded | after REINDEX |\n|---|---:|---:|---:|")
-    columns = (built, recorded, reindexed)
     for number, kind in enumerate(("table", "index")):
         for name in sorted(built[number], key=lambda each: -built[number][each]):
             if max(column[number][name] for column in columns) >= LEAST:
@@ -67,12 +77,10 @@ def run() -> None:
         ("tables and indexes", [tables + indexes for tables, indexes in sums]),
     ):
         print(f"| PostgreSQL, all {title} | {' | '.join(f'{total:,.0f}' for total in totals)} |")
-    print(f"| SQLite, the file | {sqlite / entries:.0f} | | |", flush=True)
-    _print_write_ahead_log()
 
 
 def _sizes(database: PostgreSQLDatabase, kind: str, entries: int) -> Sizes:
-    return {name: float(size) / entries for name, size in database.rows(SIZES.format(kind=kind))}
+    return {name: float(size) / entries for name, size in database.rows(SIZES_QUERY.format(kind=kind))}
 
 
 def _recorded_live(server: PostgreSQLServer) -> tuple[list[Sizes], list[Sizes]]:

@@ -3,9 +3,12 @@
 import re
 import subprocess
 import sys
+from array import array
+from collections import Counter
 
 import pytest
-from tests.benchmarks.fleet import fairness
+from tests.benchmarks.fleet import Outcome, fairness
+from tests.benchmarks.fleet_process import Done, name_of
 from tests.support.markdown import rows
 
 
@@ -44,6 +47,25 @@ def test_options_are_bounded(arguments: tuple[str, ...], message: str) -> None:
     done = fleet(*arguments)
     assert done.returncode == 2
     assert re.search(rf"error: {re.escape(message)}$", done.stderr, re.MULTILINE), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "unknown", "stored", "differing"),
+    [
+        ([0, 0, 1], [], {0: 2, 1: 1}, 0),
+        ([0, 0, 1], [], {0: 1, 1: 1}, 1),  # one is missing
+        ([0], [], {0: 1, 1: 2}, 2),  # two that nobody recorded
+        ([0], [1], {0: 1, 1: 1}, 0),  # its call had an error, and it was stored nevertheless
+        ([0], [1], {0: 1}, 0),
+        ([0, 1], [0], {0: 2}, 1),  # that of another account does not replace it
+    ],
+)
+def test_entries_are_compared_by_account(
+    acknowledged: list[int], unknown: list[int], stored: dict[int, int], differing: int
+) -> None:
+    done = Done(Counter(), array("L", acknowledged), unknown=unknown)
+    by_account = Counter({name_of(account): number for account, number in stored.items()})
+    assert Outcome("SQLite", [done], by_account).differing == differing
 
 
 def test_fairness_is_jains_index() -> None:
