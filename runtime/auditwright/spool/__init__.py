@@ -44,7 +44,8 @@ def open_spooled(
         )
     file = open_spool_file(spool, catalog, spool_bytes, max(timeout / 3, SHORTEST))
     try:
-        opens = partial(open_storage, url, catalog, read_url=read_url, timeout=timeout)
+        # Entries go into the spool while their own server is away, not while the one that is read is.
+        opens = partial(open_storage, url, catalog, read_url=read_url, timeout=timeout, needs_reader=False)
         return cast("Storage", SpooledStorage(file, opens, timeout / 3))
     except BaseException:
         file.close()

@@ -30,19 +30,21 @@ def open_storage(
     read_url: str | None = None,
     timeout: float = TIMEOUT,
     record: RecordSetup | None = None,
+    needs_reader: bool = True,
 ) -> Storage:
     """The storage for a URL such as `sqlite:///audit.db` or `postgresql://user@host/db`.
 
     A call to it ends within `timeout` seconds, with an error if the database does not answer.
-    `read_url` is for PostgreSQL: the URL with the role that reads. `record` makes the entries about what
-    opening has changed, which is in SQLite only. Raises `StorageError` for other URLs.
+    `read_url` is for PostgreSQL: the URL with the role that reads; unless `needs_reader`, its server may be
+    away while the log is opened. `record` makes the entries about what opening has changed, which is in
+    SQLite only. Raises `StorageError` for other URLs.
     """
     if is_postgresql(url):
         if read_url is not None and not is_postgresql(read_url):
             raise StorageError("read_url= is the same PostgreSQL database as url=, as another role")
         with _postgres_extra():
             from auditwright.storage.postgresql.engine import PostgreSQLStorage
-        return PostgreSQLStorage(url, catalog, read_url, timeout)
+        return PostgreSQLStorage(url, catalog, read_url, timeout, needs_reader)
     path = _sqlite_location(url)
     if read_url is not None:
         raise StorageError("read_url= is for PostgreSQL, which has roles; SQLite is one file")

@@ -4,10 +4,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from tests.support.databases import PostgreSQLDatabase
+from tests.support.databases import PostgreSQLDatabase, PostgreSQLServer
 from tests.support.sample_events import KEY_CREATED, record
 from tests.support.spools import Opens, open_with_spool, stored
-from tests.support.tcp_proxy import TcpProxy
+from tests.support.tcp_proxy import TcpProxy, proxy_of
 from tests.support.waiting import wait_until
 
 from audit_events import CATALOG
@@ -52,6 +52,33 @@ def test_entries_of_a_silent_database_are_spooled_and_moved(
     wait_until(lambda: log.health().spooled == 0)
     assert stored(database) == [each.id.hex for each in (first, *spooled)]
     wait_until(lambda: not record(log, KEY_CREATED).spooled)
+
+
+def test_a_reader_that_is_away_sends_no_entry_into_the_spool(
+    database: PostgreSQLDatabase, proxy: TcpProxy, opens: Opens
+) -> None:
+    proxy.be_away()
+    log = opens(database.url, read_url=proxy.url)
+    entry = record(log, KEY_CREATED)
+    assert not entry.spooled
+    assert log.health().reachable
+    with pytest.raises(StorageError, match="cannot connect"):
+        log.account("acme").count()
+    proxy.pass_again()
+    assert log.account("acme").count() == 1
+
+
+def test_a_reader_of_another_database_is_refused_once_it_is_back(
+    postgresql: PostgreSQLServer, database: PostgreSQLDatabase, opens: Opens
+) -> None:
+    with proxy_of(postgresql.another().url) as other:
+        other.be_away()
+        log = opens(database.url, read_url=other.url)
+        other.pass_again()
+        for _ in range(2):
+            with pytest.raises(StorageError, match="read_url= is another database than url="):
+                log.account("acme").count()
+        assert not record(log, KEY_CREATED).spooled
 
 
 def test_its_log_asks_nobody_to_record_again(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from _queue import Empty, SimpleQueue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -58,6 +58,8 @@ class Connections(ForkAware):
         self.read_name = self._read_dsn.name
         self.is_split = read_url is not None
         """Whether reading uses a DSN of its own."""
+        self.check_reader: Callable[[Connection], None] | None = None
+        """Checks a new reading connection, until one was right; then it is None."""
         self.is_distributed = False
         """Whether the tables are distributed over the nodes of a Citus cluster; set by opening."""
         self._closed = False
@@ -219,7 +221,14 @@ class Connections(ForkAware):
                 return connection
             connection.close()
         self.check_open()
-        return self._read_dsn.connect()
+        connection = self._read_dsn.connect()
+        if self.check_reader is not None:
+            try:
+                self.check_reader(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return connection
 
     def close(self) -> None:
         """Close all connections; one in use by this thread is closed when its block ends."""

@@ -77,11 +77,17 @@ _CONFLICT = "an entry with this id and other content is stored already; it is un
 class PostgreSQLStorage:
     """One PostgreSQL database; see `Storage`. Safe to use from many threads, and after a fork.
 
-    With `read_url` it reads as another role than it writes as.
+    With `read_url` it reads as another role than it writes as. Unless it `needs_reader`, it opens while the
+    server of that URL is away, and checks it when it first reads.
     """
 
     def __init__(
-        self, url: str, catalog: Catalog, read_url: str | None = None, timeout: float = TIMEOUT
+        self,
+        url: str,
+        catalog: Catalog,
+        read_url: str | None = None,
+        timeout: float = TIMEOUT,
+        needs_reader: bool = True,
     ) -> None:
         self.connections = Connections(url, read_url, timeout)
         self.name = self.connections.name
@@ -94,11 +100,12 @@ class PostgreSQLStorage:
         try:
             with self.connections.writing("open") as connection:
                 self._open(connection)
+            if self.connections.is_split:
+                self.connections.check_reader = self._check_reader
             if self.table.is_distributed:
                 self._check_account()
             if self.connections.is_split:
-                with self.connections.errors("open"):
-                    self._check_reader()
+                self._try_reader(needs_reader)
         except BaseException:
             self.close()
             raise
@@ -131,12 +138,24 @@ class PostgreSQLStorage:
                 "another value there; use the version of Citus that docs/scale.md names"
             )
 
-    def _check_reader(self) -> None:
-        with self.connections.reader() as reader, reader.transaction():
+    def _try_reader(self, needs_reader: bool) -> None:
+        try:
+            with self.connections.errors("open"), self.connections.reader():
+                pass
+        except StorageError as error:
+            if needs_reader or not error.unavailable:
+                raise
+            reason = printable(str(error))
+            _log.warning("the log is opened to record, and cannot be read for now: %s", reason)
+
+    def _check_reader(self, reader: Connection) -> None:
+        """Refuse a reading connection to another database. Raises psycopg's errors."""
+        with reader.transaction():
             found, _ = self._identity_of(runs(reader))
             warn_of_power(reader, self.connections.read_name)
         if found != self._identity:
             raise StorageError(f"read_url= is another database than url=, which is {self.name}")
+        self.connections.check_reader = None
 
     def _identity_of(self, execute: Execute) -> tuple[Identity, int]:
         """Which database a connection is on, and the server's process."""
