@@ -159,7 +159,8 @@ def test_a_commit_that_hangs_does_not_hold_up_health(database: PostgreSQLDatabas
 
         writer = threading.Thread(target=write)
         writer.start()
-        wait_until(lambda: log._storage.connections.lock._holder == writer.ident)  # type: ignore[attr-defined]
+        lock = log._storage.connections.lock  # type: ignore[attr-defined]
+        wait_until(lambda: f"owner={writer.ident} " in repr(lock._lock))
         assert not health_in_time(log).reachable
         assert writer.is_alive()
         writer.join()

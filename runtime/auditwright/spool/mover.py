@@ -288,8 +288,10 @@ class Mover(ForkAware):
             yield True
         finally:
             if lock in self._locks:  # else this is a forked child
-                self._locks.discard(lock)
-                os.close(lock)  # which releases it
+                try:
+                    self._locks.discard(lock)
+                finally:  # also after an interrupt
+                    os.close(lock)  # which releases it
 
 
 def _entries(number: int) -> str:

@@ -49,18 +49,26 @@ class SpooledStorage(ForkAware):
         self.after_fork_in_child()
         register(self)
         try:
-            with within(database_seconds):
+            self._reach()
+            if self.spool.oldest(1):
+                self.mover.start()
+        except BaseException:  # a thread would go on
+            self.close()
+            raise
+
+    def after_fork_in_child(self) -> None:
+        """See `ForkAware`."""
+        self._opening = threading.RLock()
+
+    def _reach(self) -> None:
+        """Open the database unless it is away. Raises `StorageError` if an operator has to act."""
+        try:
+            with within(self._database_seconds):
                 self._opened()
         except StorageError as error:
             if not error.unavailable:
                 raise
             self._lost(error)
-        if self.spool.oldest(1):
-            self.mover.start()
-
-    def after_fork_in_child(self) -> None:
-        """See `ForkAware`."""
-        self._opening = threading.RLock()
 
     def __getattr__(self, name: str) -> Any:
         """What reads, of the database."""
@@ -70,17 +78,20 @@ class SpooledStorage(ForkAware):
         """The database; it is opened when it is first reached. Raises `StorageError`."""
         if self._database is None:
             seconds = deadline(self._database_seconds) - time.monotonic()
-            if not self._opening.acquire(timeout=max(0.0, seconds)):
-                error = StorageError("another thread has been opening the database all the time")
-                error.unavailable = True
-                raise error
             try:
+                if not self._opening.acquire(timeout=max(0.0, seconds)):
+                    error = StorageError("another thread has been opening the database all the time")
+                    error.unavailable = True
+                    raise error
                 if self._closed:
                     raise StorageError(f"{self.spool.path}: the log is closed")
                 if self._database is None:
                     self._database = self._opens()
             finally:
-                self._opening.release()
+                try:  # noqa: SIM105 - an interrupt may follow a call of `suppress`
+                    self._opening.release()
+                except RuntimeError:  # it was not acquired
+                    pass
         return self._database
 
     def _lost(self, error: StorageError) -> None:

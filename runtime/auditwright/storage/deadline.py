@@ -16,23 +16,47 @@ TIMEOUT = 30.0
 SHORTEST, LONGEST = 1.0, 3600.0
 """The range of `timeout`."""
 
-_of_thread = threading.local()
+
+class _Block:
+    """A block of `within`. An exception of a signal handler may end it after the blocks around it."""
+
+    __slots__ = ("is_over", "outer", "until")
+
+    def __init__(self, until: float, outer: _Block | None) -> None:
+        self.until = until
+        self.outer = outer
+        self.is_over = False
+
+
+class _OfThread(threading.local):
+    block: _Block | None = None
+
+
+_of_thread = _OfThread()
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Let the calls of this thread inside the block end within so many seconds, or earlier."""
-    outer = current()
-    _of_thread.until = deadline(seconds)
+    block = _of_thread.block = _Block(deadline(seconds), _innermost())
     try:
         yield
     finally:
-        _of_thread.until = outer
+        block.is_over = True  # nothing else: what is called here may be interrupted
+
+
+def _innermost() -> _Block | None:
+    """The block that this thread is in."""
+    block = _of_thread.block
+    while block is not None and block.is_over:
+        block = block.outer
+    return block
 
 
 def current() -> float | None:
     """The deadline of the block of `within` that this thread is in."""
-    return getattr(_of_thread, "until", None)
+    block = _innermost()
+    return None if block is None else block.until
 
 
 def deadline(seconds: float) -> float:

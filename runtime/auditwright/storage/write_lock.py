@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from auditwright.storage.deadline import TIMEOUT, deadline
 from auditwright.storage.errors import StorageError
@@ -22,12 +22,11 @@ class WriteLock:
         self._seconds = seconds
         # It knows its owner, so that an interrupt cannot separate acquiring it from releasing it.
         self._lock = threading.RLock()
-        self._holder = 0
 
     @property
     def is_mine(self) -> bool:
         """Whether the calling thread holds it."""
-        return self._holder == threading.get_ident()
+        return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return]
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -45,13 +44,12 @@ class WriteLock:
                 )
                 error.unavailable = True
                 raise error
-            self._holder = threading.get_ident()
             yield
         finally:
-            with suppress(RuntimeError):  # it was not acquired
-                if self.is_mine:
-                    self._holder = 0
+            try:  # noqa: SIM105 - an interrupt may follow a call of `suppress`
                 self._lock.release()
+            except RuntimeError:  # it was not acquired
+                pass
 
     def acquire(self, timeout: float) -> bool:
         """Hold the lock until `release`; returns False after the timeout in seconds, or if it is held."""

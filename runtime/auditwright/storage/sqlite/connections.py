@@ -217,8 +217,8 @@ class Connections(ForkAware):
         try:
             with self.lock.held(), self.errors("write"):
                 connection = self._write_connection()
-                begin(connection, self._busy_seconds)
                 try:
+                    begin(connection, self._busy_seconds)  # here: an interrupt may follow it at once
                     yield connection
                     connection.execute("COMMIT")
                 except BaseException:
