@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import cycle
 
 from tests.faults.campaign import WAYS, Load, World, Writer
@@ -22,6 +22,8 @@ AT_ONCE = 4
 """The processes that record at the same time while they are killed."""
 RECORD_SECONDS = 60
 """The time in which one of them has to record."""
+BEGIN_SECONDS = 2
+"""How long a kill waits for one that records."""
 
 
 def kill(world: World) -> list[Report]:
@@ -56,7 +58,8 @@ def _kill(world: World, way: str) -> Report:
 def kill_children(parent: Writer, chance: random.Random, kills: int, longest: float) -> None:
     """Kill so many children of a writer, with pauses of at most `longest` seconds.
 
-    All of them may be killed before their first entry: then more are killed, until one has recorded.
+    Half of the kills wait until one of the children records, however slow the machine is. All may be killed
+    before their first acknowledgement: then more are killed, until there is one.
     """
     report = parent.report
     living: list[int] = []
@@ -65,11 +68,15 @@ def kill_children(parent: Writer, chance: random.Random, kills: int, longest: fl
     end = time.monotonic() + RECORD_SECONDS
     try:
         while report.kills < kills or (not report.acknowledged and time.monotonic() < end):
+            announced = len(report.announced)
             while len(living) < AT_ONCE:
                 parent.tell(str(chance.randrange(2**32)))
                 wait_until(lambda: len(parent.ready) > begun)  # noqa: B023 - it is awaited here
                 living.append(parent.ready[begun])
                 begun += 1
+            if report.kills % 2:
+                with suppress(TimeoutError):
+                    wait_until(lambda: len(report.announced) > announced, BEGIN_SECONDS)  # noqa: B023
             time.sleep(chance.uniform(0, longest))
             os.kill(living.pop(chance.randrange(len(living))), signal.SIGKILL)
             report.kills += 1

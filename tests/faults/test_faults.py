@@ -101,6 +101,7 @@ class _Idle(Writer):
     def tell(self, line: str) -> None:
         if self.report.kills >= self._kills:
             self.report.in_database.add("a")
+        self.report.announced.add(line)
         self.children.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE))
         self.ready.append(self.children[-1].pid)
 
