@@ -103,7 +103,8 @@ def test_a_read_only_spool_is_refused_at_once(
         said = run_python(OPENS, url, str(spool))
         spool.parent.chmod(0o700)
         if is_writable:
-            assert said in ("True 1\n", "False 0\n", "False 1\n")
+            # On a busy machine the database behind the proxy may count as away, too.
+            assert said in ("True 1\n", "True 2\n", "False 0\n", "False 1\n")
         else:
             assert said.startswith(f"{spool}: cannot ")
             assert "attempt to write a readonly database" in said
