@@ -241,8 +241,8 @@ def test_log_records_have_printable_values_only() -> None:
         ("runtime/auditwright/ids.py", "format_time(last)"),
         ("runtime/auditwright/ids.py", "format_time(now)"),
         ("runtime/auditwright/server/stalled_clients.py", "self._seconds"),
-        ("runtime/auditwright/spool/mover.py", "len(refused)"),
-        ("runtime/auditwright/spool/mover.py", "moved.entries"),
+        ("runtime/auditwright/spool/mover.py", "_entries(moved.entries)"),
+        ("runtime/auditwright/spool/mover.py", "number"),
         ("runtime/auditwright/storage/postgresql/engine.py", "reason"),
     }
     assert len(logged) > 12

@@ -397,7 +397,7 @@ class GroupCommit(ForkAware):
             if isinstance(error, StorageError) and error.of_node:
                 from auditwright.recording.lost_node import insert_by_account
 
-                return insert_by_account(rows, error, self._insert)
+                return insert_by_account(rows, error, self._insert, error_of)
             if len(rows) == 1 or not may_be_row_error(error):
                 return [error_of(error) for _ in rows]
             middle = len(rows) // 2
