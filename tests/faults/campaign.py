@@ -36,7 +36,7 @@ OUTCOME_SECONDS = 60
 DRAIN_SECONDS = 300
 """How long a spool may take to be empty."""
 PIPE_BYTES = 1 << 20
-"""The buffer of a writer's output, so that it hardly waits for this process: that of 10 seconds at most."""
+"""The buffer of a writer's output, 3 seconds of the fastest one: it should not wait for this process."""
 
 
 class Writer:

@@ -46,7 +46,6 @@ class Options:
     account: str
     timeout: float
     spool: str | None = None
-    spool_bytes: int = 1024**3
     threads: int = 4
     coroutines: bool = False
     """Whether these are coroutines of one thread, each of which begins without waiting for the last."""
@@ -65,11 +64,9 @@ class Options:
 
     def open(self) -> AuditLog:
         """The log."""
-        spooled: dict[str, Any] = {}
-        if self.spool is not None:
-            spooled = {"spool": f"sqlite:///{self.spool}", "spool_bytes": self.spool_bytes}
+        spool = None if self.spool is None else f"sqlite:///{self.spool}"
         return AuditLog.open(
-            self.url, account_id=self.account, catalog=CATALOG, timeout=self.timeout, **spooled
+            self.url, account_id=self.account, catalog=CATALOG, timeout=self.timeout, spool=spool
         )
 
 
