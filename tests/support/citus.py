@@ -52,7 +52,8 @@ class CitusDatabase(PostgreSQLDatabase):
             )
             ((shards,),) = connection.execute(
                 "SELECT array_agg(shard_name(logicalrelid, shardid)) FROM pg_dist_shard "
-                "WHERE logicalrelid = ANY (ARRAY['audit_entry', 'audit_target', 'audit_user']::regclass[])"
+                "WHERE logicalrelid = ANY "
+                "(ARRAY['audit_entry', 'audit_target', 'audit_user', 'audit_hold']::regclass[])"
             ).fetchall()
         for node in self.nodes:
             with connected(node) as connection, connection.transaction():

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.support.citus import coordinator
+from tests.support.databases import Database
 
 from auditwright import Actor, cli
 
@@ -62,9 +64,25 @@ def auditwright(
     return run
 
 
+if coordinator():
+
+    @pytest.fixture
+    def default_database(
+        auditwright: Auditwright, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Commands use a database on the cluster of the environment."""
+        monkeypatch.setenv("AUDITWRIGHT_DATABASE", database.url)
+
+else:
+
+    @pytest.fixture
+    def default_database() -> None:
+        """Commands use audit.db in their folder."""
+
+
 @pytest.fixture
-def recorded(auditwright: Auditwright) -> Auditwright:
-    """The same, with three entries in audit.db: two of the account acme, one of globex."""
+def recorded(auditwright: Auditwright, default_database: None) -> Auditwright:
+    """The same, with three entries in the default database: two of the account acme, one of globex."""
     for account, time, actor, event, metadata in (
         ("acme", "03:04:05.678", "user:u-17:Ada Lovelace", SCANNER, '{"tool_id": "t-4"}'),
         ("acme", "04:00", "app:ci:Pipeline", "account.models.api_key_created", _MODEL),

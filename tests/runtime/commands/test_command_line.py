@@ -167,6 +167,7 @@ def test_version_and_help_win_over_an_unknown_command(auditwright: Auditwright) 
     assert auditwright("--help", "lst").code == 0
 
 
+@pytest.mark.sqlite_only
 def test_environment_sets_database_and_account(
     recorded: Auditwright, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ EXPORT = ("export", "--account", "acme", "--output")
 HEAD = "Date and Time (UTC),Event Name,Category,Description,User or App Name,IP Address\r\n"
 
 
+@pytest.mark.sqlite_only
 def test_exports_csv(recorded: Auditwright, tmp_path: Path) -> None:
     listed = recorded("list", "--account", "acme", "--format", "csv").out
     done = recorded(*EXPORT, "a b.csv")
@@ -35,6 +36,7 @@ def test_exports_csv(recorded: Auditwright, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a b.csv", "audit.db"]
 
 
+@pytest.mark.sqlite_only
 def test_exports_to_stdout(recorded: Auditwright) -> None:
     done = recorded(*EXPORT, "-", "--where", "user:is:ci")
     assert (done.code, done.err) == (0, "exported 1 entry to stdout\n")
@@ -72,6 +74,7 @@ RANGES = (
 )
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("options", RANGES, ids=" ".join)
 def test_recorded_selection_is_a_query_of_the_page(
     recorded: Auditwright, tmp_path: Path, options: tuple[str, ...], portal: BlockingPortal
@@ -148,6 +151,7 @@ def test_suffix_sets_the_compression(recorded: Auditwright, tmp_path: Path) -> N
     )
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize(
     ("name", "packages", "message"),
     [
@@ -194,6 +198,7 @@ def test_full_csv_has_keys_ids_and_metadata(recorded: Auditwright) -> None:
     assert done.err == "auditwright: --full is for CSV; JSON Lines and Parquet are always full\n"
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize(("excel", "between"), [("comma", ","), ("semicolon", ";")])
 def test_exports_for_excel(recorded: Auditwright, tmp_path: Path, excel: str, between: str) -> None:
     done = recorded(*EXPORT, "a.csv", "--excel", excel, "--where", "user:is:ci")
@@ -211,6 +216,7 @@ def test_exports_for_excel(recorded: Auditwright, tmp_path: Path, excel: str, be
     assert rows[-1][6:11] == [SCANNER, "tool.guardrails", "tool", "user", "u-17"]
 
 
+@pytest.mark.sqlite_only
 def test_excel_is_for_csv_only(recorded: Auditwright, tmp_path: Path) -> None:
     for name, form in (("a.jsonl", "jsonl"), ("a.parquet", "parquet"), ("a.jsonl.gz", "jsonl")):
         done = recorded(*EXPORT, name, "--excel", "comma")
@@ -251,6 +257,7 @@ def test_progress_is_shown_on_terminals_only(recorded: Auditwright, monkeypatch:
     assert last == "exported 2 entries to a.csv\n"
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
@@ -265,6 +272,7 @@ def test_unwritable_target_is_an_error(recorded: Auditwright, target: str, reaso
     assert (done.code, done.out, done.err) == (2, "", f"auditwright: {reason}\n")
 
 
+@pytest.mark.sqlite_only
 def test_failed_export_keeps_the_previous_file(
     recorded: Auditwright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from tests.support.command_line import SCANNER, Auditwright
 EXPORT = ("export", "--account", "acme", "--output")
 
 
+@pytest.mark.sqlite_only
 def test_import_of_an_export_is_complete_and_idempotent(recorded: Auditwright) -> None:
     recorded(*EXPORT, "a.jsonl")
     into = ("--database", "sqlite:///b.db")

@@ -128,11 +128,13 @@ def test_json_has_every_entry(recorded: Auditwright) -> None:
     assert done.err.startswith("older entries: --after ")
 
 
+@pytest.mark.sqlite_only
 def test_csv_has_every_entry(recorded: Auditwright) -> None:
     done = recorded(*ACME, "--format", "csv")
     assert (done.code, done.out, done.err) == (0, HEAD + PIPELINE + ADA, "")
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -180,6 +182,7 @@ def test_search_applies_to_every_format(recorded: Auditwright, form: str) -> Non
     assert done.err == "auditwright: a search is a text of 3 to 200 characters, not 2\n"
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
 def test_after_reads_the_older_page(recorded: Auditwright, form: str) -> None:
     first = recorded(*ACME, "--format", form, "--limit", "1")

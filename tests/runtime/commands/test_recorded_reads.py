@@ -30,6 +30,7 @@ def test_reads_are_not_recorded_by_default(recorded: Auditwright) -> None:
     assert viewed() == []
 
 
+@pytest.mark.sqlite_only
 def test_commands_record_a_selection_once(recorded: Auditwright) -> None:
     options = ("--account", "acme", "--record-reads")
     one, _ = ids(recorded)
@@ -53,6 +54,7 @@ def test_commands_record_a_selection_once(recorded: Auditwright) -> None:
     ]
 
 
+@pytest.mark.sqlite_only
 def test_variable_records_reads_of_a_machine(recorded: Auditwright, monkeypatch: pytest.MonkeyPatch) -> None:
     for value, count in (("", 0), ("0", 0), ("1", 1)):
         monkeypatch.setenv("AUDITWRIGHT_RECORD_READS", value)
@@ -65,6 +67,7 @@ def test_variable_records_reads_of_a_machine(recorded: Auditwright, monkeypatch:
         assert "AUDITWRIGHT_RECORD_READS: expected 1 or 0, got 'true'" in done.err
 
 
+@pytest.mark.sqlite_only
 def test_entries_that_an_ambiguous_id_lists_are_read(recorded: Auditwright) -> None:
     both = ids(recorded)
     number = next(number for number in range(36) if both[0][number] != both[1][number])
@@ -72,6 +75,7 @@ def test_entries_that_an_ambiguous_id_lists_are_read(recorded: Auditwright) -> N
     assert [entry_id for _, _, entry_id in viewed()] == sorted(both)
 
 
+@pytest.mark.sqlite_only
 def test_misspelt_account_is_not_made_by_a_read(recorded: Auditwright) -> None:
     assert recorded("list", "--account", "acmee", "--record-reads").code == 0
     with AuditLog.open("sqlite:///audit.db") as log:
@@ -95,6 +99,7 @@ def test_read_that_cannot_be_recorded_shows_nothing(
         )
 
 
+@pytest.mark.sqlite_only
 def test_a_selection_with_any_characters_is_recorded(recorded: Auditwright) -> None:
     odd = 'a"\n\udcff\x00b'
     for options in (("--search", odd), ("--where", f"user:is:{odd}")):

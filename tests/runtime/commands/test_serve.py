@@ -148,6 +148,7 @@ raise SystemExit(cli.main(["serve", "--account", "acme", "--port", "0"]))
 """
 
 
+@pytest.mark.sqlite_only
 def test_missing_server_extra_is_named(recorded: Auditwright, tmp_path: Path) -> None:
     assert recorded("list", "--account", "acme").code == 0
     done = subprocess.run(

@@ -610,6 +610,7 @@ def test_storage_failure_is_unavailable_without_details(
     assert "the file was removed" in caplog.text  # for the operator
 
 
+@pytest.mark.sqlite_only
 def test_recording_with_storage_failure_is_unavailable(client: Client, tmp_path: Path) -> None:
     (tmp_path / "audit.db").unlink()
     for body in (login(), [login()]):

@@ -279,6 +279,7 @@ def fail_after(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     monkeypatch.setattr(SQLiteStorage, "csv_lines", failing)
 
 
+@pytest.mark.sqlite_only
 def test_failure_before_the_first_byte_is_an_error(
     client: Client, log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +292,7 @@ def test_failure_before_the_first_byte_is_an_error(
     assert exports(log) == []
 
 
+@pytest.mark.sqlite_only
 def test_export_that_cannot_be_recorded_is_refused(client: Client, log: AuditLog, tmp_path: Path) -> None:
     fill(log, 3)
     with closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None)) as other:
@@ -302,6 +304,7 @@ def test_export_that_cannot_be_recorded_is_refused(client: Client, log: AuditLog
         assert is_free(other)
 
 
+@pytest.mark.sqlite_only
 def test_failure_midway_breaks_the_connection(
     app: FastAPI, log: AuditLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -324,6 +327,7 @@ def is_free(connection: sqlite3.Connection) -> bool:
     return not busy
 
 
+@pytest.mark.sqlite_only
 def test_disconnect_releases_the_database(app: FastAPI, log: AuditLog, tmp_path: Path) -> None:
     load(log, 10_000, "x" * 3000)  # more than the buffers on the way to the client take
     with (

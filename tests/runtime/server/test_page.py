@@ -627,6 +627,7 @@ def test_range_of_days_is_shown_as_minutes(visit: Visit) -> None:
     assert (values["from"], values["to"]) == ("2026-01-01T00:00", "2026-01-31T23:59")
 
 
+@pytest.mark.sqlite_only
 def test_removed_event_stays_selected_in_the_form(
     visit: Visit, submit: Submit, log: AuditLog, tmp_path: Path
 ) -> None:
@@ -800,6 +801,7 @@ def test_page_without_principal_has_no_link(visit: Visit) -> None:
     assert [link.text for link in page.one("main").all("a")] == []
 
 
+@pytest.mark.sqlite_only
 def test_storage_failure_page_shows_no_path(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "audit.db").unlink()
     page = visit("/?limit=5", 503)
@@ -885,6 +887,7 @@ def test_altered_values_are_marked(visit: Visit, log: AuditLog) -> None:
     assert altered.endswith("sanitized, truncated or replaced before it was stored")
 
 
+@pytest.mark.sqlite_only
 def test_json_is_shown_as_a_tree_of_limited_size(visit: Visit, log: AuditLog, tmp_path: Path) -> None:
     deep = '{"<b>d</b>":' * 60 + '"<script>"' + "}" * 60
     numbers = ",".join(map(str, range(700)))
@@ -904,6 +907,7 @@ def test_json_is_shown_as_a_tree_of_limited_size(visit: Visit, log: AuditLog, tm
     assert shown["wide"].endswith("none null not in the catalog")
 
 
+@pytest.mark.sqlite_only
 def test_entry_of_a_removed_event_shows_its_keys(visit: Visit, log: AuditLog, tmp_path: Path) -> None:
     stored = insert_row(
         tmp_path / "audit.db",
@@ -930,6 +934,7 @@ def test_entry_of_a_removed_event_shows_its_keys(visit: Visit, log: AuditLog, tm
     assert len(ids(visit(page.link("this category")))) == 1
 
 
+@pytest.mark.sqlite_only
 def test_removed_field_comes_last(visit: Visit, log: AuditLog, tmp_path: Path) -> None:
     stored = insert_row(
         tmp_path / "audit.db", log.catalog, event=LOGIN, metadata='{"old": "x", "email_id": "a@b.example"}'
