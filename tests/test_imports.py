@@ -213,7 +213,7 @@ LOADED_BY_RECORDING = LOADED_BY_IMPORT | {
 
 @pytest.mark.parametrize(
     ("program", "expected", "most"),
-    [(IMPORT, LOADED_BY_IMPORT, 5_100), (RECORD, LOADED_BY_RECORDING, 7_200)],
+    [(IMPORT, LOADED_BY_IMPORT, 5_100), (RECORD, LOADED_BY_RECORDING, 7_300)],
     ids=["import", "recording"],
 )
 def test_import_and_recording_load_few_lines_of_the_runtime(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -51,49 +51,85 @@ class NoContext(AuditwrightError, RuntimeError):
     """`set_actor` was called outside of `acting`, `load_context` and the middleware."""
 
 
+class _Block:
+    """A `with` block and its context. `outer` is the block around it, None once this one has ended."""
+
+    __slots__ = ("context", "outer")
+
+    def __init__(self, context: Context, outer: _Block | None) -> None:
+        self.context = context
+        self.outer = outer
+
+
 _EMPTY = Context()
-_current: ContextVar[Context] = ContextVar("auditwright_context", default=_EMPTY)
+_NOWHERE = _Block(_EMPTY, None)
+_current: ContextVar[_Block] = ContextVar("auditwright_context", default=_NOWHERE)
 
 
 def current() -> Context:
     """The context of this call; outside of any, an empty one that must not be changed."""
-    return _current.get()
+    return _current.get().context
 
 
 @contextmanager
 def enter(context: Context) -> Iterator[Context]:
     """Set this context inside the `with` block; nothing is inherited from the outer one."""
-    token = _current.set(context)
+    block = _Block(context, _current.get())
+    token = None
     try:
+        token = _current.set(block)
         yield context
     finally:
-        # A generator that nobody reads to its end is closed elsewhere, where nothing was set.
-        with suppress(ValueError):
-            _current.reset(token)
+        try:
+            _leave(block, token)
+        except BaseException:  # of a signal handler
+            _leave(block, token)
+            raise
+
+
+def _leave(block: _Block, token: Token[_Block] | None) -> None:
+    """Set the context of the block around this one again, unless that is set already. Idempotent.
+
+    An exception of a signal handler may end the block after those around it, when the garbage collector
+    closes its generator. To set their context then would name the wrong actor for what is recorded later.
+    """
+    each: _Block | None = _current.get()
+    while each is not None and each is not block:
+        each = each.outer
+    if each is block:
+        if token is None:  # the exception came just after the context was set
+            _current.set(block.outer or _NOWHERE)
+        else:
+            # A generator that nobody reads to its end is closed elsewhere, where nothing was set.
+            with suppress(ValueError):
+                _current.reset(token)
+    block.outer = None  # tasks that were started in the block keep it, and no others
 
 
 class Steps:
     """The steps of a request whose response is streamed, each in the context that the one before it left."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        self._block = _Block(context, None)
 
     @contextmanager
     def step(self) -> Iterator[None]:
         """Set the context inside the `with` block; afterwards the thread has the one that it had before."""
-        with enter(self._context):
-            try:
-                yield
-            finally:
-                # A generator may yield inside of `with log.acting(...)`, and goes on there.
-                self._context = current()
+        token = _current.set(self._block)
+        try:
+            yield
+        finally:
+            # A generator may yield inside of `with log.acting(...)`, and goes on there.
+            self._block = _current.get()
+            with suppress(ValueError):
+                _current.reset(token)
 
 
 @contextmanager
 def isolated() -> Iterator[None]:
     """Forget at the end of the `with` block what was set inside it, by `set_actor` too; for tests."""
     outer = _current.get()
-    token = _current.set(outer if outer is _EMPTY else replace(outer))
+    token = _current.set(outer if outer is _NOWHERE else _Block(replace(outer.context), outer))
     try:
         yield
     finally:
@@ -119,7 +155,7 @@ def set_actor(
     acted_for(on_behalf_of)
     account = identifier("account_id", account_id) if account_id is not None else None
     parts = parts_of(context)
-    around = _current.get()
+    around = current()
     if around is _EMPTY:
         raise NoContext(
             "set_actor: no context is around this call; install AuditMiddleware or AuditWsgiMiddleware "
@@ -152,7 +188,7 @@ def acting(
     """
     check_actor(actor)
     acted_for(on_behalf_of)
-    outer = _current.get()
+    outer = current()
     inner = Context(
         actor or outer.actor,
         identifier("account_id", account_id) if account_id is not None else outer.account_id,

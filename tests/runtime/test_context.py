@@ -6,11 +6,13 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import FrozenInstanceError
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.databases import Database
+from tests.support.interrupts import Interrupted, is_interrupted
 from tests.support.sample_events import ADA, GRACE, KEY_CREATED, refused
 
 from audit_events import AuditEvents
@@ -529,3 +531,24 @@ def test_block_of_a_generator_may_be_closed_elsewhere() -> None:
 
     copy_context().run(read).close()
     assert dump_context() == {}
+
+
+def test_an_interrupt_leaves_no_actor_behind() -> None:
+    kept: list[BaseException] = []
+
+    def act() -> None:
+        with acting(ADA):
+            try:
+                with acting(GRACE):
+                    current()
+            except Interrupted as error:
+                kept.append(error)  # its traceback has the block of Grace, which may not have ended
+                raise
+
+    for moment in count():
+        if not is_interrupted(moment, act):
+            break
+        assert current().actor is None
+        kept.clear()
+        assert current().actor is None
+    assert moment > 20

@@ -151,8 +151,8 @@ def someone():
 
 def test_leaves_contexts(audit):
     set_actor(ADA)
-    # Not `acting(...).__enter__()`: when that is collected, it resets the context of whatever runs then.
-    context._current.set(context.Context(Actor.user("u-2")))
+    # Not `acting(...).__enter__()`: when that is collected, the block ends.
+    context._current.set(context._Block(context.Context(Actor.user("u-2")), None))
     create_key(audit.log)
     audit.recorded(KEY_CREATED, actor="u-2")
 
