@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import FrozenInstanceError
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -545,9 +544,9 @@ def test_an_interrupt_leaves_no_actor_behind() -> None:
                 kept.append(error)  # its traceback has the block of Grace, which may not have ended
                 raise
 
-    for moment in count():
-        if not is_interrupted(moment, act):
-            break
+    moment = 0
+    while is_interrupted(moment, act):
+        moment += 1
         assert current().actor is None
         kept.clear()
         assert current().actor is None
