@@ -344,6 +344,8 @@ one_event = st.tuples(
 )
 happened = st.lists(one_event, min_size=1, max_size=25)
 counter = itertools.count()
+MAX_PAGES = 1_000
+"""More than the entries of an example: each page gets further by one entry at least."""
 
 
 def write(world: World, account: str, events: Sequence[Happened]) -> None:
@@ -471,7 +473,7 @@ def test_pages_equal_a_brute_force_reading(
         found: list[Entry] = []
         page = log.entries(where, limit=most, **narrowed)
         assert page.previous is None
-        while True:
+        for _ in range(MAX_PAGES):
             assert len(page.entries) == most or page.next is None or page.scanned_to is not None
             found += page.entries
             if page.next is None:
@@ -482,10 +484,13 @@ def test_pages_equal_a_brute_force_reading(
             most = dice.randint(1, 6)
             page = log.entries(where, limit=most, after=page.next, **narrowed)
             assert page.previous is not None
+        assert page.next is None, "the pages do not end"
         assert found == wanted
 
         back = list(page.entries)
-        while page.previous is not None:
+        for _ in range(MAX_PAGES):
+            if page.previous is None:
+                break
             if dice.random() < 0.5:
                 # At its own time: on one of the newer pages to come, or on none.
                 write(world, account, [(DEPLOYED, "u-2", 0, TEXTS[1])])
@@ -493,6 +498,7 @@ def test_pages_equal_a_brute_force_reading(
             page = log.entries(where, limit=most, before=page.previous, **narrowed)
             assert len(page.entries) == most or page.previous is None or page.scanned_to is not None
             back[:0] = page.entries
+        assert page.previous is None, "the pages do not end"
     now = fitting()
     passed = [entry for entry in now if entry not in back]
     assert [entry for entry in now if entry in back] == back
@@ -511,6 +517,38 @@ def limits(entries: int) -> Iterator[None]:
         for name in ("FEW_BRANCHES", "FEW_ENTRIES", "OF_EACH"):
             patch.setattr(postgresql_queries, name, entries)
         yield
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "where",
+    [
+        # Of an event there are two branches, its failures and the others: both scan each failure.
+        Filter.parse(["target:is_not:model:m-1", "outcome:is:success"], match="any"),
+        # Each entry is looked up in the table of targets, which costs more than the budget.
+        Filter.parse(["target:is_not:model:m-1", "user:is_not:u-4"]),
+    ],
+    ids=["two branches of an event", "looked up"],
+)
+def test_pages_of_the_smallest_scans_have_all_entries(world: World, where: Filter, budget: int) -> None:
+    account = f"a-{next(counter)}"
+    write(
+        world,
+        account,
+        [(key, "u-1", micro, "", "m-3", micro < 4, None) for micro, key in enumerate(2 * KEYS[:3])],
+    )
+    log = world.log.account(account)
+    wanted = list(log.all(where))
+    assert len(wanted) == 6
+    with limits(budget):
+        older = page = log.entries(where, limit=2)
+        found = list(page.entries)
+        while page.next is not None:
+            page = log.entries(where, limit=2, after=page.next)
+            assert page.next != older.next, "a page got no further"
+            older = page
+            found += page.entries
+    assert found == wanted
 
 
 def test_recent_and_old_entries_are_paged_in_order(world: World) -> None:

@@ -95,14 +95,17 @@ _FAILURE = " AND entry.outcome = 'failure'"
 
 
 def scan_budget(scope: Scope) -> int:
-    """How many entries of a scope one page may scan: fewer where each is also looked up in another table."""
+    """How many entries of a scope one page may scan: fewer where each is also looked up in another table.
+
+    At least one, so that each page gets further.
+    """
     is_looked_up = any(
         scope.search is not None or any(test.field not in _IN_TARGETS for test in group.tests)
         if group.by == "target"
         else any(test.field == "target" for test in group.tests)
         for group in groups(scope.branches)
     )
-    return scan.scan_budget(scope) // (LOOKUP_COST if is_looked_up else 1)
+    return max(1, scan.scan_budget(scope) // (LOOKUP_COST if is_looked_up else 1))
 
 
 def source(table: str, group: Group) -> str:

@@ -300,7 +300,14 @@ class SQLiteStorage:
                 parts = self._parts(connection, rest, newest_first, limit)
                 found = merge_parts([complete, *parts], newest_first)
                 ids = found.ids[:limit]
-                scanned_to = found.scanned_to if len(ids) < limit else None
+                if len(ids) < limit and found.scanned_to is not None:
+                    scanned_to = found.scanned_to
+                    # Several branches may have scanned this entry, and the budget may have ended before the
+                    # one whose tests it passes.
+                    only = replace(rest, low=scanned_to, high=scanned_to + b"\0")
+                    ids += [
+                        each for each in self._first(connection, only, newest_first, 1) if each not in ids
+                    ]
             else:
                 ids = [*sparse, *self._first(connection, rest, newest_first, limit)]
                 ids = sorted(ids, reverse=newest_first)[:limit]
