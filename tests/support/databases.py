@@ -189,7 +189,13 @@ class SQLiteDatabase:
     def is_read(self) -> bool:
         """See `Database`: then the write-ahead log cannot be taken into the file and emptied."""
         with closing(sqlite3.connect(self.path, timeout=0)) as connection:
-            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            try:
+                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.OperationalError as error:
+                # A connection that ends its reading may hold a lock for a moment.
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                return True
             return bool(busy)
 
 
@@ -278,14 +284,15 @@ class PostgreSQLDatabase:
         from auditwright.storage.postgresql.constraints import PREFIX, conditions
 
         self.is_as_made = False
-        dropped = (f"DROP CONSTRAINT IF EXISTS {PREFIX}{part}" for part in conditions())
-        added = (f"ADD CONSTRAINT {PREFIX}{part} CHECK {sql} NOT VALID" for part, sql in conditions().items())
+        # One statement each: a table of many partitions is rewritten in the catalog only once.
+        dropped = ", ".join(f"DROP CONSTRAINT IF EXISTS {PREFIX}{part}" for part in conditions())
+        added = ", ".join(
+            f"ADD CONSTRAINT {PREFIX}{part} CHECK {sql} NOT VALID" for part, sql in conditions().items()
+        )
         with self.connect() as connection, connection.transaction():
-            for each in dropped:
-                connection.execute(f"ALTER TABLE audit_entry {each}")
+            connection.execute(f"ALTER TABLE audit_entry {dropped}")
             self._insert(connection, rows)
-            for each in added:
-                connection.execute(f"ALTER TABLE audit_entry {each}")
+            connection.execute(f"ALTER TABLE audit_entry {added}")
 
     def prepare(self, catalog: Catalog) -> None:
         """See `Database`."""
