@@ -56,8 +56,14 @@ def serving(app: Any) -> Iterator[int]:
         try:
             yield listening.getsockname()[1]
         finally:
+            while _sockets:
+                _sockets.pop().close()
             server.should_exit = True
             thread.join(20)
+
+
+_sockets: list[socket.socket] = []
+"""What `request` has opened: a failed test leaves none to the next one."""
 
 
 @contextmanager
@@ -71,6 +77,7 @@ def client_of(port: int) -> Iterator[httpx.Client]:
 def request(port: int, head: str, user: str = "auditor") -> socket.socket:
     """A socket that has sent a request and reads nothing by itself."""
     sent = socket.socket()
+    _sockets.append(sent)
     sent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sent.settimeout(60)
     sent.connect(("127.0.0.1", port))
