@@ -8,6 +8,7 @@ from typing import Any
 
 from auditwright.commands.options import add_actor, add_log, moment, open_log, user_or_app
 from auditwright.commands.text import print_json
+from auditwright.entry_context import LIMITS
 from auditwright.errors import Problem, ValidationError
 from auditwright.recording.json_form import NotJson, decoded
 from auditwright.text import print_lines
@@ -37,6 +38,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--failure-reason", metavar="TEXT", help="why it failed")
     parser.add_argument("--ip", metavar="ADDRESS", help="the actor's IP address")
+    parser.add_argument(
+        "--context",
+        metavar="JSON",
+        help=f"where it comes from, as a JSON object with any of {', '.join(LIMITS)}",
+    )
     parser.add_argument("--details", metavar="TEXT", help="text that is appended to the description")
     parser.add_argument("--occurred-at", type=moment, metavar="TIME", help="when it happened (default: now)")
     parser.add_argument(
@@ -54,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
         "outcome": options.outcome if options.outcome != "success" else None,
         "failure_reason": options.failure_reason,
         "ip_address": options.ip,
+        "context": None if options.context is None else _json(options, "context", options.context),
         "details": options.details,
         "occurred_at": options.occurred_at,
         "id": options.id,
@@ -72,8 +79,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _metadata(options: argparse.Namespace) -> Any:
     text = sys.stdin.buffer.read() if options.metadata == "-" else options.metadata
+    return _json(options, "metadata", text)
+
+
+def _json(options: argparse.Namespace, name: str, text: str | bytes) -> Any:
     try:
         return decoded(text)
     except NotJson as error:
-        problem = Problem("metadata", "a JSON object", f"invalid JSON: {error}")
+        problem = Problem(name, "a JSON object", f"invalid JSON: {error}")
         raise ValidationError(options.event, (problem,)) from None

@@ -9,6 +9,7 @@ from tests.support.command_line import OS_USER, SCANNER, Auditwright
 ID = "019b7ab5-1dca-7000-8000-000000000001"
 TOOL = '{"tool_id": "t-4"}'
 LOGIN, EMAIL = "account.login_logout.login", '{"email_id": "ada@example.com"}'
+CONTEXT_KEYS = "request_id, trace_id, span_id, session_id, user_agent"
 USAGE_FAILS = {
     (
         "--actor",
@@ -39,6 +40,16 @@ REFUSED = {
     ("--metadata", "[1]"): "metadata: expected an object, got a list",
     ("--ip", "nowhere"): "ip_address: expected an IPv4 or IPv6 address, got other text",
     ("--id", "5"): "id: expected a UUID, version 7, got '5'",
+    ("--context", "{bad"): "context: expected a JSON object, got invalid JSON: "
+    "unexpected character, expected a string key: line 1 column 2 (char 1)",
+    ("--context", "[1]"): f"context: expected a dict with {CONTEXT_KEYS}, got list",
+    ("--context", '{"cookie": "c-1"}'): f"context: expected no keys except {CONTEXT_KEYS}, got 'cookie'",
+    ("--context", '{"request_id": 5}'): "context.request_id: expected a string, got int",
+    ("--context", '{"trace_id": "abc"}'): "context.trace_id: expected 32 hexadecimal digits, got 'abc'",
+    (
+        "--context",
+        '{"submitted_by": "app:billing"}',
+    ): f"context: expected no keys except {CONTEXT_KEYS}, got 'submitted_by'",
     ("--details", "x" * 2001): "details: expected a string of at most 2000 characters, got 2001 characters",
 }
 
@@ -91,6 +102,15 @@ def test_failure_on_behalf_of_somebody_is_recorded(auditwright: Auditwright) -> 
     )
     assert form["on_behalf_of"] == {"type": "user", "id": "u-18", "name": "Grace Hopper"}
     assert form["description"].startswith("Anonymous on behalf of Grace Hopper ")
+
+
+def test_context_is_recorded(auditwright: Auditwright) -> None:
+    context = {"request_id": "r-1", "session_id": "s-1", "user_agent": "curl/8.7"}
+    done = auditwright(
+        "record", SCANNER, "--metadata", TOOL, "--context", json.dumps(context), "--format", "json"
+    )
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)["context"] == context
 
 
 def test_event_that_cannot_fail_is_explained(auditwright: Auditwright) -> None:
