@@ -18,6 +18,7 @@ from uuid import UUID
 
 import pytest
 from tests.support.databases import Database
+from tests.support.interrupts import Interrupted, no_collection
 from tests.support.sample_events import ADA, KEY_CREATED, record
 from tests.support.waiting import wait_until
 
@@ -360,10 +361,6 @@ def test_more_than_max_waiting_are_refused_with_their_entry(
 # --- signals -------------------------------------------------------------------------------------
 
 
-class Interrupted(BaseException):
-    """Raised by the test's signal handler, as KeyboardInterrupt by Ctrl-C."""
-
-
 @pytest.fixture
 def interrupt() -> Any:
     """Interrupts the main thread."""
@@ -452,7 +449,7 @@ def test_interrupts_at_any_moment_store_once_or_not_at_all(log: AuditLog, acme: 
         stop.set()
 
     before = signal.signal(signal.SIGUSR1, handler)
-    with ThreadPoolExecutor(4) as pool:
+    with no_collection(), ThreadPoolExecutor(4) as pool:
         others = [pool.submit(beside) for _ in range(3)]
         interrupter = pool.submit(again_and_again)
         while not interrupter.done():

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import pytest
 from tests.support.databases import PostgreSQLDatabase
-from tests.support.interrupts import Interrupted, is_interrupted
+from tests.support.interrupts import Interrupted, is_interrupted, no_collection
 from tests.support.sample_events import KEY_CREATED, record
 from tests.support.spools import AWAY, Opens, open_with_spool, stored
 from tests.support.tcp_proxy import TcpProxy
@@ -80,9 +80,10 @@ class Interrupts:
 
 @pytest.fixture
 def interrupts() -> Iterator[Interrupts]:
-    made = Interrupts()
-    yield made
-    made.stop()
+    with no_collection():
+        made = Interrupts()
+        yield made
+        made.stop()
 
 
 def test_interrupted_callers_store_once_or_not_at_all(
