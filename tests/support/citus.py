@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -67,6 +67,11 @@ class CitusDatabase(PostgreSQLDatabase):
                 ).fetchall()
                 if own:
                     connection.execute(f"TRUNCATE {own}")
+
+    def _alter(self, connection: Any, actions: Sequence[str]) -> None:
+        """One by one: Citus adds no constraint together with others."""
+        for action in actions:
+            connection.execute(f"ALTER TABLE audit_entry {action}")
 
     def is_waited(self) -> bool:
         """See `PostgreSQLDatabase`: on any node."""

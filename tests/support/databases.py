@@ -14,7 +14,7 @@ import re
 import sqlite3
 import uuid
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
@@ -284,15 +284,16 @@ class PostgreSQLDatabase:
         from auditwright.storage.postgresql.constraints import PREFIX, conditions
 
         self.is_as_made = False
-        # One statement each: a table of many partitions is rewritten in the catalog only once.
-        dropped = ", ".join(f"DROP CONSTRAINT IF EXISTS {PREFIX}{part}" for part in conditions())
-        added = ", ".join(
-            f"ADD CONSTRAINT {PREFIX}{part} CHECK {sql} NOT VALID" for part, sql in conditions().items()
-        )
+        dropped = [f"DROP CONSTRAINT IF EXISTS {PREFIX}{part}" for part in conditions()]
+        added = [f"ADD CONSTRAINT {PREFIX}{part} CHECK {sql} NOT VALID" for part, sql in conditions().items()]
         with self.connect() as connection, connection.transaction():
-            connection.execute(f"ALTER TABLE audit_entry {dropped}")
+            self._alter(connection, dropped)
             self._insert(connection, rows)
-            connection.execute(f"ALTER TABLE audit_entry {added}")
+            self._alter(connection, added)
+
+    def _alter(self, connection: Any, actions: Sequence[str]) -> None:
+        """At once: each statement writes the catalog's rows of all partitions anew."""
+        connection.execute(f"ALTER TABLE audit_entry {', '.join(actions)}")
 
     def prepare(self, catalog: Catalog) -> None:
         """See `Database`."""
