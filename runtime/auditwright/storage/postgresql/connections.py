@@ -157,17 +157,21 @@ class Connections(ForkAware):
         partitions takes many times as long as reading one page. `is_stream` is for reading that may take
         longer than the timeout of a call; it ends when the server is silent and answers nobody.
         """
-        planning = _FOR_PAGES if for_pages else ""
-        if self.is_distributed:
-            planning = f"{PROPAGATE}; {planning.replace(_GENERIC_PLANS, '')}"
-        begin = SQL(f"{_BEGIN}; {planning}SET LOCAL {ACCOUNT} = {{}}").format(Literal(account_id))
         with self.errors("read"), self.reader() as connection:
-            local = f"; {settings(connection.patience, is_local=True)}" if is_pooled(connection) else ""
-            connection.execute(begin.as_bytes(connection) + sql(local))
+            self.begin_reading(connection, account_id, for_pages)
             if is_stream:
                 connection.until = None
             yield connection
             connection.execute("COMMIT")
+
+    def begin_reading(self, connection: Connection, account_id: str, for_pages: bool = False) -> None:
+        """Begin the transaction of `reading`."""
+        planning = _FOR_PAGES if for_pages else ""
+        if self.is_distributed:
+            planning = f"{PROPAGATE}; {planning.replace(_GENERIC_PLANS, '')}"
+        begin = SQL(f"{_BEGIN}; {planning}SET LOCAL {ACCOUNT} = {{}}").format(Literal(account_id))
+        local = f"; {settings(connection.patience, is_local=True)}" if is_pooled(connection) else ""
+        connection.execute(begin.as_bytes(connection) + sql(local))
 
     @contextmanager
     def reader(self) -> Iterator[Connection]:

@@ -192,6 +192,14 @@ _OF_NODE = (
     "could not commit transaction for shard",
     "could not connect to any active placements",
     "failure on connection marked as essential",
+    # What libpq says of the connection to a node, which Citus passes on.
+    "server closed the connection unexpectedly",
+    "could not receive data from server",
+    "could not send data to server",
+    "no connection to the server",
+    "SSL connection has been closed unexpectedly",
+    "SSL SYSCALL error",
+    "SSL error",
 )
 """Beginnings of the errors of Citus about a node that have no code of their own."""
 _UNREACHED = ("Connection refused", "could not translate host name", "the database system is ")

@@ -100,11 +100,8 @@ class PostgreSQLStorage:
         try:
             with self.connections.writing("open") as connection:
                 self._open(connection)
-            if self.connections.is_split:
+            if self.connections.is_split or self.table.is_distributed:
                 self.connections.check_reader = self._check_reader
-            if self.table.is_distributed:
-                self._check_account()
-            if self.connections.is_split:
                 self._try_reader(needs_reader)
         except BaseException:
             self.close()
@@ -126,18 +123,6 @@ class PostgreSQLStorage:
         self._digests = row_format.digests_statement(self.table.name)
         self._make_partitions(connection)
 
-    def _check_account(self) -> None:
-        """Refuse a cluster whose nodes do not see the account of a reader: it would read no entries."""
-        with self.connections.reading(PROBE) as connection:
-            found = connection.execute(sql(queries.account_seen(self.table.name)), (PROBE,)).fetchall()
-        if found != [(PROBE,)]:
-            raise StorageError(
-                f"{self.connections.read_name}: cannot read: the nodes of the Citus cluster do not get the "
-                f"setting {ACCOUNT} of a transaction, by which row-level security shows entries; expected "
-                "that SET LOCAL reaches them after SET LOCAL citus.propagate_set_commands = 'local', got "
-                "another value there; use the version of Citus that docs/scale.md names"
-            )
-
     def _try_reader(self, needs_reader: bool) -> None:
         try:
             with self.connections.errors("open"), self.connections.reader():
@@ -150,12 +135,28 @@ class PostgreSQLStorage:
 
     def _check_reader(self, reader: Connection) -> None:
         """Refuse a reading connection to another database. Raises psycopg's errors."""
-        with reader.transaction():
-            found, _ = self._identity_of(runs(reader))
-            warn_of_power(reader, self.connections.read_name)
-        if found != self._identity:
-            raise StorageError(f"read_url= is another database than url=, which is {self.name}")
+        if self.connections.is_split:
+            with reader.transaction():
+                found, _ = self._identity_of(runs(reader))
+                warn_of_power(reader, self.connections.read_name)
+            if found != self._identity:
+                raise StorageError(f"read_url= is another database than url=, which is {self.name}")
+        if self.table.is_distributed:
+            self._check_account(reader)
         self.connections.check_reader = None
+
+    def _check_account(self, reader: Connection) -> None:
+        """Refuse a cluster whose nodes do not see the account of a reader: it would read no entries."""
+        self.connections.begin_reading(reader, PROBE)
+        found = reader.execute(sql(queries.account_seen(self.table.name)), (PROBE,)).fetchall()
+        reader.execute("COMMIT")
+        if found != [(PROBE,)]:
+            raise StorageError(
+                f"{self.connections.read_name}: cannot read: the nodes of the Citus cluster do not get the "
+                f"setting {ACCOUNT} of a transaction, by which row-level security shows entries; expected "
+                "that SET LOCAL reaches them after SET LOCAL citus.propagate_set_commands = 'local', got "
+                "another value there; use the version of Citus that docs/scale.md names"
+            )
 
     def _identity_of(self, execute: Execute) -> tuple[Identity, int]:
         """Which database a connection is on, and the server's process."""
