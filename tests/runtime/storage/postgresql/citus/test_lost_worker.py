@@ -23,6 +23,12 @@ def own(citus: CitusCluster) -> Iterator[CitusDatabase]:
     citus.drop(made)
 
 
+MAINTENANCE = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE backend_type LIKE 'Citus Maintenance Daemon%' AND datname = current_database()"""
+"""Whether the process that Citus starts for each database runs."""
+
+
 @pytest.fixture
 def worker(own: CitusDatabase) -> Iterator[TcpProxy]:
     """The last worker, which the coordinator reaches through a proxy."""
@@ -30,6 +36,8 @@ def worker(own: CitusDatabase) -> Iterator[TcpProxy]:
     with proxy_of(url) as proxy:
         port = url.rpartition("/")[0].rpartition(":")[2]
         found = f"FROM pg_dist_node WHERE nodeport = {port}"
+        # Citus 13.2.2 wakes it without asking whether it runs: the coordinator crashes.
+        wait_until(lambda: own.rows(MAINTENANCE) == [(1,)])
         own.change(f"SELECT citus_update_node(nodeid, nodename, {proxy.port}) {found}")
         yield proxy
         proxy.pass_again()
