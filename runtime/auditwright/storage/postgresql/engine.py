@@ -134,7 +134,10 @@ class PostgreSQLStorage:
             _log.warning("the log is opened to record, and cannot be read for now: %s", reason)
 
     def _check_reader(self, reader: Connection) -> None:
-        """Refuse a reading connection to another database. Raises psycopg's errors."""
+        """Refuse a reading connection to another database, or that reads no entries of a cluster.
+
+        Raises `StorageError`, and psycopg's errors.
+        """
         if self.connections.is_split:
             with reader.transaction():
                 found, _ = self._identity_of(runs(reader))
